@@ -1,0 +1,353 @@
+//! Mail addresses as SMTP carries them (RFC 5321 section 4.1.2, RFC 6531), parsed once at the edge.
+//!
+//! A stranger chooses these bytes. Nothing is refused for its looks here: what can't be a domain name is kept
+//! as it came ([`Host::Other`]), so that every rule can still name it, log it and answer it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, de};
+
+/// The longest domain name, in octets, without the trailing dot (RFC 1035 section 2.3.4).
+const LONGEST_DOMAIN: usize = 253;
+/// The longest label, in octets (RFC 1035 section 2.3.4).
+const LONGEST_LABEL: usize = 63;
+
+/// A domain name in its one comparable form: A-labels, lower case, no trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Domain(String);
+
+impl Domain {
+    /// Parses the bytes of a domain, U-labels (UTF-8) included. `None` when they can't be a domain name.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok()?.parse().ok()
+    }
+
+    /// The name, lower case, as A-labels.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is `parent` itself or a name below it.
+    pub fn is_at_or_below(&self, parent: &Domain) -> bool {
+        self.0
+            .strip_suffix(parent.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
+
+impl FromStr for Domain {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let not_a_domain = || AddressError::Domain(text.to_owned());
+        let text = text.strip_suffix('.').unwrap_or(text);
+        // RFC 5321 domains compare in A-label form; ASCII names skip IDNA, which would refuse `_spf` and friends.
+        let ascii = if text.is_ascii() {
+            text.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(text).map_err(|_| not_a_domain())?
+        };
+        let well_formed = ascii.len() <= LONGEST_DOMAIN
+            && ascii.split('.').all(|label| {
+                (1..=LONGEST_LABEL).contains(&label.len())
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            });
+        if well_formed {
+            Ok(Self(ascii))
+        } else {
+            Err(not_a_domain())
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Domain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// What stands right of the last `@`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// A domain name.
+    Domain(Domain),
+    /// An address literal (`[192.0.2.1]`), or bytes that can't be a domain name, as they came.
+    Other(Vec<u8>),
+    /// No `@` at all: local mail, or the bare `postmaster` of RFC 5321 section 4.5.1.
+    Missing,
+}
+
+/// An address: local part and host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mailbox {
+    local: Vec<u8>,
+    host: Host,
+}
+
+impl Mailbox {
+    /// Parses what stands between the angle brackets; source routes (`@a,@b:user@c`) are dropped, as
+    /// RFC 5321 section 4.1.1.3 tells receivers to.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let bytes = without_source_route(bytes);
+        match bytes.iter().rposition(|&byte| byte == b'@') {
+            None => Self {
+                local: bytes.to_vec(),
+                host: Host::Missing,
+            },
+            Some(at) => {
+                let (local, host) = bytes.split_at(at);
+                let host = host.strip_prefix(b"@").unwrap_or(host);
+                let host = match Domain::from_bytes(host) {
+                    Some(domain) => Host::Domain(domain),
+                    None => Host::Other(host.to_vec()),
+                };
+                Self {
+                    local: local.to_vec(),
+                    host,
+                }
+            }
+        }
+    }
+
+    /// The local part as sent, quotes included.
+    pub fn local(&self) -> &[u8] {
+        &self.local
+    }
+
+    /// The local part in the form that compares: quotes and their backslashes taken off (RFC 5321
+    /// section 4.1.2: the quoted and the bare form name the same mailbox), ASCII letters in lower case, which
+    /// is how Postfix and Sendmail look mailboxes up.
+    pub fn local_key(&self) -> Vec<u8> {
+        unquoted(&self.local).to_ascii_lowercase()
+    }
+
+    /// What stands right of the `@`.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The domain, where the host is one.
+    pub fn domain(&self) -> Option<&Domain> {
+        match &self.host {
+            Host::Domain(domain) => Some(domain),
+            Host::Other(_) | Host::Missing => None,
+        }
+    }
+
+    /// The address as bytes, the domain in its comparable form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let host: &[u8] = match &self.host {
+            Host::Domain(domain) => domain.as_str().as_bytes(),
+            Host::Other(bytes) => bytes,
+            Host::Missing => return self.local.clone(),
+        };
+        [&self.local, b"@".as_slice(), host].concat()
+    }
+}
+
+/// MAIL FROM.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ReversePath {
+    /// `<>`: a notification, if its sender is honest (RFC 5321 section 4.5.5).
+    Null,
+    /// Somebody who claims to be reachable there.
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// Parses the argument of MAIL FROM, with or without its angle brackets.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        match bracketless(bytes) {
+            b"" => Self::Null,
+            address => Self::Mailbox(Mailbox::from_bytes(address)),
+        }
+    }
+
+    /// Whether it is `<>`.
+    pub fn is_null(&self) -> bool {
+        *self == Self::Null
+    }
+
+    /// The sender's domain, where there is one.
+    pub fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Null => None,
+            Self::Mailbox(mailbox) => mailbox.domain(),
+        }
+    }
+
+    /// The address between the brackets; empty for the null sender.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Null => Vec::new(),
+            Self::Mailbox(mailbox) => mailbox.to_bytes(),
+        }
+    }
+}
+
+/// Takes one pair of angle brackets and the blanks around it off an SMTP path.
+pub fn bracketless(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.trim_ascii();
+    bytes
+        .strip_prefix(b"<")
+        .map_or(bytes, |rest| rest.strip_suffix(b">").unwrap_or(rest))
+        .trim_ascii()
+}
+
+/// Why a text is no address; the text is the administrator's own, from `milter.yaml` or the command line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not a domain name.
+    #[error("`{}` is not a domain name; right would be e.g. example.org", .0.escape_debug())]
+    Domain(String),
+    /// Not `local@domain`.
+    #[error("`{}` is not a mail address; right would be e.g. user@example.org", .0.escape_debug())]
+    Mailbox(String),
+}
+
+impl<'de> Deserialize<'de> for Mailbox {
+    /// An address that the administrator wrote: it must have both halves.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mailbox = Self::from_bytes(text.as_bytes());
+        if mailbox.local.is_empty() || mailbox.domain().is_none() {
+            return Err(de::Error::custom(AddressError::Mailbox(text)));
+        }
+        Ok(mailbox)
+    }
+}
+
+fn without_source_route(bytes: &[u8]) -> &[u8] {
+    if !bytes.starts_with(b"@") {
+        return bytes;
+    }
+    let mut parts = bytes.splitn(2, |&byte| byte == b':');
+    let (_route, rest) = (parts.next(), parts.next());
+    rest.unwrap_or(bytes)
+}
+
+fn unquoted(local: &[u8]) -> Vec<u8> {
+    let Some(inner) = local
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+    else {
+        return local.to_vec();
+    };
+    let mut plain = Vec::with_capacity(inner.len());
+    let mut escaped = false;
+    for &byte in inner {
+        if byte == b'\\' && !escaped {
+            escaped = true;
+        } else {
+            plain.push(byte);
+            escaped = false;
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domain_of(address: &[u8]) -> Option<String> {
+        Mailbox::from_bytes(address)
+            .domain()
+            .map(ToString::to_string)
+    }
+
+    #[test]
+    fn domains_compare_in_a_label_form() {
+        for (written, parsed) in [
+            ("Example.ORG.", Some("example.org")),
+            ("bücher.example", Some("xn--bcher-kva.example")),
+            ("_spf.example.org", Some("_spf.example.org")),
+            ("localhost", Some("localhost")),
+            ("", None),
+            (".", None),
+            ("a..b", None),
+            ("[192.0.2.1]", None),
+            ("exa mple.org", None),
+            ("a\0b.org", None),
+        ] {
+            assert_eq!(
+                written.parse::<Domain>().ok().as_ref().map(Domain::as_str),
+                parsed,
+                "{written:?}"
+            );
+        }
+        assert!("a".repeat(64).parse::<Domain>().is_err());
+        assert!(vec!["a".repeat(63); 4].join(".").parse::<Domain>().is_err());
+    }
+
+    #[test]
+    fn the_last_at_sign_divides() {
+        assert_eq!(
+            domain_of(b"\"a@b\"@example.org").as_deref(),
+            Some("example.org")
+        );
+        assert_eq!(
+            domain_of(b"@relay.example:user@example.org").as_deref(),
+            Some("example.org")
+        );
+        assert_eq!(
+            domain_of(b"@relay.example,@b.example:user@example.org").as_deref(),
+            Some("example.org")
+        );
+        assert_eq!(domain_of(b"postmaster"), None);
+        assert_eq!(domain_of(b"user@[192.0.2.1]"), None);
+        assert_eq!(domain_of(b"user@\xff\xfe"), None);
+    }
+
+    #[test]
+    fn the_null_sender_is_its_own_kind() {
+        for null in [b"<>".as_slice(), b"", b" <> ", b"< >"] {
+            assert!(ReversePath::from_bytes(null).is_null(), "{null:?}");
+        }
+        assert!(!ReversePath::from_bytes(b"<a@example.org>").is_null());
+        assert_eq!(
+            ReversePath::from_bytes(b"<a@Example.ORG>").to_bytes(),
+            b"a@example.org"
+        );
+    }
+
+    #[test]
+    fn quoted_and_bare_local_parts_name_one_mailbox() {
+        for (local, key) in [
+            (b"Sales".as_slice(), b"sales".as_slice()),
+            (b"\"sales\"", b"sales"),
+            (b"\"a\\\"b\\\\c\"", b"a\"b\\c"),
+            (b"\"", b"\""),
+        ] {
+            let mailbox = Mailbox::from_bytes(&[local, b"@example.org"].concat());
+            assert_eq!(mailbox.local_key(), key, "{local:?}");
+        }
+    }
+
+    #[test]
+    fn below_means_at_a_dot() {
+        let parent: Domain = "example.org".parse().unwrap();
+        for (name, below) in [
+            ("example.org", true),
+            ("a.example.org", true),
+            ("badexample.org", false),
+            ("org", false),
+        ] {
+            assert_eq!(
+                name.parse::<Domain>().unwrap().is_at_or_below(&parent),
+                below,
+                "{name}"
+            );
+        }
+    }
+}

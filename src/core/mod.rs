@@ -1,0 +1,9 @@
+//! What decides. Facts come in (an envelope, DNS results, whether a recipient is known), a verdict goes out.
+//!
+//! Nothing in here waits, looks at a clock, reads a file or writes a log line: `now` and every answer are
+//! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
+
+pub mod address;
+pub mod network;
+pub mod spf;
+pub mod verdict;

@@ -1,0 +1,106 @@
+//! IP networks as `milter.yaml` writes them, and client addresses in the one form that compares.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de};
+
+/// A network (`192.0.2.0/24`, `2001:db8::/32`), or one address, which is a network of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether the address lies in it. An IPv4-mapped IPv6 address is the IPv4 address it carries.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+/// Why a text is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// Not an address, with or without a prefix length.
+    #[error("`{}` is not a network; right would be e.g. 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7", .0.escape_debug())]
+    Syntax(String),
+    /// Host bits are set: one digit is wrong, and which one the administrator meant is not ours to guess.
+    #[error(
+        "`{written}` has bits set beyond its prefix length; right would be {mended}, or a longer prefix"
+    )]
+    HostBits {
+        /// As it stands in the file.
+        written: String,
+        /// The network that the prefix length cuts out.
+        mended: IpNet,
+    },
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(IpNet::from(address.to_canonical())));
+        }
+        let net: IpNet = text
+            .parse()
+            .map_err(|_| NetworkError::Syntax(text.to_owned()))?;
+        if net.addr() != net.network() {
+            return Err(NetworkError::HostBits {
+                written: text.to_owned(),
+                mended: net.trunc(),
+            });
+        }
+        Ok(Self(net))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.prefix_len() == self.0.max_prefix_len() {
+            self.0.addr().fmt(f)
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_addresses() {
+        for (network, address, inside) in [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.0/24", "::ffff:192.0.2.1", true),
+            ("::1", "::1", true),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(
+                network.contains(address.parse().unwrap()),
+                inside,
+                "{network} {address}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_say_what_would_be_right() {
+        let wrong = "192.0.2.1/24".parse::<Network>().unwrap_err().to_string();
+        assert!(wrong.contains("192.0.2.0/24"), "{wrong}");
+        assert!("192.0.2.0/33".parse::<Network>().is_err());
+        assert!("example.org".parse::<Network>().is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Backstop, layer by layer. Dependencies point one way, downwards:
+//!
+//! | layer       | what it does, in one sentence |
+//! |-------------|-------------------------------|
+//! | [`cli`]     | turns arguments into calls of the layers below, and their answers into text and exit codes |
+//! | [`config`]  | turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend |
+//! | [`filter`]  | speaks the milter protocol: translates what the MTA says into facts, and verdicts into replies |
+//! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
+//! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
+//! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |
+//! | [`core`]    | decides: facts in, verdict out; knows no milter, DNS, clock, async, log or file |
+//!
+//! Only `filter` names the `milter` crate, only `dns` names hickory; a test (`tests/it/arrows.rs`) keeps it so.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod dns;
+pub mod filter;
+pub mod observe;
+pub mod spf;

@@ -1,0 +1,43 @@
+//! The DNS that an SPF check asks, as a trait: the daemon answers through [`crate::dns`], tables through a map.
+
+use std::{
+    future::Future,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// A mail exchanger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mx {
+    /// The lower, the better (RFC 5321 section 5.1).
+    pub preference: u16,
+    /// Its name, in presentation form without the trailing dot; empty for the null MX of RFC 7505.
+    pub exchange: String,
+}
+
+/// DNS did not answer: SERVFAIL, REFUSED, a timeout, a spent budget. Never NXDOMAIN, which is an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{question}: {cause}")]
+pub struct LookupError {
+    /// What was asked, e.g. `TXT example.org`.
+    pub question: String,
+    /// What went wrong, in a few words.
+    pub cause: String,
+}
+
+/// Answers DNS questions. CNAMEs are followed by the answerer. An empty list is a void answer: the name does not
+/// exist, or has no record of that type (RFC 7208 section 4.6.4).
+///
+/// `name` is ASCII in presentation form, without the trailing dot, no label empty or over 63 octets, 253 at most.
+pub trait Lookup: Sync {
+    /// TXT records; the strings of each record joined without a blank (RFC 7208 section 3.3).
+    fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<Vec<u8>>, LookupError>> + Send;
+    /// A records.
+    fn a(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv4Addr>, LookupError>> + Send;
+    /// AAAA records.
+    fn aaaa(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv6Addr>, LookupError>> + Send;
+    /// MX records.
+    fn mx(&self, name: &str) -> impl Future<Output = Result<Vec<Mx>, LookupError>> + Send;
+    /// The names that the address maps back to (in-addr.arpa, ip6.arpa).
+    fn ptr(&self, address: IpAddr)
+    -> impl Future<Output = Result<Vec<String>, LookupError>> + Send;
+}
