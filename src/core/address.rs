@@ -210,21 +210,9 @@ pub enum AddressError {
     /// Not a domain name.
     #[error("`{}` is not a domain name; right would be e.g. example.org", .0.escape_debug())]
     Domain(String),
-    /// Not `local@domain`.
-    #[error("`{}` is not a mail address; right would be e.g. user@example.org", .0.escape_debug())]
-    Mailbox(String),
-}
-
-impl<'de> Deserialize<'de> for Mailbox {
-    /// An address that the administrator wrote: it must have both halves.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let mailbox = Self::from_bytes(text.as_bytes());
-        if mailbox.local.is_empty() || mailbox.domain().is_none() {
-            return Err(de::Error::custom(AddressError::Mailbox(text)));
-        }
-        Ok(mailbox)
-    }
+    /// No address, domain or local part.
+    #[error("`{}` is not an address; right would be user@example.org, @example.org or user", .0.escape_debug())]
+    Pattern(String),
 }
 
 fn without_source_route(bytes: &[u8]) -> &[u8] {

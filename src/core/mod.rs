@@ -4,6 +4,15 @@
 //! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
 
 pub mod address;
+pub mod envelope;
+pub mod exempt;
+pub mod forgery;
 pub mod network;
+pub mod null_sender;
+pub mod pattern;
+pub mod policy;
+pub mod recipients;
+pub mod reply;
 pub mod spf;
+pub mod spf_rules;
 pub mod verdict;

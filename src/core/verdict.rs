@@ -1,1 +1,381 @@
-//! To be written.
+//! The answer to one recipient, and why: one value that the reply, the log line, the metrics and the tests read.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, value::MapAccessDeserializer},
+};
+
+use super::{
+    address::Domain,
+    recipients::Class,
+    spf::{Identity, SpfResult},
+};
+
+/// What can be done with a recipient or a message; the words of `milter.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Let it in.
+    Accept,
+    /// Let it in, with a header that says why it was noticed.
+    Tag,
+    /// Answer 4xx: an honest sender comes back, nothing is lost.
+    Tempfail,
+    /// Answer 5xx: an honest sender learns of it.
+    Reject,
+    /// Answer 250 and drop it for this recipient. Nobody learns of it.
+    Discard,
+    /// Let it in, and hold the message in the MTA's queue (Postfix: HOLD) until somebody releases it.
+    Quarantine,
+}
+
+impl Action {
+    /// The word in `milter.yaml` and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Tag => "tag",
+            Self::Tempfail => "tempfail",
+            Self::Reject => "reject",
+            Self::Discard => "discard",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What `milter.yaml` says is to be done when a rule holds: `reject`, or `{action: reject, monitor: true}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What to do.
+    pub action: Action,
+    /// Only say what would have been done, although the mode is `enforce`.
+    pub monitor: bool,
+}
+
+impl Rule {
+    /// A rule that acts.
+    pub const fn new(action: Action) -> Self {
+        Self {
+            action,
+            monitor: false,
+        }
+    }
+
+    /// Whether it lets everything pass, unseen.
+    pub fn accepts(self) -> bool {
+        self.action == Action::Accept
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    /// By hand, because an untagged serde enum would lose the line and column of a mistake.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            action: Action,
+            #[serde(default)]
+            monitor: bool,
+        }
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Rule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an action (accept, tag, tempfail, reject, discard, quarantine) or {action: ..., monitor: true}")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Rule, E> {
+                Action::deserialize(de::value::StrDeserializer::new(word)).map(Rule::new)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rule, A::Error> {
+                let long = Long::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Rule {
+                    action: long.action,
+                    monitor: long.monitor,
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// Whether verdicts act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Judge, log and tag; never refuse.
+    Monitor,
+    /// Act.
+    Enforce,
+}
+
+impl Mode {
+    /// The word in `milter.yaml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// Why mail counts as outgoing, and is not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outgoing {
+    /// The client logged in (SMTP AUTH).
+    Authenticated,
+    /// The client is in `local.networks`.
+    Network,
+    /// The MTA took it in through one of `local.daemons`.
+    Daemon,
+    /// The MTA's own mail, or a local submission: no SMTP client stands behind it.
+    Local,
+}
+
+/// Why a recipient or a client is not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exempt {
+    /// postmaster: RFC 5321 section 4.5.1 wants it reachable, whatever happens.
+    Postmaster,
+    /// Listed in `exempt.recipients`.
+    Recipient,
+    /// The client is in `exempt.clients`: a backup MX, say.
+    Client,
+}
+
+/// Why the verdict is what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing spoke against it.
+    NothingFound,
+    /// Outgoing mail is never judged.
+    Outgoing(Outgoing),
+    /// Exempt from judging.
+    Exempt(Exempt),
+    /// The MTA refused this recipient before we were asked; our answer is ignored.
+    RefusedByMta {
+        /// The enhanced status code the MTA gave, where it told.
+        status: String,
+    },
+    /// The result of an SPF check.
+    Spf {
+        /// Whose word was checked.
+        identity: Identity,
+        /// The domain that was asked.
+        domain: String,
+        /// What it said.
+        result: SpfResult,
+        /// The domain's own words, printable ASCII.
+        explanation: Option<String>,
+        /// What is wrong with the domain's DNS, printable ASCII.
+        problem: Option<String>,
+    },
+    /// A stranger claims to be one of `local.domains`.
+    OwnDomainForged {
+        /// The domain claimed.
+        domain: Domain,
+        /// What the domain's own SPF record said of the client.
+        spf: SpfResult,
+    },
+    /// A null sender, and this is not its first recipient: a notification goes to one (RFC 5321 section 4.5.5).
+    NullSenderExtraRecipient,
+    /// A null sender to an address that never sends mail.
+    NeverSends,
+    /// What the recipient's class answers.
+    Recipient {
+        /// What the recipient is to its domain.
+        class: Class,
+        /// Whether the mail has the null sender.
+        bounce: bool,
+    },
+    /// The list that would tell whether the recipient is known can't be read.
+    DirectoryUnavailable,
+    /// Our own failure: a panic, or a limit of time that we set ourselves.
+    Internal,
+}
+
+impl Reason {
+    /// The one word for it, in the log, in metrics and in X-Backstop: `[a-z_]+`, stable between versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingFound => "nothing_found",
+            Self::Outgoing(Outgoing::Authenticated) => "outgoing_authenticated",
+            Self::Outgoing(Outgoing::Network) => "outgoing_network",
+            Self::Outgoing(Outgoing::Daemon) => "outgoing_daemon",
+            Self::Outgoing(Outgoing::Local) => "outgoing_local",
+            Self::Exempt(Exempt::Postmaster) => "exempt_postmaster",
+            Self::Exempt(Exempt::Recipient) => "exempt_recipient",
+            Self::Exempt(Exempt::Client) => "exempt_client",
+            Self::RefusedByMta { .. } => "refused_by_mta",
+            Self::Spf {
+                identity: Identity::Helo,
+                result,
+                ..
+            } => match result {
+                SpfResult::None => "spf_helo_none",
+                SpfResult::Neutral => "spf_helo_neutral",
+                SpfResult::Pass => "spf_helo_pass",
+                SpfResult::Fail => "spf_helo_fail",
+                SpfResult::Softfail => "spf_helo_softfail",
+                SpfResult::Temperror => "spf_helo_temperror",
+                SpfResult::Permerror => "spf_helo_permerror",
+            },
+            Self::Spf {
+                identity: Identity::MailFrom,
+                result,
+                ..
+            } => match result {
+                SpfResult::None => "spf_none",
+                SpfResult::Neutral => "spf_neutral",
+                SpfResult::Pass => "spf_pass",
+                SpfResult::Fail => "spf_fail",
+                SpfResult::Softfail => "spf_softfail",
+                SpfResult::Temperror => "spf_temperror",
+                SpfResult::Permerror => "spf_permerror",
+            },
+            Self::OwnDomainForged { .. } => "own_domain_forged",
+            Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
+            Self::NeverSends => "never_sends",
+            Self::Recipient { class, bounce } => class.code(*bounce),
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The answer to one recipient.
+#[must_use = "a verdict that nobody reads lets mail pass"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is done.
+    pub action: Action,
+    /// What would be done, had monitoring not softened it.
+    pub would: Option<Action>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Verdict {
+    /// Lets it in.
+    pub fn accept(reason: Reason) -> Self {
+        Self {
+            action: Action::Accept,
+            would: None,
+            reason,
+        }
+    }
+
+    /// Applies a rule. Under monitoring mail is let in, with a header: never refused, dropped or held.
+    pub fn of(rule: Rule, mode: Mode, reason: Reason) -> Self {
+        let softened = rule.monitor || mode == Mode::Monitor;
+        match rule.action {
+            Action::Accept | Action::Tag => Self {
+                action: rule.action,
+                would: None,
+                reason,
+            },
+            action if softened => Self {
+                action: Action::Tag,
+                would: Some(action),
+                reason,
+            },
+            action => Self {
+                action,
+                would: None,
+                reason,
+            },
+        }
+    }
+
+    /// Our own failure: 451 4.3.0 whatever the mode, because accepting unjudged mail would be a surprise and
+    /// refusing it a loss.
+    pub fn internal() -> Self {
+        Self {
+            action: Action::Tempfail,
+            would: None,
+            reason: Reason::Internal,
+        }
+    }
+
+    /// Whether the MTA is told 250 for this recipient.
+    pub fn lets_in(&self) -> bool {
+        !matches!(self.action, Action::Tempfail | Action::Reject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn monitoring_never_refuses() {
+        for action in [
+            Action::Tempfail,
+            Action::Reject,
+            Action::Discard,
+            Action::Quarantine,
+        ] {
+            for (rule, mode) in [
+                (
+                    Rule {
+                        action,
+                        monitor: true,
+                    },
+                    Mode::Enforce,
+                ),
+                (Rule::new(action), Mode::Monitor),
+                (
+                    Rule {
+                        action,
+                        monitor: true,
+                    },
+                    Mode::Monitor,
+                ),
+            ] {
+                let verdict = Verdict::of(rule, mode, Reason::NeverSends);
+                assert_eq!((verdict.action, verdict.would), (Action::Tag, Some(action)));
+            }
+            let verdict = Verdict::of(Rule::new(action), Mode::Enforce, Reason::NeverSends);
+            assert_eq!((verdict.action, verdict.would), (action, None));
+        }
+    }
+
+    #[test]
+    fn rules_are_written_short_or_long() {
+        for (yaml, rule) in [
+            ("reject", Rule::new(Action::Reject)),
+            ("{action: tag}", Rule::new(Action::Tag)),
+            (
+                "{action: reject, monitor: true}",
+                Rule {
+                    action: Action::Reject,
+                    monitor: true,
+                },
+            ),
+        ] {
+            assert_eq!(serde_yaml::from_str::<Rule>(yaml).unwrap(), rule, "{yaml}");
+        }
+        for (yaml, says) in [
+            ("rejct", "unknown variant `rejct`, expected one of `accept`"),
+            ("{action: reject, monitr: true}", "unknown field `monitr`"),
+            ("{monitor: true}", "missing field `action`"),
+            ("7", "an action (accept"),
+        ] {
+            let error = serde_yaml::from_str::<Rule>(yaml).unwrap_err().to_string();
+            assert!(error.contains(says), "{yaml}: {error}");
+        }
+    }
+}

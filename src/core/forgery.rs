@@ -1,0 +1,43 @@
+//! A stranger who claims to be one of us.
+
+use serde::Deserialize;
+
+use super::{
+    spf::{SpfCheck, SpfResult},
+    verdict::{Action, Rule},
+};
+
+/// `forgery:` of `milter.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forgery {
+    /// A reverse-path in one of `local.domains`, from a client for which that domain's SPF doesn't pass.
+    pub mail_from: Rule,
+}
+
+impl Default for Forgery {
+    fn default() -> Self {
+        Self {
+            mail_from: Rule::new(Action::Reject),
+        }
+    }
+}
+
+impl Forgery {
+    /// What to do with a claim on a domain of ours, given what that domain's SPF says; `None` where SPF passes.
+    /// While DNS doesn't tell, a refusal would be for our own failure: such mail is asked to come again.
+    pub fn rule(&self, spf: Option<&SpfCheck>) -> Option<(Rule, SpfResult)> {
+        let result = spf.map_or(SpfResult::None, |check| check.result);
+        match result {
+            SpfResult::Pass => None,
+            SpfResult::Temperror if self.mail_from.action == Action::Reject => Some((
+                Rule {
+                    action: Action::Tempfail,
+                    ..self.mail_from
+                },
+                result,
+            )),
+            _ => Some((self.mail_from, result)),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the envelope alone tells about mail with the null sender.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        self, MapAccess, SeqAccess,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
+
+use super::{
+    address::Mailbox,
+    exempt::Exemptions,
+    pattern::AddressPattern,
+    verdict::{Action, Rule},
+};
+
+/// `null_sender:` of `milter.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NullSender {
+    /// The second recipient and later ones. RFC 5321 section 4.5.5 has one notification go to one address.
+    pub extra_recipients: Rule,
+    /// Addresses that never send, so that nothing can bounce to them.
+    pub never_send: NeverSend,
+    /// Who is spared these rules, and the answers that recipient classes give to bounces.
+    pub exempt: Exemptions,
+}
+
+impl Default for NullSender {
+    fn default() -> Self {
+        Self {
+            extra_recipients: Rule::new(Action::Tempfail),
+            never_send: NeverSend::default(),
+            exempt: Exemptions::default(),
+        }
+    }
+}
+
+/// Addresses that never send, and what a bounce to them gets: `[noreply@example.org]`, or
+/// `{addresses: [...], answer: ...}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeverSend {
+    /// The addresses.
+    pub addresses: Vec<AddressPattern>,
+    /// What a bounce to them gets.
+    pub answer: Rule,
+}
+
+impl Default for NeverSend {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            answer: Rule::new(Action::Reject),
+        }
+    }
+}
+
+impl NeverSend {
+    /// Whether the address is one of them.
+    pub fn lists(&self, mailbox: &Mailbox) -> bool {
+        self.addresses
+            .iter()
+            .any(|pattern| pattern.matches(mailbox))
+    }
+}
+
+impl<'de> Deserialize<'de> for NeverSend {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            addresses: Vec<AddressPattern>,
+            answer: Option<Rule>,
+        }
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = NeverSend;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of addresses or {addresses: [...], answer: ...}")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<NeverSend, A::Error> {
+                let addresses = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+                Ok(NeverSend {
+                    addresses,
+                    ..NeverSend::default()
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NeverSend, A::Error> {
+                let Long { addresses, answer } =
+                    Long::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(NeverSend {
+                    addresses,
+                    answer: answer.unwrap_or(NeverSend::default().answer),
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}

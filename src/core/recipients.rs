@@ -1,0 +1,305 @@
+//! What a recipient is to its domain, and what that class answers to mail and to bounces.
+
+use std::fmt;
+
+use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Deserializer, de};
+
+use super::{
+    address::{Domain, Mailbox},
+    verdict::{Action, Rule},
+};
+
+/// The compiled size that one pattern may have, in bytes: about a thousand alternatives.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// What a recipient is to its domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// A list knows it.
+    Known,
+    /// The rule with this number, from 1, matches its local part.
+    Rule(usize),
+    /// Neither; the domain takes such mail all the same.
+    CatchAll,
+    /// Neither; the domain has no catch-all.
+    Unknown,
+}
+
+impl Class {
+    /// The reason's code for it.
+    pub fn code(self, bounce: bool) -> &'static str {
+        match (self, bounce) {
+            (Self::Known, true) => "known_bounce",
+            (Self::Known, false) => "known_mail",
+            (Self::Rule(_), true) => "rule_bounce",
+            (Self::Rule(_), false) => "rule_mail",
+            (Self::CatchAll, true) => "catch_all_bounce",
+            (Self::CatchAll, false) => "catch_all_mail",
+            (Self::Unknown, true) => "unknown_bounce",
+            (Self::Unknown, false) => "unknown_mail",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known => f.write_str("known"),
+            Self::Rule(number) => write!(f, "rule {number}"),
+            Self::CatchAll => f.write_str("catch-all"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// Whether the lists of a domain know a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// One does: which, for the administrator.
+    Listed(String),
+    /// None does.
+    NotListed,
+    /// A list that might has never been readable: which, and why not.
+    Unavailable(String),
+}
+
+/// What a class answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassAnswer {
+    /// To mail with a sender.
+    pub mail: Rule,
+    /// To mail with the null sender.
+    pub bounces: Rule,
+}
+
+impl Default for ClassAnswer {
+    fn default() -> Self {
+        Self {
+            mail: Rule::new(Action::Accept),
+            bounces: Rule::new(Action::Accept),
+        }
+    }
+}
+
+impl ClassAnswer {
+    fn rule(self, bounce: bool) -> Rule {
+        if bounce { self.bounces } else { self.mail }
+    }
+}
+
+/// What a pattern on the local part answers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalPartRule {
+    /// A regular expression for the whole local part, in lower case and without quotes.
+    #[serde(rename = "match")]
+    pub pattern: LocalPartPattern,
+    /// To mail with a sender.
+    #[serde(default = "accept")]
+    pub mail: Rule,
+    /// To mail with the null sender.
+    #[serde(default = "accept")]
+    pub bounces: Rule,
+}
+
+fn accept() -> Rule {
+    Rule::new(Action::Accept)
+}
+
+/// A regular expression that must match all of a local part.
+#[derive(Clone, Debug)]
+pub struct LocalPartPattern(Regex);
+
+impl LocalPartPattern {
+    /// Compiles the pattern; letters match in either case.
+    ///
+    /// # Errors
+    /// A mistake in the pattern, or one that compiles to more than a megabyte.
+    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
+        // Compiled alone first, so that the message shows the pattern as written, without our brackets around it.
+        let build = |pattern: &str| {
+            RegexBuilder::new(pattern)
+                .case_insensitive(true)
+                .size_limit(PATTERN_SIZE)
+                .build()
+        };
+        build(pattern)?;
+        build(&format!("^(?:{pattern})$")).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LocalPartPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// What one domain answers to each class of recipients.
+#[derive(Clone, Debug)]
+pub struct DomainRecipients {
+    /// The domain.
+    pub domain: Domain,
+    /// Whether there are lists to ask. Without any, nobody is known.
+    pub has_lists: bool,
+    /// The first that matches answers.
+    pub rules: Vec<LocalPartRule>,
+    /// The class of what no list and no rule knows: [`Class::CatchAll`] or [`Class::Unknown`].
+    pub rest: Class,
+    /// What that class answers.
+    pub rest_answer: ClassAnswer,
+}
+
+/// A recipient's class and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The class, and what it answers to this kind of mail.
+    Class(Class, Rule),
+    /// The answer depends on a list that can't be read.
+    Unavailable(String),
+}
+
+impl DomainRecipients {
+    /// Finds the class of a recipient and what it answers.
+    pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> Answer {
+        if let Known::Listed(_) = known {
+            return Answer::Class(Class::Known, Rule::new(Action::Accept));
+        }
+        let local = mailbox.local_key();
+        let (class, rule) = match self
+            .rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.pattern.0.is_match(&local))
+        {
+            Some((index, rule)) => (
+                Class::Rule(index + 1),
+                if bounce { rule.bounces } else { rule.mail },
+            ),
+            None => (self.rest, self.rest_answer.rule(bounce)),
+        };
+        match known {
+            // Had the list been readable, the recipient might have been known, and let in.
+            Known::Unavailable(why) if !matches!(rule.action, Action::Accept | Action::Tag) => {
+                Answer::Unavailable(why.clone())
+            }
+            _ => Answer::Class(class, rule),
+        }
+    }
+}
+
+/// The forms under which a list may know a local part: as it is, then without its extension
+/// (`user` for `user+shop`), divided at the first delimiter as Postfix does.
+pub fn lookup_keys<'a>(local_key: &'a [u8], delimiters: &str) -> impl Iterator<Item = &'a [u8]> {
+    let cut = local_key
+        .iter()
+        .position(|byte| delimiters.as_bytes().contains(byte));
+    let base = cut.filter(|&at| at > 0).and_then(|at| local_key.get(..at));
+    std::iter::once(local_key).chain(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shop() -> DomainRecipients {
+        let rules = "[{match: 'shop-[a-z0-9]+', bounces: reject}, {match: 'x|y', mail: tempfail}]";
+        DomainRecipients {
+            domain: "example.org".parse().unwrap(),
+            has_lists: true,
+            rules: serde_yaml::from_str(rules).unwrap(),
+            rest: Class::CatchAll,
+            rest_answer: ClassAnswer {
+                mail: Rule::new(Action::Accept),
+                bounces: Rule::new(Action::Reject),
+            },
+        }
+    }
+
+    #[test]
+    fn the_first_class_that_fits_answers() {
+        let listed = || Known::Listed("inline".to_owned());
+        for (local, known, bounce, class, action) in [
+            ("info", listed(), true, Class::Known, Action::Accept),
+            ("shop-a1", listed(), true, Class::Known, Action::Accept),
+            (
+                "SHOP-a1",
+                Known::NotListed,
+                true,
+                Class::Rule(1),
+                Action::Reject,
+            ),
+            (
+                "\"shop-a1\"",
+                Known::NotListed,
+                true,
+                Class::Rule(1),
+                Action::Reject,
+            ),
+            (
+                "shop-a1",
+                Known::NotListed,
+                false,
+                Class::Rule(1),
+                Action::Accept,
+            ),
+            (
+                "shop-a1-",
+                Known::NotListed,
+                true,
+                Class::CatchAll,
+                Action::Reject,
+            ),
+            (
+                "xx",
+                Known::NotListed,
+                false,
+                Class::CatchAll,
+                Action::Accept,
+            ),
+            (
+                "y",
+                Known::NotListed,
+                false,
+                Class::Rule(2),
+                Action::Tempfail,
+            ),
+        ] {
+            let mailbox = Mailbox::from_bytes(format!("{local}@example.org").as_bytes());
+            let answer = shop().answer(&mailbox, &known, bounce);
+            assert_eq!(
+                answer,
+                Answer::Class(class, Rule::new(action)),
+                "{local} {bounce}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unreadable_list_stops_refusals_only() {
+        let unavailable = Known::Unavailable("/etc/list: no such file".to_owned());
+        let mailbox = Mailbox::from_bytes(b"someone@example.org");
+        assert!(matches!(
+            shop().answer(&mailbox, &unavailable, true),
+            Answer::Unavailable(_)
+        ));
+        assert_eq!(
+            shop().answer(&mailbox, &unavailable, false),
+            Answer::Class(Class::CatchAll, Rule::new(Action::Accept))
+        );
+    }
+
+    #[test]
+    fn extensions_are_looked_up_both_ways() {
+        let keys = |local: &'static str, delimiters| {
+            lookup_keys(local.as_bytes(), delimiters)
+                .map(|key| String::from_utf8(key.to_vec()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys("user+a-b", "+"), ["user+a-b", "user"]);
+        assert_eq!(keys("user-a+b", "+-"), ["user-a+b", "user"]);
+        assert_eq!(keys("+a", "+"), ["+a"]);
+        assert_eq!(keys("user+a", ""), ["user+a"]);
+    }
+}

@@ -1,0 +1,278 @@
+//! What `spf:` in `milter.yaml` makes of SPF's results.
+
+use std::{collections::HashMap, net::IpAddr, str::FromStr};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{
+    address::Domain,
+    network::Network,
+    pattern::DomainPattern,
+    spf::{Identity, SpfCheck, SpfResult},
+    verdict::{Action, Rule},
+};
+
+/// `spf:` of `milter.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpfRules {
+    /// Answers to the check of the HELO name.
+    pub helo: ResultRules,
+    /// Answers to the check of MAIL FROM.
+    pub mail_from: ResultRules,
+    /// Hosts that forward mail of others to us, whose SPF therefore fails.
+    pub trusted_forwarders: Vec<Forwarder>,
+    /// Other answers for some sender domains; what an entry leaves out, `mail_from` answers.
+    pub domains: HashMap<DomainPattern, ResultRules>,
+}
+
+/// An answer for each result. `pass` has none: it speaks for the mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResultRules {
+    /// none and neutral: RFC 7208 section 2.6.2 wants the two treated alike.
+    pub none: Option<Rule>,
+    /// fail.
+    pub fail: Option<Rule>,
+    /// softfail.
+    pub softfail: Option<Rule>,
+    /// temperror.
+    pub temperror: Option<Rule>,
+    /// permerror.
+    pub permerror: Option<Rule>,
+}
+
+impl ResultRules {
+    /// What `spf.helo` answers where the file says nothing.
+    pub const HELO: Self = Self {
+        none: Some(Rule::new(Action::Accept)),
+        fail: Some(Rule::new(Action::Reject)),
+        softfail: Some(Rule::new(Action::Accept)),
+        temperror: Some(Rule::new(Action::Accept)),
+        permerror: Some(Rule::new(Action::Accept)),
+    };
+    /// What `spf.mail_from` answers where the file says nothing.
+    pub const MAIL_FROM: Self = Self {
+        none: Some(Rule::new(Action::Accept)),
+        fail: Some(Rule::new(Action::Reject)),
+        softfail: Some(Rule::new(Action::Tag)),
+        temperror: Some(Rule::new(Action::Tempfail)),
+        permerror: Some(Rule::new(Action::Tag)),
+    };
+
+    fn rule(&self, result: SpfResult) -> Option<Rule> {
+        match result {
+            SpfResult::None | SpfResult::Neutral => self.none,
+            SpfResult::Pass => None,
+            SpfResult::Fail => self.fail,
+            SpfResult::Softfail => self.softfail,
+            SpfResult::Temperror => self.temperror,
+            SpfResult::Permerror => self.permerror,
+        }
+    }
+}
+
+impl SpfRules {
+    /// What the file answers to this check.
+    pub fn rule(&self, check: &SpfCheck) -> Rule {
+        let result = check.result;
+        let rule = match check.identity {
+            Identity::Helo => self.helo.rule(result).or(ResultRules::HELO.rule(result)),
+            Identity::MailFrom => self
+                .for_domain(&check.domain)
+                .and_then(|rules| rules.rule(result))
+                .or(self.mail_from.rule(result))
+                .or(ResultRules::MAIL_FROM.rule(result)),
+        };
+        rule.unwrap_or(Rule::new(Action::Accept))
+    }
+
+    /// The domains that a client may speak for to be a trusted forwarder.
+    pub fn forwarder_domains(&self) -> impl Iterator<Item = &Domain> {
+        self.trusted_forwarders
+            .iter()
+            .filter_map(|forwarder| match forwarder {
+                Forwarder::Domain(domain) => Some(domain),
+                Forwarder::Network(_) => None,
+            })
+    }
+
+    /// Whether the client's address is that of a trusted forwarder.
+    pub fn trusts_address(&self, client: IpAddr) -> bool {
+        self.trusted_forwarders
+            .iter()
+            .any(|forwarder| matches!(forwarder, Forwarder::Network(network) if network.contains(client)))
+    }
+
+    /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
+    /// longest parent first.
+    fn for_domain(&self, domain: &str) -> Option<&ResultRules> {
+        let domain: Domain = domain.parse().ok()?;
+        self.domains
+            .get(&DomainPattern::Itself(domain.clone()))
+            .or_else(|| {
+                self.domains
+                    .iter()
+                    .filter(|(pattern, _)| {
+                        matches!(pattern, DomainPattern::Below(_)) && pattern.matches(&domain)
+                    })
+                    .max_by_key(|(pattern, _)| pattern.to_string().len())
+                    .map(|(_, rules)| rules)
+            })
+    }
+}
+
+/// Who may forward: by address, or by a domain whose own SPF (of HELO or of the domain) passes for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forwarder {
+    /// Clients in this network.
+    Network(Network),
+    /// Clients that may send for this domain.
+    Domain(Domain),
+}
+
+/// Neither a network nor a domain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is neither a network nor a domain; right would be e.g. 192.0.2.0/24 or forwarder.example", .0.escape_debug())]
+pub struct ForwarderError(String);
+
+impl FromStr for Forwarder {
+    type Err = ForwarderError;
+
+    fn from_str(text: &str) -> Result<Self, ForwarderError> {
+        let wrong = || ForwarderError(text.to_owned());
+        if let Ok(network) = text.parse() {
+            return Ok(Self::Network(network));
+        }
+        // A domain of digits only is an address with a slip of the pen.
+        let looks_like_address = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if looks_like_address {
+            Err(wrong())
+        } else {
+            text.parse().map(Self::Domain).map_err(|_| wrong())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Forwarder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(identity: Identity, domain: &str, result: SpfResult) -> SpfCheck {
+        SpfCheck {
+            identity,
+            domain: domain.to_owned(),
+            result,
+            explanation: None,
+            mechanism: None,
+            problem: None,
+            lookups: 0,
+            void_lookups: 0,
+            trace: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_nearest_answer_counts() {
+        let rules: SpfRules = serde_yaml::from_str(
+            "mail_from: {softfail: reject}\n\
+             domains: {a.example.com: {fail: tag}, .example.com: {fail: quarantine, softfail: accept}}",
+        )
+        .unwrap();
+        for (identity, domain, result, action) in [
+            (
+                Identity::MailFrom,
+                "a.example.com",
+                SpfResult::Fail,
+                Action::Tag,
+            ),
+            (
+                Identity::MailFrom,
+                "a.example.com",
+                SpfResult::Softfail,
+                Action::Reject,
+            ),
+            (
+                Identity::MailFrom,
+                "b.example.com",
+                SpfResult::Fail,
+                Action::Quarantine,
+            ),
+            (
+                Identity::MailFrom,
+                "b.example.com",
+                SpfResult::Softfail,
+                Action::Accept,
+            ),
+            (
+                Identity::MailFrom,
+                "example.com",
+                SpfResult::Fail,
+                Action::Reject,
+            ),
+            (
+                Identity::MailFrom,
+                "example.com",
+                SpfResult::Temperror,
+                Action::Tempfail,
+            ),
+            (
+                Identity::Helo,
+                "a.example.com",
+                SpfResult::Fail,
+                Action::Reject,
+            ),
+            (
+                Identity::Helo,
+                "a.example.com",
+                SpfResult::Softfail,
+                Action::Accept,
+            ),
+        ] {
+            let rule = rules.rule(&check(identity, domain, result));
+            assert_eq!(rule.action, action, "{identity} {domain} {result}");
+        }
+    }
+
+    /// RFC 7208 section 2.6.2: neutral is treated exactly like none.
+    #[test]
+    fn none_and_neutral_are_treated_alike() {
+        let rules: SpfRules = serde_yaml::from_str("mail_from: {none: tag}").unwrap();
+        for result in [SpfResult::None, SpfResult::Neutral] {
+            assert_eq!(
+                rules
+                    .rule(&check(Identity::MailFrom, "example.com", result))
+                    .action,
+                Action::Tag
+            );
+        }
+    }
+
+    #[test]
+    fn forwarders_are_networks_or_domains() {
+        let rules: SpfRules =
+            serde_yaml::from_str("trusted_forwarders: [192.0.2.0/24, forwarder.example]").unwrap();
+        assert!(rules.trusts_address("192.0.2.9".parse().unwrap()));
+        assert!(!rules.trusts_address("198.51.100.9".parse().unwrap()));
+        assert_eq!(
+            rules
+                .forwarder_domains()
+                .map(Domain::as_str)
+                .collect::<Vec<_>>(),
+            ["forwarder.example"]
+        );
+        for wrong in ["192.0.2.300", "192.0.2.0/40", "a b"] {
+            assert!(wrong.parse::<Forwarder>().is_err(), "{wrong}");
+        }
+    }
+}
