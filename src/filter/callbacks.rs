@@ -1,0 +1,285 @@
+//! The milter callbacks: they translate, and decide nothing.
+
+use std::{
+    ffi::{CStr, CString},
+    future::Future,
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use milter::{
+    Actions, Callbacks, Context, ContextActions, EomContext, MacroStage, NegotiateContext, ProtoOpts,
+    SetErrorReply, SmtpReply, SocketInfo, Status,
+};
+
+use super::session::{Ending, Session, Shared};
+use crate::core::{
+    address::{Mailbox, ReversePath, bracketless},
+    envelope::Recipient,
+    reply::Reply,
+    verdict::Verdict,
+};
+
+/// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
+pub const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
+/// The longest line of reply text that indymilter takes, in octets.
+const LONGEST_REPLY_TEXT: usize = 980;
+
+/// What one connection of the MTA carries from callback to callback.
+pub struct Connection {
+    session: Session,
+    /// What was negotiated.
+    opts: ProtoOpts,
+    actions: Actions,
+    /// MAIL failed by our own fault, where no answer could be given: its recipients get it.
+    mail_failed: bool,
+}
+
+/// The callbacks for sessions that share this state.
+pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
+    let shared = Arc::clone(shared);
+    Callbacks::new()
+        .on_negotiate(move |context, actions, opts| {
+            let session = Session::new(Arc::clone(&shared));
+            Box::pin(async move { negotiate(context, session, actions, opts) })
+        })
+        .on_connect(|context, _name, client| {
+            Box::pin(async move { quiet(context, ProtoOpts::NOREPLY_CONNECT, |context| connect(context, &client)) })
+        })
+        .on_helo(|context, name| {
+            Box::pin(async move {
+                quiet(context, ProtoOpts::NOREPLY_HELO, |context| {
+                    if let Some(connection) = &mut context.data {
+                        connection.session.helo(name.into_bytes());
+                    }
+                })
+            })
+        })
+        .on_mail(|context, args| {
+            Box::pin(async move { quiet(context, ProtoOpts::NOREPLY_MAIL, |context| mail(context, &args)) })
+        })
+        .on_rcpt(|context, args| Box::pin(rcpt(context, args)))
+        .on_eom(|context| Box::pin(end_of_message(context)))
+        .on_abort(|context| Box::pin(async move { abandon(context) }))
+        .on_close(|context| Box::pin(async move { abandon(context) }))
+}
+
+/// Asks for what is used and no more: every reply that isn't needed is a round trip (NR_*), every stage that isn't
+/// read is traffic (NO_*). Recipients that the MTA refused are wanted (RCPT_REJ): they tell of a joe job.
+fn negotiate(
+    context: &mut NegotiateContext<Connection>,
+    session: Session,
+    offered_actions: Actions,
+    offered: ProtoOpts,
+) -> Status {
+    let wanted = ProtoOpts::NOREPLY_CONNECT
+        | ProtoOpts::NOREPLY_HELO
+        | ProtoOpts::NOREPLY_MAIL
+        | ProtoOpts::NO_DATA
+        | ProtoOpts::NO_HEADER
+        | ProtoOpts::NO_EOH
+        | ProtoOpts::NO_BODY
+        | ProtoOpts::NO_UNKNOWN
+        | ProtoOpts::REJECTED_RCPT;
+    let opts = wanted & offered;
+    let actions = (Actions::ADD_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE) & offered_actions;
+    context.requested_opts = opts;
+    context.requested_actions = actions;
+    if offered_actions.contains(Actions::REQUEST_MACROS) {
+        context.requested_macros.extend([
+            (MacroStage::Connect, c"j {daemon_name} {client_addr}".to_owned()),
+            (MacroStage::Mail, c"i {auth_type} {auth_authen} {client_addr}".to_owned()),
+            (MacroStage::Rcpt, c"i {rcpt_mailer} {rcpt_host} {rcpt_addr}".to_owned()),
+            (MacroStage::Eom, c"i".to_owned()),
+        ]);
+    }
+    context.data = Some(Connection { session, opts, actions, mail_failed: false });
+    Status::Continue
+}
+
+/// Runs a callback that never refuses. A panic of ours must not end the session: it is remembered, and answered
+/// where an answer is possible.
+fn quiet(
+    context: &mut Context<Connection>,
+    noreply: ProtoOpts,
+    callback: impl FnOnce(&mut Context<Connection>),
+) -> Status {
+    let failed = std::panic::catch_unwind(AssertUnwindSafe(|| callback(context))).is_err();
+    match &mut context.data {
+        Some(connection) => {
+            if failed {
+                connection.mail_failed = true;
+                warn(connection, "internal", "a callback panicked; its message gets 451");
+            }
+            if connection.opts.contains(noreply) { Status::Noreply } else { Status::Continue }
+        }
+        None => Status::Continue,
+    }
+}
+
+fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
+    let address = match client {
+        SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
+        SocketInfo::Unix(_) | SocketInfo::Unknown => client_addr(context),
+    };
+    let receiver = macro_bytes(context, c"j").and_then(|name| String::from_utf8(name).ok());
+    let daemon = macro_bytes(context, c"{daemon_name}");
+    if let Some(connection) = &mut context.data {
+        connection.session.connect(address, receiver, daemon);
+    }
+}
+
+fn mail(context: &mut Context<Connection>, args: &[CString]) {
+    let reverse_path = ReversePath::from_bytes(args.first().map(|path| path.as_bytes()).unwrap_or_default());
+    // Postfix and Sendmail leave both out for a client that didn't log in.
+    let login = macro_bytes(context, c"{auth_authen}").or_else(|| macro_bytes(context, c"{auth_type}"));
+    let address = client_addr(context);
+    if let Some(connection) = &mut context.data {
+        connection.mail_failed = false;
+        connection.session.mail(reverse_path, login, address);
+    }
+}
+
+async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
+    let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let recipient = Recipient { mailbox: Mailbox::from_bytes(bracketless(path)), refused: refused_by_mta(context) };
+    let queue_id = macro_bytes(context, c"i");
+    let Some(connection) = &mut context.data else { return Status::Tempfail };
+    let reply = if connection.mail_failed {
+        Reply::to(&Verdict::internal(), None)
+    } else {
+        match within_limits(connection.session.rcpt(recipient.clone(), path, queue_id.as_deref())).await {
+            Ok(reply) => reply,
+            Err(why) => {
+                warn(connection, "internal", why);
+                connection.session.rcpt_failed(recipient, path, queue_id.as_deref())
+            }
+        }
+    };
+    reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
+}
+
+async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
+    let queue_id = context.macros.get(c"i").map(|id| id.to_bytes().to_vec());
+    let Some(connection) = &mut context.data else { return Status::Continue };
+    let ending = connection.session.end_of_message(queue_id.as_deref());
+    let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
+        Ok(Ok(())) => return if ending.discard { Status::Discard } else { Status::Continue },
+        Ok(Err(error)) => error.to_string(),
+        Err(why) => why.to_owned(),
+    };
+    warn(connection, "end of message", &failed);
+    match Reply::to(&Verdict::internal(), None) {
+        Some(reply) => answer(&mut context.reply, &reply),
+        None => Status::Tempfail,
+    }
+}
+
+/// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
+async fn apply(
+    actions: &impl ContextActions,
+    offered: Actions,
+    ending: &Ending,
+) -> Result<(), milter::ActionError> {
+    if ending.discard {
+        return Ok(());
+    }
+    if offered.contains(Actions::DELETE_RCPT) {
+        for path in ending.delete_recipients.iter().filter_map(|path| CString::new(path.clone()).ok()) {
+            actions.delete_recipient(path).await?;
+        }
+    }
+    if let Some(value) = ending.x_backstop.as_ref().filter(|_| offered.contains(Actions::ADD_HEADER)) {
+        actions.insert_header(0, c"X-Backstop".to_owned(), text(value)).await?;
+    }
+    if let Some(reason) = ending.quarantine.filter(|_| offered.contains(Actions::QUARANTINE)) {
+        actions.quarantine(text(&format!("backstop: {reason}"))).await?;
+    }
+    Ok(())
+}
+
+fn abandon(context: &mut Context<Connection>) -> Status {
+    let queue_id = macro_bytes(context, c"i");
+    if let Some(connection) = &mut context.data {
+        connection.session.abandon(queue_id.as_deref());
+    }
+    Status::Continue
+}
+
+/// Runs a future to its end, unless it panics or takes longer than the MTA would wait.
+async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static str> {
+    match tokio::time::timeout(CALLBACK_LIMIT, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_panic)) => Err("a callback panicked; its message gets 451"),
+        Err(_elapsed) => Err("a callback took longer than the MTA waits; its message gets 451"),
+    }
+}
+
+/// Postfix and Sendmail take a reply for a format: a lone `%` vanishes, `%%` stands for one.
+fn answer(to: &mut SmtpReply, reply: &Reply) -> Status {
+    let lines = reply.lines.iter().map(|line| {
+        let mut doubled = String::with_capacity(line.len());
+        for character in line.chars() {
+            let octets = if character == '%' { "%%" } else { character.encode_utf8(&mut [0; 4]) }.to_owned();
+            if doubled.len() + octets.len() > LONGEST_REPLY_TEXT {
+                break;
+            }
+            doubled.push_str(&octets);
+        }
+        text(&doubled)
+    });
+    // A reply that indymilter doesn't take would be a fault of ours; the MTA then words its own.
+    let _ = to.set_error_reply(&reply.code.to_string(), Some(&reply.enhanced_text()), lines);
+    if reply.code < 500 { Status::Tempfail } else { Status::Reject }
+}
+
+/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`, its host the enhanced code.
+fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
+    let mailer = context.macros.get(c"{rcpt_mailer}")?;
+    if mailer.to_bytes() != b"error" {
+        return None;
+    }
+    let status = macro_bytes(context, c"{rcpt_host}").unwrap_or_default();
+    Some(crate::core::printable::printable(&status, 16))
+}
+
+/// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
+fn client_addr(context: &Context<Connection>) -> Option<IpAddr> {
+    let text = String::from_utf8(macro_bytes(context, c"{client_addr}")?).ok()?;
+    text.strip_prefix("IPv6:").unwrap_or(&text).parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn macro_bytes(context: &Context<Connection>, name: &CStr) -> Option<Vec<u8>> {
+    context.macros.get(name).map(|value| value.to_bytes().to_vec()).filter(|value| !value.is_empty())
+}
+
+/// Text of ours as the protocol wants it; it holds no NUL, or is left out.
+fn text(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
+}
+
+fn warn(connection: &Connection, kind: &'static str, text: &str) {
+    connection.session.shared().warnings.warn(kind, text, Instant::now());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_not_an_end() {
+        #[allow(clippy::panic)]
+        let failed = within_limits(async { panic!("a bug of ours") }).await;
+        let _: &str = Result::<(), _>::unwrap_err(failed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callback_ends_before_the_mta_gives_up() {
+        let begun = tokio::time::Instant::now();
+        assert!(within_limits(std::future::pending::<()>()).await.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,89 @@
+//! The decision line: one for each recipient, with fixed fields, so that `grep` and `awk` are all it takes.
+
+use std::{fmt, net::IpAddr};
+
+use crate::core::{
+    address::{Mailbox, ReversePath},
+    policy::SpfAnswers,
+    printable::printable,
+    spf::SpfCheck,
+    verdict::Verdict,
+};
+
+/// The longest value of a field that a stranger chose, in octets: a whole reverse-path (RFC 5321 section 4.5.3.1.3).
+const LONGEST_VALUE: usize = 256;
+
+/// Everything that the line tells.
+#[derive(Clone, Debug)]
+pub struct Decision<'a> {
+    /// Our own name for the message: the MTA has none before its first accepted recipient.
+    pub id: &'a str,
+    /// The MTA's queue id, where it exists by now.
+    pub queue_id: Option<&'a [u8]>,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// What it said in HELO.
+    pub helo: Option<&'a [u8]>,
+    /// MAIL FROM.
+    pub from: &'a ReversePath,
+    /// RCPT TO.
+    pub rcpt: &'a Mailbox,
+    /// What was decided, and why.
+    pub verdict: &'a Verdict,
+    /// What SPF said, where it was asked.
+    pub spf: Option<&'a SpfAnswers>,
+}
+
+impl fmt::Display for Decision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |bytes: Option<&[u8]>| match bytes {
+            None | Some(b"") => "-".to_owned(),
+            Some(bytes) => printable(bytes, LONGEST_VALUE),
+        };
+        let result = |check: Option<&SpfCheck>| check.map_or("-", |check| check.result.as_str());
+        let spf = self.spf;
+        write!(
+            f,
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} would={}",
+            self.id,
+            word(self.queue_id),
+            self.client
+                .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            word(self.helo),
+            printable(&self.from.to_bytes(), LONGEST_VALUE),
+            printable(&self.rcpt.to_bytes(), LONGEST_VALUE),
+            self.verdict.action,
+            self.verdict.reason.code(),
+            result(spf.and_then(|spf| spf.mail_from.as_ref())),
+            result(spf.and_then(|spf| spf.helo.as_ref())),
+            self.verdict.would.map_or("-", |action| action.as_str()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::verdict::{Action, Mode, Reason, Rule};
+
+    #[test]
+    fn strangers_cannot_write_lines_or_fields() {
+        let verdict = Verdict::of(Rule::new(Action::Reject), Mode::Monitor, Reason::NeverSends);
+        let line = Decision {
+            id: "1a",
+            queue_id: None,
+            client: "192.0.2.1".parse().ok(),
+            helo: Some(b"x\r\nverdict=accept"),
+            from: &ReversePath::from_bytes(b"<a b@example.com>"),
+            rcpt: &Mailbox::from_bytes(b"\xff@example.org"),
+            verdict: &verdict,
+            spf: None,
+        }
+        .to_string();
+        assert_eq!(
+            line,
+            "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- would=reject"
+        );
+    }
+}
