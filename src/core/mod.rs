@@ -4,6 +4,7 @@
 //! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
 
 pub mod address;
+pub mod duration;
 pub mod envelope;
 pub mod exempt;
 pub mod forgery;

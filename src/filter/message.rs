@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::{
     core::{
-        address::{Domain, Mailbox, ReversePath},
         envelope::{Envelope, Recipient},
         policy::{Case, Judgement, Policy, SpfAnswers},
         recipients::Known,
@@ -99,7 +98,8 @@ impl Message {
             receiver: &self.receiver,
             now: SystemTime::now(),
         };
-        let asked = query(&self.envelope.reverse_path);
+        let mail_from = self.envelope.reverse_path.to_bytes();
+        let asked = query(&mail_from);
         let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
             // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of HELO
             // has asked already.
@@ -112,8 +112,9 @@ impl Message {
         let mut answers = SpfAnswers { helo: Some(helo), mail_from: Some(mail_from), forwarder: None };
         if self.engine.policy.needs_forwarder(&self.envelope, &answers) {
             for domain in self.engine.policy.spf.forwarder_domains() {
-                let postmaster = ReversePath::Mailbox(postmaster_of(domain));
-                if spf::check_mail_from(&lookup, &query(&postmaster)).await.result == SpfResult::Pass {
+                let postmaster = format!("postmaster@{domain}");
+                let check = spf::check_mail_from(&lookup, &query(postmaster.as_bytes())).await;
+                if check.result == SpfResult::Pass {
                     answers.forwarder = Some(domain.to_string());
                     break;
                 }
@@ -121,8 +122,4 @@ impl Message {
         }
         answers
     }
-}
-
-fn postmaster_of(domain: &Domain) -> Mailbox {
-    Mailbox::from_bytes(format!("postmaster@{domain}").as_bytes())
 }

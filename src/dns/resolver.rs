@@ -1,0 +1,265 @@
+//! Asks each question once, remembers the answer, and keeps to the time.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use hickory_resolver::proto::rr::RecordType;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    answer::Data,
+    cache::Cache,
+    chase::chase,
+    question::Question,
+    settings::{Nameserver, Settings, SettingsError},
+    upstream::Upstream,
+};
+use crate::spf::{Lookup, LookupError, Mx};
+
+/// A DNS client for the whole daemon; clones share name servers, cache and questions in flight. A new one is needed
+/// to see changed settings or a changed `/etc/resolv.conf`.
+#[derive(Clone)]
+pub struct Resolver(Arc<Inner>);
+
+impl Resolver {
+    /// A resolver by the settings. Opens no socket yet.
+    ///
+    /// # Errors
+    /// When a setting is out of its bounds, or no name server is set and `/etc/resolv.conf` names none.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        Ok(Self(Arc::new(Inner {
+            upstream: Upstream::new(settings)?,
+            cache: Cache::new(settings.cache),
+            flights: Mutex::new(HashMap::new()),
+            seats: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
+            budget: settings.budget.into(),
+        })))
+    }
+
+    /// The time that one message may spend on DNS: `dns.budget`.
+    pub fn budget(&self) -> Duration {
+        self.0.budget
+    }
+
+    /// The resolver for one message, whose questions all fail from the deadline on. The deadline is the message's
+    /// start plus [`budget`](Self::budget).
+    pub fn budgeted(&self, deadline: Instant) -> Budgeted {
+        Budgeted {
+            resolver: self.clone(),
+            deadline,
+        }
+    }
+
+    /// Asks each name server one question, all at once: how fast it answered, or why it did not.
+    pub async fn probe(&self) -> Vec<(Nameserver, Result<Duration, String>)> {
+        self.0.upstream.probe().await
+    }
+
+    async fn resolve(&self, question: &Question) -> Outcome {
+        if let Some(data) = self.0.cache.find(question) {
+            return Ok(data);
+        }
+        let flight = {
+            let mut flights = self.0.flights();
+            // It may have landed since the first look.
+            if let Some(data) = self.0.cache.find(question) {
+                return Ok(data);
+            }
+            match flights.get(question) {
+                Some(flight) => flight.clone(),
+                None => {
+                    let flight = self.take_off(question)?;
+                    flights.insert(question.clone(), flight.clone());
+                    flight
+                }
+            }
+        };
+        flight.await
+    }
+
+    /// Starts a lookup in a task of its own, so that it outlives the asker who came first: others may wait for it.
+    fn take_off(&self, question: &Question) -> Result<Flight, String> {
+        let seat = self
+            .0
+            .seats
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| format!("more than {MOST_IN_FLIGHT} DNS questions in flight"))?;
+        let (land, landed) = oneshot::channel();
+        let landing = Landing {
+            inner: self.0.clone(),
+            question: question.clone(),
+        };
+        tokio::spawn(async move {
+            let _seat = seat;
+            let Landing { inner, question } = &landing;
+            let until = Instant::now() + inner.budget;
+            let outcome = chase(&inner.upstream, question, until).await.map(|answer| {
+                inner.cache.keep(question, &answer);
+                answer.data
+            });
+            drop(landing);
+            // Fails when every asker has gone; the cache has it.
+            let _ = land.send(outcome);
+        });
+        let flight =
+            landed.map(|outcome| outcome.unwrap_or_else(|_| Err("lookup broken off".to_owned())));
+        Ok(flight.boxed().shared())
+    }
+
+    #[cfg(test)]
+    pub(super) fn cache_load(&self) -> (u64, u64) {
+        self.0.cache.load()
+    }
+}
+
+/// Each holds up to three sockets, so the daemon needs a file limit well above this.
+const MOST_IN_FLIGHT: usize = 4096;
+
+type Outcome = Result<Arc<[Data]>, String>;
+type Flight = Shared<BoxFuture<'static, Outcome>>;
+
+struct Inner {
+    upstream: Upstream,
+    cache: Cache,
+    flights: Mutex<HashMap<Question, Flight>>,
+    seats: Arc<Semaphore>,
+    budget: Duration,
+}
+
+impl Inner {
+    fn flights(&self) -> MutexGuard<'_, HashMap<Question, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the flight off the board however it ends, so that no later asker waits for one that never lands.
+struct Landing {
+    inner: Arc<Inner>,
+    question: Question,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.inner.flights().remove(&self.question);
+    }
+}
+
+/// A [`Resolver`] with a deadline. From then on nothing is answered, not even from the cache.
+#[derive(Clone)]
+pub struct Budgeted {
+    resolver: Resolver,
+    deadline: Instant,
+}
+
+impl Budgeted {
+    async fn ask<T>(
+        &self,
+        question: Question,
+        pick: impl Fn(&Data) -> Option<T>,
+    ) -> Result<Vec<T>, LookupError> {
+        let outcome = if Instant::now() < self.deadline {
+            timeout_at(self.deadline, self.resolver.resolve(&question))
+                .await
+                .unwrap_or_else(|_| Err(self.spent()))
+        } else {
+            Err(self.spent())
+        };
+        match outcome {
+            Ok(data) => Ok(data.iter().filter_map(pick).collect()),
+            Err(cause) => Err(LookupError {
+                question: question.to_string(),
+                cause,
+            }),
+        }
+    }
+
+    fn spent(&self) -> String {
+        let budget = humantime::format_duration(self.resolver.budget());
+        format!("time budget of {budget} spent")
+    }
+}
+
+impl Lookup for Budgeted {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+        self.ask(Question::new(name, RecordType::TXT), |data| match data {
+            Data::Txt(text) => Some(text.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+        self.ask(Question::new(name, RecordType::A), |data| match data {
+            Data::A(address) => Some(*address),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+        self.ask(Question::new(name, RecordType::AAAA), |data| match data {
+            Data::Aaaa(address) => Some(*address),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+        self.ask(Question::new(name, RecordType::MX), |data| match data {
+            Data::Mx(mx) => Some(mx.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+        self.ask(Question::reverse(address), |data| match data {
+            Data::Ptr(name) => Some(name.clone()),
+            _ => None,
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn questions_in_flight_are_bounded() {
+        let settings = Settings {
+            nameservers: vec!["127.0.0.1:1".parse().unwrap()],
+            ..Settings::default()
+        };
+        let resolver = Resolver::new(&settings).unwrap();
+        let seats = resolver.0.seats.clone();
+        let taken = seats.acquire_many(MOST_IN_FLIGHT as u32).await.unwrap();
+        let dns = resolver.budgeted(Instant::now() + resolver.budget());
+        assert_eq!(
+            dns.txt("a.test").await.unwrap_err().to_string(),
+            "TXT a.test: more than 4096 DNS questions in flight"
+        );
+        assert!(resolver.0.flights().is_empty());
+
+        drop(taken);
+        let soon = resolver.budgeted(Instant::now() + Duration::from_millis(50));
+        assert_eq!(
+            soon.txt("a.test").await.unwrap_err().cause,
+            "time budget of 8s spent"
+        );
+        assert_eq!(resolver.0.flights().len(), 1);
+    }
+}

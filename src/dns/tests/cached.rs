@@ -1,0 +1,184 @@
+//! What is asked again, and what isn't.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hickory_resolver::proto::{op::ResponseCode, rr::RecordType};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    super::Settings,
+    PATIENCE, budgeted, resolver_of, resolver_with,
+    responder::{Responder, answer, cname, code, code_with, soa, txt},
+};
+use crate::spf::Lookup;
+
+#[tokio::test]
+async fn answers_last_for_their_ttl() {
+    let server = Responder::start(|name, _| match name {
+        "long.test." => answer(vec![txt(name, 60, b"x")]),
+        "short.test." => answer(vec![txt(name, 60, b"x"), txt(name, 1, b"x")]),
+        "alias.test." => answer(vec![cname(name, 1, "t.test."), txt("t.test.", 60, b"x")]),
+        "zero.test." => answer(vec![txt(name, 0, b"x")]),
+        "negative.test." => answer(vec![txt(name, 1 << 31, b"x")]),
+        "nx.test." => code_with(ResponseCode::NXDomain, vec![], Some(soa("test.", 60, 60))),
+        "nx-ttl.test." => code_with(ResponseCode::NXDomain, vec![], Some(soa("test.", 1, 60))),
+        "nodata.test." => code_with(ResponseCode::NoError, vec![], Some(soa("test.", 60, 1))),
+        "no-soa.test." => code(ResponseCode::NXDomain),
+        _ => panic!("{name}"),
+    })
+    .await;
+    let resolver = resolver_of(&[&server]);
+    // The name, how often it is asked for within a second, and once more after that.
+    let names = [
+        ("long.test", 1, 1),
+        ("short.test", 1, 2),
+        ("alias.test", 1, 2),
+        ("zero.test", 2, 3),
+        ("negative.test", 2, 3),
+        ("nx.test", 1, 1),
+        ("nx-ttl.test", 1, 2),
+        ("nodata.test", 1, 2),
+        ("no-soa.test", 2, 3),
+    ];
+    let asked = |name: &str| {
+        let line = format!("udp TXT {name}");
+        server.seen().iter().filter(|seen| **seen == line).count()
+    };
+    for (name, times, _) in names {
+        for spelling in [name.to_owned(), name.to_uppercase()] {
+            budgeted(&resolver).txt(&spelling).await.unwrap();
+        }
+        assert_eq!(asked(name), times, "{name}");
+    }
+    sleep(Duration::from_millis(1_100)).await;
+    for (name, _, times) in names {
+        budgeted(&resolver).txt(name).await.unwrap();
+        assert_eq!(asked(name), times, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn types_are_cached_apart() {
+    let server = Responder::start(|name, record_type| match record_type {
+        RecordType::TXT => answer(vec![txt(name, 60, b"here")]),
+        _ => code_with(ResponseCode::NoError, vec![], Some(soa("test.", 60, 60))),
+    })
+    .await;
+    let dns = budgeted(&resolver_of(&[&server]));
+    for _ in 0..2 {
+        assert_eq!(dns.txt("a.test").await, Ok(vec![b"here".to_vec()]));
+        assert_eq!(dns.a("a.test").await, Ok(Vec::new()));
+    }
+    assert_eq!(server.seen(), ["udp TXT a.test", "udp A a.test"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_ask_at_once_are_one_question() {
+    // TTL 0: it isn't the cache that makes one of fifty.
+    let server = Responder::start(|name, _| {
+        std::thread::sleep(Duration::from_millis(50));
+        answer(vec![txt(name, 0, b"here")])
+    })
+    .await;
+    let resolver = resolver_of(&[&server]);
+    let lookups = (0..50).map(|_| {
+        let dns = budgeted(&resolver);
+        async move { dns.txt("a.test").await }
+    });
+    for outcome in join_all(lookups).await {
+        assert_eq!(outcome, Ok(vec![b"here".to_vec()]));
+    }
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_asker_may_go_without_spoiling_it_for_the_others() {
+    let server = Responder::start(|name, _| answer(vec![txt(name, 60, b"here")])).await;
+    let resolver = resolver_of(&[&server]);
+
+    let hasty = resolver.budgeted(Instant::now() + Duration::from_millis(1));
+    let gone = budgeted(&resolver);
+    let patient = budgeted(&resolver);
+    let (hasty, gone, patient) = tokio::join!(
+        biased;
+        async {
+            // Starts the lookup, and keeps the runtime until its own time is up.
+            let lookup = hasty.txt("a.test");
+            tokio::pin!(lookup);
+            assert!(futures_util::poll!(&mut lookup).is_pending());
+            std::thread::sleep(Duration::from_millis(5));
+            lookup.await
+        },
+        timeout(Duration::ZERO, gone.txt("a.test")),
+        patient.txt("a.test"),
+    );
+    assert!(hasty.is_err());
+    assert!(gone.is_err());
+    assert_eq!(patient, Ok(vec![b"here".to_vec()]));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_cache_is_bounded_in_entries_and_octets() {
+    let server = Responder::start(|name, _| {
+        let length = if name.starts_with("large") {
+            60_000
+        } else {
+            10
+        };
+        answer(vec![txt(name, 3600, &vec![b'x'; length])])
+    })
+    .await;
+    let resolver = resolver_with(Settings {
+        nameservers: vec![server.address.into()],
+        timeout: PATIENCE.into(),
+        cache: 300,
+        ..Settings::default()
+    });
+    for index in 0..20 {
+        let name = format!("large{index}.test");
+        budgeted(&resolver).txt(&name).await.unwrap();
+    }
+    let (pieces, entries) = resolver.cache_load();
+    assert!(
+        pieces <= 300 && (1..=2).contains(&entries),
+        "{pieces} {entries}"
+    );
+    for index in 0..1_000 {
+        let name = format!("{index}.test");
+        budgeted(&resolver).txt(&name).await.unwrap();
+    }
+    let (pieces, entries) = resolver.cache_load();
+    assert!(pieces <= 300 && entries <= 300, "{pieces} {entries}");
+}
+
+#[tokio::test]
+async fn no_cache_is_no_cache() {
+    let server = Responder::start(|name, _| answer(vec![txt(name, 3600, b"here")])).await;
+    let resolver = resolver_with(Settings {
+        nameservers: vec![server.address.into()],
+        cache: 0,
+        ..Settings::default()
+    });
+    for _ in 0..2 {
+        budgeted(&resolver).txt("a.test").await.unwrap();
+    }
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_questions_at_once_are_answered_over_tcp_too() {
+    let server = Responder::start(|name, _| answer(vec![txt(name, 60, &[b'x'; 1_600])])).await;
+    let resolver = resolver_with(Settings {
+        nameservers: vec![server.address.into()],
+        ..Settings::default()
+    });
+    let lookups = (0..300).map(|index| {
+        let dns = budgeted(&resolver);
+        async move { dns.txt(&format!("{index}.test")).await }
+    });
+    for outcome in join_all(lookups).await {
+        assert_eq!(outcome.unwrap()[0].len(), 1_600);
+    }
+}

@@ -1,0 +1,184 @@
+//! Servers that don't answer, and the time that takes.
+
+use std::time::{Duration, Instant};
+
+use hickory_resolver::proto::op::ResponseCode;
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    time,
+};
+
+use super::{
+    super::Settings,
+    BUDGET, PATIENCE, SLACK, budgeted, failed, resolver_of, resolver_with,
+    responder::{Responder, Said, answer, code, txt},
+};
+use crate::spf::Lookup;
+
+#[tokio::test]
+async fn error_codes_are_errors_at_once() {
+    let server = Responder::start(|name, _| match name {
+        "servfail.test." => code(ResponseCode::ServFail),
+        "refused.test." => code(ResponseCode::Refused),
+        "formerr.test." => code(ResponseCode::FormErr),
+        "notimp.test." => code(ResponseCode::NotImp),
+        _ => code(14.into()),
+    })
+    .await;
+    let dns = budgeted(&resolver_of(&[&server]));
+    for (name, mnemonic) in [
+        ("servfail.test", "SERVFAIL"),
+        ("refused.test", "REFUSED"),
+        ("formerr.test", "FORMERR"),
+        ("notimp.test", "NOTIMP"),
+        ("unknown.test", "RCODE 14"),
+    ] {
+        let (cause, took) = failed(dns.txt(name)).await;
+        assert!(cause.ends_with(mnemonic), "{name}: {cause}");
+        assert!(took < SLACK, "{name}: {took:?}");
+    }
+    let error = dns.txt("servfail.test").await.unwrap_err();
+    assert_eq!(error.question, "TXT servfail.test");
+}
+
+#[tokio::test]
+async fn malformed_answers_are_errors() {
+    // A response with one question and one answer, of which neither follows.
+    let server =
+        Responder::start(|_, _| Some(Said::Bytes(vec![0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]))).await;
+    let (cause, took) = failed(budgeted(&resolver_of(&[&server])).txt("a.test")).await;
+    assert!(cause.ends_with("malformed answer"), "{cause}");
+    assert!(took < SLACK, "{took:?}");
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_attempts_or_the_budget() {
+    let silent = Responder::start(|_, _| None).await;
+    let resolver = resolver_of(&[&silent]);
+    let dns = budgeted(&resolver);
+
+    let (cause, took) = failed(dns.txt("a.test")).await;
+    assert!(cause.contains("no answer within 400ms"), "{cause}");
+    assert!(
+        took >= 2 * PATIENCE && took < 2 * PATIENCE + SLACK,
+        "{took:?}"
+    );
+
+    let (cause, took) = failed(dns.txt("b.test")).await;
+    assert_eq!(cause, "time budget of 1s 200ms spent");
+    assert!(took < BUDGET - 2 * PATIENCE + SLACK, "{took:?}");
+
+    let (_, took) = failed(dns.txt("c.test")).await;
+    assert!(took < Duration::from_millis(50), "{took:?}");
+}
+
+#[tokio::test]
+async fn nobody_there_ends_within_the_budget() {
+    let taken = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let refused = taken.local_addr().unwrap();
+    drop(taken);
+    for address in [refused, "192.0.2.1:53".parse().unwrap()] {
+        let resolver = resolver_with(Settings {
+            nameservers: vec![address.into()],
+            timeout: PATIENCE.into(),
+            budget: BUDGET.into(),
+            ..Settings::default()
+        });
+        let (_, took) = failed(budgeted(&resolver).txt("a.test")).await;
+        assert!(took < BUDGET + SLACK, "{address}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_server_is_passed_over_and_then_asked_last() {
+    let dead = Responder::start(|_, _| None).await;
+    let alive = Responder::start(|name, _| answer(vec![txt(name, 60, b"here")])).await;
+    let resolver = resolver_of(&[&dead, &alive]);
+
+    let start = Instant::now();
+    assert_eq!(
+        budgeted(&resolver).txt("a.test").await,
+        Ok(vec![b"here".to_vec()])
+    );
+    assert!(start.elapsed() < PATIENCE + SLACK, "{:?}", start.elapsed());
+    let asked_the_dead = dead.seen().len();
+
+    let start = Instant::now();
+    for name in ["b.test", "c.test", "d.test"] {
+        assert_eq!(
+            budgeted(&resolver).txt(name).await,
+            Ok(vec![b"here".to_vec()])
+        );
+    }
+    assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    assert_eq!(dead.seen().len(), asked_the_dead);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_passed_over() {
+    for refusal in [ResponseCode::ServFail, ResponseCode::Refused] {
+        let sour = Responder::start(move |_, _| code(refusal)).await;
+        let sweet = Responder::start(|name, _| answer(vec![txt(name, 60, b"here")])).await;
+        let dns = budgeted(&resolver_of(&[&sour, &sweet]));
+        assert_eq!(dns.txt("a.test").await, Ok(vec![b"here".to_vec()]));
+        assert_eq!(sour.seen().len(), 1);
+    }
+}
+
+/// RFC 2308 section 7.1: a failure isn't cached as an answer; nor is it here as a failure.
+#[tokio::test]
+async fn failures_are_asked_again() {
+    let server = Responder::start(|_, _| code(ResponseCode::ServFail)).await;
+    let dns = budgeted(&resolver_of(&[&server]));
+    for _ in 0..3 {
+        failed(dns.txt("a.test")).await;
+    }
+    assert_eq!(server.seen().len(), 3);
+}
+
+/// hickory keeps TCP connections. One that has died without a word must not be used for ever.
+#[tokio::test]
+async fn a_tcp_connection_gone_silent_is_given_up() {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut request = vec![0; 512];
+        while let Ok((length, client)) = udp.recv_from(&mut request).await {
+            // QR, TC, RA
+            request[2] |= 0x82;
+            request[3] = 0x80;
+            udp.send_to(&request[..length], client).await.unwrap();
+        }
+    });
+    let resolver = resolver_with(Settings {
+        nameservers: vec![address.into()],
+        timeout: PATIENCE.into(),
+        budget: Duration::from_secs(5).into(),
+        ..Settings::default()
+    });
+    let dns = budgeted(&resolver);
+    let lookup = tokio::spawn(async move { dns.txt("a.test").await });
+    let mut connections = Vec::new();
+    for _ in 0..2 {
+        let accepted = time::timeout(Duration::from_secs(2), tcp.accept()).await;
+        connections.push(accepted.expect("a second attempt connects anew").unwrap());
+    }
+    assert!(lookup.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_probe_tells_who_answers() {
+    let fine = Responder::start(|_, _| code(ResponseCode::NoError)).await;
+    let sour = Responder::start(|_, _| code(ResponseCode::Refused)).await;
+    let silent = Responder::start(|_, _| None).await;
+    let probed = resolver_of(&[&fine, &sour, &silent]).probe().await;
+    let [(first, fine_took), (_, sour_said), (_, silent_said)] = probed.as_slice() else {
+        panic!("{probed:?}");
+    };
+    assert_eq!(first.address(), fine.address);
+    assert!(fine_took.as_ref().unwrap() < &SLACK);
+    assert_eq!(sour_said, &Err("REFUSED".to_owned()));
+    assert_eq!(silent_said, &Err("no answer within 400ms".to_owned()));
+    assert_eq!(fine.seen(), ["udp NS "]);
+}

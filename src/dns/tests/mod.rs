@@ -1,0 +1,49 @@
+//! The resolver against a name server of our own, over real sockets.
+
+mod answers;
+mod cached;
+mod failures;
+mod responder;
+
+use std::time::{Duration, Instant};
+
+use tokio::time;
+
+use super::{Budgeted, Resolver, Settings};
+use crate::spf::LookupError;
+use responder::Responder;
+
+/// A resolver that asks those, with little patience.
+fn resolver_of(responders: &[&Responder]) -> Resolver {
+    resolver_with(Settings {
+        nameservers: responders
+            .iter()
+            .map(|responder| responder.address.into())
+            .collect(),
+        timeout: PATIENCE.into(),
+        budget: BUDGET.into(),
+        ..Settings::default()
+    })
+}
+
+fn resolver_with(settings: Settings) -> Resolver {
+    Resolver::new(&settings).unwrap()
+}
+
+fn budgeted(resolver: &Resolver) -> Budgeted {
+    resolver.budgeted(time::Instant::now() + resolver.budget())
+}
+
+const PATIENCE: Duration = Duration::from_millis(400);
+const BUDGET: Duration = Duration::from_millis(1_200);
+/// What a busy machine may add to either.
+const SLACK: Duration = Duration::from_millis(300);
+
+/// The cause, and the time it took.
+async fn failed<T: std::fmt::Debug>(
+    lookup: impl Future<Output = Result<T, LookupError>>,
+) -> (String, Duration) {
+    let start = Instant::now();
+    let error = lookup.await.unwrap_err();
+    (error.cause, start.elapsed())
+}

@@ -1,0 +1,307 @@
+//! The name servers: which one is asked when, and what counts as an answer.
+//!
+//! What was found in hickory-resolver 0.26.3, and is the reason for the order of attempts being ours:
+//! - A pool of several servers gives up after one `timeout` in all, so that [dead, alive] is a failure until its
+//!   statistics have learned of the dead one; asking two at once, its default, doubles every question.
+//! - SERVFAIL and REFUSED end a pool's lookup without asking the next server; a stub resolver goes on.
+//! - UDP: up to three datagrams in one attempt, `retry_interval` apart (333 ms at least), each from a random port of
+//!   its own, all listened to until the end. The sockets aren't connected: a refused port looks like silence.
+//! - NXDOMAIN and NODATA come as the error `NoRecordsFound`, with or without a SOA, and are not asked again; but as
+//!   a response when the answer holds a CNAME. SERVFAIL and its like come as the error `ResponseCode`, an unknown
+//!   code as a response.
+//! - Over UDP the id and the question are compared, over TCP the id alone.
+//! - A TCP connection queues 32 questions; one more is an error that ends the connection. So TCP is a pool of its own
+//!   here, which as many may use at once.
+//! - A datagram over the EDNS size is cut by the socket and is then malformed.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use hickory_resolver::{
+    NameServerPool, PoolContext, TlsConfig,
+    config::{ConnectionConfig, NameServerConfig, ResolverOpts},
+    net::{
+        DnsError, NetError,
+        runtime::TokioRuntimeProvider,
+        xfer::{DnsHandle, FirstAnswer},
+    },
+    proto::{
+        op::{DnsRequestOptions, DnsResponse, Query, ResponseCode},
+        rr::{Name, RecordType},
+    },
+    system_conf::read_system_conf,
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::{
+    answer::Reply,
+    settings::{Nameserver, Settings, SettingsError},
+};
+
+pub(super) struct Upstream {
+    servers: Vec<Server>,
+    options: DnsRequestOptions,
+    patience: Duration,
+}
+
+impl Upstream {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let nameservers = if settings.nameservers.is_empty() {
+            of_the_system()?
+        } else {
+            settings.nameservers.clone()
+        };
+        let patience = Duration::from(settings.timeout);
+        let mut pool_options = ResolverOpts::default();
+        pool_options.timeout = patience;
+        let tls = TlsConfig::new().map_err(|error| SettingsError::Client(error.to_string()))?;
+        let context = Arc::new(PoolContext::new(pool_options, tls));
+        let mut options = DnsRequestOptions::default();
+        options.edns_payload_len = EDNS_PAYLOAD;
+        // A lost datagram is sent once more before the attempt is given up.
+        options.retry_interval = patience / 2;
+        Ok(Self {
+            servers: nameservers
+                .into_iter()
+                .map(|nameserver| Server::new(nameserver, &context))
+                .collect(),
+            options,
+            patience,
+        })
+    }
+
+    /// Asks one server after the other; then once more those that kept silent. No attempt starts after `until`.
+    pub(super) async fn ask(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+        until: Instant,
+    ) -> Result<Reply, String> {
+        let query = Query::query(name.clone(), record_type);
+        let mut servers = self.in_order();
+        let mut refused = None;
+        let mut unheard = None;
+        for _ in 0..ROUNDS {
+            let mut silent = Vec::new();
+            for server in servers {
+                if Instant::now() >= until {
+                    break;
+                }
+                match self.attempt(server, &query).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(Failure::Refused(cause)) => refused = Some(server.blame(&cause)),
+                    Err(Failure::Unheard(cause)) => {
+                        unheard = Some(server.blame(&cause));
+                        silent.push(server);
+                    }
+                }
+            }
+            servers = silent;
+        }
+        // What a server said tells more than what another didn't.
+        Err(refused
+            .or(unheard)
+            .unwrap_or_else(|| "no time left to ask".to_owned()))
+    }
+
+    /// Asks each server for the root's name servers.
+    pub(super) async fn probe(&self) -> Vec<(Nameserver, Result<Duration, String>)> {
+        let query = Query::query(Name::root(), RecordType::NS);
+        join_all(self.servers.iter().map(|server| async {
+            let start = Instant::now();
+            let outcome = match self.attempt(server, &query).await {
+                Ok(_) => Ok(start.elapsed()),
+                Err(Failure::Refused(cause) | Failure::Unheard(cause)) => Err(cause),
+            };
+            (server.nameserver, outcome)
+        }))
+        .await
+    }
+
+    /// As configured, but those last that kept silent a short while ago.
+    fn in_order(&self) -> Vec<&Server> {
+        let now = Instant::now();
+        let mut servers: Vec<_> = self.servers.iter().collect();
+        servers.sort_by_cached_key(|server| server.is_resting(now));
+        servers
+    }
+
+    async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
+        // hickory's own limits come first: UDP, connect and TCP may each take `patience`. Only so does it learn that
+        // a kept TCP connection is dead; cut from outside, it would use that one again and again.
+        let outcome = timeout(self.patience * 4, server.lookup(query, self.options))
+            .await
+            .unwrap_or(Err(NetError::Timeout));
+        let reply = self.read(outcome, query);
+        server.note(matches!(reply, Err(Failure::Unheard(_))));
+        reply
+    }
+
+    fn read(
+        &self,
+        outcome: Result<DnsResponse, NetError>,
+        query: &Query,
+    ) -> Result<Reply, Failure> {
+        let (asked, reply) = match outcome {
+            Ok(response) => {
+                let nxdomain = match response.response_code {
+                    ResponseCode::NoError => false,
+                    ResponseCode::NXDomain => true,
+                    code => return Err(Failure::Refused(mnemonic(code))),
+                };
+                let soa = response.soa().map(|soa| soa.to_owned());
+                let message = response.into_message();
+                let reply = Reply {
+                    nxdomain,
+                    answers: message.answers,
+                    soa,
+                };
+                (message.queries.into_iter().next(), reply)
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(void))) => {
+                let reply = Reply {
+                    nxdomain: void.response_code == ResponseCode::NXDomain,
+                    answers: Vec::new(),
+                    soa: void.soa.map(|soa| *soa),
+                };
+                (Some(*void.query), reply)
+            }
+            Err(error) => return Err(self.failure(error)),
+        };
+        if asked.as_ref() == Some(query) {
+            Ok(reply)
+        } else {
+            Err(Failure::Refused("answer to another question".to_owned()))
+        }
+    }
+
+    fn failure(&self, error: NetError) -> Failure {
+        match error {
+            NetError::Dns(DnsError::ResponseCode(code)) => Failure::Refused(mnemonic(code)),
+            NetError::Proto(_) => Failure::Refused("malformed answer".to_owned()),
+            NetError::Io(error) => Failure::Unheard(error.to_string()),
+            NetError::Timeout => Failure::Unheard(format!(
+                "no answer within {}",
+                humantime::format_duration(self.patience)
+            )),
+            // Its text may hold a stranger's names; its label doesn't.
+            error => Failure::Refused(format!("no usable answer ({})", error.as_metrics_label())),
+        }
+    }
+}
+
+/// Attempts at each server.
+const ROUNDS: usize = 2;
+/// What passes unfragmented nearly everywhere (RFC 9715 section 3; DNS flag day 2020).
+const EDNS_PAYLOAD: u16 = 1232;
+/// What hickory's connections are made for.
+const MOST_OVER_TCP: usize = 32;
+/// How long a server that kept silent is asked after the others.
+const REST: Duration = Duration::from_secs(30);
+
+struct Server {
+    nameserver: Nameserver,
+    udp: Pool,
+    tcp: Pool,
+    tcp_seats: Semaphore,
+    rests_until: Mutex<Option<Instant>>,
+}
+
+type Pool = NameServerPool<TokioRuntimeProvider>;
+
+impl Server {
+    fn new(nameserver: Nameserver, context: &Arc<PoolContext>) -> Self {
+        let pool = |connection| pool_of(nameserver.address(), connection, context);
+        Self {
+            nameserver,
+            udp: pool(ConnectionConfig::udp()),
+            tcp: pool(ConnectionConfig::tcp()),
+            tcp_seats: Semaphore::new(MOST_OVER_TCP),
+            rests_until: Mutex::new(None),
+        }
+    }
+
+    async fn lookup(
+        &self,
+        query: &Query,
+        options: DnsRequestOptions,
+    ) -> Result<DnsResponse, NetError> {
+        match self.udp.lookup(query.clone(), options).first_answer().await {
+            // RFC 7766 section 5: what was truncated is asked for over TCP.
+            Err(NetError::Truncated) => {
+                let _seat = self.tcp_seats.acquire().await;
+                self.tcp.lookup(query.clone(), options).first_answer().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn is_resting(&self, now: Instant) -> bool {
+        self.rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|until| now < until)
+    }
+
+    fn note(&self, silent: bool) {
+        *self
+            .rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = silent.then(|| Instant::now() + REST);
+    }
+
+    fn blame(&self, cause: &str) -> String {
+        format!("{} says: {cause}", self.nameserver)
+    }
+}
+
+/// Why a server did not answer the question.
+enum Failure {
+    /// It said something that is no answer; asked again, it would say the same.
+    Refused(String),
+    /// It said nothing.
+    Unheard(String),
+}
+
+fn pool_of(
+    address: SocketAddr,
+    mut connection: ConnectionConfig,
+    context: &Arc<PoolContext>,
+) -> Pool {
+    connection.port = address.port();
+    NameServerPool::from_config(
+        [NameServerConfig::new(address.ip(), true, vec![connection])],
+        context.clone(),
+        TokioRuntimeProvider::new(),
+    )
+}
+
+fn of_the_system() -> Result<Vec<Nameserver>, SettingsError> {
+    let (config, _) =
+        read_system_conf().map_err(|error| SettingsError::System(error.to_string()))?;
+    Ok(config
+        .name_servers()
+        .iter()
+        .flat_map(|server| {
+            let port = server.connections.first().map(|connection| connection.port);
+            port.map(|port| Nameserver::from(SocketAddr::new(server.ip, port)))
+        })
+        .collect())
+}
+
+fn mnemonic(code: ResponseCode) -> String {
+    match code {
+        ResponseCode::FormErr => "FORMERR".to_owned(),
+        ResponseCode::ServFail => "SERVFAIL".to_owned(),
+        ResponseCode::NotImp => "NOTIMP".to_owned(),
+        ResponseCode::Refused => "REFUSED".to_owned(),
+        code => format!("RCODE {}", u16::from(code)),
+    }
+}
