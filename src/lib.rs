@@ -11,6 +11,7 @@
 //! | [`core`]    | decides: facts in, verdict out; knows no milter, DNS, clock, async, log or file |
 //!
 //! Only `filter` names the `milter` crate, only `dns` names hickory; a test (`tests/it/arrows.rs`) keeps it so.
+#![forbid(unsafe_code)]
 #![cfg_attr(
     test,
     allow(

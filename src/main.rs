@@ -1,2 +1,8 @@
-//! placeholder
-fn main() {}
+//! Arguments in, exit code out; everything else is the library's.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    backstop::cli::main()
+}

@@ -1,1 +1,107 @@
-//! To be written.
+//! The commands. Each turns its arguments into one call of the layers below, and the answer into text or JSON.
+//!
+//! Exit codes: 0 fine, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
+
+mod check;
+mod explain;
+mod run;
+mod spf;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use serde::Serialize;
+
+use crate::{
+    config::{self, Config},
+    directory::Directory,
+    dns::{Resolver, SettingsError},
+    filter::Engine,
+};
+
+/// The answer is no.
+const NO: u8 = 1;
+/// EX_USAGE of sysexits(3).
+const USAGE: u8 = 64;
+/// EX_UNAVAILABLE of sysexits(3).
+const UNAVAILABLE: u8 = 69;
+/// EX_CONFIG of sysexits(3).
+const CONFIGURATION: u8 = 78;
+
+/// A milter that tells bounces of your mail from backscatter, and refuses the rest.
+#[derive(Debug, Parser)]
+#[command(name = "backstop", version, max_term_width = 100)]
+pub struct Arguments {
+    /// The configuration file
+    #[arg(long, short, global = true, value_name = "FILE", default_value = "/etc/backstop/milter.yaml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the milter (what is done when no command is given)
+    Run,
+    /// Lint the configuration, read its lists, ask its name servers, and say what is on
+    Check(check::Arguments),
+    /// Say what would be done with a message, and why
+    Explain(explain::Arguments),
+    /// Check SPF once, with its trace
+    Spf(spf::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let Arguments { config, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is left to tell where even this can't be printed.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return unavailable(&format!("no threads to run on: {error}")),
+    };
+    runtime.block_on(async {
+        match command.unwrap_or(Command::Run) {
+            Command::Run => run::run(&config).await,
+            Command::Check(arguments) => check::check(&config, &arguments).await,
+            Command::Explain(arguments) => explain::explain(&config, &arguments).await,
+            Command::Spf(arguments) => spf::spf(&arguments).await,
+        }
+    })
+}
+
+/// Loads the configuration, or prints what is wrong with it.
+fn load(path: &PathBuf) -> Result<Config, ExitCode> {
+    config::load(path).map_err(|diagnostics| {
+        eprintln!("{diagnostics}");
+        ExitCode::from(CONFIGURATION)
+    })
+}
+
+/// Makes of the configuration what judges by it; the lists of recipients are read here.
+fn engine(config: &Config) -> Result<Engine, SettingsError> {
+    Ok(Engine {
+        policy: config.policy.clone(),
+        resolver: Resolver::new(&config.dns)?,
+        directory: Directory::new(config.directory.clone()),
+    })
+}
+
+fn unavailable(what: &str) -> ExitCode {
+    eprintln!("backstop: {what}");
+    ExitCode::from(UNAVAILABLE)
+}
+
+/// Prints a value as one JSON object.
+fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("backstop: no JSON: {error}"),
+    }
+}

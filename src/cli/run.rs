@@ -1,0 +1,139 @@
+//! `backstop run`: the daemon.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use super::{engine, load, unavailable};
+use crate::{
+    config::{self, Config},
+    filter::{Counters, Drain, Listener, Shared, serve},
+    observe::start_logging,
+};
+
+/// Connections open at a time: far above the process limits of Postfix (100) and Sendmail, so that none waits.
+const MOST_CONNECTIONS: usize = 10_000;
+/// How long SIGTERM lets messages in progress take. Less than the 90 s after which systemd kills.
+const GRACE: Duration = Duration::from_secs(30);
+/// How often lists are looked at for changes, and warnings summed up.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(path: &PathBuf) -> ExitCode {
+    let config = match load(path) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    start_logging(config.log.level);
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        return unavailable("signals can't be caught");
+    };
+    let drain = Drain::new();
+    let counters = Arc::new(Counters::default());
+    let engine = match engine(&config) {
+        Ok(engine) => engine,
+        Err(error) => return unavailable(&error.to_string()),
+    };
+    let listener =
+        match Listener::bind(&config.listen, &config.socket, MOST_CONNECTIONS, &drain, Arc::clone(&counters)) {
+            Ok(listener) => listener,
+            Err(error) => return unavailable(&error.to_string()),
+        };
+    let listening = listener.tcp_address().map_or_else(|| config.listen.to_string(), |address| address.to_string());
+    log::info!("backstop {} listens on {listening}, mode {}", env!("CARGO_PKG_VERSION"), config.policy.mode.as_str());
+    let shared = Arc::new(Shared::new(engine, drain.clone()));
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("listening on {listening}"))]);
+    tokio::spawn(housekeeping(Arc::clone(&shared), counters));
+    tokio::spawn(reload_on(hangup, path.clone(), config, Arc::clone(&shared)));
+    let end = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        notify(&[NotifyState::Stopping]);
+        drain.begin();
+        log::info!("stopping; messages in progress: {}", drain.messages());
+        if timeout(GRACE, drain.idle()).await.is_err() {
+            log::warn!("stopping with {} messages in progress: their MTA asks them to come again", drain.messages());
+        }
+    };
+    match serve(listener, &shared, MOST_CONNECTIONS, end).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => unavailable(&error.to_string()),
+    }
+}
+
+/// Looks after what no message waits for.
+async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
+    let mut ticks = interval(HOUSEKEEPING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = counters.snapshot();
+    loop {
+        ticks.tick().await;
+        let engine = shared.engine.load_full();
+        // Reading lists blocks, so it is done off the threads that serve mail.
+        if let Ok(events) = tokio::task::spawn_blocking(move || engine.directory.refresh()).await {
+            for event in events {
+                log::warn!("{event}");
+            }
+        }
+        let after = counters.snapshot();
+        for (kind, text) in after.troubles_since(&before) {
+            shared.warnings.warn(kind, &text, Instant::now());
+        }
+        before = after;
+        shared.warnings.sum_up(Instant::now());
+    }
+}
+
+/// SIGHUP: the file is read again. What is wrong with it is logged, and the running configuration stays.
+async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, shared: Arc<Shared>) {
+    while hangup.recv().await.is_some() {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            notify(&[NotifyState::Reloading, now]);
+        }
+        let status = match reloaded(&path, &running) {
+            Ok((config, engine)) => {
+                shared.engine.store(Arc::new(engine));
+                log::set_max_level(config.log.level);
+                running = config;
+                log::info!("reloaded {}, mode {}", path.display(), running.policy.mode.as_str());
+                "reloaded".to_owned()
+            }
+            Err(why) => {
+                log::error!("reload failed, the running configuration stays: {why}");
+                format!("reload failed: {}", why.lines().next().unwrap_or_default())
+            }
+        };
+        notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    }
+}
+
+fn reloaded(path: &Path, running: &Config) -> Result<(Config, crate::filter::Engine), String> {
+    let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
+    let engine = engine(&config).map_err(|error| error.to_string())?;
+    if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
+        log::warn!("`listen` and `socket` take effect at the next restart");
+    }
+    Ok((config, engine))
+}
+
+/// Tells systemd; without one there is nobody to tell.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(false, states) {
+        log::debug!("systemd was not told: {error}");
+    }
+}

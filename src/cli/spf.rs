@@ -1,0 +1,118 @@
+//! `backstop spf`: one SPF check, with its trace.
+
+use std::{net::IpAddr, process::ExitCode, time::SystemTime};
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{NO, USAGE, print_json, unavailable};
+use crate::{
+    core::{duration::Duration, spf::{SpfCheck, SpfResult}},
+    dns::{Nameserver, Resolver, Settings},
+    spf::{self, Query},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The client's address
+    #[arg(long)]
+    ip: IpAddr,
+    /// What the client says in HELO or EHLO
+    #[arg(long, value_name = "NAME")]
+    helo: Option<String>,
+    /// What it says in MAIL FROM; empty for the null sender, which is checked as postmaster@HELO
+    #[arg(long, value_name = "ADDRESS")]
+    mail_from: Option<String>,
+    /// Ask this name server instead of the system's; may be given several times
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    nameserver: Vec<Nameserver>,
+    /// How long one attempt at one name server waits
+    #[arg(long, value_name = "TIME", default_value_t = Settings::default().timeout)]
+    timeout: Duration,
+    /// How long the whole check may take
+    #[arg(long, value_name = "TIME", default_value_t = Settings::default().budget)]
+    budget: Duration,
+    /// The receiving host's name, for the macro %{r}
+    #[arg(long, value_name = "NAME", default_value = "unknown")]
+    receiver: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed; also the JSON object.
+#[derive(Serialize)]
+struct Report<'a> {
+    result: &'a str,
+    identity: &'a str,
+    domain: &'a str,
+    mechanism: &'a str,
+    explanation: &'a str,
+    problem: &'a str,
+    lookups: u32,
+    void_lookups: u32,
+    trace: &'a [String],
+}
+
+pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
+    if arguments.helo.is_none() && arguments.mail_from.as_ref().is_none_or(String::is_empty) {
+        eprintln!("backstop spf: nobody to check; right would be --helo NAME, --mail-from ADDRESS or both");
+        return ExitCode::from(USAGE);
+    }
+    let settings = Settings {
+        nameservers: arguments.nameserver.clone(),
+        timeout: arguments.timeout,
+        budget: arguments.budget,
+        ..Settings::default()
+    };
+    let resolver = match Resolver::new(&settings) {
+        Ok(resolver) => resolver,
+        Err(error) => return unavailable(&error.to_string()),
+    };
+    let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+    let query = Query {
+        client: arguments.ip,
+        helo: arguments.helo.as_deref().unwrap_or_default().as_bytes(),
+        mail_from: arguments.mail_from.as_deref().unwrap_or_default().as_bytes(),
+        now: SystemTime::now(),
+        receiver: &arguments.receiver,
+    };
+    let check = match &arguments.mail_from {
+        Some(_) => spf::check_mail_from(&lookup, &query).await,
+        None => spf::check_helo(&lookup, &query).await,
+    };
+    print(&check, arguments.json);
+    if check.result == SpfResult::Fail { ExitCode::from(NO) } else { ExitCode::SUCCESS }
+}
+
+fn print(check: &SpfCheck, json: bool) {
+    let report = Report {
+        result: check.result.as_str(),
+        identity: check.identity.as_str(),
+        domain: &check.domain,
+        mechanism: check.mechanism.as_deref().unwrap_or_default(),
+        explanation: check.explanation.as_deref().unwrap_or_default(),
+        problem: check.problem.as_deref().unwrap_or_default(),
+        lookups: check.lookups,
+        void_lookups: check.void_lookups,
+        trace: &check.trace,
+    };
+    if json {
+        return print_json(&report);
+    }
+    for step in report.trace {
+        println!("  {step}");
+    }
+    println!("{} {}: {}", report.identity, report.domain, report.result);
+    for (label, value) in [
+        ("decided by", report.mechanism),
+        ("because", report.problem),
+        ("the domain explains", report.explanation),
+    ] {
+        if !value.is_empty() {
+            println!("{label}: {value}");
+        }
+    }
+    println!("DNS terms: {} of 10; void lookups: {} of 2", report.lookups, report.void_lookups);
+}
