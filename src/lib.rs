@@ -25,6 +25,7 @@
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod directory;
 pub mod dns;
 pub mod filter;
 pub mod observe;

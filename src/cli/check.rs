@@ -1,6 +1,6 @@
 //! `backstop check`: lints the file, reads its lists, asks its name servers, and says what is on.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use serde::Serialize;
@@ -25,7 +25,7 @@ struct Report {
     problems: Vec<String>,
 }
 
-pub(super) async fn check(path: &PathBuf, arguments: &Arguments) -> ExitCode {
+pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     let config = match load(path) {
         Ok(config) => config,
         Err(code) => return code,
@@ -43,8 +43,13 @@ pub(super) async fn check(path: &PathBuf, arguments: &Arguments) -> ExitCode {
     if !arguments.no_dns {
         for (nameserver, answer) in engine.resolver.probe().await {
             match answer {
-                Ok(time) => report.on.push(format!("name server {nameserver} answers in {} ms", time.as_millis())),
-                Err(why) => report.problems.push(format!("name server {nameserver} does not answer: {why}")),
+                Ok(time) => report.on.push(format!(
+                    "name server {nameserver} answers in {} ms",
+                    time.as_millis()
+                )),
+                Err(why) => report
+                    .problems
+                    .push(format!("name server {nameserver} does not answer: {why}")),
             }
         }
     }
@@ -53,7 +58,11 @@ pub(super) async fn check(path: &PathBuf, arguments: &Arguments) -> ExitCode {
     } else {
         print(&report);
     }
-    if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+    if report.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    }
 }
 
 fn print(report: &Report) {
@@ -66,6 +75,10 @@ fn print(report: &Report) {
     for problem in &report.problems {
         println!("problem: {problem}");
     }
-    let what = if report.problems.is_empty() { "fine" } else { "readable, but see above" };
+    let what = if report.problems.is_empty() {
+        "fine"
+    } else {
+        "readable, but see above"
+    };
     println!("{}: {what}", report.file);
 }

@@ -1,6 +1,6 @@
 //! `backstop explain`: what would be done with a message, every question, answer and reason, and the SMTP replies.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::IpAddr, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use serde::Serialize;
@@ -75,7 +75,7 @@ struct Checked {
     monitored: bool,
 }
 
-pub(super) async fn explain(config: &PathBuf, arguments: &Arguments) -> ExitCode {
+pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
     let mut config = match load(config) {
         Ok(config) => config,
         Err(code) => return code,
@@ -88,13 +88,20 @@ pub(super) async fn explain(config: &PathBuf, arguments: &Arguments) -> ExitCode
         Err(error) => return unavailable(&error.to_string()),
     };
     let report = walk(Arc::new(engine), arguments).await;
-    let refused = report.recipients.iter().any(|explained| matches!(explained.verdict, "reject" | "tempfail"));
+    let refused = report
+        .recipients
+        .iter()
+        .any(|explained| matches!(explained.verdict, "reject" | "tempfail"));
     if arguments.json {
         print_json(&report);
     } else {
         print(&report);
     }
-    if refused { ExitCode::from(NO) } else { ExitCode::SUCCESS }
+    if refused {
+        ExitCode::from(NO)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 async fn walk(engine: Arc<Engine>, arguments: &Arguments) -> Report {
@@ -106,20 +113,37 @@ async fn walk(engine: Arc<Engine>, arguments: &Arguments) -> Report {
         login: arguments.auth.as_ref().map(bytes),
         daemon: arguments.daemon.as_ref().map(bytes),
     };
-    let envelope = Envelope { client, reverse_path: ReversePath::from_bytes(arguments.from.as_bytes()) };
+    let envelope = Envelope {
+        client,
+        reverse_path: ReversePath::from_bytes(arguments.from.as_bytes()),
+    };
     let mut message = Message::new(engine, envelope, arguments.receiver.clone());
     let mut recipients = Vec::new();
     for rcpt in &arguments.rcpt {
         let mailbox = Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
-        let judgement = message.judge(&Recipient { mailbox, refused: None }).await;
+        let judgement = message
+            .judge(&Recipient {
+                mailbox,
+                refused: None,
+            })
+            .await;
         recipients.push(explained(rcpt, &judgement, arguments.client_ip));
     }
-    let checks = message.spf().map(|spf| [&spf.helo, &spf.mail_from]).into_iter().flatten().flatten();
+    let checks = message
+        .spf()
+        .map(|spf| [&spf.helo, &spf.mail_from])
+        .into_iter()
+        .flatten()
+        .flatten();
     let spf_trace = checks.flat_map(|check| {
         let title = format!("{} {}: {}", check.identity, check.domain, check.result);
         std::iter::once(title).chain(check.trace.iter().map(|step| format!("  {step}")))
     });
-    Report { mode, recipients, spf_trace: spf_trace.collect() }
+    Report {
+        mode,
+        recipients,
+        spf_trace: spf_trace.collect(),
+    }
 }
 
 fn explained(rcpt: &str, judgement: &Judgement, client: Option<IpAddr>) -> Explained {
@@ -135,7 +159,8 @@ fn explained(rcpt: &str, judgement: &Judgement, client: Option<IpAddr>) -> Expla
         verdict: verdict.action.as_str(),
         reason: verdict.reason.code(),
         would: verdict.would.map(|action| action.as_str()),
-        reply: Reply::to(verdict, client).map_or_else(|| "250 2.1.5 Ok".to_owned(), |reply| reply.to_string()),
+        reply: Reply::to(verdict, client)
+            .map_or_else(|| "250 2.1.5 Ok".to_owned(), |reply| reply.to_string()),
         checks: judgement.checks.iter().map(checked).collect(),
     }
 }
@@ -151,12 +176,25 @@ fn print(report: &Report) {
     for explained in &report.recipients {
         println!("{}", explained.recipient);
         for check in &explained.checks {
-            let monitored = if check.monitored { " (monitored only)" } else { "" };
-            let action = check.action.map(|action| format!(" -> {action}{monitored}")).unwrap_or_default();
+            let monitored = if check.monitored {
+                " (monitored only)"
+            } else {
+                ""
+            };
+            let action = check
+                .action
+                .map(|action| format!(" -> {action}{monitored}"))
+                .unwrap_or_default();
             println!("  {:<30} {}{action}", check.name, check.finding);
         }
-        let would = explained.would.map(|action| format!(", would {action} if enforced")).unwrap_or_default();
-        println!("  verdict: {} ({}){would}; mode {}", explained.verdict, explained.reason, report.mode);
+        let would = explained
+            .would
+            .map(|action| format!(", would {action} if enforced"))
+            .unwrap_or_default();
+        println!(
+            "  verdict: {} ({}){would}; mode {}",
+            explained.verdict, explained.reason, report.mode
+        );
         for line in explained.reply.split("\r\n") {
             println!("  reply:   {line}");
         }

@@ -7,7 +7,10 @@ mod explain;
 mod run;
 mod spf;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use serde::Serialize;
@@ -33,7 +36,13 @@ const CONFIGURATION: u8 = 78;
 #[command(name = "backstop", version, max_term_width = 100)]
 pub struct Arguments {
     /// The configuration file
-    #[arg(long, short, global = true, value_name = "FILE", default_value = "/etc/backstop/milter.yaml")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/backstop/milter.yaml"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     command: Option<Command>,
@@ -58,11 +67,21 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell where even this can't be printed.
             let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return if asked {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(USAGE)
+            };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return unavailable(&format!("no threads to run on: {error}")),
     };
@@ -77,7 +96,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Loads the configuration, or prints what is wrong with it.
-fn load(path: &PathBuf) -> Result<Config, ExitCode> {
+fn load(path: &Path) -> Result<Config, ExitCode> {
     config::load(path).map_err(|diagnostics| {
         eprintln!("{diagnostics}");
         ExitCode::from(CONFIGURATION)

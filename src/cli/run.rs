@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How often lists are looked at for changes, and warnings summed up.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(path: &PathBuf) -> ExitCode {
+pub(super) async fn run(path: &Path) -> ExitCode {
     let config = match load(path) {
         Ok(config) => config,
         Err(code) => return code,
@@ -36,9 +36,11 @@ pub(super) async fn run(path: &PathBuf) -> ExitCode {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
         return unavailable("signals can't be caught");
     };
     let drain = Drain::new();
@@ -47,17 +49,36 @@ pub(super) async fn run(path: &PathBuf) -> ExitCode {
         Ok(engine) => engine,
         Err(error) => return unavailable(&error.to_string()),
     };
-    let listener =
-        match Listener::bind(&config.listen, &config.socket, MOST_CONNECTIONS, &drain, Arc::clone(&counters)) {
-            Ok(listener) => listener,
-            Err(error) => return unavailable(&error.to_string()),
-        };
-    let listening = listener.tcp_address().map_or_else(|| config.listen.to_string(), |address| address.to_string());
-    log::info!("backstop {} listens on {listening}, mode {}", env!("CARGO_PKG_VERSION"), config.policy.mode.as_str());
+    let listener = match Listener::bind(
+        &config.listen,
+        &config.socket,
+        MOST_CONNECTIONS,
+        &drain,
+        Arc::clone(&counters),
+    ) {
+        Ok(listener) => listener,
+        Err(error) => return unavailable(&error.to_string()),
+    };
+    let listening = listener
+        .tcp_address()
+        .map_or_else(|| config.listen.to_string(), |address| address.to_string());
+    log::info!(
+        "backstop {} listens on {listening}, mode {}",
+        env!("CARGO_PKG_VERSION"),
+        config.policy.mode.as_str()
+    );
     let shared = Arc::new(Shared::new(engine, drain.clone()));
-    notify(&[NotifyState::Ready, NotifyState::Status(&format!("listening on {listening}"))]);
+    notify(&[
+        NotifyState::Ready,
+        NotifyState::Status(&format!("listening on {listening}")),
+    ]);
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
-    tokio::spawn(reload_on(hangup, path.clone(), config, Arc::clone(&shared)));
+    tokio::spawn(reload_on(
+        hangup,
+        path.to_path_buf(),
+        config,
+        Arc::clone(&shared),
+    ));
     let end = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -67,7 +88,10 @@ pub(super) async fn run(path: &PathBuf) -> ExitCode {
         drain.begin();
         log::info!("stopping; messages in progress: {}", drain.messages());
         if timeout(GRACE, drain.idle()).await.is_err() {
-            log::warn!("stopping with {} messages in progress: their MTA asks them to come again", drain.messages());
+            log::warn!(
+                "stopping with {} messages in progress: their MTA asks them to come again",
+                drain.messages()
+            );
         }
     };
     match serve(listener, &shared, MOST_CONNECTIONS, end).await {
@@ -110,7 +134,11 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
                 shared.engine.store(Arc::new(engine));
                 log::set_max_level(config.log.level);
                 running = config;
-                log::info!("reloaded {}, mode {}", path.display(), running.policy.mode.as_str());
+                log::info!(
+                    "reloaded {}, mode {}",
+                    path.display(),
+                    running.policy.mode.as_str()
+                );
                 "reloaded".to_owned()
             }
             Err(why) => {

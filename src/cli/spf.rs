@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use super::{NO, USAGE, print_json, unavailable};
 use crate::{
-    core::{duration::Duration, spf::{SpfCheck, SpfResult}},
+    core::{
+        duration::Duration,
+        spf::{SpfCheck, SpfResult},
+    },
     dns::{Nameserver, Resolver, Settings},
     spf::{self, Query},
 };
@@ -57,7 +60,9 @@ struct Report<'a> {
 
 pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     if arguments.helo.is_none() && arguments.mail_from.as_ref().is_none_or(String::is_empty) {
-        eprintln!("backstop spf: nobody to check; right would be --helo NAME, --mail-from ADDRESS or both");
+        eprintln!(
+            "backstop spf: nobody to check; right would be --helo NAME, --mail-from ADDRESS or both"
+        );
         return ExitCode::from(USAGE);
     }
     let settings = Settings {
@@ -74,7 +79,11 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     let query = Query {
         client: arguments.ip,
         helo: arguments.helo.as_deref().unwrap_or_default().as_bytes(),
-        mail_from: arguments.mail_from.as_deref().unwrap_or_default().as_bytes(),
+        mail_from: arguments
+            .mail_from
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes(),
         now: SystemTime::now(),
         receiver: &arguments.receiver,
     };
@@ -83,7 +92,11 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         None => spf::check_helo(&lookup, &query).await,
     };
     print(&check, arguments.json);
-    if check.result == SpfResult::Fail { ExitCode::from(NO) } else { ExitCode::SUCCESS }
+    if check.result == SpfResult::Fail {
+        ExitCode::from(NO)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn print(check: &SpfCheck, json: bool) {
@@ -114,5 +127,8 @@ fn print(check: &SpfCheck, json: bool) {
             println!("{label}: {value}");
         }
     }
-    println!("DNS terms: {} of 10; void lookups: {} of 2", report.lookups, report.void_lookups);
+    println!(
+        "DNS terms: {} of 10; void lookups: {} of 2",
+        report.lookups, report.void_lookups
+    );
 }

@@ -96,12 +96,18 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             spf(*identity, domain, *result, explanation.as_deref(), problem.as_deref(), &client)
         }
         Reason::OwnDomainForged { domain, spf: SpfResult::Temperror } => Wording {
-            text: format!("{domain} is a domain of ours, and its SPF could not be looked up; please try again later"),
-            ..own_failure()
+            permanent: 550,
+            transient: 451,
+            subject: 7,
+            detail: 24,
+            text: format!(
+                "{domain} is a domain of ours, and its SPF could not be looked up; please try \
+                 again later"
+            ),
         },
         Reason::OwnDomainForged { domain, .. } => policy(format!(
-            "{domain} is a domain of ours, and {client} may not send mail for it; if you are its user, log in and \
-             use the submission port"
+            "{domain} is a domain of ours, and {client} may not send mail for it; if you are its \
+             user, log in and use the submission port"
         )),
         // RFC 5321 section 4.5.3.1.10: 452, so that an honest MTA sends the rest in a transaction of its own.
         Reason::NullSenderExtraRecipient => Wording {
@@ -109,15 +115,18 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             transient: 452,
             subject: 5,
             detail: 3,
-            text: "A notification (null sender) goes to one recipient; send it to the others one by one".to_owned(),
+            text: "A notification (null sender) goes to one recipient; send it to the others one \
+                   by one"
+                .to_owned(),
         },
         Reason::NeverSends => policy(
-            "This address never sends mail, so no bounce can be meant for it; the message you answer was forged"
+            "This address never sends mail, so no bounce can be meant for it; the message you \
+             answer was forged"
                 .to_owned(),
         ),
         Reason::Recipient { class: Class::Rule(_) | Class::CatchAll, bounce: true } => policy(
-            "No mail is ever sent from this address, so no bounce can be meant for it; the message you answer was \
-             forged"
+            "No mail is ever sent from this address, so no bounce can be meant for it; the message \
+             you answer was forged"
                 .to_owned(),
         ),
         Reason::Recipient { class: Class::Rule(_), bounce: false } => {
@@ -132,7 +141,8 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             text: "There is no such mailbox here; check the address".to_owned(),
         },
         Reason::DirectoryUnavailable => Wording {
-            text: "The list of recipients can't be read here at the moment; please try again later".to_owned(),
+            text: "The list of recipients can't be read here at the moment; please try again later"
+                .to_owned(),
             ..own_failure()
         },
         Reason::Internal

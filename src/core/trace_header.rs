@@ -12,11 +12,19 @@ const MOST_TAGS: usize = 8;
 impl Tags {
     /// Notes a verdict that lets mail in and has something to say.
     pub fn note(&mut self, verdict: &Verdict) {
-        if !matches!(verdict.action, Action::Tag | Action::Quarantine) || self.0.len() >= MOST_TAGS {
+        if !matches!(verdict.action, Action::Tag | Action::Quarantine) || self.0.len() >= MOST_TAGS
+        {
             return;
         }
-        let would = verdict.would.map(|action| format!(" would={action}")).unwrap_or_default();
-        let tag = format!("verdict={} reason={}{would}", verdict.action, verdict.reason.code());
+        let would = verdict
+            .would
+            .map(|action| format!(" would={action}"))
+            .unwrap_or_default();
+        let tag = format!(
+            "verdict={} reason={}{would}",
+            verdict.action,
+            verdict.reason.code()
+        );
         if !self.0.contains(&tag) {
             self.0.push(tag);
         }
@@ -39,9 +47,17 @@ mod tests {
         assert_eq!(tags.x_backstop("1a"), None);
         tags.note(&Verdict::accept(Reason::NothingFound));
         for _ in 0..3 {
-            tags.note(&Verdict::of(Rule::new(Action::Reject), Mode::Monitor, Reason::NeverSends));
+            tags.note(&Verdict::of(
+                Rule::new(Action::Reject),
+                Mode::Monitor,
+                Reason::NeverSends,
+            ));
         }
-        tags.note(&Verdict::of(Rule::new(Action::Quarantine), Mode::Enforce, Reason::NullSenderExtraRecipient));
+        tags.note(&Verdict::of(
+            Rule::new(Action::Quarantine),
+            Mode::Enforce,
+            Reason::NullSenderExtraRecipient,
+        ));
         assert_eq!(
             tags.x_backstop("1a").unwrap(),
             "verdict=tag reason=never_sends would=reject, \

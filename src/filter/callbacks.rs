@@ -11,8 +11,8 @@ use std::{
 
 use futures_util::FutureExt;
 use milter::{
-    Actions, Callbacks, Context, ContextActions, EomContext, MacroStage, NegotiateContext, ProtoOpts,
-    SetErrorReply, SmtpReply, SocketInfo, Status,
+    Actions, Callbacks, Context, ContextActions, EomContext, MacroStage, NegotiateContext,
+    ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
 use super::session::{Ending, Session, Shared};
@@ -47,7 +47,11 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             Box::pin(async move { negotiate(context, session, actions, opts) })
         })
         .on_connect(|context, _name, client| {
-            Box::pin(async move { quiet(context, ProtoOpts::NOREPLY_CONNECT, |context| connect(context, &client)) })
+            Box::pin(async move {
+                quiet(context, ProtoOpts::NOREPLY_CONNECT, |context| {
+                    connect(context, &client)
+                })
+            })
         })
         .on_helo(|context, name| {
             Box::pin(async move {
@@ -59,7 +63,11 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             })
         })
         .on_mail(|context, args| {
-            Box::pin(async move { quiet(context, ProtoOpts::NOREPLY_MAIL, |context| mail(context, &args)) })
+            Box::pin(async move {
+                quiet(context, ProtoOpts::NOREPLY_MAIL, |context| {
+                    mail(context, &args)
+                })
+            })
         })
         .on_rcpt(|context, args| Box::pin(rcpt(context, args)))
         .on_eom(|context| Box::pin(end_of_message(context)))
@@ -85,18 +93,33 @@ fn negotiate(
         | ProtoOpts::NO_UNKNOWN
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
-    let actions = (Actions::ADD_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE) & offered_actions;
+    let actions =
+        (Actions::ADD_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE) & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
     if offered_actions.contains(Actions::REQUEST_MACROS) {
         context.requested_macros.extend([
-            (MacroStage::Connect, c"j {daemon_name} {client_addr}".to_owned()),
-            (MacroStage::Mail, c"i {auth_type} {auth_authen} {client_addr}".to_owned()),
-            (MacroStage::Rcpt, c"i {rcpt_mailer} {rcpt_host} {rcpt_addr}".to_owned()),
+            (
+                MacroStage::Connect,
+                c"j {daemon_name} {client_addr}".to_owned(),
+            ),
+            (
+                MacroStage::Mail,
+                c"i {auth_type} {auth_authen} {client_addr}".to_owned(),
+            ),
+            (
+                MacroStage::Rcpt,
+                c"i {rcpt_mailer} {rcpt_host} {rcpt_addr}".to_owned(),
+            ),
             (MacroStage::Eom, c"i".to_owned()),
         ]);
     }
-    context.data = Some(Connection { session, opts, actions, mail_failed: false });
+    context.data = Some(Connection {
+        session,
+        opts,
+        actions,
+        mail_failed: false,
+    });
     Status::Continue
 }
 
@@ -112,9 +135,17 @@ fn quiet(
         Some(connection) => {
             if failed {
                 connection.mail_failed = true;
-                warn(connection, "internal", "a callback panicked; its message gets 451");
+                warn(
+                    connection,
+                    "internal",
+                    "a callback panicked; its message gets 451",
+                );
             }
-            if connection.opts.contains(noreply) { Status::Noreply } else { Status::Continue }
+            if connection.opts.contains(noreply) {
+                Status::Noreply
+            } else {
+                Status::Continue
+            }
         }
         None => Status::Continue,
     }
@@ -133,9 +164,11 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
 }
 
 fn mail(context: &mut Context<Connection>, args: &[CString]) {
-    let reverse_path = ReversePath::from_bytes(args.first().map(|path| path.as_bytes()).unwrap_or_default());
+    let reverse_path =
+        ReversePath::from_bytes(args.first().map(|path| path.as_bytes()).unwrap_or_default());
     // Postfix and Sendmail leave both out for a client that didn't log in.
-    let login = macro_bytes(context, c"{auth_authen}").or_else(|| macro_bytes(context, c"{auth_type}"));
+    let login =
+        macro_bytes(context, c"{auth_authen}").or_else(|| macro_bytes(context, c"{auth_type}"));
     let address = client_addr(context);
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
@@ -145,17 +178,30 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
 
 async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
-    let recipient = Recipient { mailbox: Mailbox::from_bytes(bracketless(path)), refused: refused_by_mta(context) };
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(bracketless(path)),
+        refused: refused_by_mta(context),
+    };
     let queue_id = macro_bytes(context, c"i");
-    let Some(connection) = &mut context.data else { return Status::Tempfail };
+    let Some(connection) = &mut context.data else {
+        return Status::Tempfail;
+    };
     let reply = if connection.mail_failed {
         Reply::to(&Verdict::internal(), None)
     } else {
-        match within_limits(connection.session.rcpt(recipient.clone(), path, queue_id.as_deref())).await {
+        match within_limits(
+            connection
+                .session
+                .rcpt(recipient.clone(), path, queue_id.as_deref()),
+        )
+        .await
+        {
             Ok(reply) => reply,
             Err(why) => {
                 warn(connection, "internal", why);
-                connection.session.rcpt_failed(recipient, path, queue_id.as_deref())
+                connection
+                    .session
+                    .rcpt_failed(recipient, path, queue_id.as_deref())
             }
         }
     };
@@ -164,10 +210,18 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
 
 async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let queue_id = context.macros.get(c"i").map(|id| id.to_bytes().to_vec());
-    let Some(connection) = &mut context.data else { return Status::Continue };
+    let Some(connection) = &mut context.data else {
+        return Status::Continue;
+    };
     let ending = connection.session.end_of_message(queue_id.as_deref());
     let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
-        Ok(Ok(())) => return if ending.discard { Status::Discard } else { Status::Continue },
+        Ok(Ok(())) => {
+            return if ending.discard {
+                Status::Discard
+            } else {
+                Status::Continue
+            };
+        }
         Ok(Err(error)) => error.to_string(),
         Err(why) => why.to_owned(),
     };
@@ -188,15 +242,30 @@ async fn apply(
         return Ok(());
     }
     if offered.contains(Actions::DELETE_RCPT) {
-        for path in ending.delete_recipients.iter().filter_map(|path| CString::new(path.clone()).ok()) {
+        for path in ending
+            .delete_recipients
+            .iter()
+            .filter_map(|path| CString::new(path.clone()).ok())
+        {
             actions.delete_recipient(path).await?;
         }
     }
-    if let Some(value) = ending.x_backstop.as_ref().filter(|_| offered.contains(Actions::ADD_HEADER)) {
-        actions.insert_header(0, c"X-Backstop".to_owned(), text(value)).await?;
+    if let Some(value) = ending
+        .x_backstop
+        .as_ref()
+        .filter(|_| offered.contains(Actions::ADD_HEADER))
+    {
+        actions
+            .insert_header(0, c"X-Backstop".to_owned(), text(value))
+            .await?;
     }
-    if let Some(reason) = ending.quarantine.filter(|_| offered.contains(Actions::QUARANTINE)) {
-        actions.quarantine(text(&format!("backstop: {reason}"))).await?;
+    if let Some(reason) = ending
+        .quarantine
+        .filter(|_| offered.contains(Actions::QUARANTINE))
+    {
+        actions
+            .quarantine(text(&format!("backstop: {reason}")))
+            .await?;
     }
     Ok(())
 }
@@ -220,20 +289,26 @@ async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static s
 
 /// Postfix and Sendmail take a reply for a format: a lone `%` vanishes, `%%` stands for one.
 fn answer(to: &mut SmtpReply, reply: &Reply) -> Status {
-    let lines = reply.lines.iter().map(|line| {
-        let mut doubled = String::with_capacity(line.len());
-        for character in line.chars() {
-            let octets = if character == '%' { "%%" } else { character.encode_utf8(&mut [0; 4]) }.to_owned();
-            if doubled.len() + octets.len() > LONGEST_REPLY_TEXT {
-                break;
-            }
-            doubled.push_str(&octets);
-        }
-        text(&doubled)
-    });
+    let lines = reply.lines.iter().map(|line| text(&doubled(line)));
     // A reply that indymilter doesn't take would be a fault of ours; the MTA then words its own.
     let _ = to.set_error_reply(&reply.code.to_string(), Some(&reply.enhanced_text()), lines);
-    if reply.code < 500 { Status::Tempfail } else { Status::Reject }
+    if reply.code < 500 {
+        Status::Tempfail
+    } else {
+        Status::Reject
+    }
+}
+
+fn doubled(line: &str) -> String {
+    let mut doubled = String::with_capacity(line.len());
+    for character in line.chars() {
+        let width = if character == '%' { 2 } else { 1 };
+        if doubled.len() + width > LONGEST_REPLY_TEXT {
+            break;
+        }
+        doubled.extend(std::iter::repeat_n(character, width));
+    }
+    doubled
 }
 
 /// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`, its host the enhanced code.
@@ -249,11 +324,19 @@ fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
 /// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
 fn client_addr(context: &Context<Connection>) -> Option<IpAddr> {
     let text = String::from_utf8(macro_bytes(context, c"{client_addr}")?).ok()?;
-    text.strip_prefix("IPv6:").unwrap_or(&text).parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    text.strip_prefix("IPv6:")
+        .unwrap_or(&text)
+        .parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
 }
 
 fn macro_bytes(context: &Context<Connection>, name: &CStr) -> Option<Vec<u8>> {
-    context.macros.get(name).map(|value| value.to_bytes().to_vec()).filter(|value| !value.is_empty())
+    context
+        .macros
+        .get(name)
+        .map(|value| value.to_bytes().to_vec())
+        .filter(|value| !value.is_empty())
 }
 
 /// Text of ours as the protocol wants it; it holds no NUL, or is left out.
@@ -262,7 +345,11 @@ fn text(text: &str) -> CString {
 }
 
 fn warn(connection: &Connection, kind: &'static str, text: &str) {
-    connection.session.shared().warnings.warn(kind, text, Instant::now());
+    connection
+        .session
+        .shared()
+        .warnings
+        .warn(kind, text, Instant::now());
 }
 
 #[cfg(test)]

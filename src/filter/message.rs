@@ -14,13 +14,12 @@ use crate::{
         spf::{Identity, SpfCheck, SpfResult},
     },
     directory::Directory,
-    dns::Resolver,
+    dns::{Budgeted, Resolver},
     spf::{self, Query},
 };
 
 /// What the configuration made: the policy, and the adapters that answer its questions. A reload makes a new one;
 /// messages in progress keep theirs.
-#[derive(Debug)]
 pub struct Engine {
     /// What decides.
     pub policy: Policy,
@@ -31,7 +30,6 @@ pub struct Engine {
 }
 
 /// A message from MAIL on.
-#[derive(Debug)]
 pub struct Message {
     engine: Arc<Engine>,
     envelope: Envelope,
@@ -44,7 +42,13 @@ pub struct Message {
 impl Message {
     /// A message with this envelope, taken in by the host `receiver`.
     pub fn new(engine: Arc<Engine>, envelope: Envelope, receiver: String) -> Self {
-        Self { engine, envelope, receiver, spf: None, let_in: 0 }
+        Self {
+            engine,
+            envelope,
+            receiver,
+            spf: None,
+            let_in: 0,
+        }
     }
 
     /// The envelope up to MAIL.
@@ -64,14 +68,13 @@ impl Message {
         if self.spf.is_none() && engine.policy.needs_spf(&self.envelope, recipient) {
             self.spf = Some(self.ask_spf().await);
         }
-        let case = Case {
+        let judgement = engine.policy.judge(&Case {
             envelope: &self.envelope,
             spf: self.spf.as_ref().unwrap_or(&SpfAnswers::default()),
             recipient,
             earlier: self.let_in,
             known: &self.ask_directory(recipient),
-        };
-        let judgement = engine.policy.judge(&case);
+        });
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
         }
@@ -81,45 +84,68 @@ impl Message {
     fn ask_directory(&self, recipient: &Recipient) -> Known {
         let policy = &self.engine.policy;
         match policy.recipients_of(recipient) {
-            Some((entry, settings)) if settings.has_lists => {
-                self.engine.directory.known(entry, &recipient.mailbox, &policy.local.recipient_delimiter)
-            }
+            Some((entry, settings)) if settings.has_lists => self.engine.directory.known(
+                entry,
+                &recipient.mailbox,
+                &policy.local.recipient_delimiter,
+            ),
             _ => Known::NotListed,
         }
     }
 
     async fn ask_spf(&self) -> SpfAnswers {
-        let Some(client) = self.envelope.client.address else { return SpfAnswers::default() };
-        let lookup = self.engine.resolver.budgeted(Instant::now() + self.engine.resolver.budget());
-        let query = |mail_from| Query {
+        let Some(client) = self.envelope.client.address else {
+            return SpfAnswers::default();
+        };
+        let resolver = &self.engine.resolver;
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let mail_from = self.envelope.reverse_path.to_bytes();
+        let query = Query {
             client,
             helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
-            mail_from,
-            receiver: &self.receiver,
+            mail_from: &mail_from,
             now: SystemTime::now(),
+            receiver: &self.receiver,
         };
-        let mail_from = self.envelope.reverse_path.to_bytes();
-        let asked = query(&mail_from);
         let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
-            // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of HELO
-            // has asked already.
-            let helo = spf::check_helo(&lookup, &asked).await;
-            let mail_from = SpfCheck { identity: Identity::MailFrom, ..helo.clone() };
+            // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of
+            // HELO has asked already.
+            let helo = spf::check_helo(&lookup, &query).await;
+            let mail_from = SpfCheck {
+                identity: Identity::MailFrom,
+                ..helo.clone()
+            };
             (helo, mail_from)
         } else {
-            tokio::join!(spf::check_helo(&lookup, &asked), spf::check_mail_from(&lookup, &asked))
+            tokio::join!(
+                spf::check_helo(&lookup, &query),
+                spf::check_mail_from(&lookup, &query)
+            )
         };
-        let mut answers = SpfAnswers { helo: Some(helo), mail_from: Some(mail_from), forwarder: None };
-        if self.engine.policy.needs_forwarder(&self.envelope, &answers) {
-            for domain in self.engine.policy.spf.forwarder_domains() {
-                let postmaster = format!("postmaster@{domain}");
-                let check = spf::check_mail_from(&lookup, &query(postmaster.as_bytes())).await;
-                if check.result == SpfResult::Pass {
-                    answers.forwarder = Some(domain.to_string());
-                    break;
-                }
-            }
+        let mut answers = SpfAnswers {
+            helo: Some(helo),
+            mail_from: Some(mail_from),
+            forwarder: None,
+        };
+        let policy = &self.engine.policy;
+        if policy.needs_forwarder(&self.envelope, &answers) {
+            answers.forwarder = forwarder(policy, &lookup, query).await;
         }
         answers
     }
+}
+
+/// The first domain of `spf.trusted_forwarders` that the client may send for.
+async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Option<String> {
+    for domain in policy.spf.forwarder_domains() {
+        let postmaster = format!("postmaster@{domain}");
+        let query = Query {
+            mail_from: postmaster.as_bytes(),
+            ..query
+        };
+        if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
+            return Some(domain.to_string());
+        }
+    }
+    None
 }

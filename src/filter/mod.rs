@@ -1,1 +1,29 @@
-//! To be written.
+//! Speaks the milter protocol: the only layer that names the `milter` crate.
+
+mod bind;
+mod callbacks;
+mod connect;
+mod counters;
+mod drain;
+mod framing;
+mod listen;
+mod listener;
+mod message;
+mod phase;
+mod retry;
+mod serve;
+mod session;
+mod socket_file;
+mod stream;
+
+pub use bind::ListenError;
+pub use callbacks::CALLBACK_LIMIT;
+pub use counters::{Counters, Snapshot};
+pub use drain::{Drain, MessageGuard};
+pub use framing::Violation;
+pub use listen::{Address, AddressError, Mode, Owner, SocketOptions};
+pub use listener::Listener;
+pub use message::{Engine, Message};
+pub use serve::serve;
+pub use session::Shared;
+pub use stream::Stream;

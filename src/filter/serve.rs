@@ -2,11 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use super::{
-    Listener,
-    callbacks::callbacks,
-    session::Shared,
-};
+use super::{Listener, callbacks::callbacks, session::Shared};
 
 /// Serves until `end` completes, then lets running callbacks finish. `limit` is the listener's own limit of
 /// connections.
@@ -20,6 +16,9 @@ pub async fn serve(
     end: impl Future<Output = ()>,
 ) -> io::Result<()> {
     // One above ours, so that the milter crate never lets a client hang in the backlog.
-    let config = milter::Config { max_connections: limit + 1, ..milter::Config::default() };
+    let config = milter::Config {
+        max_connections: limit + 1,
+        ..milter::Config::default()
+    };
     milter::run(listener, callbacks(shared), config, end).await
 }

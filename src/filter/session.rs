@@ -31,7 +31,6 @@ use crate::{
 const MOST_UNLOGGED: usize = 1000;
 
 /// What all sessions share.
-#[derive(Debug)]
 pub struct Shared {
     /// The engine of the current configuration.
     pub engine: ArcSwap<Engine>,
@@ -61,7 +60,6 @@ impl Shared {
 }
 
 /// One connection of the MTA.
-#[derive(Debug)]
 pub struct Session {
     shared: Arc<Shared>,
     client: Client,
@@ -70,7 +68,6 @@ pub struct Session {
 }
 
 /// One message in progress.
-#[derive(Debug)]
 struct Transaction {
     id: String,
     message: Message,
@@ -100,7 +97,12 @@ pub struct Ending {
 impl Session {
     /// A session about which nothing is known yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, client: Client::default(), receiver: "unknown".to_owned(), transaction: None }
+        Self {
+            shared,
+            client: Client::default(),
+            receiver: "unknown".to_owned(),
+            transaction: None,
+        }
     }
 
     /// Where warnings go that a stranger can repeat.
@@ -109,9 +111,18 @@ impl Session {
     }
 
     /// CONNECT: the client's address, the MTA's own name and the name of its daemon.
-    pub fn connect(&mut self, address: Option<IpAddr>, receiver: Option<String>, daemon: Option<Vec<u8>>) {
+    pub fn connect(
+        &mut self,
+        address: Option<IpAddr>,
+        receiver: Option<String>,
+        daemon: Option<Vec<u8>>,
+    ) {
         self.abandon(None);
-        self.client = Client { address, daemon, ..Client::default() };
+        self.client = Client {
+            address,
+            daemon,
+            ..Client::default()
+        };
         if let Some(receiver) = receiver {
             self.receiver = receiver;
         }
@@ -123,14 +134,30 @@ impl Session {
     }
 
     /// MAIL. `address` is the client's, where the MTA didn't tell at CONNECT.
-    pub fn mail(&mut self, reverse_path: ReversePath, login: Option<Vec<u8>>, address: Option<IpAddr>) {
+    pub fn mail(
+        &mut self,
+        reverse_path: ReversePath,
+        login: Option<Vec<u8>>,
+        address: Option<IpAddr>,
+    ) {
         self.abandon(None);
         let address = self.client.address.or(address);
-        let client = Client { login, address, ..self.client.clone() };
+        let client = Client {
+            login,
+            address,
+            ..self.client.clone()
+        };
         let engine = self.shared.engine.load_full();
         self.transaction = Some(Transaction {
             id: self.shared.next_id(),
-            message: Message::new(engine, Envelope { client, reverse_path }, self.receiver.clone()),
+            message: Message::new(
+                engine,
+                Envelope {
+                    client,
+                    reverse_path,
+                },
+                self.receiver.clone(),
+            ),
             unlogged: Vec::new(),
             tags: Tags::default(),
             discarded: Vec::new(),
@@ -141,22 +168,38 @@ impl Session {
     }
 
     /// RCPT: the reply to give; none to let the recipient in. `path` is the argument as the MTA wrote it.
-    pub async fn rcpt(&mut self, recipient: Recipient, path: &[u8], queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub async fn rcpt(
+        &mut self,
+        recipient: Recipient,
+        path: &[u8],
+        queue_id: Option<&[u8]>,
+    ) -> Option<Reply> {
         // Out of order: RCPT without MAIL is the MTA's mistake or a stranger's, and is not let in.
-        let Some(transaction) = &mut self.transaction else { return Reply::to(&Verdict::internal(), None) };
+        let Some(transaction) = &mut self.transaction else {
+            return Reply::to(&Verdict::internal(), None);
+        };
         let Judgement { verdict, checks: _ } = transaction.message.judge(&recipient).await;
         transaction.decided(recipient, path, verdict, queue_id)
     }
 
     /// What to answer to a recipient whose judging failed by our own fault.
-    pub fn rcpt_failed(&mut self, recipient: Recipient, path: &[u8], queue_id: Option<&[u8]>) -> Option<Reply> {
-        let Some(transaction) = &mut self.transaction else { return Reply::to(&Verdict::internal(), None) };
+    pub fn rcpt_failed(
+        &mut self,
+        recipient: Recipient,
+        path: &[u8],
+        queue_id: Option<&[u8]>,
+    ) -> Option<Reply> {
+        let Some(transaction) = &mut self.transaction else {
+            return Reply::to(&Verdict::internal(), None);
+        };
         transaction.decided(recipient, path, Verdict::internal(), queue_id)
     }
 
     /// The end of the message.
     pub fn end_of_message(&mut self, queue_id: Option<&[u8]>) -> Ending {
-        let Some(mut transaction) = self.transaction.take() else { return Ending::default() };
+        let Some(mut transaction) = self.transaction.take() else {
+            return Ending::default();
+        };
         transaction.log_waiting(queue_id);
         Ending {
             discard: transaction.delivered == 0 && !transaction.discarded.is_empty(),
@@ -217,7 +260,10 @@ impl Transaction {
         verdict: &'a Verdict,
         queue_id: Option<&'a [u8]>,
     ) -> Decision<'a> {
-        let Envelope { client, reverse_path } = self.message.envelope();
+        let Envelope {
+            client,
+            reverse_path,
+        } = self.message.envelope();
         Decision {
             id: &self.id,
             queue_id,

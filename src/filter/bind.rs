@@ -1,0 +1,180 @@
+//! From an address to a listening socket: our own, or the one that systemd hands over.
+
+use std::{
+    env, io,
+    net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs},
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    process,
+};
+
+use listenfd::ListenFd;
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    listen::{Address, SocketOptions},
+    socket_file::{self, SocketFile},
+};
+
+/// Clients that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+const BACKLOG: i32 = 1024;
+
+/// Why there is no listening socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is taken.
+    #[error(
+        "another process listens on {address}; stop it, or listen elsewhere (`ss -lpn` shows which one it is)"
+    )]
+    Taken {
+        /// As in the file.
+        address: String,
+    },
+    /// There is something in the socket's place that is not ours to remove.
+    #[error("{} exists and is not a socket; it was left as it is: move it away, or listen elsewhere", .0.display())]
+    NotASocket(PathBuf),
+    /// A name that doesn't resolve to an address of the family wanted.
+    #[error(
+        "{host} has no {family} address that could be listened on; right would be e.g. 127.0.0.1 or ::1"
+    )]
+    NoAddress {
+        /// The name.
+        host: String,
+        /// What was looked for.
+        family: &'static str,
+    },
+    /// There is no such user or group on this system.
+    #[error("there is no {kind} `{name}` on this system (`getent {database}` lists them)")]
+    NoSuchOwner {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// As in the file.
+        name: String,
+        /// `passwd` or `group`.
+        database: &'static str,
+    },
+    /// The system refused one step.
+    #[error("cannot {step} {subject}: {source}{hint}")]
+    System {
+        /// What was tried.
+        step: &'static str,
+        /// An address or a path.
+        subject: String,
+        /// The system's words.
+        source: io::Error,
+        /// What would help, where we know it.
+        hint: &'static str,
+    },
+}
+
+/// A socket that listens and does not block.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Tcp(TcpListener),
+    /// The file is ours unless systemd made it.
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+/// The socket that systemd passes (sd_listen_fds(3)) if there is one, else one bound to the address.
+pub(super) fn bind(address: &Address, options: &SocketOptions) -> Result<Bound, ListenError> {
+    if let Some(inherited) = inherited()? {
+        return Ok(inherited);
+    }
+    match address {
+        Address::Inet { host, port, ipv6 } => {
+            let socket_address = resolve(host, *port, *ipv6)?;
+            bind_tcp(socket_address)
+                .map(Bound::Tcp)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::AddrInUse => ListenError::Taken {
+                        address: address.to_string(),
+                    },
+                    kind => system("listen on", address, hint_for_tcp(kind))(error),
+                })
+        }
+        Address::Unix(path) => {
+            let (listener, file) = socket_file::bind(path, options)?;
+            Ok(Bound::Unix(listener, Some(file)))
+        }
+    }
+}
+
+fn inherited() -> Result<Option<Bound>, ListenError> {
+    // The variables are another's when the process id is: a parent that was socket-activated and started us.
+    let for_us = env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(process::id()));
+    if !for_us {
+        return Ok(None);
+    }
+    let mut passed = ListenFd::from_env();
+    let inherited = match passed.take_unix_listener(0) {
+        Ok(listener) => listener.map(|listener| Bound::Unix(listener, None)),
+        Err(_) => passed
+            .take_tcp_listener(0)
+            .map_err(system(
+                "take",
+                "the socket that systemd passed",
+                "; the .socket unit needs ListenStream=, with a port or a path",
+            ))?
+            .map(Bound::Tcp),
+    };
+    match &inherited {
+        Some(Bound::Tcp(listener)) => listener.set_nonblocking(true),
+        Some(Bound::Unix(listener, _)) => listener.set_nonblocking(true),
+        None => Ok(()),
+    }
+    .map_err(system("prepare", "the socket that systemd passed", ""))?;
+    Ok(inherited)
+}
+
+fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let addresses: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .map_err(system("resolve", host, ""))?
+        .collect();
+    let ipv4 = addresses.iter().find(|found| found.is_ipv4() && !ipv6);
+    ipv4.or_else(|| addresses.iter().find(|found| found.is_ipv6()))
+        .copied()
+        .ok_or_else(|| ListenError::NoAddress {
+            host: host.to_owned(),
+            family: if ipv6 { "IPv6" } else { "IP" },
+        })
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // The port is free for the next instance while old connections linger.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    listen(&socket)?;
+    Ok(socket.into())
+}
+
+pub(super) fn listen(socket: &Socket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)
+}
+
+fn hint_for_tcp(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => "; ports below 1024 take a privilege, 8894 does not",
+        io::ErrorKind::AddrNotAvailable => "; no interface of this host has that address",
+        _ => "",
+    }
+}
+
+pub(super) fn system(
+    step: &'static str,
+    subject: impl ToString,
+    hint: &'static str,
+) -> impl FnOnce(io::Error) -> ListenError {
+    let subject = subject.to_string();
+    move |source| ListenError::System {
+        step,
+        subject,
+        source,
+        hint,
+    }
+}

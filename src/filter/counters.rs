@@ -1,0 +1,116 @@
+//! What happened to connections, counted: a stranger may repeat it as often as he likes, and the log tells it once.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::framing::Violation;
+
+/// Counts since the start, of every connection to the milter port.
+#[derive(Debug, Default)]
+pub struct Counters(Mutex<Snapshot>);
+
+/// The counts at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Connections open now.
+    pub open: usize,
+    /// Connections accepted and handed to the milter crate.
+    pub accepted: u64,
+    /// Connections closed at once because too many were open.
+    pub refused_over_limit: u64,
+    /// Times that accepting a connection failed; it is tried again for ever.
+    pub accept_errors: u64,
+    /// The system's words for the last of them.
+    pub last_accept_error: Option<String>,
+    /// Connections that we closed, by reason.
+    pub violations: BTreeMap<Violation, u64>,
+}
+
+impl Snapshot {
+    /// What went wrong between an earlier snapshot and this one: kind and text, for a warning each.
+    pub fn troubles_since(&self, earlier: &Snapshot) -> Vec<(&'static str, String)> {
+        let mut troubles = Vec::new();
+        let failed = self.accept_errors.saturating_sub(earlier.accept_errors);
+        if failed > 0 {
+            let latest = self.last_accept_error.as_deref().unwrap_or_default();
+            troubles.push((
+                "accept",
+                format!("{failed} connections could not be accepted: {latest}; trying on"),
+            ));
+        }
+        let refused = self
+            .refused_over_limit
+            .saturating_sub(earlier.refused_over_limit);
+        if refused > 0 {
+            troubles.push((
+                "connections",
+                format!(
+                    "{refused} closed at once: {} are open, the most allowed",
+                    self.open
+                ),
+            ));
+        }
+        for (violation, count) in &self.violations {
+            let new = count.saturating_sub(
+                earlier
+                    .violations
+                    .get(violation)
+                    .copied()
+                    .unwrap_or_default(),
+            );
+            if new > 0 {
+                troubles.push(("protocol", format!("{new} connections closed: {violation}")));
+            }
+        }
+        troubles
+    }
+}
+
+impl Counters {
+    /// All counts, taken at one moment.
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().clone()
+    }
+
+    /// Takes a place for a connection; none when `limit` of them are open.
+    pub(super) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
+        let mut counts = self.lock();
+        if counts.open >= limit {
+            counts.refused_over_limit += 1;
+            return None;
+        }
+        counts.open += 1;
+        counts.accepted += 1;
+        Some(OpenConnection(Arc::clone(self)))
+    }
+
+    pub(super) fn accept_failed(&self, error: &io::Error) {
+        let mut counts = self.lock();
+        counts.accept_errors += 1;
+        counts.last_accept_error = Some(error.to_string());
+    }
+
+    /// Nothing is done under the lock that could leave the counts half-written.
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place among the open ones, until it is dropped.
+#[derive(Debug)]
+pub(super) struct OpenConnection(Arc<Counters>);
+
+impl OpenConnection {
+    pub(super) fn violated(&self, violation: Violation) {
+        *self.0.lock().violations.entry(violation).or_default() += 1;
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
+    }
+}

@@ -1,0 +1,300 @@
+//! Where to listen, as `milter.yaml` writes it.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, de};
+
+/// The longest path that the kernel takes for a socket, in octets (unix(7): `sun_path`, less its NUL).
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// An address to listen on: `inet:8894@127.0.0.1`, `inet6:8894@::1`, `unix:/run/backstop/backstop.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A TCP port. A name is looked up when the port is bound.
+    Inet {
+        /// An IP address without brackets, or a name.
+        host: String,
+        /// 0 lets the kernel choose one.
+        port: u16,
+        /// Written `inet6:`, which wants an IPv6 address; `inet:` takes either, and for a name IPv4 first.
+        ipv6: bool,
+    },
+    /// A socket file, by its absolute path. `local:` is another word for it.
+    Unix(PathBuf),
+}
+
+/// Why a text is no address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Neither a TCP nor a unix address.
+    #[error(
+        "`{}` is no address to listen on; right would be e.g. inet:8894@127.0.0.1 or unix:/run/backstop/backstop.sock",
+        .0.escape_debug()
+    )]
+    Syntax(String),
+    /// The order of main.cf, where the host comes first.
+    #[error("`{written}` has Postfix's order; right here would be {mended}")]
+    HostFirst {
+        /// As it stands in the file.
+        written: String,
+        /// The same in the order of this file.
+        mended: String,
+    },
+    /// No host: a milter that listens for everybody should at least say so.
+    #[error(
+        "`{0}` names no host; right would be {0}@127.0.0.1, or {0}@0.0.0.0 for every interface"
+    )]
+    NoHost(String),
+    /// The part before `@` is no port.
+    #[error("`{}` is not a port; right would be a number from 1 to 65535, as in inet:8894@127.0.0.1", .0.escape_debug())]
+    Port(String),
+    /// The part after `@` is neither an IP address nor a name.
+    #[error("`{}` is not a host; right would be an IP address or a name, as in inet:8894@127.0.0.1", .0.escape_debug())]
+    Host(String),
+    /// `inet6:` with an IPv4 address.
+    #[error(
+        "`{host}` is not an IPv6 address; right would be inet:{port}@{host}, or inet6:{port}@::1"
+    )]
+    NotIpv6 {
+        /// The IPv4 address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A socket file without its folder.
+    #[error("`{}` is not an absolute path; right would be e.g. unix:/run/backstop/backstop.sock", .0.escape_debug())]
+    RelativePath(String),
+    /// Longer than a socket address can hold.
+    #[error("the socket path {0} has more than {LONGEST_SOCKET_PATH} octets; take a shorter one")]
+    LongPath(String),
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match text.split_once(':') {
+            Some(("inet", rest)) => inet(text, rest, false),
+            Some(("inet6", rest)) => inet(text, rest, true),
+            Some(("unix" | "local", path)) => unix(path),
+            _ => Err(AddressError::Syntax(text.to_owned())),
+        }
+    }
+}
+
+fn inet(text: &str, rest: &str, ipv6: bool) -> Result<Address, AddressError> {
+    let Some((port, host)) = rest.split_once('@') else {
+        return Err(without_at(text, rest));
+    };
+    let port = port
+        .parse()
+        .map_err(|_| AddressError::Port(port.to_owned()))?;
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) if ipv6 => Err(AddressError::NotIpv6 {
+            host: host.to_owned(),
+            port,
+        }),
+        Err(_) if !is_name(host) => Err(AddressError::Host(host.to_owned())),
+        _ => Ok(Address::Inet {
+            host: host.to_owned(),
+            port,
+            ipv6,
+        }),
+    }
+}
+
+fn without_at(text: &str, rest: &str) -> AddressError {
+    if rest.parse::<u16>().is_ok() {
+        return AddressError::NoHost(text.to_owned());
+    }
+    match rest.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            AddressError::HostFirst {
+                written: text.to_owned(),
+                mended: format!("inet:{port}@{host}"),
+            }
+        }
+        _ => AddressError::Syntax(text.to_owned()),
+    }
+}
+
+/// Digits and dots alone are a mistyped IPv4 address, not a name.
+fn is_name(host: &str) -> bool {
+    host.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && host.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+fn unix(path: &str) -> Result<Address, AddressError> {
+    if !path.starts_with('/') || Path::new(path).file_name().is_none() {
+        return Err(AddressError::RelativePath(path.to_owned()));
+    }
+    if path.len() > LONGEST_SOCKET_PATH {
+        return Err(AddressError::LongPath(path.to_owned()));
+    }
+    Ok(Address::Unix(PathBuf::from(path)))
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet { host, port, ipv6 } => {
+                let family = if *ipv6 { "inet6" } else { "inet" };
+                write!(f, "{family}:{port}@{host}")
+            }
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// Who may open a socket file. What is not set stays as the system makes it: our own user and group, and the
+/// permission that the umask leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SocketOptions {
+    /// Its permission.
+    pub mode: Option<Mode>,
+    /// Its owner; to give it away takes root.
+    pub user: Option<Owner>,
+    /// Its group; takes root, or to be a member of the group.
+    pub group: Option<Owner>,
+}
+
+/// A file permission, 0 to 0o777, written in octal: `0660`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(pub u32);
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(OctalText)
+    }
+}
+
+struct OctalText;
+
+impl de::Visitor<'_> for OctalText {
+    type Value = Mode;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an octal permission such as 0660")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+        // from_str_radix would take a sign.
+        let digits = text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        match u32::from_str_radix(text, 8) {
+            Ok(mode @ 0..=0o777) if digits => Ok(Mode(mode)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+        }
+    }
+}
+
+/// A user or a group; a name is looked up when the socket is made.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a name or a numeric id")]
+pub enum Owner {
+    /// By its number.
+    Id(u32),
+    /// By its name.
+    Name(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        for (text, shown) in [
+            ("inet:8894@127.0.0.1", "inet:8894@127.0.0.1"),
+            ("inet:8894@::1", "inet:8894@::1"),
+            ("inet:8894@[::1]", "inet:8894@::1"),
+            ("inet6:8894@[2001:db8::1]", "inet6:8894@2001:db8::1"),
+            ("inet:8894@localhost", "inet:8894@localhost"),
+            ("unix:/run/b.sock", "unix:/run/b.sock"),
+            ("local:/run/b.sock", "unix:/run/b.sock"),
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(shown.parse::<Address>().unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn mistakes_say_what_would_be_right() {
+        for (text, mended) in [
+            ("", "inet:8894@127.0.0.1"),
+            ("8894", "inet:8894@127.0.0.1"),
+            ("tcp:8894@127.0.0.1", "inet:8894@127.0.0.1"),
+            ("inet:8894", "inet:8894@127.0.0.1"),
+            ("inet:127.0.0.1:8894", "inet:8894@127.0.0.1"),
+            ("inet:localhost:8894", "inet:8894@localhost"),
+            ("inet:[::1]:8894", "inet:8894@[::1]"),
+            ("inet:88940@127.0.0.1", "1 to 65535"),
+            ("inet:milter@127.0.0.1", "a number"),
+            ("inet:8894@", "an IP address"),
+            ("inet:8894@127.0.0.256", "an IP address"),
+            ("inet:8894@a b", "an IP address"),
+            ("inet6:8894@127.0.0.1", "inet:8894@127.0.0.1"),
+            ("unix:run/b.sock", "absolute"),
+            ("unix:/", "absolute"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(mended), "{text}: {error}");
+        }
+        let long = format!("unix:/{}", "x".repeat(LONGEST_SOCKET_PATH));
+        assert!(long.parse::<Address>().is_err());
+    }
+
+    #[test]
+    fn socket_options_are_read() {
+        let options: SocketOptions =
+            serde_yaml::from_str("{mode: \"0660\", user: 1000, group: postfix}").unwrap();
+        assert_eq!(options.mode, Some(Mode(0o660)));
+        assert_eq!(options.user, Some(Owner::Id(1000)));
+        assert_eq!(options.group, Some(Owner::Name("postfix".into())));
+        assert_eq!(
+            serde_yaml::from_str::<SocketOptions>("{}").unwrap(),
+            SocketOptions::default()
+        );
+        for mode in ["\"0660\"", "0660", "660"] {
+            let options: SocketOptions = serde_yaml::from_str(&format!("mode: {mode}")).unwrap();
+            assert_eq!(options.mode, Some(Mode(0o660)));
+        }
+        for wrong in [
+            "{mode: \"0680\"}",
+            "{mode: \"+660\"}",
+            "{mode: \"\"}",
+            "{mode: \"7777\"}",
+            "{mod: \"0660\"}",
+            "{group: [postfix]}",
+        ] {
+            let error = serde_yaml::from_str::<SocketOptions>(wrong)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("such as 0660")
+                    || error.contains("`mode`")
+                    || error.contains("a name"),
+                "{wrong}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A unix socket and its file.
+
+use std::{
+    fs, io,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
+        net::UnixListener,
+    },
+    path::{Path, PathBuf},
+    process,
+};
+
+use nix::unistd::{Group, User};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{
+    bind::{ListenError, listen, system},
+    listen::{Owner, SocketOptions},
+};
+
+/// A socket file of ours: removed when dropped, unless another has taken its place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    inode: Inode,
+}
+
+/// Device and number.
+type Inode = (u64, u64);
+
+fn inode(path: &Path) -> io::Result<Inode> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if inode(&self.path).is_ok_and(|now| now == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The socket gets its name only when it has its owner and permission, and listens: it is made under another name
+/// in the same folder and moved, over a stale one if need be, so nobody meets it half made.
+pub(super) fn bind(
+    path: &Path,
+    options: &SocketOptions,
+) -> Result<(UnixListener, SocketFile), ListenError> {
+    let user = options.user.as_ref().map(user_id).transpose()?;
+    let group = options.group.as_ref().map(group_id).transpose()?;
+    refuse_unless_stale(path)?;
+
+    let unfinished = path.with_file_name(format!(".{}", process::id()));
+    if refuse_unless_stale(&unfinished)? {
+        fs::remove_file(&unfinished).map_err(system("remove", unfinished.display(), ""))?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)
+        .and_then(|socket| {
+            socket.bind(&SockAddr::unix(&unfinished)?)?;
+            Ok(socket)
+        })
+        .map_err(|error| {
+            let hint = hint_for_folder(error.kind());
+            system("make a socket in the folder of", path.display(), hint)(error)
+        })?;
+    let inode = inode(&unfinished).map_err(system("look at", unfinished.display(), ""))?;
+    let mut file = SocketFile {
+        path: unfinished,
+        inode,
+    };
+    if user.is_some() || group.is_some() {
+        chown(&file.path, user, group).map_err(system(
+            "give the socket to its user and group:",
+            path.display(),
+            "; it takes root, or for the group to be a member (systemd: SupplementaryGroups=)",
+        ))?;
+    }
+    // After chown(2), which may clear bits.
+    if let Some(mode) = options.mode {
+        fs::set_permissions(&file.path, fs::Permissions::from_mode(mode.0)).map_err(system(
+            "set the permission of",
+            path.display(),
+            "",
+        ))?;
+    }
+    listen(&socket).map_err(system("listen on", path.display(), ""))?;
+    fs::rename(&file.path, path).map_err(system(
+        "put the socket in its place,",
+        path.display(),
+        "",
+    ))?;
+    path.clone_into(&mut file.path);
+    Ok((socket.into(), file))
+}
+
+fn hint_for_folder(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => {
+            "; the folder must exist (systemd makes it with RuntimeDirectory=)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; the folder must be writable for the user that backstop runs as"
+        }
+        _ => "",
+    }
+}
+
+/// True: there is a socket that nobody answers on, so it may be replaced. False: there is nothing.
+fn refuse_unless_stale(path: &Path) -> Result<bool, ListenError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(system("look at", path.display(), "")(error)),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(ListenError::NotASocket(path.to_owned()));
+    }
+    match knock(path).map_err(|error| (error.kind(), error)) {
+        Err((io::ErrorKind::ConnectionRefused, _)) => Ok(true),
+        Err((io::ErrorKind::NotFound, _)) => Ok(false),
+        // EAGAIN: somebody listens, and is too busy to accept.
+        Ok(()) | Err((io::ErrorKind::WouldBlock, _)) => Err(ListenError::Taken {
+            address: format!("unix:{}", path.display()),
+        }),
+        Err((_, error)) => Err(system(
+            "tell whether another process listens on",
+            path.display(),
+            "; if none does, remove the file",
+        )(error)),
+    }
+}
+
+fn knock(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+fn user_id(owner: &Owner) -> Result<u32, ListenError> {
+    owner_id(owner, "user", "passwd", |name| {
+        Ok(User::from_name(name)?.map(|user| user.uid.as_raw()))
+    })
+}
+
+fn group_id(owner: &Owner) -> Result<u32, ListenError> {
+    owner_id(owner, "group", "group", |name| {
+        Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()))
+    })
+}
+
+fn owner_id(
+    owner: &Owner,
+    kind: &'static str,
+    database: &'static str,
+    look_up: impl Fn(&str) -> nix::Result<Option<u32>>,
+) -> Result<u32, ListenError> {
+    let name = match owner {
+        Owner::Id(id) => return Ok(*id),
+        Owner::Name(name) => name,
+    };
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    look_up(name)
+        .map_err(|errno| system("look up the owner", name, "")(errno.into()))?
+        .ok_or_else(|| ListenError::NoSuchOwner {
+            kind,
+            name: name.clone(),
+            database,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::filter::listen::Mode;
+
+    fn bind_plainly(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
+        bind(path, &SocketOptions::default())
+    }
+
+    #[test]
+    fn a_socket_has_its_owner_and_permission_and_leaves_nothing_behind() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        let here = fs::metadata(folder.path()).unwrap();
+        let name = Group::from_gid(here.gid().into()).unwrap().unwrap().name;
+        let options = SocketOptions {
+            mode: Some(Mode(0o620)),
+            user: Some(Owner::Id(here.uid())),
+            group: Some(Owner::Name(name)),
+        };
+        let bound = bind(&path, &options).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, 0o620);
+        assert_eq!(metadata.gid(), here.gid());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        UnixStream::connect(&path).unwrap();
+        drop(bound);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(UnixStream::connect(&path).is_err());
+        let _bound = bind_plainly(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_answers_is_left_alone() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        let _other = UnixListener::bind(&path).unwrap();
+        let error = bind_plainly(&path).unwrap_err();
+        assert!(matches!(error, ListenError::Taken { .. }), "{error}");
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        fs::write(&path, "precious").unwrap();
+        let error = bind_plainly(&path).unwrap_err();
+        assert!(matches!(error, ListenError::NotASocket(_)), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn another_instances_socket_is_not_removed() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        let (listener, file) = bind_plainly(&path).unwrap();
+        drop(listener);
+        let _next = bind_plainly(&path).unwrap();
+        drop(file);
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let folder = tempdir().unwrap();
+        let error = bind_plainly(&folder.path().join("missing/s")).unwrap_err();
+        assert!(error.to_string().contains("RuntimeDirectory="), "{error}");
+        let options = SocketOptions {
+            group: Some(Owner::Name("no-such-group".into())),
+            ..SocketOptions::default()
+        };
+        let error = bind(&folder.path().join("s"), &options).unwrap_err();
+        assert!(error.to_string().contains("getent group"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

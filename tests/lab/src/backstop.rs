@@ -1,0 +1,108 @@
+//! The daemon under test: the real binary, with a configuration and a log of its own.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    mta,
+    process::{Daemon, wait_until},
+};
+
+/// How long it may take to say something in the log.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `backstop run`; ended, and its folder removed, when dropped.
+#[derive(Debug)]
+pub struct Backstop {
+    daemon: Daemon,
+    folder: TempDir,
+}
+
+impl Backstop {
+    /// Starts the binary with this `milter.yaml`, and waits until it listens. `listen: inet:0@127.0.0.1` lets the kernel
+    /// choose the port.
+    pub fn start(binary: &Path, yaml: &str) -> io::Result<Self> {
+        let folder = mta::folder()?;
+        Self::start_in(binary, yaml, folder)
+    }
+
+    /// The same in a folder prepared by the caller, with lists and sockets in it.
+    pub fn start_in(binary: &Path, yaml: &str, folder: TempDir) -> io::Result<Self> {
+        let config = folder.path().join("milter.yaml");
+        fs::write(&config, yaml)?;
+        let log = fs::File::create(folder.path().join("log"))?;
+        let mut command = Command::new(binary);
+        command
+            .arg("--config")
+            .arg(&config)
+            .arg("run")
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("RUST_LOG")
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        let daemon = Daemon::spawn(&mut command, folder.path())?;
+        let mut backstop = Self { daemon, folder };
+        wait_until(PATIENCE, || {
+            if !backstop.daemon.is_running()? {
+                return Err(io::Error::other(format!("backstop ended: {}", backstop.log())));
+            }
+            Ok(backstop.log().contains(" listens on "))
+        })?;
+        Ok(backstop)
+    }
+
+    /// The TCP address it listens on, as it told.
+    pub fn addr(&self) -> SocketAddr {
+        let log = self.log();
+        let (_, rest) = log.split_once(" listens on ").expect("start waited for it");
+        let word = rest.split([',', '\n']).next().expect("split gives at least one");
+        word.parse().unwrap_or_else(|_| panic!("{word} is no TCP address"))
+    }
+
+    /// Its folder: configuration, log, and what the caller put there.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The path of its configuration.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("milter.yaml")
+    }
+
+    /// All it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until a line of the log holds `text`, and gives that line.
+    pub fn wait_for_log(&self, text: &str) -> io::Result<String> {
+        let find = || self.log().lines().find(|line| line.contains(text)).map(str::to_owned);
+        wait_until(PATIENCE, || Ok(find().is_some()))
+            .map_err(|error| io::Error::other(format!("no `{text}` ({error}) in: {}", self.log())))?;
+        Ok(find().unwrap_or_default())
+    }
+
+    /// SIGHUP.
+    pub fn reload(&self) -> io::Result<()> {
+        self.daemon.hangup()
+    }
+
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> io::Result<bool> {
+        self.daemon.is_running()
+    }
+
+    /// SIGTERM, and the wait for the end.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.daemon.stop()
+    }
+}
