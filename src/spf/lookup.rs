@@ -10,7 +10,7 @@ use std::{
 pub struct Mx {
     /// The lower, the better (RFC 5321 section 5.1).
     pub preference: u16,
-    /// Its name, in presentation form without the trailing dot; empty for the null MX of RFC 7505.
+    /// Its name, in the form of [`Lookup`]'s names; empty for the null MX of RFC 7505.
     pub exchange: String,
 }
 
@@ -27,7 +27,12 @@ pub struct LookupError {
 /// Answers DNS questions. CNAMEs are followed by the answerer. An empty list is a void answer: the name does not
 /// exist, or has no record of that type (RFC 7208 section 4.6.4).
 ///
-/// `name` is ASCII in presentation form, without the trailing dot, no label empty or over 63 octets, 253 at most.
+/// `name` is lower case and has two labels at least, without the trailing dot; no label is empty or over 63
+/// octets, and the name is 253 octets at most. Between the dots stand the very octets of the labels, any of
+/// `0x20..=0x7E`: a backslash is a backslash and no master-file escape, a blank or a quote is just that
+/// (`%{l}` and `%_` put them there, RFC 7208 section 7). So a name is turned into labels by splitting it at the
+/// dots, not by a parser of zone files. Names in answers have the same form, in any case; one that has an octet
+/// outside that range or a dot inside a label may be given in any form that no query can match.
 pub trait Lookup: Sync {
     /// TXT records; the strings of each record joined without a blank (RFC 7208 section 3.3).
     fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<Vec<u8>>, LookupError>> + Send;
