@@ -3,12 +3,12 @@
 //! hickory-resolver 0.26's own `Resolver` is not used, for it answers by itself where our questions must reach the
 //! name server: `localhost`, 127.in-addr.arpa, ::1's ip6.arpa, `.invalid` and `.onion` (RFC 6761), and names in
 //! /etc/hosts; it tries search domains, parses names as IDNA, and reads an answer with a CNAME but no target as
-//! one without records. What is used is the layer below, `NameServerPool`: a pool for each name server and transport,
-//! which gives the wire format, random ports and ids, EDNS, and reuse of TCP connections.
+//! one without records. What is used is the layer below, `NameServerPool`: one pool a name server, which gives the
+//! wire format, random ports and ids, EDNS, TCP after a truncated answer, and reuse of TCP connections.
 //!
-//! Above it, ours: which server is asked when ([`upstream`]), what an answer means ([`answer`]), CNAMEs over several
-//! questions ([`chase`]), the cache ([`cache`]), one question in flight instead of fifty, and the budget
-//! ([`resolver`]).
+//! Above it, ours: which server is asked when (`upstream`), what an answer means (`answer`), CNAMEs over several
+//! questions (`chase`), the cache (`cache`), one question in flight instead of fifty, and the budget
+//! (`resolver`).
 
 mod answer;
 mod cache;

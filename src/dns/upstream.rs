@@ -4,14 +4,14 @@
 //! - A pool of several servers gives up after one `timeout` in all, so that [dead, alive] is a failure until its
 //!   statistics have learned of the dead one; asking two at once, its default, doubles every question.
 //! - SERVFAIL and REFUSED end a pool's lookup without asking the next server; a stub resolver goes on.
-//! - UDP: up to three datagrams in one attempt, `retry_interval` apart (333 ms at least), each from a random port of
+//! - UDP: as many as three datagrams in one attempt, `retry_interval` apart (333 ms at least), each from a random port of
 //!   its own, all listened to until the end. The sockets aren't connected: a refused port looks like silence.
 //! - NXDOMAIN and NODATA come as the error `NoRecordsFound`, with or without a SOA, and are not asked again; but as
 //!   a response when the answer holds a CNAME. SERVFAIL and its like come as the error `ResponseCode`, an unknown
 //!   code as a response.
 //! - Over UDP the id and the question are compared, over TCP the id alone.
-//! - A TCP connection queues 32 questions; one more is an error that ends the connection. So TCP is a pool of its own
-//!   here, which as many may use at once.
+//! - A TCP connection takes 32 questions at once; who comes later is told to wait, up to 0.6 s. With a higher
+//!   `max_active_requests` they overrun its queue of 32, which ends the connection for all: left at its default.
 //! - A datagram over the EDNS size is cut by the socket and is then malformed.
 
 use std::{
@@ -35,14 +35,11 @@ use hickory_resolver::{
     },
     system_conf::read_system_conf,
 };
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use super::{
     answer::Reply,
-    settings::{Nameserver, Settings, SettingsError},
+    settings::{DNS_PORT, Nameserver, Settings, SettingsError},
 };
 
 pub(super) struct Upstream {
@@ -65,8 +62,8 @@ impl Upstream {
         let context = Arc::new(PoolContext::new(pool_options, tls));
         let mut options = DnsRequestOptions::default();
         options.edns_payload_len = EDNS_PAYLOAD;
-        // A lost datagram is sent once more before the attempt is given up.
-        options.retry_interval = patience / 2;
+        // More than half: a lost datagram is sent once more before the attempt is given up, and not twice.
+        options.retry_interval = patience * 3 / 5;
         Ok(Self {
             servers: nameservers
                 .into_iter()
@@ -77,7 +74,7 @@ impl Upstream {
         })
     }
 
-    /// Asks one server after the other; then once more those that kept silent. No attempt starts after `until`.
+    /// Asks one server after the other; and all once more if none said a word. No attempt starts after `until`.
     pub(super) async fn ask(
         &self,
         name: &Name,
@@ -85,27 +82,25 @@ impl Upstream {
         until: Instant,
     ) -> Result<Reply, String> {
         let query = Query::query(name.clone(), record_type);
-        let mut servers = self.in_order();
+        let servers = self.in_order();
         let mut refused = None;
         let mut unheard = None;
         for _ in 0..ROUNDS {
-            let mut silent = Vec::new();
-            for server in servers {
+            for server in &servers {
                 if Instant::now() >= until {
                     break;
                 }
                 match self.attempt(server, &query).await {
                     Ok(reply) => return Ok(reply),
                     Err(Failure::Refused(cause)) => refused = Some(server.blame(&cause)),
-                    Err(Failure::Unheard(cause)) => {
-                        unheard = Some(server.blame(&cause));
-                        silent.push(server);
-                    }
+                    Err(Failure::Unheard(cause)) => unheard = Some(server.blame(&cause)),
                 }
             }
-            servers = silent;
+            if refused.is_some() {
+                break;
+            }
         }
-        // What a server said tells more than what another didn't.
+        // What a server said tells more than that another said nothing.
         Err(refused
             .or(unheard)
             .unwrap_or_else(|| "no time left to ask".to_owned()))
@@ -134,9 +129,13 @@ impl Upstream {
     }
 
     async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
+        let lookup = server
+            .pool
+            .lookup(query.clone(), self.options)
+            .first_answer();
         // hickory's own limits come first: UDP, connect and TCP may each take `patience`. Only so does it learn that
         // a kept TCP connection is dead; cut from outside, it would use that one again and again.
-        let outcome = timeout(self.patience * 4, server.lookup(query, self.options))
+        let outcome = timeout(self.patience * 4, lookup)
             .await
             .unwrap_or(Err(NetError::Timeout));
         let reply = self.read(outcome, query);
@@ -201,45 +200,29 @@ impl Upstream {
 const ROUNDS: usize = 2;
 /// What passes unfragmented nearly everywhere (RFC 9715 section 3; DNS flag day 2020).
 const EDNS_PAYLOAD: u16 = 1232;
-/// What hickory's connections are made for.
-const MOST_OVER_TCP: usize = 32;
 /// How long a server that kept silent is asked after the others.
 const REST: Duration = Duration::from_secs(30);
 
 struct Server {
     nameserver: Nameserver,
-    udp: Pool,
-    tcp: Pool,
-    tcp_seats: Semaphore,
+    pool: NameServerPool<TokioRuntimeProvider>,
     rests_until: Mutex<Option<Instant>>,
 }
 
-type Pool = NameServerPool<TokioRuntimeProvider>;
-
 impl Server {
     fn new(nameserver: Nameserver, context: &Arc<PoolContext>) -> Self {
-        let pool = |connection| pool_of(nameserver.address(), connection, context);
+        let address = nameserver.address();
+        // RFC 7766 section 5: what is truncated over UDP is asked for over TCP.
+        let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+        for connection in &mut connections {
+            connection.port = address.port();
+        }
+        let config = NameServerConfig::new(address.ip(), true, connections);
+        let provider = TokioRuntimeProvider::new();
         Self {
             nameserver,
-            udp: pool(ConnectionConfig::udp()),
-            tcp: pool(ConnectionConfig::tcp()),
-            tcp_seats: Semaphore::new(MOST_OVER_TCP),
+            pool: NameServerPool::from_config([config], context.clone(), provider),
             rests_until: Mutex::new(None),
-        }
-    }
-
-    async fn lookup(
-        &self,
-        query: &Query,
-        options: DnsRequestOptions,
-    ) -> Result<DnsResponse, NetError> {
-        match self.udp.lookup(query.clone(), options).first_answer().await {
-            // RFC 7766 section 5: what was truncated is asked for over TCP.
-            Err(NetError::Truncated) => {
-                let _seat = self.tcp_seats.acquire().await;
-                self.tcp.lookup(query.clone(), options).first_answer().await
-            }
-            outcome => outcome,
         }
     }
 
@@ -258,7 +241,7 @@ impl Server {
     }
 
     fn blame(&self, cause: &str) -> String {
-        format!("{} says: {cause}", self.nameserver)
+        format!("name server {}: {cause}", self.nameserver)
     }
 }
 
@@ -270,29 +253,13 @@ enum Failure {
     Unheard(String),
 }
 
-fn pool_of(
-    address: SocketAddr,
-    mut connection: ConnectionConfig,
-    context: &Arc<PoolContext>,
-) -> Pool {
-    connection.port = address.port();
-    NameServerPool::from_config(
-        [NameServerConfig::new(address.ip(), true, vec![connection])],
-        context.clone(),
-        TokioRuntimeProvider::new(),
-    )
-}
-
 fn of_the_system() -> Result<Vec<Nameserver>, SettingsError> {
     let (config, _) =
         read_system_conf().map_err(|error| SettingsError::System(error.to_string()))?;
     Ok(config
         .name_servers()
         .iter()
-        .flat_map(|server| {
-            let port = server.connections.first().map(|connection| connection.port);
-            port.map(|port| Nameserver::from(SocketAddr::new(server.ip, port)))
-        })
+        .map(|server| Nameserver::from(SocketAddr::new(server.ip, DNS_PORT)))
         .collect())
 }
 

@@ -1,8 +1,14 @@
 //! Servers that don't answer, and the time that takes.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::{
+    op::{Query, ResponseCode},
+    rr::{Name, RecordType},
+};
 use tokio::{
     net::{TcpListener, UdpSocket},
     time,
@@ -11,7 +17,7 @@ use tokio::{
 use super::{
     super::Settings,
     BUDGET, PATIENCE, SLACK, budgeted, failed, resolver_of, resolver_with,
-    responder::{Responder, Said, answer, code, txt},
+    responder::{Responder, Said, answer, code, message, txt},
 };
 use crate::spf::Lookup;
 
@@ -51,6 +57,23 @@ async fn malformed_answers_are_errors() {
     assert!(took < SLACK, "{took:?}");
 }
 
+/// hickory compares the questions over UDP only.
+#[tokio::test]
+async fn answers_to_another_question_are_errors() {
+    let times = AtomicUsize::new(0);
+    let server = Responder::start(move |name, _| {
+        let mut said = message(vec![txt(name, 60, &[b'x'; 1_600])]);
+        if times.fetch_add(1, Ordering::Relaxed) > 0 {
+            let other = Name::from_ascii("other.test.").unwrap();
+            said.queries = vec![Query::query(other, RecordType::TXT)];
+        }
+        Some(Said::Message(Box::new(said)))
+    })
+    .await;
+    let (cause, _) = failed(budgeted(&resolver_of(&[&server])).txt("a.test")).await;
+    assert!(cause.ends_with("answer to another question"), "{cause}");
+}
+
 #[tokio::test]
 async fn silence_ends_with_the_attempts_or_the_budget() {
     let silent = Responder::start(|_, _| None).await;
@@ -70,6 +93,40 @@ async fn silence_ends_with_the_attempts_or_the_budget() {
 
     let (_, took) = failed(dns.txt("c.test")).await;
     assert!(took < Duration::from_millis(50), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_lost_datagram_is_sent_again_before_the_attempt_ends() {
+    let times = AtomicUsize::new(0);
+    let server = Responder::start(move |name, _| {
+        let lost = times.fetch_add(1, Ordering::Relaxed) == 0;
+        if lost {
+            None
+        } else {
+            answer(vec![txt(name, 60, b"here")])
+        }
+    })
+    .await;
+    let resolver = resolver_with(Settings {
+        nameservers: vec![server.address.into()],
+        ..Settings::default()
+    });
+    let start = Instant::now();
+    assert!(budgeted(&resolver).txt("a.test").await.is_ok());
+    let timeout = Duration::from(Settings::default().timeout);
+    assert!(start.elapsed() < timeout, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn past_the_deadline_not_even_the_cache_answers() {
+    let server = Responder::start(|name, _| answer(vec![txt(name, 60, b"here")])).await;
+    let resolver = resolver_of(&[&server]);
+    assert!(budgeted(&resolver).txt("a.test").await.is_ok());
+    let late = resolver.budgeted(time::Instant::now());
+    assert_eq!(
+        failed(late.txt("a.test")).await.0,
+        "time budget of 1s 200ms spent"
+    );
 }
 
 #[tokio::test]
@@ -123,6 +180,16 @@ async fn a_server_that_refuses_is_passed_over() {
         assert_eq!(dns.txt("a.test").await, Ok(vec![b"here".to_vec()]));
         assert_eq!(sour.seen().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_refusal_tells_more_than_silence() {
+    let silent = Responder::start(|_, _| None).await;
+    let sour = Responder::start(|_, _| code(ResponseCode::ServFail)).await;
+    let dns = budgeted(&resolver_of(&[&silent, &sour]));
+    let (cause, took) = failed(dns.txt("a.test")).await;
+    assert_eq!(cause, format!("name server {}: SERVFAIL", sour.address));
+    assert!(took < PATIENCE + SLACK, "{took:?}");
 }
 
 /// RFC 2308 section 7.1: a failure isn't cached as an answer; nor is it here as a failure.

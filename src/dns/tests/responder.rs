@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use hickory_resolver::proto::{
@@ -15,6 +16,7 @@ use hickory_resolver::proto::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
+    time::sleep,
 };
 
 use crate::dns::question::presentation;
@@ -89,7 +91,9 @@ impl Mind {
             }
         };
         message.metadata.id = request.id;
-        message.queries = vec![query];
+        if message.queries.is_empty() {
+            message.queries = vec![query];
+        }
         let bytes = message.to_vec().unwrap();
         if transport == "udp" && bytes.len() > usize::from(request.max_payload()) {
             return Some(message.truncate().to_vec().unwrap());
@@ -112,6 +116,8 @@ async fn serve_tcp(mut stream: TcpStream, mind: Arc<Mind>) {
         let mut request = vec![0; length.into()];
         stream.read_exact(&mut request).await.unwrap();
         if let Some(reply) = mind.reply(&request, "tcp") {
+            // So that a crowd has to wait.
+            sleep(Duration::from_millis(5)).await;
             stream
                 .write_u16(reply.len().try_into().unwrap())
                 .await
@@ -122,9 +128,7 @@ async fn serve_tcp(mut stream: TcpStream, mind: Arc<Mind>) {
 }
 
 pub(super) fn answer(records: Vec<Record>) -> Says {
-    let mut message = Message::response(0, OpCode::Query);
-    message.answers = records;
-    Some(Said::Message(Box::new(message)))
+    Some(Said::Message(Box::new(message(records))))
 }
 
 /// NXDOMAIN, SERVFAIL and so on, or NOERROR for NODATA.
@@ -133,11 +137,16 @@ pub(super) fn code(code: ResponseCode) -> Says {
 }
 
 pub(super) fn code_with(code: ResponseCode, answers: Vec<Record>, soa: Option<Record>) -> Says {
-    let mut message = Message::response(0, OpCode::Query);
+    let mut message = message(answers);
     message.metadata.response_code = code;
-    message.answers = answers;
     message.authorities = soa.into_iter().collect();
     Some(Said::Message(Box::new(message)))
+}
+
+pub(super) fn message(answers: Vec<Record>) -> Message {
+    let mut message = Message::response(0, OpCode::Query);
+    message.answers = answers;
+    message
 }
 
 pub(super) fn record(name: &str, ttl: u32, data: RData) -> Record {
