@@ -1,4 +1,5 @@
-//! The whole of Backstop, from outside.
+//! Backstop from outside.
+#![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,4 +8,7 @@
     missing_docs
 )]
 
+mod arrows;
+mod licences;
+mod package;
 mod spf_suite;

@@ -1,0 +1,318 @@
+//! Postfix and backstop, and one act played on them.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use super::{
+    Options,
+    acts::{Act, Answer, Ends},
+    settings,
+};
+use crate::{
+    mta,
+    postfix::{self, Postfix},
+    process::{Daemon, free_port, wait_until},
+    smtp::{Client, Identity, Reply},
+};
+
+/// For everything that happens on this machine alone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Stage {
+    // Before the folder: they must have ended when it is removed.
+    backstop: Daemon,
+    postfix: Postfix,
+    program: PathBuf,
+    folder: TempDir,
+}
+
+/// What came of an act.
+pub(super) struct Outcome {
+    pub(super) act: &'static Act,
+    pub(super) recipients: Vec<Answered>,
+}
+
+/// What came of one recipient.
+pub(super) struct Answered {
+    pub(super) recipient: &'static str,
+    pub(super) expected: Answer,
+    /// What Postfix said.
+    pub(super) reply: Reply,
+    /// The fields of backstop's decision line.
+    pub(super) verdict: String,
+    pub(super) reason: String,
+    /// What was wrong behind RCPT.
+    pub(super) trouble: Option<String>,
+}
+
+impl Answered {
+    pub(super) fn is_right(&self) -> bool {
+        self.code() == self.expected.code
+            && self.verdict == self.expected.verdict
+            && self.reason == self.expected.reason
+            && self.trouble.is_none()
+    }
+
+    /// Both codes.
+    pub(super) fn code(&self) -> String {
+        let enhanced = self.reply.enhanced.as_deref().unwrap_or_default();
+        format!("{} {enhanced}", self.reply.code).trim_end().to_owned()
+    }
+}
+
+impl Outcome {
+    pub(super) fn is_right(&self) -> bool {
+        self.recipients.iter().all(Answered::is_right)
+    }
+}
+
+impl Stage {
+    /// Starts backstop, then a Postfix that asks it.
+    pub(super) fn set(options: &Options, nameserver: SocketAddr) -> io::Result<Self> {
+        let folder = mta::folder()?;
+        let port = free_port()?;
+        let shipped = fs::read_to_string(&options.config)?;
+        fs::write(
+            folder.path().join("milter.yaml"),
+            settings::for_the_play(&shipped, port, nameserver)?,
+        )?;
+        let mut backstop = start(&options.backstop, &folder)?;
+        wait_for_start(&mut backstop, port, &folder)?;
+        let postfix = Postfix::start(&postfix::Options {
+            smtpd_milters: vec![format!("inet:127.0.0.1:{port}")],
+            non_smtpd_milters: vec![format!("inet:127.0.0.1:{port}")],
+            ..postfix::Options::default()
+        })?;
+        Ok(Self {
+            backstop,
+            postfix,
+            program: options.backstop.clone(),
+            folder,
+        })
+    }
+
+    /// Plays an act in a session of its own.
+    pub(super) fn play(&self, act: &'static Act) -> io::Result<Outcome> {
+        let logged = self.log()?.len();
+        let mut smtp = Client::connect(self.postfix.smtp_addr())?;
+        smtp.ehlo(act.helo)?;
+        smtp.xclient(&Identity {
+            addr: act.client.parse().map_err(io::Error::other)?,
+            name: None,
+            helo: Some(act.helo),
+            login: act.login,
+        })?;
+        smtp.ehlo(act.helo)?;
+        smtp.mail(act.from)?;
+        let mut recipients = Vec::new();
+        for &(recipient, expected) in act.recipients {
+            let reply = smtp.rcpt(recipient)?;
+            let line = self.decision(logged, recipient)?;
+            recipients.push(Answered {
+                recipient,
+                expected,
+                reply,
+                verdict: field(&line, "verdict"),
+                reason: field(&line, "reason"),
+                trouble: None,
+            });
+        }
+        if act.ends != Ends::Quit {
+            self.deliver(act, &mut smtp, &mut recipients)?;
+        }
+        smtp.quit()?;
+        Ok(Outcome { act, recipients })
+    }
+
+    /// Sends the message to whom it was let in for, and looks into the mailboxes.
+    fn deliver(&self, act: &Act, smtp: &mut Client, recipients: &mut [Answered]) -> io::Result<()> {
+        let mut let_in: Vec<_> = recipients
+            .iter_mut()
+            .filter(|answered| answered.reply.is_positive())
+            .collect();
+        if let_in.is_empty() {
+            return Ok(());
+        }
+        let before = let_in
+            .iter()
+            .map(|answered| Ok(self.postfix.mailbox(answered.recipient)?.len()))
+            .collect::<io::Result<Vec<_>>>()?;
+        let reply = smtp.data(&message(act))?;
+        for (answered, before) in let_in.iter_mut().zip(before) {
+            answered.trouble = if reply.is_positive() {
+                self.arrival(answered, before)
+            } else {
+                Some(format!("then refused: {} {}", reply.code, reply.text()))
+            };
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the message's arrival.
+    fn arrival(&self, answered: &Answered, before: usize) -> Option<String> {
+        let arrived = match self.postfix.wait_for_mail(answered.recipient, before + 1) {
+            Ok(arrived) => arrived,
+            Err(_) => return Some("but not delivered".to_owned()),
+        };
+        let tag = format!("\nX-Backstop: verdict={} reason={}", answered.verdict, answered.reason);
+        let message = String::from_utf8_lossy(arrived.last()?);
+        let tagged = message.contains(&tag);
+        (tagged != (answered.verdict == "tag")).then(|| "but X-Backstop tells something else".to_owned())
+    }
+
+    /// Backstop's decision line on a recipient, in what was logged since.
+    fn decision(&self, since: usize, recipient: &str) -> io::Result<String> {
+        let wanted = format!(" rcpt=<{recipient}> ");
+        let mut line = None;
+        let waited = wait_until(PATIENCE, || {
+            let log = self.log()?;
+            let fresh = log.get(since..).unwrap_or_default();
+            line = fresh.lines().find(|line| line.contains(&wanted)).map(str::to_owned);
+            Ok(line.is_some())
+        });
+        match (waited, line) {
+            (Ok(()), Some(line)) => Ok(line),
+            // The table marks it: neither field is what it should be.
+            (Err(error), _) if error.kind() == io::ErrorKind::TimedOut => Ok(String::new()),
+            (waited, _) => waited.map(|()| String::new()),
+        }
+    }
+
+    fn log(&self) -> io::Result<String> {
+        log(&self.folder)
+    }
+
+    /// How to talk to what is kept running.
+    pub(super) fn directions(&self, nameserver: SocketAddr) -> String {
+        let smtp = self.postfix.smtp_addr();
+        let (host, port) = (smtp.ip(), smtp.port());
+        let (dns_host, dns_port) = (nameserver.ip(), nameserver.port());
+        let folder = self.folder.path().display();
+        let config = self.postfix.config_dir();
+        let postfix = config.parent().unwrap_or(&config).display();
+        let program = self.program.display();
+        format!(
+            "Everything goes on running until you press Ctrl-C; then all of it is removed.
+  SMTP by hand, as any client (packages netcat-openbsd, swaks):
+    nc -C {host} {port}      then type, a line at a time:  EHLO me / XCLIENT ADDR=203.0.113.66 / EHLO pc.example /
+                                 MAIL FROM:<alice@bank.example> / RCPT TO:<joe@example.org> / QUIT
+    swaks --server {host} --port {port} --xclient-addr 203.0.113.66 --xclient-delim \\
+          --helo pc.example --from alice@bank.example --to joe@example.org
+  What backstop would do, and why:
+    {program} explain --config {folder}/milter.yaml \\
+          --client-ip 203.0.113.66 --helo pc.example --from alice@bank.example --rcpt joe@example.org
+  The DNS (package bind9-dnsutils):
+    dig @{dns_host} -p {dns_port} TXT bank.example
+  Configuration: {folder}/milter.yaml; after a change: kill -HUP {backstop}
+  Logs:          {folder}/backstop.log
+                 {postfix}/mail.log
+  Mailboxes:     {postfix}/mail/
+",
+            backstop = self.backstop.id(),
+        )
+    }
+}
+
+fn start(program: &PathBuf, folder: &TempDir) -> io::Result<Daemon> {
+    let log = File::create(folder.path().join("backstop.log"))?;
+    let mut command = Command::new(program);
+    command
+        .arg("run")
+        .arg("--config")
+        .arg(folder.path().join("milter.yaml"))
+        .stdout(Stdio::null())
+        .stderr(log)
+        .process_group(0);
+    Daemon::spawn(&mut command, folder.path())
+}
+
+fn wait_for_start(backstop: &mut Daemon, port: u16, folder: &TempDir) -> io::Result<()> {
+    let up = wait_until(PATIENCE, || {
+        Ok(!backstop.is_running()? || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+    });
+    if up.is_ok() && backstop.is_running()? {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("backstop did not start:\n{}", log(folder)?)))
+}
+
+fn log(folder: &TempDir) -> io::Result<String> {
+    let bytes = fs::read(folder.path().join("backstop.log"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A field of the decision line: values hold no blanks.
+fn field(line: &str, name: &str) -> String {
+    line.split(' ')
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        .unwrap_or("-")
+        .to_owned()
+}
+
+fn message(act: &Act) -> Vec<u8> {
+    let to = act.recipients.first().map_or("", |(recipient, _)| recipient);
+    let text = if act.ends == Ends::Bounce {
+        format!(
+            "From: Mail Delivery System <MAILER-DAEMON@{helo}>
+To: {to}
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+Your message could not be delivered: there is no such user.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; {helo}
+
+Final-Recipient: rfc822; gone@friend.example
+Action: failed
+Status: 5.1.1
+
+--b
+Content-Type: text/rfc822-headers
+
+From: {to}
+To: gone@friend.example
+Subject: Lunch
+
+--b--
+",
+            helo = act.helo,
+        )
+    } else {
+        format!(
+            "From: {from}\nTo: {to}\nSubject: {title}\n\nHello.\n",
+            from = act.from,
+            title = act.title,
+        )
+    };
+    text.replace('\n', "\r\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_decision_line() {
+        let line = "2026-01-01T00:00:00Z INFO id=1 rcpt=<a@b> verdict=tag reason=spf_softfail would=-";
+        assert_eq!(field(line, "verdict"), "tag");
+        assert_eq!(field(line, "reason"), "spf_softfail");
+        assert_eq!(field("", "reason"), "-");
+    }
+}

@@ -1,0 +1,165 @@
+//! The outcomes for a terminal of 100 columns.
+
+use super::stage::{Answered, Outcome};
+
+/// Mark, what was sent, what was answered, why; two blanks between.
+const WIDTHS: [usize; 4] = [2, 31, 33, 28];
+
+/// A row for each act.
+pub(super) fn table(outcomes: &[Outcome]) -> String {
+    let heading = ["", "what was sent", "what Postfix answered", "why"];
+    let mut text = row(&heading.map(|title| vec![title.to_owned()]));
+    text.push_str(&row(&WIDTHS.map(|width| vec!["-".repeat(width)])));
+    for outcome in outcomes {
+        text.push_str(&row(&cells(outcome)));
+        text.push('\n');
+    }
+    text
+}
+
+/// How it went, and what to do next.
+pub(super) fn summary(outcomes: &[Outcome]) -> String {
+    let all: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.recipients).collect();
+    let right = all.iter().filter(|answered| answered.is_right()).count();
+    let class = |from: u16| {
+        all.iter()
+            .filter(|answered| (from..from + 100).contains(&answered.reply.code))
+            .count()
+    };
+    let next = if right == all.len() {
+        "Next: put your domains into milter.yaml and packaging/postfix/main.cf into yours, and begin in mode monitor."
+    } else {
+        "Rows marked !! are not as they should be; packaging/try --keep leaves the logs to look at."
+    };
+    format!(
+        "{right} of {} answers are right: {} recipients let in, {} asked to come again, {} refused.\n{next}",
+        all.len(),
+        class(200),
+        class(400),
+        class(500),
+    )
+}
+
+fn cells(outcome: &Outcome) -> [Vec<String>; 4] {
+    let act = outcome.act;
+    let [_, sent_width, answered_width, why_width] = WIDTHS;
+    let mut sent = wrapped(act.title, sent_width);
+    sent.extend(wrapped(&format!("<{}> by {}", act.from, act.client), sent_width));
+    let mut answered = Vec::new();
+    let mut why = Vec::new();
+    for recipient in &outcome.recipients {
+        let to = format!("<{}>", recipient.recipient);
+        answered.extend(wrapped(&format!("{to} {}", said(recipient)), answered_width));
+        why.extend(wrapped(&reason(recipient), why_width));
+        let lines = answered.len().max(why.len());
+        answered.resize(lines, String::new());
+        why.resize(lines, String::new());
+    }
+    let mark = if outcome.is_right() { "ok" } else { "!!" };
+    [vec![mark.to_owned()], sent, answered, why]
+}
+
+fn said(answered: &Answered) -> String {
+    let text = answered.reply.lines.join(" ");
+    let trouble = answered.trouble.as_deref().unwrap_or_default();
+    format!("{} {text} {trouble}", answered.code())
+}
+
+fn reason(answered: &Answered) -> String {
+    let is = format!("{}: {}", answered.verdict, answered.reason);
+    if answered.is_right() {
+        return is;
+    }
+    let expected = answered.expected;
+    format!("{is} (expected {} {}: {})", expected.code, expected.verdict, expected.reason)
+}
+
+fn row(cells: &[Vec<String>; 4]) -> String {
+    let height = cells.iter().map(Vec::len).max().unwrap_or_default();
+    let mut text = String::new();
+    for number in 0..height {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(WIDTHS) {
+            let part = cell.get(number).map_or("", String::as_str);
+            line.push_str(&format!("{part:width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Breaks at blanks, and where a word is longer than the cell, within it.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let mut rest = word;
+        loop {
+            let line = lines.last_mut().expect("never empty");
+            let gap = usize::from(!line.is_empty());
+            if line.chars().count() + gap + rest.chars().count() <= width {
+                line.push_str(&" ".repeat(gap));
+                line.push_str(rest);
+                break;
+            }
+            if line.is_empty() {
+                let cut = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
+                line.push_str(&rest[..cut]);
+                rest = &rest[cut..];
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{joe_job::acts::ACTS, smtp::Reply};
+
+    fn outcome(code: u16) -> Outcome {
+        let act = &ACTS[0];
+        let (recipient, expected) = act.recipients[0];
+        let reply = Reply {
+            code,
+            enhanced: Some("5.7.23".to_owned()),
+            lines: vec!["SPF: no ".repeat(20)],
+        };
+        Outcome {
+            act,
+            recipients: vec![Answered {
+                recipient,
+                expected,
+                reply,
+                verdict: "reject".to_owned(),
+                reason: "spf_fail".to_owned(),
+                trouble: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn rows_fit_and_tell() {
+        let right = table(&[outcome(550)]);
+        assert!(right.lines().all(|line| line.chars().count() <= 100), "{right}");
+        assert!(right.contains("\nok  spam that forges a bank"), "{right}");
+        let wrong = table(&[outcome(450)]);
+        assert!(wrong.contains("\n!!  spam that forges a bank"), "{wrong}");
+        assert!(wrong.contains("(expected"), "{wrong}");
+    }
+
+    #[test]
+    fn the_summary_counts() {
+        let text = summary(&[outcome(550), outcome(450)]);
+        assert!(text.starts_with("1 of 2 answers are right: 0 recipients let in, 1 asked"), "{text}");
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn words_are_wrapped() {
+        assert_eq!(wrapped("ab cd ef", 5), ["ab cd", "ef"]);
+        assert_eq!(wrapped("a bcdefgh", 3), ["a", "bcd", "efg", "h"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+}

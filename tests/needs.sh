@@ -1,0 +1,54 @@
+# Sourced by tests/run and packaging/try: what they need of a Debian machine is installed, or named.
+# shellcheck shell=bash
+
+lacking=()
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo -n -- "$@"; fi
+}
+
+# Ends with EX_UNAVAILABLE of sysexits.
+unavailable() {
+    printf '%s: %s\n' "$0" "$*" >&2
+    exit 69
+}
+
+# needs_command COMMAND PACKAGE...: the packages are lacking where the command is.
+needs_command() {
+    command -v "$1" >/dev/null || lacking+=("${@:2}")
+}
+
+# needs_package PACKAGE...: for what brings no command that tells.
+needs_package() {
+    local package
+    for package; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || lacking+=("$package")
+    done
+}
+
+# Installs what is lacking, as root or through sudo without a password; without either it is named, and that's all.
+install_lacking() {
+    ((${#lacking[@]})) || return 0
+    local names="${lacking[*]}"
+    command -v apt-get >/dev/null || unavailable "these Debian packages, or their like, are missing: $names"
+    as_root true 2>/dev/null ||
+        unavailable "packages are missing, and this is not root; install them with: apt-get install $names"
+    echo "-- installing: $names"
+    local install=(apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends --no-remove install)
+    # An old package list names files that the mirrors no longer have.
+    as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${lacking[@]}" >/dev/null 2>&1 || {
+        as_root apt-get -q update >/dev/null
+        as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${lacking[@]}" >/dev/null
+    } || unavailable "apt-get could not install: $names"
+    lacking=()
+}
+
+# Rust, which Debian 12 has too old, and a C linker for it.
+needs_rust() {
+    PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+    local tool
+    for tool in cargo rustc "$@"; do
+        command -v "$tool" >/dev/null || unavailable "$tool is missing; Rust 1.95 or later comes from https://rustup.rs"
+    done
+    needs_command cc gcc libc6-dev
+}
