@@ -53,7 +53,10 @@ impl Backstop {
         let mut backstop = Self { daemon, folder };
         wait_until(PATIENCE, || {
             if !backstop.daemon.is_running()? {
-                return Err(io::Error::other(format!("backstop ended: {}", backstop.log())));
+                return Err(io::Error::other(format!(
+                    "backstop ended: {}",
+                    backstop.log()
+                )));
             }
             Ok(backstop.log().contains(" listens on "))
         })?;
@@ -64,8 +67,12 @@ impl Backstop {
     pub fn addr(&self) -> SocketAddr {
         let log = self.log();
         let (_, rest) = log.split_once(" listens on ").expect("start waited for it");
-        let word = rest.split([',', '\n']).next().expect("split gives at least one");
-        word.parse().unwrap_or_else(|_| panic!("{word} is no TCP address"))
+        let word = rest
+            .split([',', '\n'])
+            .next()
+            .expect("split gives at least one");
+        word.parse()
+            .unwrap_or_else(|_| panic!("{word} is no TCP address"))
     }
 
     /// Its folder: configuration, log, and what the caller put there.
@@ -85,9 +92,15 @@ impl Backstop {
 
     /// Waits until a line of the log holds `text`, and gives that line.
     pub fn wait_for_log(&self, text: &str) -> io::Result<String> {
-        let find = || self.log().lines().find(|line| line.contains(text)).map(str::to_owned);
-        wait_until(PATIENCE, || Ok(find().is_some()))
-            .map_err(|error| io::Error::other(format!("no `{text}` ({error}) in: {}", self.log())))?;
+        let find = || {
+            self.log()
+                .lines()
+                .find(|line| line.contains(text))
+                .map(str::to_owned)
+        };
+        wait_until(PATIENCE, || Ok(find().is_some())).map_err(|error| {
+            io::Error::other(format!("no `{text}` ({error}) in: {}", self.log()))
+        })?;
         Ok(find().unwrap_or_default())
     }
 

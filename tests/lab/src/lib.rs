@@ -1,10 +1,24 @@
-//! What the tests and `packaging/try` stand on. It is no part of the product: here a mistake panics and says so.
+//! What the tests and `packaging/try` stand on: a small DNS, private MTAs, an SMTP and a milter client, and the daemon
+//! under test.
+//!
+//! Everything here lives on loopback, in folders of its own, and ends with the process that started it. It is no part
+//! of the product: here a mistake panics and says so.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic
+    clippy::panic,
+    missing_docs
 )]
 
+pub mod backstop;
 pub mod dns;
+pub mod mailboxes;
+pub mod milter;
+pub mod mta;
+pub mod postfix;
+pub mod process;
+pub mod sasl;
+pub mod sendmail;
+pub mod smtp;

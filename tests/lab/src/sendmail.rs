@@ -1,0 +1,237 @@
+//! A private Sendmail on loopback: its own configuration, queue, log and mailboxes.
+//!
+//! Sendmail has no XCLIENT: a client is who it is. Vary the source address within 127.0.0.0/8 instead
+//! ([`crate::smtp::Client::connect_from`]), and give the addresses names with [`Options::hosts`].
+
+use crate::mailboxes::Mailboxes;
+use crate::mta::{HOSTNAME, Running, folder, make_folder, must_be_root, unpacked};
+use crate::process::{free_port, has_ipv6, run};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The domains we take mail for, all their addresses included unless [`Options::mailboxes`] names some.
+    pub domains: Vec<String>,
+    /// The addresses that exist, `user@domain`; sub-addresses (`user+x@`) are taken too. Empty: all do.
+    pub mailboxes: Vec<String>,
+    /// In Sendmail's notation, with flags and timeouts where wanted: `S=inet:8894@127.0.0.1, F=T`.
+    pub milters: Vec<String>,
+    /// Names of client addresses. The addresses not named here have none.
+    pub hosts: Vec<(IpAddr, String)>,
+    /// More lines for the `.mc` file, before `MAILER`.
+    pub mc: Vec<String>,
+}
+
+impl Default for Options {
+    /// example.org with all its addresses, no milter, and no names.
+    fn default() -> Self {
+        Self {
+            domains: vec!["example.org".to_owned()],
+            mailboxes: Vec::new(),
+            milters: Vec::new(),
+            hosts: Vec::new(),
+            mc: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Sendmail {
+    running: Running,
+}
+
+impl Deref for Sendmail {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl DerefMut for Sendmail {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
+    }
+}
+
+/// Sendmail asks for its own name before it reads its configuration, sleeps a minute if that has no dot, looks clients
+/// up in DNS, asks hosts.deny, and logs to the machine's syslog. So it gets a host name, an /etc and a /dev/log of
+/// its own. Takes: folder, host name, then the command.
+const ENTER: &str = r#"set -eu
+hostname "$2"
+for file in hosts nsswitch.conf hosts.allow hosts.deny; do
+    [ ! -e "/etc/$file" ] || mount --bind "$1/etc/$file" "/etc/$file"
+done
+for node in null zero random urandom; do
+    : >"$1/dev/$node"
+    mount --bind "/dev/$node" "$1/dev/$node"
+done
+mount --rbind "$1/dev" /dev
+shift 2
+exec "$@"
+"#;
+
+impl Sendmail {
+    /// Starts it, and returns when it listens. In a container this takes CAP_SYS_ADMIN, for namespaces.
+    pub fn start(options: &Options) -> io::Result<Self> {
+        must_be_root()?;
+        let tree = unpacked("sendmail")?;
+        let port = free_port()?;
+        let folder = folder()?;
+        let path = folder.path();
+        let mailboxes = Mailboxes::create(path)?;
+        make_folder(&path.join("queue"), "root", "root", "700")?;
+        make_etc(options, path)?;
+        make_log(path)?;
+        fs::write(path.join("mailboxes"), options.mailboxes.join("\n"))?;
+        fs::write(path.join("statistics"), "")?;
+        let mc = path.join("sendmail.mc");
+        fs::write(&mc, source(options, port, path, &mailboxes))?;
+        let macros = tree.join("usr/share/sendmail/cf");
+        let mut m4 = Command::new("m4");
+        m4.arg(format!("-D_CF_DIR_={}/", macros.display()))
+            .arg(macros.join("m4/cf.m4"))
+            .arg(&mc);
+        let cf = path.join("sendmail.cf");
+        fs::write(&cf, run(&mut m4)?.stdout)?;
+        let mut command = Command::new("unshare");
+        command
+            .args(["--uts", "--mount", "sh", "-c", ENTER, "enter"])
+            .arg(path)
+            .arg(HOSTNAME)
+            .arg(tree.join("usr/libexec/sendmail/sendmail"))
+            .arg("-C")
+            .arg(&cf)
+            .arg("-bD")
+            .process_group(0);
+        Ok(Self {
+            running: Running::start("Sendmail", &mut command, port, mailboxes, folder)?,
+        })
+    }
+}
+
+fn make_etc(options: &Options, path: &Path) -> io::Result<()> {
+    let etc = path.join("etc");
+    fs::create_dir(&etc)?;
+    let hosts: String = options
+        .hosts
+        .iter()
+        .map(|(addr, name)| format!("{addr} {name}\n"))
+        .collect();
+    fs::write(etc.join("hosts"), hosts)?;
+    fs::write(
+        etc.join("nsswitch.conf"),
+        "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
+    )?;
+    fs::write(etc.join("hosts.allow"), "")?;
+    fs::write(etc.join("hosts.deny"), "")?;
+    fs::write(
+        path.join("switch"),
+        "hosts files\naliases files\npasswd files\n",
+    )
+}
+
+/// A syslog that writes to `mail.log`.
+fn make_log(path: &Path) -> io::Result<()> {
+    let dev = path.join("dev");
+    fs::create_dir(&dev)?;
+    let socket = UnixDatagram::bind(dev.join("log"))?;
+    fs::set_permissions(dev.join("log"), Permissions::from_mode(0o666))?;
+    let mut log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path.join("mail.log"))?;
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let line = buffer[..length].trim_ascii_end();
+            if log.write_all(&[line, b"\n"].concat()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// m4 takes `...' as quotes.
+fn source(options: &Options, port: u16, path: &Path, mailboxes: &Mailboxes) -> String {
+    let v6 = if has_ipv6() {
+        format!("DAEMON_OPTIONS(`Family=inet6, Addr=::1, Port={port}, Name=MTA-v6')dnl\n")
+    } else {
+        String::new()
+    };
+    let milters: String = options
+        .milters
+        .iter()
+        .enumerate()
+        .map(|(n, milter)| format!("INPUT_MAIL_FILTER(`milter{n}', `{milter}')dnl\n"))
+        .collect();
+    let domains: String = options.domains.iter().map(|d| format!("Cw{d}\n")).collect();
+    let unknown = if options.mailboxes.is_empty() {
+        ""
+    } else {
+        UNKNOWN_USERS
+    };
+    let extra = options.mc.join("\n");
+    let deliver = mailboxes.deliver.display();
+    let boxes = mailboxes.folder().display();
+    let (owner, group) = (Mailboxes::OWNER, Mailboxes::GROUP);
+    let path = path.display();
+    format!(
+        "divert(-1)
+divert(0)dnl
+define(`MAIL_SETTINGS_DIR', `{path}/')dnl
+define(`QUEUE_DIR', `{path}/queue')dnl
+define(`STATUS_FILE', `{path}/statistics')dnl
+define(`HELP_FILE', `{path}/helpfile')dnl
+define(`ALIAS_FILE', `')dnl
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `{HOSTNAME}')dnl
+define(`confPID_FILE', `{path}/sendmail.pid')dnl
+define(`confSERVICE_SWITCH_FILE', `{path}/switch')dnl
+define(`confDEF_USER_ID', `{owner}:{group}')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confDONT_PROBE_INTERFACES', `True')dnl
+define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
+define(`confBAD_RCPT_THROTTLE', `0')dnl
+define(`confREFUSE_LA', `0')dnl
+define(`confQUEUE_LA', `0')dnl
+define(`confDELAY_LA', `0')dnl
+define(`confLOG_LEVEL', `14')dnl
+define(`confMILTER_LOG_LEVEL', `14')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+FEATURE(`no_default_msa')dnl
+DAEMON_OPTIONS(`Family=inet, Addr=127.0.0.1, Port={port}, Name=MTA-v4')dnl
+{v6}{milters}{extra}
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_CONFIG
+{domains}Kmailbox text -m -k0 -v0 {path}/mailboxes
+LOCAL_RULE_0
+R$+ <@ $+ . > $*\t$#lab $@ $2 $: $1@$2
+R$+ <@ $+ > $*\t$#lab $@ $2 $: $1@$2
+LOCAL_RULESETS
+SLocal_localaddr
+{unknown}R$*\t$#ok
+MAILER_DEFINITIONS
+Mlab, P={deliver}, F=lsnDFMPu58, T=DNS/RFC822/X-Unix, A=deliver {boxes} $u
+"
+    )
+}
+
+/// Asked of ruleset 5 and not of ruleset 0: only what fails behind `check_rcpt`, as an unknown account does in a plain
+/// Sendmail, is told to a milter that negotiated RCPT_REJ. Tabs stand between the sides of a rule.
+const UNKNOWN_USERS: &str = "R$- $* @ $=w\t$: < $( mailbox $1@$3 $: NO $) >
+R< NO >\t$#error $@ 5.1.1 $: \"550 User unknown\"
+";
