@@ -112,8 +112,8 @@ impl Local {
         if client.daemon.as_ref().is_some_and(in_daemons) {
             return Some(Outgoing::Daemon);
         }
-        // Postfix hands in its own mail (non_smtpd_milters) as a client on loopback that never says HELO; a refusal
-        // would leave that mail in the queue. Nobody from outside can be on loopback.
+        // Mail handed in without a TCP client may come as a loopback client that never says HELO; a refusal would leave
+        // it in the queue. Nobody from outside can be on loopback.
         (address.is_loopback() && client.helo.is_none()).then_some(Outgoing::Local)
     }
 }

@@ -19,6 +19,7 @@ use super::session::{Ending, Session, Shared};
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
+    printable::printable,
     reply::Reply,
     verdict::Verdict,
 };
@@ -153,6 +154,8 @@ fn quiet(
 
 fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
     let address = match client {
+        // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
+        SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0 => None,
         SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
         SocketInfo::Unix(_) | SocketInfo::Unknown => client_addr(context),
     };
@@ -311,14 +314,19 @@ fn doubled(line: &str) -> String {
     doubled
 }
 
-/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`, its host the enhanced code.
+/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
+/// host, Sendmail the recipient's domain.
 fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
-    let mailer = context.macros.get(c"{rcpt_mailer}")?;
-    if mailer.to_bytes() != b"error" {
+    if context.macros.get(c"{rcpt_mailer}")?.to_bytes() != b"error" {
         return None;
     }
-    let status = macro_bytes(context, c"{rcpt_host}").unwrap_or_default();
-    Some(crate::core::printable::printable(&status, 16))
+    let host = macro_bytes(context, c"{rcpt_host}").unwrap_or_default();
+    let is_code = matches!(host.as_slice(), [b'4' | b'5', b'.', ..]);
+    Some(if is_code {
+        printable(&host, 16)
+    } else {
+        "no code given".to_owned()
+    })
 }
 
 /// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
