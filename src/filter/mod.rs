@@ -1,5 +1,7 @@
 //! Speaks the milter protocol: the only layer that names the `milter` crate.
 
+#[cfg(test)]
+mod answered;
 mod bind;
 mod callbacks;
 mod connect;
