@@ -30,16 +30,24 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let engine = match engine(&config) {
-        Ok(engine) => engine,
+    let (engine, events) = match engine(&config) {
+        Ok(made) => made,
         Err(error) => return unavailable(&error.to_string()),
     };
     let mut report = Report {
         file: path.display().to_string(),
         on: config.summary(),
         warnings: config.warnings.iter().map(ToString::to_string).collect(),
-        problems: engine.directory.problems(),
+        problems: Vec::new(),
     };
+    for event in &events {
+        let into = if event.is_problem() {
+            &mut report.problems
+        } else {
+            &mut report.on
+        };
+        into.push(event.to_string());
+    }
     if !arguments.no_dns {
         for (nameserver, answer) in engine.resolver.probe().await {
             match answer {

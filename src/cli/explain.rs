@@ -84,7 +84,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         config.dns.nameservers.clone_from(&arguments.nameserver);
     }
     let engine = match engine(&config) {
-        Ok(engine) => engine,
+        Ok((engine, _)) => engine,
         Err(error) => return unavailable(&error.to_string()),
     };
     let report = walk(Arc::new(engine), arguments).await;

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     config::{self, Config},
-    directory::Directory,
+    directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     filter::Engine,
 };
@@ -103,13 +103,16 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     })
 }
 
-/// Makes of the configuration what judges by it; the lists of recipients are read here.
-fn engine(config: &Config) -> Result<Engine, SettingsError> {
-    Ok(Engine {
+/// Makes of the configuration what judges by it, and tells what came of reading its lists.
+fn engine(config: &Config) -> Result<(Engine, Vec<Event>), SettingsError> {
+    let directory = Directory::new(config.directories.clone());
+    let events = directory.refresh();
+    let engine = Engine {
         policy: config.policy.clone(),
         resolver: Resolver::new(&config.dns)?,
-        directory: Directory::new(config.directory.clone()),
-    })
+        directory,
+    };
+    Ok((engine, events))
 }
 
 fn unavailable(what: &str) -> ExitCode {

@@ -16,8 +16,9 @@ use tokio::{
 use super::{engine, load, unavailable};
 use crate::{
     config::{self, Config},
+    directory::Event,
     filter::{Counters, Drain, Listener, Shared, serve},
-    observe::start_logging,
+    observe::{set_level, start_logging},
 };
 
 /// Connections open at a time: far above the process limits of Postfix (100) and Sendmail, so that none waits.
@@ -32,7 +33,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    start_logging(config.log.level);
+    start_logging(config.log.level.into());
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -46,7 +47,10 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     let drain = Drain::new();
     let counters = Arc::new(Counters::default());
     let engine = match engine(&config) {
-        Ok(engine) => engine,
+        Ok((engine, events)) => {
+            tell(&events);
+            engine
+        }
         Err(error) => return unavailable(&error.to_string()),
     };
     let listener = match Listener::bind(
@@ -110,9 +114,7 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
         let engine = shared.engine.load_full();
         // Reading lists blocks, so it is done off the threads that serve mail.
         if let Ok(events) = tokio::task::spawn_blocking(move || engine.directory.refresh()).await {
-            for event in events {
-                log::warn!("{event}");
-            }
+            tell(&events);
         }
         let after = counters.snapshot();
         for (kind, text) in after.troubles_since(&before) {
@@ -132,7 +134,7 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
         let status = match reloaded(&path, &running) {
             Ok((config, engine)) => {
                 shared.engine.store(Arc::new(engine));
-                log::set_max_level(config.log.level);
+                set_level(config.log.level.into());
                 running = config;
                 log::info!(
                     "reloaded {}, mode {}",
@@ -152,11 +154,23 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
 
 fn reloaded(path: &Path, running: &Config) -> Result<(Config, crate::filter::Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let engine = engine(&config).map_err(|error| error.to_string())?;
+    let (engine, events) = engine(&config).map_err(|error| error.to_string())?;
+    tell(&events);
     if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
         log::warn!("`listen` and `socket` take effect at the next restart");
     }
     Ok((config, engine))
+}
+
+/// What became of the lists of recipients.
+fn tell(events: &[Event]) {
+    for event in events {
+        if event.is_problem() {
+            log::warn!("{event}");
+        } else {
+            log::info!("{event}");
+        }
+    }
 }
 
 /// Tells systemd; without one there is nobody to tell.

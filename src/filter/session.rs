@@ -178,7 +178,15 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        let Judgement { verdict, checks: _ } = transaction.message.judge(&recipient).await;
+        let Judgement { verdict, checks } = transaction.message.judge(&recipient).await;
+        for check in checks {
+            log::debug!(
+                "id={} check={} {}",
+                transaction.id,
+                check.name,
+                check.finding
+            );
+        }
         transaction.decided(recipient, path, verdict, queue_id)
     }
 

@@ -4,31 +4,35 @@ use std::{env, io::Write};
 
 use log::{Level, LevelFilter};
 
-/// Sends log lines of `level` and above to standard error. `RUST_LOG` is heeded, for a closer look without touching
-/// the file. Call it once.
+/// Sends log lines of `level` and above to standard error. `RUST_LOG`, where it is set, counts instead, for a closer
+/// look without touching the file. Call it once.
 pub fn start_logging(level: LevelFilter) {
     // systemd sets it where standard error goes to the journal, which then reads `<N>` as sd-daemon(3) tells.
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     let mut builder = env_logger::Builder::new();
+    // Which of our lines are written is `set_level`'s to say, so that a reload can change it.
     builder
         .filter_level(LevelFilter::Warn)
-        .filter_module("backstop", level)
+        .filter_module("backstop", LevelFilter::Trace)
         .parse_default_env();
     if journal {
         builder
             .format(|out, record| writeln!(out, "<{}>{}", priority(record.level()), record.args()));
     } else {
         builder.format(|out, record| {
-            writeln!(
-                out,
-                "{} {:5} {}",
-                out.timestamp_millis(),
-                record.level(),
-                record.args()
-            )
+            let time = out.timestamp_millis();
+            writeln!(out, "{time} {:5} {}", record.level(), record.args())
         });
     }
     builder.init();
+    set_level(level);
+}
+
+/// Changes the least important level that is written.
+pub fn set_level(level: LevelFilter) {
+    if env::var_os("RUST_LOG").is_none() {
+        log::set_max_level(level);
+    }
 }
 
 /// The priorities of syslog(3).

@@ -5,4 +5,8 @@ mod decision;
 mod log;
 mod warnings;
 
-pub use self::{decision::Decision, log::start_logging, warnings::Warnings};
+pub use self::{
+    decision::Decision,
+    log::{set_level, start_logging},
+    warnings::Warnings,
+};

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod decisions;
 mod licences;
 mod package;
 mod spf_suite;

@@ -1,0 +1,328 @@
+//! What is well-formed, but can't work or would be dangerous. All of it is told at once.
+
+use super::{
+    diagnostic::Mistake,
+    file::File,
+    outline::{Outline, Path},
+};
+use crate::{
+    core::{
+        address::{Domain, Mailbox},
+        duration::Duration,
+        exempt::Exemptions,
+        network::Network,
+        pattern::{AddressPattern, DomainPattern},
+        spf_rules::Forwarder,
+    },
+    filter::Address,
+};
+
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+/// Postfix waits 30 s for the answer to a command (milter_command_timeout), and 5 s are ours.
+const LONGEST_BUDGET: Duration = Duration::from_secs(25);
+const LARGEST_CACHE: u64 = 1_000_000;
+/// Each costs its part of the budget when those before it are silent.
+const MOST_NAMESERVERS: usize = 8;
+/// Each costs an SPF check for a message that nobody else vouches for.
+const MOST_FORWARDER_DOMAINS: usize = 20;
+
+/// Looks at every section but `recipients`.
+pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
+    let mut checks = Checks {
+        file,
+        outline,
+        mistakes: Vec::new(),
+    };
+    checks.socket();
+    checks.dns();
+    checks.local();
+    checks.forwarders();
+    checks.never_send();
+    checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
+    checks.exemptions(
+        &Path::of(&["null_sender", "exempt"]),
+        &file.null_sender.exempt,
+    );
+    checks.mistakes
+}
+
+struct Checks<'a> {
+    file: &'a File,
+    outline: &'a Outline,
+    mistakes: Vec<Mistake>,
+}
+
+impl Checks<'_> {
+    fn error(&mut self, path: &Path, message: String, help: &str) {
+        let place = self.outline.value(path);
+        self.mistakes.push(Mistake::error(place, message, help));
+    }
+
+    fn warning(&mut self, path: &Path, message: String, help: &str) {
+        let place = self.outline.value(path);
+        self.mistakes.push(Mistake::warning(place, message, help));
+    }
+
+    fn socket(&mut self) {
+        let options = &self.file.socket;
+        if !matches!(self.file.listen, Address::Inet { .. }) {
+            return;
+        }
+        for (key, set) in [
+            ("mode", options.mode.is_some()),
+            ("user", options.user.is_some()),
+            ("group", options.group.is_some()),
+        ] {
+            if set {
+                self.error(
+                    &Path::of(&["socket", key]),
+                    format!(
+                        "`socket.{key}` is for a socket file, but `listen` is {}",
+                        self.file.listen
+                    ),
+                    "take it out, or listen on a file: `listen: unix:/run/backstop/backstop.sock`",
+                );
+            }
+        }
+    }
+
+    fn dns(&mut self) {
+        let dns = &self.file.dns;
+        let at = |key| Path::of(&["dns", key]);
+        if dns.nameservers.len() > MOST_NAMESERVERS {
+            self.error(
+                &at("nameservers"),
+                format!("{} name servers are more than {MOST_NAMESERVERS}", dns.nameservers.len()),
+                "two or three are enough; with many silent ones the time is up before the good one is asked",
+            );
+        }
+        if dns.budget > LONGEST_BUDGET {
+            self.error(
+                &at("budget"),
+                format!("`dns.budget` is {}, more than {LONGEST_BUDGET}", dns.budget),
+                "Postfix gives up on a milter after 30s; the default, 8s, is enough for working DNS",
+            );
+        }
+        if dns.timeout < SHORTEST_TIMEOUT {
+            self.error(
+                &at("timeout"),
+                format!(
+                    "`dns.timeout` is {}, less than {SHORTEST_TIMEOUT}",
+                    dns.timeout
+                ),
+                "no name server far away answers in that time; the default is 2s",
+            );
+        } else if dns.timeout > dns.budget {
+            self.error(
+                &at("timeout"),
+                format!("`dns.timeout` ({}) is longer than `dns.budget` ({})", dns.timeout, dns.budget),
+                "the budget is for all questions of one message; a timeout of a quarter of it leaves time for another try",
+            );
+        }
+        if dns.cache > LARGEST_CACHE {
+            self.error(
+                &at("cache"),
+                format!("`dns.cache` is {}, more than {LARGEST_CACHE}", dns.cache),
+                "it counts answers, not bytes; the default, 20000, takes about 10 MB",
+            );
+        }
+    }
+
+    fn local(&mut self) {
+        let local = &self.file.local;
+        let at = |key| Path::of(&["local", key]);
+        if local.domains.is_empty() {
+            self.warning(
+                &at("domains"),
+                "`local.domains` is empty, so forged mail from your own domains is not recognised"
+                    .to_owned(),
+                "list the domains you receive and send mail for: `local: {domains: [example.org]}`",
+            );
+        }
+        for (index, domain) in local.domains.iter().enumerate() {
+            if let DomainPattern::Below(parent) = domain
+                && is_single_label(parent)
+            {
+                self.warning(
+                    &at("domains").index(index),
+                    format!("`{domain}` makes every domain that ends in {domain} one of yours"),
+                    "their mail would be refused as forged; list your own domains by name",
+                );
+            }
+        }
+        self.networks(
+            &at("networks"),
+            &local.networks,
+            "no client would be judged",
+        );
+        for (index, daemon) in local.daemons.iter().enumerate() {
+            if daemon.is_empty() {
+                self.error(
+                    &at("daemons").index(index),
+                    "the name of an MTA daemon is empty".to_owned(),
+                    "right would be what `milter_macro_daemon_name` says in master.cf, such as ORIGINATING",
+                );
+            }
+        }
+        if let Some(c) = local
+            .recipient_delimiter
+            .chars()
+            .find(|c| !c.is_ascii_punctuation() || matches!(c, '@' | '"'))
+        {
+            self.error(
+                &at("recipient_delimiter"),
+                format!("`{}` can't divide an address from its extension", c.escape_debug()),
+                "right would be what `postconf recipient_delimiter` says, such as \"+\" or \"+-\", or \"\" for none",
+            );
+        }
+    }
+
+    fn networks(&mut self, path: &Path, networks: &[Network], then: &str) {
+        for (index, network) in networks.iter().enumerate() {
+            self.network(&path.index(index), network, then);
+        }
+    }
+
+    /// A network so wide that it holds strangers.
+    fn network(&mut self, path: &Path, network: &Network, then: &str) {
+        let text = network.to_string();
+        let (address, length) = text.split_once('/').unwrap_or((&text, "128"));
+        let length: u8 = length.parse().unwrap_or(128);
+        // The widest that are anybody's own: 10.0.0.0/8 and fc00::/7.
+        let widest = if address.contains(':') { 7 } else { 8 };
+        if length == 0 {
+            self.error(
+                path,
+                format!("`{text}` is the whole internet: {then}"),
+                "list the networks of the hosts you mean, such as 192.0.2.0/24",
+            );
+        } else if length < widest {
+            self.warning(
+                path,
+                format!("`{text}` is more than anybody's own network"),
+                "check the number behind the `/`; it counts the bits that are the same for all addresses",
+            );
+        }
+    }
+
+    fn forwarders(&mut self) {
+        let path = Path::of(&["spf", "trusted_forwarders"]);
+        let count = self.file.spf.forwarder_domains().count();
+        if count > MOST_FORWARDER_DOMAINS {
+            self.error(
+                &path,
+                format!("{count} domains of forwarders are more than {MOST_FORWARDER_DOMAINS}"),
+                "each costs DNS questions for every doubtful message; list large forwarders by their networks",
+            );
+        }
+        for (index, forwarder) in self.file.spf.trusted_forwarders.iter().enumerate() {
+            let path = path.index(index);
+            match forwarder {
+                Forwarder::Network(network) => {
+                    self.network(&path, network, "SPF would mean nothing")
+                }
+                Forwarder::Domain(domain) => self.forwarder_domain(&path, domain),
+            }
+        }
+    }
+
+    fn forwarder_domain(&mut self, path: &Path, domain: &Domain) {
+        let above_ours = self.file.local.domains.iter().any(|ours| match ours {
+            DomainPattern::Itself(ours) | DomainPattern::Below(ours) => ours.is_at_or_below(domain),
+        });
+        if self.file.local.is_ours(domain) || above_ours {
+            self.error(
+                path,
+                format!("`{domain}` is, or is above, a domain of yours: that would let forged mail in"),
+                "take it out; hosts of your own stand in `local.networks`, backup MX hosts in `exempt.clients`",
+            );
+        } else if is_single_label(domain) {
+            self.error(
+                path,
+                format!(
+                    "`{domain}` would trust every host that calls itself something under .{domain}"
+                ),
+                "name the forwarder's own domain, such as forwarder.example",
+            );
+        }
+    }
+
+    fn never_send(&mut self) {
+        let never = &self.file.null_sender.never_send.addresses;
+        let list = Path::of(&["null_sender", "never_send"]);
+        // The long form has the list one key further down; there is no such key in the short one, nor a place for it.
+        let long = list.key("addresses");
+        let list = if self.outline.has(&long) { long } else { list };
+        for (index, address) in never.iter().enumerate() {
+            let path = list.index(index);
+            let mailbox = mailbox(address);
+            if mailbox
+                .as_ref()
+                .is_some_and(|one| one.local_key() == b"postmaster")
+            {
+                self.warning(
+                    &path,
+                    "postmaster stands in `never_send`, but gets its mail in any case".to_owned(),
+                    "RFC 5321 section 4.5.1 wants it so; take it out",
+                );
+            }
+            if let AddressPattern::Domain(pattern) = address {
+                self.warning(
+                    &path,
+                    format!("every bounce to `@{pattern}` would be refused, those of its own mail included"),
+                    "list single addresses, unless nobody at all sends mail from there",
+                );
+            }
+            for (key, exempt) in [
+                ("exempt.recipients", &self.file.exempt),
+                (
+                    "null_sender.exempt.recipients",
+                    &self.file.null_sender.exempt,
+                ),
+            ] {
+                let spared = exempt.recipients.iter().any(|pattern| {
+                    pattern == address || mailbox.as_ref().is_some_and(|one| pattern.matches(one))
+                });
+                if spared {
+                    self.warning(
+                        &path,
+                        format!("this address is in `{key}` too, so its bounces are let in"),
+                        "take it out of one of the two lists",
+                    );
+                }
+            }
+        }
+    }
+
+    fn exemptions(&mut self, path: &Path, exempt: &Exemptions) {
+        self.networks(
+            &path.key("clients"),
+            &exempt.clients,
+            "nobody would be judged",
+        );
+        for (index, recipient) in exempt.recipients.iter().enumerate() {
+            if let AddressPattern::Domain(pattern) = recipient {
+                self.warning(
+                    &path.key("recipients").index(index),
+                    format!("nothing that comes to `@{pattern}` is judged"),
+                    "list single addresses, unless the whole domain is to be left alone",
+                );
+            }
+        }
+    }
+}
+
+fn is_single_label(domain: &Domain) -> bool {
+    !domain.as_str().contains('.')
+}
+
+/// An address that the pattern means, where it means one in particular.
+fn mailbox(pattern: &AddressPattern) -> Option<Mailbox> {
+    match pattern {
+        AddressPattern::Local(local) => Some(Mailbox::from_bytes(local)),
+        AddressPattern::Mailbox(local, domain) => Some(Mailbox::from_bytes(
+            &[local, b"@".as_slice(), domain.as_str().as_bytes()].concat(),
+        )),
+        AddressPattern::Domain(_) => None,
+    }
+}

@@ -1,0 +1,219 @@
+//! What is wrong with the file, where, and what would be right: `file:line:column: error: ...`.
+
+use std::{error, fmt};
+
+/// Longer texts are cut: a value can be a megabyte long.
+const LONGEST_TEXT: usize = 400;
+/// So much of a line is shown around the mistake, in characters.
+const WINDOW: usize = 100;
+
+/// Whether the file can be used all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It can't.
+    Error,
+    /// It can, but probably not as meant.
+    Warning,
+}
+
+/// A place in the file: line and column count from 1, width and column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The first column.
+    pub column: usize,
+    /// How much of the line is meant, at least 1.
+    pub width: usize,
+}
+
+/// One mistake, before it is known which file it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub severity: Severity,
+    pub place: Option<Place>,
+    pub message: String,
+    pub help: String,
+}
+
+impl Mistake {
+    pub fn error(place: Place, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            place: Some(place),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    pub fn warning(place: Place, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(place, message, help)
+        }
+    }
+
+    /// Puts the mistake into its file.
+    pub fn found_in(self, file: &str, text: &str) -> Diagnostic {
+        let line = self
+            .place
+            .and_then(|place| source_line(text, place.line))
+            .unwrap_or_default();
+        Diagnostic {
+            severity: self.severity,
+            file: file.to_owned(),
+            place: self.place,
+            line,
+            message: printable(&self.message),
+            help: printable(&self.help),
+        }
+    }
+}
+
+/// One mistake in the file. Its text has the place, the line with a mark under it, and the mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether the file can be used all the same.
+    pub severity: Severity,
+    /// The file, as it was named.
+    pub file: String,
+    /// Where in it; none where the file as a whole is meant.
+    pub place: Option<Place>,
+    line: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        match self.place {
+            None => writeln!(f, "{}: {severity}: {}", self.file, self.message)?,
+            Some(place) => {
+                let Place { line, column, .. } = place;
+                writeln!(
+                    f,
+                    "{}:{line}:{column}: {severity}: {}",
+                    self.file, self.message
+                )?;
+                let (shown, indent, width) = window(&self.line, place);
+                let gutter = line.to_string().len();
+                writeln!(f, " {line} | {shown}")?;
+                writeln!(f, " {:gutter$} | {:indent$}{}", "", "", "^".repeat(width),)?;
+            }
+        }
+        write!(f, "help: {}", self.help)
+    }
+}
+
+/// Everything that is wrong with the file, in its order; at least one error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, diagnostic) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n\n")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for Diagnostics {}
+
+/// YAML ends a line at CR, LF, or both.
+fn source_line(text: &str, number: usize) -> Option<String> {
+    text.split('\n')
+        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+        .nth(number.checked_sub(1)?)
+        .map(str::to_owned)
+}
+
+/// The part of a line that is shown, and where and how wide the mark under it is.
+fn window(line: &str, place: Place) -> (String, usize, usize) {
+    let first = place.column.saturating_sub(1);
+    let skipped = if first < WINDOW {
+        0
+    } else {
+        first - WINDOW / 2
+    };
+    let shown: String = line
+        .chars()
+        .skip(skipped)
+        .take(WINDOW)
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() => '?',
+            c => c,
+        })
+        .collect();
+    let indent = first - skipped;
+    let room = shown.chars().count().saturating_sub(indent).max(1);
+    (shown, indent, place.width.clamp(1, room))
+}
+
+fn printable(text: &str) -> String {
+    let mut shown = String::new();
+    for (number, c) in text.chars().enumerate() {
+        if number == LONGEST_TEXT {
+            shown.push_str("...");
+            break;
+        }
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, line: usize, column: usize, width: usize) -> String {
+        let place = Place {
+            line,
+            column,
+            width,
+        };
+        Mistake::error(place, "wrong", "mend it")
+            .found_in("m.yaml", text)
+            .to_string()
+    }
+
+    #[test]
+    fn the_mark_stands_under_the_mistake() {
+        assert_eq!(
+            shown("a: 1\r\nmode: off\r\n", 2, 7, 3),
+            "m.yaml:2:7: error: wrong\n 2 | mode: off\n   |       ^^^\nhelp: mend it"
+        );
+    }
+
+    #[test]
+    fn long_lines_and_places_beyond_the_file_are_shown_all_the_same() {
+        let long = format!("{}x{}", " ".repeat(500), "y".repeat(5000));
+        let text = shown(&long, 1, 501, 9000);
+        assert!(text.lines().all(|line| line.len() < 120), "{text}");
+        assert!(text.contains(" | ") && text.contains('^'));
+        assert!(shown("", 7, 9, 1).starts_with("m.yaml:7:9: error"));
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let text = shown("\u{1b}[31mred\u{7}", 1, 1, 1);
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text:?}"
+        );
+    }
+}

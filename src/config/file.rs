@@ -1,0 +1,129 @@
+//! The keys of `milter.yaml`. What a section means is written where the code that reads it stands.
+
+use std::path::PathBuf;
+
+use log::LevelFilter;
+use serde::Deserialize;
+
+use crate::{
+    core::{
+        address::Domain,
+        envelope::Local,
+        exempt::Exemptions,
+        forgery::Forgery,
+        null_sender::NullSender,
+        pattern::AddressPattern,
+        recipients::{ClassAnswer, LocalPartRule},
+        spf_rules::SpfRules,
+        verdict::Mode,
+    },
+    dns,
+    filter::{Address, SocketOptions},
+};
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub listen: Address,
+    pub socket: SocketOptions,
+    pub mode: Mode,
+    pub local: Local,
+    pub dns: dns::Settings,
+    pub spf: SpfRules,
+    pub forgery: Forgery,
+    pub null_sender: NullSender,
+    pub exempt: Exemptions,
+    pub recipients: Vec<Entry>,
+    pub log: Log,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            listen: Address::Inet {
+                host: "127.0.0.1".to_owned(),
+                port: 8894,
+                ipv6: false,
+            },
+            socket: SocketOptions::default(),
+            // Nobody's mail is refused before somebody said so.
+            mode: Mode::Monitor,
+            local: Local::default(),
+            dns: dns::Settings::default(),
+            spf: SpfRules::default(),
+            forgery: Forgery::default(),
+            null_sender: NullSender::default(),
+            exempt: Exemptions::default(),
+            recipients: Vec::new(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// One entry of `recipients:`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    pub domain: Domain,
+    #[serde(default)]
+    pub known: Vec<KnownList>,
+    #[serde(default)]
+    pub rules: Vec<LocalPartRule>,
+    pub catch_all: Option<ClassAnswer>,
+    pub unknown: Option<ClassAnswer>,
+}
+
+/// One entry of `recipients[].known`: just one of the three.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownList {
+    pub addresses: Option<Vec<AddressPattern>>,
+    pub file: Option<PathBuf>,
+    pub postfix_map: Option<PathBuf>,
+}
+
+/// `log:` of `milter.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// The least important lines that are written.
+    pub level: Level,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info }
+    }
+}
+
+/// The words for `log.level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing at all.
+    Off,
+    /// What stops the daemon.
+    Error,
+    /// And what an administrator should mend.
+    Warn,
+    /// And one line a decision.
+    Info,
+    /// And every check behind it.
+    Debug,
+    /// And the protocol.
+    Trace,
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::Off,
+            Level::Error => Self::Error,
+            Level::Warn => Self::Warn,
+            Level::Info => Self::Info,
+            Level::Debug => Self::Debug,
+            Level::Trace => Self::Trace,
+        }
+    }
+}

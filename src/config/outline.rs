@@ -1,0 +1,348 @@
+//! The shape of the file: which keys, lists and values stand where. Values are serde_yaml's business; it can't say
+//! where a key stands once it has read it, and takes a key given twice in some maps.
+
+use std::{collections::HashSet, fmt};
+
+use saphyr_parser::{Event, Parser, ScanError, Span};
+
+use super::{
+    diagnostic::{Mistake, Place},
+    syntax,
+};
+
+/// Nothing in the file needs more than six.
+const DEEPEST: usize = 64;
+
+/// A way down from the top of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Path(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Path {
+    /// The path to a top-level key, or to one below: `&["spf", "helo"]`.
+    pub fn of(keys: &[&str]) -> Self {
+        keys.iter().fold(Self::default(), |path, key| path.key(key))
+    }
+
+    pub fn key(&self, key: &str) -> Self {
+        self.then(Step::Key(key.to_owned()))
+    }
+
+    pub fn index(&self, index: usize) -> Self {
+        self.then(Step::Index(index))
+    }
+
+    pub fn last_key(&self) -> Option<&str> {
+        match self.0.last()? {
+            Step::Key(key) => Some(key),
+            Step::Index(_) => None,
+        }
+    }
+
+    pub fn parent(&self) -> Option<Self> {
+        let (_, parent) = self.0.split_last()?;
+        Some(Self(parent.to_vec()))
+    }
+
+    fn then(&self, step: Step) -> Self {
+        let mut path = self.clone();
+        path.0.push(step);
+        path
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if number == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file's shape.
+#[derive(Debug)]
+pub(super) struct Outline {
+    root: Node,
+}
+
+#[derive(Debug)]
+struct Node {
+    place: Place,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: String,
+    key_place: Place,
+    node: Node,
+}
+
+impl Outline {
+    /// Reads the shape of the file, and refuses what has no place in one: keys given twice, anchors and aliases
+    /// (which can make a small file large), tags, a second document, nesting without end.
+    pub fn read(text: &str) -> Result<Self, Vec<Mistake>> {
+        let mut builder = Builder::default();
+        for event in Parser::new_from_str(text) {
+            if let Err(mistake) = event
+                .map_err(|error| syntax::mistake(text, scan_place(&error), error.info()))
+                .and_then(|(event, span)| builder.take(event, place(span)))
+            {
+                builder.mistakes.push(mistake);
+                break;
+            }
+        }
+        match builder {
+            Builder { mistakes, .. } if !mistakes.is_empty() => Err(mistakes),
+            Builder { root, .. } => Ok(Self {
+                root: root.unwrap_or(Node {
+                    place: TOP,
+                    value: Value::Map(Vec::new()),
+                }),
+            }),
+        }
+    }
+
+    /// Where the value stands that the path leads to, or what comes nearest to it.
+    pub fn value(&self, path: &Path) -> Place {
+        let (entry, node) = self.walk(path);
+        match (&node.value, entry) {
+            (Value::Scalar(text), Some(entry)) if text.is_empty() => entry.key_place,
+            _ => node.place,
+        }
+    }
+
+    /// Where the key stands that the path leads to, or what comes nearest to it.
+    pub fn key(&self, path: &Path) -> Place {
+        let (entry, node) = self.walk(path);
+        entry.map_or(node.place, |entry| entry.key_place)
+    }
+
+    /// Whether the file has such a key.
+    pub fn has(&self, path: &Path) -> bool {
+        match (path.parent(), path.last_key()) {
+            (Some(parent), Some(key)) => match &self.walk(&parent).1.value {
+                Value::Map(entries) => entries.iter().any(|entry| entry.key == key),
+                Value::Scalar(_) | Value::List(_) => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The value's text, where it is a single one.
+    pub fn scalar(&self, path: &Path) -> Option<&str> {
+        match &self.walk(path).1.value {
+            Value::Scalar(text) => Some(text),
+            Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    fn walk(&self, path: &Path) -> (Option<&Entry>, &Node) {
+        let mut at = (None, &self.root);
+        for step in &path.0 {
+            let next = match (step, &at.1.value) {
+                (Step::Key(key), Value::Map(entries)) => entries
+                    .iter()
+                    .find(|entry| entry.key == *key)
+                    .map(|entry| (Some(entry), &entry.node)),
+                (Step::Index(index), Value::List(items)) => {
+                    items.get(*index).map(|item| (None, item))
+                }
+                _ => None,
+            };
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at
+    }
+}
+
+const TOP: Place = Place {
+    line: 1,
+    column: 1,
+    width: 1,
+};
+
+fn place(span: Span) -> Place {
+    let (start, end) = (span.start, span.end);
+    let width = if start.line() == end.line() {
+        end.col().saturating_sub(start.col())
+    } else {
+        1
+    };
+    Place {
+        line: start.line(),
+        column: start.col() + 1,
+        width: width.max(1),
+    }
+}
+
+fn scan_place(error: &ScanError) -> Place {
+    place(Span::empty(*error.marker()))
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    root: Option<Node>,
+    mistakes: Vec<Mistake>,
+}
+
+/// A list or a map that has begun and not ended.
+enum Open {
+    List(Place, Vec<Node>),
+    Map {
+        place: Place,
+        entries: Vec<Entry>,
+        key: Option<(String, Place)>,
+        seen: HashSet<String>,
+    },
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Mistake> {
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => Err(Mistake::error(
+                place,
+                "a second document begins here",
+                "the file is one YAML document; take the line `---` out",
+            )),
+            Event::Alias(_) => Err(alias(place)),
+            Event::Scalar(text, _, anchor, tag) => {
+                refuse_decoration(anchor, tag.is_some(), place)?;
+                self.scalar(text.into_owned(), place)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                refuse_decoration(anchor, tag.is_some(), place)?;
+                self.begin(place, Open::List(place, Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                refuse_decoration(anchor, tag.is_some(), place)?;
+                let map = Open::Map {
+                    place,
+                    entries: Vec::new(),
+                    key: None,
+                    seen: HashSet::new(),
+                };
+                self.begin(place, map)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                match self.open.pop() {
+                    Some(Open::List(place, items)) => self.put(place, Value::List(items)),
+                    Some(Open::Map { place, entries, .. }) => self.put(place, Value::Map(entries)),
+                    None => {}
+                }
+                Ok(())
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, place: Place, open: Open) -> Result<(), Mistake> {
+        if let Some(Open::Map { key: None, .. }) = self.open.last() {
+            return Err(Mistake::error(
+                place,
+                "a list or a map stands where a key belongs",
+                "keys are single words; put the text in 'quotes' if it is meant to begin with [ or {",
+            ));
+        }
+        if self.open.len() >= DEEPEST {
+            return Err(Mistake::error(
+                place,
+                format!("more than {DEEPEST} lists and maps stand in each other"),
+                "nothing in this file is nested so deep; look for a bracket too many",
+            ));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: String, place: Place) -> Result<(), Mistake> {
+        let Some(Open::Map {
+            key: key @ None,
+            seen,
+            ..
+        }) = self.open.last_mut()
+        else {
+            self.put(place, Value::Scalar(text));
+            return Ok(());
+        };
+        if text == "<<" {
+            return Err(Mistake::error(
+                place,
+                "merge keys (`<<`) are not taken",
+                "write the keys out where they are meant",
+            ));
+        }
+        if !seen.insert(text.clone()) {
+            self.mistakes.push(Mistake::error(
+                place,
+                format!("the key `{text}` stands here a second time"),
+                "keep one of the two; join what belongs to both",
+            ));
+        }
+        *key = Some((text, place));
+        Ok(())
+    }
+
+    fn put(&mut self, place: Place, value: Value) {
+        let node = Node { place, value };
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => {
+                if let Some((key, key_place)) = key.take() {
+                    entries.push(Entry {
+                        key,
+                        key_place,
+                        node,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn alias(place: Place) -> Mistake {
+    Mistake::error(
+        place,
+        "YAML reads a word that begins with `*` as an alias, and aliases are not taken",
+        "for all names below a domain write `.example.org`; a text that begins with `*` stands in 'quotes'",
+    )
+}
+
+fn refuse_decoration(anchor: usize, tagged: bool, place: Place) -> Result<(), Mistake> {
+    let (mark, name) = match (anchor, tagged) {
+        (0, false) => return Ok(()),
+        (0, true) => ('!', "a tag"),
+        _ => ('&', "an anchor"),
+    };
+    Err(Mistake::error(
+        place,
+        format!("YAML reads a word that begins with `{mark}` as {name}, which is not taken"),
+        format!("a text that begins with `{mark}` stands in 'quotes'"),
+    ))
+}

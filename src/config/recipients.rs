@@ -1,0 +1,283 @@
+//! `recipients:` of `milter.yaml`, made into what `core` decides by and what `directory` reads.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::{Error, ErrorKind},
+    path::{self, PathBuf},
+};
+
+use super::{
+    diagnostic::Mistake,
+    file::{Entry, File, KnownList},
+    outline::{Outline, Path},
+};
+use crate::{
+    core::{
+        address::Domain,
+        pattern::AddressPattern,
+        recipients::{Class, ClassAnswer, DomainRecipients},
+        verdict::Action,
+    },
+    directory::{DomainSources, Source},
+};
+
+/// Makes the settings, relative paths being relative to `folder`, and finds the mistakes.
+pub(super) fn of(
+    file: &File,
+    outline: &Outline,
+    folder: &path::Path,
+) -> (Vec<DomainRecipients>, Vec<DomainSources>, Vec<Mistake>) {
+    let mut reader = Reader {
+        file,
+        outline,
+        folder,
+        seen: HashSet::new(),
+        mistakes: Vec::new(),
+    };
+    let (settings, sources) = file
+        .recipients
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| reader.entry(&top().index(index), entry))
+        .unzip();
+    (settings, sources, reader.mistakes)
+}
+
+/// Finds the lists that can't be opened. Not part of [`of`], for it looks at the disk.
+pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut tried: HashMap<PathBuf, bool> = HashMap::new();
+    for (entry, directory) in directories.iter().enumerate() {
+        for (index, source) in directory.sources.iter().enumerate() {
+            let (key, file) = match source {
+                Source::Addresses(_) => continue,
+                Source::File(file) => ("file", file),
+                Source::PostfixMap(file) => ("postfix_map", file),
+            };
+            if tried.contains_key(file) {
+                continue;
+            }
+            let opened = open(file);
+            tried.insert(file.clone(), opened.is_ok());
+            if let Err(error) = opened {
+                let path = top().index(entry).key("known").index(index).key(key);
+                mistakes.push(Mistake::error(
+                    outline.value(&path),
+                    format!("{} can't be read: {error}", file.display()),
+                    "create the file, with one address a line, or mend its path or permission; a relative path is \
+                     relative to this file's folder",
+                ));
+            }
+        }
+    }
+    mistakes
+}
+
+fn open(file: &path::Path) -> Result<(), Error> {
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(file)?.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
+    }
+    fs::File::open(file).map(drop)
+}
+
+fn top() -> Path {
+    Path::of(&["recipients"])
+}
+
+struct Reader<'a> {
+    file: &'a File,
+    outline: &'a Outline,
+    folder: &'a path::Path,
+    seen: HashSet<Domain>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, path: &Path, message: String, help: &str) {
+        let place = self.outline.value(path);
+        self.mistakes.push(Mistake::error(place, message, help));
+    }
+
+    fn warning(&mut self, path: &Path, message: String, help: &str) {
+        let place = self.outline.value(path);
+        self.mistakes.push(Mistake::warning(place, message, help));
+    }
+
+    fn entry(&mut self, path: &Path, entry: &Entry) -> (DomainRecipients, DomainSources) {
+        self.domain(path, &entry.domain);
+        let sources: Vec<Source> = entry
+            .known
+            .iter()
+            .enumerate()
+            .flat_map(|(index, list)| {
+                self.list(&path.key("known").index(index), list, &entry.domain)
+            })
+            .collect();
+        for index in 0..entry.rules.len() {
+            let path = path.key("rules").index(index).key("match");
+            if self
+                .outline
+                .scalar(&path)
+                .is_some_and(|pattern| pattern.contains('@'))
+            {
+                self.warning(
+                    &path,
+                    "this pattern has an `@`, but only what stands before the `@` of an address is compared".to_owned(),
+                    "write the pattern for the local part alone, such as 'shop-[a-z0-9]+'",
+                );
+            }
+        }
+        let (rest, rest_answer) = self.rest(path, entry);
+        let settings = DomainRecipients {
+            domain: entry.domain.clone(),
+            has_lists: !sources.is_empty(),
+            rules: entry.rules.clone(),
+            rest,
+            rest_answer,
+        };
+        let sources = DomainSources {
+            domain: entry.domain.clone(),
+            sources,
+        };
+        (settings, sources)
+    }
+
+    fn domain(&mut self, path: &Path, domain: &Domain) {
+        let path = path.key("domain");
+        if !self.seen.insert(domain.clone()) {
+            self.error(
+                &path,
+                format!("`{domain}` has an entry in `recipients` already"),
+                "join the two; only the first would count",
+            );
+        }
+        if !self.file.local.is_ours(domain) {
+            self.error(
+                &path,
+                format!("`{domain}` is not in `local.domains`"),
+                "add it there, or correct it here",
+            );
+        }
+    }
+
+    fn list(&mut self, path: &Path, list: &KnownList, domain: &Domain) -> Vec<Source> {
+        let KnownList {
+            addresses,
+            file,
+            postfix_map,
+        } = list;
+        let mut sources = Vec::new();
+        if let Some(addresses) = addresses {
+            for (index, address) in addresses.iter().enumerate() {
+                self.address(&path.key("addresses").index(index), address, domain);
+            }
+            sources.push(Source::Addresses(addresses.clone()));
+        }
+        if let Some(file) = file {
+            sources.push(Source::File(self.list_file(&path.key("file"), file)));
+        }
+        if let Some(map) = postfix_map {
+            sources.push(Source::PostfixMap(
+                self.list_file(&path.key("postfix_map"), map),
+            ));
+        }
+        match sources.len() {
+            1 => {}
+            0 => self.error(
+                path,
+                format!("`{path}` names no list"),
+                "give it one of the keys addresses, file or postfix_map",
+            ),
+            _ => self.error(
+                path,
+                format!("`{path}` names more than one list"),
+                "begin a new list item (`- `) for each",
+            ),
+        }
+        sources
+    }
+
+    fn address(&mut self, path: &Path, address: &AddressPattern, domain: &Domain) {
+        match address {
+            AddressPattern::Local(_) => {}
+            AddressPattern::Mailbox(_, other) if other == domain => {}
+            AddressPattern::Mailbox(_, other) => self.error(
+                path,
+                format!("this address is in {other}, but the entry is for {domain}"),
+                "move it to the entry of its domain",
+            ),
+            AddressPattern::Domain(_) => self.error(
+                path,
+                "a whole domain stands where single addresses belong".to_owned(),
+                "to let in what no list knows, write `catch_all: {mail: accept, bounces: accept}`",
+            ),
+        }
+    }
+
+    fn list_file(&mut self, path: &Path, file: &path::Path) -> PathBuf {
+        let text = file.to_string_lossy();
+        if text.is_empty() {
+            self.error(
+                path,
+                format!("`{path}` is empty"),
+                "name a file, with its folder",
+            );
+        } else if let Some((kind, rest)) = text.split_once(':')
+            && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+        {
+            self.error(
+                path,
+                format!("`{text}` names a kind of map (`{kind}:`) that is not read here"),
+                &format!("name the text file that the map is made from: {rest}"),
+            );
+        } else if [".db", ".lmdb", ".cdb", ".dir", ".pag"]
+            .iter()
+            .any(|ending| text.ends_with(ending))
+        {
+            self.error(
+                path,
+                format!("`{text}` is a compiled map"),
+                "name the text file that postmap or postalias makes it from",
+            );
+        }
+        self.folder.join(file)
+    }
+
+    fn rest(&mut self, path: &Path, entry: &Entry) -> (Class, ClassAnswer) {
+        let (class, key, answer) = match (entry.catch_all, entry.unknown) {
+            (None, None) => return (Class::Unknown, ClassAnswer::default()),
+            (Some(answer), None) => (Class::CatchAll, "catch_all", answer),
+            (None, Some(answer)) => (Class::Unknown, "unknown", answer),
+            (Some(answer), Some(_)) => {
+                self.error(
+                    &path.key("unknown"),
+                    "`catch_all` and `unknown` exclude each other: both are for what no list and no rule knows".to_owned(),
+                    "keep `catch_all` if your MTA takes mail for every address of the domain, else `unknown`",
+                );
+                (Class::CatchAll, "catch_all", answer)
+            }
+        };
+        let nobody_is_known = entry.known.is_empty() && entry.rules.is_empty();
+        let refuses =
+            |action| matches!(action, Action::Reject | Action::Tempfail | Action::Discard);
+        if nobody_is_known && refuses(answer.mail.action) {
+            self.error(
+                &path.key(key).key("mail"),
+                format!(
+                    "no list and no rule knows anybody in {}, so all its mail would be refused",
+                    entry.domain
+                ),
+                "add a list: `known: [{file: PATH}]`",
+            );
+        } else if nobody_is_known && refuses(answer.bounces.action) {
+            self.warning(
+                &path.key(key).key("bounces"),
+                format!("no list and no rule knows anybody in {}, so every bounce to it would be refused", entry.domain),
+                "add a list of the addresses that send mail: `known: [{file: PATH}]`",
+            );
+        }
+        (class, answer)
+    }
+}

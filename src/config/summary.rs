@@ -1,0 +1,109 @@
+//! What is on, in words: `backstop check` prints it.
+
+use crate::{
+    core::{
+        recipients::{Class, DomainRecipients},
+        spf_rules::ResultRules,
+        verdict::{Mode, Rule},
+    },
+    directory::DomainSources,
+};
+
+use super::Config;
+
+impl Config {
+    /// One line for each part of the file, most important first.
+    pub fn summary(&self) -> Vec<String> {
+        let policy = &self.policy;
+        let mode = match policy.mode {
+            Mode::Monitor => "mode monitor: every message is judged, none is refused",
+            Mode::Enforce => "mode enforce: verdicts act",
+        };
+        let null_sender = &policy.null_sender;
+        let mut lines = vec![
+            mode.to_owned(),
+            format!("listens on {}", self.listen),
+            format!("own domains: {}", listed(&policy.local.domains)),
+            format!(
+                "own networks, not judged: {}",
+                listed(&policy.local.networks)
+            ),
+            format!("SPF of HELO: {}", results(&policy.spf.helo)),
+            format!("SPF of MAIL FROM: {}", results(&policy.spf.mail_from)),
+            format!(
+                "forged own domain in MAIL FROM: {}",
+                answer(policy.forgery.mail_from)
+            ),
+            format!(
+                "second and later recipient of a bounce: {}",
+                answer(null_sender.extra_recipients)
+            ),
+        ];
+        if !null_sender.never_send.addresses.is_empty() {
+            lines.push(format!(
+                "bounces to {} addresses that never send: {}",
+                null_sender.never_send.addresses.len(),
+                answer(null_sender.never_send.answer)
+            ));
+        }
+        let recipients = policy.recipients.iter().zip(&self.directories);
+        lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
+        lines
+    }
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        _ => items
+            .iter()
+            .map(T::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+fn results(rules: &ResultRules) -> String {
+    [
+        ("none", rules.none),
+        ("fail", rules.fail),
+        ("softfail", rules.softfail),
+        ("temperror", rules.temperror),
+        ("permerror", rules.permerror),
+    ]
+    .into_iter()
+    .filter_map(|(result, rule)| Some(format!("{result} {}", answer(rule?))))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn answer(rule: Rule) -> String {
+    if rule.monitor {
+        format!("{} (only monitored)", rule.action)
+    } else {
+        rule.action.to_string()
+    }
+}
+
+fn domain(settings: &DomainRecipients, directory: &DomainSources) -> String {
+    let rest = match settings.rest {
+        Class::CatchAll => "all others (catch-all)",
+        Class::Unknown | Class::Known | Class::Rule(_) => "unknown recipients",
+    };
+    format!(
+        "{}: {}, {}; {rest}: mail {}, bounces {}",
+        settings.domain,
+        counted(directory.sources.len(), "list", "lists"),
+        counted(settings.rules.len(), "rule", "rules"),
+        answer(settings.rest_answer.mail),
+        answer(settings.rest_answer.bounces),
+    )
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    match count {
+        0 => format!("no {many}"),
+        1 => format!("1 {one}"),
+        _ => format!("{count} {many}"),
+    }
+}

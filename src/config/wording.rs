@@ -1,0 +1,209 @@
+//! What serde says of a value, put into an administrator's words and in its right place.
+
+use serde_path_to_error::{Error, Segment};
+
+use super::{
+    diagnostic::{Mistake, Place},
+    keys,
+    outline::{Outline, Path},
+};
+
+/// What the errors of our own types put before the mend.
+const MEND: &str = "; right would be ";
+
+/// Turns the error with which serde stopped into a mistake at its place.
+pub(super) fn mistake(error: Error<serde_yaml::Error>, outline: &Outline) -> Mistake {
+    let path = error
+        .path()
+        .iter()
+        .fold(Path::default(), |path, segment| match segment {
+            Segment::Seq { index } => path.index(*index),
+            Segment::Map { key } => path.key(key),
+            Segment::Enum { .. } | Segment::Unknown => path,
+        });
+    let message = without_position(error.inner(), &path);
+    if message.starts_with("unknown field ") {
+        return unknown_key(&path, outline.key(&path), &message);
+    }
+    let place = outline.value(&path);
+    let name = name(&path);
+    if let Some((pattern_error, offset)) = pattern_error(&message) {
+        return in_pattern(place, &name, outline.scalar(&path), &pattern_error, offset);
+    }
+    let (message, help) = worded(&name, outline.scalar(&path), &message);
+    Mistake::error(place, message, help)
+}
+
+/// Takes off what serde_yaml puts around a message: the way to the innermost list or map, and the position, which is
+/// that of this list or map and so not near enough.
+fn without_position(error: &serde_yaml::Error, path: &Path) -> String {
+    let mut text = error.to_string();
+    if let Some(location) = error.location() {
+        let position = format!(" at line {} column {}", location.line(), location.column());
+        if let Some(rest) = text.strip_suffix(&position) {
+            text.truncate(rest.len());
+        }
+    }
+    let mut above = Some(path.clone());
+    while let Some(path) = above {
+        if let Some(rest) = text.strip_prefix(&format!("{path}: ")) {
+            return rest.to_owned();
+        }
+        above = path.parent();
+    }
+    text
+}
+
+fn unknown_key(path: &Path, place: Place, message: &str) -> Mistake {
+    let key = path.last_key().unwrap_or_default();
+    let parent = path.parent().unwrap_or_default();
+    let of = if parent == Path::default() {
+        String::new()
+    } else {
+        format!(" in `{parent}`")
+    };
+    let known = expected_words(message);
+    let help = match (nearest(key, &known), keys::sections_with(key)) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Some(section)) => format!("`{key}` belongs into `{section}:`, indented below it"),
+        (None, None) => format!("the keys here are {}", known.join(", ")),
+    };
+    Mistake::error(place, format!("unknown key `{key}`{of}"), help)
+}
+
+fn name(path: &Path) -> String {
+    match path.to_string() {
+        top if top.is_empty() => "the file".to_owned(),
+        path => format!("`{path}`"),
+    }
+}
+
+fn worded(name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
+    if let Some((wrong, right)) = message.split_once(MEND) {
+        return (
+            format!("{name}: {wrong}"),
+            format!("right would be {right}"),
+        );
+    }
+    if message.starts_with("unknown variant ") {
+        let word = scalar.unwrap_or_default();
+        let known = expected_words(message);
+        let help = match nearest(word, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("right would be one of {}", known.join(", ")),
+        };
+        return (format!("{name} can't be `{word}`"), help);
+    }
+    if let Some(key) = message
+        .strip_prefix("missing field ")
+        .map(|rest| rest.trim_matches('`'))
+    {
+        return (
+            format!("{name} has no `{key}`"),
+            format!("add `{key}: ...`"),
+        );
+    }
+    let problem = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "));
+    if let Some((found, expected)) = problem.and_then(|rest| rest.rsplit_once(", expected ")) {
+        return (
+            format!("{name} is {}", found_words(found)),
+            format!("right would be {}", expected_text(expected)),
+        );
+    }
+    (
+        format!("{name}: {message}"),
+        "the shipped milter.yaml explains this key".to_owned(),
+    )
+}
+
+fn found_words(found: &str) -> String {
+    match found {
+        "unit value" | "string \"\"" => "empty".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "map" => "a map of keys".to_owned(),
+        other => match other.split_once(' ') {
+            Some(("string", text)) => format!("the text {text}"),
+            Some(("integer", number)) => format!("the number {number}"),
+            Some(("boolean", word)) => word.to_owned(),
+            Some(("floating", number)) => {
+                format!("the number {}", number.trim_start_matches("point "))
+            }
+            _ => other.to_owned(),
+        },
+    }
+}
+
+fn expected_text(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list, such as [one, two]",
+        "a map" => "keys with values, one a line, indented below it",
+        "a boolean" => "true or false",
+        "u64" | "u32" => "a whole number",
+        "a string" | "path string" => "a single text",
+        "a YAML tag starting with '!'" => "a single word",
+        _ if expected.starts_with("struct ") => "keys with values, one a line, indented below it",
+        other => other,
+    }
+}
+
+/// The words in backticks behind `expected`.
+pub(super) fn expected_words(message: &str) -> Vec<&str> {
+    let expected = message
+        .rsplit_once(", expected ")
+        .map_or("", |(_, expected)| expected);
+    expected.split('`').skip(1).step_by(2).collect()
+}
+
+/// The known word that was probably meant.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = |word: &str| word.to_lowercase().replace('-', "_");
+    let word = plain(word);
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&word, &plain(known)), *known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// What the regex crate says, and how far into the pattern. It shows the pattern indented by four, then a mark.
+fn pattern_error(message: &str) -> Option<(String, Option<usize>)> {
+    if message.starts_with("Compiled regex exceeds size limit") {
+        return Some(("it is too large".to_owned(), None));
+    }
+    let rest = message.strip_prefix("regex parse error:\n")?;
+    let (shown, error) = rest.rsplit_once("error: ")?;
+    let offset = shown
+        .lines()
+        .nth(1)
+        .and_then(|marks| marks.find('^'))
+        .and_then(|at| at.checked_sub(4));
+    Some((error.trim().to_owned(), offset))
+}
+
+fn in_pattern(
+    place: Place,
+    name: &str,
+    pattern: Option<&str>,
+    error: &str,
+    offset: Option<usize>,
+) -> Mistake {
+    let length = pattern.map_or(0, |pattern| pattern.chars().count());
+    // A place as wide as the pattern shows it as it is; two more are quotes, more than that hides escapes.
+    let place = match (offset, place.width.checked_sub(length)) {
+        (Some(offset), Some(quotes @ (0 | 2))) => Place {
+            column: place.column + quotes / 2 + offset,
+            width: 1,
+            ..place
+        },
+        _ => place,
+    };
+    Mistake::error(
+        place,
+        format!("the pattern {name} has a mistake: {error}"),
+        "patterns are regular expressions for the whole local part, such as 'shop-[a-z0-9]+'; a character that is \
+         meant as it stands gets a backslash",
+    )
+}

@@ -1,0 +1,186 @@
+use std::{fs, path::Path};
+
+use super::*;
+
+const DELIMITERS: &str = "+";
+
+fn directory(sources: Vec<Source>) -> Directory {
+    Directory::new(vec![DomainSources {
+        domain: "example.org".parse().unwrap(),
+        sources,
+    }])
+}
+
+fn of_file(path: &Path) -> Directory {
+    directory(vec![Source::File(path.to_owned())])
+}
+
+fn known(directory: &Directory, local: &str) -> Known {
+    let mailbox = Mailbox::from_bytes(format!("{local}@example.org").as_bytes());
+    directory.known(0, &mailbox, DELIMITERS)
+}
+
+fn is_listed(directory: &Directory, local: &str) -> bool {
+    matches!(known(directory, local), Known::Listed(_))
+}
+
+#[test]
+fn lists_are_asked_in_turn_with_and_without_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    fs::write(&file, "sales\njoe+shop@example.org\nann@example.net\n").unwrap();
+    let inline = ["info", "\"a b\"@example.org"]
+        .map(|text| text.parse().unwrap())
+        .to_vec();
+    let directory = directory(vec![Source::Addresses(inline), Source::File(file.clone())]);
+    directory.refresh();
+    for (local, listed) in [
+        ("INFO", true),
+        ("info+x", true),
+        ("\"a b\"", true),
+        ("sales+x+y", true),
+        ("joe+shop", true),
+        ("joe", false),
+        ("ann", false),
+        ("\"joe+shop@example.org\"", false),
+    ] {
+        assert_eq!(is_listed(&directory, local), listed, "{local}");
+    }
+    assert_eq!(
+        known(&directory, "sales"),
+        Known::Listed(file.display().to_string())
+    );
+    assert_eq!(known(&directory, "nobody"), Known::NotListed);
+}
+
+#[test]
+fn a_list_never_read_leaves_the_question_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    let lists = vec![
+        Source::File(file.clone()),
+        Source::Addresses(vec!["info".parse().unwrap()]),
+    ];
+    let directory = directory(lists);
+    assert!(matches!(known(&directory, "joe"), Known::Unavailable(_)));
+    let events = directory.refresh();
+    assert!(
+        matches!(&events[..], [Event::Failed { kept: None, .. }]),
+        "{events:?}"
+    );
+    assert_eq!(directory.refresh(), [], "told once");
+    assert!(matches!(known(&directory, "joe"), Known::Unavailable(why) if why.contains("list")));
+    assert!(is_listed(&directory, "info"));
+    fs::write(&file, "joe\n").unwrap();
+    assert!(matches!(
+        &directory.refresh()[..],
+        [Event::Loaded { addresses: 1, .. }]
+    ));
+    assert!(is_listed(&directory, "joe"));
+    assert_eq!(known(&directory, "ann"), Known::NotListed);
+}
+
+#[test]
+fn a_change_is_taken_when_it_has_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    fs::write(&file, "joe\n").unwrap();
+    let directory = of_file(&file);
+    directory.refresh();
+    fs::write(&file, "joe\nann\n").unwrap();
+    assert_eq!(directory.refresh(), [], "it may still be written to");
+    assert!(!is_listed(&directory, "ann"));
+    fs::write(&file, "joe\nann\neve\n").unwrap();
+    assert_eq!(directory.refresh(), [], "and it was");
+    assert!(matches!(
+        &directory.refresh()[..],
+        [Event::Loaded { addresses: 3, .. }]
+    ));
+    assert!(is_listed(&directory, "eve"));
+    assert_eq!(directory.refresh(), []);
+}
+
+#[test]
+fn the_last_good_copy_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    fs::write(&file, "joe\n").unwrap();
+    let directory = of_file(&file);
+    directory.refresh();
+
+    fs::write(&file, "").unwrap();
+    directory.refresh();
+    let events = directory.refresh();
+    assert!(
+        matches!(&events[..], [Event::Failed { kept: Some(1), why, .. }] if why.contains("no address")),
+        "{events:?}"
+    );
+    assert_eq!(directory.refresh(), []);
+    assert!(is_listed(&directory, "joe"));
+
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(
+        &directory.refresh()[..],
+        [Event::Failed { kept: Some(1), .. }]
+    ));
+    assert!(is_listed(&directory, "joe"));
+
+    fs::create_dir(&file).unwrap();
+    let events = directory.refresh();
+    assert!(
+        matches!(&events[..], [event] if event.to_string().contains("regular file")),
+        "{events:?}"
+    );
+
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, "ann\na b\n").unwrap();
+    directory.refresh();
+    let events = directory.refresh();
+    assert!(
+        matches!(&events[..], [event @ Event::Loaded { skipped_count: 1, .. }] if event.is_problem()),
+        "{events:?}"
+    );
+    assert!(is_listed(&directory, "ann") && !is_listed(&directory, "joe"));
+}
+
+#[test]
+fn a_file_that_comes_back_unchanged_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, aside) = (folder.path().join("d/list"), folder.path().join("aside"));
+    fs::create_dir(folder.path().join("d")).unwrap();
+    fs::write(&file, "joe\n").unwrap();
+    let directory = of_file(&file);
+    directory.refresh();
+    fs::rename(folder.path().join("d"), &aside).unwrap();
+    assert!(directory.refresh()[0].is_problem());
+    fs::rename(&aside, folder.path().join("d")).unwrap();
+    assert!(matches!(
+        &directory.refresh()[..],
+        [Event::Loaded { addresses: 1, .. }]
+    ));
+}
+
+#[test]
+fn one_file_serves_several_domains() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("virtual");
+    fs::write(&file, "a@example.org x\nb@example.net x\nc x\n").unwrap();
+    let entry = |domain: &str| DomainSources {
+        domain: domain.parse().unwrap(),
+        sources: vec![Source::PostfixMap(file.clone())],
+    };
+    let directory = Directory::new(vec![entry("example.org"), entry("example.net")]);
+    assert_eq!(directory.refresh().len(), 1);
+    for (entry, address, listed) in [
+        (0, "a@example.org", true),
+        (0, "b@example.org", false),
+        (1, "b@example.net", true),
+        (1, "a@example.net", false),
+        (0, "c@example.org", true),
+        (1, "c@example.net", true),
+        (2, "a@example.org", false),
+    ] {
+        let known = directory.known(entry, &Mailbox::from_bytes(address.as_bytes()), DELIMITERS);
+        assert_eq!(matches!(known, Known::Listed(_)), listed, "{address}");
+    }
+}
