@@ -170,14 +170,20 @@ fn spf(
         .map(|problem| format!(" ({problem})"))
         .unwrap_or_default();
     let (detail, text) = match result {
+        // Which of our name servers failed, and how, is for our log alone.
         SpfResult::Temperror => (
             24,
-            format!("SPF: the DNS of {named} did not answer{problem}; please try again later"),
+            format!("SPF: the DNS of {named} did not answer; please try again later"),
         ),
-        SpfResult::Permerror => (
-            24,
-            format!("SPF: the record of {named} is broken{problem}; its postmaster can mend it"),
-        ),
+        SpfResult::Permerror => {
+            let problem = problem
+                .map(|problem| format!(" ({problem})"))
+                .unwrap_or_default();
+            let text = format!(
+                "SPF: the record of {named} is broken{problem}; its postmaster can mend it"
+            );
+            (24, text)
+        }
         SpfResult::Fail | SpfResult::Softfail => {
             // The words are a stranger's: marked as theirs (RFC 7208 section 11.5.3).
             let theirs = explanation
