@@ -10,7 +10,7 @@ use crate::{
     core::{
         address::{Mailbox, ReversePath, bracketless},
         envelope::{Client, Envelope, Recipient},
-        policy::{Check, Judgement},
+        policy::{Check, Judgement, SpfAnswers},
         printable::printable,
         reply::Reply,
     },
@@ -129,21 +129,30 @@ async fn walk(engine: Arc<Engine>, arguments: &Arguments) -> Report {
             .await;
         recipients.push(explained(rcpt, &judgement, arguments.client_ip));
     }
-    let checks = message
-        .spf()
-        .map(|spf| [&spf.helo, &spf.mail_from])
-        .into_iter()
-        .flatten()
-        .flatten();
-    let spf_trace = checks.flat_map(|check| {
-        let title = format!("{} {}: {}", check.identity, check.domain, check.result);
-        std::iter::once(title).chain(check.trace.iter().map(|step| format!("  {step}")))
-    });
     Report {
         mode,
         recipients,
-        spf_trace: spf_trace.collect(),
+        spf_trace: message.spf().map(spf_trace).unwrap_or_default(),
     }
+}
+
+/// The steps of both checks; of one where they were the same (the null sender is checked as postmaster@HELO).
+fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut seen: Option<&[String]> = None;
+    for check in [&spf.helo, &spf.mail_from].into_iter().flatten() {
+        lines.push(format!(
+            "{} {}: {}",
+            check.identity, check.domain, check.result
+        ));
+        if seen == Some(check.trace.as_slice()) {
+            lines.push("  as above".to_owned());
+        } else {
+            lines.extend(check.trace.iter().map(|step| format!("  {step}")));
+        }
+        seen = Some(&check.trace);
+    }
+    lines
 }
 
 fn explained(rcpt: &str, judgement: &Judgement, client: Option<IpAddr>) -> Explained {

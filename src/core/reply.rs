@@ -166,9 +166,6 @@ fn spf(
         Identity::Helo => format!("the HELO name {domain}"),
         Identity::MailFrom => domain.to_owned(),
     };
-    let problem = problem
-        .map(|problem| format!(" ({problem})"))
-        .unwrap_or_default();
     let (detail, text) = match result {
         // Which of our name servers failed, and how, is for our log alone.
         SpfResult::Temperror => (
