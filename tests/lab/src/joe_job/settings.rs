@@ -70,6 +70,9 @@ recipients: []
         let nameserver = "127.0.0.1:53".parse().unwrap();
         let shipped = SHIPPED.replace("never_send", "never_sends");
         let error = for_the_play(&shipped, 7, nameserver).unwrap_err();
-        assert!(error.to_string().contains("`null_sender.never_send`"), "{error}");
+        assert!(
+            error.to_string().contains("`null_sender.never_send`"),
+            "{error}"
+        );
     }
 }

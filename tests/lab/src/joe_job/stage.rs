@@ -65,7 +65,9 @@ impl Answered {
     /// Both codes.
     pub(super) fn code(&self) -> String {
         let enhanced = self.reply.enhanced.as_deref().unwrap_or_default();
-        format!("{} {enhanced}", self.reply.code).trim_end().to_owned()
+        format!("{} {enhanced}", self.reply.code)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -163,10 +165,14 @@ impl Stage {
             Ok(arrived) => arrived,
             Err(_) => return Some("but not delivered".to_owned()),
         };
-        let tag = format!("\nX-Backstop: verdict={} reason={}", answered.verdict, answered.reason);
+        let tag = format!(
+            "\nX-Backstop: verdict={} reason={}",
+            answered.verdict, answered.reason
+        );
         let message = String::from_utf8_lossy(arrived.last()?);
         let tagged = message.contains(&tag);
-        (tagged != (answered.verdict == "tag")).then(|| "but X-Backstop tells something else".to_owned())
+        (tagged != (answered.verdict == "tag"))
+            .then(|| "but X-Backstop tells something else".to_owned())
     }
 
     /// Backstop's decision line on a recipient, in what was logged since.
@@ -176,7 +182,10 @@ impl Stage {
         let waited = wait_until(PATIENCE, || {
             let log = self.log()?;
             let fresh = log.get(since..).unwrap_or_default();
-            line = fresh.lines().find(|line| line.contains(&wanted)).map(str::to_owned);
+            line = fresh
+                .lines()
+                .find(|line| line.contains(&wanted))
+                .map(str::to_owned);
             Ok(line.is_some())
         });
         match (waited, line) {
@@ -242,7 +251,10 @@ fn wait_for_start(backstop: &mut Daemon, port: u16, folder: &TempDir) -> io::Res
     if up.is_ok() && backstop.is_running()? {
         return Ok(());
     }
-    Err(io::Error::other(format!("backstop did not start:\n{}", log(folder)?)))
+    Err(io::Error::other(format!(
+        "backstop did not start:\n{}",
+        log(folder)?
+    )))
 }
 
 fn log(folder: &TempDir) -> io::Result<String> {
@@ -259,7 +271,10 @@ fn field(line: &str, name: &str) -> String {
 }
 
 fn message(act: &Act) -> Vec<u8> {
-    let to = act.recipients.first().map_or("", |(recipient, _)| recipient);
+    let to = act
+        .recipients
+        .first()
+        .map_or("", |(recipient, _)| recipient);
     let text = if act.ends == Ends::Bounce {
         format!(
             "From: Mail Delivery System <MAILER-DAEMON@{helo}>
@@ -310,7 +325,8 @@ mod tests {
 
     #[test]
     fn fields_of_the_decision_line() {
-        let line = "2026-01-01T00:00:00Z INFO id=1 rcpt=<a@b> verdict=tag reason=spf_softfail would=-";
+        let line =
+            "2026-01-01T00:00:00Z INFO id=1 rcpt=<a@b> verdict=tag reason=spf_softfail would=-";
         assert_eq!(field(line, "verdict"), "tag");
         assert_eq!(field(line, "reason"), "spf_softfail");
         assert_eq!(field("", "reason"), "-");
