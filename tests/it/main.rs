@@ -9,6 +9,8 @@
 )]
 
 mod arrows;
+mod docs;
+mod joe_job;
 mod licences;
 mod package;
 mod spf_suite;
