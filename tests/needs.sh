@@ -7,6 +7,8 @@ as_root() {
     if ((EUID == 0)); then "$@"; else sudo -n -- "$@"; fi
 }
 
+can_be_root() { as_root true 2>/dev/null; }
+
 # Ends with EX_UNAVAILABLE of sysexits.
 unavailable() {
     printf '%s: %s\n' "$0" "$*" >&2
@@ -31,7 +33,7 @@ install_lacking() {
     ((${#lacking[@]})) || return 0
     local names="${lacking[*]}"
     command -v apt-get >/dev/null || unavailable "these Debian packages, or their like, are missing: $names"
-    as_root true 2>/dev/null ||
+    can_be_root ||
         unavailable "packages are missing, and this is not root; install them with: apt-get install $names"
     echo "-- installing: $names"
     local install=(apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends --no-remove install)
@@ -47,7 +49,7 @@ install_lacking() {
 needs_rust() {
     PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     local tool
-    for tool in cargo rustc "$@"; do
+    for tool in cargo "$@"; do
         command -v "$tool" >/dev/null || unavailable "$tool is missing; Rust 1.95 or later comes from https://rustup.rs"
     done
     needs_command cc gcc libc6-dev

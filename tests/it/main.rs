@@ -10,6 +10,8 @@
 
 mod arrows;
 mod decisions;
+mod docs;
+mod joe_job;
 mod licences;
 mod package;
 mod spf_suite;

@@ -104,6 +104,11 @@ impl Backstop {
         Ok(find().unwrap_or_default())
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
     /// SIGHUP.
     pub fn reload(&self) -> io::Result<()> {
         self.daemon.hangup()

@@ -34,7 +34,8 @@ pub struct Options {
 /// When something that is played with can't be started.
 pub async fn run(options: Options) -> io::Result<bool> {
     let text = std::fs::read_to_string(&options.zones)?;
-    let zone = Zone::from_yaml(&text).map_err(|error| io::Error::other(format!("{}: {error}", options.zones.display())))?;
+    let zone = Zone::from_yaml(&text)
+        .map_err(|error| io::Error::other(format!("{}: {error}", options.zones.display())))?;
     let dns = Server::start(zone).await;
     let nameserver = dns.addr();
     let keep = options.keep;

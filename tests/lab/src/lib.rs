@@ -14,6 +14,7 @@
 
 pub mod backstop;
 pub mod dns;
+pub mod joe_job;
 pub mod mailboxes;
 pub mod milter;
 pub mod mta;

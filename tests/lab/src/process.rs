@@ -39,6 +39,11 @@ impl Daemon {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGHUP to the daemon alone.
     pub fn hangup(&self) -> io::Result<()> {
         Ok(kill_process(self.pid(), Signal::HUP)?)

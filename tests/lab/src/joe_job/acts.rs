@@ -48,15 +48,27 @@ const FRIEND: &str = "198.51.100.20";
 const OK: &str = "250 2.1.5";
 
 const fn let_in(reason: &'static str) -> Answer {
-    Answer { code: OK, verdict: "accept", reason }
+    Answer {
+        code: OK,
+        verdict: "accept",
+        reason,
+    }
 }
 
 const fn refused(code: &'static str, reason: &'static str) -> Answer {
-    Answer { code, verdict: "reject", reason }
+    Answer {
+        code,
+        verdict: "reject",
+        reason,
+    }
 }
 
 const fn put_off(code: &'static str, reason: &'static str) -> Answer {
-    Answer { code, verdict: "tempfail", reason }
+    Answer {
+        code,
+        verdict: "tempfail",
+        reason,
+    }
 }
 
 /// The play. Addresses of joe@example.org and sales@example.org are known, `shop-...` has a rule, and the rest of the
@@ -97,8 +109,14 @@ pub(super) const ACTS: &[Act] = &[
         from: "",
         recipients: &[
             ("joe@example.org", let_in("nothing_found")),
-            ("sales@example.org", put_off("452 4.5.3", "null_sender_extra_recipient")),
-            ("info@example.org", put_off("452 4.5.3", "null_sender_extra_recipient")),
+            (
+                "sales@example.org",
+                put_off("452 4.5.3", "null_sender_extra_recipient"),
+            ),
+            (
+                "info@example.org",
+                put_off("452 4.5.3", "null_sender_extra_recipient"),
+            ),
         ],
         ends: Ends::Quit,
     },
@@ -109,8 +127,14 @@ pub(super) const ACTS: &[Act] = &[
         login: None,
         from: "",
         recipients: &[
-            ("xk27qz@example.org", refused("550 5.7.1", "catch_all_bounce")),
-            ("gwendolyn84@example.org", refused("550 5.7.1", "catch_all_bounce")),
+            (
+                "xk27qz@example.org",
+                refused("550 5.7.1", "catch_all_bounce"),
+            ),
+            (
+                "gwendolyn84@example.org",
+                refused("550 5.7.1", "catch_all_bounce"),
+            ),
         ],
         ends: Ends::Bounce,
     },
@@ -140,7 +164,11 @@ pub(super) const ACTS: &[Act] = &[
         from: "letter@news.example",
         recipients: &[(
             "joe@example.org",
-            Answer { code: OK, verdict: "tag", reason: "spf_softfail" },
+            Answer {
+                code: OK,
+                verdict: "tag",
+                reason: "spf_softfail",
+            },
         )],
         ends: Ends::Mail,
     },

@@ -8,10 +8,10 @@ use serde_yaml::Value;
 ///
 /// # Errors
 /// When the text is no YAML, or lacks one of the keys: the shipped file is the list of all keys there are.
-pub(super) fn for_the_play(shipped: &str, port: u16, nameserver: SocketAddr) -> io::Result<String> {
+pub(super) fn for_the_play(shipped: &str, nameserver: SocketAddr) -> io::Result<String> {
     let mut config: Value = serde_yaml::from_str(shipped).map_err(io::Error::other)?;
     for (key, value) in [
-        ("listen", format!("inet:{port}@127.0.0.1")),
+        ("listen", "inet:0@127.0.0.1".to_owned()),
         ("mode", "enforce".to_owned()),
         ("local.domains", "[example.org]".to_owned()),
         ("dns.nameservers", format!("[\"{nameserver}\"]")),
@@ -57,9 +57,9 @@ recipients: []
     #[test]
     fn values_are_replaced_and_the_rest_stays() {
         let nameserver = "127.0.0.1:53".parse().unwrap();
-        let played = for_the_play(SHIPPED, 7, nameserver).unwrap();
+        let played = for_the_play(SHIPPED, nameserver).unwrap();
         let config: Value = serde_yaml::from_str(&played).unwrap();
-        assert_eq!(config["listen"], "inet:7@127.0.0.1");
+        assert_eq!(config["listen"], "inet:0@127.0.0.1");
         assert_eq!(config["dns"]["nameservers"][0], "127.0.0.1:53");
         assert_eq!(config["local"]["networks"][0], "127.0.0.0/8");
         assert_eq!(config["recipients"][0]["domain"], "example.org");
@@ -69,7 +69,10 @@ recipients: []
     fn a_key_that_is_gone_is_an_error() {
         let nameserver = "127.0.0.1:53".parse().unwrap();
         let shipped = SHIPPED.replace("never_send", "never_sends");
-        let error = for_the_play(&shipped, 7, nameserver).unwrap_err();
-        assert!(error.to_string().contains("`null_sender.never_send`"), "{error}");
+        let error = for_the_play(&shipped, nameserver).unwrap_err();
+        assert!(
+            error.to_string().contains("`null_sender.never_send`"),
+            "{error}"
+        );
     }
 }

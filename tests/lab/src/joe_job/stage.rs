@@ -1,16 +1,6 @@
 //! Postfix and backstop, and one act played on them.
 
-use std::{
-    fs::{self, File},
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpStream},
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
-
-use tempfile::TempDir;
+use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     Options,
@@ -18,9 +8,9 @@ use super::{
     settings,
 };
 use crate::{
-    mta,
+    backstop::Backstop,
     postfix::{self, Postfix},
-    process::{Daemon, free_port, wait_until},
+    process::wait_until,
     smtp::{Client, Identity, Reply},
 };
 
@@ -28,11 +18,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Stage {
-    // Before the folder: they must have ended when it is removed.
-    backstop: Daemon,
+    backstop: Backstop,
     postfix: Postfix,
     program: PathBuf,
-    folder: TempDir,
 }
 
 /// What came of an act.
@@ -65,7 +53,9 @@ impl Answered {
     /// Both codes.
     pub(super) fn code(&self) -> String {
         let enhanced = self.reply.enhanced.as_deref().unwrap_or_default();
-        format!("{} {enhanced}", self.reply.code).trim_end().to_owned()
+        format!("{} {enhanced}", self.reply.code)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -78,31 +68,27 @@ impl Outcome {
 impl Stage {
     /// Starts backstop, then a Postfix that asks it.
     pub(super) fn set(options: &Options, nameserver: SocketAddr) -> io::Result<Self> {
-        let folder = mta::folder()?;
-        let port = free_port()?;
         let shipped = fs::read_to_string(&options.config)?;
-        fs::write(
-            folder.path().join("milter.yaml"),
-            settings::for_the_play(&shipped, port, nameserver)?,
+        let backstop = Backstop::start(
+            &options.backstop,
+            &settings::for_the_play(&shipped, nameserver)?,
         )?;
-        let mut backstop = start(&options.backstop, &folder)?;
-        wait_for_start(&mut backstop, port, &folder)?;
+        let milter = format!("inet:{}", backstop.addr());
         let postfix = Postfix::start(&postfix::Options {
-            smtpd_milters: vec![format!("inet:127.0.0.1:{port}")],
-            non_smtpd_milters: vec![format!("inet:127.0.0.1:{port}")],
+            smtpd_milters: vec![milter.clone()],
+            non_smtpd_milters: vec![milter],
             ..postfix::Options::default()
         })?;
         Ok(Self {
             backstop,
             postfix,
             program: options.backstop.clone(),
-            folder,
         })
     }
 
     /// Plays an act in a session of its own.
     pub(super) fn play(&self, act: &'static Act) -> io::Result<Outcome> {
-        let logged = self.log()?.len();
+        let logged = self.backstop.log().len();
         let mut smtp = Client::connect(self.postfix.smtp_addr())?;
         smtp.ehlo(act.helo)?;
         smtp.xclient(&Identity {
@@ -163,10 +149,14 @@ impl Stage {
             Ok(arrived) => arrived,
             Err(_) => return Some("but not delivered".to_owned()),
         };
-        let tag = format!("\nX-Backstop: verdict={} reason={}", answered.verdict, answered.reason);
+        let tag = format!(
+            "\nX-Backstop: verdict={} reason={}",
+            answered.verdict, answered.reason
+        );
         let message = String::from_utf8_lossy(arrived.last()?);
         let tagged = message.contains(&tag);
-        (tagged != (answered.verdict == "tag")).then(|| "but X-Backstop tells something else".to_owned())
+        (tagged != (answered.verdict == "tag"))
+            .then(|| "but X-Backstop tells something else".to_owned())
     }
 
     /// Backstop's decision line on a recipient, in what was logged since.
@@ -174,9 +164,12 @@ impl Stage {
         let wanted = format!(" rcpt=<{recipient}> ");
         let mut line = None;
         let waited = wait_until(PATIENCE, || {
-            let log = self.log()?;
+            let log = self.backstop.log();
             let fresh = log.get(since..).unwrap_or_default();
-            line = fresh.lines().find(|line| line.contains(&wanted)).map(str::to_owned);
+            line = fresh
+                .lines()
+                .find(|line| line.contains(&wanted))
+                .map(str::to_owned);
             Ok(line.is_some())
         });
         match (waited, line) {
@@ -187,16 +180,12 @@ impl Stage {
         }
     }
 
-    fn log(&self) -> io::Result<String> {
-        log(&self.folder)
-    }
-
     /// How to talk to what is kept running.
     pub(super) fn directions(&self, nameserver: SocketAddr) -> String {
         let smtp = self.postfix.smtp_addr();
         let (host, port) = (smtp.ip(), smtp.port());
         let (dns_host, dns_port) = (nameserver.ip(), nameserver.port());
-        let folder = self.folder.path().display();
+        let folder = self.backstop.folder().display();
         let config = self.postfix.config_dir();
         let postfix = config.parent().unwrap_or(&config).display();
         let program = self.program.display();
@@ -213,41 +202,13 @@ impl Stage {
   The DNS (package bind9-dnsutils):
     dig @{dns_host} -p {dns_port} TXT bank.example
   Configuration: {folder}/milter.yaml; after a change: kill -HUP {backstop}
-  Logs:          {folder}/backstop.log
+  Logs:          {folder}/log
                  {postfix}/mail.log
   Mailboxes:     {postfix}/mail/
 ",
             backstop = self.backstop.id(),
         )
     }
-}
-
-fn start(program: &PathBuf, folder: &TempDir) -> io::Result<Daemon> {
-    let log = File::create(folder.path().join("backstop.log"))?;
-    let mut command = Command::new(program);
-    command
-        .arg("run")
-        .arg("--config")
-        .arg(folder.path().join("milter.yaml"))
-        .stdout(Stdio::null())
-        .stderr(log)
-        .process_group(0);
-    Daemon::spawn(&mut command, folder.path())
-}
-
-fn wait_for_start(backstop: &mut Daemon, port: u16, folder: &TempDir) -> io::Result<()> {
-    let up = wait_until(PATIENCE, || {
-        Ok(!backstop.is_running()? || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
-    });
-    if up.is_ok() && backstop.is_running()? {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("backstop did not start:\n{}", log(folder)?)))
-}
-
-fn log(folder: &TempDir) -> io::Result<String> {
-    let bytes = fs::read(folder.path().join("backstop.log"))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A field of the decision line: values hold no blanks.
@@ -259,7 +220,10 @@ fn field(line: &str, name: &str) -> String {
 }
 
 fn message(act: &Act) -> Vec<u8> {
-    let to = act.recipients.first().map_or("", |(recipient, _)| recipient);
+    let to = act
+        .recipients
+        .first()
+        .map_or("", |(recipient, _)| recipient);
     let text = if act.ends == Ends::Bounce {
         format!(
             "From: Mail Delivery System <MAILER-DAEMON@{helo}>
@@ -310,7 +274,8 @@ mod tests {
 
     #[test]
     fn fields_of_the_decision_line() {
-        let line = "2026-01-01T00:00:00Z INFO id=1 rcpt=<a@b> verdict=tag reason=spf_softfail would=-";
+        let line =
+            "2026-01-01T00:00:00Z INFO id=1 rcpt=<a@b> verdict=tag reason=spf_softfail would=-";
         assert_eq!(field(line, "verdict"), "tag");
         assert_eq!(field(line, "reason"), "spf_softfail");
         assert_eq!(field("", "reason"), "-");

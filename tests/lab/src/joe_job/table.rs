@@ -19,7 +19,10 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
 
 /// How it went, and what to do next.
 pub(super) fn summary(outcomes: &[Outcome]) -> String {
-    let all: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.recipients).collect();
+    let all: Vec<_> = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.recipients)
+        .collect();
     let right = all.iter().filter(|answered| answered.is_right()).count();
     let class = |from: u16| {
         all.iter()
@@ -44,12 +47,18 @@ fn cells(outcome: &Outcome) -> [Vec<String>; 4] {
     let act = outcome.act;
     let [_, sent_width, answered_width, why_width] = WIDTHS;
     let mut sent = wrapped(act.title, sent_width);
-    sent.extend(wrapped(&format!("<{}> by {}", act.from, act.client), sent_width));
+    sent.extend(wrapped(
+        &format!("<{}> by {}", act.from, act.client),
+        sent_width,
+    ));
     let mut answered = Vec::new();
     let mut why = Vec::new();
     for recipient in &outcome.recipients {
         let to = format!("<{}>", recipient.recipient);
-        answered.extend(wrapped(&format!("{to} {}", said(recipient)), answered_width));
+        answered.extend(wrapped(
+            &format!("{to} {}", said(recipient)),
+            answered_width,
+        ));
         why.extend(wrapped(&reason(recipient), why_width));
         let lines = answered.len().max(why.len());
         answered.resize(lines, String::new());
@@ -71,7 +80,10 @@ fn reason(answered: &Answered) -> String {
         return is;
     }
     let expected = answered.expected;
-    format!("{is} (expected {} {}: {})", expected.code, expected.verdict, expected.reason)
+    format!(
+        "{is} (expected {} {}: {})",
+        expected.code, expected.verdict, expected.reason
+    )
 }
 
 fn row(cells: &[Vec<String>; 4]) -> String {
@@ -103,7 +115,10 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
                 break;
             }
             if line.is_empty() {
-                let cut = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
+                let cut = rest
+                    .char_indices()
+                    .nth(width)
+                    .map_or(rest.len(), |(at, _)| at);
                 line.push_str(&rest[..cut]);
                 rest = &rest[cut..];
             }
@@ -142,7 +157,10 @@ mod tests {
     #[test]
     fn rows_fit_and_tell() {
         let right = table(&[outcome(550)]);
-        assert!(right.lines().all(|line| line.chars().count() <= 100), "{right}");
+        assert!(
+            right.lines().all(|line| line.chars().count() <= 100),
+            "{right}"
+        );
         assert!(right.contains("\nok  spam that forges a bank"), "{right}");
         let wrong = table(&[outcome(450)]);
         assert!(wrong.contains("\n!!  spam that forges a bank"), "{wrong}");
@@ -152,7 +170,10 @@ mod tests {
     #[test]
     fn the_summary_counts() {
         let text = summary(&[outcome(550), outcome(450)]);
-        assert!(text.starts_with("1 of 2 answers are right: 0 recipients let in, 1 asked"), "{text}");
+        assert!(
+            text.starts_with("1 of 2 answers are right: 0 recipients let in, 1 asked"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 2);
     }
 
