@@ -10,8 +10,10 @@
 
 mod arrows;
 mod decisions;
+mod dialogues;
 mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod site;
 mod spf_suite;
