@@ -1,0 +1,160 @@
+//! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
+
+mod rcpt;
+mod walk;
+
+use super::{
+    envelope::{Envelope, Local, Recipient},
+    exempt::Exemptions,
+    forgery::Forgery,
+    null_sender::NullSender,
+    recipients::{DomainRecipients, Known},
+    spf::{SpfCheck, SpfResult},
+    spf_rules::SpfRules,
+    verdict::{Exempt, Mode, Outgoing},
+};
+use walk::Walk;
+pub use walk::{Check, Judgement};
+
+/// Everything in `milter.yaml` that decides.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Whether verdicts act.
+    pub mode: Mode,
+    /// Who we are.
+    pub local: Local,
+    /// Who is not judged.
+    pub exempt: Exemptions,
+    /// What SPF results mean.
+    pub spf: SpfRules,
+    /// What claims on our own domains mean.
+    pub forgery: Forgery,
+    /// What the null sender may do.
+    pub null_sender: NullSender,
+    /// What our recipients are.
+    pub recipients: Vec<DomainRecipients>,
+}
+
+/// What DNS said of the client and the names it used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpfAnswers {
+    /// The check of the HELO name.
+    pub helo: Option<SpfCheck>,
+    /// The check of MAIL FROM.
+    pub mail_from: Option<SpfCheck>,
+    /// The domain in `spf.trusted_forwarders` that the client may send for, if that had to be asked.
+    pub forwarder: Option<String>,
+}
+
+/// All the facts about one recipient of one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The envelope up to MAIL.
+    pub envelope: &'a Envelope,
+    /// What DNS said.
+    pub spf: &'a SpfAnswers,
+    /// The recipient.
+    pub recipient: &'a Recipient,
+    /// How many recipients of this message were let in before.
+    pub earlier: usize,
+    /// Whether a list knows the recipient.
+    pub known: &'a Known,
+}
+
+impl Policy {
+    /// Why the message is outgoing and not judged; none where it comes from a stranger.
+    pub fn outgoing(&self, envelope: &Envelope) -> Option<Outgoing> {
+        self.local.outgoing(&envelope.client)
+    }
+
+    /// Whether the verdict on this recipient needs SPF. Nobody's DNS is asked for what is not judged, nor for a
+    /// recipient that the MTA has refused: in a flood of guesses that is nearly all.
+    pub fn needs_spf(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
+        self.outgoing(envelope).is_none()
+            && recipient.refused.is_none()
+            && self.exempt.of(&envelope.client, &recipient.mailbox) != Some(Exempt::Client)
+    }
+
+    /// Whether a trusted forwarder could explain what SPF answered, so that `spf.trusted_forwarders` is worth asking.
+    pub fn needs_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> bool {
+        let trusted = self.trusted_forwarder(envelope, spf).is_some();
+        let speaks_against = |check: &Option<SpfCheck>| {
+            check
+                .as_ref()
+                .is_some_and(|check| !self.spf.rule(check).accepts())
+        };
+        let claims_ours = envelope
+            .reverse_path
+            .domain()
+            .is_some_and(|domain| self.local.is_ours(domain))
+            && self
+                .forgery
+                .rule(spf.mail_from.as_ref())
+                .is_some_and(|(rule, _)| !rule.accepts());
+        !trusted && (speaks_against(&spf.helo) || speaks_against(&spf.mail_from) || claims_ours)
+    }
+
+    /// The settings for the recipient's domain, with their place in the file, if it has any.
+    pub fn recipients_of(&self, recipient: &Recipient) -> Option<(usize, &DomainRecipients)> {
+        let domain = recipient.mailbox.domain()?;
+        self.recipients
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.domain == *domain)
+    }
+
+    /// Judges one recipient by its envelope.
+    pub fn judge(&self, case: &Case<'_>) -> Judgement {
+        let mut walk = Walk::new(self.mode);
+        let end = self.at_rcpt(case, &mut walk);
+        walk.judgement(end)
+    }
+
+    /// RFC 5321 section 4.5.1: postmaster is always accepted.
+    fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
+        let mailbox = &case.recipient.mailbox;
+        let why = if mailbox.local_key() == b"postmaster" {
+            Some(Exempt::Postmaster)
+        } else {
+            self.exempt.of(&case.envelope.client, mailbox)
+        };
+        if let Some(why) = why {
+            let text = match why {
+                Exempt::Postmaster => "postmaster is always reachable",
+                Exempt::Recipient => "the recipient is in exempt.recipients",
+                Exempt::Client => "the client is in exempt.clients",
+            };
+            walk.tell("exempt", text.to_owned());
+        }
+        why
+    }
+
+    fn trusted_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> Option<String> {
+        if let Some(address) = envelope
+            .client
+            .address
+            .filter(|address| self.spf.trusts_address(*address))
+        {
+            return Some(format!("{address} is in spf.trusted_forwarders"));
+        }
+        let helo = spf
+            .helo
+            .as_ref()
+            .filter(|check| check.result == SpfResult::Pass);
+        let helo_domain = helo.and_then(|check| check.domain.parse().ok());
+        if let Some(name) = helo_domain
+            && self
+                .spf
+                .forwarder_domains()
+                .any(|domain| domain == &name || name.is_at_or_below(domain))
+        {
+            return Some(format!(
+                "HELO {name} passes SPF and is in spf.trusted_forwarders"
+            ));
+        }
+        let vouched = spf.forwarder.as_ref()?;
+        Some(format!(
+            "the client may send for {vouched}, which is in spf.trusted_forwarders"
+        ))
+    }
+}

@@ -1,0 +1,214 @@
+//! The checks at RCPT, in order.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use super::{Case, Policy, walk::Walk};
+use crate::core::{
+    recipients::{Answer, Known},
+    spf::Identity,
+    verdict::{Action, Exempt, Outgoing, Reason, Rule, Verdict},
+};
+
+impl Policy {
+    pub(super) fn at_rcpt(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        self.direction(case, walk)?;
+        let exempt = self.exemption(case, walk);
+        if exempt.is_none() && !self.is_forwarded(case, walk) {
+            self.spf(case, walk)?;
+            self.own_domain(case, walk)?;
+        }
+        self.extra_recipient(case, exempt, walk)?;
+        if let Some(why) = exempt {
+            return Break(Verdict::accept(Reason::Exempt(why)));
+        }
+        self.never_send(case, walk)?;
+        self.recipient_class(case, walk)
+    }
+
+    fn direction(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        if let Some(why) = self.outgoing(case.envelope) {
+            walk.tell("direction", format!("outgoing ({})", outgoing_text(why)));
+            return Break(Verdict::accept(Reason::Outgoing(why)));
+        }
+        walk.tell("direction", "incoming, from a stranger".to_owned());
+        if let Some(status) = &case.recipient.refused {
+            walk.tell(
+                "mta",
+                format!("the MTA has refused this recipient itself ({status})"),
+            );
+            return Break(Verdict::accept(Reason::RefusedByMta {
+                status: status.clone(),
+            }));
+        }
+        Continue(())
+    }
+
+    fn is_forwarded(&self, case: &Case<'_>, walk: &mut Walk) -> bool {
+        let trusted = self.trusted_forwarder(case.envelope, case.spf);
+        if let Some(why) = &trusted {
+            walk.tell(
+                "spf.trusted_forwarders",
+                format!("{why}: SPF and forgery of MAIL FROM do not apply"),
+            );
+        }
+        trusted.is_some()
+    }
+
+    fn spf(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        for check in [&case.spf.helo, &case.spf.mail_from].into_iter().flatten() {
+            let name = match check.identity {
+                Identity::Helo => "spf.helo",
+                Identity::MailFrom => "spf.mail_from",
+            };
+            let by = check
+                .mechanism
+                .as_ref()
+                .map(|term| format!(" by {term}"))
+                .unwrap_or_default();
+            let why = check
+                .problem
+                .as_ref()
+                .map(|problem| format!(": {problem}"))
+                .unwrap_or_default();
+            let finding = format!("{}: {}{by}{why}", check.domain, check.result);
+            let reason = Reason::Spf {
+                identity: check.identity,
+                domain: check.domain.clone(),
+                result: check.result,
+                explanation: check.explanation.clone(),
+                problem: check.problem.clone(),
+            };
+            walk.apply(name, finding, self.spf.rule(check), reason)?;
+        }
+        Continue(())
+    }
+
+    fn own_domain(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let Some(domain) = case
+            .envelope
+            .reverse_path
+            .domain()
+            .filter(|domain| self.local.is_ours(domain))
+        else {
+            return Continue(());
+        };
+        match self.forgery.rule(case.spf.mail_from.as_ref()) {
+            None => walk.tell(
+                "forgery.mail_from",
+                format!("{domain} is ours, and its SPF passes"),
+            ),
+            Some((rule, spf)) => {
+                let finding =
+                    format!("{domain} is ours, the client is a stranger, and SPF says {spf}");
+                walk.apply(
+                    "forgery.mail_from",
+                    finding,
+                    rule,
+                    Reason::OwnDomainForged {
+                        domain: domain.clone(),
+                        spf,
+                    },
+                )?;
+            }
+        }
+        Continue(())
+    }
+
+    fn extra_recipient(
+        &self,
+        case: &Case<'_>,
+        exempt: Option<Exempt>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        if !case.envelope.reverse_path.is_null()
+            || case.earlier == 0
+            || self.spares_null_sender(case)
+        {
+            return Continue(());
+        }
+        let rule = self.null_sender.extra_recipients;
+        // What must stay reachable is asked to come again, alone; it is never refused for its company.
+        let softer = exempt.is_some() && matches!(rule.action, Action::Reject | Action::Discard);
+        let rule = if softer {
+            Rule {
+                action: Action::Tempfail,
+                ..rule
+            }
+        } else {
+            rule
+        };
+        let finding = format!("null sender, and recipient number {}", case.earlier + 1);
+        walk.apply(
+            "null_sender.extra_recipients",
+            finding,
+            rule,
+            Reason::NullSenderExtraRecipient,
+        )
+    }
+
+    fn never_send(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let listed = self.null_sender.never_send.lists(&case.recipient.mailbox);
+        if !case.envelope.reverse_path.is_null() || !listed || self.spares_null_sender(case) {
+            return Continue(());
+        }
+        let finding = "null sender, to an address that never sends".to_owned();
+        walk.apply(
+            "null_sender.never_send",
+            finding,
+            self.null_sender.never_send.answer,
+            Reason::NeverSends,
+        )
+    }
+
+    fn recipient_class(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let Some((_, entry)) = self.recipients_of(case.recipient) else {
+            walk.tell(
+                "recipients",
+                "no entry for the recipient's domain".to_owned(),
+            );
+            return Continue(());
+        };
+        let bounce = case.envelope.reverse_path.is_null();
+        let spared = bounce && self.spares_null_sender(case);
+        match entry.answer(&case.recipient.mailbox, case.known, bounce && !spared) {
+            Answer::Class(class, rule) => {
+                let kind = if bounce { "a bounce" } else { "mail" };
+                let finding = match case.known {
+                    Known::Listed(list) => format!("{class}, in {list}; {kind}"),
+                    Known::NotListed | Known::Unavailable(_) => format!("{class}; {kind}"),
+                };
+                walk.apply(
+                    "recipients",
+                    finding,
+                    rule,
+                    Reason::Recipient { class, bounce },
+                )
+            }
+            Answer::Unavailable(why) => {
+                let rule = Rule::new(Action::Tempfail);
+                walk.apply(
+                    "recipients",
+                    format!("a list can't be read: {why}"),
+                    rule,
+                    Reason::DirectoryUnavailable,
+                )
+            }
+        }
+    }
+
+    fn spares_null_sender(&self, case: &Case<'_>) -> bool {
+        self.null_sender
+            .exempt
+            .of(&case.envelope.client, &case.recipient.mailbox)
+            .is_some()
+    }
+}
+
+fn outgoing_text(why: Outgoing) -> &'static str {
+    match why {
+        Outgoing::Authenticated => "the client logged in",
+        Outgoing::Network => "the client is in local.networks",
+        Outgoing::Daemon => "the MTA's daemon is in local.daemons",
+        Outgoing::Local => "no SMTP client stands behind it",
+    }
+}

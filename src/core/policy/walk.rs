@@ -1,0 +1,103 @@
+//! One walk over the checks, and how they combine.
+//!
+//! Accepting and tagging never decide, and a check that is only monitored doesn't either: what comes after may
+//! still refuse. So the verdict is the first answer that acts, else the first that would have acted, else the
+//! first tag, else that nothing was found.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use crate::core::verdict::{Action, Mode, Reason, Rule, Verdict};
+
+/// One check: what was asked, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The check, as the configuration names it.
+    pub name: &'static str,
+    /// What was asked, and the answer.
+    pub finding: String,
+    /// What the file says is to be done about it; none where the check only tells.
+    pub rule: Option<Rule>,
+}
+
+/// The verdict, and how it came about.
+#[must_use = "a verdict that nobody reads lets mail pass"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Every check made, in order.
+    pub checks: Vec<Check>,
+}
+
+/// The checks made so far.
+pub(super) struct Walk {
+    mode: Mode,
+    checks: Vec<Check>,
+    /// The first answer that would have acted, or else the first tag.
+    softer: Option<Verdict>,
+}
+
+impl Walk {
+    /// A walk that nothing has been asked on.
+    pub(super) fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            checks: Vec::new(),
+            softer: None,
+        }
+    }
+
+    /// The end of the walk: what decided it, or else the softer answers.
+    pub(super) fn judgement(self, end: ControlFlow<Verdict>) -> Judgement {
+        let verdict = match end {
+            Break(verdict) => verdict,
+            Continue(()) => self
+                .softer
+                .unwrap_or_else(|| Verdict::accept(Reason::NothingFound)),
+        };
+        Judgement {
+            verdict,
+            checks: self.checks,
+        }
+    }
+
+    pub(super) fn tell(&mut self, name: &'static str, finding: String) {
+        self.checks.push(Check {
+            name,
+            finding,
+            rule: None,
+        });
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        name: &'static str,
+        finding: String,
+        rule: Rule,
+        reason: Reason,
+    ) -> ControlFlow<Verdict> {
+        self.checks.push(Check {
+            name,
+            finding,
+            rule: Some(rule),
+        });
+        let verdict = Verdict::of(rule, self.mode, reason);
+        match verdict.action {
+            Action::Accept => {}
+            Action::Tag => {
+                let stronger = verdict.would.is_some()
+                    && self
+                        .softer
+                        .as_ref()
+                        .is_some_and(|softer| softer.would.is_none());
+                if self.softer.is_none() || stronger {
+                    self.softer = Some(verdict);
+                }
+            }
+            Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
+                return Break(verdict);
+            }
+        }
+        Continue(())
+    }
+}
