@@ -4,10 +4,12 @@
 //! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
 
 pub mod address;
+pub mod dnsbl;
 pub mod duration;
 pub mod envelope;
 pub mod exempt;
 pub mod forgery;
+pub mod header_rules;
 pub mod network;
 pub mod null_sender;
 pub mod pattern;

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The compiled size that one pattern may have, in bytes: about a thousand alternatives.
-const PATTERN_SIZE: usize = 1 << 20;
+pub const PATTERN_SIZE: usize = 1 << 20;
 
 /// What a recipient is to its domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,202 @@
+//! `headers:` of `milter.yaml`: a header, a pattern for its decoded value, and what is to be done.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Deserializer, de};
+
+use super::{
+    pattern::DomainPattern,
+    recipients::PATTERN_SIZE,
+    verdict::{Action, Rule},
+};
+
+/// How much of a decoded value a pattern sees, in octets. A spammer can make headers of 60 KB, many of them.
+pub const LONGEST_SUBJECT: usize = 8 * 1024;
+/// The longest reply text of the administrator's own, in octets: it fits one reply line with its codes.
+const LONGEST_TEXT: usize = 400;
+
+/// One entry of `headers:`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderRule {
+    /// The header's name.
+    pub header: HeaderName,
+    /// A regular expression for its unfolded, decoded value; it may match anywhere in it.
+    #[serde(rename = "match")]
+    pub pattern: HeaderPattern,
+    /// Which mail it is for.
+    #[serde(default)]
+    pub when: When,
+    /// The recipients' domains it is for; empty for all.
+    #[serde(default)]
+    pub domains: Vec<DomainPattern>,
+    /// What to do.
+    pub action: Action,
+    /// Only say what would have been done.
+    #[serde(default)]
+    pub monitor: bool,
+    /// What a refusal says.
+    #[serde(default)]
+    pub text: Option<ReplyText>,
+}
+
+impl HeaderRule {
+    /// What to do.
+    pub fn rule(&self) -> Rule {
+        Rule {
+            action: self.action,
+            monitor: self.monitor,
+        }
+    }
+}
+
+/// Which mail a header rule is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Mail with the null sender.
+    NullSender,
+    /// Notifications, whoever sends them.
+    Notification,
+    /// Everything that is no notification.
+    Mail,
+    /// Every message.
+    #[default]
+    Always,
+}
+
+/// A header field's name (RFC 5322 section 2.2: printable ASCII without the colon), which compares without case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(String);
+
+impl HeaderName {
+    /// The name as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let named = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b':');
+        if !named {
+            let shown = name.escape_debug();
+            let why = format!(
+                "`{shown}` is not a header's name; right would be e.g. Subject, without the colon"
+            );
+            return Err(de::Error::custom(why));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// A regular expression on a header's value; letters match in either case.
+#[derive(Clone, Debug)]
+pub struct HeaderPattern(Regex);
+
+impl HeaderPattern {
+    /// Whether it matches somewhere in the first [`LONGEST_SUBJECT`] octets.
+    pub fn matches(&self, value: &str) -> bool {
+        let end = value.floor_char_boundary(LONGEST_SUBJECT);
+        self.0.is_match(value.get(..end).unwrap_or(value))
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RegexBuilder::new(&String::deserialize(deserializer)?)
+            .case_insensitive(true)
+            .size_limit(PATTERN_SIZE)
+            .build()
+            .map(Self)
+            .map_err(de::Error::custom)
+    }
+}
+
+/// Text for an SMTP reply: printable ASCII (RFC 5321 section 4.2.1), at most 400 octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyText(String);
+
+impl fmt::Display for ReplyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReplyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let printable = text
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if text.is_empty() || text.len() > LONGEST_TEXT || !printable {
+            let why = format!(
+                "a reply's text is 1 to {LONGEST_TEXT} printable ASCII characters, in one line"
+            );
+            return Err(de::Error::custom(why));
+        }
+        Ok(Self(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read() {
+        let rule: HeaderRule = serde_yaml::from_str(
+            "{header: Subject, match: 'lottery|casino', when: null_sender, domains: [example.org], \
+             action: reject, text: 'No games, please'}",
+        )
+        .unwrap();
+        assert!(rule.pattern.matches("You WON the Lottery"));
+        assert!(!rule.pattern.matches("minutes of the meeting"));
+        assert_eq!(
+            (rule.when, rule.rule()),
+            (When::NullSender, Rule::new(Action::Reject))
+        );
+        for (wrong, says) in [
+            (
+                "{header: 'Subject:', match: x, action: tag}",
+                "without the colon",
+            ),
+            (
+                "{header: Subject, match: '(', action: tag}",
+                "unclosed group",
+            ),
+            (
+                "{header: Subject, match: '(\\w{999}){999}', action: tag}",
+                "size limit",
+            ),
+            ("{header: Subject, match: x}", "missing field `action`"),
+            (
+                "{header: Subject, match: x, action: tag, when: never}",
+                "`null_sender`",
+            ),
+            (
+                "{header: Subject, match: x, action: reject, text: 'nö'}",
+                "printable ASCII",
+            ),
+        ] {
+            let error = serde_yaml::from_str::<HeaderRule>(wrong)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_seen_in_part() {
+        let rule: HeaderRule =
+            serde_yaml::from_str("{header: X, match: needle, action: tag}").unwrap();
+        let hay = "\u{e4}".repeat(LONGEST_SUBJECT);
+        assert!(!rule.pattern.matches(&format!("{hay}needle")));
+        assert!(rule.pattern.matches(&format!("needle{hay}")));
+    }
+}
