@@ -16,5 +16,6 @@ mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod sessions;
 mod site;
 mod spf_suite;
