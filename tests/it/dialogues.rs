@@ -287,7 +287,11 @@ fn silence_is_answered_in_time() {
         codes(&client.rcpt("joe@example.org").unwrap()),
         "451 4.7.24"
     );
-    assert!(asked.elapsed() < Duration::from_secs(6), "{asked:?}");
+    assert!(
+        asked.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 fn play_all<M: Mta>(site: &Site<M>, monitor: bool) {

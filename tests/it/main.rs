@@ -9,11 +9,13 @@
 )]
 
 mod arrows;
+mod config;
 mod decisions;
 mod dialogues;
 mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod sessions;
 mod site;
 mod spf_suite;

@@ -303,7 +303,7 @@ impl<M: Mta> Site<M> {
     }
 }
 
-fn start_backstop(config: &str) -> Backstop {
+pub fn start_backstop(config: &str) -> Backstop {
     let binary = Path::new(env!("CARGO_BIN_EXE_backstop"));
     Backstop::start(binary, config).unwrap()
 }
