@@ -11,6 +11,7 @@
 //! (`resolver`).
 
 mod answer;
+mod blocklist;
 mod cache;
 mod chase;
 mod question;
@@ -20,6 +21,7 @@ mod settings;
 mod tests;
 mod upstream;
 
+pub use blocklist::{Blocklists, Health};
 pub use resolver::{Budgeted, Resolver};
 pub use settings::{
     LARGEST_CACHE, LONGEST_BUDGET, Nameserver, NameserverError, SHORTEST_TIMEOUT, Settings,

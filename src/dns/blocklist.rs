@@ -1,0 +1,123 @@
+//! Asks DNS lists about clients, and asks the lists about themselves: one that is dead, or says yes to everybody,
+//! is not believed until it answers sanely again.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::Resolver;
+use crate::{
+    core::{
+        address::Domain,
+        dnsbl::{Dnsbl, Listing},
+    },
+    spf::Lookup,
+};
+
+/// RFC 5782 section 5: 127.0.0.2 is on every list, 127.0.0.1 on none, and neither is ::FFFF:7F00:1. That ::FFFF:7F00:2
+/// is listed is not asked for: a list without IPv6 entries is none the worse.
+const TEST_POINTS: [(IpAddr, bool); 3] = [
+    (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), true),
+    (IpAddr::V4(Ipv4Addr::LOCALHOST), false),
+    (IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped()), false),
+];
+
+/// The lists, and what their last self-test found.
+#[derive(Debug, Default)]
+pub struct Blocklists(Mutex<HashMap<Domain, Health>>);
+
+/// What a self-test found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It knows its test points.
+    Sane,
+    /// It doesn't: why.
+    Off(String),
+}
+
+impl Blocklists {
+    /// Asks all the lists about one client at once; the answers are in the order of the lists. A list that failed its
+    /// self-test, or had none yet, is not asked.
+    pub async fn listings(
+        &self,
+        lists: &[Dnsbl],
+        client: IpAddr,
+        lookup: &impl Lookup,
+    ) -> Vec<Listing> {
+        join_all(lists.iter().map(|list| async move {
+            match self.health(&list.zone) {
+                Some(Health::Sane) => match lookup.a(&list.question(client)).await {
+                    Ok(addresses) => list.listing(&addresses),
+                    Err(error) => Listing::NoAnswer(error.to_string()),
+                },
+                Some(Health::Off(why)) => Listing::NoAnswer(format!("{} is off: {why}", list.zone)),
+                None => Listing::NoAnswer(format!("{} has not been tested yet", list.zone)),
+            }
+        }))
+        .await
+    }
+
+    /// Tests every list, and tells which changed since the last test: a line each for the log.
+    pub async fn self_test(&self, lists: &[Dnsbl], resolver: &Resolver) -> Vec<String> {
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let found = join_all(lists.iter().map(|list| tested(list, &lookup))).await;
+        let mut known = self.lock();
+        let mut changes = Vec::new();
+        for (list, health) in lists.iter().zip(found) {
+            let zone = &list.zone;
+            if known.get(zone) == Some(&health) {
+                continue;
+            }
+            match &health {
+                Health::Off(why) => changes.push(format!(
+                    "dnsbl {zone} is off until it answers sanely: {why}"
+                )),
+                Health::Sane if known.contains_key(zone) => {
+                    changes.push(format!("dnsbl {zone} is on again"))
+                }
+                Health::Sane => {}
+            }
+            known.insert(zone.clone(), health);
+        }
+        changes
+    }
+
+    /// What the last self-test of a list found; none before the first.
+    pub fn health(&self, zone: &Domain) -> Option<Health> {
+        self.lock().get(zone).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Domain, Health>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> Health {
+    // What may be believed of a list doesn't depend on the codes that count here.
+    let any_code = Dnsbl {
+        codes: Vec::new(),
+        ..list.clone()
+    };
+    for (point, must_be_listed) in TEST_POINTS {
+        let answers = match lookup.a(&list.question(point)).await {
+            Ok(answers) => answers,
+            Err(error) => return Health::Off(error.to_string()),
+        };
+        match (any_code.listing(&answers), must_be_listed) {
+            (Listing::NotListed, true) => {
+                return Health::Off(format!("it doesn't list {point}, which every list must"));
+            }
+            (Listing::Listed(_), false) => {
+                return Health::Off(format!("it lists {point}, which no list may"));
+            }
+            (Listing::NoAnswer(why), _) => return Health::Off(why),
+            (Listing::Listed(_), true) | (Listing::NotListed, false) => {}
+        }
+    }
+    Health::Sane
+}
