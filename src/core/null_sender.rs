@@ -1,4 +1,4 @@
-//! What the envelope alone tells about mail with the null sender.
+//! What `null_sender:` of `milter.yaml` says about mail with the null sender.
 
 use std::fmt;
 
@@ -25,6 +25,8 @@ pub struct NullSender {
     pub extra_recipients: Rule,
     /// Addresses that never send, so that nothing can bounce to them.
     pub never_send: NeverSend,
+    /// Mail that the headers don't show to be a notification.
+    pub not_a_notification: Rule,
     /// Who is spared these rules, and the answers that recipient classes give to bounces.
     pub exempt: Exemptions,
 }
@@ -34,6 +36,7 @@ impl Default for NullSender {
         Self {
             extra_recipients: Rule::new(Action::Tempfail),
             never_send: NeverSend::default(),
+            not_a_notification: Rule::new(Action::Tag),
             exempt: Exemptions::default(),
         }
     }

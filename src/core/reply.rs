@@ -140,6 +140,23 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             detail: 1,
             text: "There is no such mailbox here; check the address".to_owned(),
         },
+        Reason::Dnsbl { zone } => policy(format!(
+            "{client} sends backscatter, says {zone}; notifications from it are not accepted here"
+        )),
+        // RFC 5321 section 4.5.5.
+        Reason::NotANotification => policy(
+            "The null sender is for notifications, and this message is none; send it with your \
+             address in MAIL FROM"
+                .to_owned(),
+        ),
+        Reason::HeaderFromForged { domain } => policy(format!(
+            "From: names {domain}, a domain of ours, and {client} may not send mail for it; if you \
+             are its user, log in and use the submission port"
+        )),
+        Reason::HeaderRule { text, .. } => policy(
+            text.clone()
+                .unwrap_or_else(|| "A header of this message is not accepted here".to_owned()),
+        ),
         Reason::DirectoryUnavailable => Wording {
             text: "The list of recipients can't be read here at the moment; please try again later"
                 .to_owned(),

@@ -201,6 +201,25 @@ pub enum Reason {
         /// Whether the mail has the null sender.
         bounce: bool,
     },
+    /// A DNS list has the client, for mail that it is asked about.
+    Dnsbl {
+        /// The list.
+        zone: Domain,
+    },
+    /// A null sender, and the headers show no notification.
+    NotANotification,
+    /// From: claims one of `local.domains`.
+    HeaderFromForged {
+        /// The domain claimed.
+        domain: Domain,
+    },
+    /// A rule of `headers` matched.
+    HeaderRule {
+        /// Which one, from 1.
+        number: usize,
+        /// The administrator's words for a refusal.
+        text: Option<String>,
+    },
     /// The list that would tell whether the recipient is known can't be read.
     DirectoryUnavailable,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
@@ -250,6 +269,10 @@ impl Reason {
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
             Self::NeverSends => "never_sends",
             Self::Recipient { class, bounce } => class.code(*bounce),
+            Self::Dnsbl { .. } => "dnsbl",
+            Self::NotANotification => "not_a_notification",
+            Self::HeaderFromForged { .. } => "header_from_forged",
+            Self::HeaderRule { .. } => "header_rule",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::Internal => "internal",
         }
@@ -307,6 +330,24 @@ impl Verdict {
             action: Action::Tempfail,
             would: None,
             reason: Reason::Internal,
+        }
+    }
+
+    /// The stronger of two verdicts on the same recipient; this one, where they are of like strength.
+    pub fn or_stronger(self, other: Self) -> Self {
+        if other.strength() > self.strength() { other } else { self }
+    }
+
+    fn strength(&self) -> u8 {
+        match (self.action, self.would) {
+            (Action::Accept, _) if self.reason == Reason::NothingFound => 0,
+            (Action::Accept, _) => 1,
+            (Action::Tag, None) => 2,
+            (Action::Tag, Some(_)) => 3,
+            (Action::Quarantine, _) => 4,
+            (Action::Discard, _) => 5,
+            (Action::Tempfail, _) => 6,
+            (Action::Reject, _) => 7,
         }
     }
 

@@ -1,9 +1,12 @@
 //! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
 
+mod eoh;
 mod rcpt;
 mod walk;
 
 use super::{
+    dnsbl::{self, Dnsbl, Listing},
+    header_rules::HeaderRule,
     envelope::{Envelope, Local, Recipient},
     exempt::Exemptions,
     forgery::Forgery,
@@ -14,6 +17,7 @@ use super::{
     verdict::{Exempt, Mode, Outgoing},
 };
 use walk::Walk;
+pub use eoh::{HeaderFacts, settle};
 pub use walk::{Check, Judgement};
 
 /// Everything in `milter.yaml` that decides.
@@ -33,6 +37,10 @@ pub struct Policy {
     pub null_sender: NullSender,
     /// What our recipients are.
     pub recipients: Vec<DomainRecipients>,
+    /// Lists of hosts that send backscatter.
+    pub dnsbl: Vec<Dnsbl>,
+    /// What headers mean.
+    pub headers: Vec<HeaderRule>,
 }
 
 /// What DNS said of the client and the names it used.
@@ -59,6 +67,8 @@ pub struct Case<'a> {
     pub earlier: usize,
     /// Whether a list knows the recipient.
     pub known: &'a Known,
+    /// What each of `dnsbl` said of the client; empty where they were not asked.
+    pub listings: &'a [Listing],
 }
 
 impl Policy {
@@ -94,6 +104,13 @@ impl Policy {
         !trusted && (speaks_against(&spf.helo) || speaks_against(&spf.mail_from) || claims_ours)
     }
 
+    /// Whether the lists in `dnsbl` are to be asked about the client.
+    pub fn needs_dnsbl(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
+        !self.dnsbl.is_empty()
+            && dnsbl::is_asked_about(&envelope.reverse_path)
+            && self.needs_spf(envelope, recipient)
+    }
+
     /// The settings for the recipient's domain, with their place in the file, if it has any.
     pub fn recipients_of(&self, recipient: &Recipient) -> Option<(usize, &DomainRecipients)> {
         let domain = recipient.mailbox.domain()?;
@@ -107,6 +124,13 @@ impl Policy {
     pub fn judge(&self, case: &Case<'_>) -> Judgement {
         let mut walk = Walk::new(self.mode);
         let end = self.at_rcpt(case, &mut walk);
+        walk.judgement(end)
+    }
+
+    /// Judges one recipient by the headers, after it was let in by its envelope.
+    pub fn judge_headers(&self, case: &Case<'_>, facts: &HeaderFacts) -> Judgement {
+        let mut walk = Walk::new(self.mode);
+        let end = self.at_eoh(case, facts, &mut walk);
         walk.judgement(end)
     }
 

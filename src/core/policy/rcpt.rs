@@ -4,6 +4,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{Case, Policy, walk::Walk};
 use crate::core::{
+    dnsbl::Listing,
     recipients::{Answer, Known},
     spf::Identity,
     verdict::{Action, Exempt, Outgoing, Reason, Rule, Verdict},
@@ -21,8 +22,10 @@ impl Policy {
         if let Some(why) = exempt {
             return Break(Verdict::accept(Reason::Exempt(why)));
         }
-        self.never_send(case, walk)?;
-        self.recipient_class(case, walk)
+        let bounce = case.envelope.reverse_path.is_null();
+        self.never_send(case, bounce, walk)?;
+        self.recipient_class(case, bounce, walk)?;
+        self.dnsbl(case, walk)
     }
 
     fn direction(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
@@ -146,21 +149,17 @@ impl Policy {
         )
     }
 
-    fn never_send(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+    pub(super) fn never_send(&self, case: &Case<'_>, bounce: bool, walk: &mut Walk) -> ControlFlow<Verdict> {
         let listed = self.null_sender.never_send.lists(&case.recipient.mailbox);
-        if !case.envelope.reverse_path.is_null() || !listed || self.spares_null_sender(case) {
+        if !bounce || !listed || self.spares_null_sender(case) {
             return Continue(());
         }
-        let finding = "null sender, to an address that never sends".to_owned();
-        walk.apply(
-            "null_sender.never_send",
-            finding,
-            self.null_sender.never_send.answer,
-            Reason::NeverSends,
-        )
+        let finding = "a bounce, to an address that never sends".to_owned();
+        let rule = self.null_sender.never_send.answer;
+        walk.apply("null_sender.never_send", finding, rule, Reason::NeverSends)
     }
 
-    fn recipient_class(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+    pub(super) fn recipient_class(&self, case: &Case<'_>, bounce: bool, walk: &mut Walk) -> ControlFlow<Verdict> {
         let Some((_, entry)) = self.recipients_of(case.recipient) else {
             walk.tell(
                 "recipients",
@@ -168,7 +167,6 @@ impl Policy {
             );
             return Continue(());
         };
-        let bounce = case.envelope.reverse_path.is_null();
         let spared = bounce && self.spares_null_sender(case);
         match entry.answer(&case.recipient.mailbox, case.known, bounce && !spared) {
             Answer::Class(class, rule) => {
@@ -196,7 +194,24 @@ impl Policy {
         }
     }
 
-    fn spares_null_sender(&self, case: &Case<'_>) -> bool {
+    /// The client's standing with the lists, for mail they are asked about.
+    fn dnsbl(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        for (list, listing) in self.dnsbl.iter().zip(case.listings) {
+            let zone = &list.zone;
+            match listing {
+                Listing::NotListed => walk.tell("dnsbl", format!("{zone}: not listed")),
+                Listing::NoAnswer(why) => walk.tell("dnsbl", format!("{zone}: no answer, so not listed: {why}")),
+                Listing::Listed(_) if self.spares_null_sender(case) => {}
+                Listing::Listed(code) => {
+                    let reason = Reason::Dnsbl { zone: zone.clone() };
+                    walk.apply("dnsbl", format!("{zone}: listed ({code})"), list.rule(), reason)?;
+                }
+            }
+        }
+        Continue(())
+    }
+
+    pub(super) fn spares_null_sender(&self, case: &Case<'_>) -> bool {
         self.null_sender
             .exempt
             .of(&case.envelope.client, &case.recipient.mailbox)

@@ -1,0 +1,144 @@
+//! The checks at the end of the headers, in order; and how the answers to several recipients become one answer to
+//! the message.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use super::{Case, Policy, walk::Walk};
+use crate::core::{
+    from_header::Claims,
+    header::Headers,
+    header_rules::{HeaderRule, When},
+    notification::Notification,
+    printable::printable,
+    spf::SpfResult,
+    verdict::{Action, Reason, Verdict},
+};
+
+/// How much of a header's value is told to the administrator, in octets.
+const LONGEST_SHOWN: usize = 60;
+
+/// What the headers of a message tell.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderFacts {
+    /// The headers.
+    pub headers: Headers,
+    /// What kind of notification it is, if any.
+    pub notification: Option<Notification>,
+    /// Whom From: claims it to be from.
+    pub claims: Claims,
+}
+
+impl Policy {
+    pub(super) fn at_eoh(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+        if let Some(why) = self.outgoing(case.envelope) {
+            return Break(Verdict::accept(Reason::Outgoing(why)));
+        }
+        if let Some(why) = self.exemption(case, walk) {
+            return Break(Verdict::accept(Reason::Exempt(why)));
+        }
+        match &facts.notification {
+            Some(notification) => walk.tell("notification", notification.to_string()),
+            None => walk.tell("notification", "it is none".to_owned()),
+        }
+        self.not_a_notification(case, facts, walk)?;
+        self.daemon_like(case, facts, walk)?;
+        self.header_from(case, facts, walk)?;
+        self.header_rules(case, facts, walk)
+    }
+
+    fn not_a_notification(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let null = case.envelope.reverse_path.is_null();
+        if !null || facts.notification.is_some() || self.spares_null_sender(case) {
+            return Continue(());
+        }
+        let finding = "null sender, and nothing in the headers says that it is a notification".to_owned();
+        let rule = self.null_sender.not_a_notification;
+        walk.apply("null_sender.not_a_notification", finding, rule, Reason::NotANotification)
+    }
+
+    /// A bounce that comes with a sender (mailer-daemon@, say) is answered as one that comes without.
+    fn daemon_like(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let is_bounce = facts.notification.as_ref().is_some_and(Notification::is_bounce);
+        if !is_bounce || case.envelope.reverse_path.is_null() {
+            return Continue(());
+        }
+        self.never_send(case, true, walk)?;
+        self.recipient_class(case, true, walk)
+    }
+
+    fn header_from(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let claims = &facts.claims;
+        let claimed = claims.addresses.iter().chain(&claims.displayed).filter_map(|address| address.domain());
+        let Some(domain) = claimed.into_iter().find(|domain| self.local.is_ours(domain)) else {
+            return Continue(());
+        };
+        if let Some(why) = self.may_claim(case) {
+            walk.tell("forgery.header_from", format!("From: claims {domain}, which is ours; {why}"));
+            return Continue(());
+        }
+        let finding = format!("From: claims {domain}, which is ours, and the client is a stranger");
+        let reason = Reason::HeaderFromForged { domain: domain.clone() };
+        walk.apply("forgery.header_from", finding, self.forgery.header_from, reason)
+    }
+
+    /// Why a stranger's message may carry an address of ours in From:. Each way needs SPF to pass, for everything
+    /// else in a message can be made up.
+    fn may_claim(&self, case: &Case<'_>) -> Option<String> {
+        if let Some(why) = self.trusted_forwarder(case.envelope, case.spf) {
+            return Some(why);
+        }
+        let passes = case.spf.mail_from.as_ref().is_some_and(|check| check.result == SpfResult::Pass);
+        let sender = case.envelope.reverse_path.domain().filter(|_| passes)?;
+        if self.local.is_ours(sender) {
+            return Some(format!("SPF passes for {sender}"));
+        }
+        let listed = self.forgery.lists.iter().any(|pattern| pattern.matches(sender));
+        listed.then(|| format!("{sender} is in forgery.lists, and its SPF passes"))
+    }
+
+    fn header_rules(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+        for (index, rule) in self.headers.iter().enumerate() {
+            if !applies(rule, case, facts) {
+                continue;
+            }
+            let name = rule.header.as_str();
+            let values = facts.headers.all(name).map(|header| header.text());
+            let Some(value) = values.into_iter().find(|value| rule.pattern.matches(value)) else { continue };
+            let shown = printable(value.as_bytes(), LONGEST_SHOWN);
+            let finding = format!("rule {} matches {name}: {shown}", index + 1);
+            let text = rule.text.as_ref().map(ToString::to_string);
+            walk.apply("headers", finding, rule.rule(), Reason::HeaderRule { number: index + 1, text })?;
+        }
+        Continue(())
+    }
+}
+
+fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
+    let when = match rule.when {
+        When::NullSender => case.envelope.reverse_path.is_null(),
+        When::Notification => facts.notification.is_some(),
+        When::Mail => facts.notification.is_none(),
+        When::Always => true,
+    };
+    let domain = case.recipient.mailbox.domain();
+    let to_it = |domain| rule.domains.iter().any(|pattern| pattern.matches(domain));
+    when && (rule.domains.is_empty() || domain.is_some_and(to_it))
+}
+
+/// Makes the verdicts on the recipients of one message agree: after DATA, the MTA can refuse a message for all of
+/// them or for none. Where only some would be refused, nobody is, for the others' mail would be lost with it; those
+/// get it with a tag. Where all would be, but some only for now, it is for now.
+pub fn settle(verdicts: &mut [Verdict]) {
+    // Who is to get nothing anyway has no say.
+    let refused_or_dropped = |verdict: &Verdict| !verdict.lets_in() || verdict.action == Action::Discard;
+    let unanimous = verdicts.iter().all(refused_or_dropped);
+    let for_now = verdicts.iter().any(|verdict| verdict.action == Action::Tempfail);
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.lets_in()) {
+        if !unanimous {
+            verdict.would = Some(verdict.action);
+            verdict.action = Action::Tag;
+        } else if for_now {
+            verdict.action = Action::Tempfail;
+        }
+    }
+}
