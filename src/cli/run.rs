@@ -17,7 +17,7 @@ use super::{engine, load, unavailable};
 use crate::{
     config::{self, Config},
     directory::Event,
-    filter::{Counters, Drain, Listener, Shared, serve},
+    filter::{Counters, Drain, Engine, Listener, Shared, serve},
     observe::{set_level, start_logging},
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     };
     let drain = Drain::new();
     let counters = Arc::new(Counters::default());
-    let engine = match engine(&config) {
+    let engine = match engine(&config, None) {
         Ok((engine, events)) => {
             tell(&events);
             engine
@@ -131,7 +131,7 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
         }
-        let status = match reloaded(&path, &running) {
+        let status = match reloaded(&path, &running, &shared.engine.load()) {
             Ok((config, engine)) => {
                 shared.engine.store(Arc::new(engine));
                 set_level(config.log.level.into());
@@ -152,9 +152,9 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
     }
 }
 
-fn reloaded(path: &Path, running: &Config) -> Result<(Config, crate::filter::Engine), String> {
+fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let (engine, events) = engine(&config).map_err(|error| error.to_string())?;
+    let (engine, events) = engine(&config, Some(former)).map_err(|error| error.to_string())?;
     tell(&events);
     if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
         log::warn!("`listen` and `socket` take effect at the next restart");

@@ -71,12 +71,7 @@ const TABLE: &[Dialogue] = &[
         host: SPAMMER,
         helo: "bulk.example",
         from: "a@failing.example",
-        recipients: &[(
-            "joe@example.org",
-            "451 4.7.24",
-            "tempfail",
-            "spf_temperror",
-        )],
+        recipients: &[("joe@example.org", "451 4.7.24", "tempfail", "spf_temperror")],
         says: "please try again later",
     },
     Dialogue {
@@ -288,8 +283,15 @@ fn silence_is_answered_in_time() {
     let mut client = site.session(SPAMMER, "bulk.example");
     client.mail("a@dead.example").unwrap();
     let asked = Instant::now();
-    assert_eq!(codes(&client.rcpt("joe@example.org").unwrap()), "451 4.7.24");
-    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+    assert_eq!(
+        codes(&client.rcpt("joe@example.org").unwrap()),
+        "451 4.7.24"
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 fn play_all<M: Mta>(site: &Site<M>, monitor: bool) {

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod config;
 mod decisions;
 mod dialogues;
 mod docs;

@@ -310,12 +310,10 @@ pub fn start_backstop(config: &str) -> Backstop {
 
 /// The text with each pattern replaced, of which there must be one.
 fn changed(text: &str, changes: &[(&str, &str)]) -> String {
-    changes
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| {
-            assert!(text.contains(from), "`{from}` is not in\n{text}");
-            text.replace(from, to)
-        })
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "`{from}` is not in\n{text}");
+        text.replace(from, to)
+    })
 }
 
 /// A message that can be told from all others.

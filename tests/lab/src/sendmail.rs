@@ -165,7 +165,9 @@ fn make_log(path: &Path) -> io::Result<()> {
 /// m4 takes `...' as quotes.
 fn source(options: &Options, port: u16, path: &Path, mailboxes: &Mailboxes) -> String {
     let v6 = if has_ipv6() {
-        format!("DAEMON_OPTIONS(`Family=inet6, Addr=::1, Port={port}, Listen=100, Name=MTA-v6')dnl\n")
+        format!(
+            "DAEMON_OPTIONS(`Family=inet6, Addr=::1, Port={port}, Listen=100, Name=MTA-v6')dnl\n"
+        )
     } else {
         String::new()
     };
