@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod daemon;
 mod decisions;
 mod docs;
 mod joe_job;
