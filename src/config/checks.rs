@@ -1,10 +1,6 @@
 //! What is well-formed, but can't work or would be dangerous. All of it is told at once.
 
-use super::{
-    diagnostic::Mistake,
-    file::File,
-    outline::{Outline, Path},
-};
+use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::{
     core::{
         address::{Domain, Mailbox},

@@ -218,7 +218,7 @@ impl Session {
         Ending {
             discard: transaction.nobody_gets_it && !transaction.discarded.is_empty(),
             x_backstop: transaction.tags.x_backstop(&transaction.id),
-            delete_recipients: transaction.to_delete(),
+            delete_recipients: transaction.deletions(),
             quarantine: transaction.quarantine,
         }
     }
@@ -271,7 +271,7 @@ impl Transaction {
 
     /// An MTA deletes every recipient of that path, so one that is delivered too is spared: a copy too many rather
     /// than none.
-    fn to_delete(&mut self) -> Vec<Vec<u8>> {
+    fn deletions(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.discarded)
             .into_iter()
             .filter(|path| !self.delivered.contains(path))

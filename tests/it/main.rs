@@ -9,10 +9,14 @@
 )]
 
 mod arrows;
+mod config;
 mod daemon;
 mod decisions;
+mod dialogues;
 mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod sessions;
+mod site;
 mod spf_suite;

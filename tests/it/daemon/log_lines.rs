@@ -144,7 +144,6 @@ fn strangers_cannot_write_into_the_log() {
             .send_packet(command::RCPT, &[b"<", text, b">\0"].concat())
             .unwrap();
         client.reply().unwrap();
-        // The level of the log tells more of a refusal.
         client
             .send_packet(command::MAIL, b"<a@fail.example>\0")
             .unwrap();
@@ -157,7 +156,11 @@ fn strangers_cannot_write_into_the_log() {
     stage.serves();
     stage.decision("well@example.org");
     let decisions = stage.decisions();
-    assert_eq!(decisions.len(), 2 * (hostile.len() + 1) + 1, "{decisions:#?}");
+    assert_eq!(
+        decisions.len(),
+        2 * (hostile.len() + 1) + 1,
+        "{decisions:#?}"
+    );
     for line in stage.backstop.log().lines() {
         assert!(
             line.bytes().all(|byte| matches!(byte, b' '..=b'~')),

@@ -100,11 +100,16 @@ impl Stage {
         client
     }
 
-    /// The decision lines so far.
+    /// The decision lines so far: `id=… i=…`, where those of `log.level: debug` are `id=… check=…`.
     fn decisions(&self) -> Vec<String> {
         let log = self.backstop.log();
         log.lines()
-            .filter(|line| line.contains(" verdict="))
+            .filter(|line| {
+                let after_id = line
+                    .split_once("id=")
+                    .and_then(|(_, id)| id.split(' ').nth(1));
+                after_id.is_some_and(|word| word.starts_with("i="))
+            })
             .map(str::to_owned)
             .collect()
     }
