@@ -10,6 +10,7 @@
 
 mod arrows;
 mod config;
+mod daemon;
 mod decisions;
 mod dialogues;
 mod docs;
