@@ -14,4 +14,7 @@ mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod spf_case;
+mod spf_corners;
+mod spf_sizes;
 mod spf_suite;
