@@ -5,6 +5,7 @@
 //! | [`cli`]     | turns arguments into calls of the layers below, and their answers into text and exit codes |
 //! | [`config`]  | turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend |
 //! | [`filter`]  | speaks the milter protocol: translates what the MTA says into facts, and verdicts into replies |
+//! | [`directory`] | knows which recipients exist: reads lists, re-reads them when they change |
 //! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
 //! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
 //! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |

@@ -85,14 +85,17 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return unavailable(&format!("no threads to run on: {error}")),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
         }
-    })
+    });
+    // A list on a disk that hangs must not keep us from ending.
+    runtime.shutdown_background();
+    code
 }
 
 /// Loads the configuration, or prints what is wrong with it.
@@ -103,9 +106,14 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     })
 }
 
-/// Makes of the configuration what judges by it, and tells what came of reading its lists.
-fn engine(config: &Config) -> Result<(Engine, Vec<Event>), SettingsError> {
-    let directory = Directory::new(config.directories.clone());
+/// Makes of the configuration what judges by it, and tells what came of reading its lists. Lists that `former` has
+/// read already are kept, should they be unreadable now.
+fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event>), SettingsError> {
+    let lists = config.directories.clone();
+    let directory = match former {
+        Some(former) => former.directory.succeeded_by(lists),
+        None => Directory::new(lists),
+    };
     let events = directory.refresh();
     let engine = Engine {
         policy: config.policy.clone(),

@@ -9,19 +9,17 @@ mod diagnostic;
 mod file;
 mod keys;
 mod outline;
+mod path;
 mod recipients;
 mod rules;
 #[cfg(test)]
 mod shipped;
 mod summary;
 mod syntax;
+mod text;
 mod wording;
 
-use std::{
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Deserializer;
 
@@ -36,9 +34,6 @@ use crate::{
     dns,
     filter::{Address, SocketOptions},
 };
-
-/// The file is read into memory; nobody writes a larger one by hand, and lists of recipients are files of their own.
-const LARGEST_FILE: u64 = 1 << 20;
 
 /// What `milter.yaml` says.
 #[derive(Clone, Debug)]
@@ -67,7 +62,8 @@ pub struct Config {
 /// A file that can't be read, is larger than a megabyte or not UTF-8, and every mistake in it.
 pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     let name = path.display().to_string();
-    let text = text_of(path).map_err(|mistake| Diagnostics(vec![mistake.found_in(&name, "")]))?;
+    let text = text::of(path)
+        .map_err(|(mistake, text)| Diagnostics(vec![mistake.found_in(&name, &text)]))?;
     config(path, &text, recipients::unreadable)
 }
 
@@ -102,14 +98,11 @@ fn config(
     let folder = path.parent().unwrap_or(Path::new(""));
     let (recipients, directories, wrong) = recipients::of(&file, &outline, folder);
     mistakes.extend(wrong);
-    mistakes.extend(look_at_lists(&directories, &outline));
-
-    let fatal = mistakes
-        .iter()
-        .any(|mistake| mistake.severity == Severity::Error);
-    let found = found(mistakes);
-    if fatal {
-        return Err(Diagnostics(found));
+    if !is_fatal(&mistakes) {
+        mistakes.extend(look_at_lists(&directories, &outline));
+    }
+    if is_fatal(&mistakes) {
+        return Err(Diagnostics(found(mistakes)));
     }
     let mut spf = file.spf;
     spf.helo = filled(spf.helo, ResultRules::HELO);
@@ -130,8 +123,14 @@ fn config(
         directories,
         log: file.log,
         file: path.to_owned(),
-        warnings: found,
+        warnings: found(mistakes),
     })
+}
+
+fn is_fatal(mistakes: &[Mistake]) -> bool {
+    mistakes
+        .iter()
+        .any(|mistake| mistake.severity == Severity::Error)
 }
 
 fn file_and_outline(text: &str) -> Result<(File, Outline), Vec<Mistake>> {
@@ -140,7 +139,7 @@ fn file_and_outline(text: &str) -> Result<(File, Outline), Vec<Mistake>> {
     }
     let outline = Outline::read(text)?;
     let file = serde_path_to_error::deserialize(Deserializer::from_str(text))
-        .map_err(|error| vec![wording::mistake(error, &outline)])?;
+        .map_err(|error| vec![wording::mistake(&error, text, &outline)])?;
     Ok((file, outline))
 }
 
@@ -152,50 +151,6 @@ fn filled(rules: ResultRules, defaults: ResultRules) -> ResultRules {
         temperror: rules.temperror.or(defaults.temperror),
         permerror: rules.permerror.or(defaults.permerror),
     }
-}
-
-fn text_of(path: &Path) -> Result<String, Mistake> {
-    let whole_file = |message: String, help: &str| Mistake {
-        severity: Severity::Error,
-        place: None,
-        message,
-        help: help.to_owned(),
-    };
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| {
-            whole_file(
-                format!("the file can't be read: {error}"),
-                "name another with --config, or give us the right to read this one",
-            )
-        })?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(whole_file(
-            "the file is larger than a megabyte".to_owned(),
-            "put long lists of recipients into files of their own: known: [{file: PATH}]",
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| not_utf8(&error))
-}
-
-fn not_utf8(error: &std::string::FromUtf8Error) -> Mistake {
-    let good = error
-        .as_bytes()
-        .get(..error.utf8_error().valid_up_to())
-        .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .unwrap_or_default();
-    let last_line = good.rsplit('\n').next().unwrap_or_default();
-    let place = Place {
-        line: good.matches('\n').count() + 1,
-        column: last_line.chars().count() + 1,
-        width: 1,
-    };
-    Mistake::error(
-        place,
-        "this byte is not UTF-8",
-        "save the file as UTF-8; with iconv: iconv -f latin1 -t utf-8 OLD > NEW",
-    )
 }
 
 #[cfg(test)]
@@ -267,11 +222,27 @@ mod tests {
         proptest::collection::vec(word, 0..40).prop_map(|words| words.concat())
     }
 
+    /// The shipped file with something else in some place.
+    fn damaged() -> impl Strategy<Value = String> {
+        let shipped: Vec<char> = include_str!("../../milter.yaml").chars().collect();
+        let places = (0..shipped.len(), 0..40_usize, yamlish());
+        places.prop_map(move |(at, lost, new)| {
+            let rest = shipped.iter().skip(at + lost);
+            shipped
+                .iter()
+                .take(at)
+                .copied()
+                .chain(new.chars())
+                .chain(rest.copied())
+                .collect()
+        })
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), yamlish()]) {
+        fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), yamlish(), damaged()]) {
             if let Err(wrong) = parse(Path::new("m.yaml"), &text) {
                 prop_assert!(wrong.0.iter().any(|one| one.severity == Severity::Error));
                 prop_assert!(!wrong.to_string().is_empty());

@@ -1,73 +1,18 @@
 //! The shape of the file: which keys, lists and values stand where. Values are serde_yaml's business; it can't say
 //! where a key stands once it has read it, and takes a key given twice in some maps.
 
-use std::{collections::HashSet, fmt};
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScanError, Span};
 
 use super::{
     diagnostic::{Mistake, Place},
+    path::{Path, Step},
     syntax,
 };
 
 /// Nothing in the file needs more than six.
 const DEEPEST: usize = 64;
-
-/// A way down from the top of the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl Path {
-    /// The path to a top-level key, or to one below: `&["spf", "helo"]`.
-    pub fn of(keys: &[&str]) -> Self {
-        keys.iter().fold(Self::default(), |path, key| path.key(key))
-    }
-
-    pub fn key(&self, key: &str) -> Self {
-        self.then(Step::Key(key.to_owned()))
-    }
-
-    pub fn index(&self, index: usize) -> Self {
-        self.then(Step::Index(index))
-    }
-
-    pub fn last_key(&self) -> Option<&str> {
-        match self.0.last()? {
-            Step::Key(key) => Some(key),
-            Step::Index(_) => None,
-        }
-    }
-
-    pub fn parent(&self) -> Option<Self> {
-        let (_, parent) = self.0.split_last()?;
-        Some(Self(parent.to_vec()))
-    }
-
-    fn then(&self, step: Step) -> Self {
-        let mut path = self.clone();
-        path.0.push(step);
-        path
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Key(key) if number == 0 => f.write_str(key)?,
-                Step::Key(key) => write!(f, ".{key}")?,
-                Step::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The file's shape.
 #[derive(Debug)]
@@ -156,7 +101,7 @@ impl Outline {
 
     fn walk(&self, path: &Path) -> (Option<&Entry>, &Node) {
         let mut at = (None, &self.root);
-        for step in &path.0 {
+        for step in path.steps() {
             let next = match (step, &at.1.value) {
                 (Step::Key(key), Value::Map(entries)) => entries
                     .iter()
@@ -214,7 +159,8 @@ enum Open {
         place: Place,
         entries: Vec<Entry>,
         key: Option<(String, Place)>,
-        seen: HashSet<String>,
+        /// The line of each key.
+        seen: HashMap<String, usize>,
     },
 }
 
@@ -226,7 +172,7 @@ impl Builder {
                 "a second document begins here",
                 "the file is one YAML document; take the line `---` out",
             )),
-            Event::Alias(_) => Err(alias(place)),
+            Event::Alias(_) => Err(syntax::alias(place)),
             Event::Scalar(text, _, anchor, tag) => {
                 refuse_decoration(anchor, tag.is_some(), place)?;
                 self.scalar(text.into_owned(), place)
@@ -241,7 +187,7 @@ impl Builder {
                     place,
                     entries: Vec::new(),
                     key: None,
-                    seen: HashSet::new(),
+                    seen: HashMap::new(),
                 };
                 self.begin(place, map)
             }
@@ -297,10 +243,10 @@ impl Builder {
                 "write the keys out where they are meant",
             ));
         }
-        if !seen.insert(text.clone()) {
+        if let Some(line) = seen.insert(text.clone(), place.line) {
             self.mistakes.push(Mistake::error(
                 place,
-                format!("the key `{text}` stands here a second time"),
+                format!("the key `{text}` stands here again, after line {line}"),
                 "keep one of the two; join what belongs to both",
             ));
         }
@@ -324,14 +270,6 @@ impl Builder {
             }
         }
     }
-}
-
-fn alias(place: Place) -> Mistake {
-    Mistake::error(
-        place,
-        "YAML reads a word that begins with `*` as an alias, and aliases are not taken",
-        "for all names below a domain write `.example.org`; a text that begins with `*` stands in 'quotes'",
-    )
 }
 
 fn refuse_decoration(anchor: usize, tagged: bool, place: Place) -> Result<(), Mistake> {

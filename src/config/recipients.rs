@@ -4,13 +4,14 @@ use std::{
     collections::{HashMap, HashSet},
     fs,
     io::{Error, ErrorKind},
-    path::{self, PathBuf},
+    path::{self as std_path, PathBuf},
 };
 
 use super::{
     diagnostic::Mistake,
     file::{Entry, File, KnownList},
-    outline::{Outline, Path},
+    outline::Outline,
+    path::Path,
 };
 use crate::{
     core::{
@@ -26,7 +27,7 @@ use crate::{
 pub(super) fn of(
     file: &File,
     outline: &Outline,
-    folder: &path::Path,
+    folder: &std_path::Path,
 ) -> (Vec<DomainRecipients>, Vec<DomainSources>, Vec<Mistake>) {
     let mut reader = Reader {
         file,
@@ -74,7 +75,7 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
     mistakes
 }
 
-fn open(file: &path::Path) -> Result<(), Error> {
+fn open(file: &std_path::Path) -> Result<(), Error> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(file)?.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
@@ -89,7 +90,7 @@ fn top() -> Path {
 struct Reader<'a> {
     file: &'a File,
     outline: &'a Outline,
-    folder: &'a path::Path,
+    folder: &'a std_path::Path,
     seen: HashSet<Domain>,
     mistakes: Vec<Mistake>,
 }
@@ -216,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    fn list_file(&mut self, path: &Path, file: &path::Path) -> PathBuf {
+    fn list_file(&mut self, path: &Path, file: &std_path::Path) -> PathBuf {
         let text = file.to_string_lossy();
         if text.is_empty() {
             self.error(

@@ -1,10 +1,6 @@
 //! Every answer in the file, with its place: what is dangerous in one place is so in all.
 
-use super::{
-    diagnostic::Mistake,
-    file::File,
-    outline::{Outline, Path},
-};
+use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::core::{
     recipients::ClassAnswer,
     spf_rules::ResultRules,
@@ -25,21 +21,20 @@ pub(super) fn check(file: &File, outline: &Outline) -> Vec<Mistake> {
         })
         .collect();
     for (path, rules) in of_results(file) {
-        if rules
-            .temperror
-            .is_some_and(|rule| rule.action == Action::Reject)
-        {
+        let rejects = |rule: Option<Rule>| rule.is_some_and(|rule| rule.action == Action::Reject);
+        if rejects(rules.temperror) {
             mistakes.push(Mistake::warning(
                 outline.value(&path.key("temperror")),
                 format!("`{path}.temperror` refuses mail for good while DNS does not answer"),
                 "with `tempfail` the mail comes again when DNS answers",
             ));
         }
-        if rules.none.is_some_and(|rule| rule.action == Action::Reject) {
+        let for_all_domains = path.parent() == Some(Path::of(&["spf"]));
+        if rejects(rules.none) && for_all_domains {
             mistakes.push(Mistake::warning(
                 outline.value(&path.key("none")),
                 format!("`{path}.none` refuses the mail of every domain that publishes no SPF"),
-                "RFC 7208 section 2.6.1 takes `none` for no answer at all; `accept` or `tag` would treat it so",
+                "many honest ones don't; `accept` or `tag` lets them in",
             ));
         }
     }

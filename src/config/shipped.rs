@@ -1,1 +1,201 @@
+//! Holds the shipped `milter.yaml` to the code: the same defaults, every key, and examples that work.
 
+use std::{collections::BTreeSet, path::Path};
+
+use super::{Config, keys::keys_at, parse};
+
+const SHIPPED: &str = include_str!("../../milter.yaml");
+
+/// Where keys can stand, but for answers, which are one word nearly always.
+const PLACES: &[&[&str]] = &[
+    &[],
+    &["socket"],
+    &["local"],
+    &["dns"],
+    &["spf"],
+    &["spf", "helo"],
+    &["spf", "mail_from"],
+    &["spf", "domains", "example.org"],
+    &["forgery"],
+    &["null_sender"],
+    &["null_sender", "never_send"],
+    &["null_sender", "exempt"],
+    &["exempt"],
+    &["recipients", "[]"],
+    &["recipients", "[]", "known", "[]"],
+    &["recipients", "[]", "rules", "[]"],
+    &["recipients", "[]", "catch_all"],
+    &["recipients", "[]", "unknown"],
+    &["log"],
+];
+
+fn read(text: &str) -> Config {
+    parse(Path::new("milter.yaml"), text).unwrap_or_else(|wrong| panic!("{wrong}\n{text}"))
+}
+
+fn without_places(config: Config) -> String {
+    let config = Config {
+        warnings: Vec::new(),
+        ..config
+    };
+    format!("{config:#?}")
+}
+
+#[test]
+fn it_says_what_an_empty_file_says() {
+    assert_eq!(without_places(read(SHIPPED)), without_places(read("")));
+}
+
+#[test]
+fn no_place_with_keys_is_forgotten_here() {
+    for place in PLACES {
+        let keys = keys_at(place);
+        assert!(!keys.is_empty(), "{place:?}");
+        for key in &keys {
+            let below = [*place, &[key.as_str()]].concat();
+            let in_list = [below.clone(), vec!["[]"]].concat();
+            // An answer has keys of its own; the file explains them once, at its top.
+            let is_answer = |keys: &[String]| keys == ["action", "monitor"];
+            for deeper in [below, in_list] {
+                let found = keys_at(&deeper);
+                assert!(
+                    found.is_empty() || is_answer(&found) || PLACES.contains(&deeper.as_slice()),
+                    "{deeper:?} has keys {found:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_stands_in_it() {
+    // An example may replace a default that is written with more keys.
+    let texts = [SHIPPED, &with_all_examples()].map(|text| serde_yaml::from_str(text).unwrap());
+    for place in PLACES {
+        let shown: BTreeSet<_> = texts
+            .iter()
+            .flat_map(|text| shown_at(text, place))
+            .collect();
+        for key in keys_at(place) {
+            // The results of SPF are spelled out above; the examples for single domains name some of them.
+            let spelled_out_above = place.starts_with(&["spf", "domains"]);
+            assert!(
+                shown.contains(&key) || spelled_out_above,
+                "{key} is missing at {place:?}, where there is {shown:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_example_works() {
+    for block in blocks() {
+        let text = uncommented(SHIPPED, &block);
+        // Lists of recipients need their domains.
+        let text = if text.contains("\n  domains: []\n") {
+            text.replace(
+                "\n  domains: []\n",
+                "\n  domains: [example.org, example.net]\n",
+            )
+        } else {
+            text
+        };
+        let config = read(&text);
+        assert!(
+            config
+                .warnings
+                .iter()
+                .all(|warning| warning.message.starts_with("nothing that comes to")),
+            "{:?}",
+            config.warnings
+        );
+    }
+    assert!(blocks().len() >= 10);
+}
+
+/// The keys that the text has at a place, in all items of lists together.
+fn shown_at(value: &serde_yaml::Value, place: &[&str]) -> BTreeSet<String> {
+    let Some((step, rest)) = place.split_first() else {
+        return value
+            .as_mapping()
+            .into_iter()
+            .flat_map(|map| map.keys())
+            .filter_map(|key| key.as_str().map(str::to_owned))
+            .collect();
+    };
+    match (*step, value) {
+        ("[]", serde_yaml::Value::Sequence(items)) => {
+            items.iter().flat_map(|item| shown_at(item, rest)).collect()
+        }
+        ("example.org", serde_yaml::Value::Mapping(map)) => {
+            map.values().flat_map(|item| shown_at(item, rest)).collect()
+        }
+        (key, value) => value
+            .get(key)
+            .map(|value| shown_at(value, rest))
+            .unwrap_or_default(),
+    }
+}
+
+/// A run of example lines, by the numbers of its first line and of the one behind its last.
+#[derive(Clone, Copy)]
+struct Block {
+    first: usize,
+    end: usize,
+}
+
+fn example(line: &str) -> Option<(usize, &str)> {
+    let comment = line.trim_start();
+    let indentation = line.len() - comment.len();
+    Some((indentation, comment.strip_prefix("#   ")?))
+}
+
+fn blocks() -> Vec<Block> {
+    let lines: Vec<_> = SHIPPED.lines().collect();
+    let is_example = |at: usize| lines.get(at).is_some_and(|line| example(line).is_some());
+    (0..lines.len())
+        .filter(|&at| is_example(at) && (at == 0 || !is_example(at - 1)))
+        .map(|first| Block {
+            first,
+            end: (first..).find(|&at| !is_example(at)).unwrap(),
+        })
+        .collect()
+}
+
+/// The text with one block in use, and the nearest lines above it that set the same keys taken out, as the file's
+/// head tells.
+fn uncommented(text: &str, block: &Block) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for at in block.first..block.end {
+        let (indentation, rest) = example(&lines[at]).unwrap();
+        let live = format!("{}{rest}", " ".repeat(indentation));
+        if rest.starts_with(|c: char| c.is_ascii_lowercase()) {
+            let key = rest.split(':').next().unwrap();
+            let key = format!("{}{key}:", " ".repeat(indentation));
+            let old = (0..block.first)
+                .rev()
+                .find(|&at| lines[at].starts_with(&key))
+                .unwrap_or_else(|| panic!("no default above `{live}`"));
+            lines[old].clear();
+            for below in &mut lines[old + 1..block.first] {
+                let text = below.trim_start();
+                let depth = below.len() - text.len();
+                if text.starts_with('#') {
+                    continue;
+                }
+                if !text.is_empty() && depth <= indentation {
+                    break;
+                }
+                below.clear();
+            }
+        }
+        lines[at] = live;
+    }
+    lines.join("\n") + "\n"
+}
+
+fn with_all_examples() -> String {
+    blocks()
+        .iter()
+        .fold(SHIPPED.to_owned(), |text, block| uncommented(&text, block))
+}

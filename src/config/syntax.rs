@@ -43,6 +43,9 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
             "YAML wants blanks there; two for each level",
         );
     }
+    if complaint.contains("anchor") {
+        return alias(place);
+    }
     let help = HELP
         .iter()
         .find(|(part, _)| complaint.contains(part))
@@ -53,6 +56,16 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
     Mistake::error(place, format!("not YAML: {complaint}"), help)
 }
 
+/// The most likely alias in such a file is none: a name with a star.
+pub(super) fn alias(place: Place) -> Mistake {
+    Mistake::error(
+        place,
+        "YAML reads a word that begins with `*` as an alias, and aliases are not taken",
+        "for all names below a domain write `.example.org`; a text that begins with `*` stands in 'quotes'",
+    )
+}
+
+/// What the complaint says, and the mend; the first that fits.
 const HELP: &[(&str, &str)] = &[
     (
         "escape",
@@ -71,6 +84,14 @@ const HELP: &[(&str, &str)] = &[
         "the closing quote is missing",
     ),
     (
+        "invalid indentation in quoted scalar",
+        "the closing quote is missing",
+    ),
+    (
+        "node content",
+        "a text that begins with a colon, such as an IPv6 address, stands in quotes within [brackets]: \"::1\"",
+    ),
+    (
         "after double-quoted scalar",
         "nothing may follow the closing quote; a quote within the text is written \\\"",
     ),
@@ -80,7 +101,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "illegal placement of ':'",
-        "a text with colons in it, such as an IPv6 address, stands in quotes within [brackets]: \"::1\"",
+        "look for a bracket that is not closed above; within brackets, a text with colons in it stands in quotes: \"::1\"",
     ),
     (
         "flow sequence",

@@ -5,14 +5,16 @@ use serde_path_to_error::{Error, Segment};
 use super::{
     diagnostic::{Mistake, Place},
     keys,
-    outline::{Outline, Path},
+    outline::Outline,
+    path::Path,
+    syntax,
 };
 
 /// What the errors of our own types put before the mend.
-const MEND: &str = "; right would be ";
+const MEND: &str = "; right ";
 
 /// Turns the error with which serde stopped into a mistake at its place.
-pub(super) fn mistake(error: Error<serde_yaml::Error>, outline: &Outline) -> Mistake {
+pub(super) fn mistake(error: &Error<serde_yaml::Error>, text: &str, outline: &Outline) -> Mistake {
     let path = error
         .path()
         .iter()
@@ -25,12 +27,15 @@ pub(super) fn mistake(error: Error<serde_yaml::Error>, outline: &Outline) -> Mis
     if message.starts_with("unknown field ") {
         return unknown_key(&path, outline.key(&path), &message);
     }
+    if let Some((complaint, place)) = syntax_error(&message) {
+        return syntax::mistake(text, place, complaint);
+    }
     let place = outline.value(&path);
     let name = name(&path);
     if let Some((pattern_error, offset)) = pattern_error(&message) {
         return in_pattern(place, &name, outline.scalar(&path), &pattern_error, offset);
     }
-    let (message, help) = worded(&name, outline.scalar(&path), &message);
+    let (message, help) = worded(&path, &name, outline.scalar(&path), &message);
     Mistake::error(place, message, help)
 }
 
@@ -54,6 +59,23 @@ fn without_position(error: &serde_yaml::Error, path: &Path) -> String {
     text
 }
 
+/// What libyaml finds wrong where the parser of [`Outline`] did not: they differ about `[::1]`, say.
+fn syntax_error(message: &str) -> Option<(&str, Place)> {
+    // What quotes a value is about that value.
+    if message.contains(['`', '"']) {
+        return None;
+    }
+    let (complaint, position) = message.split_once(" at line ")?;
+    let (line, rest) = position.split_once(" column ")?;
+    let column = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    let place = Place {
+        line: line.parse().ok()?,
+        column: column.parse().ok()?,
+        width: 1,
+    };
+    Some((complaint, place))
+}
+
 fn unknown_key(path: &Path, place: Place, message: &str) -> Mistake {
     let key = path.last_key().unwrap_or_default();
     let parent = path.parent().unwrap_or_default();
@@ -73,17 +95,14 @@ fn unknown_key(path: &Path, place: Place, message: &str) -> Mistake {
 
 fn name(path: &Path) -> String {
     match path.to_string() {
-        top if top.is_empty() => "the file".to_owned(),
+        top if top.is_empty() => "the whole file".to_owned(),
         path => format!("`{path}`"),
     }
 }
 
-fn worded(name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
+fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
     if let Some((wrong, right)) = message.split_once(MEND) {
-        return (
-            format!("{name}: {wrong}"),
-            format!("right would be {right}"),
-        );
+        return (format!("{name}: {wrong}"), format!("right {right}"));
     }
     if message.starts_with("unknown variant ") {
         let word = scalar.unwrap_or_default();
@@ -92,7 +111,12 @@ fn worded(name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("right would be one of {}", known.join(", ")),
         };
-        return (format!("{name} can't be `{word}`"), help);
+        let wrong = if word.is_empty() {
+            format!("{name} is empty")
+        } else {
+            format!("{name} can't be `{word}`")
+        };
+        return (wrong, help);
     }
     if let Some(key) = message
         .strip_prefix("missing field ")
@@ -109,7 +133,7 @@ fn worded(name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
     if let Some((found, expected)) = problem.and_then(|rest| rest.rsplit_once(", expected ")) {
         return (
             format!("{name} is {}", found_words(found)),
-            format!("right would be {}", expected_text(expected)),
+            format!("right would be {}", expected_text(path, expected)),
         );
     }
     (
@@ -135,16 +159,29 @@ fn found_words(found: &str) -> String {
     }
 }
 
-fn expected_text(expected: &str) -> &str {
+fn expected_text<'a>(path: &Path, expected: &'a str) -> &'a str {
     match expected {
-        "a sequence" => "a list, such as [one, two]",
-        "a map" => "keys with values, one a line, indented below it",
+        "a sequence" => "a list: [one, two], or one item a line, each after `- `",
         "a boolean" => "true or false",
         "u64" | "u32" => "a whole number",
         "a string" | "path string" => "a single text",
         "a YAML tag starting with '!'" => "a single word",
-        _ if expected.starts_with("struct ") => "keys with values, one a line, indented below it",
+        "a map" => keys_below(path),
+        _ if expected.starts_with("struct ") => keys_below(path),
         other => other,
+    }
+}
+
+fn keys_below(path: &Path) -> &'static str {
+    let list = path.parent().unwrap_or_default();
+    match (path.last_key(), list.last_key()) {
+        (Some("catch_all" | "unknown"), _) => "{mail: accept, bounces: reject}",
+        (None, Some("known")) => "{addresses: [info, sales]}, {file: PATH} or {postfix_map: PATH}",
+        (None, Some("rules")) => "{match: 'shop-[a-z0-9]+', bounces: reject}",
+        (None, Some("recipients")) => "{domain: example.org, ...}",
+        _ => {
+            "keys with values, one a line, indented below it; a key ends with a colon, and a blank before its value"
+        }
     }
 }
 

@@ -104,7 +104,7 @@ impl fmt::Display for Event {
 #[derive(Debug)]
 pub struct Directory {
     entries: Vec<Entry>,
-    files: Vec<Arc<ListFile>>,
+    files: HashMap<Source, Arc<ListFile>>,
 }
 
 #[derive(Debug)]
@@ -123,20 +123,27 @@ impl Directory {
     /// A directory of the entries of `recipients:`, in their order. Files are not read before [`Self::refresh`]; one
     /// that several entries name is read once.
     pub fn new(entries: Vec<DomainSources>) -> Self {
+        Self::sharing(&HashMap::new(), entries)
+    }
+
+    /// A directory of other entries, as after a reload. Files that both name keep the copy that was read.
+    pub fn succeeded_by(&self, entries: Vec<DomainSources>) -> Self {
+        Self::sharing(&self.files, entries)
+    }
+
+    fn sharing(known: &HashMap<Source, Arc<ListFile>>, entries: Vec<DomainSources>) -> Self {
         let mut files: HashMap<Source, Arc<ListFile>> = HashMap::new();
-        let mut list = |source: Source| match source {
-            Source::Addresses(patterns) => List::Inline(patterns.iter().collect()),
-            Source::File(ref path) | Source::PostfixMap(ref path) => {
-                let path = path.clone();
-                let format = match source {
-                    Source::PostfixMap(_) => parse::Format::PostfixMap,
-                    Source::File(_) | Source::Addresses(_) => parse::Format::Text,
-                };
-                let file = files
-                    .entry(source)
-                    .or_insert_with(|| Arc::new(ListFile::new(path, format)));
-                List::File(Arc::clone(file))
-            }
+        let mut list = |source: Source| {
+            let (path, format) = match &source {
+                Source::Addresses(patterns) => return List::Inline(patterns.iter().collect()),
+                Source::File(path) => (path.clone(), parse::Format::Text),
+                Source::PostfixMap(path) => (path.clone(), parse::Format::PostfixMap),
+            };
+            let old = known.get(&source).cloned();
+            let file = files
+                .entry(source)
+                .or_insert_with(|| old.unwrap_or_else(|| Arc::new(ListFile::new(path, format))));
+            List::File(Arc::clone(file))
         };
         let entries = entries
             .into_iter()
@@ -145,10 +152,7 @@ impl Directory {
                 lists: sources.into_iter().map(&mut list).collect(),
             })
             .collect();
-        Self {
-            entries,
-            files: files.into_values().collect(),
-        }
+        Self { entries, files }
     }
 
     /// Whether a list of this entry (its place in `recipients:`, from 0) knows the mailbox, with its extension or
@@ -182,7 +186,7 @@ impl Directory {
     /// and not from where mail waits. Each change of a list's state is told once.
     pub fn refresh(&self) -> Vec<Event> {
         self.files
-            .iter()
+            .values()
             .filter_map(|file| file.refresh())
             .collect()
     }

@@ -184,3 +184,21 @@ fn one_file_serves_several_domains() {
         assert_eq!(matches!(known, Known::Listed(_)), listed, "{address}");
     }
 }
+
+#[test]
+fn a_reload_keeps_the_copy_that_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    fs::write(&file, "joe\n").unwrap();
+    let before = of_file(&file);
+    before.refresh();
+    fs::write(&file, "").unwrap();
+    let entries = vec![DomainSources {
+        domain: "example.org".parse().unwrap(),
+        sources: vec![Source::File(file.clone()), Source::PostfixMap(file)],
+    }];
+    let after = before.succeeded_by(entries);
+    after.refresh();
+    assert!(is_listed(&after, "joe"));
+    assert!(matches!(known(&after, "ann"), Known::Unavailable(_)));
+}

@@ -19,7 +19,6 @@ mod socket_file;
 mod stream;
 
 pub use bind::ListenError;
-pub use callbacks::CALLBACK_LIMIT;
 pub use counters::{Counters, Snapshot};
 pub use drain::{Drain, MessageGuard};
 pub use framing::Violation;

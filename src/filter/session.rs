@@ -1,6 +1,7 @@
 //! One connection of the MTA: the facts so far, the message in progress, and a log line for each decision.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     sync::{
         Arc,
@@ -27,6 +28,8 @@ use crate::{
     observe::{Decision, Warnings},
 };
 
+/// The longest path that is remembered for more than a moment: four times what RFC 5321 section 4.5.3.1.3 allows.
+const LONGEST_KEPT: usize = 1024;
 /// Decisions that wait for their queue id before they are logged; more than Postfix's `smtpd_recipient_limit`.
 const MOST_UNLOGGED: usize = 1000;
 
@@ -75,8 +78,10 @@ struct Transaction {
     unlogged: Vec<(Mailbox, Verdict)>,
     tags: Tags,
     /// The paths, as the MTA wrote them, that get nothing although they were told 250.
-    discarded: Vec<Vec<u8>>,
-    delivered: usize,
+    discarded: BTreeSet<Vec<u8>>,
+    /// The paths that get it, as far as they are no longer than sense has it.
+    delivered: BTreeSet<Vec<u8>>,
+    nobody_gets_it: bool,
     quarantine: Option<&'static str>,
     _in_progress: MessageGuard,
 }
@@ -160,8 +165,9 @@ impl Session {
             ),
             unlogged: Vec::new(),
             tags: Tags::default(),
-            discarded: Vec::new(),
-            delivered: 0,
+            discarded: BTreeSet::new(),
+            delivered: BTreeSet::new(),
+            nobody_gets_it: true,
             quarantine: None,
             _in_progress: self.shared.drain.message(),
         });
@@ -210,9 +216,9 @@ impl Session {
         };
         transaction.log_waiting(queue_id);
         Ending {
-            discard: transaction.delivered == 0 && !transaction.discarded.is_empty(),
+            discard: transaction.nobody_gets_it && !transaction.discarded.is_empty(),
             x_backstop: transaction.tags.x_backstop(&transaction.id),
-            delete_recipients: transaction.discarded,
+            delete_recipients: transaction.deletions(),
             quarantine: transaction.quarantine,
         }
     }
@@ -239,21 +245,37 @@ impl Transaction {
             log::debug!("{}", self.decision(&recipient.mailbox, &verdict, queue_id));
             return reply;
         }
+        let sensible = path.len() <= LONGEST_KEPT;
         match verdict.action {
-            Action::Discard => self.discarded.push(path.to_vec()),
+            Action::Discard => {
+                self.discarded.insert(path.to_vec());
+            }
             Action::Quarantine => self.quarantine = Some(verdict.reason.code()),
             Action::Accept | Action::Tag | Action::Tempfail | Action::Reject => {}
         }
         if verdict.lets_in() && verdict.action != Action::Discard {
-            self.delivered += 1;
+            self.nobody_gets_it = false;
+            if sensible {
+                self.delivered.insert(path.to_vec());
+            }
         }
         self.tags.note(&verdict);
-        if verdict.lets_in() && queue_id.is_none() && self.unlogged.len() < MOST_UNLOGGED {
+        let waits = sensible && queue_id.is_none() && self.unlogged.len() < MOST_UNLOGGED;
+        if verdict.lets_in() && waits {
             self.unlogged.push((recipient.mailbox, verdict));
         } else {
             log::info!("{}", self.decision(&recipient.mailbox, &verdict, queue_id));
         }
         reply
+    }
+
+    /// An MTA deletes every recipient of that path, so one that is delivered too is spared: a copy too many rather
+    /// than none.
+    fn deletions(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.discarded)
+            .into_iter()
+            .filter(|path| !self.delivered.contains(path))
+            .collect()
     }
 
     fn log_waiting(&mut self, queue_id: Option<&[u8]>) {

@@ -35,7 +35,7 @@ const ONLY: &[(&str, &[&str])] = &[
         "core",
         &["humantime", "idna", "ipnet", "regex", "serde", "thiserror"],
     ),
-    ("spf", &["futures_util", "thiserror"]),
+    ("spf", &["futures_util", "ipnet", "thiserror"]),
 ];
 
 /// The most lines that a file of `src` may have.

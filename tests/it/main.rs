@@ -9,11 +9,16 @@
 )]
 
 mod arrows;
+mod config;
+mod daemon;
 mod decisions;
+mod dialogues;
 mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod sessions;
+mod site;
 mod spf_case;
 mod spf_corners;
 mod spf_sizes;

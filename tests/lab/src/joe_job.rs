@@ -51,9 +51,9 @@ pub async fn run(options: Options) -> io::Result<bool> {
     .map_err(io::Error::other)??;
 
     print!("{}", table::table(&outcomes));
-    println!("\n{}", table::summary(&outcomes));
+    println!("{}", table::summary(&outcomes));
     if keep {
-        println!("\n{}", stage.directions(nameserver));
+        println!("{}", stage.directions(nameserver));
         until_told_to_stop().await?;
     }
     Ok(outcomes.iter().all(stage::Outcome::is_right))

@@ -165,7 +165,9 @@ fn make_log(path: &Path) -> io::Result<()> {
 /// m4 takes `...' as quotes.
 fn source(options: &Options, port: u16, path: &Path, mailboxes: &Mailboxes) -> String {
     let v6 = if has_ipv6() {
-        format!("DAEMON_OPTIONS(`Family=inet6, Addr=::1, Port={port}, Name=MTA-v6')dnl\n")
+        format!(
+            "DAEMON_OPTIONS(`Family=inet6, Addr=::1, Port={port}, Listen=100, Name=MTA-v6')dnl\n"
+        )
     } else {
         String::new()
     };
@@ -204,7 +206,7 @@ define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
 define(`confBAD_RCPT_THROTTLE', `0')dnl
 define(`confREFUSE_LA', `0')dnl
-define(`confQUEUE_LA', `0')dnl
+define(`confQUEUE_LA', `100000')dnl
 define(`confDELAY_LA', `0')dnl
 define(`confLOG_LEVEL', `14')dnl
 define(`confMILTER_LOG_LEVEL', `14')dnl
@@ -212,7 +214,7 @@ FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`no_default_msa')dnl
-DAEMON_OPTIONS(`Family=inet, Addr=127.0.0.1, Port={port}, Name=MTA-v4')dnl
+DAEMON_OPTIONS(`Family=inet, Addr=127.0.0.1, Port={port}, Listen=100, Name=MTA-v4')dnl
 {v6}{milters}{extra}
 MAILER(`local')dnl
 MAILER(`smtp')dnl

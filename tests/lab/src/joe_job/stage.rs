@@ -99,41 +99,47 @@ impl Stage {
         })?;
         smtp.ehlo(act.helo)?;
         smtp.mail(act.from)?;
-        let mut recipients = Vec::new();
-        for &(recipient, expected) in act.recipients {
-            let reply = smtp.rcpt(recipient)?;
-            let line = self.decision(logged, recipient)?;
-            recipients.push(Answered {
-                recipient,
-                expected,
-                reply,
-                verdict: field(&line, "verdict"),
-                reason: field(&line, "reason"),
-                trouble: None,
-            });
-        }
+        let mut recipients = act
+            .recipients
+            .iter()
+            .map(|&(recipient, expected)| {
+                Ok(Answered {
+                    recipient,
+                    expected,
+                    reply: smtp.rcpt(recipient)?,
+                    verdict: String::new(),
+                    reason: String::new(),
+                    trouble: None,
+                })
+            })
+            .collect::<io::Result<Vec<_>>>()?;
         if act.ends != Ends::Quit {
             self.deliver(act, &mut smtp, &mut recipients)?;
         }
         smtp.quit()?;
+        // Who was let in is logged at the end, when the queue id is known.
+        for answered in &mut recipients {
+            let line = self.decision(logged, answered.recipient)?;
+            answered.verdict = field(&line, "verdict");
+            answered.reason = field(&line, "reason");
+        }
         Ok(Outcome { act, recipients })
     }
 
     /// Sends the message to whom it was let in for, and looks into the mailboxes.
     fn deliver(&self, act: &Act, smtp: &mut Client, recipients: &mut [Answered]) -> io::Result<()> {
-        let mut let_in: Vec<_> = recipients
-            .iter_mut()
-            .filter(|answered| answered.reply.is_positive())
-            .collect();
+        let mut let_in = Vec::new();
+        for answered in recipients {
+            if answered.reply.is_positive() {
+                let before = self.postfix.mailbox(answered.recipient)?.len();
+                let_in.push((answered, before));
+            }
+        }
         if let_in.is_empty() {
             return Ok(());
         }
-        let before = let_in
-            .iter()
-            .map(|answered| Ok(self.postfix.mailbox(answered.recipient)?.len()))
-            .collect::<io::Result<Vec<_>>>()?;
         let reply = smtp.data(&message(act))?;
-        for (answered, before) in let_in.iter_mut().zip(before) {
+        for (answered, before) in let_in {
             answered.trouble = if reply.is_positive() {
                 self.arrival(answered, before)
             } else {
@@ -145,18 +151,14 @@ impl Stage {
 
     /// What is wrong with the message's arrival.
     fn arrival(&self, answered: &Answered, before: usize) -> Option<String> {
-        let arrived = match self.postfix.wait_for_mail(answered.recipient, before + 1) {
-            Ok(arrived) => arrived,
-            Err(_) => return Some("but not delivered".to_owned()),
+        let Ok(arrived) = self.postfix.wait_for_mail(answered.recipient, before + 1) else {
+            return Some("but not delivered".to_owned());
         };
-        let tag = format!(
-            "\nX-Backstop: verdict={} reason={}",
-            answered.verdict, answered.reason
-        );
         let message = String::from_utf8_lossy(arrived.last()?);
-        let tagged = message.contains(&tag);
-        (tagged != (answered.verdict == "tag"))
-            .then(|| "but X-Backstop tells something else".to_owned())
+        let expected = answered.expected;
+        let tag = format!("\nX-Backstop: verdict=tag reason={};", expected.reason);
+        (message.contains(&tag) != (expected.verdict == "tag"))
+            .then(|| "but X-Backstop is not as it should be".to_owned())
     }
 
     /// Backstop's decision line on a recipient, in what was logged since.
@@ -191,10 +193,8 @@ impl Stage {
         let program = self.program.display();
         format!(
             "Everything goes on running until you press Ctrl-C; then all of it is removed.
-  SMTP by hand, as any client (packages netcat-openbsd, swaks):
-    nc -C {host} {port}      then type, a line at a time:  EHLO me / XCLIENT ADDR=203.0.113.66 / EHLO pc.example /
-                                 MAIL FROM:<alice@bank.example> / RCPT TO:<joe@example.org> / QUIT
-    swaks --server {host} --port {port} --xclient-addr 203.0.113.66 --xclient-delim \\
+  SMTP, as any client (package swaks; or by hand: nc -C {host} {port}, with EHLO before and after XCLIENT):
+    swaks --server {host} --port {port} --xclient-addr 203.0.113.66 \\
           --helo pc.example --from alice@bank.example --to joe@example.org
   What backstop would do, and why:
     {program} explain --config {folder}/milter.yaml \\

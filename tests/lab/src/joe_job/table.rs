@@ -3,7 +3,7 @@
 use super::stage::{Answered, Outcome};
 
 /// Mark, what was sent, what was answered, why; two blanks between.
-const WIDTHS: [usize; 4] = [2, 31, 33, 28];
+const WIDTHS: [usize; 4] = [2, 28, 37, 27];
 
 /// A row for each act.
 pub(super) fn table(outcomes: &[Outcome]) -> String {
@@ -30,7 +30,7 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
             .count()
     };
     let next = if right == all.len() {
-        "Next: put your domains into milter.yaml and packaging/postfix/main.cf into yours, and begin in mode monitor."
+        "Next: your domains into milter.yaml, packaging/postfix/main.cf into yours; begin in mode monitor."
     } else {
         "Rows marked !! are not as they should be; packaging/try --keep leaves the logs to look at."
     };
@@ -54,11 +54,7 @@ fn cells(outcome: &Outcome) -> [Vec<String>; 4] {
     let mut answered = Vec::new();
     let mut why = Vec::new();
     for recipient in &outcome.recipients {
-        let to = format!("<{}>", recipient.recipient);
-        answered.extend(wrapped(
-            &format!("{to} {}", said(recipient)),
-            answered_width,
-        ));
+        answered.extend(wrapped(&said(recipient), answered_width));
         why.extend(wrapped(&reason(recipient), why_width));
         let lines = answered.len().max(why.len());
         answered.resize(lines, String::new());
@@ -69,20 +65,27 @@ fn cells(outcome: &Outcome) -> [Vec<String>; 4] {
 }
 
 fn said(answered: &Answered) -> String {
+    // Nearly all are at our own domain.
+    let to = answered.recipient;
+    let to = to.strip_suffix("@example.org").unwrap_or(to);
     let text = answered.reply.lines.join(" ");
     let trouble = answered.trouble.as_deref().unwrap_or_default();
-    format!("{} {text} {trouble}", answered.code())
+    format!("{to}: {} {text} {trouble}", answered.code())
 }
 
 fn reason(answered: &Answered) -> String {
-    let is = format!("{}: {}", answered.verdict, answered.reason);
     if answered.is_right() {
-        return is;
+        let tagged = if answered.verdict == "tag" {
+            ", tagged"
+        } else {
+            ""
+        };
+        return format!("{}{tagged}", answered.reason);
     }
     let expected = answered.expected;
     format!(
-        "{is} (expected {} {}: {})",
-        expected.code, expected.verdict, expected.reason
+        "{} ({}); right would be {} and {} ({})",
+        answered.reason, answered.verdict, expected.code, expected.reason, expected.verdict
     )
 }
 
@@ -164,7 +167,7 @@ mod tests {
         assert!(right.contains("\nok  spam that forges a bank"), "{right}");
         let wrong = table(&[outcome(450)]);
         assert!(wrong.contains("\n!!  spam that forges a bank"), "{wrong}");
-        assert!(wrong.contains("(expected"), "{wrong}");
+        assert!(wrong.contains("; right"), "{wrong}");
     }
 
     #[test]

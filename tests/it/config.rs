@@ -1,0 +1,146 @@
+//! Each mistake has a file in `fixtures/config/bad`, and beside it the exact text that an administrator gets.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use backstop::{
+    config::{self, Diagnostics, Severity},
+    core::{address::Mailbox, recipients::Known, verdict::Mode},
+    directory::Directory,
+};
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/config")
+        .join(kind);
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_the_mend() {
+    let files = fixtures("bad");
+    assert!(files.len() >= 40, "only {} mistakes", files.len());
+    compare(&files, |file| {
+        let diagnostics = config::load(file).err()?;
+        assert!(
+            diagnostics
+                .0
+                .iter()
+                .any(|one| one.severity == Severity::Error)
+        );
+        Some(diagnostics)
+    });
+}
+
+#[test]
+fn what_is_probably_not_meant_is_taken_with_a_warning() {
+    compare(&fixtures("doubtful"), |file| {
+        let warnings = config::load(file).ok()?.warnings;
+        assert!(warnings.iter().all(|one| one.severity == Severity::Warning));
+        Some(Diagnostics(warnings))
+    });
+}
+
+/// Holds what is said of each file to the `.expected` beside it. With BLESS=1 in the environment it writes those;
+/// look at the difference before you commit it.
+fn compare(files: &[PathBuf], say: impl Fn(&Path) -> Option<Diagnostics>) {
+    let mut wrong = Vec::new();
+    for file in files {
+        let Some(said) = say(file) else {
+            wrong.push(format!("{}: the outcome is the other one", file.display()));
+            continue;
+        };
+        let folder = format!("{}/", file.parent().unwrap().display());
+        let said = format!("{said}\n").replace(&folder, "");
+        let expected = file.with_extension("expected");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(expected, said).unwrap();
+        } else if fs::read_to_string(expected).unwrap_or_default() != said {
+            wrong.push(said);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_right_is_taken_without_a_word() {
+    for file in fixtures("good") {
+        let config = config::load(&file).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let unexpected: Vec<_> = config
+            .warnings
+            .iter()
+            // An empty file is right, but its `local.domains` is worth a word.
+            .filter(|warning| !warning.message.starts_with("`local.domains` is empty"))
+            .collect();
+        assert!(unexpected.is_empty(), "{}: {unexpected:?}", file.display());
+    }
+}
+
+#[test]
+fn a_full_file_says_what_it_says() {
+    let file = fixtures("good")
+        .into_iter()
+        .find(|file| file.ends_with("everything.yaml"))
+        .unwrap();
+    let config = config::load(&file).unwrap();
+    assert_eq!(config.policy.mode, Mode::Enforce);
+    assert_eq!(
+        config.listen.to_string(),
+        "unix:/run/backstop/backstop.sock"
+    );
+    let directory = Directory::new(config.directories.clone());
+    let events = directory.refresh();
+    assert_eq!(events.len(), 2);
+    assert!(!events.iter().any(|event| event.is_problem()), "{events:?}");
+    let local = &config.policy.local;
+    // Numbers and YAML's own words are local parts like others.
+    for address in ["1000", "007", "no", "null", "joe+x", "ann", "support"] {
+        let mailbox = Mailbox::from_bytes(format!("{address}@example.org").as_bytes());
+        let known = directory.known(0, &mailbox, &local.recipient_delimiter);
+        assert!(matches!(known, Known::Listed(_)), "{address}: {known:?}");
+    }
+    assert_eq!(
+        config.summary(),
+        [
+            "mode enforce: verdicts act",
+            "listens on unix:/run/backstop/backstop.sock",
+            "own domains: example.org, .example.org, xn--bcher-kva.example",
+            "own networks, not judged: 127.0.0.0/8, ::1, 192.0.2.0/24",
+            "SPF of HELO: none accept, fail reject (only monitored), softfail accept, temperror accept, \
+             permerror accept",
+            "SPF of MAIL FROM: none tag, fail reject, softfail quarantine, temperror tempfail, permerror tag",
+            "forged own domain in MAIL FROM: tag",
+            "second and later recipient of a bounce: reject",
+            "bounces to 2 addresses that never send: reject",
+            "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
+            "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_can_not_be_read_is_named() {
+    let wrong = config::load(Path::new("/nonexistent/milter.yaml")).unwrap_err();
+    let text = wrong.to_string();
+    assert!(
+        text.starts_with("/nonexistent/milter.yaml: error: the file can't be read"),
+        "{text}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("milter.yaml");
+    fs::write(&large, "#".repeat((1 << 20) + 1)).unwrap();
+    assert!(
+        config::load(&large)
+            .unwrap_err()
+            .to_string()
+            .contains("megabyte")
+    );
+}

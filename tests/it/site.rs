@@ -1,0 +1,346 @@
+//! One site for both MTAs: a DNS, Backstop, and an MTA that asks it by the very lines that `packaging/` ships.
+
+use std::{
+    fs,
+    net::IpAddr,
+    ops::Deref,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use lab::{
+    backstop::Backstop,
+    dns::{Server, Zone},
+    mta::Running,
+    postfix::{self, Postfix},
+    process::{free_port, wait_until},
+    sendmail::{self, Sendmail},
+    smtp::{Client, Identity, Reply},
+};
+use tokio::runtime::Runtime;
+
+use crate::package::text;
+
+/// How long a delivery or a log line may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the strangers publish; `NET` is the net that they come from.
+const ZONE: &str = r#"
+example.org:
+  - TXT: "v=spf1 ip4:NET.25 ?all"
+bank.example:
+  - TXT: "v=spf1 ip4:NET.10 -all exp=why.bank.example"
+why.bank.example:
+  - TXT: "%{i} is none of ours, we are 100%% sure"
+wordy.example:
+  - TXT: "v=spf1 -all exp=why.wordy.example"
+why.wordy.example:
+  - TXT: "WORDS"
+news.example:
+  - TXT: "v=spf1 ip4:NET.30 ~all"
+broken.example:
+  - TXT: "v=spf1 ip4:NET.999 -all"
+strict.example:
+  - TXT: "v=spf1 include -all"
+friend.example:
+  - TXT: "v=spf1 ip4:NET.20 ip6:::1 ip6:2001:db8::20 -all"
+mx.friend.example:
+  - A: NET.20
+  - TXT: "v=spf1 a -all"
+mx.bystander.example:
+  - A: NET.7
+  - TXT: "v=spf1 a -all"
+mx.forwarder.example:
+  - TXT: "v=spf1 ip4:NET.40 -all"
+elsewhere.example:
+  - TXT: "v=spf1 -all"
+dead.example:
+  - SILENCE
+failing.example:
+  - SERVFAIL
+"*.slow.example":
+  - TXT: "v=spf1 ip4:NET.20 -all"
+  - DELAY: 500ms
+"#;
+
+const CONFIG: &str = r#"
+listen: inet:PORT@127.0.0.1
+mode: enforce
+local: {domains: [example.org, example.net], networks: []}
+dns: {nameservers: ["NAMESERVER"], timeout: 500ms, budget: 2s}
+spf:
+  trusted_forwarders: [forwarder.example]
+  domains: {strict.example: {permerror: reject, softfail: reject}}
+null_sender: {never_send: [noreply@example.org]}
+exempt: {recipients: [abuse@example.org]}
+recipients:
+  - domain: example.org
+    known: [{addresses: [joe, sales, john doe, jörg]}]
+    rules:
+      - {match: 'shop-[a-z0-9]+', mail: accept, bounces: reject}
+      - {match: 'old-.*', mail: reject, bounces: reject}
+      - {match: 'busy-.*', mail: tempfail, bounces: tempfail}
+      - {match: 'sink-.*', mail: discard, bounces: discard}
+      - {match: 'held-.*', mail: quarantine, bounces: quarantine}
+      - {match: 'tagged-.*', mail: tag, bounces: tag}
+      - {match: 'watched-.*', mail: {action: reject, monitor: true}}
+    catch_all: {mail: accept, bounces: reject}
+log: {level: debug}
+"#;
+
+/// The addresses that Sendmail takes mail for. Postfix takes it for all of example.org.
+const MAILBOXES: &[&str] = &[
+    "joe@example.org",
+    "sales@example.org",
+    "noreply@example.org",
+    "abuse@example.org",
+    "postmaster@example.org",
+    "xk27qz@example.org",
+    "shop-acme@example.org",
+    "old-acme@example.org",
+    "busy-acme@example.org",
+    "sink-acme@example.org",
+    "held-acme@example.org",
+    "tagged-acme@example.org",
+    "watched-acme@example.org",
+    "known@example.net",
+];
+
+/// What is different between the two.
+pub trait Mta: Deref<Target = Running> + Send + Sync {
+    /// The net that strangers come from.
+    const NET: &str;
+
+    /// Starts it, with the lines we ship, and the milter at this port.
+    fn start(milter: u16) -> Self;
+
+    /// A connection as the host `NET.host`, before EHLO.
+    fn connect(&self, host: u8) -> Client;
+
+    /// The host's address.
+    fn address(host: u8) -> IpAddr {
+        format!("{}.{host}", Self::NET).parse().unwrap()
+    }
+}
+
+impl Mta for Postfix {
+    const NET: &str = "192.0.2";
+
+    fn start(milter: u16) -> Self {
+        start_postfix(&[("inet:127.0.0.1:8894", &format!("inet:127.0.0.1:{milter}"))])
+    }
+
+    /// Postfix lets us pretend.
+    fn connect(&self, host: u8) -> Client {
+        connect_as(self, Self::address(host), None)
+    }
+}
+
+impl Mta for Sendmail {
+    const NET: &str = "127.0.0";
+
+    fn start(milter: u16) -> Self {
+        let shipped = text("packaging/sendmail/backstop.mc");
+        let lines = changed(
+            &shipped,
+            &[(
+                "`S=inet:8894@127.0.0.1",
+                &format!("`S=inet:{milter}@127.0.0.1"),
+            )],
+        );
+        Self::start(&sendmail::Options {
+            domains: vec!["example.org".to_owned(), "example.net".to_owned()],
+            mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
+            mc: vec![lines],
+            ..sendmail::Options::default()
+        })
+        .unwrap()
+    }
+
+    fn connect(&self, host: u8) -> Client {
+        Client::connect_from(self.smtp_addr(), Self::address(host)).unwrap()
+    }
+}
+
+/// Postfix by the lines that we ship, with these changes.
+pub fn start_postfix(changes: &[(&str, &str)]) -> Postfix {
+    let postfix = Postfix::start(&postfix::Options {
+        domains: vec!["example.org".to_owned(), "example.net".to_owned()],
+        mailboxes: vec![
+            "@example.org".to_owned(),
+            "known@example.net".to_owned(),
+            "known@example.org".to_owned(),
+        ],
+        main_cf: vec![changed(&text("packaging/postfix/main.cf"), changes)],
+        ..postfix::Options::default()
+    });
+    postfix.unwrap()
+}
+
+/// A connection to Postfix as somebody else, who may have logged in.
+pub fn connect_as(postfix: &Postfix, addr: IpAddr, login: Option<&str>) -> Client {
+    let mut client = Client::connect(postfix.smtp_addr()).unwrap();
+    let who = Identity {
+        login,
+        ..Identity::stranger(addr)
+    };
+    assert_eq!(client.xclient(&who).unwrap().code, 220);
+    client
+}
+
+/// Everything that mail goes through.
+pub struct Site<M> {
+    pub mta: M,
+    pub backstop: Backstop,
+    pub dns: Server,
+    config: String,
+    /// The DNS lives in it.
+    _runtime: Runtime,
+}
+
+impl<M: Mta> Site<M> {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With these changes in the configuration.
+    pub fn start_with(changes: &[(&str, &str)]) -> Self {
+        let port = free_port().unwrap();
+        Self::start_around(port, changes, || M::start(port))
+    }
+
+    /// With an MTA of one's own.
+    pub fn start_around(port: u16, changes: &[(&str, &str)], mta: impl FnOnce() -> M) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let words = "Mail from anywhere else was not written by us; ".repeat(20);
+        let zone = ZONE.replace("NET", M::NET).replace("WORDS", &words);
+        let dns = runtime.block_on(Server::start(Zone::from_yaml(&zone).unwrap()));
+        let config = CONFIG
+            .replace("PORT", &port.to_string())
+            .replace("NAMESERVER", &dns.addr().to_string());
+        let config = changed(&config, changes);
+        Self {
+            backstop: start_backstop(&config),
+            mta: mta(),
+            dns,
+            config,
+            _runtime: runtime,
+        }
+    }
+
+    /// A session as the host `NET.host`, greeted.
+    pub fn session(&self, host: u8, helo: &str) -> Client {
+        let mut client = self.mta.connect(host);
+        assert_eq!(client.ehlo(helo).unwrap().code, 250);
+        client
+    }
+
+    /// The session of somebody whom nothing speaks against.
+    pub fn friend(&self) -> Client {
+        self.session(20, "mx.friend.example")
+    }
+
+    /// Starts Backstop anew, after it was stopped.
+    pub fn restart_backstop(&mut self) {
+        self.backstop = start_backstop(&self.config);
+    }
+
+    /// Changes the configuration of the running Backstop.
+    pub fn reconfigure(&self, changes: &[(&str, &str)]) {
+        fs::write(self.backstop.config(), changed(&self.config, changes)).unwrap();
+        let before = self.backstop.log().matches(" reload").count();
+        self.backstop.reload().unwrap();
+        wait_until(PATIENCE, || {
+            Ok(self.backstop.log().matches(" reload").count() > before)
+        })
+        .unwrap();
+    }
+
+    /// Waits for a decision line with all these fields, in what was logged from octet `since` on.
+    pub fn decision(&self, since: usize, fields: &[&str]) -> String {
+        let mut found = None;
+        let waited = wait_until(PATIENCE, || {
+            let log = self.backstop.log();
+            let fresh = log.get(since..).unwrap_or_default();
+            found = fresh
+                .lines()
+                .find(|line| fields.iter().all(|field| line.contains(field)))
+                .map(str::to_owned);
+            Ok(found.is_some())
+        });
+        assert!(
+            waited.is_ok(),
+            "no line with {fields:?}\n{}",
+            self.backstop.log()
+        );
+        found.unwrap()
+    }
+
+    /// Waits until `recipient` has the message, and gives it as text.
+    pub fn delivered(&self, recipient: &str, message: &Letter) -> String {
+        let mut found = None;
+        let waited = wait_until(PATIENCE, || {
+            found = self.copies(recipient, message).pop();
+            Ok(found.is_some())
+        });
+        assert!(
+            waited.is_ok(),
+            "{recipient} got nothing\n{}\n{}",
+            self.mta.log(),
+            self.backstop.log()
+        );
+        found.unwrap()
+    }
+
+    /// How the message stands in the recipient's mailbox by now.
+    pub fn copies(&self, recipient: &str, message: &Letter) -> Vec<String> {
+        let mail = self.mta.mailbox(recipient).unwrap();
+        mail.iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .filter(|text| text.contains(&message.id))
+            .collect()
+    }
+}
+
+pub fn start_backstop(config: &str) -> Backstop {
+    let binary = Path::new(env!("CARGO_BIN_EXE_backstop"));
+    Backstop::start(binary, config).unwrap()
+}
+
+/// The text with each pattern replaced, of which there must be one.
+fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "`{from}` is not in\n{text}");
+        text.replace(from, to)
+    })
+}
+
+/// A message that can be told from all others.
+pub struct Letter {
+    pub id: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Letter {
+    pub fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let id = format!(
+            "<letter{}@dialogue.test>",
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let bytes = format!(
+            "From: somebody@friend.example\r\nTo: us@example.org\r\nSubject: x\r\nMessage-ID: {id}\r\n\r\nHello.\r\n"
+        );
+        Self {
+            id,
+            bytes: bytes.into_bytes(),
+        }
+    }
+}
+
+/// Both codes of a reply.
+pub fn codes(reply: &Reply) -> String {
+    let enhanced = reply.enhanced.as_deref().unwrap_or_default();
+    format!("{} {enhanced}", reply.code)
+}
