@@ -49,6 +49,10 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         into.push(event.to_string());
     }
     if !arguments.no_dns {
+        let lists = &engine.policy.dnsbl;
+        report
+            .problems
+            .extend(engine.blocklists.self_test(lists, &engine.resolver).await);
         for (nameserver, answer) in engine.resolver.probe().await {
             match answer {
                 Ok(time) => report.on.push(format!(

@@ -87,6 +87,11 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok((engine, _)) => engine,
         Err(error) => return unavailable(&error.to_string()),
     };
+    // A list is asked about clients only after it has proved sane.
+    let _ = engine
+        .blocklists
+        .self_test(&engine.policy.dnsbl, &engine.resolver)
+        .await;
     let report = walk(Arc::new(engine), arguments).await;
     let refused = report
         .recipients

@@ -10,6 +10,7 @@ mod spf;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -119,6 +120,7 @@ fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event
         policy: config.policy.clone(),
         resolver: Resolver::new(&config.dns)?,
         directory,
+        blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
     };
     Ok((engine, events))
 }

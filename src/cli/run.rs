@@ -25,6 +25,8 @@ use crate::{
 const MOST_CONNECTIONS: usize = 10_000;
 /// How long SIGTERM lets messages in progress take. Less than the 90 s after which systemd kills.
 const GRACE: Duration = Duration::from_secs(30);
+/// How often the DNS lists are asked whether they are sane.
+const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
 /// How often lists are looked at for changes, and warnings summed up.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
@@ -77,6 +79,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         NotifyState::Ready,
         NotifyState::Status(&format!("listening on {listening}")),
     ]);
+    tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(reload_on(
         hangup,
@@ -123,6 +126,29 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
         }
         before = after;
         shared.warnings.sum_up(Instant::now());
+    }
+}
+
+/// Tests the DNS lists at the start, each hour, and when a reload brings a new one.
+async fn test_blocklists(shared: Arc<Shared>) {
+    let mut ticks = interval(HOUSEKEEPING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tested: Option<Instant> = None;
+    loop {
+        ticks.tick().await;
+        let engine = shared.engine.load_full();
+        let lists = &engine.policy.dnsbl;
+        let due = tested.is_none_or(|tested| tested.elapsed() >= BLOCKLIST_TEST);
+        if due
+            || lists
+                .iter()
+                .any(|list| engine.blocklists.health(&list.zone).is_none())
+        {
+            for change in engine.blocklists.self_test(lists, &engine.resolver).await {
+                log::warn!("{change}");
+            }
+            tested = Some(Instant::now());
+        }
     }
 }
 

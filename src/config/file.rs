@@ -8,9 +8,11 @@ use serde::Deserialize;
 use crate::{
     core::{
         address::Domain,
+        dnsbl::Dnsbl,
         envelope::Local,
         exempt::Exemptions,
         forgery::Forgery,
+        header_rules::HeaderRule,
         null_sender::NullSender,
         pattern::AddressPattern,
         recipients::{ClassAnswer, LocalPartRule},
@@ -35,6 +37,8 @@ pub(super) struct File {
     pub null_sender: NullSender,
     pub exempt: Exemptions,
     pub recipients: Vec<Entry>,
+    pub dnsbl: Vec<Dnsbl>,
+    pub headers: Vec<HeaderRule>,
     pub log: Log,
 }
 
@@ -56,6 +60,8 @@ impl Default for File {
             null_sender: NullSender::default(),
             exempt: Exemptions::default(),
             recipients: Vec::new(),
+            dnsbl: Vec::new(),
+            headers: Vec::new(),
             log: Log::default(),
         }
     }

@@ -119,6 +119,8 @@ fn config(
             forgery: file.forgery,
             null_sender: file.null_sender,
             recipients,
+            dnsbl: file.dnsbl,
+            headers: file.headers,
         },
         directories,
         log: file.log,

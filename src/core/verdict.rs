@@ -335,7 +335,11 @@ impl Verdict {
 
     /// The stronger of two verdicts on the same recipient; this one, where they are of like strength.
     pub fn or_stronger(self, other: Self) -> Self {
-        if other.strength() > self.strength() { other } else { self }
+        if other.strength() > self.strength() {
+            other
+        } else {
+            self
+        }
     }
 
     fn strength(&self) -> u8 {

@@ -15,7 +15,10 @@ use milter::{
     ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
-use super::session::{Ending, Session, Shared};
+use super::{
+    session::{Session, Shared},
+    transaction::Ending,
+};
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
@@ -74,6 +77,16 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             })
         })
         .on_rcpt(|context, args| Box::pin(rcpt(context, args)))
+        .on_header(|context, name, value| {
+            Box::pin(async move {
+                quiet(context, ProtoOpts::NOREPLY_HEADER, |context| {
+                    if let Some(connection) = &mut context.data {
+                        connection.session.header(name.as_bytes(), value.as_bytes());
+                    }
+                })
+            })
+        })
+        .on_eoh(|context| Box::pin(end_of_headers(context)))
         .on_eom(|context| Box::pin(end_of_message(context)))
         .on_abort(|context| Box::pin(async move { abandon(context) }))
         .on_close(|context| Box::pin(async move { abandon(context) }))
@@ -91,8 +104,7 @@ fn negotiate(
         | ProtoOpts::NOREPLY_HELO
         | ProtoOpts::NOREPLY_MAIL
         | ProtoOpts::NO_DATA
-        | ProtoOpts::NO_HEADER
-        | ProtoOpts::NO_EOH
+        | ProtoOpts::NOREPLY_HEADER
         | ProtoOpts::NO_BODY
         | ProtoOpts::NO_UNKNOWN
         | ProtoOpts::REJECTED_RCPT;
@@ -140,7 +152,9 @@ fn quiet(
         Some(connection) => {
             if failed {
                 match noreply {
-                    ProtoOpts::NOREPLY_MAIL => connection.mail_failed = true,
+                    ProtoOpts::NOREPLY_MAIL | ProtoOpts::NOREPLY_HEADER => {
+                        connection.mail_failed = true;
+                    }
                     _ => connection.session_failed = true,
                 }
                 warn(
@@ -214,6 +228,23 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
                     .session
                     .rcpt_failed(recipient, path, queue_id.as_deref())
             }
+        }
+    };
+    reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
+}
+
+async fn end_of_headers(context: &mut Context<Connection>) -> Status {
+    let queue_id = macro_bytes(context, c"i");
+    let Some(connection) = &mut context.data else {
+        return Status::Continue;
+    };
+    let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
+    let reply = match within_limits(judged).await {
+        Ok(reply) if !connection.mail_failed => reply,
+        Ok(_) => Reply::to(&Verdict::internal(), None),
+        Err(why) => {
+            warn(connection, "internal", why);
+            Reply::to(&Verdict::internal(), None)
         }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use crate::{
     core::{
+        dnsbl::{Dnsbl, Listing},
         envelope::{Envelope, Recipient},
-        policy::{Case, Judgement, Policy, SpfAnswers},
+        policy::{Case, HeaderFacts, Judgement, Policy, SpfAnswers},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
     },
     directory::Directory,
-    dns::{Budgeted, Resolver},
+    dns::{Blocklists, Budgeted, Resolver},
     spf::{self, Query},
 };
 
@@ -27,7 +28,16 @@ pub struct Engine {
     pub resolver: Resolver,
     /// Knows the recipients.
     pub directory: Directory,
+    /// Knows which DNS lists can be believed.
+    pub blocklists: Arc<Blocklists>,
 }
+
+/// What SPF said where it was not asked.
+const NOT_ASKED: SpfAnswers = SpfAnswers {
+    helo: None,
+    mail_from: None,
+    forwarder: None,
+};
 
 /// A message from MAIL on.
 pub struct Message {
@@ -36,6 +46,7 @@ pub struct Message {
     /// Our own host's name, for SPF's `%{r}` (RFC 7208 section 7.2).
     receiver: String,
     spf: Option<SpfAnswers>,
+    listings: Vec<Listing>,
     let_in: usize,
 }
 
@@ -47,6 +58,7 @@ impl Message {
             envelope,
             receiver,
             spf: None,
+            listings: Vec::new(),
             let_in: 0,
         }
     }
@@ -61,24 +73,39 @@ impl Message {
         self.spf.as_ref()
     }
 
-    /// Judges the next recipient. DNS is asked at the first one that needs it, once for the whole message and
-    /// within `dns.budget`.
+    /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
+    /// message and within `dns.budget`.
     pub async fn judge(&mut self, recipient: &Recipient) -> Judgement {
         let engine = Arc::clone(&self.engine);
         if self.spf.is_none() && engine.policy.needs_spf(&self.envelope, recipient) {
-            self.spf = Some(self.ask_spf().await);
+            self.ask_dns(engine.policy.needs_dnsbl(&self.envelope, recipient))
+                .await;
         }
-        let judgement = engine.policy.judge(&Case {
-            envelope: &self.envelope,
-            spf: self.spf.as_ref().unwrap_or(&SpfAnswers::default()),
-            recipient,
-            earlier: self.let_in,
-            known: &self.ask_directory(recipient),
-        });
+        let known = self.ask_directory(recipient);
+        let judgement = engine.policy.judge(&self.case(recipient, &known));
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
         }
         judgement
+    }
+
+    /// Judges a recipient that was let in, by the headers.
+    pub fn judge_headers(&self, recipient: &Recipient, facts: &HeaderFacts) -> Judgement {
+        let known = self.ask_directory(recipient);
+        self.engine
+            .policy
+            .judge_headers(&self.case(recipient, &known), facts)
+    }
+
+    fn case<'a>(&'a self, recipient: &'a Recipient, known: &'a Known) -> Case<'a> {
+        Case {
+            envelope: &self.envelope,
+            spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
+            recipient,
+            earlier: self.let_in,
+            known,
+            listings: &self.listings,
+        }
     }
 
     fn ask_directory(&self, recipient: &Recipient) -> Known {
@@ -93,12 +120,35 @@ impl Message {
         }
     }
 
-    async fn ask_spf(&self) -> SpfAnswers {
+    /// Asks for SPF and the DNS lists side by side, out of one budget.
+    async fn ask_dns(&mut self, lists: bool) {
+        let resolver = &self.engine.resolver;
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let asked_lists: &[Dnsbl] = if lists {
+            &self.engine.policy.dnsbl
+        } else {
+            &[]
+        };
+        let listings = async {
+            match self.envelope.client.address {
+                Some(client) => {
+                    self.engine
+                        .blocklists
+                        .listings(asked_lists, client, &lookup)
+                        .await
+                }
+                None => Vec::new(),
+            }
+        };
+        let (spf, listings) = tokio::join!(self.ask_spf(&lookup), listings);
+        self.spf = Some(spf);
+        self.listings = listings;
+    }
+
+    async fn ask_spf(&self, lookup: &Budgeted) -> SpfAnswers {
         let Some(client) = self.envelope.client.address else {
             return SpfAnswers::default();
         };
-        let resolver = &self.engine.resolver;
-        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
         let mail_from = self.envelope.reverse_path.to_bytes();
         let query = Query {
             client,
@@ -110,7 +160,7 @@ impl Message {
         let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
             // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of
             // HELO has asked already.
-            let helo = spf::check_helo(&lookup, &query).await;
+            let helo = spf::check_helo(lookup, &query).await;
             let mail_from = SpfCheck {
                 identity: Identity::MailFrom,
                 ..helo.clone()
@@ -118,8 +168,8 @@ impl Message {
             (helo, mail_from)
         } else {
             tokio::join!(
-                spf::check_helo(&lookup, &query),
-                spf::check_mail_from(&lookup, &query)
+                spf::check_helo(lookup, &query),
+                spf::check_mail_from(lookup, &query)
             )
         };
         let mut answers = SpfAnswers {
@@ -129,7 +179,7 @@ impl Message {
         };
         let policy = &self.engine.policy;
         if policy.needs_forwarder(&self.envelope, &answers) {
-            answers.forwarder = forwarder(policy, &lookup, query).await;
+            answers.forwarder = forwarder(policy, lookup, query).await;
         }
         answers
     }

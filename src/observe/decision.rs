@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use crate::core::{
     address::{Mailbox, ReversePath},
+    notification::Notification,
     policy::SpfAnswers,
     printable::printable,
     spf::SpfCheck,
@@ -32,6 +33,8 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// What SPF said, where it was asked.
     pub spf: Option<&'a SpfAnswers>,
+    /// What kind of notification it is, where the headers have been read and it is one.
+    pub notification: Option<&'a Notification>,
 }
 
 impl fmt::Display for Decision<'_> {
@@ -44,7 +47,7 @@ impl fmt::Display for Decision<'_> {
         let spf = self.spf;
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} would={}",
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} would={}",
             self.id,
             word(self.queue_id),
             self.client
@@ -56,6 +59,10 @@ impl fmt::Display for Decision<'_> {
             self.verdict.reason.code(),
             result(spf.and_then(|spf| spf.mail_from.as_ref())),
             result(spf.and_then(|spf| spf.helo.as_ref())),
+            self.notification
+                .map_or("-", |notification| notification.kind.code()),
+            self.notification
+                .map_or_else(|| "-".to_owned(), Notification::evidence_codes),
             self.verdict.would.map_or("-", |action| action.as_str()),
         )
     }
@@ -78,12 +85,13 @@ mod tests {
             rcpt: &Mailbox::from_bytes(b"\xff@example.org"),
             verdict: &verdict,
             spf: None,
+            notification: None,
         }
         .to_string();
         assert_eq!(
             line,
             "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- would=reject"
         );
     }
 }

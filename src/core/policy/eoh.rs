@@ -29,7 +29,12 @@ pub struct HeaderFacts {
 }
 
 impl Policy {
-    pub(super) fn at_eoh(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+    pub(super) fn at_eoh(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         if let Some(why) = self.outgoing(case.envelope) {
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
@@ -46,19 +51,38 @@ impl Policy {
         self.header_rules(case, facts, walk)
     }
 
-    fn not_a_notification(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn not_a_notification(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         let null = case.envelope.reverse_path.is_null();
         if !null || facts.notification.is_some() || self.spares_null_sender(case) {
             return Continue(());
         }
-        let finding = "null sender, and nothing in the headers says that it is a notification".to_owned();
+        let finding =
+            "null sender, and nothing in the headers says that it is a notification".to_owned();
         let rule = self.null_sender.not_a_notification;
-        walk.apply("null_sender.not_a_notification", finding, rule, Reason::NotANotification)
+        walk.apply(
+            "null_sender.not_a_notification",
+            finding,
+            rule,
+            Reason::NotANotification,
+        )
     }
 
     /// A bounce that comes with a sender (mailer-daemon@, say) is answered as one that comes without.
-    fn daemon_like(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
-        let is_bounce = facts.notification.as_ref().is_some_and(Notification::is_bounce);
+    fn daemon_like(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        let is_bounce = facts
+            .notification
+            .as_ref()
+            .is_some_and(Notification::is_bounce);
         if !is_bounce || case.envelope.reverse_path.is_null() {
             return Continue(());
         }
@@ -66,19 +90,41 @@ impl Policy {
         self.recipient_class(case, true, walk)
     }
 
-    fn header_from(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn header_from(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         let claims = &facts.claims;
-        let claimed = claims.addresses.iter().chain(&claims.displayed).filter_map(|address| address.domain());
-        let Some(domain) = claimed.into_iter().find(|domain| self.local.is_ours(domain)) else {
+        let claimed = claims
+            .addresses
+            .iter()
+            .chain(&claims.displayed)
+            .filter_map(|address| address.domain());
+        let Some(domain) = claimed
+            .into_iter()
+            .find(|domain| self.local.is_ours(domain))
+        else {
             return Continue(());
         };
         if let Some(why) = self.may_claim(case) {
-            walk.tell("forgery.header_from", format!("From: claims {domain}, which is ours; {why}"));
+            walk.tell(
+                "forgery.header_from",
+                format!("From: claims {domain}, which is ours; {why}"),
+            );
             return Continue(());
         }
         let finding = format!("From: claims {domain}, which is ours, and the client is a stranger");
-        let reason = Reason::HeaderFromForged { domain: domain.clone() };
-        walk.apply("forgery.header_from", finding, self.forgery.header_from, reason)
+        let reason = Reason::HeaderFromForged {
+            domain: domain.clone(),
+        };
+        walk.apply(
+            "forgery.header_from",
+            finding,
+            self.forgery.header_from,
+            reason,
+        )
     }
 
     /// Why a stranger's message may carry an address of ours in From:. Each way needs SPF to pass, for everything
@@ -87,27 +133,50 @@ impl Policy {
         if let Some(why) = self.trusted_forwarder(case.envelope, case.spf) {
             return Some(why);
         }
-        let passes = case.spf.mail_from.as_ref().is_some_and(|check| check.result == SpfResult::Pass);
+        let passes = case
+            .spf
+            .mail_from
+            .as_ref()
+            .is_some_and(|check| check.result == SpfResult::Pass);
         let sender = case.envelope.reverse_path.domain().filter(|_| passes)?;
         if self.local.is_ours(sender) {
             return Some(format!("SPF passes for {sender}"));
         }
-        let listed = self.forgery.lists.iter().any(|pattern| pattern.matches(sender));
+        let listed = self
+            .forgery
+            .lists
+            .iter()
+            .any(|pattern| pattern.matches(sender));
         listed.then(|| format!("{sender} is in forgery.lists, and its SPF passes"))
     }
 
-    fn header_rules(&self, case: &Case<'_>, facts: &HeaderFacts, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn header_rules(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         for (index, rule) in self.headers.iter().enumerate() {
             if !applies(rule, case, facts) {
                 continue;
             }
             let name = rule.header.as_str();
             let values = facts.headers.all(name).map(|header| header.text());
-            let Some(value) = values.into_iter().find(|value| rule.pattern.matches(value)) else { continue };
+            let Some(value) = values.into_iter().find(|value| rule.pattern.matches(value)) else {
+                continue;
+            };
             let shown = printable(value.as_bytes(), LONGEST_SHOWN);
             let finding = format!("rule {} matches {name}: {shown}", index + 1);
             let text = rule.text.as_ref().map(ToString::to_string);
-            walk.apply("headers", finding, rule.rule(), Reason::HeaderRule { number: index + 1, text })?;
+            walk.apply(
+                "headers",
+                finding,
+                rule.rule(),
+                Reason::HeaderRule {
+                    number: index + 1,
+                    text,
+                },
+            )?;
         }
         Continue(())
     }
@@ -130,9 +199,12 @@ fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
 /// get it with a tag. Where all would be, but some only for now, it is for now.
 pub fn settle(verdicts: &mut [Verdict]) {
     // Who is to get nothing anyway has no say.
-    let refused_or_dropped = |verdict: &Verdict| !verdict.lets_in() || verdict.action == Action::Discard;
+    let refused_or_dropped =
+        |verdict: &Verdict| !verdict.lets_in() || verdict.action == Action::Discard;
     let unanimous = verdicts.iter().all(refused_or_dropped);
-    let for_now = verdicts.iter().any(|verdict| verdict.action == Action::Tempfail);
+    let for_now = verdicts
+        .iter()
+        .any(|verdict| verdict.action == Action::Tempfail);
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.lets_in()) {
         if !unanimous {
             verdict.would = Some(verdict.action);

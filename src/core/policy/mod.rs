@@ -6,18 +6,18 @@ mod walk;
 
 use super::{
     dnsbl::{self, Dnsbl, Listing},
-    header_rules::HeaderRule,
     envelope::{Envelope, Local, Recipient},
     exempt::Exemptions,
     forgery::Forgery,
+    header_rules::HeaderRule,
     null_sender::NullSender,
     recipients::{DomainRecipients, Known},
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing},
 };
-use walk::Walk;
 pub use eoh::{HeaderFacts, settle};
+use walk::Walk;
 pub use walk::{Check, Judgement};
 
 /// Everything in `milter.yaml` that decides.

@@ -149,7 +149,12 @@ impl Policy {
         )
     }
 
-    pub(super) fn never_send(&self, case: &Case<'_>, bounce: bool, walk: &mut Walk) -> ControlFlow<Verdict> {
+    pub(super) fn never_send(
+        &self,
+        case: &Case<'_>,
+        bounce: bool,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         let listed = self.null_sender.never_send.lists(&case.recipient.mailbox);
         if !bounce || !listed || self.spares_null_sender(case) {
             return Continue(());
@@ -159,7 +164,12 @@ impl Policy {
         walk.apply("null_sender.never_send", finding, rule, Reason::NeverSends)
     }
 
-    pub(super) fn recipient_class(&self, case: &Case<'_>, bounce: bool, walk: &mut Walk) -> ControlFlow<Verdict> {
+    pub(super) fn recipient_class(
+        &self,
+        case: &Case<'_>,
+        bounce: bool,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         let Some((_, entry)) = self.recipients_of(case.recipient) else {
             walk.tell(
                 "recipients",
@@ -200,11 +210,18 @@ impl Policy {
             let zone = &list.zone;
             match listing {
                 Listing::NotListed => walk.tell("dnsbl", format!("{zone}: not listed")),
-                Listing::NoAnswer(why) => walk.tell("dnsbl", format!("{zone}: no answer, so not listed: {why}")),
+                Listing::NoAnswer(why) => {
+                    walk.tell("dnsbl", format!("{zone}: no answer, so not listed: {why}"))
+                }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
                     let reason = Reason::Dnsbl { zone: zone.clone() };
-                    walk.apply("dnsbl", format!("{zone}: listed ({code})"), list.rule(), reason)?;
+                    walk.apply(
+                        "dnsbl",
+                        format!("{zone}: listed ({code})"),
+                        list.rule(),
+                        reason,
+                    )?;
                 }
             }
         }
