@@ -30,7 +30,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let (engine, events) = match engine(&config) {
+    let (engine, events) = match engine(&config, None) {
         Ok(made) => made,
         Err(error) => return unavailable(&error.to_string()),
     };

@@ -83,7 +83,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
     if !arguments.nameserver.is_empty() {
         config.dns.nameservers.clone_from(&arguments.nameserver);
     }
-    let engine = match engine(&config) {
+    let engine = match engine(&config, None) {
         Ok((engine, _)) => engine,
         Err(error) => return unavailable(&error.to_string()),
     };

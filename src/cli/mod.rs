@@ -106,9 +106,14 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     })
 }
 
-/// Makes of the configuration what judges by it, and tells what came of reading its lists.
-fn engine(config: &Config) -> Result<(Engine, Vec<Event>), SettingsError> {
-    let directory = Directory::new(config.directories.clone());
+/// Makes of the configuration what judges by it, and tells what came of reading its lists. Lists that `former` has
+/// read already are kept, should they be unreadable now.
+fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event>), SettingsError> {
+    let lists = config.directories.clone();
+    let directory = match former {
+        Some(former) => former.directory.succeeded_by(lists),
+        None => Directory::new(lists),
+    };
     let events = directory.refresh();
     let engine = Engine {
         policy: config.policy.clone(),

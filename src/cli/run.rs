@@ -47,7 +47,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     }
     let drain = Drain::new();
     let counters = Arc::new(Counters::default());
-    let engine = match engine(&config) {
+    let engine = match engine(&config, None) {
         Ok((engine, events)) => {
             tell(&events);
             engine
@@ -133,9 +133,9 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
             notify(&[NotifyState::Reloading, now]);
         }
         let read = {
-            let path = path.clone();
+            let (path, former) = (path.clone(), shared.engine.load_full());
             // Reading files blocks, so it is done off the threads that serve mail.
-            tokio::task::spawn_blocking(move || reloaded(&path)).await
+            tokio::task::spawn_blocking(move || reloaded(&path, &former)).await
         };
         let status = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok((config, engine)) => {
@@ -164,9 +164,9 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
     }
 }
 
-fn reloaded(path: &Path) -> Result<(Config, Engine), String> {
+fn reloaded(path: &Path, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let (engine, events) = engine(&config).map_err(|error| error.to_string())?;
+    let (engine, events) = engine(&config, Some(former)).map_err(|error| error.to_string())?;
     tell(&events);
     Ok((config, engine))
 }

@@ -4,19 +4,15 @@ use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::{
     core::{
         address::{Domain, Mailbox},
-        duration::Duration,
         exempt::Exemptions,
         network::Network,
         pattern::{AddressPattern, DomainPattern},
         spf_rules::Forwarder,
     },
+    dns::{LARGEST_CACHE, LONGEST_BUDGET, SHORTEST_TIMEOUT},
     filter::Address,
 };
 
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
-/// Postfix waits 30 s for the answer to a command (milter_command_timeout), and 5 s are ours.
-const LONGEST_BUDGET: Duration = Duration::from_secs(25);
-const LARGEST_CACHE: u64 = 1_000_000;
 /// Each costs its part of the budget when those before it are silent.
 const MOST_NAMESERVERS: usize = 8;
 /// Each costs an SPF check for a message that nobody else vouches for.

@@ -21,4 +21,7 @@ mod tests;
 mod upstream;
 
 pub use resolver::{Budgeted, Resolver};
-pub use settings::{Nameserver, NameserverError, Settings, SettingsError};
+pub use settings::{
+    LARGEST_CACHE, LONGEST_BUDGET, Nameserver, NameserverError, SHORTEST_TIMEOUT, Settings,
+    SettingsError,
+};

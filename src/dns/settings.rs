@@ -36,6 +36,14 @@ impl Default for Settings {
     }
 }
 
+/// The shortest time for one attempt at a name server.
+pub const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+/// The longest time for all that one message asks: Postfix waits 30 s for the answer to a command
+/// (milter_command_timeout), and 5 s are ours.
+pub const LONGEST_BUDGET: Duration = Duration::from_secs(25);
+/// The most answers that are remembered.
+pub const LARGEST_CACHE: u64 = 1_000_000;
+
 impl Settings {
     /// Refuses what would never answer, or outlive the MTA's patience.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
@@ -54,11 +62,6 @@ impl Settings {
         Ok(())
     }
 }
-
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
-// Postfix gives a milter command 30 s (milter_command_timeout).
-const LONGEST_BUDGET: Duration = Duration::from_secs(25);
-const LARGEST_CACHE: u64 = 1_000_000;
 
 /// Why there is no resolver.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

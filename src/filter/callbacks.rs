@@ -28,7 +28,7 @@ use crate::core::{
 };
 
 /// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
-pub const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
+const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
 /// The longest line of reply text that indymilter takes, in octets.
 const LONGEST_REPLY_TEXT: usize = 980;
 

@@ -20,7 +20,6 @@ mod stream;
 mod transaction;
 
 pub use bind::ListenError;
-pub use callbacks::CALLBACK_LIMIT;
 pub use counters::{Counters, Snapshot};
 pub use drain::{Drain, MessageGuard};
 pub use framing::Violation;

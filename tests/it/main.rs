@@ -19,4 +19,7 @@ mod licences;
 mod package;
 mod sessions;
 mod site;
+mod spf_case;
+mod spf_corners;
+mod spf_sizes;
 mod spf_suite;

@@ -70,16 +70,6 @@ fn many_messages_in_one_connection<M: Mta>() {
                 .contains("X-Backstop: verdict=tag")
         );
 
-        // A second EHLO instead of RSET (RFC 5321 section 4.1.4), with a name that speaks against the client.
-        client.mail(SENDER).unwrap();
-        client.ehlo("elsewhere.example").unwrap();
-        client.mail(SENDER).unwrap();
-        assert_eq!(
-            codes(&client.rcpt("joe@example.org").unwrap()),
-            "550 5.7.23"
-        );
-        client.ehlo("mx.friend.example").unwrap();
-
         let letter = Letter::new();
         let sent = client.message("", "joe@example.org", &letter.bytes);
         assert_eq!(sent.unwrap().code, 250);
@@ -89,6 +79,15 @@ fn many_messages_in_one_connection<M: Mta>() {
                 .contains("X-Backstop")
         );
     }
+    // Another EHLO instead of RSET (RFC 5321 section 4.1.4), with a name that speaks against the client. Once only:
+    // Sendmail lets who greets often wait.
+    client.mail(SENDER).unwrap();
+    client.ehlo("elsewhere.example").unwrap();
+    client.mail(SENDER).unwrap();
+    assert_eq!(
+        codes(&client.rcpt("joe@example.org").unwrap()),
+        "550 5.7.23"
+    );
     client.quit().unwrap();
 }
 
