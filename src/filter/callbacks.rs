@@ -15,7 +15,10 @@ use milter::{
     ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
-use super::session::{Ending, Session, Shared};
+use super::{
+    session::{Session, Shared},
+    transaction::Ending,
+};
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
@@ -198,7 +201,9 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         return Status::Tempfail;
     };
     let reply = if connection.session_failed || connection.mail_failed {
-        Reply::to(&Verdict::internal(), None)
+        connection
+            .session
+            .rcpt_failed(recipient, path, queue_id.as_deref())
     } else {
         match within_limits(
             connection
