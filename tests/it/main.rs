@@ -14,6 +14,7 @@ mod daemon;
 mod decisions;
 mod dialogues;
 mod docs;
+mod headers;
 mod joe_job;
 mod licences;
 mod package;
