@@ -13,5 +13,6 @@ mod decisions;
 mod docs;
 mod joe_job;
 mod licences;
+mod notifications;
 mod package;
 mod spf_suite;
