@@ -17,6 +17,7 @@ mod docs;
 mod headers;
 mod joe_job;
 mod licences;
+mod notifications;
 mod package;
 mod sessions;
 mod site;
