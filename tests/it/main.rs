@@ -16,6 +16,8 @@ mod docs;
 mod joe_job;
 mod licences;
 mod package;
+mod postfix;
+mod sendmail;
 mod sessions;
 mod site;
 mod spf_suite;

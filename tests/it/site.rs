@@ -44,6 +44,8 @@ broken.example:
   - TXT: "v=spf1 ip4:NET.999 -all"
 strict.example:
   - TXT: "v=spf1 include -all"
+xn--bcher-kva.example:
+  - TXT: "v=spf1 -all"
 friend.example:
   - TXT: "v=spf1 ip4:NET.20 ip6:::1 ip6:2001:db8::20 -all"
 mx.friend.example:
