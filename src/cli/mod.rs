@@ -85,14 +85,17 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return unavailable(&format!("no threads to run on: {error}")),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
         }
-    })
+    });
+    // A list on a disk that hangs must not keep us from ending.
+    runtime.shutdown_background();
+    code
 }
 
 /// Loads the configuration, or prints what is wrong with it.

@@ -26,9 +26,17 @@ const MOST_CONNECTIONS: usize = 10_000;
 /// How long SIGTERM lets messages in progress take. Less than the 90 s after which systemd kills.
 const GRACE: Duration = Duration::from_secs(30);
 /// How often lists are looked at for changes, and warnings summed up.
-const HOUSEKEEPING: Duration = Duration::from_secs(5);
+const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
+    // Before anything that takes its time: SIGHUP never ends the daemon, not while it starts either.
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return unavailable("signals can't be caught");
+    };
     let config = match load(path) {
         Ok(config) => config,
         Err(code) => return code,
@@ -37,13 +45,6 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return unavailable("signals can't be caught");
-    };
     let drain = Drain::new();
     let counters = Arc::new(Counters::default());
     let engine = match engine(&config, None) {
@@ -131,8 +132,19 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
         }
-        let status = match reloaded(&path, &running, &shared.engine.load()) {
+        let read = {
+            let (path, former) = (path.clone(), shared.engine.load_full());
+            // Reading files blocks, so it is done off the threads that serve mail.
+            tokio::task::spawn_blocking(move || reloaded(&path, &former)).await
+        };
+        let status = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok((config, engine)) => {
+                if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
+                    log::warn!("`listen` and `socket` take effect at the next restart");
+                }
+                for warning in &config.warnings {
+                    log::warn!("{warning}");
+                }
                 shared.engine.store(Arc::new(engine));
                 set_level(config.log.level.into());
                 running = config;
@@ -152,13 +164,10 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
     }
 }
 
-fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
+fn reloaded(path: &Path, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
     let (engine, events) = engine(&config, Some(former)).map_err(|error| error.to_string())?;
     tell(&events);
-    if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
-        log::warn!("`listen` and `socket` take effect at the next restart");
-    }
     Ok((config, engine))
 }
 

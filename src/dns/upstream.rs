@@ -12,7 +12,7 @@
 //! - Over UDP the id and the question are compared, over TCP the id alone.
 //! - A TCP connection takes 32 questions at once; who comes later is told to wait, up to 0.6 s. With a higher
 //!   `max_active_requests` they overrun its queue of 32, which ends the connection for all: left at its default.
-//! - A datagram over the EDNS size is cut by the socket and is then malformed.
+//! - A datagram over the EDNS size is cut by the socket, is then malformed, and is not asked for over TCP.
 
 use std::{
     net::SocketAddr,
@@ -129,18 +129,24 @@ impl Upstream {
     }
 
     async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
-        let lookup = server
-            .pool
-            .lookup(query.clone(), self.options)
-            .first_answer();
-        // hickory's own limits come first: UDP, connect and TCP may each take `patience`. Only so does it learn that
-        // a kept TCP connection is dead; cut from outside, it would use that one again and again.
-        let outcome = timeout(self.patience * 4, lookup)
-            .await
-            .unwrap_or(Err(NetError::Timeout));
+        let mut outcome = self.lookup(&server.pool, query).await;
+        if let Err(NetError::Proto(_)) = outcome {
+            // Some send a long answer in one datagram, whatever size they were told (RFC 6891 section 6.2.5).
+            // Over TCP it is whole; where there is none, what was said over UDP stands.
+            outcome = self.lookup(&server.tcp, query).await.or(outcome);
+        }
         let reply = self.read(outcome, query);
         server.note(matches!(reply, Err(Failure::Unheard(_))));
         reply
+    }
+
+    async fn lookup(&self, pool: &Pool, query: &Query) -> Result<DnsResponse, NetError> {
+        let lookup = pool.lookup(query.clone(), self.options).first_answer();
+        // hickory's own limits come first: UDP, connect and TCP may each take `patience`. Only so does it learn that
+        // a kept TCP connection is dead; cut from outside, it would use that one again and again.
+        timeout(self.patience * 4, lookup)
+            .await
+            .unwrap_or(Err(NetError::Timeout))
     }
 
     fn read(
@@ -203,25 +209,31 @@ const EDNS_PAYLOAD: u16 = 1232;
 /// How long a server that kept silent is asked after the others.
 const REST: Duration = Duration::from_secs(30);
 
+type Pool = NameServerPool<TokioRuntimeProvider>;
+
 struct Server {
     nameserver: Nameserver,
-    pool: NameServerPool<TokioRuntimeProvider>,
+    /// UDP, and TCP for what is truncated there (RFC 7766 section 5).
+    pool: Pool,
+    tcp: Pool,
     rests_until: Mutex<Option<Instant>>,
 }
 
 impl Server {
     fn new(nameserver: Nameserver, context: &Arc<PoolContext>) -> Self {
         let address = nameserver.address();
-        // RFC 7766 section 5: what is truncated over UDP is asked for over TCP.
-        let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-        for connection in &mut connections {
-            connection.port = address.port();
-        }
-        let config = NameServerConfig::new(address.ip(), true, connections);
-        let provider = TokioRuntimeProvider::new();
+        let pool = |mut connections: Vec<ConnectionConfig>| {
+            for connection in &mut connections {
+                connection.port = address.port();
+            }
+            let config = NameServerConfig::new(address.ip(), true, connections);
+            let provider = TokioRuntimeProvider::new();
+            NameServerPool::from_config([config], context.clone(), provider)
+        };
         Self {
             nameserver,
-            pool: NameServerPool::from_config([config], context.clone(), provider),
+            pool: pool(vec![ConnectionConfig::udp(), ConnectionConfig::tcp()]),
+            tcp: pool(vec![ConnectionConfig::tcp()]),
             rests_until: Mutex::new(None),
         }
     }

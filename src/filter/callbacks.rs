@@ -15,7 +15,10 @@ use milter::{
     ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
-use super::session::{Ending, Session, Shared};
+use super::{
+    session::{Session, Shared},
+    transaction::Ending,
+};
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
@@ -35,7 +38,10 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
-    /// MAIL failed by our own fault, where no answer could be given: its recipients get it.
+    /// CONNECT or HELO failed by our own fault, where no answer could be given: what the client is, is not known, so
+    /// the recipients of all its messages get it.
+    session_failed: bool,
+    /// Likewise MAIL, for this message.
     mail_failed: bool,
 }
 
@@ -119,6 +125,7 @@ fn negotiate(
         session,
         opts,
         actions,
+        session_failed: false,
         mail_failed: false,
     });
     Status::Continue
@@ -135,7 +142,10 @@ fn quiet(
     match &mut context.data {
         Some(connection) => {
             if failed {
-                connection.mail_failed = true;
+                match noreply {
+                    ProtoOpts::NOREPLY_MAIL => connection.mail_failed = true,
+                    _ => connection.session_failed = true,
+                }
                 warn(
                     connection,
                     "internal",
@@ -162,6 +172,7 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
     let receiver = macro_bytes(context, c"j").and_then(|name| String::from_utf8(name).ok());
     let daemon = macro_bytes(context, c"{daemon_name}");
     if let Some(connection) = &mut context.data {
+        connection.session_failed = false;
         connection.session.connect(address, receiver, daemon);
     }
 }
@@ -189,8 +200,10 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Tempfail;
     };
-    let reply = if connection.mail_failed {
-        Reply::to(&Verdict::internal(), None)
+    let reply = if connection.session_failed || connection.mail_failed {
+        connection
+            .session
+            .rcpt_failed(recipient, path, queue_id.as_deref())
     } else {
         match within_limits(
             connection
@@ -316,7 +329,13 @@ fn doubled(line: &str) -> String {
 
 /// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
 /// host, Sendmail the recipient's domain.
+///
+/// Where it was not negotiated, such recipients don't come, and a mailer of this name is one that delivers.
 fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
+    let negotiated = |connection: &Connection| connection.opts.contains(ProtoOpts::REJECTED_RCPT);
+    if !context.data.as_ref().is_some_and(negotiated) {
+        return None;
+    }
     if context.macros.get(c"{rcpt_mailer}")?.to_bytes() != b"error" {
         return None;
     }

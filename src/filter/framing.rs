@@ -1,5 +1,5 @@
 //! The packets of one connection, on their way to the milter crate: what it would hang on ends the connection
-//! here, and a CONNECT that it can't read is mended. Pure: bytes in, bytes out.
+//! here, and what it can't read is mended: some CONNECTs, and macro packets without a macro. Pure: bytes in, bytes out.
 
 use super::{connect, phase::Phase};
 
@@ -9,6 +9,9 @@ const LARGEST_PACKET: usize = 128 * 1024 + 1;
 
 /// The largest CONNECT packet; it holds a host name and an address, and is the only one that is held back whole.
 const LARGEST_CONNECT: usize = 1024;
+
+/// A macro with neither name nor value.
+const NO_MACRO: &[u8] = b"\0\0";
 
 /// Why a connection was closed by us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -50,6 +53,10 @@ enum Part {
     Head(Vec<u8>),
     /// What is left of a payload that passes through.
     Payload(usize),
+    /// The stage of a macro packet that has nothing else. The milter crate skips such a packet, and the macros of an
+    /// earlier message would stay (a login, or the refusal of another recipient): a macro without name and value
+    /// is added.
+    EmptyMacros,
     /// A CONNECT payload, as far as it came, and its whole length.
     Connect(Vec<u8>, usize),
 }
@@ -108,6 +115,11 @@ impl Framing {
                         self.part = Part::Head(Vec::new());
                     }
                 }
+                Part::EmptyMacros => {
+                    move_up_to(&mut input, output, 1);
+                    output.extend_from_slice(NO_MACRO);
+                    self.part = Part::Head(Vec::new());
+                }
                 Part::Connect(payload, length) => {
                     let missing = *length - payload.len();
                     move_up_to(&mut input, payload, missing);
@@ -140,6 +152,10 @@ fn begin(length: usize, command: u8, output: &mut Vec<u8>) -> Result<Part, Viola
             2..=LARGEST_CONNECT => Ok(Part::Connect(Vec::with_capacity(payload), payload)),
             _ => Err(Violation::TooLarge),
         };
+    }
+    if (command, payload) == (b'D', 1) {
+        put_head(length + NO_MACRO.len(), command, output);
+        return Ok(Part::EmptyMacros);
     }
     put_head(length, command, output);
     Ok(match payload {
@@ -260,7 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn quit_nc_becomes_quit_where_the_crate_would_ignore_it() {
+    fn macros_of_which_none_is_left_are_said_to_be_none() {
+        for cut in 0..6 {
+            let (now, later) = b"\0\0\0\x02DM".split_at(cut);
+            let mut output = Vec::new();
+            let mut framing = Framing::new();
+            for part in [&negotiated(), now, later] {
+                framing.filter(part, &mut output).unwrap();
+            }
+            assert_eq!(output, [negotiated(), packet(b'D', b"M\0\0")].concat());
+            assert!(!framing.mid_packet());
+        }
+    }
+
+    #[test]
+    fn quit_nc_becomes_quit() {
         let (output, _) = filter(&[negotiated(), packet(b'K', b"")].concat());
         assert_eq!(output, [negotiated(), packet(b'Q', b"")].concat());
     }
@@ -318,10 +348,10 @@ mod tests {
         }
 
         #[test]
-        fn only_a_mended_connect_grows(input in session()) {
+        fn only_what_is_mended_grows(input in session()) {
             let (output, _) = filter(&input);
-            let connects = input.iter().filter(|&&b| b == b'C').count();
-            prop_assert!(output.len() <= input.len() + 2 * connects);
+            let mended = input.iter().filter(|&&b| b == b'C' || b == b'D').count();
+            prop_assert!(output.len() <= input.len() + 2 * mended);
         }
 
         /// Whatever came in, the milter crate reads whole packets of known commands.

@@ -17,6 +17,7 @@ mod serve;
 mod session;
 mod socket_file;
 mod stream;
+mod transaction;
 
 pub use bind::ListenError;
 pub use counters::{Counters, Snapshot};

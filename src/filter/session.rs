@@ -1,4 +1,4 @@
-//! One connection of the MTA: the facts so far, the message in progress, and a log line for each decision.
+//! One connection of the MTA: the facts so far, and the message in progress.
 
 use std::{
     net::IpAddr,
@@ -12,23 +12,19 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    drain::{Drain, MessageGuard},
-    message::{Engine, Message},
+    drain::Drain,
+    message::Engine,
+    transaction::{Ending, Transaction},
 };
 use crate::{
     core::{
-        address::{Mailbox, ReversePath},
+        address::ReversePath,
         envelope::{Client, Envelope, Recipient},
-        policy::Judgement,
         reply::Reply,
-        trace_header::Tags,
-        verdict::{Action, Reason, Verdict},
+        verdict::Verdict,
     },
-    observe::{Decision, Warnings},
+    observe::Warnings,
 };
-
-/// Decisions that wait for their queue id before they are logged; more than Postfix's `smtpd_recipient_limit`.
-const MOST_UNLOGGED: usize = 1000;
 
 /// What all sessions share.
 pub struct Shared {
@@ -65,33 +61,6 @@ pub struct Session {
     client: Client,
     receiver: String,
     transaction: Option<Transaction>,
-}
-
-/// One message in progress.
-struct Transaction {
-    id: String,
-    message: Message,
-    /// Recipients let in, whose lines wait for the queue id.
-    unlogged: Vec<(Mailbox, Verdict)>,
-    tags: Tags,
-    /// The paths, as the MTA wrote them, that get nothing although they were told 250.
-    discarded: Vec<Vec<u8>>,
-    delivered: usize,
-    quarantine: Option<&'static str>,
-    _in_progress: MessageGuard,
-}
-
-/// What is to be done with the message at its end.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// Drop it: nobody is to get it.
-    pub discard: bool,
-    /// Recipients to take off, as the MTA wrote them.
-    pub delete_recipients: Vec<Vec<u8>>,
-    /// Hold it, for this reason.
-    pub quarantine: Option<&'static str>,
-    /// The value of X-Backstop, if there is something to say.
-    pub x_backstop: Option<String>,
 }
 
 impl Session {
@@ -147,24 +116,16 @@ impl Session {
             address,
             ..self.client.clone()
         };
-        let engine = self.shared.engine.load_full();
-        self.transaction = Some(Transaction {
-            id: self.shared.next_id(),
-            message: Message::new(
-                engine,
-                Envelope {
-                    client,
-                    reverse_path,
-                },
-                self.receiver.clone(),
-            ),
-            unlogged: Vec::new(),
-            tags: Tags::default(),
-            discarded: Vec::new(),
-            delivered: 0,
-            quarantine: None,
-            _in_progress: self.shared.drain.message(),
-        });
+        self.transaction = Some(Transaction::new(
+            self.shared.next_id(),
+            self.shared.engine.load_full(),
+            Envelope {
+                client,
+                reverse_path,
+            },
+            self.receiver.clone(),
+            self.shared.drain.message(),
+        ));
     }
 
     /// RCPT: the reply to give; none to let the recipient in. `path` is the argument as the MTA wrote it.
@@ -178,15 +139,7 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        let Judgement { verdict, checks } = transaction.message.judge(&recipient).await;
-        for check in checks {
-            log::debug!(
-                "id={} check={} {}",
-                transaction.id,
-                check.name,
-                check.finding
-            );
-        }
+        let verdict = transaction.judge(&recipient).await;
         transaction.decided(recipient, path, verdict, queue_id)
     }
 
@@ -205,82 +158,15 @@ impl Session {
 
     /// The end of the message.
     pub fn end_of_message(&mut self, queue_id: Option<&[u8]>) -> Ending {
-        let Some(mut transaction) = self.transaction.take() else {
-            return Ending::default();
-        };
-        transaction.log_waiting(queue_id);
-        Ending {
-            discard: transaction.delivered == 0 && !transaction.discarded.is_empty(),
-            x_backstop: transaction.tags.x_backstop(&transaction.id),
-            delete_recipients: transaction.discarded,
-            quarantine: transaction.quarantine,
-        }
+        self.transaction
+            .take()
+            .map_or_else(Ending::default, |transaction| transaction.end(queue_id))
     }
 
     /// RSET, the end of the connection, or the MTA's own refusal: what was let in is logged, and forgotten.
     pub fn abandon(&mut self, queue_id: Option<&[u8]>) {
-        if let Some(mut transaction) = self.transaction.take() {
-            transaction.log_waiting(queue_id);
-        }
-    }
-}
-
-impl Transaction {
-    fn decided(
-        &mut self,
-        recipient: Recipient,
-        path: &[u8],
-        verdict: Verdict,
-        queue_id: Option<&[u8]>,
-    ) -> Option<Reply> {
-        let reply = Reply::to(&verdict, self.message.envelope().client.address);
-        if let Reason::RefusedByMta { .. } = verdict.reason {
-            // The MTA has logged it already, and a flood of guesses makes thousands of them.
-            log::debug!("{}", self.decision(&recipient.mailbox, &verdict, queue_id));
-            return reply;
-        }
-        match verdict.action {
-            Action::Discard => self.discarded.push(path.to_vec()),
-            Action::Quarantine => self.quarantine = Some(verdict.reason.code()),
-            Action::Accept | Action::Tag | Action::Tempfail | Action::Reject => {}
-        }
-        if verdict.lets_in() && verdict.action != Action::Discard {
-            self.delivered += 1;
-        }
-        self.tags.note(&verdict);
-        if verdict.lets_in() && queue_id.is_none() && self.unlogged.len() < MOST_UNLOGGED {
-            self.unlogged.push((recipient.mailbox, verdict));
-        } else {
-            log::info!("{}", self.decision(&recipient.mailbox, &verdict, queue_id));
-        }
-        reply
-    }
-
-    fn log_waiting(&mut self, queue_id: Option<&[u8]>) {
-        for (mailbox, verdict) in std::mem::take(&mut self.unlogged) {
-            log::info!("{}", self.decision(&mailbox, &verdict, queue_id));
-        }
-    }
-
-    fn decision<'a>(
-        &'a self,
-        rcpt: &'a Mailbox,
-        verdict: &'a Verdict,
-        queue_id: Option<&'a [u8]>,
-    ) -> Decision<'a> {
-        let Envelope {
-            client,
-            reverse_path,
-        } = self.message.envelope();
-        Decision {
-            id: &self.id,
-            queue_id,
-            client: client.address,
-            helo: client.helo.as_deref(),
-            from: reverse_path,
-            rcpt,
-            verdict,
-            spf: self.message.spf(),
+        if let Some(transaction) = self.transaction.take() {
+            transaction.end(queue_id);
         }
     }
 }

@@ -16,8 +16,13 @@ pub fn start_logging(level: LevelFilter) {
         .filter_module("backstop", LevelFilter::Trace)
         .parse_default_env();
     if journal {
-        builder
-            .format(|out, record| writeln!(out, "<{}>{}", priority(record.level()), record.args()));
+        builder.format(|out, record| {
+            // A mistake in the file is told in several lines, and the journal reads each for itself.
+            let priority = priority(record.level());
+            let text = record.args().to_string();
+            text.lines()
+                .try_for_each(|line| writeln!(out, "<{priority}>{line}"))
+        });
     } else {
         builder.format(|out, record| {
             let time = out.timestamp_millis();

@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin};
 use super::{
     Lookup, LookupError,
     expansion::Values,
-    limits::{DNS_TERMS, VOID_TERMS},
+    limits::{DNS_TERMS, VOID_LOOKUPS},
     macros::MacroString,
     name::Name,
     record::{Asking, Directive, Mechanism, Record, is_record},
@@ -25,9 +25,7 @@ pub(super) struct Evaluation<'a, L> {
     /// What the client's address maps back to, once it was asked.
     pub(super) reverse: Option<ReverseNames>,
     dns_terms: u32,
-    void_terms: u32,
-    /// Whether the term being evaluated has been counted as void already.
-    is_void: bool,
+    void_lookups: u32,
 }
 
 /// Evaluation can't go on (RFC 7208 section 2.6.6 and 2.6.7); one line says why.
@@ -60,8 +58,7 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
             trace: Trace::default(),
             reverse: None,
             dns_terms: 0,
-            void_terms: 0,
-            is_void: false,
+            void_lookups: 0,
         }
     }
 
@@ -88,11 +85,11 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
             }
         }
         check.lookups = self.dns_terms;
-        check.void_lookups = self.void_terms;
+        check.void_lookups = self.void_lookups;
         self.trace.add(|| {
             let why = check.problem.as_ref().or(check.mechanism.as_ref());
             format!(
-                "result: {} ({}); DNS terms {} of {DNS_TERMS}, void {} of {VOID_TERMS}",
+                "result: {} ({}); DNS terms {} of {DNS_TERMS}, void {} of {VOID_LOOKUPS}",
                 check.result,
                 why.map_or("", String::as_str),
                 check.lookups,
@@ -148,6 +145,10 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
     /// The record that a domain publishes (4.4, 4.5), its syntax checked (4.6).
     async fn record_of(&mut self, domain: &Name) -> Result<Option<Record>, Trouble> {
         let answers = self.txt(domain).await?;
+        if self.dns_terms > 0 {
+            // The first record's query is no term's: only those of `include` and `redirect` can be void lookups.
+            self.count_void(domain, answers.is_empty())?;
+        }
         let mut records = answers.iter().filter(|txt| is_record(txt));
         let Some(txt) = records.next() else {
             return Ok(None);
@@ -197,14 +198,14 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
                 }
             }
         };
-        let (dns_terms, void_terms) = (self.dns_terms, self.void_terms);
+        let (dns_terms, void_lookups) = (self.dns_terms, self.void_lookups);
         self.trace.add(|| {
             let outcome = if matched {
                 directive.result.as_str()
             } else {
                 "no match"
             };
-            format!("{domain}: `{text}`: {outcome} (DNS terms {dns_terms}, void {void_terms})")
+            format!("{domain}: `{text}`: {outcome} (DNS terms {dns_terms}, void {void_lookups})")
         });
         Ok(matched)
     }
@@ -237,23 +238,22 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
             )));
         }
         self.dns_terms += 1;
-        self.is_void = false;
         Ok(())
     }
 
-    /// Counts the current term as void where its query was answered with nothing.
+    /// Counts a query of a term that was answered with nothing.
     ///
-    /// 4.6.4 limits "the number of "terms" for which DNS queries return" nothing, so an `mx` whose exchanges all
-    /// lack an address of the client's family is one, and not as many as there are exchanges.
+    /// 4.6.4 speaks of "the number of "terms"", but limits "void lookups", and 11.1 wants an end "as soon as more
+    /// than two "void lookups" have been encountered": so each exchange of an `mx` without an address counts.
+    /// pyspf, Mail::SPF and viaspf count likewise.
     pub(super) fn count_void(&mut self, name: &Name, found_nothing: bool) -> Result<(), Trouble> {
-        if !found_nothing || self.is_void {
+        if !found_nothing {
             return Ok(());
         }
-        self.is_void = true;
-        self.void_terms += 1;
-        if self.void_terms > VOID_TERMS {
+        self.void_lookups += 1;
+        if self.void_lookups > VOID_LOOKUPS {
             return Err(Trouble::Permerror(format!(
-                "more than {VOID_TERMS} terms whose query finds nothing, at {name}"
+                "more than {VOID_LOOKUPS} queries that find nothing, at {name}"
             )));
         }
         Ok(())

@@ -2,8 +2,8 @@
 
 /// Terms that query DNS, over the whole check (RFC 7208 section 4.6.4).
 pub(super) const DNS_TERMS: u32 = 10;
-/// Terms whose queries were answered with nothing, over the whole check (RFC 7208 section 4.6.4).
-pub(super) const VOID_TERMS: u32 = 2;
+/// Queries of terms that were answered with nothing, over the whole check (RFC 7208 sections 4.6.4 and 11.1).
+pub(super) const VOID_LOOKUPS: u32 = 2;
 /// Exchanges of one `mx` whose addresses are asked; one more is an error (RFC 7208 section 4.6.4).
 pub(super) const MX_NAMES: usize = 10;
 /// Names of the client whose addresses are asked; the others are ignored (RFC 7208 section 4.6.4).

@@ -45,6 +45,8 @@ impl<L: Lookup> Evaluation<'_, L> {
             .iter()
             .filter_map(|mx| Name::from_bytes(mx.exchange.as_bytes()));
         for (asked, name) in names.enumerate() {
+            // 4.6.4: "MUST NOT result in querying more than 10 address records": the error comes with the eleventh
+            // query, so a match before it stands, as with every other limit.
             if asked == MX_NAMES {
                 return Err(Trouble::Permerror(format!(
                     "{target} has more than {MX_NAMES} mail exchangers"

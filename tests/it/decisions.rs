@@ -72,17 +72,7 @@ fn policy(yaml: &str) -> Policy {
 }
 
 fn check(identity: Identity, domain: &str, result: SpfResult) -> SpfCheck {
-    SpfCheck {
-        identity,
-        domain: domain.to_owned(),
-        result,
-        explanation: None,
-        mechanism: None,
-        problem: None,
-        lookups: 0,
-        void_lookups: 0,
-        trace: Vec::new(),
-    }
+    SpfCheck::new(identity, domain.to_owned(), result)
 }
 
 fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {

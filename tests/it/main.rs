@@ -10,6 +10,7 @@
 
 mod arrows;
 mod config;
+mod daemon;
 mod decisions;
 mod dialogues;
 mod docs;
@@ -20,4 +21,7 @@ mod postfix;
 mod sendmail;
 mod sessions;
 mod site;
+mod spf_case;
+mod spf_corners;
+mod spf_sizes;
 mod spf_suite;

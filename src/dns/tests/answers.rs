@@ -1,7 +1,7 @@
 //! What a message means.
 
 use hickory_resolver::proto::{
-    op::ResponseCode,
+    op::{Query, ResponseCode},
     rr::{
         Name, RData, RecordType,
         rdata::{A, AAAA, MX, NS, PTR},
@@ -10,7 +10,7 @@ use hickory_resolver::proto::{
 
 use super::{
     budgeted, failed, resolver_of,
-    responder::{Responder, answer, cname, code, code_with, record, soa, txt},
+    responder::{Responder, Said, answer, cname, code, code_with, message, record, soa, txt},
 };
 use crate::spf::{Lookup, Mx};
 
@@ -253,4 +253,18 @@ async fn what_is_too_long_for_udp_comes_over_tcp() {
             "tcp TXT longest.test"
         ]
     );
+}
+
+/// RFC 6891 section 6.2.5 forbids such datagrams, and simple servers send them.
+#[tokio::test]
+async fn what_is_too_long_for_us_over_udp_comes_over_tcp() {
+    let server = Responder::start(|name, record_type| {
+        let mut said = message(vec![txt(name, 60, &[b'x'; 1_600])]);
+        said.queries = vec![Query::query(Name::from_ascii(name).unwrap(), record_type)];
+        Some(Said::Bytes(said.to_vec().unwrap().split_off(2)))
+    })
+    .await;
+    let dns = budgeted(&resolver_of(&[&server]));
+    assert_eq!(dns.txt("long.test").await.unwrap(), [[b'x'; 1_600]]);
+    assert_eq!(server.seen(), ["udp TXT long.test", "tcp TXT long.test"]);
 }

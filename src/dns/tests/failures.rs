@@ -54,7 +54,8 @@ async fn malformed_answers_are_errors() {
         Responder::start(|_, _| Some(Said::Bytes(vec![0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]))).await;
     let (cause, took) = failed(budgeted(&resolver_of(&[&server])).txt("a.test")).await;
     assert!(cause.ends_with("malformed answer"), "{cause}");
-    assert!(took < SLACK, "{took:?}");
+    // It is asked for over TCP too, where hickory waits on for a better one.
+    assert!(took < PATIENCE + SLACK, "{took:?}");
 }
 
 /// hickory compares the questions over UDP only.

@@ -112,15 +112,18 @@ fn ten_terms_query_dns() {
 }
 
 /// "SPF implementations SHOULD limit "void lookups" to two [...] Exceeding the limit produces a "permerror" result";
-/// what is limited is "the number of "terms" for which DNS queries return" nothing.
+/// 11.1: "as soon as more than two "void lookups" have been encountered".
 #[test]
-fn two_terms_find_nothing() {
+fn two_queries_find_nothing() {
     let zone = "
         only4.example A 192.0.2.9
         mx.example MX 1 no1.example
         mx.example MX 2 no2.example
         mx.example MX 3 no3.example
         mx.example MX 4 only4.example
+        mx2.example MX 1 no1.example
+        mx2.example MX 2 no2.example
+        mx2.example MX 3 only4.example
         nullmx.example MX 0
         two.example TXT v=spf1 a:no1.example a:no2.example
         2001:db8::1 PTR f1.example.org
@@ -172,9 +175,12 @@ fn two_terms_find_nothing() {
             SpfResult::Permerror,
             3,
         ),
-        // One term, however many of its exchanges have no address of the client's family.
-        ("mx:mx.example ~all", V4, SpfResult::Softfail, 1),
-        ("mx:mx.example ~all", V6, SpfResult::Softfail, 1),
+        // Each exchange without an address of the client's family is one.
+        ("mx:mx.example ~all", V4, SpfResult::Permerror, 3),
+        ("mx:mx2.example ~all", V4, SpfResult::Softfail, 2),
+        ("mx:mx2.example ~all", V6, SpfResult::Permerror, 3),
+        ("include:no.example ~all", V4, SpfResult::Permerror, 1),
+        ("redirect=no.example", V4, SpfResult::Permerror, 1),
         ("mx:nullmx.example ~all", V4, SpfResult::Softfail, 0),
         // The client's own names can't spoil the record of the domain it abuses.
         (

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -36,20 +36,27 @@ impl Backstop {
 
     /// The same in a folder prepared by the caller, with lists and sockets in it.
     pub fn start_in(binary: &Path, yaml: &str, folder: TempDir) -> io::Result<Self> {
+        let mut launcher = Command::new(binary);
+        launcher
+            .env_remove("JOURNAL_STREAM")
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::null());
+        Self::start_by(launcher, yaml, folder)
+    }
+
+    /// The same by a command of the caller's that becomes the binary, in an environment and with descriptors of the
+    /// caller's; the arguments are added to it.
+    pub fn start_by(mut launcher: Command, yaml: &str, folder: TempDir) -> io::Result<Self> {
         let config = folder.path().join("milter.yaml");
         fs::write(&config, yaml)?;
         let log = fs::File::create(folder.path().join("log"))?;
-        let mut command = Command::new(binary);
-        command
+        launcher
             .arg("--config")
             .arg(&config)
             .arg("run")
-            .env_remove("JOURNAL_STREAM")
-            .env_remove("RUST_LOG")
-            .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        let daemon = Daemon::spawn(&mut command, folder.path())?;
+        let daemon = Daemon::spawn(&mut launcher, folder.path())?;
         let mut backstop = Self { daemon, folder };
         wait_until(PATIENCE, || {
             if !backstop.daemon.is_running()? {
@@ -112,6 +119,21 @@ impl Backstop {
     /// SIGHUP.
     pub fn reload(&self) -> io::Result<()> {
         self.daemon.hangup()
+    }
+
+    /// SIGTERM, without a wait.
+    pub fn terminate(&self) -> io::Result<()> {
+        self.daemon.terminate()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) -> io::Result<()> {
+        self.daemon.kill()
+    }
+
+    /// How it ended, if it does within this time.
+    pub fn ended(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        self.daemon.ended(limit)
     }
 
     /// Whether the process lives.

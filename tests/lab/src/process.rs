@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -47,6 +47,22 @@ impl Daemon {
     /// Sends SIGHUP to the daemon alone.
     pub fn hangup(&self) -> io::Result<()> {
         Ok(kill_process(self.pid(), Signal::HUP)?)
+    }
+
+    /// Sends SIGTERM to the daemon alone, and waits for nothing.
+    pub fn terminate(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid(), Signal::TERM)?)
+    }
+
+    /// Sends SIGKILL to the daemon alone, as the kernel does when memory runs out.
+    pub fn kill(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid(), Signal::KILL)?)
+    }
+
+    /// How it ended, if it does within this time.
+    pub fn ended(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        wait_until(limit, || Ok(!self.is_running()?))?;
+        self.child.wait()
     }
 
     /// Ends the group: SIGTERM first; SIGKILL for what is left of it when the daemon has ended, or after two seconds. A

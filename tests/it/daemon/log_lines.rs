@@ -1,0 +1,178 @@
+//! What the log tells: one line a decision, whatever a stranger wrote.
+
+use std::process::Command;
+
+use lab::{
+    backstop::Backstop,
+    milter::{Reply, wire::command},
+    mta,
+};
+
+use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone};
+
+/// The fields, in their order.
+const FIELDS: [&str; 11] = [
+    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "spf", "spf_helo", "would",
+];
+
+#[test]
+fn every_recipient_has_one_line_with_the_same_fields_in_the_same_order() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    client.mail("", &[]).unwrap();
+    client.rcpt("a@example.org", &[]).unwrap();
+    assert_refused(client.rcpt("b@example.org", &[]), "452 ");
+    client.eom().unwrap();
+    client.mail("x@fail.example", &[]).unwrap();
+    assert_refused(client.rcpt("c@example.org", &[]), "550 ");
+    client.abort().unwrap();
+    client.mail("x@soft.example", &[]).unwrap();
+    client.rcpt("d@example.org", &[]).unwrap();
+    client.rcpt("e@example.org", &[]).unwrap();
+    client.quit().unwrap();
+    stage.decision("e@example.org");
+    let decisions = stage.decisions();
+    assert_eq!(decisions.len(), 5, "{decisions:#?}");
+    for line in &decisions {
+        let names: Vec<_> = line[line.find("id=").unwrap()..]
+            .split(' ')
+            .map(|word| word.split_once('=').unwrap().0)
+            .collect();
+        assert_eq!(names, FIELDS, "{line}");
+    }
+    let rcpts: Vec<_> = decisions.iter().map(|line| field(line, "rcpt")).collect();
+    // What is let in waits for its queue id.
+    assert_eq!(
+        rcpts,
+        ["b", "a", "c", "d", "e"].map(|local| format!("<{local}@example.org>"))
+    );
+}
+
+#[test]
+fn the_queue_id_is_joined_when_it_comes() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(SENDER);
+    client.mail("a@pass.example", &[]).unwrap();
+    // As Postfix has it: the first recipient has none, the second does.
+    client.rcpt("first@example.org", &[]).unwrap();
+    client.macros(command::RCPT, &[("i", "4ABC")]).unwrap();
+    client.rcpt("second@example.org", &[]).unwrap();
+    client
+        .macros(command::END_OF_MESSAGE, &[("i", "4ABC")])
+        .unwrap();
+    client.eom().unwrap();
+    for rcpt in ["first@example.org", "second@example.org"] {
+        assert_eq!(field(&stage.decision(rcpt), "i"), "4ABC", "{rcpt}");
+    }
+    assert_eq!(stage.decisions().len(), 2);
+}
+
+#[test]
+fn a_callout_is_logged_however_it_ends() {
+    let stage = Stage::set(ENFORCE);
+    for (rcpt, end) in [("quit", 0), ("gone", 1), ("reset", 2), ("next", 3)] {
+        let mut client = stage.session(STRANGER);
+        client.mail("", &[]).unwrap();
+        let rcpt = format!("{rcpt}@example.org");
+        assert_eq!(client.rcpt(&rcpt, &[]).unwrap(), Reply::Continue);
+        match end {
+            0 => client.quit().unwrap(),
+            1 => drop(client),
+            2 => client.abort().unwrap(),
+            _ => client.quit_new_connection().unwrap(),
+        }
+        assert_eq!(field(&stage.decision(&rcpt), "verdict"), "accept");
+    }
+    assert_eq!(stage.decisions().len(), 4);
+}
+
+#[test]
+fn under_systemd_every_line_begins_with_its_priority() {
+    let dns = dns(zone());
+    let mut launcher = Command::new(binary());
+    launcher.env("JOURNAL_STREAM", "8:1").env_remove("RUST_LOG");
+    let more = format!("{ENFORCE}log: {{level: debug}}\n");
+    let backstop =
+        Backstop::start_by(launcher, &asking(dns.addr(), &more), mta::folder().unwrap()).unwrap();
+    let stage = Stage { backstop, dns };
+    stage.serves();
+    std::fs::write(stage.backstop.config(), "mode: sleep\nlisten: nowhere\n").unwrap();
+    stage.backstop.reload().unwrap();
+    stage.backstop.wait_for_log("reload failed").unwrap();
+    let log = stage.backstop.log();
+    for (prefix, text) in [
+        ("<6>", "listens on"),
+        ("<6>", " verdict="),
+        ("<7>", " check="),
+        ("<3>", "reload failed"),
+    ] {
+        let mut lines = log.lines().filter(|line| line.contains(text)).peekable();
+        assert!(lines.peek().is_some(), "{text}");
+        assert!(lines.all(|line| line.starts_with(prefix)), "{text}: {log}");
+    }
+    for line in log.lines() {
+        assert!(line.starts_with('<'), "{line}");
+    }
+}
+
+/// Whatever stands in HELO, MAIL and RCPT, at whatever level of the log.
+#[test]
+fn strangers_cannot_write_into_the_log() {
+    let stage = Stage::set(&format!("{ENFORCE}log: {{level: debug}}\n"));
+    let long = vec![b'x'; 60_000];
+    let hostile: [&[u8]; 9] = [
+        "jürgen@bücher.example".as_bytes(),
+        b"\xff\xfe@\x80.example",
+        b"a\r\n<3>id=1 verdict=accept@b\r\nc.example",
+        b"\x1b[31mred\x07\x08@e.example",
+        b"a@b \" i=4 client=\"",
+        b"@@@<>>><",
+        b"\"quo ted\\\"\"@example.com",
+        b"",
+        &long,
+    ];
+    let nul = b"a\0b@c.example".as_slice();
+    for text in hostile.into_iter().chain([nul]) {
+        let mut client = stage.session(STRANGER);
+        client
+            .send_packet(command::HELO, &[text, b"\0"].concat())
+            .unwrap();
+        client
+            .send_packet(command::MAIL, &[b"<", text, b">\0"].concat())
+            .unwrap();
+        client
+            .send_packet(command::RCPT, &[b"<", text, b">\0"].concat())
+            .unwrap();
+        client.reply().unwrap();
+        client
+            .send_packet(command::MAIL, b"<a@fail.example>\0")
+            .unwrap();
+        client
+            .send_packet(command::RCPT, &[b"<", text, b">\0"].concat())
+            .unwrap();
+        assert_refused(client.reply(), "550 5.7.23 ");
+        client.quit().unwrap();
+    }
+    stage.serves();
+    stage.decision("well@example.org");
+    let decisions = stage.decisions();
+    assert_eq!(
+        decisions.len(),
+        2 * (hostile.len() + 1) + 1,
+        "{decisions:#?}"
+    );
+    for line in stage.backstop.log().lines() {
+        assert!(
+            line.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+            "{line:?}"
+        );
+        assert!(line.len() < 4096, "{} octets: {line}", line.len());
+    }
+    for line in decisions {
+        assert_eq!(
+            line[line.find("id=").unwrap()..].split(' ').count(),
+            FIELDS.len(),
+            "{line}"
+        );
+    }
+}

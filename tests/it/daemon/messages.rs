@@ -1,0 +1,168 @@
+//! Several messages in one connection: nothing of one is left for the next.
+
+use std::io::ErrorKind;
+
+use lab::milter::{Reply, wire::command};
+
+use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, field};
+
+#[test]
+fn each_message_counts_its_own_recipients_however_the_last_one_ended() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    for round in 0..5 {
+        client.mail("", &[]).unwrap();
+        assert_eq!(
+            client.rcpt("a@example.org", &[]).unwrap(),
+            Reply::Continue,
+            "{round}"
+        );
+        assert_refused(client.rcpt("b@example.org", &[]), "452 ");
+        match round {
+            0 => assert_eq!(client.eom().unwrap().reply, Reply::Continue),
+            1 => client.abort().unwrap(),
+            // RSET after each reply, as Postfix does.
+            2 => (0..3).for_each(|_| client.abort().unwrap()),
+            // EHLO ends a message too (RFC 5321 section 4.1.4).
+            3 => assert_eq!(client.helo("again.example").unwrap(), Reply::Continue),
+            // Another MAIL without more ado.
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn spf_is_each_message_s_own() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(SENDER);
+    for _ in 0..3 {
+        client.mail("a@pass.example", &[]).unwrap();
+        assert_eq!(
+            client.rcpt("joe@example.org", &[]).unwrap(),
+            Reply::Continue
+        );
+        client.abort().unwrap();
+        client.mail("a@fail.example", &[]).unwrap();
+        assert_refused(client.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+        assert_refused(client.rcpt("ann@example.org", &[]), "550 5.7.23 ");
+    }
+}
+
+#[test]
+fn tags_are_each_message_s_own() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    client.mail("a@soft.example", &[]).unwrap();
+    client.rcpt("joe@example.org", &[]).unwrap();
+    client.abort().unwrap();
+    client.mail("", &[]).unwrap();
+    client.rcpt("joe@example.org", &[]).unwrap();
+    assert_eq!(client.eom().unwrap().changes, []);
+}
+
+#[test]
+fn a_login_is_not_carried_over_to_a_message_without_one() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    // Postfix writes an empty packet where none of the macros has a value.
+    for without in [&[("{mail_addr}", "a@fail.example")][..], &[]] {
+        client
+            .macros(command::MAIL, &[("{auth_authen}", "joe")])
+            .unwrap();
+        client.mail("a@fail.example", &[]).unwrap();
+        assert_eq!(
+            client.rcpt("far@elsewhere.example", &[]).unwrap(),
+            Reply::Continue
+        );
+        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+        client.macros(command::MAIL, without).unwrap();
+        client.mail("a@fail.example", &[]).unwrap();
+        assert_refused(client.rcpt("far@elsewhere.example", &[]), "550 5.7.23 ");
+    }
+}
+
+#[test]
+fn a_refused_recipient_s_macros_are_not_carried_over_to_the_next() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    client.mail("a@fail.example", &[]).unwrap();
+    client
+        .macros(command::RCPT, &[("{rcpt_mailer}", "error")])
+        .unwrap();
+    assert_eq!(client.rcpt("a@example.org", &[]).unwrap(), Reply::Continue);
+    client.macros(command::RCPT, &[]).unwrap();
+    assert_refused(client.rcpt("b@example.org", &[]), "550 5.7.23 ");
+}
+
+#[test]
+fn the_latest_helo_counts() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(STRANGER);
+    client.helo("fail.example").unwrap();
+    client.mail("", &[]).unwrap();
+    assert_refused(client.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+    client.helo("other.example").unwrap();
+    client.mail("", &[]).unwrap();
+    assert_eq!(
+        client.rcpt("joe@example.org", &[]).unwrap(),
+        Reply::Continue
+    );
+    client.abort().unwrap();
+    let line = stage.backstop.wait_for_log("helo=other.example ").unwrap();
+    assert_eq!(field(&line, "spf_helo"), "none");
+}
+
+#[test]
+fn a_queue_id_is_not_carried_over() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(SENDER);
+    client.mail("a@pass.example", &[]).unwrap();
+    client.rcpt("first@example.org", &[]).unwrap();
+    client
+        .macros(command::END_OF_MESSAGE, &[("i", "4XYZ")])
+        .unwrap();
+    client.eom().unwrap();
+    client.mail("a@pass.example", &[]).unwrap();
+    client.rcpt("second@example.org", &[]).unwrap();
+    client.abort().unwrap();
+    let (first, second) = (
+        stage.decision("first@example.org"),
+        stage.decision("second@example.org"),
+    );
+    assert_eq!((field(&first, "i"), field(&second, "i")), ("4XYZ", "-"));
+    assert_ne!(field(&first, "id"), field(&second, "id"));
+}
+
+/// QUIT_NC: the MTA opens another connection, so nothing of this one can be taken for the next client's.
+#[test]
+fn no_second_client_comes_over_the_connection_of_the_first() {
+    let stage = Stage::set(&format!(
+        "{ENFORCE}recipients: [{{domain: example.org, known: [{{addresses: [joe, well]}}], catch_all: {{mail: discard}}}}]\n"
+    ));
+    for (rcpt, end) in [
+        ("joe@example.org", Reply::Continue),
+        ("other@example.org", Reply::Discard),
+    ] {
+        let mut client = stage.session(SENDER);
+        client.mail("a@pass.example", &[]).unwrap();
+        client.rcpt(rcpt, &[]).unwrap();
+        assert_eq!(client.eom().unwrap().reply, end);
+        client.quit_new_connection().unwrap();
+        let closed = client.reply().unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::UnexpectedEof);
+    }
+    stage.serves();
+}
+
+#[test]
+fn two_connections_do_not_know_of_each_other() {
+    let stage = Stage::set(ENFORCE);
+    let mut good = stage.session(SENDER);
+    let mut bad = stage.session(STRANGER);
+    good.mail("a@pass.example", &[]).unwrap();
+    bad.mail("a@pass.example", &[]).unwrap();
+    for _ in 0..5 {
+        assert_refused(bad.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+        assert_eq!(good.rcpt("joe@example.org", &[]).unwrap(), Reply::Continue);
+    }
+}

@@ -1,0 +1,110 @@
+use lab::milter::{
+    Client, Peer, Reply,
+    wire::{ALL_ACTIONS, command, step},
+};
+
+use super::{ENFORCE, STRANGER, Stage, assert_refused};
+
+const ADD_HEADER: u32 = 0x1;
+const DELETE_RECIPIENT: u32 = 0x8;
+const QUARANTINE: u32 = 0x20;
+const MACRO_LISTS: u32 = 0x100;
+
+#[test]
+fn all_that_saves_a_round_trip_is_asked_for() {
+    let stage = Stage::set(ENFORCE);
+    let client = stage.client();
+    let agreed = client.negotiated();
+    assert_eq!(
+        agreed.steps,
+        step::NR_CONNECT
+            | step::NR_HELO
+            | step::NR_MAIL
+            | step::NO_DATA
+            | step::NO_HEADERS
+            | step::NO_END_OF_HEADERS
+            | step::NO_BODY
+            | step::NO_UNKNOWN
+            | step::RCPT_REJ
+    );
+    assert_eq!(
+        agreed.actions & !MACRO_LISTS,
+        ADD_HEADER | DELETE_RECIPIENT | QUARANTINE
+    );
+    assert_eq!(agreed.version, 6);
+    let mail = agreed.macros.iter().find(|(stage, _)| *stage == 2).unwrap();
+    assert!(mail.1.contains(&"{auth_authen}".to_owned()), "{mail:?}");
+}
+
+#[test]
+fn macros_are_chosen_only_where_that_is_offered() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = Client::silent(stage.backstop.addr()).unwrap();
+    client
+        .negotiate(6, ALL_ACTIONS & !MACRO_LISTS, step::ALL)
+        .unwrap();
+    assert_eq!(client.negotiated().macros, []);
+}
+
+#[test]
+fn an_old_mta_that_offers_nothing_is_answered_at_each_stage() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = Client::silent(stage.backstop.addr()).unwrap();
+    // Offering no step at all stands for all those of version 1, so one that is of no use to us is offered.
+    client.negotiate(2, ADD_HEADER, step::NO_CONNECT).unwrap();
+    assert_eq!(client.negotiated().version, 2);
+    assert_eq!(client.negotiated().steps, 0);
+    let stranger = Peer::at(STRANGER.parse().unwrap());
+    assert_eq!(client.connect("x", stranger).unwrap(), Reply::Continue);
+    assert_eq!(client.helo("x").unwrap(), Reply::Continue);
+    assert_eq!(client.mail("a@fail.example", &[]).unwrap(), Reply::Continue);
+    assert_refused(client.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+    client.abort().unwrap();
+    assert_eq!(client.mail("a@soft.example", &[]).unwrap(), Reply::Continue);
+    for number in 0..3 {
+        let rcpt = format!("joe{number}@example.org");
+        assert_eq!(client.rcpt(&rcpt, &[]).unwrap(), Reply::Continue);
+    }
+    for header in [&b"From"[..], b"To", b"Subject"] {
+        assert_eq!(client.header(header, b"x").unwrap(), Reply::Continue);
+    }
+    assert_eq!(client.eoh().unwrap(), Reply::Continue);
+    assert_eq!(client.body(&[b'x'; 200_000]).unwrap(), Reply::Continue);
+    let outcome = client.eom().unwrap();
+    assert_eq!(outcome.reply, Reply::Continue);
+    assert_eq!(outcome.added("X-Backstop").len(), 1);
+    client.quit().unwrap();
+}
+
+#[test]
+fn what_the_mta_cannot_do_is_left_undone() {
+    let stage = Stage::set(&format!(
+        "{ENFORCE}null_sender: {{never_send: {{addresses: [q@example.org], answer: quarantine}}}}\n\
+         recipients: [{{domain: example.org, known: [{{addresses: [q]}}], catch_all: {{bounces: discard}}}}]\n"
+    ));
+    for (actions, changes) in [(ALL_ACTIONS, 2), (QUARANTINE, 1), (ADD_HEADER, 1)] {
+        let mut client = Client::silent(stage.backstop.addr()).unwrap();
+        client.negotiate(6, actions, step::ALL).unwrap();
+        super::introduce(&mut client, STRANGER);
+        client.mail("", &[]).unwrap();
+        assert_eq!(client.rcpt("q@example.org", &[]).unwrap(), Reply::Continue);
+        let outcome = client.eom().unwrap();
+        assert_eq!(outcome.changes.len(), changes, "{actions:x}: {outcome:?}");
+        assert_eq!(outcome.reply, Reply::Continue);
+    }
+}
+
+#[test]
+fn a_mailer_named_error_is_one_that_delivers_where_refused_recipients_are_not_told() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = Client::silent(stage.backstop.addr()).unwrap();
+    client
+        .negotiate(6, ALL_ACTIONS, step::ALL & !step::RCPT_REJ)
+        .unwrap();
+    super::introduce(&mut client, STRANGER);
+    client.mail("a@fail.example", &[]).unwrap();
+    client
+        .macros(command::RCPT, &[("{rcpt_mailer}", "error")])
+        .unwrap();
+    assert_refused(client.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+}
