@@ -19,6 +19,8 @@ mod joe_job;
 mod licences;
 mod notifications;
 mod package;
+mod postfix;
+mod sendmail;
 mod sessions;
 mod site;
 mod spf_case;
