@@ -211,7 +211,7 @@ impl Session {
         transaction.log_waiting(queue_id);
         Ending {
             discard: transaction.delivered == 0 && !transaction.discarded.is_empty(),
-            x_backstop: transaction.tags.x_backstop(&transaction.id),
+            x_backstop: transaction.tags.x_backstop(None, &transaction.id),
             delete_recipients: transaction.discarded,
             quarantine: transaction.quarantine,
         }
