@@ -147,8 +147,8 @@ fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
     let mut seen: Option<&[String]> = None;
     for check in [&spf.helo, &spf.mail_from].into_iter().flatten() {
         lines.push(format!(
-            "{} {}: {}",
-            check.identity, check.domain, check.result
+            "{} {}: {}; DNS terms {} of 10, void lookups {} of 2",
+            check.identity, check.domain, check.result, check.lookups, check.void_lookups
         ));
         if seen == Some(check.trace.as_slice()) {
             lines.push("  as above".to_owned());

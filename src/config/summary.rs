@@ -41,7 +41,7 @@ impl Config {
         ];
         if !null_sender.never_send.addresses.is_empty() {
             lines.push(format!(
-                "bounces to {} addresses that never send: {}",
+                "bounces to addresses that never send ({} listed): {}",
                 null_sender.never_send.addresses.len(),
                 answer(null_sender.never_send.answer)
             ));

@@ -39,6 +39,8 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
+    /// CONNECT told that no SMTP client stands behind it, whatever address the macros name later.
+    no_client: bool,
     /// CONNECT or HELO failed by our own fault, where no answer could be given: what the client is, is not known, so
     /// the recipients of all its messages get it.
     session_failed: bool,
@@ -136,6 +138,7 @@ fn negotiate(
         session,
         opts,
         actions,
+        no_client: false,
         session_failed: false,
         mail_failed: false,
     });
@@ -176,9 +179,10 @@ fn quiet(
 }
 
 fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
+    // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
+    let no_client = matches!(client, SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0);
     let address = match client {
-        // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
-        SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0 => None,
+        _ if no_client => None,
         SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
         SocketInfo::Unix(_) | SocketInfo::Unknown => client_addr(context),
     };
@@ -186,6 +190,7 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
     let daemon = macro_bytes(context, c"{daemon_name}");
     if let Some(connection) = &mut context.data {
         connection.session_failed = false;
+        connection.no_client = no_client;
         connection.session.connect(address, receiver, daemon);
     }
 }
@@ -199,6 +204,7 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
     let address = client_addr(context);
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
+        let address = address.filter(|_| !connection.no_client);
         connection.session.mail(reverse_path, login, address);
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod cli;
 mod config;
 mod daemon;
 mod decisions;

@@ -154,11 +154,6 @@ fn a_quarantined_message_is_held() {
     assert_eq!(queue.len(), 1, "{queue:?}");
     assert_eq!(queue[0].queue_name, "hold");
     assert_eq!(queue[0].recipients.len(), 2);
-    let said = site
-        .mta
-        .wait_for_log("milter triggers HOLD action")
-        .unwrap();
-    assert!(said.contains("backstop: rule_mail"), "{said}");
     assert!(site.copies("joe@example.org", &letter).is_empty());
 }
 
@@ -193,19 +188,17 @@ fn addresses_beyond_ascii() {
         codes(&client.rcpt("jürgen@example.org").unwrap()),
         "550 5.7.1"
     );
-    client.rset().unwrap();
-    // Latin-1, which is no address at all; Postfix lets it through to us.
-    assert_eq!(
-        client
-            .command(b"MAIL FROM:<b\xfcb@bank.example>")
-            .unwrap()
-            .code,
-        250
-    );
-    assert_eq!(
-        codes(&client.rcpt("joe@example.org").unwrap()),
-        "550 5.7.23"
-    );
+}
+
+/// Latin-1, which is no address at all; a Postfix without SMTPUTF8 lets it through to us.
+#[test]
+fn addresses_that_are_no_utf8() {
+    let site = site_with("smtputf8_enable = no");
+    let mut client = site.friend();
+    let reply = client.command(b"MAIL FROM:<b\xfcb@bank.example>").unwrap();
+    assert_eq!(reply.code, 250, "{reply:?}");
+    let reply = client.rcpt("joe@example.org").unwrap();
+    assert_eq!(codes(&reply), "550 5.7.23");
     site.decision(0, &[" from=<b\\xfcb@bank.example> "]);
 }
 
