@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de};
+use super::serde_text::deserialize_from_str;
 
 /// The longest domain name, in octets, without the trailing dot (RFC 1035 section 2.3.4).
 const LONGEST_DOMAIN: usize = 253;
@@ -68,13 +68,7 @@ impl fmt::Display for Domain {
     }
 }
 
-impl<'de> Deserialize<'de> for Domain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(Domain);
 
 /// What stands right of the last `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

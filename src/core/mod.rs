@@ -21,6 +21,7 @@ pub mod policy;
 pub mod printable;
 pub mod recipients;
 pub mod reply;
+pub(crate) mod serde_text;
 pub mod spf;
 pub mod spf_rules;
 pub mod trace_header;

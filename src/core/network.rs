@@ -2,8 +2,9 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use super::serde_text::deserialize_from_str;
+
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de};
 
 /// A network (`192.0.2.0/24`, `2001:db8::/32`), or one address, which is a network of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,13 +65,7 @@ impl fmt::Display for Network {
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(Network);
 
 #[cfg(test)]
 mod tests {

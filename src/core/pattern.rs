@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de};
+use super::serde_text::deserialize_from_str;
 
 use super::address::{AddressError, Domain, Host, Mailbox};
 
@@ -45,13 +45,7 @@ impl fmt::Display for DomainPattern {
     }
 }
 
-impl<'de> Deserialize<'de> for DomainPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(DomainPattern);
 
 /// Which addresses a list entry means: `user@example.org`, `@example.org` (all of a domain; `@.example.org` all
 /// below it), or `user` (that local part in any domain).
@@ -98,13 +92,7 @@ impl FromStr for AddressPattern {
     }
 }
 
-impl<'de> Deserialize<'de> for AddressPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(AddressPattern);
 
 #[cfg(test)]
 mod tests {

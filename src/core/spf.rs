@@ -92,3 +92,20 @@ pub struct SpfCheck {
     /// Every step, in order, for `backstop spf` and `backstop explain`.
     pub trace: Vec<String>,
 }
+
+impl SpfCheck {
+    /// A check of which nothing but its result is known.
+    pub fn new(identity: Identity, domain: String, result: SpfResult) -> Self {
+        Self {
+            identity,
+            domain,
+            result,
+            explanation: None,
+            mechanism: None,
+            problem: None,
+            lookups: 0,
+            void_lookups: 0,
+            trace: Vec::new(),
+        }
+    }
+}

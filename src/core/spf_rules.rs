@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, net::IpAddr, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de};
+use super::serde_text::deserialize_from_str;
+
+use serde::Deserialize;
 
 use super::{
     address::Domain,
@@ -156,30 +158,14 @@ impl FromStr for Forwarder {
     }
 }
 
-impl<'de> Deserialize<'de> for Forwarder {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(Forwarder);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(identity: Identity, domain: &str, result: SpfResult) -> SpfCheck {
-        SpfCheck {
-            identity,
-            domain: domain.to_owned(),
-            result,
-            explanation: None,
-            mechanism: None,
-            problem: None,
-            lookups: 0,
-            void_lookups: 0,
-            trace: Vec::new(),
-        }
+        SpfCheck::new(identity, domain.to_owned(), result)
     }
 
     #[test]

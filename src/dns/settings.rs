@@ -6,7 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Deserializer, de};
+use crate::core::serde_text::deserialize_from_str;
+
+use serde::Deserialize;
 
 use crate::core::duration::Duration;
 
@@ -152,13 +154,7 @@ impl fmt::Display for Nameserver {
     }
 }
 
-impl<'de> Deserialize<'de> for Nameserver {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(Nameserver);
 
 #[cfg(test)]
 mod tests {

@@ -212,7 +212,9 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         return Status::Tempfail;
     };
     let reply = if connection.session_failed || connection.mail_failed {
-        Reply::to(&Verdict::internal(), None)
+        connection
+            .session
+            .rcpt_failed(recipient, path, queue_id.as_deref())
     } else {
         match within_limits(
             connection

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn quit_nc_becomes_quit_where_the_crate_would_ignore_it() {
+    fn quit_nc_becomes_quit() {
         let (output, _) = filter(&[negotiated(), packet(b'K', b"")].concat());
         assert_eq!(output, [negotiated(), packet(b'Q', b"")].concat());
     }

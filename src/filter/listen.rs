@@ -7,6 +7,8 @@ use std::{
     str::FromStr,
 };
 
+use crate::core::serde_text::deserialize_from_str;
+
 use serde::{Deserialize, Deserializer, de};
 
 /// The longest path that the kernel takes for a socket, in octets (unix(7): `sun_path`, less its NUL).
@@ -156,13 +158,7 @@ impl fmt::Display for Address {
     }
 }
 
-impl<'de> Deserialize<'de> for Address {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+deserialize_from_str!(Address);
 
 /// Who may open a socket file. What is not set stays as the system makes it: our own user and group, and the
 /// permission that the umask leaves.

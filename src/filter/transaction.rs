@@ -124,7 +124,7 @@ impl Transaction {
         let headers = take(&mut self.headers);
         let envelope = self.message.envelope();
         let facts = HeaderFacts {
-            notification: Notification::of(envelope.reverse_path.is_null(), &headers),
+            notification: Notification::recognise(&envelope.reverse_path, &headers),
             claims: Claims::of(&headers),
             headers,
         };

@@ -60,7 +60,7 @@ impl fmt::Display for Decision<'_> {
             result(spf.and_then(|spf| spf.mail_from.as_ref())),
             result(spf.and_then(|spf| spf.helo.as_ref())),
             self.notification
-                .map_or("-", |notification| notification.kind.code()),
+                .map_or("-", |notification| notification.kind.as_str()),
             self.notification
                 .map_or_else(|| "-".to_owned(), Notification::evidence_codes),
             self.verdict.would.map_or("-", |action| action.as_str()),

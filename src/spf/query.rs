@@ -85,17 +85,8 @@ impl<'a> Subject<'a> {
 }
 
 async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -> SpfCheck {
-    let mut check = SpfCheck {
-        identity: subject.identity,
-        domain: quoted(subject.host.unwrap_or(&subject.local)),
-        result: SpfResult::None,
-        explanation: None,
-        mechanism: None,
-        problem: None,
-        lookups: 0,
-        void_lookups: 0,
-        trace: Vec::new(),
-    };
+    let asked = quoted(subject.host.unwrap_or(&subject.local));
+    let mut check = SpfCheck::new(subject.identity, asked, SpfResult::None);
     let Some((domain, name)) = subject.host.and_then(fully_qualified) else {
         // 4.3: "malformed [...] or is not a multi-label domain name [...] the result "none"".
         let problem = format!(

@@ -6,6 +6,7 @@ use backstop::{
     config,
     core::{
         address::{Mailbox, ReversePath},
+        dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
         policy::{Case, Judgement, Policy, SpfAnswers},
         recipients::Known,
@@ -46,6 +47,7 @@ struct Sent {
     forwarder: bool,
     earlier: usize,
     known: Known,
+    listings: Vec<Listing>,
     rcpt: &'static str,
     refused: bool,
 }
@@ -60,6 +62,7 @@ const MAIL: Sent = Sent {
     forwarder: false,
     earlier: 0,
     known: Known::NotListed,
+    listings: Vec::new(),
     rcpt: "info@example.org",
     refused: false,
 };
@@ -72,17 +75,7 @@ fn policy(yaml: &str) -> Policy {
 }
 
 fn check(identity: Identity, domain: &str, result: SpfResult) -> SpfCheck {
-    SpfCheck {
-        identity,
-        domain: domain.to_owned(),
-        result,
-        explanation: None,
-        mechanism: None,
-        problem: None,
-        lookups: 0,
-        void_lookups: 0,
-        trace: Vec::new(),
-    }
+    SpfCheck::new(identity, domain.to_owned(), result)
 }
 
 fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
@@ -115,6 +108,7 @@ fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
         recipient: &recipient,
         earlier: sent.earlier,
         known: &sent.known,
+        listings: &sent.listings,
     };
     (policy.judge(&case), envelope)
 }

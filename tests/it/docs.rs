@@ -1,6 +1,6 @@
 //! What is written about the program, held against the program.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
 use regex::Regex;
 use serde_yaml::Value;
@@ -185,6 +185,43 @@ fn the_readme_names_options_that_exist() {
         count += 1;
     }
     assert!(count > 2, "only {count} commands");
+}
+
+#[test]
+fn the_examples_of_a_configuration_are_right() {
+    let indented = |text: &str| {
+        let lines = text.lines().skip_while(|line| *line != "    mode: enforce");
+        let lines = lines.take_while(|line| line.starts_with("    "));
+        lines
+            .map(|line| format!("{}\n", &line[4..]))
+            .collect::<String>()
+    };
+    let page = text("packaging/man/milter.yaml.5");
+    let page = page.split(".Bd -literal -offset indent\n").nth(1).unwrap();
+    for example in [
+        indented(&text("README.md")),
+        page.split(".Ed").next().unwrap().to_owned(),
+    ] {
+        assert!(
+            example.contains("postfix_map: /etc/postfix/virtual"),
+            "{example}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let map = folder.path().join("virtual");
+        fs::write(&map, "joe@example.org joe\n").unwrap();
+        let config = folder.path().join("milter.yaml");
+        fs::write(
+            &config,
+            example.replace("/etc/postfix/virtual", map.to_str().unwrap()),
+        )
+        .unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["check", "--no-dns", "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{example}\n{output:?}");
+    }
 }
 
 /// The decision line in README.md has the fields that the program writes, in their order.

@@ -4,16 +4,12 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use lab::milter::{
     Client, Reply,
     wire::{ALL_ACTIONS, VERSION, command, step, write_packet},
-};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
 use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, introduce};
@@ -21,19 +17,19 @@ use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, introduce};
 /// No connection takes longer to be answered or closed; a daemon that leaves one hanging does.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn packet(kind: u8, data: &[u8]) -> Vec<u8> {
+pub(super) fn packet(kind: u8, data: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
     write_packet(&mut packet, kind, data).unwrap();
     packet
 }
 
-fn negotiation(steps: u32) -> Vec<u8> {
+pub(super) fn negotiation(steps: u32) -> Vec<u8> {
     let offer = [VERSION, ALL_ACTIONS, steps].map(u32::to_be_bytes).concat();
     packet(command::NEGOTIATE, &offer)
 }
 
 /// Up to EHLO, of a client that is no loopback.
-fn introduction(steps: u32) -> Vec<u8> {
+pub(super) fn introduction(steps: u32) -> Vec<u8> {
     [
         negotiation(steps),
         packet(command::CONNECT, b"x\x004\x9c\x40198.51.100.1\0"),
@@ -44,7 +40,7 @@ fn introduction(steps: u32) -> Vec<u8> {
 
 impl Stage {
     /// Writes these bytes and nothing more, and gives all that comes back until the daemon hangs up.
-    fn answer_to(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(super) fn answer_to(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.backstop.addr()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -288,91 +284,4 @@ fn a_message_without_end_takes_bounded_memory() {
         after < before + 16 * 1024,
         "{before} KiB became {after} KiB"
     );
-}
-
-/// A packet, mostly of the kind that leads on.
-fn any_packet() -> impl Strategy<Value = Vec<u8>> {
-    let sensible = prop::sample::select(vec![
-        packet(command::CONNECT, b"x\x004\x9c\x40198.51.100.1\0"),
-        packet(command::CONNECT, b"x\x006\x9c\x40IPv6:2001:db8::1\0"),
-        packet(command::CONNECT, b"x\0U"),
-        packet(command::HELO, b"client.example\0"),
-        packet(command::MACROS, b"Mi\x004ABC\0"),
-        packet(command::MACROS, b"M"),
-        packet(command::MACROS, b"R{rcpt_mailer}\0error\0"),
-        packet(command::MAIL, b"<>\0"),
-        packet(command::MAIL, b"<a@fail.example>\0"),
-        packet(command::MAIL, b"<a@soft.example>\0SIZE=1\0"),
-        packet(command::RCPT, b"<joe@example.org>\0"),
-        packet(command::RCPT, b"<postmaster>\0"),
-        packet(command::DATA, b""),
-        packet(command::HEADER, b"Subject\0x\0"),
-        packet(command::END_OF_HEADERS, b""),
-        packet(command::BODY, b"body"),
-        packet(command::END_OF_MESSAGE, b""),
-        packet(command::ABORT, b""),
-        packet(command::UNKNOWN, b"NOOP\0"),
-        packet(command::QUIT_NEW_CONNECTION, b""),
-        packet(command::QUIT, b""),
-    ]);
-    let kind = prop::sample::select(b"ABCDEHKLMNOQRTUz".to_vec());
-    let odd = (kind, prop::collection::vec(any::<u8>(), 0..60))
-        .prop_map(|(kind, data)| packet(kind, &data));
-    let noise = prop::collection::vec(any::<u8>(), 1..12);
-    prop_oneof![40 => sensible, 4 => odd, 1 => noise]
-}
-
-/// The same sequences in every run: the generator begins with the same number.
-#[test]
-fn no_sequence_of_packets_hangs_or_ends_it() {
-    let mut stage = Stage::set(ENFORCE);
-    let steps = prop::sample::select(vec![step::ALL, step::NO_CONNECT, step::RCPT_REJ]);
-    let packets = prop::collection::vec(any_packet(), 0..40);
-    let config = Config {
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        ..Config::with_cases(u32::MAX)
-    };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let session = (steps, any::<bool>(), packets);
-    let end = Instant::now() + Duration::from_secs(4);
-    while Instant::now() < end {
-        let case = session.new_tree(&mut runner).unwrap();
-        runner
-            .run_one(case, |(steps, introduced, packets)| {
-                let mut bytes = if introduced {
-                    introduction(steps)
-                } else {
-                    negotiation(steps)
-                };
-                bytes.extend(packets.concat());
-                let answer = stage.answer_to(&bytes);
-                prop_assert!(are_packets(&answer), "{}", answer.escape_ascii());
-                Ok(())
-            })
-            .unwrap();
-    }
-    assert!(stage.backstop.is_running().unwrap());
-    assert!(
-        !stage.backstop.log().contains("panicked"),
-        "{}",
-        stage.backstop.log()
-    );
-    stage.serves();
-}
-
-/// Whole packets of the kinds that a filter may write.
-fn are_packets(mut bytes: &[u8]) -> bool {
-    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let known = rest
-            .first()
-            .is_some_and(|kind| b"Octrdyhi-qp".contains(kind));
-        if !known || length > rest.len() {
-            return false;
-        }
-        bytes = &rest[length..];
-    }
-    bytes.is_empty()
 }

@@ -53,6 +53,8 @@ fn a_message_that_waits_for_dns_gets_its_answer() {
     client
         .send_packet(command::RCPT, b"<joe@example.org>\0")
         .unwrap();
+    // Until it has read them there is no message in progress.
+    wait_until(SOON, || Ok(!stage.dns.queries().is_empty())).unwrap();
     stage.terminate();
     assert_refused(client.reply(), "451 4.7.24 ");
     client.quit().unwrap();

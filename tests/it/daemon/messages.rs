@@ -1,5 +1,7 @@
 //! Several messages in one connection: nothing of one is left for the next.
 
+use std::io::ErrorKind;
+
 use lab::milter::{Reply, wire::command};
 
 use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, field};
@@ -131,25 +133,25 @@ fn a_queue_id_is_not_carried_over() {
     assert_ne!(field(&first, "id"), field(&second, "id"));
 }
 
+/// QUIT_NC: the MTA opens another connection, so nothing of this one can be taken for the next client's.
 #[test]
-fn another_client_on_the_same_connection_starts_anew() {
-    let stage = Stage::set(ENFORCE);
-    let mut client = stage.client();
-    client
-        .macros(command::CONNECT, &[("{daemon_name}", "ORIGINATING")])
-        .unwrap();
-    super::introduce(&mut client, STRANGER);
-    client
-        .macros(command::MAIL, &[("{auth_authen}", "joe")])
-        .unwrap();
-    client.mail("a@fail.example", &[]).unwrap();
-    client.rcpt("far@elsewhere.example", &[]).unwrap();
-    assert_eq!(client.eom().unwrap().reply, Reply::Continue);
-    client.quit_new_connection().unwrap();
-    super::introduce(&mut client, STRANGER);
-    client.mail("a@fail.example", &[]).unwrap();
-    assert_refused(client.rcpt("far@elsewhere.example", &[]), "550 5.7.23 ");
-    client.quit().unwrap();
+fn no_second_client_comes_over_the_connection_of_the_first() {
+    let stage = Stage::set(&format!(
+        "{ENFORCE}recipients: [{{domain: example.org, known: [{{addresses: [joe, well]}}], catch_all: {{mail: discard}}}}]\n"
+    ));
+    for (rcpt, end) in [
+        ("joe@example.org", Reply::Continue),
+        ("other@example.org", Reply::Discard),
+    ] {
+        let mut client = stage.session(SENDER);
+        client.mail("a@pass.example", &[]).unwrap();
+        client.rcpt(rcpt, &[]).unwrap();
+        assert_eq!(client.eom().unwrap().reply, end);
+        client.quit_new_connection().unwrap();
+        let closed = client.reply().unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::UnexpectedEof);
+    }
+    stage.serves();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod messages;
 mod negotiation;
 mod outages;
 mod reload;
+mod sequences;
 mod sockets;
 mod systemd;
 
