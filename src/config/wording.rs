@@ -179,12 +179,23 @@ fn found_words(found: &str) -> String {
 
 fn expected_text<'a>(path: &Path, expected: &'a str) -> &'a str {
     match expected {
-        "a sequence" => "a list: [one, two], or one item a line, each after `- `",
+        "a sequence" => match path.last_key() {
+            Some("dnsbl") => {
+                "a list, one entry a line, each after `- `: {zone: ips.backscatterer.org, action: tag}"
+            }
+            Some("headers") => {
+                "a list, one entry a line, each after `- `: {header: Subject, match: 'casino|lottery', action: tag}"
+            }
+            _ => "a list: [one, two], or one item a line, each after `- `",
+        },
         "a boolean" => "true or false",
         "u64" | "u32" => "a whole number",
         "a string" | "path string" => "a single text",
         "IPv4 address" => CODE,
-        "a YAML tag starting with '!'" => "a single word",
+        "a YAML tag starting with '!'" => match path.last_key() {
+            Some("action") => "a single word; `monitor: true` stands beside it",
+            _ => "a single word",
+        },
         "a map" => keys_below(path),
         _ if expected.starts_with("struct ") => keys_below(path),
         other => other,

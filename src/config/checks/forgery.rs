@@ -37,7 +37,7 @@ impl Checks<'_> {
             self.error(
                 path,
                 format!("`{list}` is, or holds, a domain of yours: that would let forged mail in"),
-                "take it out; where SPF passes for a domain of yours, its mail is let in without",
+                "take it out; what comes with a sender of yours for which SPF passes is let in without",
             );
         } else if is_single_label(domain) {
             self.error(
