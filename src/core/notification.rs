@@ -107,10 +107,9 @@ impl Notification {
         matches!(self.kind, Kind::Dsn | Kind::Bounce)
     }
 
-    /// The codes of the evidence, with commas between them: one word for the log and X-Backstop.
-    pub fn evidence_codes(&self) -> String {
-        let codes: Vec<&str> = self.evidence.iter().map(Evidence::code).collect();
-        codes.join(",")
+    /// The codes of the evidence, each one word, for the log and X-Backstop.
+    pub fn evidence_codes(&self) -> Vec<&'static str> {
+        self.evidence.iter().map(Evidence::code).collect()
     }
 }
 

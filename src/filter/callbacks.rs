@@ -24,6 +24,7 @@ use crate::core::{
     envelope::Recipient,
     printable::printable,
     reply::Reply,
+    trace_header::Deletion,
     verdict::Verdict,
 };
 
@@ -110,7 +111,8 @@ fn negotiate(
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
     let actions =
-        (Actions::ADD_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE) & offered_actions;
+        (Actions::ADD_HEADER | Actions::CHANGE_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE)
+            & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
     if offered_actions.contains(Actions::REQUEST_MACROS) {
@@ -294,14 +296,18 @@ async fn apply(
             actions.delete_recipient(path).await?;
         }
     }
-    if let Some(value) = ending
-        .x_backstop
-        .as_ref()
-        .filter(|_| offered.contains(Actions::ADD_HEADER))
-    {
-        actions
-            .insert_header(0, c"X-Backstop".to_owned(), text(value))
-            .await?;
+    if offered.contains(Actions::CHANGE_HEADER) {
+        for Deletion { name, index } in &ending.delete_headers {
+            if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
+                actions.change_header(name, index, None::<CString>).await?;
+            }
+        }
+    }
+    if offered.contains(Actions::ADD_HEADER) {
+        // Each goes to the top, so the lowest is the first.
+        for (name, value) in ending.insert_headers.iter().rev() {
+            actions.insert_header(0, text(name), text(value)).await?;
+        }
     }
     if let Some(reason) = ending
         .quarantine

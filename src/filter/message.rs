@@ -13,6 +13,7 @@ use crate::{
         policy::{Case, HeaderFacts, Judgement, Policy, SpfAnswers},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
+        trace_header::SpfTrace,
     },
     directory::Directory,
     dns::{Blocklists, Budgeted, Resolver},
@@ -71,6 +72,20 @@ impl Message {
     /// What SPF said, if a recipient needed it.
     pub fn spf(&self) -> Option<&SpfAnswers> {
         self.spf.as_ref()
+    }
+
+    /// Who we are in Authentication-Results (RFC 8601 section 2.5).
+    pub fn authserv_id(&self) -> &str {
+        &self.receiver
+    }
+
+    /// What the trace headers are written from.
+    pub fn trace(&self) -> SpfTrace<'_> {
+        SpfTrace {
+            envelope: &self.envelope,
+            spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
+            receiver: self.authserv_id(),
+        }
     }
 
     /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole

@@ -11,7 +11,7 @@ use crate::{
         notification::Notification,
         policy::{Check, HeaderFacts, Judgement, settle},
         reply::Reply,
-        trace_header::Tags,
+        trace_header::{Deletion, Forgeries, Notice, Tags},
         verdict::{Action, Reason, Verdict},
     },
     observe::Decision,
@@ -29,6 +29,7 @@ pub(super) struct Transaction {
     let_in: Vec<LetIn>,
     octets: usize,
     headers: Headers,
+    forgeries: Forgeries,
     facts: Option<HeaderFacts>,
     _in_progress: MessageGuard,
 }
@@ -50,14 +51,17 @@ pub struct Ending {
     pub delete_recipients: Vec<Vec<u8>>,
     /// Hold it, for this reason.
     pub quarantine: Option<&'static str>,
-    /// The value of X-Backstop, if there is something to say.
-    pub x_backstop: Option<String>,
+    /// Headers to take out, in this order.
+    pub delete_headers: Vec<Deletion>,
+    /// Headers to put in, from the top down: name and value.
+    pub insert_headers: Vec<(&'static str, String)>,
 }
 
 impl Transaction {
     pub(super) fn new(id: String, message: Message, in_progress: MessageGuard) -> Self {
         Self {
             id,
+            forgeries: Forgeries::new(message.authserv_id()),
             message,
             let_in: Vec::new(),
             octets: 0,
@@ -116,6 +120,7 @@ impl Transaction {
 
     /// Keeps a header.
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.forgeries.see(name, value);
         self.headers.push(name, value);
     }
 
@@ -136,6 +141,10 @@ impl Transaction {
             let judged = self.message.judge_headers(recipient, &facts);
             self.tell(&judged.checks);
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
+        }
+        if self.forgeries.too_many() {
+            // What can't be taken out would be believed: nobody writes a thousand of our headers in good faith.
+            verdicts.fill(Verdict::internal());
         }
         settle(&mut verdicts);
         for (let_in, verdict) in self.let_in.iter_mut().zip(verdicts) {
@@ -168,11 +177,44 @@ impl Transaction {
         }
         Ending {
             discard: delivered.is_empty() && !discarded.is_empty(),
-            x_backstop: tags.x_backstop(&self.id),
             // An MTA deletes every recipient of that path, so one that is delivered too is spared: a copy too many
             // rather than none.
             delete_recipients: discarded.difference(&delivered).cloned().collect(),
             quarantine,
+            ..self.headers_at_end(&tags)
+        }
+    }
+
+    /// What is written into the message, and what is taken out of it. Outgoing mail is left as it is.
+    fn headers_at_end(&self, tags: &Tags) -> Ending {
+        let notification = self
+            .facts
+            .as_ref()
+            .and_then(|facts| facts.notification.as_ref());
+        let evidence = notification
+            .map(Notification::evidence_codes)
+            .unwrap_or_default();
+        let notice = notification.map(|notification| Notice {
+            kind: notification.kind.as_str(),
+            evidence: &evidence,
+        });
+        let Some(x_backstop) = tags.x_backstop(notice, &self.id) else {
+            return Ending::default();
+        };
+        let trace = self.message.trace();
+        let received_spf = trace
+            .received_spf()
+            .into_iter()
+            .map(|value| ("Received-SPF", value));
+        Ending {
+            delete_headers: self.forgeries.deletions().cloned().collect(),
+            insert_headers: received_spf
+                .chain([
+                    ("Authentication-Results", trace.authentication_results()),
+                    ("X-Backstop", x_backstop),
+                ])
+                .collect(),
+            ..Ending::default()
         }
     }
 
