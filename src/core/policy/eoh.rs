@@ -5,6 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{Case, Policy, walk::Walk};
 use crate::core::{
+    address::ReversePath,
     from_header::Claims,
     header::Headers,
     header_rules::{HeaderRule, When},
@@ -26,6 +27,17 @@ pub struct HeaderFacts {
     pub notification: Option<Notification>,
     /// Whom From: claims it to be from.
     pub claims: Claims,
+}
+
+impl HeaderFacts {
+    /// What these headers tell, below this MAIL FROM.
+    pub fn of(reverse_path: &ReversePath, headers: Headers) -> Self {
+        Self {
+            notification: Notification::of(reverse_path.is_null(), &headers),
+            claims: Claims::of(&headers),
+            headers,
+        }
+    }
 }
 
 impl Policy {
