@@ -33,9 +33,10 @@ impl Default for Forgery {
 
 impl Forgery {
     /// What to do with a claim on a domain of ours, given what that domain's SPF says; `None` where SPF passes.
-    /// While DNS doesn't tell, a refusal would be for our own failure: such mail is asked to come again.
+    /// While DNS doesn't tell, or wasn't asked, a refusal would be for our own failure: such mail is asked to come
+    /// again.
     pub fn rule(&self, spf: Option<&SpfCheck>) -> Option<(Rule, SpfResult)> {
-        let result = spf.map_or(SpfResult::None, |check| check.result);
+        let result = spf.map_or(SpfResult::Temperror, |check| check.result);
         match result {
             SpfResult::Pass => None,
             SpfResult::Temperror if self.mail_from.action == Action::Reject => Some((

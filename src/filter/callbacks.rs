@@ -16,8 +16,8 @@ use milter::{
 };
 
 use super::{
+    ending::Ending,
     session::{Session, Shared},
-    transaction::Ending,
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},

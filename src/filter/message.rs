@@ -8,12 +8,14 @@ use tokio::time::Instant;
 
 use crate::{
     core::{
-        dnsbl::{Dnsbl, Listing},
+        authserv_id::AuthservId,
+        dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
-        policy::{Case, HeaderFacts, Judgement, Policy, SpfAnswers},
+        policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::SpfTrace,
+        verdict::Verdict,
     },
     directory::Directory,
     dns::{Blocklists, Budgeted, Resolver},
@@ -51,6 +53,17 @@ pub struct Message {
     let_in: usize,
 }
 
+/// A recipient that was told 250.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetIn {
+    /// The recipient.
+    pub recipient: Recipient,
+    /// RCPT's argument, as the MTA wrote it.
+    pub path: Vec<u8>,
+    /// What is decided about it so far.
+    pub verdict: Verdict,
+}
+
 impl Message {
     /// A message with this envelope, taken in by the host `receiver`.
     pub fn new(engine: Arc<Engine>, envelope: Envelope, receiver: String) -> Self {
@@ -60,6 +73,30 @@ impl Message {
             receiver,
             spf: None,
             listings: Vec::new(),
+            let_in: 0,
+        }
+    }
+
+    /// The same message without DNS: neither SPF nor a list is asked, and none has anything to say.
+    pub fn without_dns(mut self) -> Self {
+        self.spf = Some(NOT_ASKED);
+        if is_asked_about(&self.envelope.reverse_path) {
+            let not_asked = || Listing::NoAnswer("not asked".to_owned());
+            let lists = &self.engine.policy.dnsbl;
+            self.listings = lists.iter().map(|_| not_asked()).collect();
+        }
+        self
+    }
+
+    /// The same message before another engine of the same lists, no recipient judged yet; what DNS has answered already
+    /// is not asked again.
+    pub fn again(&self, engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            envelope: self.envelope.clone(),
+            receiver: self.receiver.clone(),
+            spf: self.spf.clone(),
+            listings: self.listings.clone(),
             let_in: 0,
         }
     }
@@ -76,7 +113,11 @@ impl Message {
 
     /// Who we are in Authentication-Results (RFC 8601 section 2.5).
     pub fn authserv_id(&self) -> &str {
-        &self.receiver
+        let local = &self.engine.policy.local;
+        local
+            .authserv_id
+            .as_ref()
+            .map_or(&self.receiver, AuthservId::as_str)
     }
 
     /// What the trace headers are written from.
@@ -84,7 +125,8 @@ impl Message {
         SpfTrace {
             envelope: &self.envelope,
             spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
-            receiver: self.authserv_id(),
+            receiver: &self.receiver,
+            authserv_id: self.authserv_id(),
         }
     }
 
@@ -96,7 +138,7 @@ impl Message {
             self.ask_dns(engine.policy.needs_dnsbl(&self.envelope, recipient))
                 .await;
         }
-        let known = self.ask_directory(recipient);
+        let known = self.known(recipient);
         let judgement = engine.policy.judge(&self.case(recipient, &known));
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
@@ -104,12 +146,39 @@ impl Message {
         judgement
     }
 
-    /// Judges a recipient that was let in, by the headers.
-    pub fn judge_headers(&self, recipient: &Recipient, facts: &HeaderFacts) -> Judgement {
-        let known = self.ask_directory(recipient);
-        self.engine
-            .policy
-            .judge_headers(&self.case(recipient, &known), facts)
+    /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
+    /// found about each, in their order.
+    pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
+        let mut verdicts = Vec::with_capacity(let_in.len());
+        let mut found = Vec::with_capacity(let_in.len());
+        for LetIn {
+            recipient, verdict, ..
+        } in &*let_in
+        {
+            let known = self.known(recipient);
+            let case = self.case(recipient, &known);
+            let judged = self.engine.policy.judge_headers(&case, facts);
+            verdicts.push(verdict.clone().or_stronger(judged.verdict));
+            found.push(judged.checks);
+        }
+        settle(&mut verdicts);
+        for (let_in, verdict) in let_in.iter_mut().zip(verdicts) {
+            let_in.verdict = verdict;
+        }
+        found
+    }
+
+    /// Whether a list knows the recipient.
+    pub fn known(&self, recipient: &Recipient) -> Known {
+        let policy = &self.engine.policy;
+        match policy.recipients_of(recipient) {
+            Some((entry, settings)) if settings.has_lists => self.engine.directory.known(
+                entry,
+                &recipient.mailbox,
+                &policy.local.recipient_delimiter,
+            ),
+            _ => Known::NotListed,
+        }
     }
 
     fn case<'a>(&'a self, recipient: &'a Recipient, known: &'a Known) -> Case<'a> {
@@ -120,18 +189,6 @@ impl Message {
             earlier: self.let_in,
             known,
             listings: &self.listings,
-        }
-    }
-
-    fn ask_directory(&self, recipient: &Recipient) -> Known {
-        let policy = &self.engine.policy;
-        match policy.recipients_of(recipient) {
-            Some((entry, settings)) if settings.has_lists => self.engine.directory.known(
-                entry,
-                &recipient.mailbox,
-                &policy.local.recipient_delimiter,
-            ),
-            _ => Known::NotListed,
         }
     }
 

@@ -13,8 +13,9 @@ use arc_swap::ArcSwap;
 
 use super::{
     drain::Drain,
+    ending::Ending,
     message::{Engine, Message},
-    transaction::{Ending, Transaction},
+    transaction::Transaction,
 };
 use crate::{
     core::{

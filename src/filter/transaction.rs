@@ -1,18 +1,20 @@
 //! One message in progress: its recipients, its headers, what was decided, and what is to be done at its end.
 
-use std::{collections::BTreeSet, mem::take};
+use std::mem::take;
 
-use super::{drain::MessageGuard, message::Message};
+use super::{
+    drain::MessageGuard,
+    ending::Ending,
+    message::{LetIn, Message},
+};
 use crate::{
     core::{
         envelope::{Envelope, Recipient},
-        from_header::Claims,
         header::Headers,
-        notification::Notification,
-        policy::{Check, HeaderFacts, Judgement, settle},
+        policy::{Check, HeaderFacts, Judgement},
         reply::Reply,
-        trace_header::{Deletion, Forgeries, Notice, Tags},
-        verdict::{Action, Reason, Verdict},
+        trace_header::Forgeries,
+        verdict::{Reason, Verdict},
     },
     observe::Decision,
 };
@@ -32,29 +34,6 @@ pub(super) struct Transaction {
     forgeries: Forgeries,
     facts: Option<HeaderFacts>,
     _in_progress: MessageGuard,
-}
-
-/// A recipient that was told 250.
-struct LetIn {
-    recipient: Recipient,
-    /// RCPT's argument, as the MTA wrote it.
-    path: Vec<u8>,
-    verdict: Verdict,
-}
-
-/// What is to be done with the message at its end.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// Drop it: nobody is to get it.
-    pub discard: bool,
-    /// Recipients to take off, as the MTA wrote them.
-    pub delete_recipients: Vec<Vec<u8>>,
-    /// Hold it, for this reason.
-    pub quarantine: Option<&'static str>,
-    /// Headers to take out, in this order.
-    pub delete_headers: Vec<Deletion>,
-    /// Headers to put in, from the top down: name and value.
-    pub insert_headers: Vec<(&'static str, String)>,
 }
 
 impl Transaction {
@@ -126,29 +105,14 @@ impl Transaction {
 
     /// Judges the message by its headers: the reply to give; none to go on.
     pub(super) fn end_of_headers(&mut self) -> Option<Reply> {
-        let headers = take(&mut self.headers);
-        let envelope = self.message.envelope();
-        let facts = HeaderFacts {
-            notification: Notification::recognise(&envelope.reverse_path, &headers),
-            claims: Claims::of(&headers),
-            headers,
-        };
-        let mut verdicts = Vec::with_capacity(self.let_in.len());
-        for LetIn {
-            recipient, verdict, ..
-        } in &self.let_in
-        {
-            let judged = self.message.judge_headers(recipient, &facts);
-            self.tell(&judged.checks);
-            verdicts.push(verdict.clone().or_stronger(judged.verdict));
-        }
-        if self.forgeries.too_many() {
-            // What can't be taken out would be believed: nobody writes a thousand of our headers in good faith.
-            verdicts.fill(Verdict::internal());
-        }
-        settle(&mut verdicts);
-        for (let_in, verdict) in self.let_in.iter_mut().zip(verdicts) {
-            let_in.verdict = verdict;
+        let reverse_path = &self.message.envelope().reverse_path;
+        let facts = HeaderFacts::of(
+            reverse_path,
+            take(&mut self.headers),
+            self.forgeries.clone(),
+        );
+        for checks in self.message.end_of_headers(&mut self.let_in, &facts) {
+            self.tell(&checks);
         }
         self.facts = Some(facts);
         self.let_in
@@ -157,65 +121,9 @@ impl Transaction {
     }
 
     /// The end of the message.
-    pub(super) fn end(mut self, queue_id: Option<&[u8]>) -> Ending {
+    pub(super) fn end(self, queue_id: Option<&[u8]>) -> Ending {
         self.log(queue_id);
-        let mut tags = Tags::default();
-        let (mut discarded, mut delivered) = (BTreeSet::new(), BTreeSet::new());
-        let mut quarantine = None;
-        for LetIn { path, verdict, .. } in take(&mut self.let_in) {
-            tags.note(&verdict);
-            match verdict.action {
-                Action::Discard => discarded.insert(path),
-                Action::Quarantine => {
-                    quarantine = Some(verdict.reason.code());
-                    delivered.insert(path)
-                }
-                Action::Accept | Action::Tag | Action::Tempfail | Action::Reject => {
-                    delivered.insert(path)
-                }
-            };
-        }
-        Ending {
-            discard: delivered.is_empty() && !discarded.is_empty(),
-            // An MTA deletes every recipient of that path, so one that is delivered too is spared: a copy too many
-            // rather than none.
-            delete_recipients: discarded.difference(&delivered).cloned().collect(),
-            quarantine,
-            ..self.headers_at_end(&tags)
-        }
-    }
-
-    /// What is written into the message, and what is taken out of it. Outgoing mail is left as it is.
-    fn headers_at_end(&self, tags: &Tags) -> Ending {
-        let notification = self
-            .facts
-            .as_ref()
-            .and_then(|facts| facts.notification.as_ref());
-        let evidence = notification
-            .map(Notification::evidence_codes)
-            .unwrap_or_default();
-        let notice = notification.map(|notification| Notice {
-            kind: notification.kind.as_str(),
-            evidence: &evidence,
-        });
-        let Some(x_backstop) = tags.x_backstop(notice, &self.id) else {
-            return Ending::default();
-        };
-        let trace = self.message.trace();
-        let received_spf = trace
-            .received_spf()
-            .into_iter()
-            .map(|value| ("Received-SPF", value));
-        Ending {
-            delete_headers: self.forgeries.deletions().cloned().collect(),
-            insert_headers: received_spf
-                .chain([
-                    ("Authentication-Results", trace.authentication_results()),
-                    ("X-Backstop", x_backstop),
-                ])
-                .collect(),
-            ..Ending::default()
-        }
+        Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id)
     }
 
     /// Logs what was decided about the recipients that were told 250.

@@ -7,12 +7,11 @@ use backstop::{
     core::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
-        from_header::Claims,
         header::Headers,
-        notification::Notification,
         policy::{Case, HeaderFacts, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
+        trace_header::Forgeries,
         verdict::{Action, Mode, Reason, Rule, Verdict},
     },
 };
@@ -85,11 +84,11 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
         forwarder: None,
     };
     let (headers, _) = Headers::parse(sent.headers.as_bytes());
-    let facts = HeaderFacts {
-        notification: Notification::recognise(&envelope.reverse_path, &headers),
-        claims: Claims::of(&headers),
+    let facts = HeaderFacts::of(
+        &envelope.reverse_path,
         headers,
-    };
+        Forgeries::new("mx.example.org"),
+    );
     let recipient = Recipient {
         mailbox: Mailbox::from_bytes(sent.rcpt.as_bytes()),
         refused: None,

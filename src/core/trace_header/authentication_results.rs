@@ -15,7 +15,7 @@ impl SpfTrace<'_> {
     /// ignore a header that names an unregistered one, SPF and all: our own findings stand in X-Backstop.
     pub fn authentication_results(&self) -> String {
         let mut value = Folded::new("Authentication-Results");
-        value.push(&token_or_quoted(self.receiver.as_bytes()));
+        value.push(&token_or_quoted(self.authserv_id.as_bytes()));
         let mut any = false;
         for check in self.checks() {
             any = true;

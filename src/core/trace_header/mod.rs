@@ -43,8 +43,10 @@ pub struct SpfTrace<'a> {
     pub envelope: &'a Envelope,
     /// What DNS said.
     pub spf: &'a SpfAnswers,
-    /// Our own host's name: `receiver`, and the authserv-id.
+    /// Our own host's name.
     pub receiver: &'a str,
+    /// Who we are in Authentication-Results (RFC 8601 section 2.5).
+    pub authserv_id: &'a str,
 }
 
 impl SpfTrace<'_> {

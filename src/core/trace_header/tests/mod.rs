@@ -59,6 +59,7 @@ fn written(envelope: &Envelope, spf: &SpfAnswers) -> (Vec<String>, String) {
         envelope,
         spf,
         receiver: RECEIVER,
+        authserv_id: RECEIVER,
     };
     (trace.received_spf(), trace.authentication_results())
 }
