@@ -119,7 +119,7 @@ fn a_full_file_says_what_it_says() {
             "SPF of MAIL FROM: none tag, fail reject, softfail quarantine, temperror tempfail, permerror tag",
             "forged own domain in MAIL FROM: tag",
             "second and later recipient of a bounce: reject",
-            "bounces to 2 addresses that never send: reject",
+            "bounces to addresses that never send (2 listed): reject",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]
