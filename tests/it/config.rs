@@ -121,7 +121,7 @@ fn a_full_file_says_what_it_says() {
             "forged own domain in MAIL FROM: tag",
             "forged own domain in the header From: reject; mailing lists that may: lists.example.net, .groups.example",
             "second and later recipient of a bounce: reject",
-            "bounces to 2 addresses that never send: reject",
+            "bounces to addresses that never send (2 listed): reject",
             "null sender, but no notification: quarantine",
             "bounces from clients on ips.backscatterer.org: tag",
             "bounces from clients on bounces.example (127.0.0.2, 127.0.0.9): reject (only monitored)",

@@ -332,13 +332,12 @@ impl Letter {
             "<letter{}@dialogue.test>",
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let bytes = format!(
-            "From: somebody@friend.example\r\nTo: us@example.org\r\nSubject: x\r\nMessage-ID: {id}\r\n\r\nHello.\r\n"
+        let header = format!(
+            "From: somebody@friend.example\r\nTo: us@example.org\r\nSubject: x\r\nMessage-ID: {id}\r\n\r\n"
         );
-        Self {
-            id,
-            bytes: bytes.into_bytes(),
-        }
+        // Latin-1, as it comes without a word about it.
+        let bytes = [header.as_bytes(), b"Gr\xfc\xdfe\r\n"].concat();
+        Self { id, bytes }
     }
 }
 
