@@ -210,8 +210,8 @@ pub enum Reason {
     NotANotification,
     /// From: claims one of `local.domains`.
     HeaderFromForged {
-        /// The domain claimed.
-        domain: Domain,
+        /// The domain claimed; none where more is claimed than is read.
+        domain: Option<Domain>,
     },
     /// A rule of `headers` matched.
     HeaderRule {

@@ -4,6 +4,8 @@ mod bad_input;
 mod client_addresses;
 mod decisions;
 mod ending;
+mod forged_headers;
+mod header_bounds;
 mod headers;
 mod limits;
 mod lists;
