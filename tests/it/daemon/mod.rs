@@ -1,6 +1,7 @@
 //! The real daemon over the milter protocol, with a DNS of the tests' own and no MTA.
 
 mod bad_input;
+mod blocklists;
 mod client_addresses;
 mod decisions;
 mod ending;
