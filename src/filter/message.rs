@@ -11,10 +11,11 @@ use crate::{
         authserv_id::AuthservId,
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
+        header::Headers,
         policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
-        trace_header::SpfTrace,
+        trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
     },
     directory::Directory,
@@ -118,6 +119,12 @@ impl Message {
             .authserv_id
             .as_ref()
             .map_or(&self.receiver, AuthservId::as_str)
+    }
+
+    /// What the headers of a stored message tell.
+    pub fn facts_of(&self, headers: Headers) -> HeaderFacts {
+        let forgeries = Forgeries::among(&headers, self.authserv_id());
+        HeaderFacts::of(&self.envelope.reverse_path, headers, forgeries)
     }
 
     /// What the trace headers are written from.
