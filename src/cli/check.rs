@@ -5,7 +5,8 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use serde::Serialize;
 
-use super::{NO, engine, load, print_json, unavailable};
+use super::{CONFIGURATION, NO, engine, print_json, unavailable};
+use crate::config::{self, Diagnostic, Diagnostics, Severity};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,10 +26,34 @@ struct Report {
     problems: Vec<String>,
 }
 
+impl Report {
+    fn unreadable(path: &Path, diagnostics: &Diagnostics) -> Self {
+        let (problems, warnings): (Vec<_>, Vec<_>) = diagnostics
+            .0
+            .iter()
+            .partition(|diagnostic| diagnostic.severity == Severity::Error);
+        let texts =
+            |diagnostics: Vec<&Diagnostic>| diagnostics.iter().map(ToString::to_string).collect();
+        Self {
+            file: path.display().to_string(),
+            on: Vec::new(),
+            warnings: texts(warnings),
+            problems: texts(problems),
+        }
+    }
+}
+
 pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match config::load(path) {
         Ok(config) => config,
-        Err(code) => return code,
+        Err(diagnostics) => {
+            if arguments.json {
+                print_json(&Report::unreadable(path, &diagnostics));
+            } else {
+                eprintln!("{diagnostics}");
+            }
+            return ExitCode::from(CONFIGURATION);
+        }
     };
     let (engine, events) = match engine(&config, None) {
         Ok(made) => made,
@@ -87,10 +112,10 @@ fn print(report: &Report) {
     for problem in &report.problems {
         println!("problem: {problem}");
     }
-    let what = if report.problems.is_empty() {
-        "fine"
-    } else {
-        "readable, but see above"
+    let what = match (report.problems.is_empty(), report.warnings.is_empty()) {
+        (true, true) => "fine",
+        (true, false) => "fine, but see the warnings above",
+        (false, _) => "readable, but see the problems above",
     };
     println!("{}: {what}", report.file);
 }

@@ -72,17 +72,17 @@ pub fn main() -> ExitCode {
     let Arguments { config, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nobody is left to tell where even this can't be printed.
-            let _ = error.print();
             let asked = matches!(
                 error.kind(),
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
-            return if asked {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(USAGE)
-            };
+            if !asked {
+                eprint!("{}", without_controls(&error.to_string()));
+                return ExitCode::from(USAGE);
+            }
+            // Nobody is left to tell where even this can't be printed.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -104,6 +104,13 @@ pub fn main() -> ExitCode {
     // A list on a disk that hangs must not keep us from ending.
     runtime.shutdown_background();
     code
+}
+
+/// An argument that is refused is quoted, and may have come from a log: a terminal shall not obey it.
+fn without_controls(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { '?' } else { c })
+        .collect()
 }
 
 /// Loads the configuration, or prints what is wrong with it.

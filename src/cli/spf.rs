@@ -12,7 +12,7 @@ use crate::{
         duration::Duration,
         spf::{SpfCheck, SpfResult},
     },
-    dns::{Nameserver, Resolver, Settings},
+    dns::{LONGEST_BUDGET, Nameserver, Resolver, SHORTEST_TIMEOUT, Settings, SettingsError},
     spf::{self, Query},
 };
 
@@ -30,9 +30,9 @@ pub(super) struct Arguments {
     /// Ask this name server instead of the system's; may be given several times
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     nameserver: Vec<Nameserver>,
-    /// How long one attempt at one name server waits
-    #[arg(long, value_name = "TIME", default_value_t = Settings::default().timeout)]
-    timeout: Duration,
+    /// How long one attempt at one name server waits [default: 2s, or the budget if that is less]
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Duration>,
     /// How long the whole check may take
     #[arg(long, value_name = "TIME", default_value_t = Settings::default().budget)]
     budget: Duration,
@@ -65,14 +65,28 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         );
         return ExitCode::from(USAGE);
     }
+    let budget = arguments.budget;
+    let default_timeout = Settings::default().timeout.min(budget);
     let settings = Settings {
         nameservers: arguments.nameserver.clone(),
-        timeout: arguments.timeout,
-        budget: arguments.budget,
+        timeout: arguments.timeout.unwrap_or(default_timeout),
+        budget,
         ..Settings::default()
     };
     let resolver = match Resolver::new(&settings) {
         Ok(resolver) => resolver,
+        Err(SettingsError::Timeout { timeout, budget }) => {
+            eprintln!(
+                "backstop spf: --timeout is {timeout}; right would be {SHORTEST_TIMEOUT} to {budget}, which is --budget"
+            );
+            return ExitCode::from(USAGE);
+        }
+        Err(SettingsError::Budget(budget)) => {
+            eprintln!(
+                "backstop spf: --budget is {budget}; right would be at most {LONGEST_BUDGET}"
+            );
+            return ExitCode::from(USAGE);
+        }
         Err(error) => return unavailable(&error.to_string()),
     };
     let lookup = resolver.budgeted(Instant::now() + resolver.budget());
@@ -117,6 +131,7 @@ fn print(check: &SpfCheck, json: bool) {
     for step in report.trace {
         println!("  {step}");
     }
+    println!();
     println!("{} {}: {}", report.identity, report.domain, report.result);
     for (label, value) in [
         ("decided by", report.mechanism),

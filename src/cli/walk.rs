@@ -68,5 +68,5 @@ fn headers(message: &Message, walks: &mut [Walk], facts: &HeaderFacts, id: &str)
         walk.at_headers = Some(checks);
     }
     let delivered = !let_in.is_empty() && let_in.iter().all(|let_in| let_in.verdict.lets_in());
-    delivered.then(|| Ending::of(&let_in, id))
+    delivered.then(|| Ending::of(message, &let_in, Some(facts), id))
 }

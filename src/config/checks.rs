@@ -1,5 +1,9 @@
 //! What is well-formed, but can't work or would be dangerous. All of it is told at once.
 
+mod dnsbl;
+mod forgery;
+mod headers;
+
 use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::{
     core::{
@@ -29,7 +33,10 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.dns();
     checks.local();
     checks.forwarders();
+    checks.forgery();
     checks.never_send();
+    checks.dnsbl();
+    checks.headers();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

@@ -61,7 +61,7 @@ impl Mistake {
             .unwrap_or_default();
         Diagnostic {
             severity: self.severity,
-            file: file.to_owned(),
+            file: printable(file),
             place: self.place,
             line,
             message: printable(&self.message),

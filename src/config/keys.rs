@@ -30,11 +30,16 @@ pub(super) fn keys_at(path: &[&str]) -> Vec<String> {
     }
 }
 
-/// The section that has this key, if just one has.
-pub(super) fn sections_with(key: &str) -> Option<String> {
-    let mut sections = keys_at(&[])
-        .into_iter()
-        .filter(|section| keys_at(&[section]).iter().any(|known| known == key));
+/// The section that has this key, if just one has; and whether its entries have it, because it is a list.
+pub(super) fn sections_with(key: &str) -> Option<(String, bool)> {
+    let has = |place: &[&str]| keys_at(place).iter().any(|known| known == key);
+    let mut sections = keys_at(&[]).into_iter().filter_map(|section| {
+        if has(&[&section]) {
+            Some((section, false))
+        } else {
+            has(&[&section, "[]"]).then_some((section, true))
+        }
+    });
     let only = sections.next()?;
     sections.next().is_none().then_some(only)
 }

@@ -45,12 +45,20 @@ fn all(file: &File) -> Vec<(Path, Rule)> {
     let mut rules = vec![
         (Path::of(&["forgery", "mail_from"]), file.forgery.mail_from),
         (
+            Path::of(&["forgery", "header_from"]),
+            file.forgery.header_from,
+        ),
+        (
             Path::of(&["null_sender", "extra_recipients"]),
             file.null_sender.extra_recipients,
         ),
         (
             Path::of(&["null_sender", "never_send", "answer"]),
             file.null_sender.never_send.answer,
+        ),
+        (
+            Path::of(&["null_sender", "not_a_notification"]),
+            file.null_sender.not_a_notification,
         ),
     ];
     for (path, results) in of_results(file) {
@@ -79,6 +87,15 @@ fn all(file: &File) -> Vec<(Path, Rule)> {
                 rules.push((path.key(key).key("bounces"), bounces));
             }
         }
+    }
+    for (index, list) in file.dnsbl.iter().enumerate() {
+        rules.push((Path::of(&["dnsbl"]).index(index).key("action"), list.rule()));
+    }
+    for (index, rule) in file.headers.iter().enumerate() {
+        rules.push((
+            Path::of(&["headers"]).index(index).key("action"),
+            rule.rule(),
+        ));
     }
     rules
 }

@@ -26,6 +26,8 @@ const PLACES: &[&[&str]] = &[
     &["recipients", "[]", "rules", "[]"],
     &["recipients", "[]", "catch_all"],
     &["recipients", "[]", "unknown"],
+    &["dnsbl", "[]"],
+    &["headers", "[]"],
     &["log"],
 ];
 

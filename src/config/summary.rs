@@ -2,6 +2,10 @@
 
 use crate::{
     core::{
+        authserv_id::AuthservId,
+        dnsbl::Dnsbl,
+        forgery::Forgery,
+        header_rules::HeaderRule,
         recipients::{Class, DomainRecipients},
         spf_rules::ResultRules,
         verdict::{Mode, Rule},
@@ -28,12 +32,21 @@ impl Config {
                 "own networks, not judged: {}",
                 listed(&policy.local.networks)
             ),
+            format!(
+                "Authentication-Results: written as {}",
+                policy
+                    .local
+                    .authserv_id
+                    .as_ref()
+                    .map_or("the MTA's own name", AuthservId::as_str)
+            ),
             format!("SPF of HELO: {}", results(&policy.spf.helo)),
             format!("SPF of MAIL FROM: {}", results(&policy.spf.mail_from)),
             format!(
                 "forged own domain in MAIL FROM: {}",
                 answer(policy.forgery.mail_from)
             ),
+            header_from(&policy.forgery),
             format!(
                 "second and later recipient of a bounce: {}",
                 answer(null_sender.extra_recipients)
@@ -41,10 +54,18 @@ impl Config {
         ];
         if !null_sender.never_send.addresses.is_empty() {
             lines.push(format!(
-                "bounces to {} addresses that never send: {}",
+                "bounces to addresses that never send ({} listed): {}",
                 null_sender.never_send.addresses.len(),
                 answer(null_sender.never_send.answer)
             ));
+        }
+        lines.push(format!(
+            "null sender, but no notification: {}",
+            answer(null_sender.not_a_notification)
+        ));
+        lines.extend(policy.dnsbl.iter().map(dnsbl));
+        if !policy.headers.is_empty() {
+            lines.push(format!("header rules: {}", headers(&policy.headers)));
         }
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
@@ -83,6 +104,46 @@ fn answer(rule: Rule) -> String {
     } else {
         rule.action.to_string()
     }
+}
+
+fn header_from(forgery: &Forgery) -> String {
+    let but = match forgery.lists.as_slice() {
+        [] => String::new(),
+        lists => format!("; mailing lists that may: {}", listed(lists)),
+    };
+    format!(
+        "forged own domain in the header From: {}{but}",
+        answer(forgery.header_from)
+    )
+}
+
+fn dnsbl(list: &Dnsbl) -> String {
+    let codes = match list.codes.as_slice() {
+        [] => String::new(),
+        codes => format!(" ({})", listed(codes)),
+    };
+    format!(
+        "bounces from clients on {}{codes}: {}",
+        list.zone,
+        answer(list.rule())
+    )
+}
+
+/// How many rules there are of each answer, in the order in which they first stand in the file.
+fn headers(rules: &[HeaderRule]) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for rule in rules {
+        let answer = answer(rule.rule());
+        match counts.iter_mut().find(|(known, _)| *known == answer) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((answer, 1)),
+        }
+    }
+    counts
+        .iter()
+        .map(|(answer, count)| format!("{count} {answer}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn domain(settings: &DomainRecipients, directory: &DomainSources) -> String {

@@ -6,12 +6,14 @@ use super::{
     diagnostic::{Mistake, Place},
     keys,
     outline::Outline,
-    path::Path,
+    path::{Path, Step},
     syntax,
 };
 
 /// What the errors of our own types put before the mend.
 const MEND: &str = "; right ";
+/// `dnsbl[].codes` are the only single IPv4 addresses in the file.
+const CODE: &str = "an answer of the list, such as 127.0.0.2";
 
 /// Turns the error with which serde stopped into a mistake at its place.
 pub(super) fn mistake(error: &Error<serde_yaml::Error>, text: &str, outline: &Outline) -> Mistake {
@@ -33,7 +35,7 @@ pub(super) fn mistake(error: &Error<serde_yaml::Error>, text: &str, outline: &Ou
     let place = outline.value(&path);
     let name = name(&path);
     if let Some((pattern_error, offset)) = pattern_error(&message) {
-        return in_pattern(place, &name, outline.scalar(&path), &pattern_error, offset);
+        return in_pattern(place, &path, outline.scalar(&path), &pattern_error, offset);
     }
     let (message, help) = worded(&path, &name, outline.scalar(&path), &message);
     Mistake::error(place, message, help)
@@ -87,7 +89,14 @@ fn unknown_key(path: &Path, place: Place, message: &str) -> Mistake {
     let known = expected_words(message);
     let help = match (nearest(key, &known), keys::sections_with(key)) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, Some(section)) => format!("`{key}` belongs into `{section}:`, indented below it"),
+        (None, Some((section, false))) => {
+            format!("`{key}` belongs into `{section}:`, indented below it")
+        }
+        (None, Some((section, true))) => {
+            format!(
+                "`{key}` belongs into an entry of `{section}:`, which begins with `- ` below it"
+            )
+        }
         (None, None) => format!("the keys here are {}", known.join(", ")),
     };
     Mistake::error(place, format!("unknown key `{key}`{of}"), help)
@@ -109,6 +118,9 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
         let known = expected_words(message);
         let help = match nearest(word, &known) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if known.len() == 1 => {
+                format!("right would be {}, and nothing else", known.join(""))
+            }
             None => format!("right would be one of {}", known.join(", ")),
         };
         let wrong = if word.is_empty() {
@@ -125,6 +137,12 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
         return (
             format!("{name} has no `{key}`"),
             format!("add `{key}: ...`"),
+        );
+    }
+    if message == "invalid IPv4 address syntax" {
+        return (
+            format!("{name} can't be `{}`", scalar.unwrap_or_default()),
+            format!("right would be {CODE}"),
         );
     }
     let problem = message
@@ -161,11 +179,23 @@ fn found_words(found: &str) -> String {
 
 fn expected_text<'a>(path: &Path, expected: &'a str) -> &'a str {
     match expected {
-        "a sequence" => "a list: [one, two], or one item a line, each after `- `",
+        "a sequence" => match path.last_key() {
+            Some("dnsbl") => {
+                "a list, one entry a line, each after `- `: {zone: ips.backscatterer.org, action: tag}"
+            }
+            Some("headers") => {
+                "a list, one entry a line, each after `- `: {header: Subject, match: 'casino|lottery', action: tag}"
+            }
+            _ => "a list: [one, two], or one item a line, each after `- `",
+        },
         "a boolean" => "true or false",
         "u64" | "u32" => "a whole number",
         "a string" | "path string" => "a single text",
-        "a YAML tag starting with '!'" => "a single word",
+        "IPv4 address" => CODE,
+        "a YAML tag starting with '!'" => match path.last_key() {
+            Some("action") => "a single word; `monitor: true` stands beside it",
+            _ => "a single word",
+        },
         "a map" => keys_below(path),
         _ if expected.starts_with("struct ") => keys_below(path),
         other => other,
@@ -179,6 +209,8 @@ fn keys_below(path: &Path) -> &'static str {
         (None, Some("known")) => "{addresses: [info, sales]}, {file: PATH} or {postfix_map: PATH}",
         (None, Some("rules")) => "{match: 'shop-[a-z0-9]+', bounces: reject}",
         (None, Some("recipients")) => "{domain: example.org, ...}",
+        (None, Some("dnsbl")) => "{zone: ips.backscatterer.org, action: tag}",
+        (None, Some("headers")) => "{header: Subject, match: 'casino|lottery', action: tag}",
         _ => {
             "keys with values, one a line, indented below it; a key ends with a colon, and a blank before its value"
         }
@@ -222,7 +254,7 @@ fn pattern_error(message: &str) -> Option<(String, Option<usize>)> {
 
 fn in_pattern(
     place: Place,
-    name: &str,
+    path: &Path,
     pattern: Option<&str>,
     error: &str,
     offset: Option<usize>,
@@ -237,10 +269,17 @@ fn in_pattern(
         },
         _ => place,
     };
+    let meant = match path.steps().first() {
+        Some(Step::Key(section)) if section == "headers" => {
+            "for any part of the header's value, such as 'casino|lottery'"
+        }
+        _ => "for the whole local part, such as 'shop-[a-z0-9]+'",
+    };
     Mistake::error(
         place,
-        format!("the pattern {name} has a mistake: {error}"),
-        "patterns are regular expressions for the whole local part, such as 'shop-[a-z0-9]+'; a character that is \
-         meant as it stands gets a backslash",
+        format!("the pattern `{path}` has a mistake: {error}"),
+        format!(
+            "patterns are regular expressions {meant}; a character that is meant as it stands gets a backslash"
+        ),
     )
 }

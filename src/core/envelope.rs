@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     address::{Domain, Mailbox, ReversePath},
+    authserv_id::{self, AuthservId},
     network::Network,
     pattern::DomainPattern,
     verdict::Outgoing,
@@ -56,6 +57,9 @@ pub struct Local {
     pub daemons: Vec<String>,
     /// The characters that divide `user` from an extension, as in Postfix's `recipient_delimiter`.
     pub recipient_delimiter: String,
+    /// Who we are in Authentication-Results; none for the MTA's own name.
+    #[serde(deserialize_with = "authserv_id::unless_empty")]
+    pub authserv_id: Option<AuthservId>,
 }
 
 impl Default for Local {
@@ -69,6 +73,7 @@ impl Default for Local {
             authenticated: Authenticated::Outgoing,
             daemons: vec!["ORIGINATING".to_owned()],
             recipient_delimiter: "+".to_owned(),
+            authserv_id: None,
         }
     }
 }

@@ -136,7 +136,8 @@ impl<'de> Deserialize<'de> for ReplyText {
             .all(|byte| byte == b' ' || byte.is_ascii_graphic());
         if text.is_empty() || text.len() > LONGEST_TEXT || !printable {
             let why = format!(
-                "a reply's text is 1 to {LONGEST_TEXT} printable ASCII characters, in one line"
+                "this can't be the text of an SMTP reply; right would be 1 to {LONGEST_TEXT} printable ASCII \
+                 characters, in one line"
             );
             return Err(de::Error::custom(why));
         }

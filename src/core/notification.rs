@@ -1,39 +1,212 @@
-//! stub
-use super::header::Headers;
-/// stub
+//! Which mail is a notification: written by a program about, or in answer to, another message.
+//!
+//! RFC 5321 section 4.5.5 has notifications use the null sender, and nothing else; both halves are broken every day. So
+//! the kind is read from the headers, and the sender only tells how much they must say: with `<>` one clear sign is
+//! enough, with a real sender a subject alone never is.
+
+mod content_type;
+mod evidence;
+mod signs;
+mod subject;
+
+use std::fmt;
+
+pub use content_type::ContentType;
+pub use evidence::{Daemon, Evidence, Precedence};
+pub use subject::Subject;
+
+use super::{address::ReversePath, header::Headers};
+use signs::Signs;
+
+/// What a notification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A delivery status notification by RFC 3464.
+    Dsn,
+    /// A disposition notification (read receipt) by RFC 8098, or by its older forms.
+    Mdn,
+    /// A bounce, delay or delivery notice in a form of the sender's own.
+    Bounce,
+    /// An answer that no human wrote (RFC 3834): out of office, ticket received, message held, challenge.
+    AutoReply,
+    /// A report of one mail system to another that answers no single message (DMARC, TLS-RPT, ARF): it can't hold
+    /// a proof that a message was ours. With the null sender only; from a real sender it is mail.
+    Report,
+    /// Mail to an Exchange distribution group, which takes the sender away from it. By its content it is mail: it
+    /// can't hold a proof either. With the null sender only.
+    Distribution,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Dsn,
+        Self::Mdn,
+        Self::Bounce,
+        Self::AutoReply,
+        Self::Report,
+        Self::Distribution,
+    ];
+
+    /// The word in the log, in metrics and in X-Backstop: `[a-z_]+`, stable between versions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dsn => "dsn",
+            Self::Mdn => "mdn",
+            Self::Bounce => "bounce",
+            Self::AutoReply => "auto_reply",
+            Self::Report => "report",
+            Self::Distribution => "distribution",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A notification, and how it was known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// k
+    /// What it is.
     pub kind: Kind,
+    /// Every sign that was seen, the deciding ones among them, in the order of [`Evidence`]'s variants.
+    pub evidence: Vec<Evidence>,
 }
-/// k
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// d
-    Dsn,
-}
-impl Kind {
-    /// c
-    pub fn code(self) -> &'static str {
-        "dsn"
-    }
-}
+
 impl Notification {
-    /// stub
-    pub fn of(_: bool, _: &Headers) -> Option<Self> {
-        None
+    /// Recognises a notification by its sender and its headers. `None`: ordinary mail, whatever its sender.
+    pub fn recognise(sender: &ReversePath, headers: &Headers) -> Option<Self> {
+        let signs = Signs::of(sender, headers);
+        // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5.
+        let kind = if is_dsn(&signs) {
+            Kind::Dsn
+        } else if is_mdn(&signs) {
+            Kind::Mdn
+        } else if is_report(&signs) {
+            Kind::Report
+        } else if is_bounce(&signs) {
+            Kind::Bounce
+        } else if is_auto_reply(&signs) {
+            Kind::AutoReply
+        } else if signs.has(|sign| *sign == Evidence::ExchangeGroup) {
+            Kind::Distribution
+        } else {
+            return None;
+        };
+        Some(Self {
+            kind,
+            evidence: signs.evidence,
+        })
     }
-    /// e
-    pub fn evidence_codes(&self) -> String {
-        String::new()
-    }
-    /// stub
+
+    /// Whether it tells that a message came back, or will: such mail is answered as a bounce, whoever sends it.
     pub fn is_bounce(&self) -> bool {
-        true
+        matches!(self.kind, Kind::Dsn | Kind::Bounce)
+    }
+
+    /// The codes of the evidence, each one word, for the log and X-Backstop.
+    pub fn evidence_codes(&self) -> Vec<&'static str> {
+        self.evidence.iter().map(Evidence::code).collect()
     }
 }
-impl std::fmt::Display for Notification {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+
+impl fmt::Display for Notification {
+    /// The kind and the evidence, for the log: `dsn:ContentType(report-type=delivery-status),FromDaemon(...)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        for (index, evidence) in self.evidence.iter().enumerate() {
+            f.write_str(if index == 0 { ":" } else { "," })?;
+            evidence.fmt(f)?;
+        }
         Ok(())
     }
+}
+
+fn is_dsn(signs: &Signs) -> bool {
+    signs.content(&ContentType::DeliveryStatus) && !signs.handed_on
+}
+
+fn is_mdn(signs: &Signs) -> bool {
+    let by_standard = signs.content(&ContentType::DispositionNotification) && !signs.handed_on;
+    by_standard || signs.null && signs.subject(Subject::Receipt)
+}
+
+fn is_report(signs: &Signs) -> bool {
+    signs.null
+        && (signs.content(&ContentType::FeedbackReport)
+            || signs.content(&ContentType::TlsReport)
+            // RFC 7489 section 7.2.1.1 gives aggregate reports this subject; they have no content type of their own.
+            || signs.subject(Subject::DmarcReport)
+            || signs.has(|sign| matches!(sign, Evidence::ContentType(ContentType::OtherReport(_))))
+                && !bounce_signs(signs))
+}
+
+fn is_bounce(signs: &Signs) -> bool {
+    let from_daemon = signs.has(|sign| matches!(sign, Evidence::FromDaemon(_)));
+    let says_so = bounce_signs(signs);
+    if signs.null {
+        return from_daemon || says_so || signs.content(&ContentType::UntypedReport);
+    }
+    // Nobody's name is MAILER-DAEMON; but a postmaster may be a person, who writes mail.
+    let never_a_person = signs.has(|sign| *sign == Evidence::SenderDaemon(Daemon::Mailer))
+        && signs.has(|sign| *sign == Evidence::FromDaemon(Daemon::Mailer));
+    let sender_daemon = signs.has(|sign| matches!(sign, Evidence::SenderDaemon(_)));
+    never_a_person
+        || sender_daemon && (says_so || report(signs))
+        || from_daemon && (says_so || report(signs)) && !signs.handed_on
+}
+
+fn bounce_signs(signs: &Signs) -> bool {
+    signs.subject(Subject::Bounce)
+        || signs.has(|sign| {
+            matches!(
+                sign,
+                Evidence::XFailedRecipients | Evidence::BounceHeader(_)
+            )
+        })
+}
+
+/// A multipart/report of a type that doesn't tell what it is.
+fn report(signs: &Signs) -> bool {
+    signs.has(|sign| {
+        matches!(
+            sign,
+            Evidence::ContentType(ContentType::OtherReport(_) | ContentType::UntypedReport)
+        )
+    })
+}
+
+fn is_auto_reply(signs: &Signs) -> bool {
+    let automatic = signs.has(|sign| matches!(sign, Evidence::AutoSubmitted(_)));
+    let replied =
+        signs.has(|sign| matches!(sign, Evidence::AutoSubmitted(how) if how == "auto-replied"));
+    let says_so = signs.has(|sign| {
+        matches!(
+            sign,
+            Evidence::AutoReplyHeader(_) | Evidence::Precedence(Precedence::AutoReply)
+        )
+    });
+    let subject = signs.subject(Subject::AutoReply);
+    // Newsletters and ticket systems say this much too.
+    let hint = signs.has(|sign| {
+        matches!(
+            sign,
+            Evidence::Precedence(_)
+                | Evidence::AutoResponseSuppress
+                | Evidence::ExchangeGenerated
+                | Evidence::ListAdministrivia
+        )
+    });
+    let answer = signs.has(|sign| *sign == Evidence::InReplyTo);
+    if signs.null {
+        let generated =
+            signs.has(|sign| matches!(sign, Evidence::ExchangeGenerated | Evidence::Calendar));
+        return automatic || says_so || subject || generated || answer && hint;
+    }
+    // `auto-generated` from a real sender is a cron job or a ticket system, unless it answers (RFC 3834 section 5).
+    !signs.handed_on
+        && (replied || says_so || subject && (automatic || hint) || answer && automatic && hint)
 }

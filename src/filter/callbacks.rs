@@ -24,6 +24,7 @@ use crate::core::{
     envelope::Recipient,
     printable::printable,
     reply::Reply,
+    trace_header::Deletion,
     verdict::Verdict,
 };
 
@@ -38,6 +39,8 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
+    /// CONNECT told that no SMTP client stands behind it, whatever address the macros name later.
+    no_client: bool,
     /// CONNECT or HELO failed by our own fault, where no answer could be given: what the client is, is not known, so
     /// the recipients of all its messages get it.
     session_failed: bool,
@@ -110,7 +113,8 @@ fn negotiate(
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
     let actions =
-        (Actions::ADD_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE) & offered_actions;
+        (Actions::ADD_HEADER | Actions::CHANGE_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE)
+            & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
     if offered_actions.contains(Actions::REQUEST_MACROS) {
@@ -134,6 +138,7 @@ fn negotiate(
         session,
         opts,
         actions,
+        no_client: false,
         session_failed: false,
         mail_failed: false,
     });
@@ -174,9 +179,10 @@ fn quiet(
 }
 
 fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
+    // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
+    let no_client = matches!(client, SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0);
     let address = match client {
-        // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
-        SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0 => None,
+        _ if no_client => None,
         SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
         SocketInfo::Unix(_) | SocketInfo::Unknown => client_addr(context),
     };
@@ -184,6 +190,7 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
     let daemon = macro_bytes(context, c"{daemon_name}");
     if let Some(connection) = &mut context.data {
         connection.session_failed = false;
+        connection.no_client = no_client;
         connection.session.connect(address, receiver, daemon);
     }
 }
@@ -197,6 +204,7 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
     let address = client_addr(context);
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
+        let address = address.filter(|_| !connection.no_client);
         connection.session.mail(reverse_path, login, address);
     }
 }
@@ -294,14 +302,18 @@ async fn apply(
             actions.delete_recipient(path).await?;
         }
     }
-    if let Some(value) = ending
-        .x_backstop
-        .as_ref()
-        .filter(|_| offered.contains(Actions::ADD_HEADER))
-    {
-        actions
-            .insert_header(0, c"X-Backstop".to_owned(), text(value))
-            .await?;
+    if offered.contains(Actions::CHANGE_HEADER) {
+        for Deletion { name, index } in &ending.delete_headers {
+            if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
+                actions.change_header(name, index, None::<CString>).await?;
+            }
+        }
+    }
+    if offered.contains(Actions::ADD_HEADER) {
+        // Each goes to the top, so the lowest is the first.
+        for (name, value) in ending.insert_headers.iter().rev() {
+            actions.insert_header(0, text(name), text(value)).await?;
+        }
     }
     if let Some(reason) = ending
         .quarantine

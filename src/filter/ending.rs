@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::message::LetIn;
-use crate::core::{trace_header::Tags, verdict::Action};
+use super::message::{LetIn, Message};
+use crate::core::{
+    notification::Notification,
+    policy::HeaderFacts,
+    trace_header::{Deletion, Notice, Tags},
+    verdict::Action,
+};
 
 /// What is to be done with the message at its end.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,13 +19,16 @@ pub struct Ending {
     pub delete_recipients: Vec<Vec<u8>>,
     /// Hold it, for this reason.
     pub quarantine: Option<&'static str>,
-    /// The value of X-Backstop, if there is something to say.
-    pub x_backstop: Option<String>,
+    /// Headers to take out, in this order.
+    pub delete_headers: Vec<Deletion>,
+    /// Headers to put in, from the top down: name and value.
+    pub insert_headers: Vec<(&'static str, String)>,
 }
 
 impl Ending {
-    /// The end of a message that these recipients are to get. `id` is our own name for it.
-    pub fn of(let_in: &[LetIn], id: &str) -> Self {
+    /// The end of a message that these recipients are to get. `id` is our own name for it. Outgoing mail is left as it
+    /// is.
+    pub fn of(message: &Message, let_in: &[LetIn], facts: Option<&HeaderFacts>, id: &str) -> Self {
         let mut tags = Tags::default();
         let (mut discarded, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         let mut quarantine = None;
@@ -37,9 +45,11 @@ impl Ending {
                 }
             };
         }
+        let notification = facts.and_then(|facts| facts.notification.as_ref());
+        let x_backstop = x_backstop(&tags, notification, id);
+        let judged = x_backstop.is_some();
         Self {
             discard: delivered.is_empty() && !discarded.is_empty(),
-            x_backstop: tags.x_backstop(id),
             // An MTA deletes every recipient of that path, so one that is delivered too is spared: a copy too many
             // rather than none.
             delete_recipients: discarded
@@ -47,6 +57,37 @@ impl Ending {
                 .map(|path| path.to_vec())
                 .collect(),
             quarantine,
+            delete_headers: facts
+                .filter(|_| judged)
+                .map(|facts| facts.forgeries.deletions().cloned().collect())
+                .unwrap_or_default(),
+            insert_headers: x_backstop
+                .map(|value| inserted(message, value))
+                .unwrap_or_default(),
         }
     }
+}
+
+fn x_backstop(tags: &Tags, notification: Option<&Notification>, id: &str) -> Option<String> {
+    let evidence = notification
+        .map(Notification::evidence_codes)
+        .unwrap_or_default();
+    let notice = notification.map(|notification| Notice {
+        kind: notification.kind.as_str(),
+        evidence: &evidence,
+    });
+    tags.x_backstop(notice, id)
+}
+
+/// RFC 7208 section 9.1: Received-SPF stands above all that was there.
+fn inserted(message: &Message, x_backstop: String) -> Vec<(&'static str, String)> {
+    let trace = message.trace();
+    let received_spf = trace.received_spf().into_iter();
+    received_spf
+        .map(|value| ("Received-SPF", value))
+        .chain([
+            ("Authentication-Results", trace.authentication_results()),
+            ("X-Backstop", x_backstop),
+        ])
+        .collect()
 }

@@ -8,11 +8,14 @@ use tokio::time::Instant;
 
 use crate::{
     core::{
+        authserv_id::AuthservId,
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
+        header::Headers,
         policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
+        trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
     },
     directory::Directory,
@@ -107,6 +110,34 @@ impl Message {
     /// What SPF said, if a recipient needed it.
     pub fn spf(&self) -> Option<&SpfAnswers> {
         self.spf.as_ref()
+    }
+
+    /// Who we are in Authentication-Results (RFC 8601 section 2.5).
+    pub fn authserv_id(&self) -> &str {
+        let local = &self.engine.policy.local;
+        local
+            .authserv_id
+            .as_ref()
+            .map_or(&self.receiver, AuthservId::as_str)
+    }
+
+    /// What headers tell that are known all at once.
+    pub fn facts(&self, headers: Headers) -> HeaderFacts {
+        let mut forgeries = Forgeries::new(self.authserv_id());
+        for header in headers.iter() {
+            forgeries.see(header.name(), header.value());
+        }
+        HeaderFacts::of(&self.envelope.reverse_path, headers, forgeries)
+    }
+
+    /// What the trace headers are written from.
+    pub fn trace(&self) -> SpfTrace<'_> {
+        SpfTrace {
+            envelope: &self.envelope,
+            spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
+            receiver: &self.receiver,
+            authserv_id: self.authserv_id(),
+        }
     }
 
     /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole

@@ -13,6 +13,7 @@ use crate::{
         header::Headers,
         policy::{Check, HeaderFacts, Judgement},
         reply::Reply,
+        trace_header::Forgeries,
         verdict::{Reason, Verdict},
     },
     observe::Decision,
@@ -30,6 +31,7 @@ pub(super) struct Transaction {
     let_in: Vec<LetIn>,
     octets: usize,
     headers: Headers,
+    forgeries: Forgeries,
     facts: Option<HeaderFacts>,
     _in_progress: MessageGuard,
 }
@@ -38,6 +40,7 @@ impl Transaction {
     pub(super) fn new(id: String, message: Message, in_progress: MessageGuard) -> Self {
         Self {
             id,
+            forgeries: Forgeries::new(message.authserv_id()),
             message,
             let_in: Vec::new(),
             octets: 0,
@@ -96,13 +99,18 @@ impl Transaction {
 
     /// Keeps a header.
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.forgeries.see(name, value);
         self.headers.push(name, value);
     }
 
     /// Judges the message by its headers: the reply to give; none to go on.
     pub(super) fn end_of_headers(&mut self) -> Option<Reply> {
         let reverse_path = &self.message.envelope().reverse_path;
-        let facts = HeaderFacts::of(reverse_path, take(&mut self.headers));
+        let facts = HeaderFacts::of(
+            reverse_path,
+            take(&mut self.headers),
+            self.forgeries.clone(),
+        );
         for checks in self.message.end_of_headers(&mut self.let_in, &facts) {
             self.tell(&checks);
         }
@@ -115,7 +123,7 @@ impl Transaction {
     /// The end of the message.
     pub(super) fn end(self, queue_id: Option<&[u8]>) -> Ending {
         self.log(queue_id);
-        Ending::of(&self.let_in, &self.id)
+        Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id)
     }
 
     /// Logs what was decided about the recipients that were told 250.

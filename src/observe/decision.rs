@@ -60,9 +60,11 @@ impl fmt::Display for Decision<'_> {
             result(spf.and_then(|spf| spf.mail_from.as_ref())),
             result(spf.and_then(|spf| spf.helo.as_ref())),
             self.notification
-                .map_or("-", |notification| notification.kind.code()),
-            self.notification
-                .map_or_else(|| "-".to_owned(), Notification::evidence_codes),
+                .map_or("-", |notification| notification.kind.as_str()),
+            self.notification.map_or_else(
+                || "-".to_owned(),
+                |notification| notification.evidence_codes().join(","),
+            ),
             self.verdict.would.map_or("-", |action| action.as_str()),
         )
     }

@@ -86,16 +86,6 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
         }
         check.lookups = self.dns_terms;
         check.void_lookups = self.void_lookups;
-        self.trace.add(|| {
-            let why = check.problem.as_ref().or(check.mechanism.as_ref());
-            format!(
-                "result: {} ({}); DNS terms {} of {DNS_TERMS}, void {} of {VOID_LOOKUPS}",
-                check.result,
-                why.map_or("", String::as_str),
-                check.lookups,
-                check.void_lookups
-            )
-        });
         check.trace = self.trace.into_lines();
     }
 

@@ -114,12 +114,15 @@ async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -
     };
     let mut evaluation = Evaluation::new(lookup, values);
     evaluation.trace.add(|| {
+        let helo = match query.helo {
+            b"" => "no HELO".to_owned(),
+            helo => format!("HELO {}", quoted(helo)),
+        };
         format!(
-            "{}: {} from {}, HELO {}",
+            "{}: {} from {}, {helo}",
             check.identity,
             quoted(&[&subject.local, b"@".as_slice(), name.as_str().as_bytes()].concat()),
             values.client,
-            quoted(query.helo)
         )
     });
     evaluation.run(name.clone(), &mut check).await;

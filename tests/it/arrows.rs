@@ -34,7 +34,15 @@ const HOME: &[(&str, &str)] = &[
 const ONLY: &[(&str, &[&str])] = &[
     (
         "core",
-        &["humantime", "idna", "ipnet", "regex", "serde", "thiserror"],
+        &[
+            "humantime",
+            "idna",
+            "ipnet",
+            "mail_parser",
+            "regex",
+            "serde",
+            "thiserror",
+        ],
     ),
     ("spf", &["futures_util", "ipnet", "thiserror"]),
     ("mailstore", &["thiserror"]),

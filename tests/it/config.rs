@@ -114,12 +114,18 @@ fn a_full_file_says_what_it_says() {
             "listens on unix:/run/backstop/backstop.sock",
             "own domains: example.org, .example.org, xn--bcher-kva.example",
             "own networks, not judged: 127.0.0.0/8, ::1, 192.0.2.0/24",
+            "Authentication-Results: written as mx.example.org",
             "SPF of HELO: none accept, fail reject (only monitored), softfail accept, temperror accept, \
              permerror accept",
             "SPF of MAIL FROM: none tag, fail reject, softfail quarantine, temperror tempfail, permerror tag",
             "forged own domain in MAIL FROM: tag",
+            "forged own domain in the header From: reject; mailing lists that may: lists.example.net, .groups.example",
             "second and later recipient of a bounce: reject",
             "bounces to 2 addresses that never send: reject",
+            "null sender, but no notification: quarantine",
+            "bounces from clients on ips.backscatterer.org: tag",
+            "bounces from clients on bounces.example (127.0.0.2, 127.0.0.9): reject (only monitored)",
+            "header rules: 2 reject, 1 tag, 1 tempfail (only monitored)",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]

@@ -1,11 +1,12 @@
 //! The policy as tables: a configuration, an envelope and what DNS said; the verdict, its reason and its reply.
 
-use std::path::Path;
+use std::{net::Ipv4Addr, path::Path};
 
 use backstop::{
     config,
     core::{
         address::{Mailbox, ReversePath},
+        dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
         policy::{Case, Judgement, Policy, SpfAnswers},
         recipients::Known,
@@ -46,6 +47,7 @@ struct Sent {
     forwarder: bool,
     earlier: usize,
     known: Known,
+    listings: &'static [Listing],
     rcpt: &'static str,
     refused: bool,
 }
@@ -60,6 +62,7 @@ const MAIL: Sent = Sent {
     forwarder: false,
     earlier: 0,
     known: Known::NotListed,
+    listings: &[],
     rcpt: "info@example.org",
     refused: false,
 };
@@ -105,6 +108,7 @@ fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
         recipient: &recipient,
         earlier: sent.earlier,
         known: &sent.known,
+        listings: sent.listings,
     };
     (policy.judge(&case), envelope)
 }
@@ -461,6 +465,101 @@ fn the_null_sender_has_rules_of_its_own() {
             "accept nothing_found",
         ),
     ]);
+}
+
+/// RFC 5782.
+#[test]
+fn hosts_that_send_backscatter_are_known_by_lists() {
+    const LISTED: &[Listing] = &[Listing::Listed(Ipv4Addr::new(127, 0, 0, 2))];
+    const NOT_LISTED: &[Listing] = &[Listing::NotListed];
+    const DEAD: &[Listing] = &[Listing::NoAnswer(String::new())];
+    let known = || Known::Listed("inline".to_owned());
+    let policy = policy(&format!(
+        "{SITE}\ndnsbl: [{{zone: ips.example, action: reject}}]"
+    ));
+    for (sent, expected) in [
+        (
+            Sent {
+                listings: LISTED,
+                known: known(),
+                ..BOUNCE
+            },
+            "reject dnsbl 550 5.7.1",
+        ),
+        (
+            Sent {
+                listings: NOT_LISTED,
+                known: known(),
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                listings: DEAD,
+                known: known(),
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                listings: LISTED,
+                rcpt: "postmaster@example.org",
+                ..BOUNCE
+            },
+            "accept exempt_postmaster",
+        ),
+        (
+            Sent {
+                listings: LISTED,
+                client: "192.0.2.77",
+                known: known(),
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+    ] {
+        assert_eq!(
+            outcome(&policy, &sent),
+            expected,
+            "{:?} to <{}>",
+            sent.listings,
+            sent.rcpt
+        );
+    }
+    let (stranger, recipient) = (
+        envelope("192.0.2.1", "jane@example.com"),
+        recipient("info@example.org"),
+    );
+    assert!(
+        !policy.needs_dnsbl(&stranger, &recipient),
+        "lists are for null senders alone"
+    );
+    assert!(policy.needs_dnsbl(&envelope("192.0.2.1", ""), &recipient));
+    assert!(policy.needs_dnsbl(
+        &envelope("192.0.2.1", "MAILER-DAEMON@example.com"),
+        &recipient
+    ));
+    assert!(!policy.needs_dnsbl(&envelope("10.0.0.1", ""), &recipient));
+}
+
+fn envelope(client: &str, from: &str) -> Envelope {
+    Envelope {
+        client: Client {
+            address: client.parse().ok(),
+            helo: Some(b"mx.example.com".to_vec()),
+            ..Client::default()
+        },
+        reverse_path: ReversePath::from_bytes(from.as_bytes()),
+    }
+}
+
+fn recipient(address: &str) -> Recipient {
+    Recipient {
+        mailbox: Mailbox::from_bytes(address.as_bytes()),
+        refused: None,
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
+use backstop::core::notification::Kind;
 use regex::Regex;
 use serde_yaml::Value;
 
@@ -61,9 +62,33 @@ fn the_manual_page_of_the_file_names_its_keys() {
             "milter.yaml(5) lacks something of `{section}`: {below:?}"
         );
     }
+    // The keys of entries of lists, which the shipped file has in its examples only.
+    let of_entries = [
+        "domain",
+        "known",
+        "rules",
+        "catch_all",
+        "unknown",
+        "zone",
+        "for",
+        "codes",
+        "action",
+        "monitor",
+        "header",
+        "match",
+        "when",
+        "domains",
+        "text",
+    ];
+    for key in of_entries {
+        assert!(
+            named.contains(key) || page.contains(&format!("\n.Va {key}")),
+            "milter.yaml(5) lacks `{key}`"
+        );
+    }
     for name in &named {
         let section = name.split('.').next().unwrap();
-        let entry = ["domain", "known", "rules", "catch_all", "unknown"].contains(&section);
+        let entry = of_entries.contains(&section);
         assert!(
             entry || sections.contains(section),
             "milter.yaml(5) tells of `{name}`, which the file lacks"
@@ -172,7 +197,8 @@ fn the_readme_names_files_that_exist() {
 #[test]
 fn the_readme_names_options_that_exist() {
     let commands =
-        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf)((?:.*\\\n)*.*)$").unwrap();
+        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf)((?:.*\\\n)*.*)$")
+            .unwrap();
     let readme = text("README.md");
     let mut count = 0;
     for command in commands.captures_iter(&readme) {
@@ -249,6 +275,43 @@ fn the_readme_shows_the_decision_line() {
         fields(shown.trim()),
         fields(format.trim().trim_matches(['"', ',']))
     );
+}
+
+/// The manual page has each field of the decision line, each reason, and each kind of notification.
+#[test]
+fn the_manual_page_tells_what_the_decision_line_says() {
+    let page = text("packaging/man/backstop.8");
+    let told = |word: &str| {
+        let word = Regex::new(&format!(
+            r"(?m)^\.(It )?(Va|Cm)\b.* {word}( |$)|^\.Cm {word}$"
+        ))
+        .unwrap();
+        word.is_match(&page)
+    };
+    let fields = Regex::new(r"([a-z_]+)=<?\{\}").unwrap();
+    let words = Regex::new(r#"=> "([a-z_]+)""#).unwrap();
+    let found = |pattern: &Regex, text: &str| -> Vec<String> {
+        let found = pattern.captures_iter(text);
+        found.map(|found| found[1].to_owned()).collect()
+    };
+    let decision = text("src/observe/decision.rs");
+    let between = |file: &str, from: &str, to: &str| -> String {
+        let text = text(file);
+        let rest = text.split(from).nth(1).unwrap();
+        rest.split(to).next().unwrap().to_owned()
+    };
+    let reasons = between("src/core/verdict.rs", "impl Reason {", "\n}\n")
+        + &between("src/core/recipients.rs", "pub fn code(self", "\n    }\n");
+    let (fields, reasons) = (found(&fields, &decision), found(&words, &reasons));
+    assert!(
+        fields.len() >= 13 && reasons.len() >= 35,
+        "{fields:?} {reasons:?}"
+    );
+    let kinds = Kind::ALL.map(|kind| kind.as_str().to_owned());
+    for word in fields.into_iter().chain(reasons).chain(kinds) {
+        let result = word.starts_with("spf_") && page.contains("spf_helo_ Ns Ar RESULT");
+        assert!(result || told(&word), "backstop(8) lacks `{word}`");
+    }
 }
 
 #[test]

@@ -9,14 +9,20 @@
 )]
 
 mod arrows;
+mod cli;
 mod config;
 mod daemon;
 mod decisions;
 mod dialogues;
 mod docs;
+mod headers;
 mod joe_job;
 mod licences;
+mod notifications;
 mod package;
+mod replay;
+mod postfix;
+mod sendmail;
 mod sessions;
 mod site;
 mod spf_case;

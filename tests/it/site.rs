@@ -6,6 +6,7 @@ use std::{
     ops::Deref,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -43,6 +44,8 @@ broken.example:
   - TXT: "v=spf1 ip4:NET.999 -all"
 strict.example:
   - TXT: "v=spf1 include -all"
+xn--bcher-kva.example:
+  - TXT: "v=spf1 -all"
 friend.example:
   - TXT: "v=spf1 ip4:NET.20 ip6:::1 ip6:2001:db8::20 -all"
 mx.friend.example:
@@ -190,7 +193,7 @@ pub fn connect_as(postfix: &Postfix, addr: IpAddr, login: Option<&str>) -> Clien
 }
 
 /// Everything that mail goes through.
-pub struct Site<M> {
+pub struct Site<M: Mta> {
     pub mta: M,
     pub backstop: Backstop,
     pub dns: Server,
@@ -269,11 +272,7 @@ impl<M: Mta> Site<M> {
                 .map(str::to_owned);
             Ok(found.is_some())
         });
-        assert!(
-            waited.is_ok(),
-            "no line with {fields:?}\n{}",
-            self.backstop.log()
-        );
+        assert!(waited.is_ok(), "no line with {fields:?}");
         found.unwrap()
     }
 
@@ -284,12 +283,7 @@ impl<M: Mta> Site<M> {
             found = self.copies(recipient, message).pop();
             Ok(found.is_some())
         });
-        assert!(
-            waited.is_ok(),
-            "{recipient} got nothing\n{}\n{}",
-            self.mta.log(),
-            self.backstop.log()
-        );
+        assert!(waited.is_ok(), "{recipient} got nothing");
         found.unwrap()
     }
 
@@ -300,6 +294,15 @@ impl<M: Mta> Site<M> {
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
             .filter(|text| text.contains(&message.id))
             .collect()
+    }
+}
+
+impl<M: Mta> Drop for Site<M> {
+    /// The folders are removed; what a failed test is understood by is shown.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("{}\n{}", self.mta.log(), self.backstop.log());
+        }
     }
 }
 

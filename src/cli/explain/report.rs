@@ -10,10 +10,10 @@ use crate::{
         walk::{Walk, Walked},
     },
     core::{
-        notification::Notification,
         policy::{Check, HeaderFacts, SpfAnswers},
         printable::printable,
         reply::Reply,
+        trace_header::Deletion,
         verdict::{Mode, Verdict},
     },
     filter::Ending,
@@ -85,8 +85,10 @@ pub(super) struct MessageReport {
     evidence: Option<String>,
     /// The reply at the end of the headers; none where RCPT let nobody in.
     reply: Option<String>,
-    /// Headers that are put on top.
+    /// Headers that are put on top, in their order.
     written: Vec<String>,
+    /// Headers that are taken out before, because only we may write them: which of that name, from 1.
+    removed: Vec<String>,
     quarantine: Option<&'static str>,
     discard: bool,
 }
@@ -173,10 +175,11 @@ impl MessageReport {
             sources: case.sources.clone(),
             headers: facts.headers.len(),
             headers_cut: facts.headers.is_cut(),
-            kind: notification.map(|notification| notification.kind.code()),
-            evidence: notification.map(Notification::evidence_codes),
+            kind: notification.map(|notification| notification.kind.as_str()),
+            evidence: notification.map(|notification| notification.evidence_codes().join(",")),
             reply: end_reply(walked, known(client)),
             written: ending.map(written).unwrap_or_default(),
+            removed: ending.map(removed).unwrap_or_default(),
             quarantine: ending.and_then(|ending| ending.quarantine),
             discard: ending.is_some_and(|ending| ending.discard),
         }
@@ -216,8 +219,11 @@ impl MessageReport {
         if let Some(reason) = self.quarantine {
             println!("  held in the queue: {reason}");
         }
+        for header in &self.removed {
+            println!("  removed: {header}");
+        }
         for header in &self.written {
-            println!("  written: {header}");
+            println!("  written: {}", header.replace('\n', "\n          "));
         }
     }
 }
@@ -256,11 +262,16 @@ fn end_reply(walked: &Walked, client: Option<IpAddr>) -> Option<String> {
 }
 
 fn written(ending: &Ending) -> Vec<String> {
-    let x_backstop = ending.x_backstop.as_ref();
-    x_backstop
-        .map(|value| format!("X-Backstop: {value}"))
-        .into_iter()
+    let headers = ending.insert_headers.iter();
+    headers
+        .map(|(name, value)| format!("{name}: {value}"))
         .collect()
+}
+
+/// Those further up first, as a reader meets them.
+fn removed(ending: &Ending) -> Vec<String> {
+    let removed = |Deletion { name, index }: &Deletion| format!("{} #{index}", shown(name));
+    ending.delete_headers.iter().rev().map(removed).collect()
 }
 
 fn reply(verdict: &Verdict, client: Option<IpAddr>) -> Option<String> {
@@ -286,8 +297,8 @@ fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
     let mut seen: Option<&[String]> = None;
     for check in [&spf.helo, &spf.mail_from].into_iter().flatten() {
         lines.push(format!(
-            "{} {}: {}",
-            check.identity, check.domain, check.result
+            "{} {}: {}; DNS terms {} of 10, void lookups {} of 2",
+            check.identity, check.domain, check.result, check.lookups, check.void_lookups
         ));
         if seen == Some(check.trace.as_slice()) {
             lines.push("  as above".to_owned());

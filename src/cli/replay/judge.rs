@@ -11,7 +11,7 @@ use crate::{
         stored::{Given, reconstruct},
         walk::{Walked, walk},
     },
-    core::{policy::HeaderFacts, verdict::Verdict},
+    core::verdict::Verdict,
     filter::Engine,
     mailstore::{Stored, Unreadable},
 };
@@ -91,9 +91,9 @@ impl Judge {
         let begun = Instant::now();
         let networks = &self.configured.policy.local.networks;
         let case = reconstruct(&stored, &self.given, networks)?;
-        let facts = HeaderFacts::of(&case.envelope.reverse_path, stored.headers);
         let recipients = || case.recipients.clone();
         let mut message = case.message(Arc::clone(&self.configured), &self.receiver, self.no_dns);
+        let facts = message.facts(stored.headers);
         let configured = walk(&mut message, recipients(), Some(&facts), ID).await;
         let took = begun.elapsed();
         let again = match &self.enforcing {
@@ -112,7 +112,7 @@ impl Judge {
             .reduce(|most, next| if next.score > most.score { next } else { most });
         Ok(Judged {
             enforced: verdicts(enforced),
-            kind: facts.notification.as_ref().map(|found| found.kind.code()),
+            kind: facts.notification.as_ref().map(|found| found.kind.as_str()),
             client_unknown: case.client_unknown,
             configured: verdicts(&configured),
             took,

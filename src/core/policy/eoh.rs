@@ -12,6 +12,7 @@ use crate::core::{
     notification::Notification,
     printable::printable,
     spf::SpfResult,
+    trace_header::Forgeries,
     verdict::{Action, Reason, Verdict},
 };
 
@@ -19,7 +20,7 @@ use crate::core::{
 const LONGEST_SHOWN: usize = 60;
 
 /// What the headers of a message tell.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HeaderFacts {
     /// The headers.
     pub headers: Headers,
@@ -27,15 +28,18 @@ pub struct HeaderFacts {
     pub notification: Option<Notification>,
     /// Whom From: claims it to be from.
     pub claims: Claims,
+    /// Headers that only we may write.
+    pub forgeries: Forgeries,
 }
 
 impl HeaderFacts {
     /// What these headers tell, below this MAIL FROM.
-    pub fn of(reverse_path: &ReversePath, headers: Headers) -> Self {
+    pub fn of(reverse_path: &ReversePath, headers: Headers, forgeries: Forgeries) -> Self {
         Self {
-            notification: Notification::of(reverse_path.is_null(), &headers),
+            notification: Notification::recognise(reverse_path, &headers),
             claims: Claims::of(&headers),
             headers,
+            forgeries,
         }
     }
 }
@@ -52,6 +56,14 @@ impl Policy {
         }
         if let Some(why) = self.exemption(case, walk) {
             return Break(Verdict::accept(Reason::Exempt(why)));
+        }
+        if facts.forgeries.too_many() {
+            // What can't be taken out would be believed, and nobody writes a thousand of our headers in good faith.
+            walk.tell(
+                "headers",
+                "more headers than can be taken out claim to be ours".to_owned(),
+            );
+            return Break(Verdict::internal());
         }
         match &facts.notification {
             Some(notification) => walk.tell("notification", notification.to_string()),

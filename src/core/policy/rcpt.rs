@@ -140,7 +140,10 @@ impl Policy {
         } else {
             rule
         };
-        let finding = format!("null sender, and recipient number {}", case.earlier + 1);
+        let finding = match case.earlier {
+            1 => "null sender, and it has a recipient already".to_owned(),
+            earlier => format!("null sender, and it has {earlier} recipients already"),
+        };
         walk.apply(
             "null_sender.extra_recipients",
             finding,

@@ -205,10 +205,10 @@ fn main_cf(options: &Options, tree: &Path, path: &Path) -> String {
     let domains = options.domains.join(" ");
     let smtpd_milters = options.smtpd_milters.join(" ");
     let non_smtpd_milters = options.non_smtpd_milters.join(" ");
-    let extra = options.main_cf.join("\n");
+    let theirs = options.main_cf.join("\n");
     // Postfix's programs empty their environment, and forget with it where the unpacked libraries are.
     let libraries = format!("LD_LIBRARY_PATH={tree}/usr/lib/postfix");
-    format!(
+    let ours = format!(
         "compatibility_level = 3.7
 config_directory = {path}/config
 queue_directory = {path}/queue
@@ -253,9 +253,20 @@ smtpd_hard_error_limit = 1000
 milter_default_action = tempfail
 smtpd_milters = {smtpd_milters}
 non_smtpd_milters = {non_smtpd_milters}
-{extra}
 "
-    )
+    );
+    without_keys_of(&theirs, &ours) + &theirs + "\n"
+}
+
+/// Of a key that stands twice, every process warns at its start; postlogd too, to its own socket, and waits there for ever
+/// if that is full by then.
+fn without_keys_of(theirs: &str, ours: &str) -> String {
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let taken: Vec<_> = theirs.lines().filter_map(key).collect();
+    ours.lines()
+        .filter(|line| key(line).is_none_or(|key| !taken.contains(&key)))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn master_cf(port: u16, mailboxes: &Mailboxes) -> String {

@@ -1,0 +1,68 @@
+//! What can't work, or would be dangerous, in `forgery`.
+
+use super::{Checks, is_single_label};
+use crate::{
+    config::path::Path,
+    core::{address::Domain, pattern::DomainPattern, verdict::Action},
+};
+
+impl Checks<'_> {
+    pub(super) fn forgery(&mut self) {
+        let forgery = &self.file.forgery;
+        let section = Path::of(&["forgery"]);
+        for (index, list) in forgery.lists.iter().enumerate() {
+            self.mailing_list(&section.key("lists").index(index), list);
+        }
+        let rule = forgery.header_from;
+        let refuses = !rule.monitor
+            && matches!(
+                rule.action,
+                Action::Tempfail | Action::Reject | Action::Discard
+            );
+        let nobody_may = forgery.lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
+        if refuses && nobody_may && !self.file.local.domains.is_empty() {
+            self.warning(
+                &section.key("header_from"),
+                "what your users post to mailing lists comes back with your domain in From:, and would be refused"
+                    .to_owned(),
+                "name the lists in `forgery.lists` and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
+                 which there are",
+            );
+        }
+    }
+
+    fn mailing_list(&mut self, path: &Path, list: &DomainPattern) {
+        let (DomainPattern::Itself(domain) | DomainPattern::Below(domain)) = list;
+        if self.has_ours(list) {
+            self.error(
+                path,
+                format!("`{list}` is, or holds, a domain of yours: that would let forged mail in"),
+                "take it out; what comes with a sender of yours for which SPF passes is let in without",
+            );
+        } else if is_single_label(domain) {
+            self.error(
+                path,
+                format!(
+                    "`{list}` would let everybody with a name under .{domain} write in your name"
+                ),
+                "name the domain that the list's host has in MAIL FROM, such as lists.example",
+            );
+        }
+    }
+
+    /// Whether the pattern and `local.domains` have names in common.
+    pub(super) fn has_ours(&self, pattern: &DomainPattern) -> bool {
+        let local = &self.file.local;
+        let strictly_below =
+            |name: &Domain, parent: &Domain| name != parent && name.is_at_or_below(parent);
+        match pattern {
+            DomainPattern::Itself(domain) => local.is_ours(domain),
+            DomainPattern::Below(parent) => local.domains.iter().any(|ours| match ours {
+                DomainPattern::Itself(ours) => strictly_below(ours, parent),
+                DomainPattern::Below(ours) => {
+                    ours.is_at_or_below(parent) || parent.is_at_or_below(ours)
+                }
+            }),
+        }
+    }
+}

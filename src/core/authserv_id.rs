@@ -1,0 +1,84 @@
+//! The name under which we tell others what we found (RFC 8601 section 2.5).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, de};
+
+/// The longest, in octets: it stands on one line with the first words of its header, and a host's name fits it.
+const LONGEST: usize = 253;
+
+/// An authserv-id: a token (RFC 2045 section 5.1), mostly a host's name. RFC 8601 section 2.2 would have a
+/// quoted-string too, which programs that read the header by regular expression would miss.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthservId(String);
+
+impl AuthservId {
+    /// The id as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no authserv-id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` can't name us in Authentication-Results; right would be a host's name such as mx.example.org: ASCII without \
+     blanks and without ( ) < > @ , ; : \\ \" / [ ] ? =, at most {LONGEST} characters"
+)]
+pub struct NoAuthservId(String);
+
+impl FromStr for AuthservId {
+    type Err = NoAuthservId;
+
+    fn from_str(text: &str) -> Result<Self, NoAuthservId> {
+        let is_token = (1..=LONGEST).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte));
+        if is_token {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NoAuthservId(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for AuthservId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads `local.authserv_id`, where an empty text stands for the MTA's own name.
+pub(super) fn unless_empty<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<AuthservId>, D::Error> {
+    match Option::<String>::deserialize(deserializer)? {
+        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(de::Error::custom),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_tokens() {
+        for id in ["mx.example.org", "example.org", "mx1", "a_b-c!"] {
+            assert_eq!(id.parse::<AuthservId>().unwrap().as_str(), id);
+        }
+        let long = "x".repeat(LONGEST + 1);
+        for wrong in [
+            "",
+            "mx example",
+            "mx.example.org;",
+            "\"mx\"",
+            "bücher.example",
+            "mx\r\nX: y",
+            &long,
+        ] {
+            assert!(wrong.parse::<AuthservId>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `Authentication-Results` (RFC 8601).
+
+use super::{
+    SpfTrace,
+    fold::Folded,
+    received_spf::problem,
+    words::{address_pvalue, quoted, token_or_quoted},
+};
+use crate::core::spf::{Identity, SpfCheck};
+
+impl SpfTrace<'_> {
+    /// The value of Authentication-Results.
+    ///
+    /// It tells of SPF alone. What else we know has no registered method, and RFC 8601 section 2.7.6 tells readers to
+    /// ignore a header that names an unregistered one, SPF and all: our own findings stand in X-Backstop.
+    pub fn authentication_results(&self) -> String {
+        let mut value = Folded::new("Authentication-Results");
+        value.push(&token_or_quoted(self.authserv_id.as_bytes()));
+        let mut any = false;
+        for check in self.checks() {
+            any = true;
+            value.end_statement();
+            value.push(&format!("spf={}", check.result));
+            // RFC 8601 section 2.2: the reason comes before the properties.
+            if let Some(problem) = problem(check) {
+                value.push_prose(&format!("reason={}", quoted(problem.as_bytes())));
+            }
+            value.push(&self.property(check));
+        }
+        if !any {
+            value.end_statement();
+            value.push("none");
+        }
+        value.finish()
+    }
+
+    /// RFC 8601 section 2.7.2: `smtp.mailfrom` or `smtp.helo`.
+    fn property(&self, check: &SpfCheck) -> String {
+        match check.identity {
+            Identity::MailFrom => {
+                let address = address_pvalue(self.local(), &check.domain);
+                format!("smtp.mailfrom={address}")
+            }
+            Identity::Helo => {
+                format!("smtp.helo={}", token_or_quoted(check.domain.as_bytes()))
+            }
+        }
+    }
+}

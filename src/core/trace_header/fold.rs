@@ -1,0 +1,55 @@
+//! Breaks a header's value into lines.
+
+/// Lines are to be no longer than this, in octets, where a word allows it (RFC 5322 section 2.1.1).
+const WIDTH: usize = 78;
+
+/// A header's value in the making.
+pub(super) struct Folded {
+    value: String,
+    column: usize,
+}
+
+impl Folded {
+    /// The value of the header `name`, still empty.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            value: String::new(),
+            column: name.len() + ": ".len(),
+        }
+    }
+
+    /// Adds a part that stays on one line.
+    ///
+    /// A fold is a line end put before the blank that stands there anyway, so unfolding gives back what was written
+    /// (RFC 5322 section 2.2.3); the customary LF and tab would leave a tab in its place.
+    pub(super) fn push(&mut self, part: &str) {
+        if !self.value.is_empty() {
+            // A blank before it, and perhaps a semicolon after it.
+            if self.column + part.len() + 2 > WIDTH {
+                self.value.push('\n');
+                self.column = 0;
+            }
+            self.value.push(' ');
+            self.column += 1;
+        }
+        self.value.push_str(part);
+        self.column += part.len();
+    }
+
+    /// Adds a text that may be broken at each of its blanks.
+    pub(super) fn push_prose(&mut self, text: &str) {
+        text.split_ascii_whitespace()
+            .for_each(|word| self.push(word));
+    }
+
+    /// Ends a statement with a semicolon.
+    pub(super) fn end_statement(&mut self) {
+        self.value.push(';');
+        self.column += 1;
+    }
+
+    /// The value.
+    pub(super) fn finish(self) -> String {
+        self.value
+    }
+}

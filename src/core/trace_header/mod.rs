@@ -1,0 +1,71 @@
+//! What is written into a message at its end, and what is taken out before.
+//!
+//! | module                   | what it does, in one sentence |
+//! |--------------------------|-------------------------------|
+//! | `received_spf`           | writes `Received-SPF` (RFC 7208 section 9.1), one for each check |
+//! | `authentication_results` | writes `Authentication-Results` (RFC 8601) |
+//! | `x_backstop`             | collects verdicts, and writes `X-Backstop` |
+//! | `forgeries`              | finds the headers that only we may write, in what a stranger sent |
+//! | `words`                  | makes a stranger's bytes the words of these grammars |
+//! | `fold`                   | breaks a value into lines |
+//!
+//! All of it is our own: mail-auth writes both standard headers too, but `tests/mail_auth.rs` shows that it breaks
+//! their grammar for the null sender, for IPv6, and for what a stranger may say in HELO; that it can tell neither the
+//! mechanism nor the problem nor the identity; and that it never folds.
+
+mod authentication_results;
+mod fold;
+mod forgeries;
+mod received_spf;
+mod words;
+mod x_backstop;
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    address::{Host, ReversePath},
+    envelope::Envelope,
+    policy::SpfAnswers,
+    spf::SpfCheck,
+};
+pub use forgeries::{Deletion, Forgeries};
+pub use x_backstop::{Notice, Tags};
+
+/// The local part of a sender that has none (RFC 7208 section 2.4).
+const POSTMASTER: &[u8] = b"postmaster";
+
+/// What `Received-SPF` and `Authentication-Results` are written from. The values have no CR and no blank in front:
+/// lines end in LF, which is how the milter protocol wants them; Postfix and Sendmail make the line ends of SMTP of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SpfTrace<'a> {
+    /// The envelope up to MAIL.
+    pub envelope: &'a Envelope,
+    /// What DNS said.
+    pub spf: &'a SpfAnswers,
+    /// Our own host's name.
+    pub receiver: &'a str,
+    /// Who we are in Authentication-Results (RFC 8601 section 2.5).
+    pub authserv_id: &'a str,
+}
+
+impl SpfTrace<'_> {
+    /// The checks to tell of, the most telling first: that of MAIL FROM is what everybody means by `spf=`. Under
+    /// the null sender it is that of HELO under another name (RFC 7208 section 2.4), and is told once.
+    fn checks(&self) -> impl Iterator<Item = &SpfCheck> {
+        let helo = match &self.spf.mail_from {
+            Some(_) if self.envelope.reverse_path.is_null() => None,
+            _ => self.spf.helo.as_ref(),
+        };
+        self.spf.mail_from.iter().chain(helo)
+    }
+
+    /// The local part of the sender that the check of MAIL FROM took; empty where there is no `@`.
+    fn local(&self) -> &[u8] {
+        match &self.envelope.reverse_path {
+            ReversePath::Null => POSTMASTER,
+            ReversePath::Mailbox(mailbox) if *mailbox.host() == Host::Missing => b"",
+            ReversePath::Mailbox(mailbox) => mailbox.local(),
+        }
+    }
+}

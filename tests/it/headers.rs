@@ -1,0 +1,374 @@
+//! The header stage as tables: an envelope, headers, what DNS said; the verdict on each recipient.
+
+use std::path::Path;
+
+use backstop::{
+    config,
+    core::{
+        address::{Mailbox, ReversePath},
+        envelope::{Client, Envelope, Recipient},
+        header::Headers,
+        policy::{Case, HeaderFacts, Policy, SpfAnswers, settle},
+        recipients::Known,
+        spf::{Identity, SpfCheck, SpfResult},
+        trace_header::Forgeries,
+        verdict::{Action, Mode, Reason, Rule, Verdict},
+    },
+};
+
+const SITE: &str = "
+mode: enforce
+local: {domains: [example.org], networks: [10.0.0.0/8]}
+spf: {trusted_forwarders: [203.0.113.0/24]}
+forgery: {header_from: reject, lists: [lists.example.net]}
+null_sender:
+  not_a_notification: reject
+  never_send: [noreply@example.org]
+  exempt: {clients: [192.0.2.77]}
+exempt: {recipients: [abuse]}
+recipients:
+  - domain: example.org
+    known: [{addresses: [info]}]
+    catch_all: {mail: accept, bounces: reject}
+headers:
+  - {header: Subject, match: 'casino', action: reject, text: 'No games'}
+  - {header: Subject, match: 'receipt', when: notification, action: tag}
+  - {header: X-Mailer, match: '^bulk', when: mail, domains: [example.org], action: quarantine}
+  - {header: Subject, match: 'lottery', when: null_sender, action: {{never}}}
+";
+
+const DSN: &str = "From: MAILER-DAEMON@mx.example.com\nSubject: Undelivered Mail Returned to Sender\n\
+    Auto-Submitted: auto-replied\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\n";
+
+struct Sent {
+    client: &'static str,
+    from: &'static str,
+    spf: SpfResult,
+    rcpt: &'static str,
+    headers: &'static str,
+}
+
+const MAIL: Sent = Sent {
+    client: "192.0.2.1",
+    from: "jane@example.com",
+    spf: SpfResult::Pass,
+    rcpt: "info@example.org",
+    headers: "From: Jane <jane@example.com>\nSubject: hello\n",
+};
+
+fn policy() -> Policy {
+    config::parse(
+        Path::new("headers.yaml"),
+        &SITE.replace("{{never}}", "discard"),
+    )
+    .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+    .policy
+}
+
+fn outcome(policy: &Policy, sent: &Sent) -> String {
+    let envelope = Envelope {
+        client: Client {
+            address: sent.client.parse().ok(),
+            helo: Some(b"mx.example.com".to_vec()),
+            ..Client::default()
+        },
+        reverse_path: ReversePath::from_bytes(sent.from.as_bytes()),
+    };
+    let domain = envelope
+        .reverse_path
+        .domain()
+        .map_or("mx.example.com".to_owned(), ToString::to_string);
+    let spf = SpfAnswers {
+        helo: None,
+        mail_from: Some(SpfCheck::new(Identity::MailFrom, domain, sent.spf)),
+        forwarder: None,
+    };
+    let (headers, _) = Headers::parse(sent.headers.as_bytes());
+    let facts = HeaderFacts::of(
+        &envelope.reverse_path,
+        headers,
+        Forgeries::new("mx.example.org"),
+    );
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(sent.rcpt.as_bytes()),
+        refused: None,
+    };
+    let known = match sent.rcpt {
+        "info@example.org" => Known::Listed("inline".to_owned()),
+        _ => Known::NotListed,
+    };
+    let case = Case {
+        envelope: &envelope,
+        spf: &spf,
+        recipient: &recipient,
+        earlier: 0,
+        known: &known,
+        listings: &[],
+    };
+    let verdict = policy.judge_headers(&case, &facts).verdict;
+    format!("{} {}", verdict.action, verdict.reason.code())
+}
+
+fn holds(table: &[(Sent, &str)]) {
+    let policy = policy();
+    for (number, (sent, expected)) in table.iter().enumerate() {
+        assert_eq!(
+            outcome(&policy, sent),
+            *expected,
+            "row {number}: {}",
+            sent.headers
+        );
+    }
+}
+
+/// RFC 5321 section 4.5.5.
+#[test]
+fn the_null_sender_is_for_notifications() {
+    holds(&[
+        (
+            Sent {
+                from: "",
+                headers: DSN,
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (Sent { from: "", ..MAIL }, "reject not_a_notification"),
+        (
+            Sent {
+                from: "",
+                client: "192.0.2.77",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                from: "",
+                client: "10.0.0.1",
+                ..MAIL
+            },
+            "accept outgoing_network",
+        ),
+        (
+            Sent {
+                from: "",
+                rcpt: "postmaster@example.org",
+                ..MAIL
+            },
+            "accept exempt_postmaster",
+        ),
+        (
+            Sent {
+                from: "",
+                rcpt: "abuse@example.org",
+                ..MAIL
+            },
+            "accept exempt_recipient",
+        ),
+    ]);
+}
+
+#[test]
+fn a_bounce_with_a_sender_is_answered_as_a_bounce() {
+    let daemon = |rcpt| Sent {
+        from: "mailer-daemon@mx.example.com",
+        headers: DSN,
+        rcpt,
+        ..MAIL
+    };
+    holds(&[
+        (daemon("info@example.org"), "accept nothing_found"),
+        (daemon("noreply@example.org"), "reject never_sends"),
+        (daemon("anything@example.org"), "reject catch_all_bounce"),
+        (
+            Sent {
+                rcpt: "anything@example.org",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+    ]);
+}
+
+#[test]
+fn strangers_do_not_write_in_our_name() {
+    holds(&[
+        (
+            Sent {
+                headers: "From: boss@example.org\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                headers: "From: x@y.example\nFrom: Boss <boss@EXAMPLE.org>\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                headers: "From: \"boss@example.org\" <x@evil.example>\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                headers: "From: All: a@b.example, boss@example.org;\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                headers: "From: =?utf-8?Q?boss=40example.org?= <x@evil.example>\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                headers: "From: boss@notexample.org\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                headers: "Subject: no From: at all\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        // Who may: our own servers by SPF, a forwarder, a list that the file names; each with SPF that passes.
+        (
+            Sent {
+                from: "jane@example.org",
+                headers: "From: jane@example.org\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                client: "203.0.113.5",
+                headers: "From: jane@example.org\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                from: "a@lists.example.net",
+                headers: "From: jane@example.org\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                from: "a@lists.example.net",
+                spf: SpfResult::Softfail,
+                headers: "From: jane@example.org\n",
+                ..MAIL
+            },
+            "reject header_from_forged",
+        ),
+        (
+            Sent {
+                client: "10.0.0.1",
+                headers: "From: jane@example.org\n",
+                ..MAIL
+            },
+            "accept outgoing_network",
+        ),
+    ]);
+}
+
+#[test]
+fn header_rules_see_decoded_values_of_the_mail_they_are_for() {
+    holds(&[
+        (
+            Sent {
+                headers: "Subject: Grand CASINO\n",
+                ..MAIL
+            },
+            "reject header_rule",
+        ),
+        (
+            Sent {
+                headers: "Subject: =?iso-8859-1?Q?Cas=69no?=\n",
+                ..MAIL
+            },
+            "reject header_rule",
+        ),
+        (
+            Sent {
+                headers: "Subject: Grand cas\n ino\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                headers: "Subject: hi\nSubject: casino\n",
+                ..MAIL
+            },
+            "reject header_rule",
+        ),
+        (
+            Sent {
+                headers: "Subject: your receipt\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                headers: "X-Mailer: BulkMaster 3\n",
+                ..MAIL
+            },
+            "quarantine header_rule",
+        ),
+        (
+            Sent {
+                headers: "X-Mailer: BulkMaster 3\n",
+                rcpt: "a@elsewhere.example",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+        (
+            Sent {
+                headers: "X-Mailer: not bulk\n",
+                ..MAIL
+            },
+            "accept nothing_found",
+        ),
+    ]);
+}
+
+/// After DATA a refusal hits every recipient, so it needs every recipient's verdict.
+#[test]
+fn nobody_loses_mail_by_anothers_verdict() {
+    let verdict = |action| Verdict::of(Rule::new(action), Mode::Enforce, Reason::NeverSends);
+    let settled = |actions: &[Action]| {
+        let mut verdicts: Vec<Verdict> = actions.iter().map(|action| verdict(*action)).collect();
+        settle(&mut verdicts);
+        verdicts
+            .iter()
+            .map(|verdict| verdict.action)
+            .collect::<Vec<_>>()
+    };
+    use Action::{Accept, Discard, Quarantine, Reject, Tag, Tempfail};
+    assert_eq!(settled(&[Reject]), [Reject]);
+    assert_eq!(settled(&[Reject, Reject]), [Reject, Reject]);
+    assert_eq!(settled(&[Reject, Tempfail]), [Tempfail, Tempfail]);
+    assert_eq!(settled(&[Reject, Accept]), [Tag, Accept]);
+    assert_eq!(settled(&[Tempfail, Quarantine]), [Tag, Quarantine]);
+    assert_eq!(settled(&[Reject, Discard]), [Reject, Discard]);
+    assert_eq!(settled(&[Discard, Accept]), [Discard, Accept]);
+}
