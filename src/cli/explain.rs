@@ -170,7 +170,7 @@ async fn judged(
     let mode = engine.policy.mode;
     let mut message = case.message(engine, &asking.receiver, asking.no_dns);
     let facts = stored.map(|stored| {
-        let facts = message.facts_of(stored.headers);
+        let facts = message.facts(stored.headers);
         (stored.name, facts)
     });
     let facts_only = facts.as_ref().map(|(_, facts)| facts);

@@ -220,6 +220,8 @@ pub enum Reason {
         /// The administrator's words for a refusal.
         text: Option<String>,
     },
+    /// More headers claim to be written by us than can be taken out: what stayed would be believed.
+    ForgedHeaders,
     /// The list that would tell whether the recipient is known can't be read.
     DirectoryUnavailable,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
@@ -273,6 +275,7 @@ impl Reason {
             Self::NotANotification => "not_a_notification",
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
+            Self::ForgedHeaders => "forged_headers",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::Internal => "internal",
         }

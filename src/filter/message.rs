@@ -121,9 +121,12 @@ impl Message {
             .map_or(&self.receiver, AuthservId::as_str)
     }
 
-    /// What the headers of a stored message tell.
-    pub fn facts_of(&self, headers: Headers) -> HeaderFacts {
-        let forgeries = Forgeries::among(&headers, self.authserv_id());
+    /// What headers tell that are known all at once.
+    pub fn facts(&self, headers: Headers) -> HeaderFacts {
+        let mut forgeries = Forgeries::new(self.authserv_id());
+        for header in headers.iter() {
+            forgeries.see(header.name(), header.value());
+        }
         HeaderFacts::of(&self.envelope.reverse_path, headers, forgeries)
     }
 

@@ -85,9 +85,9 @@ pub(super) struct MessageReport {
     evidence: Option<String>,
     /// The reply at the end of the headers; none where RCPT let nobody in.
     reply: Option<String>,
-    /// Headers that are put on top.
+    /// Headers that are put on top, in their order.
     written: Vec<String>,
-    /// Headers that are taken out.
+    /// Headers that are taken out before, because only we may write them: which of that name, from 1.
     removed: Vec<String>,
     quarantine: Option<&'static str>,
     discard: bool,
@@ -220,10 +220,10 @@ impl MessageReport {
             println!("  held in the queue: {reason}");
         }
         for header in &self.removed {
-            println!("  removed:  {header}");
+            println!("  removed: {header}");
         }
         for header in &self.written {
-            println!("  written:  {header}");
+            println!("  written: {}", header.replace('\n', "\n          "));
         }
     }
 }
@@ -261,20 +261,17 @@ fn end_reply(walked: &Walked, client: Option<IpAddr>) -> Option<String> {
     Some(refusal.unwrap_or_else(|| "250 2.0.0 Ok".to_owned()))
 }
 
-/// The headers that are put in, from the top down.
 fn written(ending: &Ending) -> Vec<String> {
-    let inserted = ending.insert_headers.iter();
-    inserted
+    let headers = ending.insert_headers.iter();
+    headers
         .map(|(name, value)| format!("{name}: {value}"))
         .collect()
 }
 
-/// The headers that are taken out.
+/// Those further up first, as a reader meets them.
 fn removed(ending: &Ending) -> Vec<String> {
-    let deleted = ending.delete_headers.iter();
-    deleted
-        .map(|Deletion { name, index }| format!("{} (number {index} of that name)", shown(name)))
-        .collect()
+    let removed = |Deletion { name, index }: &Deletion| format!("{} #{index}", shown(name));
+    ending.delete_headers.iter().rev().map(removed).collect()
 }
 
 fn reply(verdict: &Verdict, client: Option<IpAddr>) -> Option<String> {

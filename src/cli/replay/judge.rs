@@ -93,7 +93,7 @@ impl Judge {
         let case = reconstruct(&stored, &self.given, networks)?;
         let recipients = || case.recipients.clone();
         let mut message = case.message(Arc::clone(&self.configured), &self.receiver, self.no_dns);
-        let facts = message.facts_of(stored.headers);
+        let facts = message.facts(stored.headers);
         let configured = walk(&mut message, recipients(), Some(&facts), ID).await;
         let took = begun.elapsed();
         let again = match &self.enforcing {

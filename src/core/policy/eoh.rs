@@ -13,7 +13,7 @@ use crate::core::{
     printable::printable,
     spf::SpfResult,
     trace_header::Forgeries,
-    verdict::{Action, Reason, Verdict},
+    verdict::{Action, Reason, Rule, Verdict},
 };
 
 /// How much of a header's value is told to the administrator, in octets.
@@ -58,12 +58,10 @@ impl Policy {
             return Break(Verdict::accept(Reason::Exempt(why)));
         }
         if facts.forgeries.too_many() {
-            // What can't be taken out would be believed, and nobody writes a thousand of our headers in good faith.
-            walk.tell(
-                "headers",
-                "more headers than can be taken out claim to be ours".to_owned(),
-            );
-            return Break(Verdict::internal());
+            // Nobody writes a thousand of our headers in good faith.
+            let finding = "more headers than can be taken out claim to be ours".to_owned();
+            let rule = Rule::new(Action::Tempfail);
+            walk.apply("headers", finding, rule, Reason::ForgedHeaders)?;
         }
         match &facts.notification {
             Some(notification) => walk.tell("notification", notification.to_string()),

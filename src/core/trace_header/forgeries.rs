@@ -1,6 +1,6 @@
 //! Headers that only we may write, in what a stranger sent.
 
-use crate::core::{address::Domain, header::Headers};
+use crate::core::address::Domain;
 
 /// What begins like this is ours alone.
 const OURS: &[u8] = b"X-Backstop";
@@ -40,15 +40,6 @@ impl Forgeries {
             found: Vec::new(),
             more: false,
         }
-    }
-
-    /// Those among headers that were kept.
-    pub fn among(headers: &Headers, authserv_id: &str) -> Self {
-        let mut forgeries = Self::new(authserv_id);
-        for header in headers.iter() {
-            forgeries.see(header.name(), header.value());
-        }
-        forgeries
     }
 
     /// Looks at the message's next header. Every header must come by, in order: the indexes are counted here.
