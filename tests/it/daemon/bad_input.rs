@@ -263,7 +263,7 @@ fn five_hundred_hostile_connections_leave_no_memory_taken() {
 }
 
 /// As many recipients as there is time for, and each as long as a packet: the MTA is the one that sets limits, but not
-/// one that is hostile.
+/// one that is hostile. Those let in are kept up to 4 MiB, and the others are asked to come again.
 #[test]
 fn a_message_without_end_takes_bounded_memory() {
     let stage = Stage::set(ENFORCE);
@@ -271,17 +271,51 @@ fn a_message_without_end_takes_bounded_memory() {
     let long = "x".repeat(100_000);
     client.mail("a@pass.example", &[]).unwrap();
     let recipients = |client: &mut Client, count: usize| {
-        for number in 0..count {
-            let reply = client.rcpt(&format!("{number}{long}@example.org"), &[]);
-            assert_eq!(reply.unwrap(), Reply::Continue);
-        }
+        let replies = (0..count).map(|number| {
+            let rcpt = format!("{number:03}{long}@example.org");
+            client.rcpt(&rcpt, &[]).unwrap()
+        });
+        replies
+            .filter(|reply| match reply {
+                Reply::Continue => true,
+                full => {
+                    assert_refused(Ok(full.clone()), "451 4.3.0 ");
+                    false
+                }
+            })
+            .count()
     };
-    recipients(&mut client, 20);
+    assert_eq!(recipients(&mut client, 20), 20);
     let before = stage.memory();
-    recipients(&mut client, 500);
+    let octets = long.len() + "<000@example.org>".len();
+    assert_eq!(recipients(&mut client, 500), (4 << 20) / octets - 20);
     let after = stage.memory();
     assert!(
         after < before + 16 * 1024,
         "{before} KiB became {after} KiB"
     );
+}
+
+/// Ten times what Postfix lets through (smtpd_recipient_limit).
+#[test]
+fn ten_thousand_recipients_are_taken_and_no_more() {
+    let stage = Stage::set(ENFORCE);
+    let mut client = stage.session(SENDER);
+    client.mail("a@pass.example", &[]).unwrap();
+    let asked = 10_050;
+    for number in 0..asked {
+        let rcpt = format!("<joe{number}@example.org>\0");
+        client.send_packet(command::RCPT, rcpt.as_bytes()).unwrap();
+        if number % 1000 == 999 {
+            // Its answers are read before either side waits for the other to read.
+            for _ in 0..1000 {
+                assert_eq!(client.reply().unwrap(), Reply::Continue);
+            }
+        }
+    }
+    for _ in 0..50 {
+        assert_refused(client.reply(), "451 4.3.0 ");
+    }
+    assert_eq!(client.eoh().unwrap(), Reply::Continue);
+    assert_eq!(client.eom().unwrap().reply, Reply::Continue);
 }

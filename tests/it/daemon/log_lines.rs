@@ -11,8 +11,9 @@ use lab::{
 use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone};
 
 /// The fields, in their order.
-const FIELDS: [&str; 11] = [
-    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "spf", "spf_helo", "would",
+const FIELDS: [&str; 13] = [
+    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "spf", "spf_helo", "kind",
+    "evidence", "would",
 ];
 
 #[test]

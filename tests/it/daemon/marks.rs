@@ -2,7 +2,7 @@
 
 use lab::milter::{Change, Reply};
 
-use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, field};
+use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, but_headers, field, inserted};
 
 #[test]
 fn a_tag_names_the_reason_and_the_id_in_the_log() {
@@ -16,19 +16,37 @@ fn a_tag_names_the_reason_and_the_id_in_the_log() {
     let id = field(&stage.decision("ann@example.org"), "id").to_owned();
     assert_eq!(
         outcome.added("X-Backstop"),
-        [format!("verdict=tag reason=spf_softfail; id={id}")]
+        [format!("verdict=tag reason=spf_softfail; kind=-; id={id}")]
     );
-    assert_eq!(outcome.changes.len(), 1);
+    assert_eq!(but_headers(&outcome), []);
 }
 
 #[test]
-fn a_message_about_which_there_is_nothing_to_say_stays_as_it_is() {
+fn a_message_about_which_there_is_nothing_to_say_is_only_told_so() {
     let stage = Stage::set(ENFORCE);
     let mut client = stage.session(SENDER);
     client.mail("a@pass.example", &[]).unwrap();
     client.rcpt("joe@example.org", &[]).unwrap();
     let outcome = client.eom().unwrap();
-    assert_eq!((outcome.reply, outcome.changes), (Reply::Continue, vec![]));
+    assert_eq!(outcome.reply, Reply::Continue);
+    let id = field(&stage.decision("joe@example.org"), "id").to_owned();
+    assert_eq!(
+        outcome.added("X-Backstop"),
+        [format!(
+            "verdict=accept reason=nothing_found; kind=-; id={id}"
+        )]
+    );
+    // From the top down; nothing else is touched.
+    assert_eq!(
+        inserted(&outcome),
+        [
+            "Received-SPF",
+            "Received-SPF",
+            "Authentication-Results",
+            "X-Backstop"
+        ]
+    );
+    assert_eq!(but_headers(&outcome), []);
 }
 
 #[test]
@@ -53,7 +71,12 @@ fn quarantine_holds_the_message_and_says_why() {
     // The next message on the connection is another.
     client.mail("", &[]).unwrap();
     client.rcpt("joe@example.org", &[]).unwrap();
-    assert_eq!(client.eom().unwrap().changes, []);
+    let outcome = client.eom().unwrap();
+    assert_eq!(but_headers(&outcome), []);
+    assert!(
+        outcome.added("X-Backstop")[0].starts_with("verdict=accept reason=nothing_found;"),
+        "{outcome:?}"
+    );
 }
 
 const DISCARD: &str = "recipients: [{domain: example.org, known: [{addresses: [joe]}], catch_all: {mail: discard}}]\n";
@@ -72,7 +95,7 @@ fn discard_takes_off_its_recipient_and_no_other() {
     let outcome = client.eom().unwrap();
     assert_eq!(outcome.reply, Reply::Continue);
     assert_eq!(
-        outcome.changes,
+        but_headers(&outcome),
         [
             Change::DeleteRcpt(b"<OTHER@example.org>".to_vec()),
             Change::DeleteRcpt(b"<other@example.org>".to_vec()),
@@ -86,7 +109,9 @@ fn a_message_that_nobody_is_to_get_is_dropped_and_the_connection_lives() {
     let mut client = stage.session(SENDER);
     client.mail("a@pass.example", &[]).unwrap();
     client.rcpt("other@example.org", &[]).unwrap();
-    assert_eq!(client.eom().unwrap().reply, Reply::Discard);
+    // What nobody gets needs no headers.
+    let outcome = client.eom().unwrap();
+    assert_eq!((outcome.reply, outcome.changes), (Reply::Discard, vec![]));
     client.mail("a@pass.example", &[]).unwrap();
     client.rcpt("joe@example.org", &[]).unwrap();
     assert_eq!(client.eom().unwrap().reply, Reply::Continue);
@@ -110,7 +135,7 @@ fn a_recipient_both_delivered_and_discarded_is_delivered() {
     let outcome = client.eom().unwrap();
     assert_eq!(outcome.reply, Reply::Continue);
     assert_eq!(
-        outcome.changes,
+        but_headers(&outcome),
         [Change::DeleteRcpt(b"<ann@example.org>".to_vec())]
     );
 }

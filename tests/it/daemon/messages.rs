@@ -57,7 +57,19 @@ fn tags_are_each_message_s_own() {
     client.abort().unwrap();
     client.mail("", &[]).unwrap();
     client.rcpt("joe@example.org", &[]).unwrap();
-    assert_eq!(client.eom().unwrap().changes, []);
+    let outcome = client.eom().unwrap();
+    let tag = outcome.added("X-Backstop");
+    assert!(
+        tag[0].starts_with("verdict=accept reason=nothing_found;"),
+        "{tag:?}"
+    );
+    assert!(
+        !outcome
+            .added("Received-SPF")
+            .concat()
+            .contains("soft.example"),
+        "{outcome:?}"
+    );
 }
 
 #[test]

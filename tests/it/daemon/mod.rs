@@ -25,7 +25,7 @@ use std::{
 use lab::{
     backstop::Backstop,
     dns::{Fault, Scope, Server, Zone},
-    milter::{Client, Peer, Reply},
+    milter::{Change, Client, Outcome, Peer, Reply},
 };
 use tokio::runtime::Runtime;
 
@@ -154,6 +154,39 @@ fn refusal(reply: Reply) -> String {
 fn assert_refused(reply: std::io::Result<Reply>, with: &str) {
     let text = refusal(reply.unwrap());
     assert!(text.starts_with(with), "expected {with}, got {text}");
+}
+
+/// The headers put in at the top, from the top down.
+fn inserted(outcome: &Outcome) -> Vec<String> {
+    let names = outcome.changes.iter().filter_map(|change| match change {
+        Change::InsertHeader { index: 0, name, .. } => Some(name.escape_ascii().to_string()),
+        _ => None,
+    });
+    let mut names: Vec<_> = names.collect();
+    names.reverse();
+    names
+}
+
+/// The headers taken out, in that order: names as the daemon wrote them, and which of that name.
+fn deleted(outcome: &Outcome) -> Vec<(String, u32)> {
+    let deletions = outcome.changes.iter().filter_map(|change| match change {
+        Change::ChangeHeader { index, name, value } if value.is_empty() => {
+            Some((name.escape_ascii().to_string(), *index))
+        }
+        _ => None,
+    });
+    deletions.collect()
+}
+
+/// The changes that are none of headers put in at the top or taken out.
+fn but_headers(outcome: &Outcome) -> Vec<Change> {
+    let of_a_header = |change: &&Change| match change {
+        Change::InsertHeader { index, .. } => *index == 0,
+        Change::ChangeHeader { value, .. } => value.is_empty(),
+        _ => false,
+    };
+    let others = outcome.changes.iter().filter(|change| !of_a_header(change));
+    others.cloned().collect()
 }
 
 /// The value of a field of a decision line.

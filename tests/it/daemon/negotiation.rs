@@ -3,10 +3,11 @@ use lab::milter::{
     wire::{ALL_ACTIONS, command, step},
 };
 
-use super::{ENFORCE, STRANGER, Stage, assert_refused};
+use super::{ENFORCE, STRANGER, Stage, assert_refused, but_headers, deleted, inserted};
 
 const ADD_HEADER: u32 = 0x1;
 const DELETE_RECIPIENT: u32 = 0x8;
+const CHANGE_HEADER: u32 = 0x10;
 const QUARANTINE: u32 = 0x20;
 const MACRO_LISTS: u32 = 0x100;
 
@@ -21,15 +22,14 @@ fn all_that_saves_a_round_trip_is_asked_for() {
             | step::NR_HELO
             | step::NR_MAIL
             | step::NO_DATA
-            | step::NO_HEADERS
-            | step::NO_END_OF_HEADERS
+            | step::NR_HEADER
             | step::NO_BODY
             | step::NO_UNKNOWN
             | step::RCPT_REJ
     );
     assert_eq!(
         agreed.actions & !MACRO_LISTS,
-        ADD_HEADER | DELETE_RECIPIENT | QUARANTINE
+        ADD_HEADER | CHANGE_HEADER | DELETE_RECIPIENT | QUARANTINE
     );
     assert_eq!(agreed.version, 6);
     let mail = agreed.macros.iter().find(|(stage, _)| *stage == 2).unwrap();
@@ -82,14 +82,25 @@ fn what_the_mta_cannot_do_is_left_undone() {
         "{ENFORCE}null_sender: {{never_send: {{addresses: [q@example.org], answer: quarantine}}}}\n\
          recipients: [{{domain: example.org, known: [{{addresses: [q]}}], catch_all: {{bounces: discard}}}}]\n"
     ));
-    for (actions, changes) in [(ALL_ACTIONS, 2), (QUARANTINE, 1), (ADD_HEADER, 1)] {
+    // Whether a header is taken out, those that are put in, and whether the message is held.
+    for (actions, taken_out, put_in, held) in [
+        (ALL_ACTIONS, true, 3, true),
+        (QUARANTINE, false, 0, true),
+        (ADD_HEADER, false, 3, false),
+        (CHANGE_HEADER, true, 0, false),
+        (DELETE_RECIPIENT, false, 0, false),
+    ] {
         let mut client = Client::silent(stage.backstop.addr()).unwrap();
         client.negotiate(6, actions, step::ALL).unwrap();
         super::introduce(&mut client, STRANGER);
         client.mail("", &[]).unwrap();
         assert_eq!(client.rcpt("q@example.org", &[]).unwrap(), Reply::Continue);
+        client.header(b"X-Backstop", b"forged").unwrap();
+        assert_eq!(client.eoh().unwrap(), Reply::Continue);
         let outcome = client.eom().unwrap();
-        assert_eq!(outcome.changes.len(), changes, "{actions:x}: {outcome:?}");
+        assert_eq!(deleted(&outcome).len(), usize::from(taken_out));
+        assert_eq!(inserted(&outcome).len(), put_in, "{actions:x}: {outcome:?}");
+        assert_eq!(but_headers(&outcome).len(), usize::from(held));
         assert_eq!(outcome.reply, Reply::Continue);
     }
 }
