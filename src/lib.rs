@@ -7,6 +7,7 @@
 //! | [`filter`]  | speaks the milter protocol: translates what the MTA says into facts, and verdicts into replies |
 //! | [`directory`] | knows which recipients exist: reads lists, re-reads them when they change |
 //! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
+//! | [`mailstore`] | reads stored mail: maildirs, mboxes, folders of `.eml`, and what it tells of its envelope |
 //! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
 //! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |
 //! | [`core`]    | decides: facts in, verdict out; knows no milter, DNS, clock, async, log or file |
@@ -29,5 +30,6 @@ pub mod core;
 pub mod directory;
 pub mod dns;
 pub mod filter;
+pub mod mailstore;
 pub mod observe;
 pub mod spf;

@@ -1,36 +1,57 @@
 //! `backstop explain`: what would be done with a message, every question, answer and reason, and the SMTP replies.
 
-use std::{net::IpAddr, path::Path, process::ExitCode, sync::Arc};
+mod report;
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Args;
-use serde::Serialize;
 
-use super::{NO, engine, load, print_json, unavailable};
+use super::{
+    NO, USAGE,
+    asking::Asking,
+    print_json,
+    stored::{ClientFrom, Given, Reconstructed, UNKNOWN, known, reconstruct},
+    walk::walk,
+};
 use crate::{
     core::{
         address::{Mailbox, ReversePath, bracketless},
         envelope::{Client, Envelope, Recipient},
-        policy::{Check, Judgement, SpfAnswers},
-        printable::printable,
-        reply::Reply,
     },
-    dns::Nameserver,
-    filter::{Engine, Message},
+    filter::Engine,
+    mailstore::{Store, Stored},
 };
+use report::{MessageReport, Report};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The client's address; leave it out for a local submission
+    /// A message file (or an mbox, of which the first message is taken); what no option gives is read from it
+    #[arg(long, value_name = "FILE")]
+    eml: Option<PathBuf>,
+    /// The client's address; leave it out for a local submission, or with --eml for an unknown stranger
     #[arg(long, value_name = "IP")]
     client_ip: Option<IpAddr>,
+    /// Read the client and its HELO from the topmost Received of --eml that names one outside of local.networks
+    #[arg(
+        long,
+        value_name = "WHERE",
+        requires = "eml",
+        conflicts_with_all = ["client_ip", "helo", "auth", "daemon"]
+    )]
+    client_ip_from: Option<ClientFrom>,
     /// What the client says in HELO or EHLO
     #[arg(long, value_name = "NAME")]
     helo: Option<String>,
-    /// MAIL FROM; empty or <> for the null sender
-    #[arg(long, value_name = "ADDRESS")]
-    from: String,
-    /// RCPT TO; may be given several times
-    #[arg(long, value_name = "ADDRESS", required = true)]
+    /// MAIL FROM; empty or <> for the null sender; of --eml, its Return-Path
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
+    from: Option<String>,
+    /// RCPT TO; may be given several times; of --eml, its X-Original-To, Envelope-To or Delivered-To
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
     rcpt: Vec<String>,
     /// The client has logged in (as LOGIN)
     #[arg(long, value_name = "LOGIN", num_args = 0..=1, default_missing_value = "user")]
@@ -38,180 +59,126 @@ pub(super) struct Arguments {
     /// The MTA's {daemon_name}
     #[arg(long, value_name = "NAME")]
     daemon: Option<String>,
-    /// The receiving host's name, for SPF's macro %{r}
-    #[arg(long, value_name = "NAME", default_value = "unknown")]
-    receiver: String,
-    /// Ask this name server instead of the configured ones; may be given several times
-    #[arg(long, value_name = "ADDRESS[:PORT]")]
-    nameserver: Vec<Nameserver>,
+    #[command(flatten)]
+    asking: Asking,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
-    mode: &'static str,
-    recipients: Vec<Explained>,
-    spf_trace: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Explained {
-    recipient: String,
-    verdict: &'static str,
-    reason: &'static str,
-    /// What enforcing would do, where monitoring softened it.
-    would: Option<&'static str>,
-    reply: String,
-    checks: Vec<Checked>,
-}
-
-#[derive(Serialize)]
-struct Checked {
-    name: &'static str,
-    finding: String,
-    action: Option<&'static str>,
-    monitored: bool,
-}
+/// What X-Backstop calls the message.
+const ID: &str = "explain";
 
 pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
-    let mut config = match load(config) {
-        Ok(config) => config,
+    let stored = match arguments.eml.as_deref().map(message).transpose() {
+        Ok(stored) => stored,
+        Err(why) => {
+            eprintln!("backstop explain: {why}");
+            return ExitCode::from(NO);
+        }
+    };
+    let engine = match arguments.asking.engine(config).await {
+        Ok((_, engine)) => Arc::new(engine),
         Err(code) => return code,
     };
-    if !arguments.nameserver.is_empty() {
-        config.dns.nameservers.clone_from(&arguments.nameserver);
-    }
-    let engine = match engine(&config, None) {
-        Ok((engine, _)) => engine,
-        Err(error) => return unavailable(&error.to_string()),
+    let case = match case(arguments, stored.as_ref(), &engine) {
+        Ok(case) => case,
+        Err(why) => {
+            eprintln!("backstop explain: {why}; right would be --from ADDRESS and --rcpt ADDRESS");
+            return ExitCode::from(USAGE);
+        }
     };
-    // A list is asked about clients only after it has proved sane.
-    let _ = engine
-        .blocklists
-        .self_test(&engine.policy.dnsbl, &engine.resolver)
-        .await;
-    let report = walk(Arc::new(engine), arguments).await;
-    let refused = report
-        .recipients
-        .iter()
-        .any(|explained| matches!(explained.verdict, "reject" | "tempfail"));
+    let report = judged(engine, &arguments.asking, case, stored).await;
     if arguments.json {
         print_json(&report);
     } else {
-        print(&report);
+        report.print();
     }
-    if refused {
+    if report.refuses() {
         ExitCode::from(NO)
     } else {
         ExitCode::SUCCESS
     }
 }
 
-async fn walk(engine: Arc<Engine>, arguments: &Arguments) -> Report {
-    let mode = engine.policy.mode.as_str();
+/// The first message in the file.
+fn message(path: &Path) -> Result<Stored, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    if path.metadata().map_err(failed)?.is_dir() {
+        return Err(format!(
+            "{}: a folder; `backstop replay` reads those",
+            path.display()
+        ));
+    }
+    match Store::open(path).map_err(failed)?.next() {
+        Some(read) => read.map_err(|unreadable| unreadable.to_string()),
+        None => Err(format!("{}: no mail: it is empty", path.display())),
+    }
+}
+
+/// The envelope: from the options, and from the message where there is one.
+fn case(
+    arguments: &Arguments,
+    stored: Option<&Stored>,
+    engine: &Engine,
+) -> Result<Reconstructed, String> {
     let bytes = |text: &String| text.clone().into_bytes();
+    let address = arguments.client_ip.map(|address| address.to_canonical());
     let client = Client {
-        address: arguments.client_ip.map(|address| address.to_canonical()),
+        address: address.or_else(|| stored.map(|_| UNKNOWN)),
         helo: arguments.helo.as_ref().map(bytes),
         login: arguments.auth.as_ref().map(bytes),
         daemon: arguments.daemon.as_ref().map(bytes),
     };
-    let envelope = Envelope {
-        client,
-        reverse_path: ReversePath::from_bytes(arguments.from.as_bytes()),
+    let from = arguments.from.as_ref();
+    let reverse_path = from.map(|from| ReversePath::from_bytes(from.as_bytes()));
+    let mailbox = |rcpt: &String| Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
+    let recipients: Vec<Mailbox> = arguments.rcpt.iter().map(mailbox).collect();
+    let Some(stored) = stored else {
+        let recipients = recipients.into_iter().map(|mailbox| Recipient {
+            mailbox,
+            refused: None,
+        });
+        return Ok(Reconstructed {
+            envelope: Envelope {
+                client,
+                reverse_path: reverse_path.unwrap_or(ReversePath::Null),
+            },
+            recipients: recipients.collect(),
+            sources: Vec::new(),
+            client_unknown: None,
+        });
     };
-    let mut message = Message::new(engine, envelope, arguments.receiver.clone());
-    let mut recipients = Vec::new();
-    for rcpt in &arguments.rcpt {
-        let mailbox = Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
-        let judgement = message
-            .judge(&Recipient {
-                mailbox,
-                refused: None,
-            })
-            .await;
-        recipients.push(explained(rcpt, &judgement, arguments.client_ip));
-    }
-    Report {
-        mode,
+    let is_given = client.helo.is_some() || client.login.is_some() || client.daemon.is_some();
+    let given = Given {
+        client: (address.is_some() || is_given).then_some(client),
+        client_from: arguments.client_ip_from,
+        reverse_path,
         recipients,
-        spf_trace: message.spf().map(spf_trace).unwrap_or_default(),
-    }
-}
-
-/// The steps of both checks; of one where they were the same (the null sender is checked as postmaster@HELO).
-fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut seen: Option<&[String]> = None;
-    for check in [&spf.helo, &spf.mail_from].into_iter().flatten() {
-        lines.push(format!(
-            "{} {}: {}; DNS terms {} of 10, void lookups {} of 2",
-            check.identity, check.domain, check.result, check.lookups, check.void_lookups
-        ));
-        if seen == Some(check.trace.as_slice()) {
-            lines.push("  as above".to_owned());
-        } else {
-            lines.extend(check.trace.iter().map(|step| format!("  {step}")));
-        }
-        seen = Some(&check.trace);
-    }
-    lines
-}
-
-fn explained(rcpt: &str, judgement: &Judgement, client: Option<IpAddr>) -> Explained {
-    let verdict = &judgement.verdict;
-    let checked = |check: &Check| Checked {
-        name: check.name,
-        finding: check.finding.clone(),
-        action: check.rule.map(|rule| rule.action.as_str()),
-        monitored: check.rule.is_some_and(|rule| rule.monitor),
+        rcpt_default: None,
     };
-    Explained {
-        recipient: printable(rcpt.as_bytes(), 512),
-        verdict: verdict.action.as_str(),
-        reason: verdict.reason.code(),
-        would: verdict.would.map(|action| action.as_str()),
-        reply: Reply::to(verdict, client)
-            .map_or_else(|| "250 2.1.5 Ok".to_owned(), |reply| reply.to_string()),
-        checks: judgement.checks.iter().map(checked).collect(),
-    }
+    let networks = &engine.policy.local.networks;
+    reconstruct(stored, &given, networks).map_err(|why| format!("{}: {why}", stored.name))
 }
 
-fn print(report: &Report) {
-    if !report.spf_trace.is_empty() {
-        println!("SPF");
-        for step in &report.spf_trace {
-            println!("  {step}");
-        }
-        println!();
+async fn judged(
+    engine: Arc<Engine>,
+    asking: &Asking,
+    case: Reconstructed,
+    stored: Option<Stored>,
+) -> Report {
+    let mode = engine.policy.mode;
+    let mut message = case.message(engine, &asking.receiver, asking.no_dns);
+    let facts = stored.map(|stored| {
+        let facts = message.facts(stored.headers);
+        (stored.name, facts)
+    });
+    let facts_only = facts.as_ref().map(|(_, facts)| facts);
+    let walked = walk(&mut message, case.recipients.clone(), facts_only, ID).await;
+    let client = known(&case.envelope.client);
+    let mut report = Report::new(mode, &walked, client, message.spf());
+    if let Some((file, facts)) = &facts {
+        report.message = Some(MessageReport::new(file, &case, facts, &walked));
     }
-    for explained in &report.recipients {
-        println!("{}", explained.recipient);
-        for check in &explained.checks {
-            let monitored = if check.monitored {
-                " (monitored only)"
-            } else {
-                ""
-            };
-            let action = check
-                .action
-                .map(|action| format!(" -> {action}{monitored}"))
-                .unwrap_or_default();
-            println!("  {:<30} {}{action}", check.name, check.finding);
-        }
-        let would = explained
-            .would
-            .map(|action| format!(", would {action} if enforced"))
-            .unwrap_or_default();
-        println!(
-            "  verdict: {} ({}){would}; mode {}",
-            explained.verdict, explained.reason, report.mode
-        );
-        for line in explained.reply.split("\r\n") {
-            println!("  reply:   {line}");
-        }
-        println!();
-    }
+    report
 }

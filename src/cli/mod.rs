@@ -2,10 +2,14 @@
 //!
 //! Exit codes: 0 fine, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
 
+mod asking;
 mod check;
 mod explain;
+mod replay;
 mod run;
 mod spf;
+mod stored;
+mod walk;
 
 use std::{
     path::{Path, PathBuf},
@@ -57,6 +61,8 @@ enum Command {
     Check(check::Arguments),
     /// Say what would be done with a message, and why
     Explain(explain::Arguments),
+    /// Judge a whole maildir, mbox or folder of .eml, and count what would have happened
+    Replay(replay::Arguments),
     /// Check SPF once, with its trace
     Spf(spf::Arguments),
 }
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
             Command::Run => run::run(&config).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
+            Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
         }
     });

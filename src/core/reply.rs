@@ -160,6 +160,10 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             "From: names {domain}, a domain of ours, and {client} may not send mail for it; if you \
              are its user, log in and use the submission port"
         )),
+        Reason::ForgedHeaders => Wording {
+            transient: 451,
+            ..policy("Too many headers of this message claim to be written here".to_owned())
+        },
         Reason::HeaderRule { text, .. } => policy(
             text.clone()
                 .unwrap_or_else(|| "A header of this message is not accepted here".to_owned()),

@@ -9,6 +9,7 @@ use serde::{
 
 use super::{
     address::Domain,
+    notification::Notification,
     recipients::Class,
     spf::{Identity, SpfResult},
 };
@@ -220,6 +221,8 @@ pub enum Reason {
         /// The administrator's words for a refusal.
         text: Option<String>,
     },
+    /// More headers claim to be written by us than can be taken out: what stayed would be believed.
+    ForgedHeaders,
     /// The list that would tell whether the recipient is known can't be read.
     DirectoryUnavailable,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
@@ -273,6 +276,7 @@ impl Reason {
             Self::NotANotification => "not_a_notification",
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
+            Self::ForgedHeaders => "forged_headers",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::Internal => "internal",
         }
@@ -289,6 +293,8 @@ pub struct Verdict {
     pub would: Option<Action>,
     /// Why.
     pub reason: Reason,
+    /// What notification it is on, and by which evidence, where that is known by now and it is one.
+    pub notification: Option<Notification>,
 }
 
 impl Verdict {
@@ -298,28 +304,23 @@ impl Verdict {
             action: Action::Accept,
             would: None,
             reason,
+            notification: None,
         }
     }
 
     /// Applies a rule. Under monitoring mail is let in, with a header: never refused, dropped or held.
     pub fn of(rule: Rule, mode: Mode, reason: Reason) -> Self {
         let softened = rule.monitor || mode == Mode::Monitor;
-        match rule.action {
-            Action::Accept | Action::Tag => Self {
-                action: rule.action,
-                would: None,
-                reason,
-            },
-            action if softened => Self {
-                action: Action::Tag,
-                would: Some(action),
-                reason,
-            },
-            action => Self {
-                action,
-                would: None,
-                reason,
-            },
+        let (action, would) = match rule.action {
+            Action::Accept | Action::Tag => (rule.action, None),
+            action if softened => (Action::Tag, Some(action)),
+            action => (action, None),
+        };
+        Self {
+            action,
+            would,
+            reason,
+            notification: None,
         }
     }
 
@@ -330,16 +331,19 @@ impl Verdict {
             action: Action::Tempfail,
             would: None,
             reason: Reason::Internal,
+            notification: None,
         }
     }
 
     /// The stronger of two verdicts on the same recipient; this one, where they are of like strength.
     pub fn or_stronger(self, other: Self) -> Self {
-        if other.strength() > self.strength() {
-            other
+        let (mut stronger, weaker) = if other.strength() > self.strength() {
+            (other, self)
         } else {
-            self
-        }
+            (self, other)
+        };
+        stronger.notification = stronger.notification.or(weaker.notification);
+        stronger
     }
 
     fn strength(&self) -> u8 {

@@ -11,11 +11,12 @@ use crate::{
         authserv_id::AuthservId,
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
+        header::Headers,
         header_rules::Matches,
         policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
-        trace_header::SpfTrace,
+        trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
     },
     directory::Directory,
@@ -119,6 +120,15 @@ impl Message {
             .authserv_id
             .as_ref()
             .map_or(&self.receiver, AuthservId::as_str)
+    }
+
+    /// What headers tell that are known all at once.
+    pub fn facts(&self, headers: Headers) -> HeaderFacts {
+        let mut forgeries = Forgeries::new(self.authserv_id());
+        for header in headers.iter() {
+            forgeries.see(header.name(), header.value());
+        }
+        HeaderFacts::of(&self.envelope.reverse_path, headers, forgeries)
     }
 
     /// What the trace headers are written from.

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["config"],
     &["filter"],
-    &["dns", "directory", "observe"],
+    &["dns", "directory", "mailstore", "observe"],
     &["spf"],
     &["core"],
 ];
@@ -27,6 +27,7 @@ const HOME: &[(&str, &str)] = &[
     ("milter", "filter"),
     ("hickory_resolver", "dns"),
     ("clap", "cli"),
+    ("indicatif", "cli"),
 ];
 
 /// All that a layer may name beside std and the layers below it, where that is little.
@@ -44,6 +45,7 @@ const ONLY: &[(&str, &[&str])] = &[
         ],
     ),
     ("spf", &["futures_util", "ipnet", "thiserror"]),
+    ("mailstore", &["thiserror"]),
 ];
 
 /// The most lines that a file of `src` may have.

@@ -8,11 +8,13 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
+const COMMANDS: [&str; 5] = ["run", "check", "explain", "replay", "spf"];
+
 #[test]
 fn the_manual_page_names_each_option_that_help_names() {
     let page = text("packaging/man/backstop.8");
     let page = page.replace("Fl -", "--");
-    for command in ["run", "check", "explain", "spf"] {
+    for command in COMMANDS {
         let helped = options(&help(command));
         assert!(helped.contains("--help"), "{command}: {helped:?}");
         for option in helped {
@@ -22,7 +24,7 @@ fn the_manual_page_names_each_option_that_help_names() {
             );
         }
     }
-    let all: BTreeSet<String> = ["run", "check", "explain", "spf"]
+    let all: BTreeSet<String> = COMMANDS
         .map(help)
         .iter()
         .flat_map(|text| options(text))
@@ -195,7 +197,8 @@ fn the_readme_names_files_that_exist() {
 #[test]
 fn the_readme_names_options_that_exist() {
     let commands =
-        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|spf)((?:.*\\\n)*.*)$").unwrap();
+        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf)((?:.*\\\n)*.*)$")
+            .unwrap();
     let readme = text("README.md");
     let mut count = 0;
     for command in commands.captures_iter(&readme) {

@@ -13,7 +13,7 @@ use crate::core::{
     printable::printable,
     spf::SpfResult,
     trace_header::Forgeries,
-    verdict::{Action, Reason, Verdict},
+    verdict::{Action, Reason, Rule, Verdict},
 };
 
 /// How much of a header's value is told to the administrator, in octets.
@@ -56,13 +56,11 @@ impl Policy {
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
         if facts.forgeries.too_many() {
-            // What can't be taken out would be believed, and nobody writes a thousand of our headers in good faith. So
-            // nobody is exempt: a stranger would only have to name postmaster as well.
-            walk.tell(
-                "headers",
-                "more headers than can be taken out claim to be ours".to_owned(),
-            );
-            return Break(Verdict::internal());
+            // Nobody writes a thousand of our headers in good faith. So nobody is exempt either: a stranger would only have
+            // to name postmaster as well.
+            let finding = "more headers than can be taken out claim to be ours".to_owned();
+            let rule = Rule::new(Action::Tempfail);
+            walk.apply("headers", finding, rule, Reason::ForgedHeaders)?;
         }
         if let Some(why) = self.exemption(case, walk) {
             return Break(Verdict::accept(Reason::Exempt(why)));

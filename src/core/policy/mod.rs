@@ -137,7 +137,12 @@ impl Policy {
     ) -> Judgement {
         let mut walk = Walk::new(self.mode);
         let end = self.at_eoh(case, facts, matches, &mut walk);
-        walk.judgement(end)
+        let mut judgement = walk.judgement(end);
+        judgement
+            .verdict
+            .notification
+            .clone_from(&facts.notification);
+        judgement
     }
 
     /// RFC 5321 section 4.5.1: postmaster is always accepted.

@@ -114,14 +114,18 @@ fn more_forgeries_than_can_be_taken_out_are_not_let_in() {
         for rcpt in rcpts {
             client.rcpt(rcpt, &[]).unwrap();
         }
-        assert_refused(headers(&mut client, &forged(1001)), "451 4.3.0 ");
+        assert_refused(headers(&mut client, &forged(1001)), "451 4.7.1 ");
     }
-    // Likewise where nothing is refused.
+    // Monitoring refuses nothing, and tells.
     let stage = Stage::set("mode: monitor\nlocal: {domains: [example.org]}\n");
     let mut client = session(&stage, "mx.example.org");
-    client.mail("a@pass.example", &[]).unwrap();
-    client.rcpt("joe@example.org", &[]).unwrap();
-    assert_refused(headers(&mut client, &forged(1001)), "451 4.3.0 ");
+    let outcome = self::outcome(&mut client, "joe@example.org", &forged(1001));
+    assert_eq!(deleted(&outcome).len(), 1000);
+    let told = outcome.added("X-Backstop").concat();
+    assert!(
+        told.starts_with("verdict=tag reason=forged_headers would=tempfail;"),
+        "{told}"
+    );
     stage.serves();
 }
 

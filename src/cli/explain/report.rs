@@ -1,0 +1,336 @@
+//! What `explain` prints; also its JSON object.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        stored::{Reconstructed, known},
+        walk::{Walk, Walked},
+    },
+    core::{
+        policy::{Check, HeaderFacts, SpfAnswers},
+        printable::printable,
+        reply::Reply,
+        trace_header::Deletion,
+        verdict::{Mode, Verdict},
+    },
+    filter::Ending,
+};
+
+/// The longest text of a stranger's that is shown, in octets.
+const LONGEST_SHOWN: usize = 512;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    mode: &'static str,
+    recipients: Vec<Explained>,
+    spf_trace: Vec<String>,
+    /// Only with `--eml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<MessageReport>,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    recipient: String,
+    #[serde(flatten)]
+    answer: Answer,
+    reply: String,
+    checks: Vec<Checked>,
+    /// Only with `--eml`, and where RCPT let it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_headers: Option<AfterHeaders>,
+}
+
+#[derive(Serialize)]
+struct AfterHeaders {
+    #[serde(flatten)]
+    answer: Answer,
+    checks: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    verdict: &'static str,
+    reason: &'static str,
+    /// What enforcing would do, where monitoring softened it.
+    would: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    name: &'static str,
+    finding: String,
+    action: Option<&'static str>,
+    monitored: bool,
+}
+
+/// What is told of a message as a whole.
+#[derive(Serialize)]
+pub(super) struct MessageReport {
+    file: String,
+    client: Option<IpAddr>,
+    helo: Option<String>,
+    mail_from: String,
+    /// Where the envelope comes from.
+    sources: Vec<String>,
+    /// How many headers were read.
+    headers: usize,
+    /// Whether there were more of them, or longer ones, than are kept.
+    headers_cut: bool,
+    /// What kind of notification it is, if any.
+    kind: Option<&'static str>,
+    evidence: Option<String>,
+    /// The reply at the end of the headers; none where RCPT let nobody in.
+    reply: Option<String>,
+    /// Headers that are put on top, in their order.
+    written: Vec<String>,
+    /// Headers that are taken out before, because only we may write them: which of that name, from 1.
+    removed: Vec<String>,
+    quarantine: Option<&'static str>,
+    discard: bool,
+}
+
+impl Report {
+    pub(super) fn new(
+        mode: Mode,
+        walked: &Walked,
+        client: Option<IpAddr>,
+        spf: Option<&SpfAnswers>,
+    ) -> Self {
+        let explained = |walk: &Walk| Explained {
+            recipient: shown(&walk.recipient.mailbox.to_bytes()),
+            answer: Answer::new(&walk.at_rcpt.verdict),
+            reply: reply(&walk.at_rcpt.verdict, client)
+                .unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
+            checks: checked(&walk.at_rcpt.checks),
+            after_headers: walk.at_headers.as_ref().map(|checks| AfterHeaders {
+                answer: Answer::new(&walk.verdict),
+                checks: checked(checks),
+            }),
+        };
+        Self {
+            mode: mode.as_str(),
+            recipients: walked.recipients.iter().map(explained).collect(),
+            spf_trace: spf.map(spf_trace).unwrap_or_default(),
+            message: None,
+        }
+    }
+
+    /// Whether a recipient, or the message, is refused.
+    pub(super) fn refuses(&self) -> bool {
+        let refuses = |answer: &Answer| matches!(answer.verdict, "reject" | "tempfail");
+        self.recipients.iter().any(|explained| {
+            let after = explained.after_headers.as_ref();
+            refuses(&explained.answer) || after.is_some_and(|after| refuses(&after.answer))
+        })
+    }
+
+    pub(super) fn print(&self) {
+        if let Some(message) = &self.message {
+            message.print_envelope();
+        }
+        if !self.spf_trace.is_empty() {
+            println!("SPF");
+            for step in &self.spf_trace {
+                println!("  {step}");
+            }
+            println!();
+        }
+        for explained in &self.recipients {
+            println!("{}", explained.recipient);
+            print_checks(&explained.checks);
+            explained.answer.print("verdict:", self.mode);
+            print_reply(&explained.reply);
+            if let Some(after) = &explained.after_headers {
+                println!("  at the end of the headers");
+                print_checks(&after.checks);
+                after.answer.print("verdict:", self.mode);
+            }
+            println!();
+        }
+        if let Some(message) = &self.message {
+            message.print_end();
+        }
+    }
+}
+
+impl MessageReport {
+    pub(super) fn new(
+        file: &str,
+        case: &Reconstructed,
+        facts: &HeaderFacts,
+        walked: &Walked,
+    ) -> Self {
+        let client = &case.envelope.client;
+        let notification = facts.notification.as_ref();
+        let ending = walked.ending.as_ref();
+        Self {
+            file: file.to_owned(),
+            client: known(client),
+            helo: client.helo.as_deref().map(shown),
+            mail_from: shown(&case.envelope.reverse_path.to_bytes()),
+            sources: case.sources.clone(),
+            headers: facts.headers.len(),
+            headers_cut: facts.headers.is_cut(),
+            kind: notification.map(|notification| notification.kind.as_str()),
+            evidence: notification.map(|notification| notification.evidence_codes().join(",")),
+            reply: end_reply(walked, known(client)),
+            written: ending.map(written).unwrap_or_default(),
+            removed: ending.map(removed).unwrap_or_default(),
+            quarantine: ending.and_then(|ending| ending.quarantine),
+            discard: ending.is_some_and(|ending| ending.discard),
+        }
+    }
+
+    fn print_envelope(&self) {
+        println!("{}", self.file);
+        let client = self.client.map(|address| address.to_string());
+        println!(
+            "  envelope: client {}, HELO {}, MAIL FROM <{}>",
+            client.as_deref().unwrap_or("unknown or none"),
+            self.helo.as_deref().unwrap_or("unknown or none"),
+            self.mail_from
+        );
+        for source in &self.sources {
+            println!("    {source}");
+        }
+        let cut = if self.headers_cut { ", not all" } else { "" };
+        println!("  headers:  {} read{cut}", self.headers);
+        match (self.kind, &self.evidence) {
+            (Some(kind), Some(evidence)) => println!("  kind:     {kind} ({evidence})"),
+            _ => println!("  kind:     no notification"),
+        }
+        println!();
+    }
+
+    fn print_end(&self) {
+        let Some(reply) = &self.reply else {
+            println!("The headers are not asked for: no recipient was let in.");
+            return;
+        };
+        println!("The message, at the end of its headers");
+        print_reply(reply);
+        if self.discard {
+            println!("  dropped: nobody gets it");
+        }
+        if let Some(reason) = self.quarantine {
+            println!("  held in the queue: {reason}");
+        }
+        for header in &self.removed {
+            println!("  removed: {header}");
+        }
+        for header in &self.written {
+            println!("  written: {}", header.replace('\n', "\n          "));
+        }
+    }
+}
+
+impl Answer {
+    fn new(verdict: &Verdict) -> Self {
+        Self {
+            verdict: verdict.action.as_str(),
+            reason: verdict.reason.code(),
+            would: verdict.would.map(|action| action.as_str()),
+        }
+    }
+
+    fn print(&self, label: &str, mode: &str) {
+        let would = self
+            .would
+            .map(|action| format!(", would {action} if enforced"))
+            .unwrap_or_default();
+        println!(
+            "  {label} {} ({}){would}; mode {mode}",
+            self.verdict, self.reason
+        );
+    }
+}
+
+/// The reply to the message; none where no recipient was let in by then.
+fn end_reply(walked: &Walked, client: Option<IpAddr>) -> Option<String> {
+    let mut reached = walked
+        .recipients
+        .iter()
+        .filter(|walk| walk.at_headers.is_some())
+        .peekable();
+    reached.peek()?;
+    let refusal = reached.find_map(|walk| reply(&walk.verdict, client));
+    Some(refusal.unwrap_or_else(|| "250 2.0.0 Ok".to_owned()))
+}
+
+fn written(ending: &Ending) -> Vec<String> {
+    let headers = ending.insert_headers.iter();
+    headers
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect()
+}
+
+/// Those further up first, as a reader meets them.
+fn removed(ending: &Ending) -> Vec<String> {
+    let removed = |Deletion { name, index }: &Deletion| format!("{} #{index}", shown(name));
+    ending.delete_headers.iter().rev().map(removed).collect()
+}
+
+fn reply(verdict: &Verdict, client: Option<IpAddr>) -> Option<String> {
+    Reply::to(verdict, client).map(|reply| reply.to_string())
+}
+
+fn checked(checks: &[Check]) -> Vec<Checked> {
+    let checked = |check: &Check| Checked {
+        name: check.name,
+        finding: check.finding.clone(),
+        action: check.rule.map(|rule| rule.action.as_str()),
+        monitored: check.rule.is_some_and(|rule| rule.monitor),
+    };
+    checks.iter().map(checked).collect()
+}
+
+/// The steps of both checks; of one where they were the same (the null sender is checked as postmaster@HELO).
+fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
+    if spf.helo.is_none() && spf.mail_from.is_none() {
+        return vec!["not asked".to_owned()];
+    }
+    let mut lines = Vec::new();
+    let mut seen: Option<&[String]> = None;
+    for check in [&spf.helo, &spf.mail_from].into_iter().flatten() {
+        lines.push(format!(
+            "{} {}: {}; DNS terms {} of 10, void lookups {} of 2",
+            check.identity, check.domain, check.result, check.lookups, check.void_lookups
+        ));
+        if seen == Some(check.trace.as_slice()) {
+            lines.push("  as above".to_owned());
+        } else {
+            lines.extend(check.trace.iter().map(|step| format!("  {step}")));
+        }
+        seen = Some(&check.trace);
+    }
+    lines
+}
+
+fn print_checks(checks: &[Checked]) {
+    for check in checks {
+        let monitored = if check.monitored {
+            " (monitored only)"
+        } else {
+            ""
+        };
+        let action = check
+            .action
+            .map(|action| format!(" -> {action}{monitored}"))
+            .unwrap_or_default();
+        println!("  {:<30} {}{action}", check.name, check.finding);
+    }
+}
+
+fn print_reply(reply: &str) {
+    for line in reply.split("\r\n") {
+        println!("  reply:   {line}");
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    printable(bytes, LONGEST_SHOWN)
+}

@@ -1,0 +1,144 @@
+//! What `replay` prints; also its JSON object.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) path: String,
+    /// `folder`, `mbox` or `message`.
+    pub(super) kind: &'static str,
+    pub(super) mode: &'static str,
+    pub(super) dns_asked: bool,
+    /// Messages judged.
+    pub(super) messages: u64,
+    /// Their recipients: each has a verdict of its own.
+    pub(super) recipients: u64,
+    /// Verdicts by the file as it is.
+    pub(super) as_configured: Vec<Count>,
+    /// Verdicts in mode `enforce`.
+    pub(super) enforced: Vec<Count>,
+    /// Notifications among the messages, by kind.
+    pub(super) kinds: BTreeMap<&'static str, u64>,
+    /// Messages whose client is not known, so that DNS was not asked about it, by what could not be found.
+    pub(super) clients_unknown: BTreeMap<String, u64>,
+    /// Messages that don't tell their envelope.
+    pub(super) unjudged: Named,
+    /// Entries that could not be read, or are no messages.
+    pub(super) unreadable: Named,
+    pub(super) slowest: Vec<Slow>,
+    /// By the verdicts in mode `enforce`.
+    pub(super) surprising: Vec<Surprising>,
+    pub(super) seconds: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Count {
+    pub(super) verdict: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) count: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Named {
+    pub(super) count: u64,
+    /// The first of them, with what is wrong.
+    pub(super) first: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Slow {
+    pub(super) name: String,
+    pub(super) milliseconds: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Surprising {
+    pub(super) name: String,
+    pub(super) score: u32,
+    pub(super) because: Vec<&'static str>,
+    pub(super) verdict: &'static str,
+    pub(super) reason: &'static str,
+}
+
+impl Report {
+    /// Whether a message was judged.
+    pub(super) fn judged_any(&self) -> bool {
+        self.messages > 0
+    }
+
+    pub(super) fn print(&self) {
+        println!(
+            "{} ({}): {} messages to {} recipients, judged in {:.1} s",
+            self.path, self.kind, self.messages, self.recipients, self.seconds
+        );
+        if !self.dns_asked {
+            println!("no name server was asked: SPF and DNS lists had nothing to say");
+        }
+        for (why, count) in &self.clients_unknown {
+            println!("client unknown, so DNS was not asked, in {count} messages: {why}");
+        }
+        print_named("told too little to be judged", &self.unjudged);
+        print_named("could not be read", &self.unreadable);
+        if !self.judged_any() {
+            println!("nothing was judged");
+            return;
+        }
+        print_counts(
+            &format!("in mode {}, as configured", self.mode),
+            &self.as_configured,
+        );
+        if self.mode != "enforce" {
+            print_counts("in mode enforce", &self.enforced);
+        }
+        if !self.kinds.is_empty() {
+            println!("\nnotifications");
+            for (kind, count) in &self.kinds {
+                println!("  {count:>8}  {kind}");
+            }
+        }
+        println!("\nslowest");
+        for slow in &self.slowest {
+            println!("  {:>8.1} ms  {}", slow.milliseconds, slow.name);
+        }
+        if !self.surprising.is_empty() {
+            println!("\nmost surprising, if enforced");
+        }
+        for surprising in &self.surprising {
+            let Surprising {
+                name,
+                score,
+                because,
+                verdict,
+                reason,
+            } = surprising;
+            println!("  {score:>8}  {verdict} ({reason}): {name}");
+            println!("            {}", because.join("; "));
+        }
+    }
+}
+
+fn print_counts(title: &str, counts: &[Count]) {
+    println!("\n{title}");
+    for entry in counts {
+        println!(
+            "  {:>8}  {:<10}  {}",
+            entry.count, entry.verdict, entry.reason
+        );
+    }
+}
+
+fn print_named(title: &str, named: &Named) {
+    if named.count == 0 {
+        return;
+    }
+    println!("{} {title}", named.count);
+    for entry in &named.first {
+        println!("  {entry}");
+    }
+    let more = named.count - named.first.len() as u64;
+    if more > 0 {
+        println!("  and {more} more");
+    }
+}

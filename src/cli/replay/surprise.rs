@@ -1,0 +1,182 @@
+//! How surprising a verdict is, given what became of the message since.
+//!
+//! A message that would not be let in surprises when something says that it was wanted; one that is let in, when
+//! something says that it wasn't. Each sign has a weight, by how hard it is to explain away, and the weights add up:
+//!
+//! | refused, dropped or held though                        | weight |
+//! |--------------------------------------------------------|--------|
+//! | its owner answered it                                  | 4 |
+//! | its owner flagged it                                   | 3 |
+//! | it answers a message of one of `local.domains`         | 3 |
+//! | SPF passes for MAIL FROM                               | 2 |
+//! | it lies in a folder of its own, neither junk nor trash | 2 |
+//! | a list knows the recipient                             | 1 |
+//! | its owner opened it and didn't throw it away           | 1 |
+//! | it answers some other message                          | 1 |
+//! | and it would be lost for good (reject, discard)        | 1 |
+//!
+//! | let in though                                          | weight |
+//! |--------------------------------------------------------|--------|
+//! | it lies in a junk folder                               | 3 |
+//! | the null sender sent it, and it is no notification     | 3 |
+//! | the null sender sent it, to somebody on no list        | 2 |
+//! | SPF fails (softfail: 1)                                | 2 |
+//! | the null sender sent it                                | 1 |
+//!
+//! What lies in junk surprises nobody by being refused; what its owner kept (answered, flagged, filed) surprises nobody
+//! by being let in; and outgoing mail isn't judged.
+
+use crate::{
+    cli::walk::Walk,
+    core::{
+        address::Domain,
+        envelope::Local,
+        policy::{HeaderFacts, Policy},
+        recipients::Known,
+        spf::SpfResult,
+        verdict::{Action, Reason, Verdict},
+    },
+    filter::Message,
+    mailstore::{Marks, Place},
+};
+
+/// The most octets of References that are read.
+const LONGEST_REFERENCES: usize = 8192;
+
+/// A surprising verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Surprise {
+    /// The sum of the weights, from 1.
+    pub(super) score: u32,
+    /// The signs, in words.
+    pub(super) because: Vec<&'static str>,
+    pub(super) verdict: Verdict,
+}
+
+impl Surprise {
+    fn add(&mut self, holds: bool, weight: u32, because: &'static str) {
+        if holds {
+            self.score += weight;
+            self.because.push(because);
+        }
+    }
+}
+
+/// How surprising the verdict on this recipient is; none where it isn't.
+pub(super) fn surprise(
+    policy: &Policy,
+    message: &Message,
+    walk: &Walk,
+    facts: &HeaderFacts,
+    marks: Marks,
+) -> Option<Surprise> {
+    let verdict = &walk.verdict;
+    if let Reason::Outgoing(_) = verdict.reason {
+        return None;
+    }
+    let mail_from = message.spf().and_then(|spf| spf.mail_from.as_ref());
+    let case = Facts {
+        local: &policy.local,
+        null: message.envelope().reverse_path.is_null(),
+        spf: mail_from.map(|check| check.result),
+        has_lists: policy
+            .recipients_of(&walk.recipient)
+            .is_some_and(|(_, entry)| entry.has_lists),
+        known: message.known(&walk.recipient),
+        facts,
+        marks,
+    };
+    let mut found = Surprise {
+        score: 0,
+        because: Vec::new(),
+        verdict: verdict.clone(),
+    };
+    match verdict.action {
+        Action::Accept | Action::Tag => case.unwanted(&mut found),
+        Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
+            case.wanted(&mut found);
+        }
+    }
+    (found.score > 0).then_some(found)
+}
+
+struct Facts<'a> {
+    local: &'a Local,
+    null: bool,
+    spf: Option<SpfResult>,
+    has_lists: bool,
+    known: Known,
+    facts: &'a HeaderFacts,
+    marks: Marks,
+}
+
+impl Facts<'_> {
+    fn wanted(&self, found: &mut Surprise) {
+        let Marks {
+            seen,
+            answered,
+            flagged,
+            place,
+        } = self.marks;
+        if place == Place::Junk {
+            return;
+        }
+        let (is_answer, of_ours) = self.answers();
+        let passes = !self.null && self.spf == Some(SpfResult::Pass);
+        found.add(answered, 4, "its owner answered it");
+        found.add(flagged, 3, "its owner flagged it");
+        found.add(of_ours, 3, "it answers a message of ours");
+        found.add(passes, 2, "SPF passes for MAIL FROM");
+        found.add(place == Place::Filed, 2, "it was filed");
+        let listed = matches!(self.known, Known::Listed(_));
+        found.add(listed, 1, "a list knows the recipient");
+        let kept = seen && place != Place::Trash;
+        found.add(kept, 1, "its owner opened and kept it");
+        found.add(is_answer && !of_ours, 1, "it answers another message");
+        let lost = matches!(found.verdict.action, Action::Reject | Action::Discard);
+        found.add(lost && found.score > 0, 1, "it would be lost for good");
+    }
+
+    fn unwanted(&self, found: &mut Surprise) {
+        let Marks {
+            answered,
+            flagged,
+            place,
+            ..
+        } = self.marks;
+        if answered || flagged || place == Place::Filed {
+            return;
+        }
+        let null = self.null;
+        let no_notification = null && self.facts.notification.is_none();
+        let unlisted = null && self.has_lists && self.known == Known::NotListed;
+        found.add(place == Place::Junk, 3, "it lies in a junk folder");
+        found.add(no_notification, 3, "null sender, and no notification");
+        found.add(unlisted, 2, "null sender, to somebody on no list");
+        found.add(self.spf == Some(SpfResult::Fail), 2, "SPF fails");
+        found.add(self.spf == Some(SpfResult::Softfail), 1, "SPF softfails");
+        found.add(null, 1, "null sender");
+    }
+
+    /// Whether it is an answer, and whether to a message with an id of one of our domains.
+    fn answers(&self) -> (bool, bool) {
+        let headers = ["In-Reply-To", "References"].map(|name| self.facts.headers.first(name));
+        let is_answer = headers.iter().any(Option::is_some);
+        let of_ours = headers.iter().flatten().any(|header| {
+            let ids = header.unfolded();
+            let ids = ids.get(..LONGEST_REFERENCES).unwrap_or(&ids);
+            ids.split(|byte| byte.is_ascii_whitespace() || *byte == b'>')
+                .filter_map(|id| id.rsplit(|&byte| byte == b'@').next())
+                .filter_map(Domain::from_bytes)
+                .any(|domain| domain.as_str().contains('.') && self.is_ours(&domain))
+        });
+        (is_answer, of_ours)
+    }
+
+    /// A host of ours writes its own name into its ids.
+    fn is_ours(&self, domain: &Domain) -> bool {
+        let parent = domain.as_str().split_once('.').map(|(_, parent)| parent);
+        let parent = parent.and_then(|parent| parent.parse().ok());
+        self.local.is_ours(domain) || parent.is_some_and(|parent| self.local.is_ours(&parent))
+    }
+}

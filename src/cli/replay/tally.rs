@@ -1,0 +1,162 @@
+//! Counts outcomes, and keeps those that stand out.
+
+use std::{collections::BTreeMap, path::Path, time::Duration, time::Instant};
+
+use super::{
+    judge::{Failure, Judged, Outcome},
+    report::{Count, Named, Report, Slow, Surprising},
+    surprise::Surprise,
+};
+use crate::core::verdict::{Mode, Verdict};
+
+/// How many of the slowest, and of the most surprising messages are named.
+const NAMED: usize = 10;
+/// How many entries that could not be judged are named.
+const NAMED_FAILURES: usize = 20;
+
+/// What has been counted so far. It grows with the variety of outcomes, not with their number.
+pub(super) struct Tally {
+    begun: Instant,
+    messages: u64,
+    recipients: u64,
+    configured: BTreeMap<(&'static str, &'static str), u64>,
+    enforced: BTreeMap<(&'static str, &'static str), u64>,
+    kinds: BTreeMap<&'static str, u64>,
+    clients_unknown: BTreeMap<String, u64>,
+    unjudged: Failures,
+    unreadable: Failures,
+    slowest: Vec<(Duration, String)>,
+    surprising: Vec<(Surprise, String)>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            messages: 0,
+            recipients: 0,
+            configured: BTreeMap::new(),
+            enforced: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            clients_unknown: BTreeMap::new(),
+            unjudged: Failures::default(),
+            unreadable: Failures::default(),
+            slowest: Vec::new(),
+            surprising: Vec::new(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Failures {
+    fn add(&mut self, name: &str, why: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED_FAILURES {
+            self.first.push(format!("{name}: {why}"));
+        }
+    }
+
+    fn named(self) -> Named {
+        Named {
+            count: self.count,
+            first: self.first,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts an outcome.
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        let Outcome { name, result, .. } = outcome;
+        match result {
+            Ok(judged) => self.judged(name, judged),
+            Err(Failure::Unjudged(why)) => self.unjudged.add(&name, &why),
+            Err(Failure::Unreadable(why)) => self.unreadable.add(&name, &why),
+        }
+    }
+
+    fn judged(&mut self, name: String, judged: Judged) {
+        self.messages += 1;
+        self.recipients += judged.configured.len() as u64;
+        count(&mut self.configured, &judged.configured);
+        count(&mut self.enforced, &judged.enforced);
+        if let Some(kind) = judged.kind {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
+        if let Some(why) = judged.client_unknown {
+            *self.clients_unknown.entry(why).or_default() += 1;
+        }
+        if let Some(surprise) = judged.surprise {
+            let entry = (surprise, name.clone());
+            keep(&mut self.surprising, entry, |(surprise, _)| surprise.score);
+        }
+        keep(&mut self.slowest, (judged.took, name), |(took, _)| *took);
+    }
+
+    /// What is told in the end.
+    pub(super) fn report(self, path: &Path, kind: &'static str, mode: Mode, dns: bool) -> Report {
+        let slow = |(took, name): (Duration, String)| Slow {
+            name,
+            milliseconds: took.as_secs_f64() * 1000.0,
+        };
+        let surprising = |(surprise, name): (Surprise, String)| Surprising {
+            name,
+            score: surprise.score,
+            because: surprise.because,
+            verdict: surprise.verdict.action.as_str(),
+            reason: surprise.verdict.reason.code(),
+        };
+        Report {
+            path: path.display().to_string(),
+            kind,
+            mode: mode.as_str(),
+            dns_asked: dns,
+            messages: self.messages,
+            recipients: self.recipients,
+            as_configured: counts(self.configured),
+            enforced: counts(self.enforced),
+            kinds: self.kinds,
+            clients_unknown: self.clients_unknown,
+            unjudged: self.unjudged.named(),
+            unreadable: self.unreadable.named(),
+            slowest: self.slowest.into_iter().map(slow).collect(),
+            surprising: self.surprising.into_iter().map(surprising).collect(),
+            seconds: self.begun.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+fn count(into: &mut BTreeMap<(&'static str, &'static str), u64>, verdicts: &[Verdict]) {
+    for verdict in verdicts {
+        let key = (verdict.action.as_str(), verdict.reason.code());
+        *into.entry(key).or_default() += 1;
+    }
+}
+
+/// Keeps the first few by this measure; of equals, those that came first.
+fn keep<T, M: Ord>(kept: &mut Vec<T>, entry: T, measure: impl Fn(&T) -> M) {
+    let place = kept.partition_point(|other| measure(other) >= measure(&entry));
+    if place < NAMED {
+        kept.insert(place, entry);
+        kept.truncate(NAMED);
+    }
+}
+
+/// The most frequent first.
+fn counts(counted: BTreeMap<(&'static str, &'static str), u64>) -> Vec<Count> {
+    let mut counts: Vec<Count> = counted
+        .into_iter()
+        .map(|((verdict, reason), count)| Count {
+            verdict,
+            reason,
+            count,
+        })
+        .collect();
+    counts.sort_by_key(|entry| std::cmp::Reverse(entry.count));
+    counts
+}

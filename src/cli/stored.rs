@@ -1,0 +1,156 @@
+//! A stored message as a case for the policy: its envelope, as far as flags, headers and mailbox tell.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use clap::ValueEnum;
+
+use crate::{
+    core::{
+        address::{Mailbox, ReversePath},
+        envelope::{Client, Envelope, Recipient},
+        network::Network,
+    },
+    filter::{Engine, Message},
+    mailstore::{self, Stored, Told},
+};
+
+/// Stands for a stranger whose address nobody knows: no client can have it (RFC 1122 section 3.2.1.3), while without
+/// one the message would be a local submission, and not judged at all.
+pub(super) const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// Where the client's address is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ClientFrom {
+    /// In the topmost Received that names a client outside of local.networks
+    Received,
+}
+
+/// What stands in for what a message doesn't tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    pub(super) client: Option<Client>,
+    pub(super) client_from: Option<ClientFrom>,
+    pub(super) reverse_path: Option<ReversePath>,
+    pub(super) recipients: Vec<Mailbox>,
+    /// For a message that tells of no recipient.
+    pub(super) rcpt_default: Option<Mailbox>,
+}
+
+/// The envelope of a stored message.
+#[derive(Clone, Debug)]
+pub(super) struct Reconstructed {
+    pub(super) envelope: Envelope,
+    pub(super) recipients: Vec<Recipient>,
+    /// Where each part of it comes from, a line each.
+    pub(super) sources: Vec<String>,
+    /// Why the client is not known, where it isn't: nor can DNS be asked about it.
+    pub(super) client_unknown: Option<String>,
+}
+
+impl Reconstructed {
+    /// The message that the engine judges.
+    pub(super) fn message(&self, engine: Arc<Engine>, receiver: &str, no_dns: bool) -> Message {
+        let message = Message::new(engine, self.envelope.clone(), receiver.to_owned());
+        if no_dns || self.client_unknown.is_some() {
+            message.without_dns()
+        } else {
+            message
+        }
+    }
+}
+
+/// The address of a client, where one is known.
+pub(super) fn known(client: &Client) -> Option<IpAddr> {
+    client.address.filter(|address| *address != UNKNOWN)
+}
+
+/// Puts the envelope together. What is given goes before what the message tells.
+///
+/// # Errors
+/// What is missing, and what would help.
+pub(super) fn reconstruct(
+    stored: &Stored,
+    given: &Given,
+    networks: &[Network],
+) -> Result<Reconstructed, String> {
+    let by_flag = |what: &str| format!("{what}: as given");
+    let by = |what: &str, by: &str| format!("{what}: {by} of the message");
+    let mut sources = Vec::new();
+    let reverse_path = match &given.reverse_path {
+        Some(given) => {
+            sources.push(by_flag("MAIL FROM"));
+            given.clone()
+        }
+        None => {
+            let Told { what, by: header } = mailstore::reverse_path(stored)
+                .ok_or("no MAIL FROM: the message has no Return-Path")?;
+            sources.push(by("MAIL FROM", header));
+            what
+        }
+    };
+    let mailboxes = if given.recipients.is_empty() {
+        match mailstore::recipients(&stored.headers) {
+            Some(Told { what, by: header }) => {
+                sources.push(by("RCPT TO", header));
+                what
+            }
+            None => {
+                let default = given.rcpt_default.clone();
+                sources.push(by_flag("RCPT TO"));
+                vec![default.ok_or(
+                    "no RCPT TO: the message has no X-Original-To, Envelope-To or Delivered-To",
+                )?]
+            }
+        }
+    } else {
+        sources.push(by_flag("RCPT TO"));
+        given.recipients.clone()
+    };
+    let (client, source) = client(stored, given, networks);
+    let client_unknown = source.as_ref().err().map(|why| (*why).to_owned());
+    sources.push(match source {
+        Ok(source) => format!("client: {source}"),
+        Err(why) => format!("client: an unknown stranger, so DNS is not asked: {why}"),
+    });
+    let recipients = mailboxes.into_iter().map(|mailbox| Recipient {
+        mailbox,
+        refused: None,
+    });
+    Ok(Reconstructed {
+        envelope: Envelope {
+            client,
+            reverse_path,
+        },
+        recipients: recipients.collect(),
+        sources,
+        client_unknown,
+    })
+}
+
+/// The client, and where it was found, or why it wasn't.
+fn client(
+    stored: &Stored,
+    given: &Given,
+    networks: &[Network],
+) -> (Client, Result<&'static str, &'static str>) {
+    let (found, source) = match (&given.client, given.client_from) {
+        (Some(client), _) => (Some(client.clone()), Ok("as given")),
+        (None, None) => (None, Err("no address was given")),
+        (None, Some(ClientFrom::Received)) => match mailstore::client(&stored.headers, networks) {
+            Ok(client) => (Some(client), Ok("Received of the message")),
+            Err(why) => (None, Err(why)),
+        },
+    };
+    let stranger = Client {
+        address: Some(UNKNOWN),
+        ..Client::default()
+    };
+    match found {
+        Some(client) if client.address == Some(UNKNOWN) => (client, Err("no address was given")),
+        Some(client) => (client, source),
+        None => (stranger, source),
+    }
+}

@@ -1,0 +1,104 @@
+//! Reads the headers of a message and no more, within bounds.
+
+use std::io::{self, BufRead, Read};
+
+use crate::core::header::Headers;
+
+/// The most octets that are kept of a header with its name; [`Headers`] keeps less.
+const LONGEST_FIELD: usize = 68 * 1024;
+/// The most octets that are kept of all headers; [`Headers`] keeps less.
+const LONGEST: usize = 512 * 1024;
+
+/// The headers of one message in the making, line by line.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    octets: Vec<u8>,
+    /// How much of the header that the last line belongs to is kept.
+    field: usize,
+}
+
+impl Block {
+    /// Keeps a line of the headers, its end included, as far as the bounds allow.
+    pub(super) fn push(&mut self, line: &[u8]) {
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            self.field = 0;
+        }
+        let room = (LONGEST_FIELD - self.field).min(LONGEST - self.octets.len());
+        let kept = line.get(..room).unwrap_or(line);
+        self.octets.extend_from_slice(kept);
+        self.field += kept.len();
+        // A line that was cut must not run into the next one.
+        if !kept.is_empty() && !kept.ends_with(b"\n") {
+            self.octets.pop();
+            self.octets.push(b'\n');
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.octets.len() >= LONGEST
+    }
+
+    /// The headers.
+    pub(super) fn headers(&self) -> Headers {
+        Headers::parse(&self.octets).0
+    }
+}
+
+/// The headers of a file that holds one message. What follows is not read.
+pub(super) fn of_message(reader: &mut impl BufRead) -> io::Result<Headers> {
+    let mut block = Block::default();
+    let mut line = Vec::new();
+    while next_line(reader, LONGEST_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
+        block.push(&line);
+    }
+    Ok(block.headers())
+}
+
+/// Reads the next line into `line`, its end included, but no more than `most` octets of it; the rest is skipped. How
+/// long it is in octets; 0 at the end.
+pub(super) fn next_line(
+    reader: &mut impl BufRead,
+    most: usize,
+    line: &mut Vec<u8>,
+) -> io::Result<u64> {
+    line.clear();
+    let kept = reader.take(most as u64).read_until(b'\n', line)?;
+    let skipped = if kept == most && !line.ends_with(b"\n") {
+        reader.skip_until(b'\n')?
+    } else {
+        0
+    };
+    Ok((kept + skipped) as u64)
+}
+
+/// Whether the line ends the headers.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    matches!(line, b"\n" | b"\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_header_is_cut_and_those_behind_it_are_read() {
+        let long = "x".repeat(3 * LONGEST_FIELD);
+        let folds = format!("y{}", "\n yyyyyyy".repeat(LONGEST_FIELD));
+        let message = format!("A: 1\nB: {long}\nC: {folds}\nD: 4\n\nE: body\n");
+        let headers = of_message(&mut message.as_bytes()).unwrap();
+        let names: Vec<_> = headers.iter().map(|header| header.name()).collect();
+        assert_eq!(names, [b"A", b"B", b"C", b"D"]);
+        assert_eq!(headers.first("D").unwrap().value(), b"4");
+        assert!(headers.is_cut());
+    }
+
+    #[test]
+    fn many_headers_are_bounded() {
+        let mut block = Block::default();
+        for _ in 0..100_000 {
+            block.push(b"Filler: of some octets\n");
+        }
+        assert!(block.is_full() && block.octets.len() <= LONGEST);
+        assert!(block.headers().is_cut());
+    }
+}

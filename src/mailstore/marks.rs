@@ -1,0 +1,151 @@
+//! What the owner did with a message: where it lies, whether it was read or answered.
+
+use std::{ffi::OsStr, path::Path};
+
+use crate::core::header::Headers;
+
+/// What the owner did with a message. Where nothing tells, nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Opened: `S` of a maildir, `Status: R` of an mbox.
+    pub seen: bool,
+    /// Answered: `R` of a maildir, `X-Status: A` of an mbox.
+    pub answered: bool,
+    /// Marked as important: `F` of either.
+    pub flagged: bool,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// Where a message lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where new mail goes, or where nothing tells.
+    Inbox,
+    /// Where junk goes.
+    Junk,
+    /// Where mail goes that is to be forgotten.
+    Trash,
+    /// A folder that it was put into by hand or by a rule.
+    Filed,
+}
+
+impl Marks {
+    /// By the name of a message's file or of an mbox, and by the folder that it lies in.
+    pub(super) fn of_file(path: &Path) -> Self {
+        let name = name(Some(path));
+        // `unique:2,FLAGS`; where a colon can't be in a name, `;` or `!` stands for it.
+        let flags = name
+            .rsplit_once(":2,")
+            .or_else(|| name.rsplit_once(";2,"))
+            .or_else(|| name.rsplit_once("!2,"))
+            .map_or("", |(_, flags)| flags);
+        Self {
+            seen: flags.contains('S'),
+            answered: flags.contains('R'),
+            flagged: flags.contains('F'),
+            place: place(path),
+        }
+    }
+
+    /// With what mail programs write into the headers of messages in an mbox.
+    pub(super) fn and_of(self, headers: &Headers) -> Self {
+        let has = |name: &str, mark: u8| {
+            let status = headers.first(name);
+            status.is_some_and(|status| status.value().contains(&mark))
+        };
+        Self {
+            seen: self.seen || has("Status", b'R'),
+            answered: self.answered || has("X-Status", b'A'),
+            flagged: self.flagged || has("X-Status", b'F'),
+            place: self.place,
+        }
+    }
+}
+
+fn place(path: &Path) -> Place {
+    let folder = path.parent();
+    let in_maildir = ["cur", "new"].contains(&name(folder).as_str());
+    let holder = if in_maildir {
+        folder.and_then(Path::parent)
+    } else {
+        folder
+    };
+    let has = |words: &[&str]| {
+        let name = name(holder).to_lowercase();
+        let file = name_of_mbox(path, in_maildir);
+        words
+            .iter()
+            .any(|word| name.contains(word) || file.contains(word))
+    };
+    if has(&["junk", "spam"]) {
+        Place::Junk
+    } else if has(&["trash", "deleted"]) {
+        Place::Trash
+    } else if in_maildir && is_subfolder(holder) {
+        Place::Filed
+    } else {
+        Place::Inbox
+    }
+}
+
+/// A maildir's subfolders lie in it, as `.Name` (Maildir++) or as `Name`.
+fn is_subfolder(maildir: Option<&Path>) -> bool {
+    let within = maildir.and_then(Path::parent);
+    name(maildir).starts_with('.') || within.is_some_and(|within| within.join("cur").is_dir())
+}
+
+/// An mbox is a folder itself. A message's own name is a stranger's, or says nothing.
+fn name_of_mbox(path: &Path, in_maildir: bool) -> String {
+    let is_message = in_maildir || path.extension().is_some_and(|ending| ending == "eml");
+    if is_message {
+        String::new()
+    } else {
+        name(Some(path)).to_lowercase()
+    }
+}
+
+fn name(path: Option<&Path>) -> String {
+    let name = path.and_then(Path::file_name).unwrap_or(OsStr::new(""));
+    name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_flags() {
+        for (path, flags, place) in [
+            ("/m/joe/cur/1.x.host:2,RS", "sa-", Place::Inbox),
+            ("/m/joe/new/1.x.host", "---", Place::Inbox),
+            ("/m/joe/.Junk/cur/1.x.host:2,", "---", Place::Junk),
+            ("/m/joe/.Spam-2024/cur/1;2,FS", "s-f", Place::Junk),
+            ("/m/joe/.Trash/cur/1:2,ST", "s--", Place::Trash),
+            ("/m/joe/.Lists.rust/cur/1:2,S", "s--", Place::Filed),
+            ("/m/spam.mbox", "---", Place::Junk),
+            ("/m/inbox", "---", Place::Inbox),
+            ("/m/samples/your spam report.eml", "---", Place::Inbox),
+            ("/m/spam/1.eml", "---", Place::Junk),
+            ("x", "---", Place::Inbox),
+        ] {
+            let marks = Marks::of_file(Path::new(path));
+            let letter = |set, letter| if set { letter } else { '-' };
+            let found: String = [
+                letter(marks.seen, 's'),
+                letter(marks.answered, 'a'),
+                letter(marks.flagged, 'f'),
+            ]
+            .iter()
+            .collect();
+            assert_eq!((found.as_str(), marks.place), (flags, place), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_mbox_has_them_in_headers() {
+        let (headers, _) = Headers::parse(b"Status: RO\nX-Status: AF\n\n");
+        let marks = Marks::of_file(Path::new("inbox")).and_of(&headers);
+        assert!(marks.seen && marks.answered && marks.flagged);
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads stored mail, and what it tells of the envelope that it came in.
+//!
+//! | module     | what it does, in one sentence |
+//! |------------|-------------------------------|
+//! | `folder`   | finds the messages of maildirs and of folders of `.eml` |
+//! | `mbox`     | cuts an mbox into messages, in one pass |
+//! | `block`    | reads the headers of a message and no more, within bounds |
+//! | `marks`    | what the owner did with a message: where it lies, whether it was read or answered |
+//! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
+//! | `told`     | MAIL FROM and RCPT TO, as the delivery wrote them down |
+//!
+//! It is the administrator's own store, and what lies in it was written by strangers: whatever a message can make grow
+//! is bounded, and nothing in it ends the run.
+
+mod block;
+mod folder;
+mod marks;
+mod mbox;
+mod received;
+mod told;
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use crate::core::header::Headers;
+use folder::Folder;
+pub use marks::{Marks, Place};
+use mbox::Mbox;
+pub use received::client;
+pub use told::{Told, recipients, reverse_path};
+
+/// How much is read from the disk at a time, in octets.
+const READ_AT_ONCE: usize = 64 * 1024;
+
+/// A message from the store: its headers, and what is known besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it lies, for people: its path, or the mbox and its number there (`mail#17`).
+    pub name: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// The `From ` line that stands before it in an mbox, without its end.
+    pub from_line: Option<Vec<u8>>,
+    /// What the owner did with it.
+    pub marks: Marks,
+    /// How far the store is read behind it, in the unit of [`Store::length`].
+    pub position: u64,
+}
+
+/// An entry that is no message, or can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {why}")]
+pub struct Unreadable {
+    /// Where it lies, for people.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A maildir, a folder of `.eml`, an mbox, or one message: what can be read of it, in order, one at a time.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    Folder(Folder),
+    Mbox(Box<Mbox<BufReader<File>>>),
+    Message(Option<BufReader<File>>),
+}
+
+impl Store {
+    /// Opens what lies at this path: a folder, or a file, which is an mbox where it begins with a `From ` line. Symbolic
+    /// links are followed here, and below only where they lead to files.
+    ///
+    /// # Errors
+    /// When it can't be opened, or its first octets can't be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let entries = if file.metadata()?.is_dir() {
+            Entries::Folder(Folder::new(path))
+        } else {
+            let mut reader = BufReader::with_capacity(READ_AT_ONCE, file);
+            if mbox::is_one(reader.fill_buf()?) {
+                Entries::Mbox(Box::new(Mbox::new(path, reader)))
+            } else {
+                Entries::Message(Some(reader))
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            entries,
+        })
+    }
+
+    /// What it is: `folder`, `mbox` or `message`.
+    pub fn kind(&self) -> &'static str {
+        match self.entries {
+            Entries::Folder(_) => "folder",
+            Entries::Mbox(_) => "mbox",
+            Entries::Message(_) => "message",
+        }
+    }
+
+    /// How long it is, in octets for an mbox and in messages for everything else; 0 where that can't be known.
+    /// A folder is walked for it.
+    pub fn length(&self) -> u64 {
+        match self.entries {
+            Entries::Folder(_) => Folder::new(&self.path).length(),
+            Entries::Mbox(_) => self.path.metadata().map_or(0, |file| file.len()),
+            Entries::Message(_) => 1,
+        }
+    }
+}
+
+impl Iterator for Store {
+    type Item = Result<Stored, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.entries {
+            Entries::Folder(folder) => folder.next(),
+            Entries::Mbox(mbox) => mbox.next(),
+            Entries::Message(reader) => {
+                let marks = Marks::of_file(&self.path);
+                let read = block::of_message(&mut reader.take()?);
+                Some(stored(shown(&self.path), read, marks, 1))
+            }
+        }
+    }
+}
+
+/// Makes a message of what was read, unless it is none.
+fn stored(
+    name: String,
+    read: io::Result<Headers>,
+    marks: Marks,
+    position: u64,
+) -> Result<Stored, Unreadable> {
+    match read.map_err(|error| error.to_string()).and_then(mail) {
+        Ok(headers) => Ok(Stored {
+            name,
+            headers,
+            from_line: None,
+            marks,
+            position,
+        }),
+        Err(why) => Err(Unreadable { name, why }),
+    }
+}
+
+/// What every mail has one of, if it isn't badly torn.
+const MAIL: [&str; 7] = [
+    "From",
+    "Date",
+    "Received",
+    "Return-Path",
+    "Message-ID",
+    "To",
+    "Subject",
+];
+
+/// A file that begins with `Note: ...` is not yet a mail.
+fn mail(headers: Headers) -> Result<Headers, String> {
+    if headers.is_empty() {
+        Err("no mail: it doesn't begin with a header".to_owned())
+    } else if !MAIL.iter().any(|name| headers.has(name)) {
+        Err("no mail: none of its headers is one that mail has".to_owned())
+    } else {
+        Ok(headers)
+    }
+}
+
+/// A path for people. Whoever named the file shall not steer the terminal.
+fn shown(path: &Path) -> String {
+    path.display()
+        .to_string()
+        .chars()
+        .map(|character| match character {
+            control if control.is_control() => control.escape_default().to_string(),
+            other => other.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! The client that handed a message over, by the `Received` that our own MTA wrote.
+//!
+//! Every hop puts its `Received` on top, so the topmost are our own hosts', and the first that names a client from
+//! outside is where strangers begin: what stands below it, they may have made up. RFC 5321 section 4.4 has
+//! `from HELO (NAME [IP]) by US with PROTOCOL`, as Postfix, Sendmail and OpenSMTPD write it; Exim puts the HELO name
+//! into the comment, qmail has two comments, Exchange no brackets.
+
+mod hop;
+
+use crate::core::{envelope::Client, header::Headers, network::Network};
+use hop::{Hop, Through};
+
+/// The most hops of our own that a message can have come by.
+const MOST_HOPS: usize = 30;
+
+/// The client that handed the message over to us. Where all hops lie within `networks` or on one host, it is the first
+/// of them: such mail is outgoing.
+///
+/// # Errors
+/// What could not be found, for the administrator.
+pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'static str> {
+    let mut inside = None;
+    let mut any = false;
+    for header in headers.all("Received").take(MOST_HOPS) {
+        any = true;
+        let hop = Hop::read(&header.unfolded());
+        match (hop.through, hop.address) {
+            (Through::Delivery, _) => {}
+            (Through::Submission, _) => inside = Some(Client::default()),
+            (Through::Smtp, None) => {
+                return Err("a Received above any stranger's names no client address");
+            }
+            (Through::Smtp, Some(address)) => {
+                let client = Client {
+                    // What comes over loopback is our own: a content filter, or a local submission.
+                    address: Some(address).filter(|address| !address.is_loopback()),
+                    helo: hop.helo,
+                    login: hop.authenticated.then(|| b"as Received says".to_vec()),
+                    daemon: None,
+                };
+                let is_ours = networks.iter().any(|network| network.contains(address));
+                if !address.is_loopback() && !is_ours {
+                    return Ok(client);
+                }
+                inside = Some(client);
+            }
+        }
+    }
+    match inside {
+        Some(client) => Ok(client),
+        None if any => Err("no Received names a client"),
+        None => Err("there is no Received"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! One `Received`, as far as it tells of the client.
+
+use std::net::IpAddr;
+
+/// One `Received`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    pub(super) through: Through,
+    /// The client's address.
+    pub(super) address: Option<IpAddr>,
+    /// What it said in HELO.
+    pub(super) helo: Option<Vec<u8>>,
+    /// Whether it had logged in (RFC 3848).
+    pub(super) authenticated: bool,
+}
+
+/// How a hop got the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// From a client over SMTP.
+    Smtp,
+    /// From a program on the same host.
+    Submission,
+    /// From ourselves, on its last steps.
+    Delivery,
+}
+
+impl Hop {
+    /// Reads an unfolded value.
+    pub(super) fn read(value: &[u8]) -> Self {
+        let lexemes = lexemes(value);
+        let mut lexemes = lexemes.iter();
+        let mut clauses = lexemes.clone();
+        let is_from = matches!(lexemes.next(), Some(Lexeme::Word(word)) if is(word, "from"));
+        let mut hop = Self {
+            through: Through::Smtp,
+            address: None,
+            helo: None,
+            authenticated: false,
+        };
+        if is_from {
+            hop.client(&mut lexemes);
+            clauses = lexemes.clone();
+        } else {
+            hop.through = Through::Delivery;
+        }
+        let protocol = protocol(clauses.clone());
+        let by_user =
+            |lexeme: &Lexeme<'_>| matches!(lexeme, Lexeme::Comment(text) if names_user(text));
+        if !is_from && clauses.any(by_user) || protocol == b"local" {
+            hop.through = Through::Submission;
+        } else if DELIVERY.iter().any(|name| protocol.starts_with(name)) {
+            hop.through = Through::Delivery;
+        }
+        // ESMTPA, ESMTPSA, UTF8SMTPA, UTF8SMTPSA; older Exim: asmtp.
+        hop.authenticated |=
+            protocol.ends_with(b"smtpa") || protocol.ends_with(b"smtpsa") || protocol == b"asmtp";
+        hop
+    }
+
+    /// Reads what stands between `from` and `by`: a name, and comments.
+    fn client<'a>(&mut self, lexemes: &mut (impl Iterator<Item = &'a Lexeme<'a>> + Clone)) {
+        let name = match lexemes.next() {
+            Some(Lexeme::Word(name)) => *name,
+            _ => return,
+        };
+        let mut helo = name;
+        loop {
+            let mut ahead = lexemes.clone();
+            let Some(Lexeme::Comment(comment)) = ahead.next() else {
+                break;
+            };
+            *lexemes = ahead;
+            // The name that a client's address resolves to has no blank, so none of these can be a stranger's.
+            if let Some(said) = comment.strip_prefix(b"HELO ") {
+                helo = said;
+            } else if comment.starts_with(b"Authenticated sender: ")
+                || comment.starts_with(b"authenticated bits=")
+            {
+                self.authenticated = true;
+            } else if self.address.is_none() {
+                let (before, said) = at_helo(comment);
+                helo = said.unwrap_or(helo);
+                self.address = address(before);
+            }
+        }
+        if self.address.is_none() {
+            self.address = bracketed(name);
+        }
+        self.helo = Some(helo.trim_ascii().to_vec());
+    }
+}
+
+/// How mail is carried inside, beginning like this: LMTP to the mailbox, and what fetches mail from elsewhere.
+const DELIVERY: [&[u8]; 4] = [b"lmtp", b"utf8lmtp", b"pop3", b"imap"];
+
+/// `with PROTOCOL`, in lower case; empty where there is none.
+fn protocol<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>) -> Vec<u8> {
+    let mut words = lexemes.filter_map(|lexeme| match lexeme {
+        Lexeme::Word(word) => Some(*word),
+        Lexeme::Comment(_) => None,
+    });
+    let _ = words.find(|word| is(word, "with"));
+    words.next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Postfix: `(Postfix, from userid 1000)`; qmail: `(qmail 123 invoked by uid 1000)`.
+fn names_user(comment: &[u8]) -> bool {
+    let has = |text: &[u8]| comment.windows(text.len()).any(|window| window == text);
+    has(b", from userid ") || has(b" invoked by uid ")
+}
+
+/// Exim: `([192.0.2.1]:4711 helo=name)`: what stands before it, and the name.
+fn at_helo(comment: &[u8]) -> (&[u8], Option<&[u8]>) {
+    const KEY: &[u8] = b"helo=";
+    let at = comment
+        .windows(KEY.len())
+        .enumerate()
+        .position(|(at, window)| {
+            window == KEY && (at == 0 || comment.get(at - 1).is_some_and(u8::is_ascii_whitespace))
+        });
+    let Some(at) = at else {
+        return (comment, None);
+    };
+    let (before, rest) = comment.split_at(at);
+    let said = rest.strip_prefix(KEY).unwrap_or_default();
+    let said = said.split(u8::is_ascii_whitespace).next();
+    (before, said.filter(|said| !said.is_empty()))
+}
+
+/// The address in a comment: `name [ip]`, `[ip]:port`, `[ip] (may be forged)`, `ident@ip`, `ip`.
+fn address(comment: &[u8]) -> Option<IpAddr> {
+    let opens = comment
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'[')
+        .map(|(at, _)| at);
+    // The last: what stands before is a name, which the owner of the address chose.
+    let in_brackets = opens
+        .filter_map(|at| bracketed(comment.get(at..)?))
+        .next_back();
+    in_brackets.or_else(|| {
+        let bare = comment.rsplit(|&byte| byte == b'@').next()?;
+        parsed(bare.trim_ascii())
+    })
+}
+
+/// `[ip]`, at the front.
+fn bracketed(text: &[u8]) -> Option<IpAddr> {
+    let inner = text.strip_prefix(b"[")?;
+    // The longest address, with its tag, has 50 octets.
+    let end = inner.iter().take(64).position(|&byte| byte == b']')?;
+    parsed(inner.get(..end)?)
+}
+
+fn parsed(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let tagged = text
+        .get(..5)
+        .is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
+    let text = if tagged { text.get(5..)? } else { text };
+    text.parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
+}
+
+/// A word, or a comment without its outer parentheses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lexeme<'a> {
+    Word(&'a [u8]),
+    Comment(&'a [u8]),
+}
+
+/// Everything up to the semicolon that the date follows. Comments nest (RFC 5322 section 3.2.2); one that doesn't end
+/// goes on to the end.
+fn lexemes(value: &[u8]) -> Vec<Lexeme<'_>> {
+    let mut found = Vec::new();
+    let mut rest = value.trim_ascii_start();
+    while let Some(&first) = rest.first() {
+        let end = match first {
+            b';' => break,
+            b'(' => comment_end(rest),
+            _ => word_end(rest),
+        };
+        let (lexeme, behind) = rest.split_at(end.max(1).min(rest.len()));
+        found.push(if first == b'(' {
+            let inner = lexeme.strip_prefix(b"(").unwrap_or(lexeme);
+            Lexeme::Comment(inner.strip_suffix(b")").unwrap_or(inner))
+        } else {
+            Lexeme::Word(lexeme)
+        });
+        rest = behind.trim_ascii_start();
+    }
+    found
+}
+
+fn comment_end(text: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+fn word_end(text: &[u8]) -> usize {
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'(' | b';');
+    text.iter().position(ends).unwrap_or(text.len())
+}
+
+fn is(word: &[u8], name: &str) -> bool {
+    word.eq_ignore_ascii_case(name.as_bytes())
+}

@@ -1,0 +1,191 @@
+//! `backstop explain --eml`, from outside.
+
+use lab::postfix::Postfix;
+use serde_json::Value;
+
+use crate::{
+    site::{Letter, Site},
+    stored::{FROM_RECEIVED, Lab, letters, message, said, texts},
+};
+
+/// What is counted is what `explain` says of each message.
+#[test]
+fn explain_says_of_each_what_replay_counts() {
+    let lab = Lab::new("enforce");
+    for (number, (text, expected)) in letters().iter().enumerate() {
+        let eml = lab.file(&format!("{number}.eml"), text);
+        let (code, report) = lab.json("explain", &eml, &[FROM_RECEIVED]);
+        let recipient = &report["recipients"][0];
+        let last = match &recipient["after_headers"] {
+            Value::Null => recipient,
+            after => after,
+        };
+        let word = |field: &str| last[field].as_str().unwrap();
+        assert_eq!(
+            &format!("{} {}", word("verdict"), word("reason")),
+            expected,
+            "{report:#}"
+        );
+        assert_eq!(code, i32::from(expected.starts_with("reject")));
+    }
+}
+
+#[test]
+fn explain_reads_the_envelope_from_the_message() {
+    let lab = Lab::new("enforce");
+    let headers =
+        "Authentication-Results: mx.example.org; spf=pass\nX-Backstop: mine\nSubject: x\n";
+    let text = message(
+        "192.0.2.20",
+        "bob@friend.example",
+        "joe@example.org",
+        headers,
+    );
+    let eml = lab.file("x.eml", text);
+    let receiver = "--receiver=mx.example.org";
+    let (code, report) = lab.json("explain", &eml, &[FROM_RECEIVED, receiver]);
+    assert_eq!(code, 0);
+    let message = &report["message"];
+    assert_eq!(message["client"], "192.0.2.20");
+    assert_eq!(message["helo"], "mx.friend.example");
+    assert_eq!(message["mail_from"], "bob@friend.example");
+    assert_eq!(message["reply"], "250 2.0.0 Ok");
+    assert_eq!(report["recipients"][0]["recipient"], "joe@example.org");
+    let written: Vec<&str> = texts(&message["written"]);
+    for (header, holds) in [
+        ("Received-SPF: pass", "identity=mailfrom"),
+        ("Received-SPF: pass", "identity=helo"),
+        (
+            "Authentication-Results: mx.example.org; spf=pass",
+            "friend.example",
+        ),
+        (
+            "X-Backstop: verdict=accept reason=nothing_found",
+            "id=explain",
+        ),
+    ] {
+        let found = |line: &&str| line.starts_with(header) && line.contains(holds);
+        assert!(written.iter().any(found), "{header} in {written:#?}");
+    }
+    assert_eq!(
+        texts(&message["removed"]),
+        ["Authentication-Results #1", "X-Backstop #1"]
+    );
+
+    // What is given goes before what the message says.
+    let given = [
+        "--from=a@elsewhere.example",
+        "--rcpt=sales@example.org",
+        "--client-ip=192.0.2.9",
+    ];
+    let (code, report) = lab.json("explain", &eml, &given);
+    assert_eq!(code, 1);
+    assert_eq!(report["recipients"][0]["recipient"], "sales@example.org");
+    assert_eq!(report["recipients"][0]["reason"], "spf_fail");
+    assert_eq!(report["message"]["reply"], Value::Null);
+
+    let said = said(&lab.run(&["explain", "--eml", eml.to_str().unwrap(), FROM_RECEIVED]));
+    for line in [
+        "envelope: client 192.0.2.20, HELO mx.friend.example, MAIL FROM <bob@friend.example>",
+        "MAIL FROM: Return-Path of the message",
+        "RCPT TO: X-Original-To of the message",
+        "client: Received of the message",
+        "kind:     no notification",
+        "at the end of the headers",
+        "removed: X-Backstop #1",
+    ] {
+        assert!(said.contains(line), "{line} in\n{said}");
+    }
+}
+
+#[test]
+fn explain_tells_of_the_refusal_at_the_end_of_the_headers() {
+    let lab = Lab::new("enforce");
+    let headers = "Subject: cheap watches\n";
+    let text = message(
+        "192.0.2.20",
+        "bob@friend.example",
+        "joe@example.org",
+        headers,
+    );
+    let (code, report) = lab.json("explain", &lab.file("x.eml", text), &[FROM_RECEIVED]);
+    assert_eq!(code, 1);
+    assert_eq!(report["recipients"][0]["reply"], "250 2.1.5 Ok");
+    assert_eq!(report["message"]["reply"], "550 5.7.1 No watches.");
+    assert_eq!(report["message"]["written"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn what_is_no_mail_is_said_to_be_none() {
+    let lab = Lab::new("enforce");
+    let whole = message("192.0.2.20", "a@friend.example", "joe@example.org", "");
+    let without = |header: &str| {
+        let lines = whole.lines().filter(|line| !line.starts_with(header));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let undelivered = without("X-Original-To").replace("Delivered-To", "X-Gone");
+    for (name, content, code, says) in [
+        ("empty.eml", Vec::new(), 1, "no mail"),
+        (
+            "elf.eml",
+            b"\x7fELF\x02\x01\x01\0\0\n: \xff\n".to_vec(),
+            1,
+            "no mail: it doesn't begin with a header",
+        ),
+        (
+            "note.eml",
+            b"Note: buy milk\n\nand bread\n".to_vec(),
+            1,
+            "no mail: none of its headers",
+        ),
+        ("long.eml", vec![b'x'; 3 << 20], 1, "no mail"),
+        (
+            "from.eml",
+            without("Return-Path").into_bytes(),
+            64,
+            "no MAIL FROM: the message has no Return-Path",
+        ),
+        (
+            "to.eml",
+            undelivered.into_bytes(),
+            64,
+            "no RCPT TO: the message has no X-Original-To",
+        ),
+    ] {
+        let path = lab.file(name, content);
+        let output = lab.run(&["explain", "--eml", path.to_str().unwrap()]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(says) && said.contains(name), "{name}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    for (path, says) in [
+        ("missing.eml", "No such file"),
+        (".", "`backstop replay` reads those"),
+    ] {
+        let output = lab.run(&["explain", "--eml", lab.path(path).to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(says), "{}", said(&output));
+    }
+}
+
+/// What Postfix writes into a mailbox tells the envelope that it took the message in with.
+#[test]
+fn the_envelope_of_what_postfix_delivered() {
+    let site = Site::<Postfix>::start();
+    let lab = Lab::new("monitor");
+    // The lab's mailboxes leave X-Original-To and Delivered-To out.
+    let given = [FROM_RECEIVED, "--no-dns", "--rcpt=joe@example.org"];
+    for from in ["bob@friend.example", ""] {
+        let letter = Letter::new();
+        let mut client = site.friend();
+        let sent = client.message(from, "joe@example.org", &letter.bytes);
+        assert_eq!(sent.unwrap().code, 250);
+        let eml = lab.file("x.eml", site.delivered("joe@example.org", &letter));
+        let (_, report) = lab.json("explain", &eml, &given);
+        let message = &report["message"];
+        assert_eq!(message["client"], "192.0.2.20", "{report:#}");
+        assert_eq!(message["helo"], "mx.friend.example");
+        assert_eq!(message["mail_from"], from);
+    }
+}
