@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lab::{mta::Running, smtp::Client};
+use lab::{mta::Running, postfix::Postfix, smtp::Client};
 
 use super::{names, split};
 use crate::site::{Letter, Mta, Site, arrived, codes, through_both};
@@ -13,6 +13,9 @@ through_both! {
 
 const SENDER: &str = "bob@friend.example";
 const RECIPIENT: &str = "joe@example.org";
+
+/// The last one, for Sendmail hangs up on it.
+const BARE_CR: &str = "bare CR";
 
 /// What there is of oddity, each told what the message is to be known by. Some are without Date: and Message-ID:, which
 /// the MTAs then add.
@@ -53,12 +56,18 @@ fn letters() -> Vec<(&'static str, Letter)> {
         ("UTF-8", headed("Subject: Gr\u{fc}\u{df}e \u{2014} \u{1f600}\r\nTo: J\u{fc}rgen <joe@example.org>\r\n".as_bytes())),
         ("encoded", headed(b"Subject: =?utf-8?b?w7w=?= =?x-none?q?=00?=\r\n =?utf-8?q?=0D=0A=FF?=\r\n")),
         ("60 KB, folded", headed(sixty.as_bytes())),
+        (
+            // Postfix cuts a line at 60000 octets wherever it has a milter, whatever that one says.
+            "60 KB, in one line",
+            headed(format!("X-Sixty: {}\r\n", "x".repeat(59_900)).as_bytes()),
+        ),
         ("a thousand", headed("X-Many: of them\r\n".repeat(1000).as_bytes())),
         ("oddly spaced", headed(b"Subject:none\r\nX-Two:  two\r\nX-Tab:\ttab\r\nX-End: end  \r\nX-Empty:\r\nX-Blank: \r\n")),
         ("controls", headed(b"X-Ctrl: \x01\x07\x1b[31m\x7f\r\nX-Percent: %s%n$j${x}\r\n")),
         ("without Date and Message-ID", bare("From: bob@friend.example\r\nSubject: x\r\n")),
         ("without From", bare("Subject: x\r\n")),
         ("without headers", bare("")),
+        (BARE_CR, headed(b"X-Bare: a\rb\r c\r\n\rd: e\r\n")),
     ]
 }
 
@@ -75,7 +84,10 @@ fn odd_headers_pass_as_without_us<M: Mta>() {
     for (about, letter) in letters() {
         println!("{about}");
         let sent = [&mut through_us, &mut directly].map(|client| send(client, SENDER, &letter));
-        assert_eq!(sent, ["250 2.0.0", "250 2.0.0"]);
+        if about == BARE_CR && sent == ["421 4.5.0", "421 4.5.0"] {
+            continue;
+        }
+        assert_eq!(sent, ["250 2.0.0", "250 2.0.0"], "{about}");
         let ours = unlike_each_time(&site.mta, &letter);
         let theirs = unlike_each_time(&plain, &letter);
         let (mut fields, body) = ours;
@@ -99,26 +111,18 @@ fn odd_headers_pass_as_without_us<M: Mta>() {
         }
         assert_eq!(body, theirs.1, "{about}");
     }
-    smtputf8(&site, &plain);
 }
 
-/// RFC 6531, where the MTA offers it.
-fn smtputf8<M: Mta>(site: &Site<M>, plain: &M) {
+/// RFC 6531, which Postfix has and this Sendmail has not.
+#[test]
+fn utf8_headers_pass_as_without_us() {
+    let (site, plain) = (Site::<Postfix>::start(), Postfix::plain());
     let mut clients = [site.mta.connect(20), plain.connect(20)];
-    for client in &mut clients {
-        if !client
-            .ehlo("mx.friend.example")
-            .unwrap()
-            .text()
-            .contains("SMTPUTF8")
-        {
-            return;
-        }
-    }
     let letter = Letter::headed(
         "From: J\u{fc}rgen <j\u{fc}rgen@friend.example>\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nSubject: \u{1f600}\r\n",
     );
     for client in &mut clients {
+        client.ehlo("mx.friend.example").unwrap();
         let mail = "MAIL FROM:<j\u{fc}rgen@friend.example> SMTPUTF8";
         assert_eq!(client.command(mail.as_bytes()).unwrap().code, 250);
         assert_eq!(client.rcpt(RECIPIENT).unwrap().code, 250);
@@ -126,7 +130,7 @@ fn smtputf8<M: Mta>(site: &Site<M>, plain: &M) {
     }
     let (mut ours, body) = unlike_each_time(&site.mta, &letter);
     let written: Vec<_> = ours.drain(1..5).collect();
-    assert_eq!((ours, body), unlike_each_time(plain, &letter));
+    assert_eq!((ours, body), unlike_each_time(&plain, &letter));
     for (name, field) in written {
         assert!(field.is_ascii(), "{name}: {}", field.escape_ascii());
     }
