@@ -248,13 +248,16 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
-    let reply = match within_limits(judged).await {
-        Ok(reply) if !connection.mail_failed => reply,
-        Ok(_) => Reply::to(&Verdict::internal(), None),
-        Err(why) => {
-            warn(connection, "internal", why);
-            Reply::to(&Verdict::internal(), None)
+    let reply = if connection.mail_failed {
+        connection.session.headers_failed(queue_id.as_deref())
+    } else {
+        let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
+        match within_limits(judged).await {
+            Ok(reply) => reply,
+            Err(why) => {
+                warn(connection, "internal", why);
+                connection.session.headers_failed(queue_id.as_deref())
+            }
         }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))

@@ -172,6 +172,15 @@ impl Session {
         reply
     }
 
+    /// What to answer to a message whose headers could not be judged by our own fault.
+    pub fn headers_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.fail();
+        }
+        self.abandon(queue_id);
+        Reply::to(&Verdict::internal(), None)
+    }
+
     /// The end of the message.
     pub fn end_of_message(&mut self, queue_id: Option<&[u8]>) -> Ending {
         match self.transaction.take() {

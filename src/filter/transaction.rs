@@ -121,6 +121,13 @@ impl Transaction {
             .find_map(|let_in| self.reply(&let_in.verdict))
     }
 
+    /// Refuses for now what was let in, for we failed: the log is to say what the sender is told.
+    pub(super) fn fail(&mut self) {
+        for let_in in &mut self.let_in {
+            let_in.verdict = Verdict::internal();
+        }
+    }
+
     /// The end of the message.
     pub(super) fn end(self, queue_id: Option<&[u8]>) -> Ending {
         self.log(queue_id);
