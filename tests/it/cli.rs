@@ -499,3 +499,32 @@ fn a_strangers_text_is_fit_for_a_terminal() {
     let said = desk.spf(&["--ip=203.0.113.66", "--mail-from=a@rude.example"]);
     assert_eq!(said.code, 1, "{said}");
 }
+
+/// Whether it says more than log.level or less.
+#[test]
+fn the_environments_log_level_wins_over_the_files() {
+    let desk = Desk::new();
+    let config = desk.folder.path().join("run.yaml");
+    for (file, environment, warned) in [
+        ("info", "", true),
+        ("info", "error", false),
+        ("info", "off", false),
+        ("error", "", false),
+        ("error", "warn", true),
+        ("error", "backstop=warn", true),
+    ] {
+        // It warns of local.domains, and ends because it can't listen.
+        let text = format!("listen: unix:/nonexistent/socket\nlog: {{level: {file}}}\n");
+        fs::write(&config, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["run", "-c"])
+            .arg(&config)
+            .env("RUST_LOG", environment)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(69));
+        let said = String::from_utf8(output.stderr).unwrap();
+        let case = format!("{file}, RUST_LOG={environment}: {said}");
+        assert_eq!(said.contains("local.domains"), warned, "{case}");
+    }
+}
