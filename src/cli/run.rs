@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(30);
 const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
 /// The same while one is off: mostly, DNS was away for a moment, or not there yet when the host came up.
 const BLOCKLIST_RETEST: Duration = Duration::from_secs(5 * 60);
-/// How often lists are looked at for changes, and warnings summed up.
+/// How often lists and the system's name servers are looked at for changes, and warnings summed up.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
@@ -118,9 +118,13 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     loop {
         ticks.tick().await;
         let engine = shared.engine.load_full();
-        // Reading lists blocks, so it is done off the threads that serve mail.
-        if let Ok(events) = tokio::task::spawn_blocking(move || engine.directory.refresh()).await {
+        // Reading files blocks, so it is done off the threads that serve mail.
+        let read = move || (engine.directory.refresh(), engine.resolver.refresh());
+        if let Ok((events, nameservers)) = tokio::task::spawn_blocking(read).await {
             tell(&events);
+            for nameserver in nameservers.iter().flatten() {
+                log::info!("the system's name servers have changed: {nameserver} is asked");
+            }
         }
         let after = counters.snapshot();
         for (kind, text) in after.troubles_since(&before) {
