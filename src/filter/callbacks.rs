@@ -20,7 +20,7 @@ use super::{
     session::{Session, Shared},
 };
 use crate::core::{
-    address::{Mailbox, ReversePath, bracketless},
+    address::{Host, Mailbox, ReversePath, bracketless},
     envelope::Recipient,
     printable::printable,
     reply::Reply,
@@ -125,7 +125,7 @@ fn negotiate(
             ),
             (
                 MacroStage::Mail,
-                c"i {auth_type} {auth_authen} {client_addr}".to_owned(),
+                c"i {auth_type} {auth_authen} {client_addr} {mail_addr}".to_owned(),
             ),
             (
                 MacroStage::Rcpt,
@@ -196,8 +196,13 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
 }
 
 fn mail(context: &mut Context<Connection>, args: &[CString]) {
-    let reverse_path =
-        ReversePath::from_bytes(args.first().map(|path| path.as_bytes()).unwrap_or_default());
+    let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let reverse_path = match ReversePath::from_bytes(path) {
+        ReversePath::Mailbox(mailbox) => {
+            ReversePath::Mailbox(completed(context, mailbox, c"{mail_addr}"))
+        }
+        ReversePath::Null => ReversePath::Null,
+    };
     // Postfix and Sendmail leave both out for a client that didn't log in.
     let login =
         macro_bytes(context, c"{auth_authen}").or_else(|| macro_bytes(context, c"{auth_type}"));
@@ -211,9 +216,15 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
 
 async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let mailbox = Mailbox::from_bytes(bracketless(path));
+    let refused = refused_by_mta(context);
     let recipient = Recipient {
-        mailbox: Mailbox::from_bytes(bracketless(path)),
-        refused: refused_by_mta(context),
+        // Of a refused one, the macro holds what the MTA says of it.
+        mailbox: match refused {
+            None => completed(context, mailbox, c"{rcpt_addr}"),
+            Some(_) => mailbox,
+        },
+        refused,
     };
     let queue_id = macro_bytes(context, c"i");
     let Some(connection) = &mut context.data else {
@@ -386,6 +397,19 @@ fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
     } else {
         "no code given".to_owned()
     })
+}
+
+/// The address, with the domain that the MTA gives it where it has none. Postfix makes joe@example.org of `joe`,
+/// `joe%example.org` and `example.org!joe` (append_at_myorigin, allow_percent_hack, swap_bangpath), and delivers that: it
+/// is what the rules are for. RFC 5321 knows no such addresses but `postmaster`.
+fn completed(context: &Context<Connection>, mailbox: Mailbox, macro_name: &CStr) -> Mailbox {
+    if *mailbox.host() != Host::Missing {
+        return mailbox;
+    }
+    macro_bytes(context, macro_name)
+        .map(|address| Mailbox::from_bytes(bracketless(&address)))
+        .filter(|complete| complete.domain().is_some())
+        .unwrap_or(mailbox)
 }
 
 /// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
