@@ -12,6 +12,7 @@ use crate::{
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
         header::Headers,
+        header_rules::Matches,
         policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
@@ -159,6 +160,8 @@ impl Message {
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
     /// found about each, in their order.
     pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
+        let policy = &self.engine.policy;
+        let matches = Matches::new(&policy.headers, &facts.headers);
         let mut verdicts = Vec::with_capacity(let_in.len());
         let mut found = Vec::with_capacity(let_in.len());
         for LetIn {
@@ -167,7 +170,7 @@ impl Message {
         {
             let known = self.known(recipient);
             let case = self.case(recipient, &known);
-            let judged = self.engine.policy.judge_headers(&case, facts);
+            let judged = policy.judge_headers(&case, facts, &matches);
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
         }

@@ -183,7 +183,7 @@ impl Session {
     /// RSET, the end of the connection, or a refusal: what was let in is logged, and forgotten.
     pub fn abandon(&mut self, queue_id: Option<&[u8]>) {
         if let Some(transaction) = self.transaction.take() {
-            transaction.log(queue_id);
+            transaction.broken_off(queue_id);
         }
     }
 }

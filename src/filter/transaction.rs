@@ -11,6 +11,7 @@ use crate::{
     core::{
         envelope::{Envelope, Recipient},
         header::Headers,
+        notification::Notification,
         policy::{Check, HeaderFacts, Judgement},
         reply::Reply,
         trace_header::Forgeries,
@@ -126,8 +127,19 @@ impl Transaction {
         Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id)
     }
 
+    /// The end before the message came, or after it was refused.
+    pub(super) fn broken_off(mut self, queue_id: Option<&[u8]>) {
+        if self.facts.is_none() && self.headers.is_empty() {
+            let callout = Notification::of_no_data(&self.message.envelope().reverse_path);
+            for let_in in &mut self.let_in {
+                let_in.verdict.notification.clone_from(&callout);
+            }
+        }
+        self.log(queue_id);
+    }
+
     /// Logs what was decided about the recipients that were told 250.
-    pub(super) fn log(&self, queue_id: Option<&[u8]>) {
+    fn log(&self, queue_id: Option<&[u8]>) {
         for LetIn {
             recipient, verdict, ..
         } in &self.let_in
@@ -165,10 +177,6 @@ impl Transaction {
             rcpt: &rcpt.mailbox,
             verdict,
             spf: self.message.spf(),
-            notification: self
-                .facts
-                .as_ref()
-                .and_then(|facts| facts.notification.as_ref()),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! `backstop explain --eml`, from outside.
 
+use lab::postfix::Postfix;
 use serde_json::Value;
 
-use crate::stored::{FROM_RECEIVED, Lab, letters, message, said, texts};
+use crate::{
+    site::{Letter, Site},
+    stored::{FROM_RECEIVED, Lab, letters, message, said, texts},
+};
 
 /// What is counted is what `explain` says of each message.
 #[test]
@@ -162,5 +166,26 @@ fn what_is_no_mail_is_said_to_be_none() {
         let output = lab.run(&["explain", "--eml", lab.path(path).to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(1));
         assert!(said(&output).contains(says), "{}", said(&output));
+    }
+}
+
+/// What Postfix writes into a mailbox tells the envelope that it took the message in with.
+#[test]
+fn the_envelope_of_what_postfix_delivered() {
+    let site = Site::<Postfix>::start();
+    let lab = Lab::new("monitor");
+    // The lab's mailboxes leave X-Original-To and Delivered-To out.
+    let given = [FROM_RECEIVED, "--no-dns", "--rcpt=joe@example.org"];
+    for from in ["bob@friend.example", ""] {
+        let letter = Letter::new();
+        let mut client = site.friend();
+        let sent = client.message(from, "joe@example.org", &letter.bytes);
+        assert_eq!(sent.unwrap().code, 250);
+        let eml = lab.file("x.eml", site.delivered("joe@example.org", &letter));
+        let (_, report) = lab.json("explain", &eml, &given);
+        let message = &report["message"];
+        assert_eq!(message["client"], "192.0.2.20", "{report:#}");
+        assert_eq!(message["helo"], "mx.friend.example");
+        assert_eq!(message["mail_from"], from);
     }
 }

@@ -17,6 +17,7 @@ mod dialogues;
 mod docs;
 mod explain;
 mod headers;
+mod headers_mta;
 mod joe_job;
 mod licences;
 mod notifications;
