@@ -11,6 +11,7 @@ mod ending;
 mod framing;
 mod listen;
 mod listener;
+mod macros;
 mod message;
 mod phase;
 mod retry;
