@@ -135,6 +135,7 @@ fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event
         resolver: Resolver::new(&config.dns)?,
         directory,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
+        guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
     };
     Ok((engine, events))
 }

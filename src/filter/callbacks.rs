@@ -16,8 +16,9 @@ use milter::{
 };
 
 use super::{
-    ending::Ending,
+    ending::{Ending, Untagged},
     session::{Session, Shared},
+    transaction::RcptArgs,
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
@@ -113,7 +114,13 @@ fn negotiate(
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
     let actions =
-        (Actions::ADD_HEADER | Actions::CHANGE_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE)
+        (Actions::ADD_HEADER
+            | Actions::CHANGE_HEADER
+            | Actions::DELETE_RCPT
+            | Actions::ADD_RCPT
+            | Actions::ADD_RCPT_EXT
+            | Actions::CHANGE_SENDER
+            | Actions::QUARANTINE)
             & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
@@ -211,6 +218,12 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
 
 async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let parameters: Vec<&[u8]> = args.iter().skip(1).map(|arg| arg.as_bytes()).collect();
+    let parameters = parameters.join(&b' ');
+    let args = RcptArgs {
+        path,
+        parameters: &parameters,
+    };
     let recipient = Recipient {
         mailbox: Mailbox::from_bytes(bracketless(path)),
         refused: refused_by_mta(context),
@@ -222,12 +235,12 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let reply = if connection.session_failed || connection.mail_failed {
         connection
             .session
-            .rcpt_failed(recipient, path, queue_id.as_deref())
+            .rcpt_failed(recipient, args, queue_id.as_deref())
     } else {
         match within_limits(
             connection
                 .session
-                .rcpt(recipient.clone(), path, queue_id.as_deref()),
+                .rcpt(recipient.clone(), args, queue_id.as_deref()),
         )
         .await
         {
@@ -236,7 +249,7 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
                 warn(connection, "internal", why);
                 connection
                     .session
-                    .rcpt_failed(recipient, path, queue_id.as_deref())
+                    .rcpt_failed(recipient, args, queue_id.as_deref())
             }
         }
     };
@@ -265,7 +278,10 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let ending = connection.session.end_of_message(queue_id.as_deref());
+    let can_change_sender = connection.actions.contains(Actions::CHANGE_SENDER);
+    let ending = connection
+        .session
+        .end_of_message(can_change_sender, queue_id.as_deref());
     let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
         Ok(Ok(())) => {
             return if ending.discard {
@@ -302,6 +318,10 @@ async fn apply(
             actions.delete_recipient(path).await?;
         }
     }
+    untag(actions, offered, &ending.untag_recipients).await?;
+    if let Some(sender) = ending.change_sender.as_deref().and_then(path) {
+        actions.change_sender(sender, None::<CString>).await?;
+    }
     if offered.contains(Actions::CHANGE_HEADER) {
         for Deletion { name, index } in &ending.delete_headers {
             if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
@@ -324,6 +344,43 @@ async fn apply(
             .await?;
     }
     Ok(())
+}
+
+/// The recipient comes back before it goes: where one of the two is not offered it stays as it was, and the MTA knows its
+/// tagged address, or else has taken the tag off itself.
+async fn untag(
+    actions: &impl ContextActions,
+    offered: Actions,
+    recipients: &[Untagged],
+) -> Result<(), milter::ActionError> {
+    let extended = offered.contains(Actions::ADD_RCPT_EXT);
+    if !offered.contains(Actions::DELETE_RCPT) || !(extended || offered.contains(Actions::ADD_RCPT))
+    {
+        return Ok(());
+    }
+    for recipient in recipients {
+        let (Ok(tagged), Some(untagged), Ok(parameters)) = (
+            CString::new(recipient.path.clone()),
+            path(&recipient.address),
+            CString::new(recipient.parameters.clone()),
+        ) else {
+            continue;
+        };
+        actions.delete_recipient(tagged).await?;
+        if extended && !parameters.is_empty() {
+            actions
+                .add_recipient_ext(untagged, Some(parameters))
+                .await?;
+        } else {
+            actions.add_recipient(untagged).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The address in angle brackets; none where it holds a NUL, which the MTA would not have let in.
+fn path(address: &[u8]) -> Option<CString> {
+    CString::new([b"<", address, b">"].concat()).ok()
 }
 
 fn abandon(context: &mut Context<Connection>) -> Status {

@@ -35,6 +35,8 @@ pub struct Decision<'a> {
     pub spf: Option<&'a SpfAnswers>,
     /// What kind of notification it is, where the headers have been read and it is one.
     pub notification: Option<&'a Notification>,
+    /// What became of tags: `signed`, or what the recipient's says.
+    pub batv: Option<&'static str>,
 }
 
 impl fmt::Display for Decision<'_> {
@@ -47,7 +49,7 @@ impl fmt::Display for Decision<'_> {
         let spf = self.spf;
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} would={}",
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} would={}",
             self.id,
             word(self.queue_id),
             self.client
@@ -65,6 +67,7 @@ impl fmt::Display for Decision<'_> {
                 || "-".to_owned(),
                 |notification| notification.evidence_codes().join(","),
             ),
+            self.batv.unwrap_or("-"),
             self.verdict.would.map_or("-", |action| action.as_str()),
         )
     }
@@ -88,12 +91,13 @@ mod tests {
             verdict: &verdict,
             spf: None,
             notification: None,
+            batv: None,
         }
         .to_string();
         assert_eq!(
             line,
             "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- batv=- would=reject"
         );
     }
 }
