@@ -11,6 +11,7 @@ use super::{
     forgery::Forgery,
     header_rules::HeaderRule,
     null_sender::NullSender,
+    proof,
     recipients::{DomainRecipients, Known},
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
@@ -41,6 +42,8 @@ pub struct Policy {
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
     pub headers: Vec<HeaderRule>,
+    /// How bounces prove to be ours.
+    pub proof: proof::Settings,
 }
 
 /// What DNS said of the client and the names it used.
