@@ -121,6 +121,7 @@ fn config(
             recipients,
             dnsbl: file.dnsbl,
             headers: file.headers,
+            proof: file.proof,
         },
         directories,
         log: file.log,

@@ -44,7 +44,7 @@ pub struct Policy {
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
     pub headers: Vec<HeaderRule>,
-    /// What proves that a bounce is ours.
+    /// How bounces prove to be ours.
     pub proof: proof::Settings,
 }
 
