@@ -113,15 +113,14 @@ fn negotiate(
         | ProtoOpts::NO_UNKNOWN
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
-    let actions =
-        (Actions::ADD_HEADER
-            | Actions::CHANGE_HEADER
-            | Actions::DELETE_RCPT
-            | Actions::ADD_RCPT
-            | Actions::ADD_RCPT_EXT
-            | Actions::CHANGE_SENDER
-            | Actions::QUARANTINE)
-            & offered_actions;
+    let actions = (Actions::ADD_HEADER
+        | Actions::CHANGE_HEADER
+        | Actions::DELETE_RCPT
+        | Actions::ADD_RCPT
+        | Actions::ADD_RCPT_EXT
+        | Actions::CHANGE_SENDER
+        | Actions::QUARANTINE)
+        & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
     if offered_actions.contains(Actions::REQUEST_MACROS) {

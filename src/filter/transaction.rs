@@ -104,10 +104,7 @@ impl Transaction {
                 verdict,
             });
         } else {
-            log::info!(
-                "{}",
-                self.decision(&addressed, &verdict, false, queue_id)
-            );
+            log::info!("{}", self.decision(&addressed, &verdict, false, queue_id));
         }
         reply
     }

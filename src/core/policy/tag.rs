@@ -101,7 +101,9 @@ impl Policy {
             return untagged;
         }
         let mailbox = &untagged.sent.mailbox;
-        let ours = mailbox.domain().is_some_and(|domain| self.local.is_ours(domain));
+        let ours = mailbox
+            .domain()
+            .is_some_and(|domain| self.local.is_ours(domain));
         let read = batv::read(mailbox, &self.local.recipient_delimiter);
         let Some(Tagged::Ours(found)) = read.filter(|_| ours) else {
             return untagged;
@@ -148,7 +150,10 @@ impl Policy {
         let ReversePath::Mailbox(sender) = &envelope.reverse_path else {
             return Err(NotSigned::NullSender);
         };
-        if !sender.domain().is_some_and(|domain| self.local.is_ours(domain)) {
+        if !sender
+            .domain()
+            .is_some_and(|domain| self.local.is_ours(domain))
+        {
             return Err(NotSigned::NotOurs);
         }
         if let Some(why) = batv.exception(sender, recipients) {
@@ -186,21 +191,30 @@ impl Policy {
                 "the tag in the address is ours, but its lifetime is over",
                 Reason::BatvExpired,
             ),
-            Tag::Wrong => ("the tag in the address was not made here", Reason::BatvWrong),
+            Tag::Wrong => (
+                "the tag in the address was not made here",
+                Reason::BatvWrong,
+            ),
             Tag::Unverified => (
                 "the client has sent too many wrong tags within the hour: this one is not looked at",
                 Reason::BatvGuessed,
             ),
         };
         if self.spares_null_sender(case) {
-            walk.tell("proof.batv", format!("{finding}; null_sender.exempt spares it"));
+            walk.tell(
+                "proof.batv",
+                format!("{finding}; null_sender.exempt spares it"),
+            );
             return Continue(());
         }
         let rule = self.proof.forged;
         let refuses = !matches!(rule.action, Action::Accept | Action::Tag);
         let rule = if tag == Tag::Unverified && refuses {
             // Not for good: among a relay's forged bounces may be a true one, and nobody has looked.
-            Rule { action: Action::Tempfail, ..rule }
+            Rule {
+                action: Action::Tempfail,
+                ..rule
+            }
         } else {
             rule
         };
