@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod batv;
 mod cli;
 mod config;
 mod daemon;
@@ -22,6 +23,7 @@ mod licences;
 mod notifications;
 mod package;
 mod postfix;
+mod proof;
 mod replay;
 mod sendmail;
 mod sessions;

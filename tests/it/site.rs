@@ -144,21 +144,7 @@ impl Mta for Sendmail {
     const NET: &str = "127.0.0";
 
     fn start(milter: u16) -> Self {
-        let shipped = text("packaging/sendmail/backstop.mc");
-        let lines = changed(
-            &shipped,
-            &[(
-                "`S=inet:8894@127.0.0.1",
-                &format!("`S=inet:{milter}@127.0.0.1"),
-            )],
-        );
-        Self::start(&sendmail::Options {
-            domains: vec!["example.org".to_owned(), "example.net".to_owned()],
-            mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
-            mc: vec![lines],
-            ..sendmail::Options::default()
-        })
-        .unwrap()
+        start_sendmail(milter, "")
     }
 
     fn connect(&self, host: u8) -> Client {
@@ -179,6 +165,25 @@ pub fn start_postfix(changes: &[(&str, &str)]) -> Postfix {
         ..postfix::Options::default()
     });
     postfix.unwrap()
+}
+
+/// Sendmail by the lines that we ship, and these after them.
+pub fn start_sendmail(milter: u16, more: &str) -> Sendmail {
+    let shipped = text("packaging/sendmail/backstop.mc");
+    let lines = changed(
+        &shipped,
+        &[(
+            "`S=inet:8894@127.0.0.1",
+            &format!("`S=inet:{milter}@127.0.0.1"),
+        )],
+    );
+    let sendmail = Sendmail::start(&sendmail::Options {
+        domains: vec!["example.org".to_owned(), "example.net".to_owned()],
+        mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
+        mc: vec![lines, more.to_owned()],
+        ..sendmail::Options::default()
+    });
+    sendmail.unwrap()
 }
 
 /// A connection to Postfix as somebody else, who may have logged in.
@@ -312,7 +317,7 @@ pub fn start_backstop(config: &str) -> Backstop {
 }
 
 /// The text with each pattern replaced, of which there must be one.
-fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+pub fn changed(text: &str, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "`{from}` is not in\n{text}");
         text.replace(from, to)
