@@ -107,8 +107,9 @@ impl<M: Mta> Signing<M> {
         let reply = client.rcpt(to).unwrap();
         if let Some(mailbox) = mailbox {
             let letter = Letter::new();
+            let bounce = [b"Auto-Submitted: auto-replied\r\n", &letter.bytes[..]].concat();
             assert_eq!(codes(&reply), OK, "{to}: {reply:?}");
-            assert_eq!(client.data(&letter.bytes).unwrap().code, 250);
+            assert_eq!(client.data(&bounce).unwrap().code, 250);
             self.site.delivered(mailbox, &letter);
             assert_eq!(self.site.copies(mailbox, &letter).len(), 1);
             assert!(self.site.copies(to, &letter).is_empty());
