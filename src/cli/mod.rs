@@ -5,6 +5,7 @@
 mod asking;
 mod check;
 mod explain;
+mod keygen;
 mod replay;
 mod run;
 mod spf;
@@ -65,6 +66,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Check SPF once, with its trace
     Spf(spf::Arguments),
+    /// Make a key to sign with, or retire one
+    Keygen(keygen::Arguments),
 }
 
 /// Runs the command that the process was started with.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
+            Command::Keygen(arguments) => keygen::keygen(&arguments),
         }
     });
     // A list on a disk that hangs must not keep us from ending.

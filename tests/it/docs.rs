@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 5] = ["run", "check", "explain", "replay", "spf"];
+const COMMANDS: [&str; 6] = ["run", "check", "explain", "replay", "spf", "keygen"];
 
 #[test]
 fn the_manual_page_names_each_option_that_help_names() {

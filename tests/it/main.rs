@@ -19,6 +19,7 @@ mod docs;
 mod explain;
 mod headers;
 mod joe_job;
+mod keygen;
 mod licences;
 mod notifications;
 mod package;

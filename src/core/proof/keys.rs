@@ -234,3 +234,6 @@ fn day(date: &str) -> Option<u64> {
     let time = humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).ok()?;
     Some(today(time.duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }
+
+#[cfg(test)]
+mod tests;
