@@ -140,7 +140,7 @@ impl<M: Mta> Signing<M> {
         // Case doesn't matter, nor does the end of its life while that isn't over.
         self.bounced(
             &self.tagged("joe@example.org", 7).to_uppercase(),
-            Some("joe@example.org"),
+            Some("JOE@example.org"),
         );
     }
 
@@ -214,7 +214,9 @@ fn return_path(text: &str) -> String {
 /// Postfix by the lines that we ship.
 fn postfix(port: u16, folder: &Path) -> Postfix {
     let table = folder.join("prvs.pcre");
-    fs::write(&table, text("packaging/postfix/prvs.pcre")).unwrap();
+    let shipped = text("packaging/postfix/prvs.pcre");
+    let both = shipped.clone() + &changed(&shipped, &[("example\\.org", "example\\.net")]);
+    fs::write(&table, both).unwrap();
     let lines = text("packaging/postfix/prvs.cf");
     let lines = changed(
         &lines,
@@ -224,7 +226,10 @@ fn postfix(port: u16, folder: &Path) -> Postfix {
         ("inet:127.0.0.1:8894", &format!("inet:127.0.0.1:{port}")),
         (
             "milter_protocol = 6",
-            &format!("milter_protocol = 6\n{lines}"),
+            &format!(
+                "milter_protocol = 6\n{lines}\n\
+                 transport_maps = inline:{{ {{ gone@friend.example = error:5.1.1 gone }} }}"
+            ),
         ),
     ])
 }
@@ -238,6 +243,46 @@ fn prvs_through_postfix() {
     let signing = Signing::start(Layout::Prvs, postfix);
     signing.all();
     assert_eq!(signing.sent("jörg@example.org", &[FAR]), "jörg@example.org");
+    // A tag opens no door to a mailbox that isn't there, and strangers' tags are theirs.
+    let mut client = signing.user();
+    client.mail("bob@friend.example").unwrap();
+    for (to, answer) in [
+        (signing.tagged("nobody@example.net", 0), "550 5.1.1"),
+        (signing.tagged("known@example.net", 0), OK),
+        (
+            format!("\"{}", signing.tagged("nobody@example.net", 0)).replace('@', "\"@"),
+            "550 5.1.1",
+        ),
+    ] {
+        assert_eq!(codes(&client.rcpt(&to).unwrap()), answer, "{to}");
+    }
+    let theirs = signing.tagged("far@friend.example", 0);
+    assert_eq!(
+        signing.sent("plain@example.org", &[&theirs]),
+        "plain@example.org"
+    );
+    // Postfix returns what it can't deliver without asking anybody.
+    let reply = signing.site.mta.sendmail(
+        &[
+            "-f",
+            &signing.tagged("joe@example.org", 0),
+            "gone@friend.example",
+        ],
+        &Letter::new().bytes,
+    );
+    assert!(reply.unwrap().status.success());
+    let bounced = || {
+        signing
+            .site
+            .mta
+            .wait_for_mail("joe@example.org", 1)
+            .unwrap()
+    };
+    let is_bounce = |mail: &Vec<u8>| String::from_utf8_lossy(mail).contains("gone@friend.example");
+    lab::process::wait_until(std::time::Duration::from_secs(10), || {
+        Ok(bounced().iter().any(is_bounce))
+    })
+    .unwrap();
 }
 
 #[test]
