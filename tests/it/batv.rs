@@ -123,6 +123,7 @@ impl<M: Mta> Signing<M> {
         self.what_is_left_alone();
         self.people_answer_to_what_they_see();
         self.callouts();
+        self.parameters_survive();
     }
 
     fn a_message_and_its_bounce(&self) {
@@ -192,6 +193,75 @@ impl<M: Mta> Signing<M> {
             assert_eq!(return_path(&text), "bob@friend.example");
             assert!(self.site.copies(&tagged, &letter).is_empty());
         }
+    }
+
+    /// RFC 3461: what the sender wants to be told, and by which name, outlives the change of an address.
+    fn parameters_survive(&self) {
+        let letter = Letter::new();
+        let mut client = self.user();
+        self.with_parameters(
+            &mut client,
+            (
+                "joe@example.org",
+                "RET=HDRS ENVID=abc BODY=8BITMIME SIZE=300",
+            ),
+            (FAR, "NOTIFY=SUCCESS ORCPT=rfc822;far.away@friend.example"),
+            &letter,
+        );
+        // The MTA's own mail is not ours to see: the extension stays on it.
+        let own = match self.layout {
+            Layout::Prvs => "joe@example.org".to_owned(),
+            Layout::SubAddress => self.tagged("joe@example.org", 0),
+        };
+        let told = self.told(&own, &letter);
+        for line in [
+            "Original-Envelope-Id: abc",
+            "Original-Recipient: rfc822;far.away@friend.example",
+        ] {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+        assert!(!told.contains("Gr"), "the body came along: {told}");
+
+        let letter = Letter::new();
+        let tagged = self.tagged("joe@example.org", 0);
+        let mut client = self.site.friend();
+        self.with_parameters(
+            &mut client,
+            ("bob@friend.example", "RET=HDRS ENVID=def"),
+            (&tagged, "NOTIFY=SUCCESS ORCPT=rfc822;joey@example.org"),
+            &letter,
+        );
+        let told = self.told("bob@friend.example", &letter);
+        for line in [
+            "Original-Envelope-Id: def",
+            "Original-Recipient: rfc822;joey@example.org",
+        ] {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+    }
+
+    fn with_parameters(
+        &self,
+        client: &mut Client,
+        (sender, of_mail): (&str, &str),
+        (recipient, of_rcpt): (&str, &str),
+        letter: &Letter,
+    ) {
+        for command in [
+            format!("MAIL FROM:<{sender}> {of_mail}"),
+            format!("RCPT TO:<{recipient}> {of_rcpt}"),
+        ] {
+            let reply = client.command(command.as_bytes()).unwrap();
+            assert_eq!(reply.code, 250, "{command}: {reply:?}");
+        }
+        assert_eq!(client.data(&letter.bytes).unwrap().code, 250);
+    }
+
+    /// The notification about this message.
+    fn told(&self, recipient: &str, letter: &Letter) -> String {
+        let text = self.site.delivered(recipient, letter);
+        assert!(text.contains("report-type=delivery-status"), "{text}");
+        text
     }
 
     fn callouts(&self) {
