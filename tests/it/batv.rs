@@ -355,6 +355,25 @@ fn prvs_through_postfix() {
     .unwrap();
 }
 
+/// A Postfix that takes tags off by itself has one copy for each recipient, as any.
+#[test]
+fn prvs_through_a_postfix_that_knows_it() {
+    let signing = Signing::start(Layout::Prvs, |port, folder| {
+        let table = folder.join("canonical.pcre");
+        fs::write(&table, "/^prvs=[^=]+=(.+@example\\.org)$/ ${1}\n").unwrap();
+        let lines = format!(
+            "milter_protocol = 6\nrecipient_canonical_maps = pcre:{}\n\
+             recipient_canonical_classes = envelope_recipient",
+            table.display()
+        );
+        start_postfix(&[
+            ("inet:127.0.0.1:8894", &format!("inet:127.0.0.1:{port}")),
+            ("milter_protocol = 6", &lines),
+        ])
+    });
+    signing.all();
+}
+
 #[test]
 fn sub_addresses_through_postfix() {
     let signing = Signing::start(Layout::SubAddress, |port, _| <Postfix as Mta>::start(port));

@@ -10,8 +10,8 @@ use backstop::{
         envelope::{Client, Envelope, Recipient},
         policy::{Case, Judgement, Policy, SpfAnswers, Tag},
         proof::{
-            Keys,
-            batv::{self, Layout},
+            self, Keys,
+            batv::{self, Layout, Proof, Tagged},
         },
         recipients::Known,
         reply::Reply,
@@ -35,6 +35,7 @@ dnsbl: [{zone: ips.backscatterer.org, action: reject}]
 proof:
   batv:
     sign: true
+    keys: /etc/backstop/keys
     guesses: 5
     except: {recipients: [lists.example, .lists.example], senders: [plain@example.org]}
 ";
@@ -423,4 +424,47 @@ fn which_messages_leave_with_a_tag() {
     let off = policy(&[("sign: true", "sign: false")]);
     let found = off.signed_sender(&envelope("10.0.0.1", "jane@example.org"), [], TODAY);
     assert_eq!(found.unwrap_err().to_string(), "proof.batv does not sign");
+}
+
+/// Exim makes the tags that we make, and takes them for its own.
+#[test]
+fn exim_agrees_in_both_directions() {
+    const SECRET: &str = "0123456789abcdef";
+    let keys = Keys::parse(KEY).unwrap();
+    for address in [
+        "user@example.com",
+        "First.Last+ext@example.org",
+        "a=b@example.net",
+    ] {
+        let mailbox = Mailbox::from_bytes(address.as_bytes());
+        let now = || {
+            let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+            proof::today(since.as_secs())
+        };
+        let sign = |today| {
+            let tagged = batv::sign(&mailbox, &keys, today, 7, Layout::Prvs, b'+');
+            String::from_utf8(tagged.unwrap()).unwrap()
+        };
+        let (before, ours) = (now(), sign(now()));
+        let expanded = lab::exim::expand(&[
+            &format!("${{prvs{{{address}}}{{{SECRET}}}{{0}}}}"),
+            &format!(
+                "${{prvscheck{{{ours}}}{{{SECRET}}}{{$prvscheck_result $prvscheck_address}}}}"
+            ),
+            &format!("${{prvscheck{{{ours}}}{{another}}{{no $prvscheck_result}}}}"),
+        ])
+        .unwrap();
+        let [theirs, checked, refused] = expanded.as_slice() else {
+            panic!("{expanded:?}")
+        };
+        // Midnight may have come between.
+        assert!([before, now()].map(sign).contains(theirs), "{theirs}");
+        assert_eq!(*checked, format!("1 {address}"));
+        assert_eq!(refused.trim(), "no");
+        let Some(Tagged::Ours(tag)) = batv::read(&Mailbox::from_bytes(theirs.as_bytes()), "+")
+        else {
+            panic!("{theirs}")
+        };
+        assert_eq!(batv::verify(&tag, &keys, now(), 7), Proof::Valid { key: 0 });
+    }
 }
