@@ -3,9 +3,11 @@
 use std::time;
 
 use super::Checks;
-use crate::{config::path::Path, core::proof::batv::Layout};
+use crate::{
+    config::path::Path,
+    core::proof::{DAY, batv::Layout},
+};
 
-const DAY: u64 = 24 * 60 * 60;
 /// Tags count days modulo 1000; past a tenth of that, an old tag would soon count again.
 const LONGEST_LIFETIME: u64 = 99 * DAY;
 

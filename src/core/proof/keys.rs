@@ -7,14 +7,12 @@ use std::{
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::today;
+use super::{DAY, today};
 
 /// The shortest secret that a key file may have, in octets: 128 bits.
 pub const SHORTEST_SECRET: usize = 16;
 /// The longest one: more than a block of any hash adds nothing.
 const LONGEST_SECRET: usize = 128;
-/// A day has so many seconds.
-const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
 /// A key. Its secret is shown nowhere but in the key file.
 #[derive(Clone, PartialEq, Eq)]
@@ -220,8 +218,8 @@ fn key(line: &str) -> Result<Key, &'static str> {
 
 fn date(day: u64) -> String {
     // The last day that can be written; a clock that says more is wrong.
-    let last = 253_402_300_799 / SECONDS_OF_A_DAY;
-    let seconds = Duration::from_secs(day.min(last) * SECONDS_OF_A_DAY);
+    let last = 253_402_300_799 / DAY;
+    let seconds = Duration::from_secs(day.min(last) * DAY);
     let mut text = humantime::format_rfc3339_seconds(UNIX_EPOCH + seconds).to_string();
     text.truncate("2026-01-31".len());
     text

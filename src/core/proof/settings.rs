@@ -5,7 +5,7 @@ use std::{path::PathBuf, time};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Keys,
+    DAY, Keys,
     batv::{Layout, Unsigned},
 };
 use crate::core::{
@@ -14,8 +14,6 @@ use crate::core::{
     pattern::{AddressPattern, DomainPattern},
     verdict::{Action, Rule},
 };
-
-const DAY: u64 = 24 * 60 * 60;
 
 /// `proof:` of `milter.yaml`, and the keys it names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
