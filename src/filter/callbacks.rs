@@ -11,12 +11,12 @@ use std::{
 
 use futures_util::FutureExt;
 use milter::{
-    Actions, Callbacks, Context, ContextActions, EomContext, MacroStage, NegotiateContext,
-    ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
+    Actions, Callbacks, Context, EomContext, MacroStage, NegotiateContext, ProtoOpts,
+    SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
 use super::{
-    ending::{Ending, Untagged},
+    actions::{apply, text},
     session::{Session, Shared},
     transaction::RcptArgs,
 };
@@ -25,7 +25,6 @@ use crate::core::{
     envelope::Recipient,
     printable::printable,
     reply::Reply,
-    trace_header::Deletion,
     verdict::Verdict,
 };
 
@@ -299,89 +298,6 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     }
 }
 
-/// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
-async fn apply(
-    actions: &impl ContextActions,
-    offered: Actions,
-    ending: &Ending,
-) -> Result<(), milter::ActionError> {
-    if ending.discard {
-        return Ok(());
-    }
-    if offered.contains(Actions::DELETE_RCPT) {
-        for path in ending
-            .delete_recipients
-            .iter()
-            .filter_map(|path| CString::new(path.clone()).ok())
-        {
-            actions.delete_recipient(path).await?;
-        }
-    }
-    untag(actions, offered, &ending.untag_recipients).await?;
-    if let Some(sender) = ending.change_sender.as_deref().and_then(path) {
-        actions.change_sender(sender, None::<CString>).await?;
-    }
-    if offered.contains(Actions::CHANGE_HEADER) {
-        for Deletion { name, index } in &ending.delete_headers {
-            if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
-                actions.change_header(name, index, None::<CString>).await?;
-            }
-        }
-    }
-    if offered.contains(Actions::ADD_HEADER) {
-        // Each goes to the top, so the lowest is the first.
-        for (name, value) in ending.insert_headers.iter().rev() {
-            actions.insert_header(0, text(name), text(value)).await?;
-        }
-    }
-    if let Some(reason) = ending
-        .quarantine
-        .filter(|_| offered.contains(Actions::QUARANTINE))
-    {
-        actions
-            .quarantine(text(&format!("backstop: {reason}")))
-            .await?;
-    }
-    Ok(())
-}
-
-/// The recipient comes back before it goes: where one of the two is not offered it stays as it was, and the MTA knows its
-/// tagged address, or else has taken the tag off itself.
-async fn untag(
-    actions: &impl ContextActions,
-    offered: Actions,
-    recipients: &[Untagged],
-) -> Result<(), milter::ActionError> {
-    let extended = offered.contains(Actions::ADD_RCPT_EXT);
-    if !offered.contains(Actions::DELETE_RCPT) || !(extended || offered.contains(Actions::ADD_RCPT))
-    {
-        return Ok(());
-    }
-    for recipient in recipients {
-        let (Ok(tagged), Some(untagged), Ok(parameters)) = (
-            CString::new(recipient.path.clone()),
-            path(&recipient.address),
-            CString::new(recipient.parameters.clone()),
-        ) else {
-            continue;
-        };
-        actions.delete_recipient(tagged).await?;
-        if extended && !parameters.is_empty() {
-            actions
-                .add_recipient_ext(untagged, Some(parameters))
-                .await?;
-        } else {
-            actions.add_recipient(untagged).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The address in angle brackets; none where it holds a NUL, which the MTA would not have let in.
-fn path(address: &[u8]) -> Option<CString> {
-    CString::new([b"<", address, b">"].concat()).ok()
-}
-
 fn abandon(context: &mut Context<Connection>) -> Status {
     let queue_id = macro_bytes(context, c"i");
     if let Some(connection) = &mut context.data {
@@ -460,11 +376,6 @@ fn macro_bytes(context: &Context<Connection>, name: &CStr) -> Option<Vec<u8>> {
         .get(name)
         .map(|value| value.to_bytes().to_vec())
         .filter(|value| !value.is_empty())
-}
-
-/// Text of ours as the protocol wants it; it holds no NUL, or is left out.
-fn text(text: &str) -> CString {
-    CString::new(text).unwrap_or_default()
 }
 
 fn warn(connection: &Connection, kind: &'static str, text: &str) {

@@ -1,5 +1,6 @@
 //! Speaks the milter protocol: the only layer that names the `milter` crate.
 
+mod actions;
 #[cfg(test)]
 mod answered;
 mod bind;
