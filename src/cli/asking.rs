@@ -1,10 +1,11 @@
 //! The options of commands that judge a message by hand: whom they ask, and in whose name.
 
+use std::{path::Path, process::ExitCode};
+
 use clap::Args;
 
 use super::{engine, load, unavailable};
 use crate::{config::Config, dns::Nameserver, filter::Engine};
-use std::{path::Path, process::ExitCode};
 
 #[derive(Debug, Args)]
 pub(super) struct Asking {

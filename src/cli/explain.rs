@@ -3,7 +3,9 @@
 mod report;
 
 use std::{
+    ffi::OsString,
     net::IpAddr,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -46,19 +48,19 @@ pub(super) struct Arguments {
     client_ip_from: Option<ClientFrom>,
     /// What the client says in HELO or EHLO
     #[arg(long, value_name = "NAME")]
-    helo: Option<String>,
+    helo: Option<OsString>,
     /// MAIL FROM; empty or <> for the null sender; of --eml, its Return-Path
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
-    from: Option<String>,
+    from: Option<OsString>,
     /// RCPT TO; may be given several times; of --eml, its X-Original-To, Envelope-To or Delivered-To
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
-    rcpt: Vec<String>,
+    rcpt: Vec<OsString>,
     /// The client has logged in (as LOGIN)
     #[arg(long, value_name = "LOGIN", num_args = 0..=1, default_missing_value = "user")]
-    auth: Option<String>,
+    auth: Option<OsString>,
     /// The MTA's {daemon_name}
     #[arg(long, value_name = "NAME")]
-    daemon: Option<String>,
+    daemon: Option<OsString>,
     #[command(flatten)]
     asking: Asking,
     /// Print one JSON object
@@ -122,7 +124,7 @@ fn case(
     stored: Option<&Stored>,
     engine: &Engine,
 ) -> Result<Reconstructed, String> {
-    let bytes = |text: &String| text.clone().into_bytes();
+    let bytes = |text: &OsString| text.clone().into_vec();
     let address = arguments.client_ip.map(|address| address.to_canonical());
     let client = Client {
         address: address.or_else(|| stored.map(|_| UNKNOWN)),
@@ -132,7 +134,7 @@ fn case(
     };
     let from = arguments.from.as_ref();
     let reverse_path = from.map(|from| ReversePath::from_bytes(from.as_bytes()));
-    let mailbox = |rcpt: &String| Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
+    let mailbox = |rcpt: &OsString| Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
     let recipients: Vec<Mailbox> = arguments.rcpt.iter().map(mailbox).collect();
     let Some(stored) = stored else {
         let recipients = recipients.into_iter().map(|mailbox| Recipient {

@@ -27,7 +27,9 @@ const MOST_CONNECTIONS: usize = 10_000;
 const GRACE: Duration = Duration::from_secs(30);
 /// How often the DNS lists are asked whether they are sane.
 const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
-/// How often lists are looked at for changes, and warnings summed up.
+/// The same while one is off: mostly, DNS was away for a moment, or not there yet when the host came up.
+const BLOCKLIST_RETEST: Duration = Duration::from_secs(5 * 60);
+/// How often lists and the system's name servers are looked at for changes, and warnings summed up.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
@@ -116,9 +118,13 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     loop {
         ticks.tick().await;
         let engine = shared.engine.load_full();
-        // Reading lists blocks, so it is done off the threads that serve mail.
-        if let Ok(events) = tokio::task::spawn_blocking(move || engine.directory.refresh()).await {
+        // Reading files blocks, so it is done off the threads that serve mail.
+        let read = move || (engine.directory.refresh(), engine.resolver.refresh());
+        if let Ok((events, nameservers)) = tokio::task::spawn_blocking(read).await {
             tell(&events);
+            for nameserver in nameservers.iter().flatten() {
+                log::info!("the system's name servers have changed: {nameserver} is asked");
+            }
         }
         let after = counters.snapshot();
         for (kind, text) in after.troubles_since(&before) {
@@ -129,7 +135,7 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     }
 }
 
-/// Tests the DNS lists at the start, each hour, and when a reload brings a new one.
+/// Tests the DNS lists at the start, each hour (sooner where one is off), and when a reload brings a new one.
 async fn test_blocklists(shared: Arc<Shared>) {
     let mut ticks = interval(HOUSEKEEPING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,7 +144,12 @@ async fn test_blocklists(shared: Arc<Shared>) {
         ticks.tick().await;
         let engine = shared.engine.load_full();
         let lists = &engine.policy.dnsbl;
-        let due = tested.is_none_or(|tested| tested.elapsed() >= BLOCKLIST_TEST);
+        let pause = if engine.blocklists.any_off(lists) {
+            BLOCKLIST_RETEST
+        } else {
+            BLOCKLIST_TEST
+        };
+        let due = tested.is_none_or(|tested| tested.elapsed() >= pause);
         if due
             || lists
                 .iter()

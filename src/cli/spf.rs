@@ -1,6 +1,8 @@
 //! `backstop spf`: one SPF check, with its trace.
 
-use std::{net::IpAddr, process::ExitCode, time::SystemTime};
+use std::{
+    ffi::OsString, net::IpAddr, os::unix::ffi::OsStrExt, process::ExitCode, time::SystemTime,
+};
 
 use clap::Args;
 use serde::Serialize;
@@ -9,6 +11,7 @@ use tokio::time::Instant;
 use super::{NO, USAGE, print_json, unavailable};
 use crate::{
     core::{
+        address::bracketless,
         duration::Duration,
         spf::{SpfCheck, SpfResult},
     },
@@ -23,10 +26,10 @@ pub(super) struct Arguments {
     ip: IpAddr,
     /// What the client says in HELO or EHLO
     #[arg(long, value_name = "NAME")]
-    helo: Option<String>,
+    helo: Option<OsString>,
     /// What it says in MAIL FROM; empty for the null sender, which is checked as postmaster@HELO
     #[arg(long, value_name = "ADDRESS")]
-    mail_from: Option<String>,
+    mail_from: Option<OsString>,
     /// Ask this name server instead of the system's; may be given several times
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     nameserver: Vec<Nameserver>,
@@ -59,7 +62,13 @@ struct Report<'a> {
 }
 
 pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
-    if arguments.helo.is_none() && arguments.mail_from.as_ref().is_none_or(String::is_empty) {
+    let helo = arguments.helo.as_deref().unwrap_or_default().as_bytes();
+    let mail_from = arguments
+        .mail_from
+        .as_deref()
+        .unwrap_or_default()
+        .as_bytes();
+    if arguments.helo.is_none() && bracketless(mail_from).is_empty() {
         eprintln!(
             "backstop spf: nobody to check; right would be --helo NAME, --mail-from ADDRESS or both"
         );
@@ -92,12 +101,8 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     let lookup = resolver.budgeted(Instant::now() + resolver.budget());
     let query = Query {
         client: arguments.ip,
-        helo: arguments.helo.as_deref().unwrap_or_default().as_bytes(),
-        mail_from: arguments
-            .mail_from
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
+        helo,
+        mail_from,
         now: SystemTime::now(),
         receiver: &arguments.receiver,
     };

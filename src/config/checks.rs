@@ -66,7 +66,19 @@ impl Checks<'_> {
 
     fn socket(&mut self) {
         let options = &self.file.socket;
-        if !matches!(self.file.listen, Address::Inet { .. }) {
+        if matches!(self.file.listen, Address::Unix(_)) {
+            // connect(2) takes the permission to write; without a mode it is the umask that says, and most forbid it.
+            let (place, shared): (&[_], _) = match options.mode {
+                Some(mode) => (&["socket", "mode"], mode.0 & 0o022 != 0),
+                None => (&["listen"], false),
+            };
+            if !shared && options.user.is_none() {
+                self.warning(
+                    &Path::of(place),
+                    "nobody but our own user may open the socket file, so the MTA can't".to_owned(),
+                    "let its group in: `socket: {mode: 0660, group: postfix}`",
+                );
+            }
             return;
         }
         for (key, set) in [

@@ -32,14 +32,17 @@ pub struct Claims {
     /// Whether something stands in From: that the grammar doesn't allow. Honest mail does so too: a comma in an
     /// unquoted name, a bare address for a name, an empty From:.
     pub unparsable: bool,
-    /// Whether there were more addresses than are kept.
+    /// Whether there was more than is kept: more addresses, or more From: than [`Headers`] has room for.
     pub cut: bool,
 }
 
 impl Claims {
     /// Reads all From: headers.
     pub fn of(headers: &Headers) -> Self {
-        let mut claims = Self::default();
+        let mut claims = Self {
+            cut: headers.is_from_cut(),
+            ..Self::default()
+        };
         for header in headers.all("From") {
             claims.from_headers += 1;
             claims.read(header);

@@ -8,6 +8,10 @@ const MOST_HEADERS: usize = 1000;
 const MOST_OCTETS: usize = 256 * 1024;
 /// The most octets that are kept of one value; Postfix itself cuts at 60 KB (`header_size_limit`, 102400, in Debian).
 const LONGEST_VALUE: usize = 64 * 1024;
+/// How many headers From: are kept, and how many octets of them together, beyond those bounds: what nobody reads would be
+/// where a forger writes.
+const MORE_FROM: usize = 16;
+const MORE_FROM_OCTETS: usize = 64 * 1024;
 /// The most octets that are kept of one name. RFC 5322 section 2.1.1 has whole lines end at 998.
 const LONGEST_NAME: usize = 998;
 
@@ -69,12 +73,14 @@ impl Header {
     }
 }
 
-/// Headers in their order, as many as the bounds allow: 1000 headers, 256 KiB together, 64 KiB each.
+/// Headers in their order, as many as the bounds allow: 1000 headers, 256 KiB together, 64 KiB each; From: has some room
+/// of its own beyond.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
     kept: Vec<Header>,
     octets: usize,
     cut: bool,
+    from_cut: bool,
 }
 
 impl Headers {
@@ -85,14 +91,21 @@ impl Headers {
 
     /// Keeps one more header, as far as the bounds allow.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        let room = MOST_OCTETS.saturating_sub(self.octets);
-        if self.kept.len() >= MOST_HEADERS || name.len() > room.min(LONGEST_NAME) {
+        let is_from = name.trim_ascii_end().eq_ignore_ascii_case(b"From");
+        let (headers, octets) = match is_from {
+            true => (MOST_HEADERS + MORE_FROM, MOST_OCTETS + MORE_FROM_OCTETS),
+            false => (MOST_HEADERS, MOST_OCTETS),
+        };
+        let room = octets.saturating_sub(self.octets);
+        if self.kept.len() >= headers || name.len() > room.min(LONGEST_NAME) {
             self.cut = true;
+            self.from_cut |= is_from;
             return;
         }
         let longest = LONGEST_VALUE.min(room - name.len());
         let kept = value.get(..longest).unwrap_or(value);
         self.cut |= kept.len() < value.len();
+        self.from_cut |= is_from && kept.len() < value.len();
         self.octets += name.len() + kept.len();
         self.kept.push(Header::new(name, kept));
     }
@@ -153,6 +166,11 @@ impl Headers {
     /// Whether there was more than the bounds allow, so that something is missing here.
     pub fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Whether some of that was in a header From:.
+    pub fn is_from_cut(&self) -> bool {
+        self.from_cut
     }
 }
 
@@ -304,6 +322,28 @@ mod tests {
         let mut headers = Headers::new();
         headers.push(&[b'n'; LONGEST_NAME + 1], b"");
         assert!(headers.is_cut() && headers.is_empty());
+    }
+
+    #[test]
+    fn from_is_read_below_whatever_is_heaped_upon_it() {
+        let heaps = [vec![""; MOST_HEADERS * 2], vec!["x"; MOST_OCTETS]];
+        for heap in heaps.map(|heap| heap.concat()) {
+            let mut headers = Headers::new();
+            for _ in 0..MOST_HEADERS {
+                headers.push(b"A", heap.as_bytes());
+            }
+            for _ in 0..MORE_FROM {
+                headers.push(b"from ", b"joe@example.org");
+            }
+            assert_eq!(headers.all("From").count(), MORE_FROM);
+            assert!(!headers.is_from_cut());
+            headers.push(b"Subject", b"");
+            assert!(headers.is_cut() && !headers.is_from_cut());
+            headers.push(b"From", &vec![b'x'; MORE_FROM_OCTETS]);
+            assert!(headers.is_from_cut());
+            let bound = MOST_OCTETS + MORE_FROM_OCTETS;
+            assert!(headers.len() <= MOST_HEADERS + MORE_FROM && headers.octets <= bound);
+        }
     }
 
     proptest! {

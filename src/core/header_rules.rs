@@ -1,5 +1,7 @@
 //! `headers:` of `milter.yaml`: a header, a pattern for its decoded value, and what is to be done.
 
+mod matches;
+
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
@@ -10,6 +12,7 @@ use super::{
     recipients::PATTERN_SIZE,
     verdict::{Action, Rule},
 };
+pub use matches::Matches;
 
 /// How much of a decoded value a pattern sees, in octets. A spammer can make headers of 60 KB, many of them.
 pub const LONGEST_SUBJECT: usize = 8 * 1024;

@@ -2,9 +2,9 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use super::serde_text::deserialize_from_str;
-
 use ipnet::IpNet;
+
+use super::serde_text::deserialize_from_str;
 
 /// A network (`192.0.2.0/24`, `2001:db8::/32`), or one address, which is a network of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

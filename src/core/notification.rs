@@ -35,17 +35,20 @@ pub enum Kind {
     /// Mail to an Exchange distribution group, which takes the sender away from it. By its content it is mail: it
     /// can't hold a proof either. With the null sender only.
     Distribution,
+    /// Another host asked whether an address exists, and went away: the null sender, RCPT, and no DATA.
+    Callout,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Dsn,
         Self::Mdn,
         Self::Bounce,
         Self::AutoReply,
         Self::Report,
         Self::Distribution,
+        Self::Callout,
     ];
 
     /// The word in the log, in metrics and in X-Backstop: `[a-z_]+`, stable between versions.
@@ -57,6 +60,7 @@ impl Kind {
             Self::AutoReply => "auto_reply",
             Self::Report => "report",
             Self::Distribution => "distribution",
+            Self::Callout => "callout",
         }
     }
 }
@@ -99,6 +103,14 @@ impl Notification {
         Some(Self {
             kind,
             evidence: signs.evidence,
+        })
+    }
+
+    /// What a transaction was that ended after RCPT.
+    pub fn of_no_data(sender: &ReversePath) -> Option<Self> {
+        sender.is_null().then(|| Self {
+            kind: Kind::Callout,
+            evidence: vec![Evidence::NoData],
         })
     }
 

@@ -2,9 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::serde_text::deserialize_from_str;
-
-use super::address::{AddressError, Domain, Host, Mailbox};
+use super::{
+    address::{AddressError, Domain, Host, Mailbox},
+    serde_text::deserialize_from_str,
+};
 
 /// A domain (`example.org`), or with a leading dot, as in Postfix maps, the names below it (`.example.org`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -167,7 +167,10 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
              address in MAIL FROM"
                 .to_owned(),
         ),
-        Reason::HeaderFromForged { domain } => policy(format!(
+        Reason::HeaderFromForged { domain: None } => policy(
+            "From: names more addresses than are read here; send with one author's address".to_owned(),
+        ),
+        Reason::HeaderFromForged { domain: Some(domain) } => policy(format!(
             "From: names {domain}, a domain of ours, and {client} may not send mail for it; if you \
              are its user, log in and use the submission port"
         )),

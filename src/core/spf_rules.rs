@@ -2,14 +2,13 @@
 
 use std::{collections::HashMap, net::IpAddr, str::FromStr};
 
-use super::serde_text::deserialize_from_str;
-
 use serde::Deserialize;
 
 use super::{
     address::Domain,
     network::Network,
     pattern::DomainPattern,
+    serde_text::deserialize_from_str,
     spf::{Identity, SpfCheck, SpfResult},
     verdict::{Action, Rule},
 };

@@ -9,6 +9,7 @@ use serde::{
 
 use super::{
     address::Domain,
+    notification::Notification,
     recipients::Class,
     spf::{Identity, SpfResult},
 };
@@ -218,8 +219,8 @@ pub enum Reason {
     NotANotification,
     /// From: claims one of `local.domains`.
     HeaderFromForged {
-        /// The domain claimed.
-        domain: Domain,
+        /// The domain claimed; none where more is claimed than is read.
+        domain: Option<Domain>,
     },
     /// A rule of `headers` matched.
     HeaderRule {
@@ -304,6 +305,8 @@ pub struct Verdict {
     pub would: Option<Action>,
     /// Why.
     pub reason: Reason,
+    /// What notification it is on, and by which evidence, where that is known by now and it is one.
+    pub notification: Option<Notification>,
 }
 
 impl Verdict {
@@ -313,28 +316,23 @@ impl Verdict {
             action: Action::Accept,
             would: None,
             reason,
+            notification: None,
         }
     }
 
     /// Applies a rule. Under monitoring mail is let in, with a header: never refused, dropped or held.
     pub fn of(rule: Rule, mode: Mode, reason: Reason) -> Self {
         let softened = rule.monitor || mode == Mode::Monitor;
-        match rule.action {
-            Action::Accept | Action::Tag => Self {
-                action: rule.action,
-                would: None,
-                reason,
-            },
-            action if softened => Self {
-                action: Action::Tag,
-                would: Some(action),
-                reason,
-            },
-            action => Self {
-                action,
-                would: None,
-                reason,
-            },
+        let (action, would) = match rule.action {
+            Action::Accept | Action::Tag => (rule.action, None),
+            action if softened => (Action::Tag, Some(action)),
+            action => (action, None),
+        };
+        Self {
+            action,
+            would,
+            reason,
+            notification: None,
         }
     }
 
@@ -345,16 +343,19 @@ impl Verdict {
             action: Action::Tempfail,
             would: None,
             reason: Reason::Internal,
+            notification: None,
         }
     }
 
     /// The stronger of two verdicts on the same recipient; this one, where they are of like strength.
     pub fn or_stronger(self, other: Self) -> Self {
-        if other.strength() > self.strength() {
-            other
+        let (mut stronger, weaker) = if other.strength() > self.strength() {
+            (other, self)
         } else {
-            self
-        }
+            (self, other)
+        };
+        stronger.notification = stronger.notification.or(weaker.notification);
+        stronger
     }
 
     fn strength(&self) -> u8 {

@@ -81,7 +81,11 @@ impl fmt::Display for Event {
                 skipped,
                 skipped_count,
             } => {
-                write!(f, "{}: {addresses} addresses read", list.display())?;
+                let addresses = match addresses {
+                    1 => "1 address".to_owned(),
+                    several => format!("{several} addresses"),
+                };
+                write!(f, "{}: {addresses} read", list.display())?;
                 if *skipped_count > 0 {
                     write!(f, ", {skipped_count} lines skipped: {}", skipped.join("; "))?;
                 }

@@ -62,7 +62,8 @@ impl Blocklists {
         .await
     }
 
-    /// Tests every list, and tells which changed since the last test: a line each for the log.
+    /// Tests every list, and tells which went off or came back since the last test: a line each for the log, however often
+    /// one that is off finds another reason to be.
     pub async fn self_test(&self, lists: &[Dnsbl], resolver: &Resolver) -> Vec<String> {
         let lookup = resolver.budgeted(Instant::now() + resolver.budget());
         let found = join_all(lists.iter().map(|list| tested(list, &lookup))).await;
@@ -70,21 +71,25 @@ impl Blocklists {
         let mut changes = Vec::new();
         for (list, health) in lists.iter().zip(found) {
             let zone = &list.zone;
-            if known.get(zone) == Some(&health) {
-                continue;
-            }
+            let was_off = matches!(known.get(zone), Some(Health::Off(_)));
             match &health {
-                Health::Off(why) => changes.push(format!(
+                Health::Off(why) if !was_off => changes.push(format!(
                     "dnsbl {zone} is off until it answers sanely: {why}"
                 )),
-                Health::Sane if known.contains_key(zone) => {
-                    changes.push(format!("dnsbl {zone} is on again"))
-                }
-                Health::Sane => {}
+                Health::Sane if was_off => changes.push(format!("dnsbl {zone} is on again")),
+                Health::Off(_) | Health::Sane => {}
             }
             known.insert(zone.clone(), health);
         }
         changes
+    }
+
+    /// Whether one of these lists failed its last self-test.
+    pub fn any_off(&self, lists: &[Dnsbl]) -> bool {
+        let known = self.lock();
+        lists
+            .iter()
+            .any(|list| matches!(known.get(&list.zone), Some(Health::Off(_))))
     }
 
     /// What the last self-test of a list found; none before the first.

@@ -17,6 +17,7 @@ mod chase;
 mod question;
 mod resolver;
 mod settings;
+mod system;
 #[cfg(test)]
 mod tests;
 mod upstream;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,12 +24,13 @@ use super::{
     chase::chase,
     question::Question,
     settings::{Nameserver, Settings, SettingsError},
+    system,
     upstream::Upstream,
 };
 use crate::spf::{Lookup, LookupError, Mx};
 
 /// A DNS client for the whole daemon; clones share name servers, cache and questions in flight. A new one is needed
-/// to see changed settings or a changed `/etc/resolv.conf`.
+/// to see changed settings; a changed `/etc/resolv.conf` is seen by [`refresh`](Self::refresh).
 #[derive(Clone)]
 pub struct Resolver(Arc<Inner>);
 
@@ -36,11 +38,18 @@ impl Resolver {
     /// A resolver by the settings. Opens no socket yet.
     ///
     /// # Errors
-    /// When a setting is out of its bounds, or no name server is set and `/etc/resolv.conf` names none.
+    /// When a setting is out of its bounds.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Self::with_system(settings, system::RESOLV_CONF.as_ref())
+    }
+
+    pub(super) fn with_system(
+        settings: &Settings,
+        resolv_conf: &Path,
+    ) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self(Arc::new(Inner {
-            upstream: Upstream::new(settings)?,
+            upstream: Upstream::new(settings, resolv_conf)?,
             cache: Cache::new(settings.cache),
             flights: Mutex::new(HashMap::new()),
             seats: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
@@ -60,6 +69,12 @@ impl Resolver {
             resolver: self.clone(),
             deadline,
         }
+    }
+
+    /// Reads again which name servers the system names, where the settings name none: those that are asked from now
+    /// on, if they changed. Blocks while it reads the file.
+    pub fn refresh(&self) -> Option<Vec<Nameserver>> {
+        self.0.upstream.refresh()
     }
 
     /// Asks each name server one question, all at once: how fast it answered, or why it did not.

@@ -6,11 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use crate::core::serde_text::deserialize_from_str;
-
 use serde::Deserialize;
 
-use crate::core::duration::Duration;
+use crate::core::{duration::Duration, serde_text::deserialize_from_str};
 
 /// Whom to ask, how long, and how much to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -86,11 +84,6 @@ pub enum SettingsError {
     /// The cache is out of all proportion.
     #[error("dns.cache is {0}; right would be at most {LARGEST_CACHE}")]
     Cache(u64),
-    /// No name servers are set here, and the system names none.
-    #[error(
-        "no name server: /etc/resolv.conf: {0}; right would be a working resolv.conf, or dns.nameservers: [127.0.0.1]"
-    )]
-    System(String),
     /// hickory refused to start.
     #[error("the DNS client does not start: {0}")]
     Client(String),

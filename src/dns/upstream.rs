@@ -15,11 +15,12 @@
 //! - A datagram over the EDNS size is cut by the socket, is then malformed, and is not asked for over TCP.
 
 use std::{
-    net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use hickory_resolver::{
     NameServerPool, PoolContext, TlsConfig,
@@ -33,28 +34,42 @@ use hickory_resolver::{
         op::{DnsRequestOptions, DnsResponse, Query, ResponseCode},
         rr::{Name, RecordType},
     },
-    system_conf::read_system_conf,
 };
 use tokio::time::{Instant, timeout};
 
 use super::{
     answer::Reply,
-    settings::{DNS_PORT, Nameserver, Settings, SettingsError},
+    settings::{Nameserver, Settings, SettingsError},
+    system,
 };
 
 pub(super) struct Upstream {
-    servers: Vec<Server>,
+    servers: ArcSwap<Vec<Server>>,
+    /// The file that names the servers; none where the settings do.
+    resolv_conf: Option<PathBuf>,
+    context: Arc<PoolContext>,
     options: DnsRequestOptions,
     patience: Duration,
 }
 
 impl Upstream {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let nameservers = if settings.nameservers.is_empty() {
-            of_the_system()?
-        } else {
-            settings.nameservers.clone()
+    /// The servers of the settings; where these name none, those of the file at `resolv_conf`.
+    pub(super) fn new(
+        settings: &Settings,
+        resolv_conf: impl Into<PathBuf>,
+    ) -> Result<Self, SettingsError> {
+        let resolv_conf = settings.nameservers.is_empty().then(|| resolv_conf.into());
+        let mut nameservers = match &resolv_conf {
+            Some(path) => system::nameservers(path),
+            None => settings.nameservers.clone(),
         };
+        if nameservers.is_empty() {
+            let local = system::local();
+            log::warn!(
+                "no name server is set, and the system names none: the one on this host is asked, {local}"
+            );
+            nameservers.push(local);
+        }
         let patience = Duration::from(settings.timeout);
         let mut pool_options = ResolverOpts::default();
         pool_options.timeout = patience;
@@ -65,13 +80,28 @@ impl Upstream {
         // More than half: a lost datagram is sent once more before the attempt is given up, and not twice.
         options.retry_interval = patience * 3 / 5;
         Ok(Self {
-            servers: nameservers
-                .into_iter()
-                .map(|nameserver| Server::new(nameserver, &context))
-                .collect(),
+            servers: ArcSwap::from_pointee(servers(&nameservers, &context)),
+            resolv_conf,
+            context,
             options,
             patience,
         })
+    }
+
+    /// Reads again which servers the system names, where those are asked: what it names now, if that is something
+    /// else. A file that names none, for it is being written, changes nothing.
+    pub(super) fn refresh(&self) -> Option<Vec<Nameserver>> {
+        let named = system::nameservers(self.resolv_conf.as_ref()?);
+        let asked = self.servers.load();
+        if named.is_empty()
+            || named
+                .iter()
+                .eq(asked.iter().map(|server| &server.nameserver))
+        {
+            return None;
+        }
+        self.servers.store(Arc::new(servers(&named, &self.context)));
+        Some(named)
     }
 
     /// Asks one server after the other; and all once more if none said a word. No attempt starts after `until`.
@@ -82,7 +112,8 @@ impl Upstream {
         until: Instant,
     ) -> Result<Reply, String> {
         let query = Query::query(name.clone(), record_type);
-        let servers = self.in_order();
+        let servers = self.servers.load_full();
+        let servers = in_order(&servers);
         let mut refused = None;
         let mut unheard = None;
         for _ in 0..ROUNDS {
@@ -109,7 +140,7 @@ impl Upstream {
     /// Asks each server for the root's name servers.
     pub(super) async fn probe(&self) -> Vec<(Nameserver, Result<Duration, String>)> {
         let query = Query::query(Name::root(), RecordType::NS);
-        join_all(self.servers.iter().map(|server| async {
+        join_all(self.servers.load_full().iter().map(|server| async {
             let start = Instant::now();
             let outcome = match self.attempt(server, &query).await {
                 Ok(_) => Ok(start.elapsed()),
@@ -118,14 +149,6 @@ impl Upstream {
             (server.nameserver, outcome)
         }))
         .await
-    }
-
-    /// As configured, but those last that kept silent a short while ago.
-    fn in_order(&self) -> Vec<&Server> {
-        let now = Instant::now();
-        let mut servers: Vec<_> = self.servers.iter().collect();
-        servers.sort_by_cached_key(|server| server.is_resting(now));
-        servers
     }
 
     async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
@@ -265,14 +288,19 @@ enum Failure {
     Unheard(String),
 }
 
-fn of_the_system() -> Result<Vec<Nameserver>, SettingsError> {
-    let (config, _) =
-        read_system_conf().map_err(|error| SettingsError::System(error.to_string()))?;
-    Ok(config
-        .name_servers()
+fn servers(nameservers: &[Nameserver], context: &Arc<PoolContext>) -> Vec<Server> {
+    nameservers
         .iter()
-        .map(|server| Nameserver::from(SocketAddr::new(server.ip, DNS_PORT)))
-        .collect())
+        .map(|nameserver| Server::new(*nameserver, context))
+        .collect()
+}
+
+/// As configured, but those last that kept silent a short while ago.
+fn in_order(servers: &[Server]) -> Vec<&Server> {
+    let now = Instant::now();
+    let mut servers: Vec<_> = servers.iter().collect();
+    servers.sort_by_cached_key(|server| server.is_resting(now));
+    servers
 }
 
 fn mnemonic(code: ResponseCode) -> String {

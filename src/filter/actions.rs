@@ -37,7 +37,8 @@ pub(super) async fn apply(
         }
     }
     if offered.contains(Actions::ADD_HEADER) {
-        // Each goes to the top, so the lowest is the first.
+        // Each goes to the top, so the lowest is the first. At 0 both Postfix and Sendmail put it above the Received: that
+        // they write themselves, where RFC 7208 section 9.1 wants Received-SPF; at 1, below it.
         for (name, value) in ending.insert_headers.iter().rev() {
             actions.insert_header(0, text(name), text(value)).await?;
         }

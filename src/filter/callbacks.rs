@@ -1,9 +1,8 @@
 //! The milter callbacks: they translate, and decide nothing.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::CString,
     future::Future,
-    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,13 +16,13 @@ use milter::{
 
 use super::{
     actions::{apply, text},
+    macros,
     session::{Session, Shared},
     transaction::RcptArgs,
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
-    printable::printable,
     reply::Reply,
     verdict::Verdict,
 };
@@ -130,7 +129,7 @@ fn negotiate(
             ),
             (
                 MacroStage::Mail,
-                c"i {auth_type} {auth_authen} {client_addr}".to_owned(),
+                c"i {auth_type} {auth_authen} {client_addr} {mail_addr}".to_owned(),
             ),
             (
                 MacroStage::Rcpt,
@@ -189,10 +188,11 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
     let address = match client {
         _ if no_client => None,
         SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
-        SocketInfo::Unix(_) | SocketInfo::Unknown => client_addr(context),
+        SocketInfo::Unix(_) | SocketInfo::Unknown => macros::client_addr(&context.macros),
     };
-    let receiver = macro_bytes(context, c"j").and_then(|name| String::from_utf8(name).ok());
-    let daemon = macro_bytes(context, c"{daemon_name}");
+    let receiver =
+        macros::value(&context.macros, c"j").and_then(|name| String::from_utf8(name).ok());
+    let daemon = macros::value(&context.macros, c"{daemon_name}");
     if let Some(connection) = &mut context.data {
         connection.session_failed = false;
         connection.no_client = no_client;
@@ -201,12 +201,17 @@ fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
 }
 
 fn mail(context: &mut Context<Connection>, args: &[CString]) {
-    let reverse_path =
-        ReversePath::from_bytes(args.first().map(|path| path.as_bytes()).unwrap_or_default());
+    let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let reverse_path = match ReversePath::from_bytes(path) {
+        ReversePath::Mailbox(mailbox) => {
+            ReversePath::Mailbox(macros::completed(&context.macros, mailbox, c"{mail_addr}"))
+        }
+        ReversePath::Null => ReversePath::Null,
+    };
     // Postfix and Sendmail leave both out for a client that didn't log in.
-    let login =
-        macro_bytes(context, c"{auth_authen}").or_else(|| macro_bytes(context, c"{auth_type}"));
-    let address = client_addr(context);
+    let login = macros::value(&context.macros, c"{auth_authen}")
+        .or_else(|| macros::value(&context.macros, c"{auth_type}"));
+    let address = macros::client_addr(&context.macros);
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
         let address = address.filter(|_| !connection.no_client);
@@ -222,11 +227,17 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         path,
         parameters: &parameters,
     };
+    let mailbox = Mailbox::from_bytes(bracketless(path));
+    let refused = refused(context);
     let recipient = Recipient {
-        mailbox: Mailbox::from_bytes(bracketless(path)),
-        refused: refused_by_mta(context),
+        // Of a refused one, the macro holds what the MTA says of it.
+        mailbox: match refused {
+            None => macros::completed(&context.macros, mailbox, c"{rcpt_addr}"),
+            Some(_) => mailbox,
+        },
+        refused,
     };
-    let queue_id = macro_bytes(context, c"i");
+    let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Tempfail;
     };
@@ -255,17 +266,20 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
 }
 
 async fn end_of_headers(context: &mut Context<Connection>) -> Status {
-    let queue_id = macro_bytes(context, c"i");
+    let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
-    let reply = match within_limits(judged).await {
-        Ok(reply) if !connection.mail_failed => reply,
-        Ok(_) => Reply::to(&Verdict::internal(), None),
-        Err(why) => {
-            warn(connection, "internal", why);
-            Reply::to(&Verdict::internal(), None)
+    let reply = if connection.mail_failed {
+        connection.session.headers_failed(queue_id.as_deref())
+    } else {
+        let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
+        match within_limits(judged).await {
+            Ok(reply) => reply,
+            Err(why) => {
+                warn(connection, "internal", why);
+                connection.session.headers_failed(queue_id.as_deref())
+            }
         }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
@@ -299,7 +313,7 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
 }
 
 fn abandon(context: &mut Context<Connection>) -> Status {
-    let queue_id = macro_bytes(context, c"i");
+    let queue_id = macros::value(&context.macros, c"i");
     if let Some(connection) = &mut context.data {
         connection.session.abandon(queue_id.as_deref());
     }
@@ -339,43 +353,13 @@ fn doubled(line: &str) -> String {
     doubled
 }
 
-/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
-/// host, Sendmail the recipient's domain.
-///
-/// Where it was not negotiated, such recipients don't come, and a mailer of this name is one that delivers.
-fn refused_by_mta(context: &Context<Connection>) -> Option<String> {
-    let negotiated = |connection: &Connection| connection.opts.contains(ProtoOpts::REJECTED_RCPT);
-    if !context.data.as_ref().is_some_and(negotiated) {
+/// Whether the MTA has refused the recipient itself, and how.
+fn refused(context: &Context<Connection>) -> Option<String> {
+    let connection = context.data.as_ref()?;
+    if !connection.opts.contains(ProtoOpts::REJECTED_RCPT) {
         return None;
     }
-    if context.macros.get(c"{rcpt_mailer}")?.to_bytes() != b"error" {
-        return None;
-    }
-    let host = macro_bytes(context, c"{rcpt_host}").unwrap_or_default();
-    let is_code = matches!(host.as_slice(), [b'4' | b'5', b'.', ..]);
-    Some(if is_code {
-        printable(&host, 16)
-    } else {
-        "no code given".to_owned()
-    })
-}
-
-/// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
-fn client_addr(context: &Context<Connection>) -> Option<IpAddr> {
-    let text = String::from_utf8(macro_bytes(context, c"{client_addr}")?).ok()?;
-    text.strip_prefix("IPv6:")
-        .unwrap_or(&text)
-        .parse::<IpAddr>()
-        .ok()
-        .map(|address| address.to_canonical())
-}
-
-fn macro_bytes(context: &Context<Connection>, name: &CStr) -> Option<Vec<u8>> {
-    context
-        .macros
-        .get(name)
-        .map(|value| value.to_bytes().to_vec())
-        .filter(|value| !value.is_empty())
+    macros::refused_by_mta(&context.macros)
 }
 
 fn warn(connection: &Connection, kind: &'static str, text: &str) {

@@ -7,9 +7,9 @@ use std::{
     str::FromStr,
 };
 
-use crate::core::serde_text::deserialize_from_str;
-
 use serde::{Deserialize, Deserializer, de};
+
+use crate::core::serde_text::deserialize_from_str;
 
 /// The longest path that the kernel takes for a socket, in octets (unix(7): `sun_path`, less its NUL).
 const LONGEST_SOCKET_PATH: usize = 107;

@@ -13,6 +13,7 @@ use crate::{
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
         header::Headers,
+        header_rules::Matches,
         policy::{
             Addressed, Case, Check, HeaderFacts, Judgement, NotSigned, Policy, SpfAnswers, Tag,
             settle,
@@ -192,6 +193,8 @@ impl Message {
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
     /// found about each, in their order.
     pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
+        let policy = &self.engine.policy;
+        let matches = Matches::new(&policy.headers, &facts.headers);
         let mut verdicts = Vec::with_capacity(let_in.len());
         let mut found = Vec::with_capacity(let_in.len());
         for LetIn {
@@ -200,7 +203,7 @@ impl Message {
         {
             let known = self.known(&addressed.recipient);
             let case = self.case(addressed, &known);
-            let judged = self.engine.policy.judge_headers(&case, facts);
+            let judged = policy.judge_headers(&case, facts, &matches);
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
         }

@@ -13,6 +13,7 @@ mod framing;
 mod guesses;
 mod listen;
 mod listener;
+mod macros;
 mod message;
 mod phase;
 mod retry;

@@ -172,6 +172,15 @@ impl Session {
         reply
     }
 
+    /// What to answer to a message whose headers could not be judged by our own fault.
+    pub fn headers_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.fail();
+        }
+        self.abandon(queue_id);
+        Reply::to(&Verdict::internal(), None)
+    }
+
     /// The end of the message; the MTA may let us change its sender, or not.
     pub fn end_of_message(&mut self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
         match self.transaction.take() {
@@ -183,7 +192,7 @@ impl Session {
     /// RSET, the end of the connection, or a refusal: what was let in is logged, and forgotten.
     pub fn abandon(&mut self, queue_id: Option<&[u8]>) {
         if let Some(transaction) = self.transaction.take() {
-            transaction.log(queue_id);
+            transaction.broken_off(queue_id);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     core::{
         envelope::{Envelope, Recipient},
         header::Headers,
+        notification::Notification,
         policy::{Addressed, Check, HeaderFacts, Judgement, Tag},
         reply::Reply,
         trace_header::Forgeries,
@@ -132,6 +133,13 @@ impl Transaction {
             .find_map(|let_in| self.reply(&let_in.verdict))
     }
 
+    /// Refuses for now what was let in, for we failed: the log is to say what the sender is told.
+    pub(super) fn fail(&mut self) {
+        for let_in in &mut self.let_in {
+            let_in.verdict = Verdict::internal();
+        }
+    }
+
     /// The end of the message. Its sender gets a tag only where the MTA lets it be changed.
     pub(super) fn end(self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
         let mut ending = Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id);
@@ -145,8 +153,19 @@ impl Transaction {
         ending
     }
 
+    /// The end before the message came, or after it was refused.
+    pub(super) fn broken_off(mut self, queue_id: Option<&[u8]>) {
+        if self.facts.is_none() && self.headers.is_empty() {
+            let callout = Notification::of_no_data(&self.message.envelope().reverse_path);
+            for let_in in &mut self.let_in {
+                let_in.verdict.notification.clone_from(&callout);
+            }
+        }
+        self.log(queue_id);
+    }
+
     /// Logs what was decided about the recipients that were told 250.
-    pub(super) fn log(&self, queue_id: Option<&[u8]>) {
+    fn log(&self, queue_id: Option<&[u8]>) {
         self.log_all(false, queue_id);
     }
 
@@ -190,10 +209,6 @@ impl Transaction {
             rcpt: &rcpt.sent.mailbox,
             verdict,
             spf: self.message.spf(),
-            notification: self
-                .facts
-                .as_ref()
-                .and_then(|facts| facts.notification.as_ref()),
             batv: if signed {
                 Some("signed")
             } else {

@@ -4,7 +4,6 @@ use std::{fmt, net::IpAddr};
 
 use crate::core::{
     address::{Mailbox, ReversePath},
-    notification::Notification,
     policy::SpfAnswers,
     printable::printable,
     spf::SpfCheck,
@@ -33,8 +32,6 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// What SPF said, where it was asked.
     pub spf: Option<&'a SpfAnswers>,
-    /// What kind of notification it is, where the headers have been read and it is one.
-    pub notification: Option<&'a Notification>,
     /// What became of tags: `signed`, or what the recipient's says.
     pub batv: Option<&'static str>,
 }
@@ -47,6 +44,7 @@ impl fmt::Display for Decision<'_> {
         };
         let result = |check: Option<&SpfCheck>| check.map_or("-", |check| check.result.as_str());
         let spf = self.spf;
+        let notification = self.verdict.notification.as_ref();
         write!(
             f,
             "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} would={}",
@@ -61,9 +59,8 @@ impl fmt::Display for Decision<'_> {
             self.verdict.reason.code(),
             result(spf.and_then(|spf| spf.mail_from.as_ref())),
             result(spf.and_then(|spf| spf.helo.as_ref())),
-            self.notification
-                .map_or("-", |notification| notification.kind.as_str()),
-            self.notification.map_or_else(
+            notification.map_or("-", |notification| notification.kind.as_str()),
+            notification.map_or_else(
                 || "-".to_owned(),
                 |notification| notification.evidence_codes().join(","),
             ),
@@ -90,7 +87,6 @@ mod tests {
             rcpt: &Mailbox::from_bytes(b"\xff@example.org"),
             verdict: &verdict,
             spf: None,
-            notification: None,
             batv: None,
         }
         .to_string();

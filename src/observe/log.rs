@@ -5,16 +5,19 @@ use std::{env, io::Write};
 use log::{Level, LevelFilter};
 
 /// Sends log lines of `level` and above to standard error. `RUST_LOG`, where it is set, counts instead, for a closer
-/// look without touching the file. Call it once.
+/// look (or a less close one) without touching the file. Call it once.
 pub fn start_logging(level: LevelFilter) {
     // systemd sets it where standard error goes to the journal, which then reads `<N>` as sd-daemon(3) tells.
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     let mut builder = env_logger::Builder::new();
-    // Which of our lines are written is `set_level`'s to say, so that a reload can change it.
-    builder
-        .filter_level(LevelFilter::Warn)
-        .filter_module("backstop", LevelFilter::Trace)
-        .parse_default_env();
+    if is_level_from_environment() {
+        builder.parse_default_env();
+    } else {
+        // Which of our lines are written is `set_level`'s to say, so that a reload can change it.
+        builder
+            .filter_level(LevelFilter::Warn)
+            .filter_module("backstop", LevelFilter::Trace);
+    }
     if journal {
         builder.format(|out, record| {
             // A mistake in the file is told in several lines, and the journal reads each for itself.
@@ -35,9 +38,13 @@ pub fn start_logging(level: LevelFilter) {
 
 /// Changes the least important level that is written.
 pub fn set_level(level: LevelFilter) {
-    if env::var_os("RUST_LOG").is_none() {
+    if !is_level_from_environment() {
         log::set_max_level(level);
     }
+}
+
+fn is_level_from_environment() -> bool {
+    env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some_and(|level| !level.is_empty())
 }
 
 /// The priorities of syslog(3).

@@ -89,10 +89,11 @@ async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -
     let mut check = SpfCheck::new(subject.identity, asked, SpfResult::None);
     let Some((domain, name)) = subject.host.and_then(fully_qualified) else {
         // 4.3: "malformed [...] or is not a multi-label domain name [...] the result "none"".
-        let problem = format!(
-            "`{}` is not a fully qualified domain name, so no SPF record can be asked for",
-            check.domain
-        );
+        let what = match check.domain.as_str() {
+            "" => "no name was given".to_owned(),
+            asked => format!("`{asked}` is not a fully qualified domain name"),
+        };
+        let problem = format!("{what}, so no SPF record can be asked for");
         check.trace.push(format!("{}: {problem}", check.identity));
         check.problem = Some(problem);
         return check;

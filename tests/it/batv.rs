@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     package::text,
-    site::{Letter, Mta, Site, changed, codes, start_postfix, start_sendmail},
+    site::{Letter, Mta, Site, changed, codes, sendmail_lines, start_postfix, start_sendmail},
 };
 
 const OK: &str = "250 2.1.5";
@@ -305,7 +305,10 @@ fn postfix(port: u16, folder: &Path) -> Postfix {
 }
 
 fn sendmail(port: u16, _: &Path) -> Sendmail {
-    start_sendmail(port, &text("packaging/sendmail/prvs.mc"))
+    start_sendmail(vec![
+        sendmail_lines(port),
+        text("packaging/sendmail/prvs.mc"),
+    ])
 }
 
 #[test]

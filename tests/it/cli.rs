@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::ffi::OsStringExt,
     process::{Command, Output},
     time::{Duration, Instant},
 };
@@ -235,6 +236,44 @@ fn spf_ends_within_its_budget() {
         assert!(begun.elapsed() < Duration::from_secs(4), "{said}");
         assert_eq!(said.code, 0, "{said}");
         assert_eq!(said.json()["result"], "temperror", "{said}");
+    }
+}
+
+/// They may have been copied from a log: bytes, not characters.
+#[test]
+fn envelopes_may_hold_any_bytes() {
+    let desk = Desk::new();
+    let nameserver = desk.dns.addr().to_string();
+    let odd = |local: &[u8], domain: &str| {
+        let address = [local, b"@", domain.as_bytes()].concat();
+        std::ffi::OsString::from_vec(address)
+    };
+    for (command, status, wanted) in [
+        (
+            &["spf", "--ip", "192.0.2.66", "--nameserver", &nameserver][..],
+            1,
+            "mailfrom: \\xfcrgen@friend.example from 192.0.2.66, HELO \\xfc@mx",
+        ),
+        (
+            &["explain", "-c", "milter.yaml", "--client-ip", "192.0.2.66"],
+            1,
+            "550 5.7.23",
+        ),
+    ] {
+        let from = odd(b"\xfcrgen", "friend.example");
+        let mut run = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        run.args(command).current_dir(desk.folder.path());
+        run.arg("--helo").arg(odd(b"\xfc", "mx"));
+        if command.contains(&"spf") {
+            run.arg("--mail-from").arg(from);
+        } else {
+            run.arg("--from").arg(from);
+            run.arg("--rcpt").arg(odd(b"j\xf6e", "example.org"));
+        }
+        let output = run.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(said.contains(wanted), "{said}");
     }
 }
 
@@ -498,4 +537,33 @@ fn a_strangers_text_is_fit_for_a_terminal() {
     }
     let said = desk.spf(&["--ip=203.0.113.66", "--mail-from=a@rude.example"]);
     assert_eq!(said.code, 1, "{said}");
+}
+
+/// Whether it says more than log.level or less.
+#[test]
+fn the_environments_log_level_wins_over_the_files() {
+    let desk = Desk::new();
+    let config = desk.folder.path().join("run.yaml");
+    for (file, environment, warned) in [
+        ("info", "", true),
+        ("info", "error", false),
+        ("info", "off", false),
+        ("error", "", false),
+        ("error", "warn", true),
+        ("error", "backstop=warn", true),
+    ] {
+        // It warns of local.domains, and ends because it can't listen.
+        let text = format!("listen: unix:/nonexistent/socket\nlog: {{level: {file}}}\n");
+        fs::write(&config, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["run", "-c"])
+            .arg(&config)
+            .env("RUST_LOG", environment)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(69));
+        let said = String::from_utf8(output.stderr).unwrap();
+        let case = format!("{file}, RUST_LOG={environment}: {said}");
+        assert_eq!(said.contains("local.domains"), warned, "{case}");
+    }
 }

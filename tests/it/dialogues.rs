@@ -308,6 +308,7 @@ fn play<M: Mta>(site: &Site<M>, dialogue: &Dialogue, monitor: bool) {
     let mut let_in = Vec::new();
     let mut said = String::new();
     let mut tags = Vec::new();
+    let mut accepted = Vec::new();
     for &(recipient, expected, verdict, reason) in dialogue.recipients {
         let softened = monitor && matches!(verdict, "reject" | "tempfail");
         let expected = if softened { OK } else { expected };
@@ -322,20 +323,27 @@ fn play<M: Mta>(site: &Site<M>, dialogue: &Dialogue, monitor: bool) {
             tags.push(format!("verdict=tag reason={reason} would={verdict}"));
         } else if verdict == "tag" {
             tags.push(format!("verdict=tag reason={reason}"));
+        } else if reply.is_positive() {
+            accepted.push(format!("verdict=accept reason={reason}"));
         }
     }
     if !monitor {
         assert!(said.contains(dialogue.says), "{said}");
     }
     if !let_in.is_empty() {
-        let letter = Letter::new();
+        let letter = match dialogue.from {
+            "" => Letter::bounce(),
+            _ => Letter::new(),
+        };
         let reply = client.data(&letter.bytes).unwrap();
         assert_eq!(codes(&reply), "250 2.0.0", "{reply:?}");
         for recipient in let_in {
             let text = site.delivered(recipient, &letter);
-            let header = text.lines().find(|line| line.starts_with("X-Backstop: "));
-            assert_eq!(header.is_some(), !tags.is_empty(), "{text}");
-            for tag in &tags {
+            assert_eq!(text.matches("\nX-Backstop: ").count(), 1, "{text}");
+            // What was noticed is told, or else why it is accepted.
+            let told = if tags.is_empty() { &accepted } else { &tags };
+            assert_eq!(text.contains(" verdict=accept"), tags.is_empty(), "{text}");
+            for tag in told {
                 assert!(text.contains(tag), "no {tag} in\n{text}");
             }
         }

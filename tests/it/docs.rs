@@ -116,6 +116,10 @@ fn the_unit_starts_the_program_as_it_wants_to_be_started() {
         }
     }
     assert!(unit.contains("\nUser=backstop\n"));
+    // `socket: {group: postfix}` is a chown(2) to a group other than its own.
+    let allowed = unit.find("\nSystemCallFilter=@chown\n");
+    assert!(allowed > unit.find("\nSystemCallFilter=~@privileged"));
+    assert!(!unit.contains("\nPrivateUsers=yes"));
     assert!(text("packaging/systemd/backstop.sysusers").contains("\nu backstop "));
 }
 

@@ -8,6 +8,7 @@ use backstop::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
         header::Headers,
+        header_rules::Matches,
         policy::{Case, HeaderFacts, Policy, SpfAnswers, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
@@ -106,7 +107,13 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
         known: &known,
         listings: &[],
     };
-    let verdict = policy.judge_headers(&case, &facts).verdict;
+    let verdict = policy
+        .judge_headers(
+            &case,
+            &facts,
+            &Matches::new(&policy.headers, &facts.headers),
+        )
+        .verdict;
     format!("{} {}", verdict.action, verdict.reason.code())
 }
 

@@ -18,6 +18,7 @@ mod dialogues;
 mod docs;
 mod explain;
 mod headers;
+mod headers_mta;
 mod joe_job;
 mod keygen;
 mod licences;

@@ -79,7 +79,8 @@ fn every_sample_is_in_the_index_and_every_kind_has_samples() {
         named.sort();
         assert_eq!(files, named, "{folder}");
     }
-    for kind in Kind::ALL {
+    // A callout has no headers to sample.
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Callout) {
         assert!(
             index.is.values().any(|sample| sample.kind == kind.as_str()),
             "{kind}"

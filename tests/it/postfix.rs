@@ -214,6 +214,38 @@ fn postmaster_without_a_domain() {
     site.decision(0, &[" reason=exempt_postmaster "]);
 }
 
+/// Postfix makes addresses of ours of them (append_at_myorigin, allow_percent_hack, swap_bangpath), and delivers those.
+#[test]
+fn addresses_that_postfix_completes_are_judged_as_it_delivers_them() {
+    let site =
+        site_with("mydestination = mx.lab.test\nmyorigin = example.org\nlocal_recipient_maps =");
+    let mut client = site.friend();
+    for (local, from, expected) in [
+        ("noreply", "", "550 5.7.1"),
+        ("old-acme", "", "550 5.7.1"),
+        ("joe", "", OK),
+        ("joe", "boss", "550 5.7.1"),
+    ] {
+        for form in ["{}", "{}%example.org", "example.org!{}"] {
+            let complete = |local: &str| match local {
+                "" => String::new(),
+                local => form.replace("{}", local),
+            };
+            client.mail(&complete(from)).unwrap();
+            let reply = client.rcpt(&complete(local)).unwrap();
+            assert_eq!(codes(&reply), expected, "{form}, <{from}>: {reply:?}");
+            client.rset().unwrap();
+        }
+    }
+    site.decision(0, &[" rcpt=<noreply@example.org> ", " reason=never_sends "]);
+    site.decision(
+        0,
+        &[" from=<boss@example.org> ", " reason=own_domain_forged "],
+    );
+    client.mail("joe%elsewhere.example").unwrap();
+    assert_eq!(codes(&client.rcpt("joe").unwrap()), "550 5.7.23");
+}
+
 /// `daemon` is who Postfix runs as here.
 #[test]
 fn a_socket_file_that_postfix_may_open() {

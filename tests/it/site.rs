@@ -23,6 +23,19 @@ use tokio::runtime::Runtime;
 
 use crate::package::text;
 
+/// Makes of generic functions tests that run through both MTAs.
+macro_rules! through_both {
+    ($($session:ident)*) => {
+        mod postfix {
+            $(#[test] fn $session() { super::$session::<lab::postfix::Postfix>(); })*
+        }
+        mod sendmail {
+            $(#[test] fn $session() { super::$session::<lab::sendmail::Sendmail>(); })*
+        }
+    };
+}
+pub(crate) use through_both;
+
 /// How long a delivery or a log line may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -118,6 +131,9 @@ pub trait Mta: Deref<Target = Running> + Send + Sync {
     /// Starts it, with the lines we ship, and the milter at this port.
     fn start(milter: u16) -> Self;
 
+    /// Starts one that is the same but for the milter, which it doesn't have.
+    fn plain() -> Self;
+
     /// A connection as the host `NET.host`, before EHLO.
     fn connect(&self, host: u8) -> Client;
 
@@ -134,6 +150,10 @@ impl Mta for Postfix {
         start_postfix(&[("inet:127.0.0.1:8894", &format!("inet:127.0.0.1:{milter}"))])
     }
 
+    fn plain() -> Self {
+        start_postfix(&[("smtpd_milters = inet:127.0.0.1:8894", "smtpd_milters =")])
+    }
+
     /// Postfix lets us pretend.
     fn connect(&self, host: u8) -> Client {
         connect_as(self, Self::address(host), None)
@@ -144,12 +164,31 @@ impl Mta for Sendmail {
     const NET: &str = "127.0.0";
 
     fn start(milter: u16) -> Self {
-        start_sendmail(milter, "")
+        start_sendmail(vec![sendmail_lines(milter)])
+    }
+
+    fn plain() -> Self {
+        start_sendmail(Vec::new())
     }
 
     fn connect(&self, host: u8) -> Client {
         Client::connect_from(self.smtp_addr(), Self::address(host)).unwrap()
     }
+}
+
+/// Sendmail with these lines, and room for large headers, of which it takes 32 KB by default.
+pub fn start_sendmail(mut mc: Vec<String>) -> Sendmail {
+    mc.insert(
+        0,
+        "define(`confMAX_HEADERS_LENGTH', `200000')dnl".to_owned(),
+    );
+    let sendmail = Sendmail::start(&sendmail::Options {
+        domains: vec!["example.org".to_owned(), "example.net".to_owned()],
+        mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
+        mc,
+        ..sendmail::Options::default()
+    });
+    sendmail.unwrap()
 }
 
 /// Postfix by the lines that we ship, with these changes.
@@ -167,23 +206,15 @@ pub fn start_postfix(changes: &[(&str, &str)]) -> Postfix {
     postfix.unwrap()
 }
 
-/// Sendmail by the lines that we ship, and these after them.
-pub fn start_sendmail(milter: u16, more: &str) -> Sendmail {
-    let shipped = text("packaging/sendmail/backstop.mc");
-    let lines = changed(
-        &shipped,
+/// The lines for Sendmail that we ship.
+pub fn sendmail_lines(milter: u16) -> String {
+    changed(
+        &text("packaging/sendmail/backstop.mc"),
         &[(
             "`S=inet:8894@127.0.0.1",
             &format!("`S=inet:{milter}@127.0.0.1"),
         )],
-    );
-    let sendmail = Sendmail::start(&sendmail::Options {
-        domains: vec!["example.org".to_owned(), "example.net".to_owned()],
-        mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
-        mc: vec![lines, more.to_owned()],
-        ..sendmail::Options::default()
-    });
-    sendmail.unwrap()
+    )
 }
 
 /// A connection to Postfix as somebody else, who may have logged in.
@@ -283,23 +314,35 @@ impl<M: Mta> Site<M> {
 
     /// Waits until `recipient` has the message, and gives it as text.
     pub fn delivered(&self, recipient: &str, message: &Letter) -> String {
-        let mut found = None;
-        let waited = wait_until(PATIENCE, || {
-            found = self.copies(recipient, message).pop();
-            Ok(found.is_some())
-        });
-        assert!(waited.is_ok(), "{recipient} got nothing");
-        found.unwrap()
+        String::from_utf8_lossy(&arrived(&self.mta, recipient, message)).into_owned()
     }
 
     /// How the message stands in the recipient's mailbox by now.
     pub fn copies(&self, recipient: &str, message: &Letter) -> Vec<String> {
-        let mail = self.mta.mailbox(recipient).unwrap();
-        mail.iter()
+        let copies = copies(&self.mta, recipient, message);
+        copies
+            .iter()
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-            .filter(|text| text.contains(&message.id))
             .collect()
     }
+}
+
+/// Waits until `recipient` has the message, and gives it byte for byte.
+pub fn arrived(mta: &Running, recipient: &str, message: &Letter) -> Vec<u8> {
+    let mut found = None;
+    let waited = wait_until(PATIENCE, || {
+        found = copies(mta, recipient, message).pop();
+        Ok(found.is_some())
+    });
+    assert!(waited.is_ok(), "{recipient} got nothing");
+    found.unwrap()
+}
+
+fn copies(mta: &Running, recipient: &str, message: &Letter) -> Vec<Vec<u8>> {
+    let mut mail = mta.mailbox(recipient).unwrap();
+    let id = message.id.as_bytes();
+    mail.retain(|bytes| bytes.windows(id.len()).any(|window| window == id));
+    mail
 }
 
 impl<M: Mta> Drop for Site<M> {
@@ -332,17 +375,39 @@ pub struct Letter {
 
 impl Letter {
     pub fn new() -> Self {
+        Self::headed("From: somebody@friend.example\r\nTo: us@example.org\r\nSubject: x\r\n")
+    }
+
+    /// A bounce by RFC 3464.
+    pub fn bounce() -> Self {
+        Self::headed(
+            "From: MAILER-DAEMON@mx.bystander.example\r\nTo: us@example.org\r\n\
+             Subject: Undelivered Mail Returned to Sender\r\nAuto-Submitted: auto-replied\r\n\
+             MIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n",
+        )
+    }
+
+    /// One with these headers, and a Message-ID below them.
+    pub fn headed(headers: &str) -> Self {
+        Self::written(|id| {
+            let headers = format!("{headers}Message-ID: {id}\r\n\r\n");
+            // Latin-1, as it comes without a word about it.
+            [headers.as_bytes(), b"Gr\xfc\xdfe\r\n"].concat()
+        })
+    }
+
+    /// One that somebody writes who is told its id, which is to stand in it.
+    pub fn written(write: impl FnOnce(&str) -> Vec<u8>) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let id = format!(
             "<letter{}@dialogue.test>",
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let header = format!(
-            "From: somebody@friend.example\r\nTo: us@example.org\r\nSubject: x\r\nMessage-ID: {id}\r\n\r\n"
-        );
-        // Latin-1, as it comes without a word about it.
-        let bytes = [header.as_bytes(), b"Gr\xfc\xdfe\r\n"].concat();
-        Self { id, bytes }
+        Self {
+            bytes: write(&id),
+            id,
+        }
     }
 }
 

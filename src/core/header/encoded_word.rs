@@ -205,8 +205,10 @@ mod tests {
             octets in proptest::collection::vec(any::<u8>(), 0..60),
         ) {
             let hex: String = octets.iter().map(|octet| format!("={octet:02X}")).collect();
-            let text = decode(format!("=?{charset}?Q?{hex}?=").as_bytes());
-            prop_assert!(!text.contains("=?"), "{}", text);
+            // What the octets mean may look like the begin of a word again; the word itself is gone.
+            let word = format!("=?{charset}?Q?");
+            let text = decode(format!("{word}{hex}?=").as_bytes());
+            prop_assert!(!text.contains(&word), "{}", text);
         }
     }
 }

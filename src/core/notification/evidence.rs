@@ -38,6 +38,8 @@ pub enum Evidence {
     ListAdministrivia,
     /// In-Reply-To or References name a message that another host wrote.
     InReplyTo,
+    /// The transaction ended after RCPT, before DATA.
+    NoData,
 }
 
 impl Evidence {
@@ -59,6 +61,7 @@ impl Evidence {
             Self::Calendar => "Calendar",
             Self::ListAdministrivia => "ListAdministrivia",
             Self::InReplyTo => "InReplyTo",
+            Self::NoData => "NoData",
         }
     }
 }
@@ -80,7 +83,8 @@ impl fmt::Display for Evidence {
             | Self::ExchangeGroup
             | Self::Calendar
             | Self::ListAdministrivia
-            | Self::InReplyTo => Ok(()),
+            | Self::InReplyTo
+            | Self::NoData => Ok(()),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::core::{
     address::ReversePath,
     from_header::Claims,
     header::Headers,
-    header_rules::{HeaderRule, When},
+    header_rules::{HeaderRule, Matches, When},
     notification::Notification,
     printable::printable,
     spf::SpfResult,
@@ -49,19 +49,27 @@ impl Policy {
         &self,
         case: &Case<'_>,
         facts: &HeaderFacts,
+        matches: &Matches<'_>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         if let Some(why) = self.outgoing(case.envelope) {
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
-        if let Some(why) = self.exemption(case, walk) {
-            return Break(Verdict::accept(Reason::Exempt(why)));
-        }
         if facts.forgeries.too_many() {
-            // Nobody writes a thousand of our headers in good faith.
+            // Nobody writes a thousand of our headers in good faith. So nobody is exempt either: a stranger would only have
+            // to name postmaster as well.
             let finding = "more headers than can be taken out claim to be ours".to_owned();
             let rule = Rule::new(Action::Tempfail);
             walk.apply("headers", finding, rule, Reason::ForgedHeaders)?;
+        }
+        if let Some(why) = self.exemption(case, walk) {
+            return Break(Verdict::accept(Reason::Exempt(why)));
+        }
+        if facts.headers.is_cut() {
+            walk.tell(
+                "headers",
+                "too many or too long: only a part is read".to_owned(),
+            );
         }
         match &facts.notification {
             Some(notification) => walk.tell("notification", notification.to_string()),
@@ -70,7 +78,7 @@ impl Policy {
         self.not_a_notification(case, facts, walk)?;
         self.daemon_like(case, facts, walk)?;
         self.header_from(case, facts, walk)?;
-        self.header_rules(case, facts, walk)
+        self.header_rules(case, facts, matches, walk)
     }
 
     fn not_a_notification(
@@ -124,22 +132,22 @@ impl Policy {
             .iter()
             .chain(&claims.displayed)
             .filter_map(|address| address.domain());
-        let Some(domain) = claimed
+        let ours = claimed
             .into_iter()
-            .find(|domain| self.local.is_ours(domain))
-        else {
-            return Continue(());
+            .find(|domain| self.local.is_ours(domain));
+        let claim = match ours {
+            Some(domain) => format!("From: claims {domain}, which is ours"),
+            // Else it would be enough to write ours behind what is read.
+            None if claims.cut => "From: claims more than is read, so it may claim ours".to_owned(),
+            None => return Continue(()),
         };
         if let Some(why) = self.may_claim(case) {
-            walk.tell(
-                "forgery.header_from",
-                format!("From: claims {domain}, which is ours; {why}"),
-            );
+            walk.tell("forgery.header_from", format!("{claim}; {why}"));
             return Continue(());
         }
-        let finding = format!("From: claims {domain}, which is ours, and the client is a stranger");
+        let finding = format!("{claim}, and the client is a stranger");
         let reason = Reason::HeaderFromForged {
-            domain: domain.clone(),
+            domain: ours.cloned(),
         };
         walk.apply(
             "forgery.header_from",
@@ -176,17 +184,17 @@ impl Policy {
         &self,
         case: &Case<'_>,
         facts: &HeaderFacts,
+        matches: &Matches<'_>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         for (index, rule) in self.headers.iter().enumerate() {
             if !applies(rule, case, facts) {
                 continue;
             }
-            let name = rule.header.as_str();
-            let values = facts.headers.all(name).map(|header| header.text());
-            let Some(value) = values.into_iter().find(|value| rule.pattern.matches(value)) else {
+            let Some(value) = matches.value(index) else {
                 continue;
             };
+            let name = rule.header.as_str();
             let shown = printable(value.as_bytes(), LONGEST_SHOWN);
             let finding = format!("rule {} matches {name}: {shown}", index + 1);
             let text = rule.text.as_ref().map(ToString::to_string);

@@ -10,7 +10,7 @@ use super::{
     envelope::{Envelope, Local, Recipient},
     exempt::Exemptions,
     forgery::Forgery,
-    header_rules::HeaderRule,
+    header_rules::{HeaderRule, Matches},
     null_sender::NullSender,
     proof,
     recipients::{DomainRecipients, Known},
@@ -138,11 +138,22 @@ impl Policy {
         judgement
     }
 
-    /// Judges one recipient by the headers, after it was let in by its envelope.
-    pub fn judge_headers(&self, case: &Case<'_>, facts: &HeaderFacts) -> Judgement {
+    /// Judges one recipient by the headers, after it was let in by its envelope. `matches` is what `headers` of this
+    /// policy find in them.
+    pub fn judge_headers(
+        &self,
+        case: &Case<'_>,
+        facts: &HeaderFacts,
+        matches: &Matches<'_>,
+    ) -> Judgement {
         let mut walk = Walk::new(self.mode);
-        let end = self.at_eoh(case, facts, &mut walk);
-        walk.judgement(end)
+        let end = self.at_eoh(case, facts, matches, &mut walk);
+        let mut judgement = walk.judgement(end);
+        judgement
+            .verdict
+            .notification
+            .clone_from(&facts.notification);
+        judgement
     }
 
     /// RFC 5321 section 4.5.1: postmaster is always accepted.

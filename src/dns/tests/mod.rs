@@ -4,6 +4,7 @@ mod answers;
 mod cached;
 mod failures;
 mod responder;
+mod system;
 
 use std::time::{Duration, Instant};
 

@@ -59,7 +59,7 @@ impl Stage {
     }
 
     /// Resident memory, in KiB.
-    fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.backstop.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let words = line.unwrap().split_whitespace().next();

@@ -82,7 +82,12 @@ fn a_callout_is_logged_however_it_ends() {
             2 => client.abort().unwrap(),
             _ => client.quit_new_connection().unwrap(),
         }
-        assert_eq!(field(&stage.decision(&rcpt), "verdict"), "accept");
+        let line = stage.decision(&rcpt);
+        assert_eq!(field(&line, "verdict"), "accept");
+        assert_eq!(
+            (field(&line, "kind"), field(&line, "evidence")),
+            ("callout", "NoData")
+        );
     }
     assert_eq!(stage.decisions().len(), 4);
 }

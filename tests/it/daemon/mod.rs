@@ -1,9 +1,13 @@
 //! The real daemon over the milter protocol, with a DNS of the tests' own and no MTA.
 
 mod bad_input;
+mod blocklists;
 mod client_addresses;
 mod decisions;
 mod ending;
+mod forged_headers;
+mod header_bounds;
+mod headers;
 mod limits;
 mod lists;
 mod log_lines;
@@ -139,6 +143,32 @@ fn introduce(client: &mut Client, address: &str) {
     let address: IpAddr = address.parse().unwrap();
     client.connect("client.example", Peer::at(address)).unwrap();
     client.helo("client.example").unwrap();
+}
+
+/// Hands over headers, a line or more each, and asks what comes of them.
+fn headers(client: &mut Client, lines: &str) -> std::io::Result<Reply> {
+    for (name, value) in fields(lines) {
+        client.header(name.as_bytes(), value.as_bytes())?;
+    }
+    client.eoh()
+}
+
+/// Names and values as an MTA hands them over: without the blank behind the colon, folds as they are.
+fn fields(lines: &str) -> Vec<(&str, String)> {
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    for line in lines.lines() {
+        match fields.last_mut() {
+            Some((_, value)) if line.starts_with([' ', '\t']) => {
+                value.push('\n');
+                value.push_str(line);
+            }
+            _ => {
+                let (name, value) = line.split_once(':').unwrap();
+                fields.push((name, value.strip_prefix(' ').unwrap_or(value).to_owned()));
+            }
+        }
+    }
+    fields
 }
 
 /// The text of a refusal.

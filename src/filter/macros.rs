@@ -1,0 +1,58 @@
+//! What the MTA says beside its commands, in macros.
+
+use std::{ffi::CStr, net::IpAddr};
+
+use milter::Macros;
+
+use crate::core::{
+    address::{Host, Mailbox, bracketless},
+    printable::printable,
+};
+
+/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
+/// host, Sendmail the recipient's domain.
+///
+/// To be asked where it was negotiated: else such recipients don't come, and a mailer of this name is one that delivers.
+pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
+    if macros.get(c"{rcpt_mailer}")?.to_bytes() != b"error" {
+        return None;
+    }
+    let host = value(macros, c"{rcpt_host}").unwrap_or_default();
+    let is_code = matches!(host.as_slice(), [b'4' | b'5', b'.', ..]);
+    Some(if is_code {
+        printable(&host, 16)
+    } else {
+        "no code given".to_owned()
+    })
+}
+
+/// The address, with the domain that the MTA gives it where it has none. Postfix makes joe@example.org of `joe`,
+/// `joe%example.org` and `example.org!joe` (append_at_myorigin, allow_percent_hack, swap_bangpath), and delivers that: it
+/// is what the rules are for. RFC 5321 knows no such addresses but `postmaster`.
+pub(super) fn completed(macros: &Macros, mailbox: Mailbox, macro_name: &CStr) -> Mailbox {
+    if *mailbox.host() != Host::Missing {
+        return mailbox;
+    }
+    value(macros, macro_name)
+        .map(|address| Mailbox::from_bytes(bracketless(&address)))
+        .filter(|complete| complete.domain().is_some())
+        .unwrap_or(mailbox)
+}
+
+/// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
+pub(super) fn client_addr(macros: &Macros) -> Option<IpAddr> {
+    let text = String::from_utf8(value(macros, c"{client_addr}")?).ok()?;
+    text.strip_prefix("IPv6:")
+        .unwrap_or(&text)
+        .parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
+}
+
+/// Its bytes, where it is set and not empty.
+pub(super) fn value(macros: &Macros, name: &CStr) -> Option<Vec<u8>> {
+    macros
+        .get(name)
+        .map(|value| value.to_bytes().to_vec())
+        .filter(|value| !value.is_empty())
+}
