@@ -9,6 +9,7 @@ mod print;
 mod asking;
 mod check;
 mod explain;
+mod keygen;
 mod replay;
 mod run;
 mod spf;
@@ -69,6 +70,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Check SPF once, with its trace
     Spf(spf::Arguments),
+    /// Make a key to sign with, or retire one
+    Keygen(keygen::Arguments),
 }
 
 /// Runs the command that the process was started with.
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
+            Command::Keygen(arguments) => keygen::keygen(&arguments),
         }
     });
     // A list on a disk that hangs must not keep us from ending.
@@ -139,6 +143,7 @@ fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event
         resolver: Resolver::new(&config.dns)?,
         directory,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
+        guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
     };
     Ok((engine, events))
 }

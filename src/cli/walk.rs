@@ -3,7 +3,7 @@
 use crate::{
     core::{
         envelope::Recipient,
-        policy::{Check, HeaderFacts, Judgement},
+        policy::{Addressed, Check, HeaderFacts, Judgement},
         verdict::Verdict,
     },
     filter::{Ending, LetIn, Message},
@@ -19,7 +19,7 @@ pub(super) struct Walked {
 
 /// What became of one recipient.
 pub(super) struct Walk {
-    pub(super) recipient: Recipient,
+    pub(super) addressed: Addressed,
     /// The answer at RCPT.
     pub(super) at_rcpt: Judgement,
     /// What was found at the end of the headers, where it was let in until then.
@@ -37,9 +37,10 @@ pub(super) async fn walk(
 ) -> Walked {
     let mut walks = Vec::with_capacity(recipients.len());
     for recipient in recipients {
-        let at_rcpt = message.judge(&recipient).await;
+        let addressed = message.addressed(recipient);
+        let at_rcpt = message.judge(&addressed).await;
         walks.push(Walk {
-            recipient,
+            addressed,
             verdict: at_rcpt.verdict.clone(),
             at_rcpt,
             at_headers: None,
@@ -56,8 +57,9 @@ fn headers(message: &Message, walks: &mut [Walk], facts: &HeaderFacts, id: &str)
     let let_in = || walks.iter().filter(|walk| walk.verdict.lets_in());
     let mut let_in: Vec<LetIn> = let_in()
         .map(|walk| LetIn {
-            recipient: walk.recipient.clone(),
-            path: walk.recipient.mailbox.to_bytes(),
+            addressed: walk.addressed.clone(),
+            path: walk.addressed.sent.mailbox.to_bytes(),
+            parameters: Vec::new(),
             verdict: walk.verdict.clone(),
         })
         .collect();

@@ -3,6 +3,7 @@
 mod dnsbl;
 mod forgery;
 mod headers;
+mod proof;
 
 use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::{
@@ -37,6 +38,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.never_send();
     checks.dnsbl();
     checks.headers();
+    checks.proof();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

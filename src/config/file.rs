@@ -15,6 +15,7 @@ use crate::{
         header_rules::HeaderRule,
         null_sender::NullSender,
         pattern::AddressPattern,
+        proof,
         recipients::{ClassAnswer, LocalPartRule},
         spf_rules::SpfRules,
         verdict::Mode,
@@ -39,6 +40,7 @@ pub(super) struct File {
     pub recipients: Vec<Entry>,
     pub dnsbl: Vec<Dnsbl>,
     pub headers: Vec<HeaderRule>,
+    pub proof: proof::Settings,
     pub log: Log,
 }
 
@@ -62,6 +64,7 @@ impl Default for File {
             recipients: Vec::new(),
             dnsbl: Vec::new(),
             headers: Vec::new(),
+            proof: proof::Settings::default(),
             log: Log::default(),
         }
     }

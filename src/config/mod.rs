@@ -7,6 +7,7 @@
 mod checks;
 mod diagnostic;
 mod file;
+pub mod key_file;
 mod keys;
 mod outline;
 mod path;
@@ -29,7 +30,7 @@ pub use self::{
     file::{Level, Log},
 };
 use crate::{
-    core::{policy::Policy, spf_rules::ResultRules},
+    core::{policy::Policy, proof, spf_rules::ResultRules},
     directory::DomainSources,
     dns,
     filter::{Address, SocketOptions},
@@ -56,7 +57,7 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads the file, and tries whether the lists it names can be opened.
+/// Reads the file and the keys it names, and tries whether its lists can be opened.
 ///
 /// # Errors
 /// A file that can't be read, is larger than a megabyte or not UTF-8, and every mistake in it.
@@ -64,21 +65,25 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     let name = path.display().to_string();
     let text = text::of(path)
         .map_err(|(mistake, text)| Diagnostics(vec![mistake.found_in(&name, &text)]))?;
-    config(path, &text, recipients::unreadable)
+    config(path, &text, |directories, proof, outline| {
+        let mut mistakes = recipients::unreadable(directories, outline);
+        mistakes.extend(key_file::load(proof, outline));
+        mistakes
+    })
 }
 
-/// Reads the file's text; paths in it are relative to the folder of `path`. Opens no file.
+/// Reads the file's text; paths in it are relative to the folder of `path`. Opens no file, so that there are no keys.
 ///
 /// # Errors
 /// Every mistake in it.
 pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
-    config(path, text, |_, _| Vec::new())
+    config(path, text, |_, _, _| Vec::new())
 }
 
 fn config(
     path: &Path,
     text: &str,
-    look_at_lists: impl Fn(&[DomainSources], &Outline) -> Vec<Mistake>,
+    look_at_files: impl Fn(&[DomainSources], &mut proof::Settings, &Outline) -> Vec<Mistake>,
 ) -> Result<Config, Diagnostics> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let name = path.display().to_string();
@@ -90,7 +95,7 @@ fn config(
             .map(|mistake| mistake.found_in(&name, text))
             .collect::<Vec<_>>()
     };
-    let (file, outline) =
+    let (mut file, outline) =
         file_and_outline(text).map_err(|mistakes| Diagnostics(found(mistakes)))?;
 
     let mut mistakes = checks::of(&file, &outline);
@@ -98,8 +103,11 @@ fn config(
     let folder = path.parent().unwrap_or(Path::new(""));
     let (recipients, directories, wrong) = recipients::of(&file, &outline, folder);
     mistakes.extend(wrong);
+    if let Some(keys) = &mut file.proof.batv.keys {
+        *keys = folder.join(&keys);
+    }
     if !is_fatal(&mistakes) {
-        mistakes.extend(look_at_lists(&directories, &outline));
+        mistakes.extend(look_at_files(&directories, &mut file.proof, &outline));
     }
     if is_fatal(&mistakes) {
         return Err(Diagnostics(found(mistakes)));
@@ -121,6 +129,7 @@ fn config(
             recipients,
             dnsbl: file.dnsbl,
             headers: file.headers,
+            proof: file.proof,
         },
         directories,
         log: file.log,

@@ -60,6 +60,7 @@ fn all(file: &File) -> Vec<(Path, Rule)> {
             Path::of(&["null_sender", "not_a_notification"]),
             file.null_sender.not_a_notification,
         ),
+        (Path::of(&["proof", "forged"]), file.proof.forged),
     ];
     for (path, results) in of_results(file) {
         let results = [

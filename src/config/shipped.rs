@@ -28,6 +28,9 @@ const PLACES: &[&[&str]] = &[
     &["recipients", "[]", "unknown"],
     &["dnsbl", "[]"],
     &["headers", "[]"],
+    &["proof"],
+    &["proof", "batv"],
+    &["proof", "batv", "except"],
     &["log"],
 ];
 

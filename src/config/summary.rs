@@ -6,6 +6,7 @@ use crate::{
         dnsbl::Dnsbl,
         forgery::Forgery,
         header_rules::HeaderRule,
+        proof,
         recipients::{Class, DomainRecipients},
         spf_rules::ResultRules,
         verdict::{Mode, Rule},
@@ -67,6 +68,7 @@ impl Config {
         if !policy.headers.is_empty() {
             lines.push(format!("header rules: {}", headers(&policy.headers)));
         }
+        lines.push(batv(&policy.proof));
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
         lines
@@ -127,6 +129,31 @@ fn dnsbl(list: &Dnsbl) -> String {
         list.zone,
         answer(list.rule())
     )
+}
+
+fn batv(proof: &proof::Settings) -> String {
+    let proof::Settings { batv, forged, keys } = proof;
+    if batv.keys.is_none() {
+        return "tags of bounces (BATV): neither made nor verified".to_owned();
+    }
+    let verified = format!(
+        "tags of bounces (BATV): verified with {}, wrong and old ones: {}",
+        counted(keys.len(), "key", "keys"),
+        answer(*forged)
+    );
+    match keys.signing().filter(|_| batv.sign) {
+        None => format!("{verified}; outgoing mail is not signed"),
+        Some(key) => format!(
+            "{verified}; outgoing mail is signed with key {} for {}; your MTA must let mail to tagged addresses in, \
+             which can't be seen from here: see TAGS in milter.yaml(5)",
+            key.id(),
+            counted(
+                usize::try_from(batv.lifetime_days()).unwrap_or_default(),
+                "day",
+                "days"
+            )
+        ),
+    }
 }
 
 /// How many rules there are of each answer, in the order in which they first stand in the file.

@@ -122,7 +122,20 @@ impl Mailbox {
     /// section 4.1.2: the quoted and the bare form name the same mailbox), ASCII letters in lower case, which
     /// is how Postfix and Sendmail look mailboxes up.
     pub fn local_key(&self) -> Vec<u8> {
-        unquoted(&self.local).to_ascii_lowercase()
+        self.local_unquoted().to_ascii_lowercase()
+    }
+
+    /// The local part without quotes and their backslashes, its letters as sent.
+    pub fn local_unquoted(&self) -> Vec<u8> {
+        unquoted(&self.local)
+    }
+
+    /// Another local part at the same host.
+    pub fn with_local(&self, local: &[u8]) -> Self {
+        Self {
+            local: local.to_vec(),
+            host: self.host.clone(),
+        }
     }
 
     /// What stands right of the `@`.

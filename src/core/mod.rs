@@ -19,6 +19,7 @@ pub mod null_sender;
 pub mod pattern;
 pub mod policy;
 pub mod printable;
+pub mod proof;
 pub mod recipients;
 pub mod reply;
 pub(crate) mod serde_text;

@@ -144,6 +144,20 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             detail: 1,
             text: "There is no such mailbox here; check the address".to_owned(),
         },
+        Reason::BatvWrong => policy(
+            "This return address was not made here: its tag (prvs=) is wrong, so the message you \
+             return was forged, and its sender is not its author"
+                .to_owned(),
+        ),
+        Reason::BatvExpired => policy(
+            "This return address has expired: messages sent from here can be returned for some \
+             days only, and the tag (prvs=) in this one is older"
+                .to_owned(),
+        ),
+        Reason::BatvGuessed => policy(format!(
+            "{client} has returned too many forged messages within the hour; try this one again \
+             later"
+        )),
         Reason::Dnsbl { zone } => policy(format!(
             "{client} sends backscatter, says {zone}; notifications from it are not accepted here"
         )),
@@ -175,6 +189,7 @@ fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
         },
         Reason::Internal
         | Reason::NothingFound
+        | Reason::BatvValid
         | Reason::Outgoing(_)
         | Reason::Exempt(_)
         | Reason::RefusedByMta { .. } => own_failure(),

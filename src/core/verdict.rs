@@ -202,6 +202,14 @@ pub enum Reason {
         /// Whether the mail has the null sender.
         bounce: bool,
     },
+    /// The tag in the recipient's address proves that it answers a message of ours.
+    BatvValid,
+    /// A bounce, and the tag in its recipient's address is not of our making.
+    BatvWrong,
+    /// A bounce, and the tag in its recipient's address has expired.
+    BatvExpired,
+    /// A bounce to a tagged address, from a client that has guessed too many tags.
+    BatvGuessed,
     /// A DNS list has the client, for mail that it is asked about.
     Dnsbl {
         /// The list.
@@ -272,6 +280,10 @@ impl Reason {
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
             Self::NeverSends => "never_sends",
             Self::Recipient { class, bounce } => class.code(*bounce),
+            Self::BatvValid => "batv_valid",
+            Self::BatvWrong => "batv_wrong",
+            Self::BatvExpired => "batv_expired",
+            Self::BatvGuessed => "batv_guessed",
             Self::Dnsbl { .. } => "dnsbl",
             Self::NotANotification => "not_a_notification",
             Self::HeaderFromForged { .. } => "header_from_forged",

@@ -10,20 +10,20 @@ use std::{
 
 use futures_util::FutureExt;
 use milter::{
-    Actions, Callbacks, Context, ContextActions, EomContext, MacroStage, NegotiateContext,
-    ProtoOpts, SetErrorReply, SmtpReply, SocketInfo, Status,
+    Actions, Callbacks, Context, EomContext, MacroStage, NegotiateContext, ProtoOpts,
+    SetErrorReply, SmtpReply, SocketInfo, Status,
 };
 
 use super::{
-    ending::Ending,
+    actions::{apply, text},
     macros,
     session::{Session, Shared},
+    transaction::RcptArgs,
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     envelope::Recipient,
     reply::Reply,
-    trace_header::Deletion,
     verdict::Verdict,
 };
 
@@ -111,9 +111,14 @@ fn negotiate(
         | ProtoOpts::NO_UNKNOWN
         | ProtoOpts::REJECTED_RCPT;
     let opts = wanted & offered;
-    let actions =
-        (Actions::ADD_HEADER | Actions::CHANGE_HEADER | Actions::DELETE_RCPT | Actions::QUARANTINE)
-            & offered_actions;
+    let actions = (Actions::ADD_HEADER
+        | Actions::CHANGE_HEADER
+        | Actions::DELETE_RCPT
+        | Actions::ADD_RCPT
+        | Actions::ADD_RCPT_EXT
+        | Actions::CHANGE_SENDER
+        | Actions::QUARANTINE)
+        & offered_actions;
     context.requested_opts = opts;
     context.requested_actions = actions;
     if offered_actions.contains(Actions::REQUEST_MACROS) {
@@ -216,6 +221,12 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
 
 async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
+    let parameters: Vec<&[u8]> = args.iter().skip(1).map(|arg| arg.as_bytes()).collect();
+    let parameters = parameters.join(&b' ');
+    let args = RcptArgs {
+        path,
+        parameters: &parameters,
+    };
     let mailbox = Mailbox::from_bytes(bracketless(path));
     let refused = refused(context);
     let recipient = Recipient {
@@ -233,12 +244,12 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let reply = if connection.session_failed || connection.mail_failed {
         connection
             .session
-            .rcpt_failed(recipient, path, queue_id.as_deref())
+            .rcpt_failed(recipient, args, queue_id.as_deref())
     } else {
         match within_limits(
             connection
                 .session
-                .rcpt(recipient.clone(), path, queue_id.as_deref()),
+                .rcpt(recipient.clone(), args, queue_id.as_deref()),
         )
         .await
         {
@@ -247,7 +258,7 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
                 warn(connection, "internal", why);
                 connection
                     .session
-                    .rcpt_failed(recipient, path, queue_id.as_deref())
+                    .rcpt_failed(recipient, args, queue_id.as_deref())
             }
         }
     };
@@ -279,7 +290,10 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let ending = connection.session.end_of_message(queue_id.as_deref());
+    let can_change_sender = connection.actions.contains(Actions::CHANGE_SENDER);
+    let ending = connection
+        .session
+        .end_of_message(can_change_sender, queue_id.as_deref());
     let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
         Ok(Ok(())) => {
             return if ending.discard {
@@ -296,49 +310,6 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
         Some(reply) => answer(&mut context.reply, &reply),
         None => Status::Tempfail,
     }
-}
-
-/// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
-async fn apply(
-    actions: &impl ContextActions,
-    offered: Actions,
-    ending: &Ending,
-) -> Result<(), milter::ActionError> {
-    if ending.discard {
-        return Ok(());
-    }
-    if offered.contains(Actions::DELETE_RCPT) {
-        for path in ending
-            .delete_recipients
-            .iter()
-            .filter_map(|path| CString::new(path.clone()).ok())
-        {
-            actions.delete_recipient(path).await?;
-        }
-    }
-    if offered.contains(Actions::CHANGE_HEADER) {
-        for Deletion { name, index } in &ending.delete_headers {
-            if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
-                actions.change_header(name, index, None::<CString>).await?;
-            }
-        }
-    }
-    if offered.contains(Actions::ADD_HEADER) {
-        // Each goes to the top, so the lowest is the first. At 0 both Postfix and Sendmail put it above the Received: that
-        // they write themselves, where RFC 7208 section 9.1 wants Received-SPF; at 1, below it.
-        for (name, value) in ending.insert_headers.iter().rev() {
-            actions.insert_header(0, text(name), text(value)).await?;
-        }
-    }
-    if let Some(reason) = ending
-        .quarantine
-        .filter(|_| offered.contains(Actions::QUARANTINE))
-    {
-        actions
-            .quarantine(text(&format!("backstop: {reason}")))
-            .await?;
-    }
-    Ok(())
 }
 
 fn abandon(context: &mut Context<Connection>) -> Status {
@@ -389,11 +360,6 @@ fn refused(context: &Context<Connection>) -> Option<String> {
         return None;
     }
     macros::refused_by_mta(&context.macros)
-}
-
-/// Text of ours as the protocol wants it; it holds no NUL, or is left out.
-fn text(text: &str) -> CString {
-    CString::new(text).unwrap_or_default()
 }
 
 fn warn(connection: &Connection, kind: &'static str, text: &str) {

@@ -17,12 +17,27 @@ pub struct Ending {
     pub discard: bool,
     /// Recipients to take off, as the MTA wrote them.
     pub delete_recipients: Vec<Vec<u8>>,
+    /// Recipients that get it under another address than the one they were named by.
+    pub untag_recipients: Vec<Untagged>,
+    /// The sender it leaves with, where that is another one.
+    pub change_sender: Option<Vec<u8>>,
     /// Hold it, for this reason.
     pub quarantine: Option<&'static str>,
     /// Headers to take out, in this order.
     pub delete_headers: Vec<Deletion>,
     /// Headers to put in, from the top down: name and value.
     pub insert_headers: Vec<(&'static str, String)>,
+}
+
+/// A recipient whose tag is ours to take off.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Untagged {
+    /// As the MTA wrote it.
+    pub path: Vec<u8>,
+    /// The address without the tag.
+    pub address: Vec<u8>,
+    /// The parameters of RCPT (RFC 3461), parted by blanks.
+    pub parameters: Vec<u8>,
 }
 
 impl Ending {
@@ -32,7 +47,21 @@ impl Ending {
         let mut tags = Tags::default();
         let (mut discarded, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         let mut quarantine = None;
-        for LetIn { path, verdict, .. } in let_in {
+        let mut untagged = BTreeSet::new();
+        for LetIn {
+            addressed,
+            path,
+            parameters,
+            verdict,
+        } in let_in
+        {
+            if addressed.tag.is_some() && verdict.lets_in() && verdict.action != Action::Discard {
+                untagged.insert(Untagged {
+                    path: path.clone(),
+                    address: addressed.recipient.mailbox.to_bytes(),
+                    parameters: parameters.clone(),
+                });
+            }
             tags.note(verdict);
             match verdict.action {
                 Action::Discard => discarded.insert(path),
@@ -56,6 +85,8 @@ impl Ending {
                 .difference(&delivered)
                 .map(|path| path.to_vec())
                 .collect(),
+            untag_recipients: untagged.into_iter().collect(),
+            change_sender: None,
             quarantine,
             delete_headers: facts
                 .filter(|_| judged)

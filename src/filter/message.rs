@@ -6,6 +6,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
+use super::guesses::Guesses;
 use crate::{
     core::{
         authserv_id::AuthservId,
@@ -13,7 +14,11 @@ use crate::{
         envelope::{Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
-        policy::{Case, Check, HeaderFacts, Judgement, Policy, SpfAnswers, settle},
+        policy::{
+            Addressed, Case, Check, HeaderFacts, Judgement, NotSigned, Policy, SpfAnswers, Tag,
+            settle,
+        },
+        proof,
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::{Forgeries, SpfTrace},
@@ -35,6 +40,8 @@ pub struct Engine {
     pub directory: Directory,
     /// Knows which DNS lists can be believed.
     pub blocklists: Arc<Blocklists>,
+    /// Counts wrong tags.
+    pub guesses: Arc<Guesses>,
 }
 
 /// What SPF said where it was not asked.
@@ -59,9 +66,11 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LetIn {
     /// The recipient.
-    pub recipient: Recipient,
+    pub addressed: Addressed,
     /// RCPT's argument, as the MTA wrote it.
     pub path: Vec<u8>,
+    /// What stood behind it (RFC 3461: NOTIFY, ORCPT), parted by blanks.
+    pub parameters: Vec<u8>,
     /// What is decided about it so far.
     pub verdict: Verdict,
 }
@@ -141,16 +150,40 @@ impl Message {
         }
     }
 
+    /// Takes a tag of ours off a recipient, and says what it proves.
+    pub fn addressed(&self, sent: Recipient) -> Addressed {
+        let Engine {
+            policy, guesses, ..
+        } = &*self.engine;
+        let client = self.envelope.client.address;
+        let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
+        let addressed = policy.addressed(&self.envelope, sent, today(), wrong_before);
+        if let (Some(Tag::Wrong), Some(client)) = (addressed.tag, client) {
+            guesses.note(client, Instant::now());
+        }
+        addressed
+    }
+
+    /// The sender that the message leaves with, tagged; or why it leaves as it is.
+    pub fn signed_sender(&self, let_in: &[LetIn]) -> Result<Vec<u8>, NotSigned> {
+        let recipients = let_in
+            .iter()
+            .map(|let_in| &let_in.addressed.recipient.mailbox);
+        let policy = &self.engine.policy;
+        policy.signed_sender(&self.envelope, recipients, today())
+    }
+
     /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
     /// message and within `dns.budget`.
-    pub async fn judge(&mut self, recipient: &Recipient) -> Judgement {
+    pub async fn judge(&mut self, addressed: &Addressed) -> Judgement {
+        let recipient = &addressed.recipient;
         let engine = Arc::clone(&self.engine);
         if self.spf.is_none() && engine.policy.needs_spf(&self.envelope, recipient) {
             self.ask_dns(engine.policy.needs_dnsbl(&self.envelope, recipient))
                 .await;
         }
         let known = self.known(recipient);
-        let judgement = engine.policy.judge(&self.case(recipient, &known));
+        let judgement = engine.policy.judge(&self.case(addressed, &known));
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
         }
@@ -165,11 +198,11 @@ impl Message {
         let mut verdicts = Vec::with_capacity(let_in.len());
         let mut found = Vec::with_capacity(let_in.len());
         for LetIn {
-            recipient, verdict, ..
+            addressed, verdict, ..
         } in &*let_in
         {
-            let known = self.known(recipient);
-            let case = self.case(recipient, &known);
+            let known = self.known(&addressed.recipient);
+            let case = self.case(addressed, &known);
             let judged = policy.judge_headers(&case, facts, &matches);
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
@@ -194,11 +227,12 @@ impl Message {
         }
     }
 
-    fn case<'a>(&'a self, recipient: &'a Recipient, known: &'a Known) -> Case<'a> {
+    fn case<'a>(&'a self, addressed: &'a Addressed, known: &'a Known) -> Case<'a> {
         Case {
             envelope: &self.envelope,
             spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
-            recipient,
+            recipient: &addressed.recipient,
+            tag: addressed.tag,
             earlier: self.let_in,
             known,
             listings: &self.listings,
@@ -268,6 +302,12 @@ impl Message {
         }
         answers
     }
+}
+
+/// Days since 1970-01-01.
+fn today() -> u64 {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    proof::today(since_epoch.as_secs())
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.

@@ -1,5 +1,6 @@
 //! Speaks the milter protocol: the only layer that names the `milter` crate.
 
+mod actions;
 #[cfg(test)]
 mod answered;
 mod bind;
@@ -9,6 +10,7 @@ mod counters;
 mod drain;
 mod ending;
 mod framing;
+mod guesses;
 mod listen;
 mod listener;
 mod macros;
@@ -26,6 +28,7 @@ pub use counters::{Counters, Snapshot};
 pub use drain::{Drain, MessageGuard};
 pub use ending::Ending;
 pub use framing::Violation;
+pub use guesses::Guesses;
 pub use listen::{Address, AddressError, Mode, Owner, SocketOptions};
 pub use listener::Listener;
 pub use message::{Engine, LetIn, Message};

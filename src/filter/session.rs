@@ -15,7 +15,7 @@ use super::{
     drain::Drain,
     ending::Ending,
     message::{Engine, Message},
-    transaction::Transaction,
+    transaction::{RcptArgs, Transaction},
 };
 use crate::{
     core::{
@@ -129,31 +129,31 @@ impl Session {
         ));
     }
 
-    /// RCPT: the reply to give; none to let the recipient in. `path` is the argument as the MTA wrote it.
+    /// RCPT: the reply to give; none to let the recipient in.
     pub async fn rcpt(
         &mut self,
         recipient: Recipient,
-        path: &[u8],
+        args: RcptArgs<'_>,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         // Out of order: RCPT without MAIL is the MTA's mistake or a stranger's, and is not let in.
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.rcpt(recipient, path, queue_id).await
+        transaction.rcpt(recipient, args, queue_id).await
     }
 
     /// What to answer to a recipient whose judging failed by our own fault.
     pub fn rcpt_failed(
         &mut self,
         recipient: Recipient,
-        path: &[u8],
+        args: RcptArgs<'_>,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.decided(recipient, path, Verdict::internal(), queue_id)
+        transaction.decided(recipient.into(), args, Verdict::internal(), queue_id)
     }
 
     /// One header.
@@ -181,10 +181,10 @@ impl Session {
         Reply::to(&Verdict::internal(), None)
     }
 
-    /// The end of the message.
-    pub fn end_of_message(&mut self, queue_id: Option<&[u8]>) -> Ending {
+    /// The end of the message; the MTA may let us change its sender, or not.
+    pub fn end_of_message(&mut self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
         match self.transaction.take() {
-            Some(transaction) => transaction.end(queue_id),
+            Some(transaction) => transaction.end(can_change_sender, queue_id),
             None => Ending::default(),
         }
     }

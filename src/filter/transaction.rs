@@ -12,7 +12,7 @@ use crate::{
         envelope::{Envelope, Recipient},
         header::Headers,
         notification::Notification,
-        policy::{Check, HeaderFacts, Judgement},
+        policy::{Addressed, Check, HeaderFacts, Judgement, Tag},
         reply::Reply,
         trace_header::Forgeries,
         verdict::{Reason, Verdict},
@@ -24,6 +24,15 @@ use crate::{
 const MOST_RECIPIENTS: usize = 10_000;
 /// The most octets of their addresses, together.
 const MOST_OCTETS: usize = 4 << 20;
+
+/// RCPT's arguments, as the MTA wrote them.
+#[derive(Clone, Copy, Debug)]
+pub struct RcptArgs<'a> {
+    /// The address, in its angle brackets.
+    pub path: &'a [u8],
+    /// What stood behind it (RFC 3461: NOTIFY, ORCPT), parted by blanks.
+    pub parameters: &'a [u8],
+}
 
 /// One message in progress.
 pub(super) struct Transaction {
@@ -55,28 +64,31 @@ impl Transaction {
     pub(super) async fn rcpt(
         &mut self,
         recipient: Recipient,
-        path: &[u8],
+        args: RcptArgs<'_>,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
-        let Judgement { verdict, checks } = self.message.judge(&recipient).await;
+        let addressed = self.message.addressed(recipient);
+        let Judgement { verdict, checks } = self.message.judge(&addressed).await;
         self.tell(&checks);
-        self.decided(recipient, path, verdict, queue_id)
+        self.decided(addressed, args, verdict, queue_id)
     }
 
     /// Keeps what was decided about a recipient.
     pub(super) fn decided(
         &mut self,
-        recipient: Recipient,
-        path: &[u8],
+        addressed: Addressed,
+        args: RcptArgs<'_>,
         verdict: Verdict,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         if let Reason::RefusedByMta { .. } = verdict.reason {
             // The MTA has logged it already, and a flood of guesses makes thousands of them.
-            log::debug!("{}", self.decision(&recipient, &verdict, queue_id));
+            log::debug!("{}", self.decision(&addressed, &verdict, false, queue_id));
             return self.reply(&verdict);
         }
-        let full = self.let_in.len() >= MOST_RECIPIENTS || self.octets + path.len() > MOST_OCTETS;
+        let RcptArgs { path, parameters } = args;
+        let octets = self.octets + path.len() + parameters.len();
+        let full = self.let_in.len() >= MOST_RECIPIENTS || octets > MOST_OCTETS;
         let verdict = if verdict.lets_in() && full {
             Verdict::internal()
         } else {
@@ -85,15 +97,15 @@ impl Transaction {
         let reply = self.reply(&verdict);
         if verdict.lets_in() {
             // Its line waits for the queue id, and for what the headers say.
-            let path = path.to_vec();
-            self.octets += path.len();
+            self.octets = octets;
             self.let_in.push(LetIn {
-                recipient,
-                path,
+                addressed,
+                path: path.to_vec(),
+                parameters: parameters.to_vec(),
                 verdict,
             });
         } else {
-            log::info!("{}", self.decision(&recipient, &verdict, queue_id));
+            log::info!("{}", self.decision(&addressed, &verdict, false, queue_id));
         }
         reply
     }
@@ -128,10 +140,17 @@ impl Transaction {
         }
     }
 
-    /// The end of the message.
-    pub(super) fn end(self, queue_id: Option<&[u8]>) -> Ending {
-        self.log(queue_id);
-        Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id)
+    /// The end of the message. Its sender gets a tag only where the MTA lets it be changed.
+    pub(super) fn end(self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
+        let mut ending = Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id);
+        if can_change_sender {
+            match self.message.signed_sender(&self.let_in) {
+                Ok(sender) => ending.change_sender = Some(sender),
+                Err(why) => log::debug!("id={} check=proof.batv not signed: {why}", self.id),
+            }
+        }
+        self.log_all(ending.change_sender.is_some(), queue_id);
+        ending
     }
 
     /// The end before the message came, or after it was refused.
@@ -147,11 +166,16 @@ impl Transaction {
 
     /// Logs what was decided about the recipients that were told 250.
     fn log(&self, queue_id: Option<&[u8]>) {
+        self.log_all(false, queue_id);
+    }
+
+    fn log_all(&self, signed: bool, queue_id: Option<&[u8]>) {
         for LetIn {
-            recipient, verdict, ..
+            addressed, verdict, ..
         } in &self.let_in
         {
-            log::info!("{}", self.decision(recipient, verdict, queue_id));
+            let decision = self.decision(addressed, verdict, signed, queue_id);
+            log::info!("{decision}");
         }
     }
 
@@ -167,8 +191,9 @@ impl Transaction {
 
     fn decision<'a>(
         &'a self,
-        rcpt: &'a Recipient,
+        rcpt: &'a Addressed,
         verdict: &'a Verdict,
+        signed: bool,
         queue_id: Option<&'a [u8]>,
     ) -> Decision<'a> {
         let Envelope {
@@ -181,9 +206,14 @@ impl Transaction {
             client: client.address,
             helo: client.helo.as_deref(),
             from: reverse_path,
-            rcpt: &rcpt.mailbox,
+            rcpt: &rcpt.sent.mailbox,
             verdict,
             spf: self.message.spf(),
+            batv: if signed {
+                Some("signed")
+            } else {
+                rcpt.tag.and_then(Tag::as_str)
+            },
         }
     }
 }

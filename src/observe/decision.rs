@@ -32,6 +32,8 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// What SPF said, where it was asked.
     pub spf: Option<&'a SpfAnswers>,
+    /// What became of tags: `signed`, or what the recipient's says.
+    pub batv: Option<&'static str>,
 }
 
 impl fmt::Display for Decision<'_> {
@@ -45,7 +47,7 @@ impl fmt::Display for Decision<'_> {
         let notification = self.verdict.notification.as_ref();
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} would={}",
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} would={}",
             self.id,
             word(self.queue_id),
             self.client
@@ -62,6 +64,7 @@ impl fmt::Display for Decision<'_> {
                 || "-".to_owned(),
                 |notification| notification.evidence_codes().join(","),
             ),
+            self.batv.unwrap_or("-"),
             self.verdict.would.map_or("-", |action| action.as_str()),
         )
     }
@@ -84,12 +87,13 @@ mod tests {
             rcpt: &Mailbox::from_bytes(b"\xff@example.org"),
             verdict: &verdict,
             spf: None,
+            batv: None,
         }
         .to_string();
         assert_eq!(
             line,
             "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- batv=- would=reject"
         );
     }
 }

@@ -35,12 +35,15 @@ const ONLY: &[(&str, &[&str])] = &[
     (
         "core",
         &[
+            "data_encoding",
+            "hmac",
             "humantime",
             "idna",
             "ipnet",
             "mail_parser",
             "regex",
             "serde",
+            "sha1",
             "thiserror",
         ],
     ),

@@ -1,7 +1,8 @@
 //! Each mistake has a file in `fixtures/config/bad`, and beside it the exact text that an administrator gets.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +16,7 @@ fn fixtures(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/config")
         .join(kind);
+    set_modes_of_keys(&folder);
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -22,6 +24,19 @@ fn fixtures(kind: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// A checkout knows nothing of who else may read a file; key files must be private, and one is there that isn't.
+fn set_modes_of_keys(folder: &Path) {
+    for file in fs::read_dir(folder.join("keys")).into_iter().flatten() {
+        let file = file.unwrap().path();
+        let mode = if file.ends_with("loose") {
+            0o644
+        } else {
+            0o600
+        };
+        fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    }
 }
 
 #[test]
@@ -126,6 +141,9 @@ fn a_full_file_says_what_it_says() {
             "bounces from clients on ips.backscatterer.org: tag",
             "bounces from clients on bounces.example (127.0.0.2, 127.0.0.9): reject (only monitored)",
             "header rules: 2 reject, 1 tag, 1 tempfail (only monitored)",
+            "tags of bounces (BATV): verified with 2 keys, wrong and old ones: reject (only monitored); outgoing mail is \
+             signed with key 2 for 5 days; your MTA must let mail to tagged addresses in, which can't be seen from \
+             here: see TAGS in milter.yaml(5)",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]

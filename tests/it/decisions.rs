@@ -106,6 +106,7 @@ fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
         envelope: &envelope,
         spf: &spf,
         recipient: &recipient,
+        tag: None,
         earlier: sent.earlier,
         known: &sent.known,
         listings: sent.listings,

@@ -102,6 +102,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
         envelope: &envelope,
         spf: &spf,
         recipient: &recipient,
+        tag: None,
         earlier: 0,
         known: &known,
         listings: &[],

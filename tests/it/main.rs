@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod batv;
 mod cli;
 mod config;
 mod daemon;
@@ -19,10 +20,12 @@ mod explain;
 mod headers;
 mod headers_mta;
 mod joe_job;
+mod keygen;
 mod licences;
 mod notifications;
 mod package;
 mod postfix;
+mod proof;
 mod replay;
 mod sendmail;
 mod sessions;

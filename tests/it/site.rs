@@ -164,15 +164,7 @@ impl Mta for Sendmail {
     const NET: &str = "127.0.0";
 
     fn start(milter: u16) -> Self {
-        let shipped = text("packaging/sendmail/backstop.mc");
-        let lines = changed(
-            &shipped,
-            &[(
-                "`S=inet:8894@127.0.0.1",
-                &format!("`S=inet:{milter}@127.0.0.1"),
-            )],
-        );
-        start_sendmail(vec![lines])
+        start_sendmail(vec![sendmail_lines(milter)])
     }
 
     fn plain() -> Self {
@@ -185,8 +177,11 @@ impl Mta for Sendmail {
 }
 
 /// Sendmail with these lines, and room for large headers, of which it takes 32 KB by default.
-fn start_sendmail(mut mc: Vec<String>) -> Sendmail {
-    mc.push("define(`confMAX_HEADERS_LENGTH', `200000')dnl".to_owned());
+pub fn start_sendmail(mut mc: Vec<String>) -> Sendmail {
+    mc.insert(
+        0,
+        "define(`confMAX_HEADERS_LENGTH', `200000')dnl".to_owned(),
+    );
     let sendmail = Sendmail::start(&sendmail::Options {
         domains: vec!["example.org".to_owned(), "example.net".to_owned()],
         mailboxes: MAILBOXES.iter().map(|&name| name.to_owned()).collect(),
@@ -209,6 +204,17 @@ pub fn start_postfix(changes: &[(&str, &str)]) -> Postfix {
         ..postfix::Options::default()
     });
     postfix.unwrap()
+}
+
+/// The lines for Sendmail that we ship.
+pub fn sendmail_lines(milter: u16) -> String {
+    changed(
+        &text("packaging/sendmail/backstop.mc"),
+        &[(
+            "`S=inet:8894@127.0.0.1",
+            &format!("`S=inet:{milter}@127.0.0.1"),
+        )],
+    )
 }
 
 /// A connection to Postfix as somebody else, who may have logged in.
@@ -354,7 +360,7 @@ pub fn start_backstop(config: &str) -> Backstop {
 }
 
 /// The text with each pattern replaced, of which there must be one.
-fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+pub fn changed(text: &str, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "`{from}` is not in\n{text}");
         text.replace(from, to)

@@ -101,7 +101,7 @@ impl Report {
         spf: Option<&SpfAnswers>,
     ) -> Self {
         let explained = |walk: &Walk| Explained {
-            recipient: shown(&walk.recipient.mailbox.to_bytes()),
+            recipient: shown(&walk.addressed.sent.mailbox.to_bytes()),
             answer: Answer::new(&walk.at_rcpt.verdict),
             reply: reply(&walk.at_rcpt.verdict, client)
                 .unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),

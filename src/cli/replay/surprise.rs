@@ -80,9 +80,9 @@ pub(super) fn surprise(
         null: message.envelope().reverse_path.is_null(),
         spf: mail_from.map(|check| check.result),
         has_lists: policy
-            .recipients_of(&walk.recipient)
+            .recipients_of(&walk.addressed.recipient)
             .is_some_and(|(_, entry)| entry.has_lists),
-        known: message.known(&walk.recipient),
+        known: message.known(&walk.addressed.recipient),
         facts,
         marks,
     };

@@ -2,6 +2,7 @@
 
 mod eoh;
 mod rcpt;
+mod tag;
 mod walk;
 
 use super::{
@@ -11,12 +12,14 @@ use super::{
     forgery::Forgery,
     header_rules::{HeaderRule, Matches},
     null_sender::NullSender,
+    proof,
     recipients::{DomainRecipients, Known},
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
-    verdict::{Exempt, Mode, Outgoing},
+    verdict::{Exempt, Mode, Outgoing, Reason},
 };
 pub use eoh::{HeaderFacts, settle};
+pub use tag::{Addressed, NotSigned, Tag};
 use walk::Walk;
 pub use walk::{Check, Judgement};
 
@@ -41,6 +44,8 @@ pub struct Policy {
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
     pub headers: Vec<HeaderRule>,
+    /// How bounces prove to be ours.
+    pub proof: proof::Settings,
 }
 
 /// What DNS said of the client and the names it used.
@@ -61,8 +66,10 @@ pub struct Case<'a> {
     pub envelope: &'a Envelope,
     /// What DNS said.
     pub spf: &'a SpfAnswers,
-    /// The recipient.
+    /// The recipient, without a tag of ours.
     pub recipient: &'a Recipient,
+    /// What the tag it was addressed by says.
+    pub tag: Option<Tag>,
     /// How many recipients of this message were let in before.
     pub earlier: usize,
     /// Whether a list knows the recipient.
@@ -124,7 +131,11 @@ impl Policy {
     pub fn judge(&self, case: &Case<'_>) -> Judgement {
         let mut walk = Walk::new(self.mode);
         let end = self.at_rcpt(case, &mut walk);
-        walk.judgement(end)
+        let mut judgement = walk.judgement(end);
+        if case.tag == Some(Tag::Valid) && judgement.verdict.reason == Reason::NothingFound {
+            judgement.verdict.reason = Reason::BatvValid;
+        }
+        judgement
     }
 
     /// Judges one recipient by the headers, after it was let in by its envelope. `matches` is what `headers` of this

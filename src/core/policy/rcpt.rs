@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, Tag, walk::Walk};
 use crate::core::{
     dnsbl::Listing,
     recipients::{Answer, Known},
-    spf::Identity,
+    spf::{Identity, SpfResult},
     verdict::{Action, Exempt, Outgoing, Reason, Rule, Verdict},
 };
 
@@ -22,9 +22,15 @@ impl Policy {
         if let Some(why) = exempt {
             return Break(Verdict::accept(Reason::Exempt(why)));
         }
-        let bounce = case.envelope.reverse_path.is_null();
+        self.tag(case, walk)?;
+        // Its tag has answered what the rules for bounces ask: whether somebody here sent the message it returns.
+        let proven = case.tag == Some(Tag::Valid);
+        let bounce = case.envelope.reverse_path.is_null() && !proven;
         self.never_send(case, bounce, walk)?;
         self.recipient_class(case, bounce, walk)?;
+        if proven {
+            return Continue(());
+        }
         self.dnsbl(case, walk)
     }
 
@@ -81,7 +87,14 @@ impl Policy {
                 explanation: check.explanation.clone(),
                 problem: check.problem.clone(),
             };
-            walk.apply(name, finding, self.spf.rule(check), reason)?;
+            let unanswered = check.result == SpfResult::Temperror;
+            let rule = if unanswered && case.tag == Some(Tag::Valid) {
+                // Nothing that DNS could say would outweigh the proof.
+                Rule::new(Action::Accept)
+            } else {
+                self.spf.rule(check)
+            };
+            walk.apply(name, finding, rule, reason)?;
         }
         Continue(())
     }

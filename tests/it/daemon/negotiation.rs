@@ -6,9 +6,12 @@ use lab::milter::{
 use super::{ENFORCE, STRANGER, Stage, assert_refused, but_headers, deleted, inserted};
 
 const ADD_HEADER: u32 = 0x1;
+const ADD_RECIPIENT: u32 = 0x4;
 const DELETE_RECIPIENT: u32 = 0x8;
 const CHANGE_HEADER: u32 = 0x10;
 const QUARANTINE: u32 = 0x20;
+const CHANGE_SENDER: u32 = 0x40;
+const ADD_RECIPIENT_WITH_PARAMETERS: u32 = 0x80;
 const MACRO_LISTS: u32 = 0x100;
 
 #[test]
@@ -29,7 +32,13 @@ fn all_that_saves_a_round_trip_is_asked_for() {
     );
     assert_eq!(
         agreed.actions & !MACRO_LISTS,
-        ADD_HEADER | CHANGE_HEADER | DELETE_RECIPIENT | QUARANTINE
+        ADD_HEADER
+            | CHANGE_HEADER
+            | ADD_RECIPIENT
+            | ADD_RECIPIENT_WITH_PARAMETERS
+            | DELETE_RECIPIENT
+            | CHANGE_SENDER
+            | QUARANTINE
     );
     assert_eq!(agreed.version, 6);
     let mail = agreed.macros.iter().find(|(stage, _)| *stage == 2).unwrap();

@@ -14,6 +14,7 @@
 
 pub mod backstop;
 pub mod dns;
+pub mod exim;
 pub mod joe_job;
 pub mod mailboxes;
 pub mod milter;

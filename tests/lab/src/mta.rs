@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The name both MTAs give themselves.
 pub const HOSTNAME: &str = "mx.lab.test";
 
-/// The unpacked package tree `name` (`postfix` or `sendmail`) below `$BACKSTOP_LAB_MTAS`, else below `target/mtas` of the
+/// The unpacked package tree `name` (`postfix`, `sendmail` or `exim`) below `$BACKSTOP_LAB_MTAS`, else below `target/mtas` of the
 /// workspace.
 pub fn unpacked(name: &str) -> io::Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -1,0 +1,223 @@
+//! Tags in addresses (BATV): what a tag of ours in RCPT TO proves, and which senders get one.
+
+use std::ops::ControlFlow::{self, Continue};
+
+use super::{Case, Policy, walk::Walk};
+use crate::core::{
+    address::{Mailbox, ReversePath},
+    envelope::{Envelope, Recipient},
+    proof::{
+        Settings,
+        batv::{self, Proof, Tagged, Unsigned},
+    },
+    verdict::{Action, Reason, Rule, Verdict},
+};
+
+/// What a tag of ours in RCPT TO says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// Made here, within its lifetime, and sent to as a bounce is: it answers a message of ours.
+    Valid,
+    /// Made here, but its lifetime is over.
+    Expired,
+    /// Not made here.
+    Wrong,
+    /// Not looked at: the client has sent too many wrong ones.
+    Unverified,
+    /// No bounce, so it has nothing to prove: people answer to the address they see.
+    Irrelevant,
+}
+
+impl Tag {
+    /// The word in the log; none where the tag says nothing.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Valid => Some("valid"),
+            Self::Expired => Some("expired"),
+            // Unverified is what was refused as wrong too often.
+            Self::Wrong | Self::Unverified => Some("wrong"),
+            Self::Irrelevant => None,
+        }
+    }
+}
+
+/// A recipient, and the tag it was addressed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// As RCPT TO has it.
+    pub sent: Recipient,
+    /// The same without a tag of ours: who is judged, and who gets the message.
+    pub recipient: Recipient,
+    /// What the tag says; none where it has none of ours.
+    pub tag: Option<Tag>,
+}
+
+impl From<Recipient> for Addressed {
+    /// A recipient without a tag of ours.
+    fn from(sent: Recipient) -> Self {
+        Self {
+            recipient: sent.clone(),
+            sent,
+            tag: None,
+        }
+    }
+}
+
+/// Why a message leaves without a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSigned {
+    /// It is no outgoing mail.
+    #[error("the message is not outgoing")]
+    Incoming,
+    /// `proof.batv.sign` is off.
+    #[error("proof.batv does not sign")]
+    Off,
+    /// A notification has no return address.
+    #[error("the null sender gets no tag")]
+    NullSender,
+    /// The sender is not in `local.domains`: its bounces don't come here.
+    #[error("the sender's domain is not in local.domains")]
+    NotOurs,
+    /// It is an exception, or its address can't carry one.
+    #[error("{0}")]
+    Left(Unsigned),
+}
+
+impl Policy {
+    /// Takes a tag of ours off the recipient, and says what it proves. `today` counts days since 1970, `wrong_before`
+    /// the wrong tags that this client has sent within the last hour.
+    ///
+    /// Tags of strangers, and of SRS, are left to whoever made them.
+    pub fn addressed(
+        &self,
+        envelope: &Envelope,
+        sent: Recipient,
+        today: u64,
+        wrong_before: u32,
+    ) -> Addressed {
+        let untagged = Addressed::from(sent);
+        let Settings { batv, keys, .. } = &self.proof;
+        if keys.is_empty() {
+            return untagged;
+        }
+        let mailbox = &untagged.sent.mailbox;
+        let ours = mailbox
+            .domain()
+            .is_some_and(|domain| self.local.is_ours(domain));
+        let read = batv::read(mailbox, &self.local.recipient_delimiter);
+        let Some(Tagged::Ours(found)) = read.filter(|_| ours) else {
+            return untagged;
+        };
+        let judged = envelope.reverse_path.is_null() && self.outgoing(envelope).is_none();
+        let tag = if !judged {
+            Tag::Irrelevant
+        } else if batv.guesses > 0 && wrong_before >= batv.guesses {
+            Tag::Unverified
+        } else {
+            match batv::verify(&found, keys, today, batv.lifetime_days()) {
+                Proof::Valid { .. } => Tag::Valid,
+                Proof::Expired => Tag::Expired,
+                Proof::Wrong => Tag::Wrong,
+            }
+        };
+        Addressed {
+            recipient: Recipient {
+                mailbox: found.original,
+                refused: untagged.sent.refused.clone(),
+            },
+            tag: Some(tag),
+            ..untagged
+        }
+    }
+
+    /// The sender that an outgoing message leaves with, so that its bounces prove themselves.
+    ///
+    /// # Errors
+    /// Why it leaves as it is.
+    pub fn signed_sender<'a>(
+        &self,
+        envelope: &Envelope,
+        recipients: impl IntoIterator<Item = &'a Mailbox>,
+        today: u64,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let Settings { batv, keys, .. } = &self.proof;
+        if !batv.sign {
+            return Err(NotSigned::Off);
+        }
+        if self.outgoing(envelope).is_none() {
+            return Err(NotSigned::Incoming);
+        }
+        let ReversePath::Mailbox(sender) = &envelope.reverse_path else {
+            return Err(NotSigned::NullSender);
+        };
+        if !sender
+            .domain()
+            .is_some_and(|domain| self.local.is_ours(domain))
+        {
+            return Err(NotSigned::NotOurs);
+        }
+        if let Some(why) = batv.exception(sender, recipients) {
+            return Err(NotSigned::Left(why));
+        }
+        let delimiter = self.local.recipient_delimiter.bytes().next();
+        batv::sign(
+            sender,
+            keys,
+            today,
+            batv.lifetime_days(),
+            batv.layout,
+            delimiter.unwrap_or(b'+'),
+        )
+        .map_err(NotSigned::Left)
+    }
+
+    /// The answer to a bounce with a tag of ours.
+    pub(super) fn tag(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let Some(tag) = case.tag else {
+            return Continue(());
+        };
+        let (finding, reason) = match tag {
+            Tag::Valid => {
+                let finding = "the tag in the address is ours: it answers a message of ours";
+                walk.tell("proof.batv", finding.to_owned());
+                return Continue(());
+            }
+            Tag::Irrelevant => {
+                let finding = "no bounce, so the tag in the address has nothing to prove";
+                walk.tell("proof.batv", finding.to_owned());
+                return Continue(());
+            }
+            Tag::Expired => (
+                "the tag in the address is ours, but its lifetime is over",
+                Reason::BatvExpired,
+            ),
+            Tag::Wrong => (
+                "the tag in the address was not made here",
+                Reason::BatvWrong,
+            ),
+            Tag::Unverified => (
+                "the client has sent too many wrong tags within the hour: this one is not looked at",
+                Reason::BatvGuessed,
+            ),
+        };
+        if self.spares_null_sender(case) {
+            walk.tell(
+                "proof.batv",
+                format!("{finding}; null_sender.exempt spares it"),
+            );
+            return Continue(());
+        }
+        let rule = self.proof.forged;
+        let refuses = !matches!(rule.action, Action::Accept | Action::Tag);
+        let rule = if tag == Tag::Unverified && refuses {
+            // Not for good: among a relay's forged bounces may be a true one, and nobody has looked.
+            Rule {
+                action: Action::Tempfail,
+                ..rule
+            }
+        } else {
+            rule
+        };
+        walk.apply("proof.batv", finding.to_owned(), rule, reason)
+    }
+}

@@ -1,0 +1,263 @@
+//! BATV (draft-levine-smtp-batv): the sender's address carries a tag that a bounce brings home.
+//!
+//! The tag is `KDDDSSSSSS`: the digit of the key, the last day on which it counts (days since 1970-01-01, modulo
+//! 1000), and the first three octets of HMAC-SHA1 over `KDDD` and the address, in hex. Exim makes the same ones.
+
+use std::fmt;
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use sha1::Sha1;
+
+use super::{Key, Keys};
+use crate::core::address::Mailbox;
+
+/// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
+const LONGEST_LOCAL: usize = 64;
+/// The longest address: a path of 256 octets without its angle brackets (RFC 5321 section 4.5.3.1.3).
+const LONGEST_ADDRESS: usize = 254;
+/// Days come round after so many.
+const WHEEL: u64 = 1000;
+/// How many octets of the MAC a tag has.
+const MAC: usize = 3;
+/// How many characters a tag has.
+const TAG: usize = 10;
+const PRVS: &[u8] = b"prvs=";
+
+/// Where the tag stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// `prvs=TAG=user@example.org`, as the draft has it.
+    #[default]
+    Prvs,
+    /// `user+prvs=TAG@example.org`: an extension, which an MTA with a recipient delimiter knows to be the user's.
+    SubAddress,
+}
+
+/// Why an address was not signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unsigned {
+    /// It has a tag, ours or another's.
+    AlreadyTagged,
+    /// It is an SRS address: the SRS daemon must know it again.
+    Srs,
+    /// It would be longer than SMTP allows.
+    TooLong,
+    /// Its local part has octets outside ASCII (RFC 6531).
+    NotAscii,
+    /// Its local part is quoted, or should be.
+    Quoted,
+    /// There is no domain, or only an address literal.
+    NoDomain,
+    /// No key is there, or all are retired.
+    NoKey,
+    /// `except.senders` has it.
+    ExceptSender,
+    /// `except.recipients` has the domain of a recipient.
+    ExceptRecipient,
+}
+
+impl Unsigned {
+    /// One word for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyTagged => "already_tagged",
+            Self::Srs => "srs",
+            Self::TooLong => "too_long",
+            Self::NotAscii => "not_ascii",
+            Self::Quoted => "quoted",
+            Self::NoDomain => "no_domain",
+            Self::NoKey => "no_key",
+            Self::ExceptSender => "except_sender",
+            Self::ExceptRecipient => "except_recipient",
+        }
+    }
+}
+
+impl fmt::Display for Unsigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The sender's address with a tag that counts from `today` for `lifetime` days. `delimiter` is for
+/// [`Layout::SubAddress`].
+///
+/// # Errors
+/// Addresses that are better left alone; the message then goes out as it is.
+pub fn sign(
+    sender: &Mailbox,
+    keys: &Keys,
+    today: u64,
+    lifetime: u64,
+    layout: Layout,
+    delimiter: u8,
+) -> Result<Vec<u8>, Unsigned> {
+    let local = sender.local();
+    if sender.domain().is_none() {
+        return Err(Unsigned::NoDomain);
+    }
+    if !local.is_ascii() {
+        return Err(Unsigned::NotAscii);
+    }
+    if !is_plain(local) {
+        return Err(Unsigned::Quoted);
+    }
+    if is_srs(local) {
+        return Err(Unsigned::Srs);
+    }
+    if read(sender, &char::from(delimiter).to_string()).is_some() {
+        return Err(Unsigned::AlreadyTagged);
+    }
+    let key = keys.signing().ok_or(Unsigned::NoKey)?;
+    let day = (today % WHEEL + lifetime % WHEEL) % WHEEL;
+    let head = format!("{}{day:03}", key.id());
+    let mac = mac(key, &head, sender).ok_or(Unsigned::NoKey)?;
+    let mac: Vec<u8> = mac.finalize().into_bytes().into_iter().take(MAC).collect();
+    let tag = [head, HEXLOWER.encode(&mac)].concat().into_bytes();
+    let tagged = match layout {
+        Layout::Prvs => [PRVS, &tag, b"=", local].concat(),
+        Layout::SubAddress => [local, &[delimiter], PRVS, &tag].concat(),
+    };
+    let address = sender.with_local(&tagged).to_bytes();
+    if tagged.len() > LONGEST_LOCAL || address.len() > LONGEST_ADDRESS {
+        return Err(Unsigned::TooLong);
+    }
+    Ok(address)
+}
+
+/// What a recipient's local part is tagged with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tagged {
+    /// In a form that [`sign`] writes.
+    Ours(Tag),
+    /// In another's form: never verified, never stripped.
+    Foreign,
+}
+
+/// A tag, and the address it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    key: u8,
+    day: u16,
+    mac: [u8; MAC],
+    /// The address without the tag.
+    pub original: Mailbox,
+}
+
+/// Reads the tag of an address, whichever [`Layout`] it has; `None` where there is none. SRS addresses may have
+/// others' tags within: they have none themselves.
+pub fn read(recipient: &Mailbox, delimiters: &str) -> Option<Tagged> {
+    let local = recipient.local_unquoted();
+    if is_srs(&local) {
+        return None;
+    }
+    if let Some(rest) = without_prefix(&local, PRVS) {
+        return read_prvs(recipient, rest);
+    }
+    if without_prefix(&local, b"btv1==").is_some() || without_prefix(&local, b"msprvs1=").is_some()
+    {
+        return Some(Tagged::Foreign);
+    }
+    let (before, tag) = local.split_at_checked(local.len().checked_sub(TAG)?)?;
+    let (before, prvs) = before.split_at_checked(before.len().checked_sub(PRVS.len())?)?;
+    let (delimiter, user) = before.split_last()?;
+    let divides = delimiters.as_bytes().contains(delimiter);
+    if !divides || !prvs.eq_ignore_ascii_case(PRVS) || !is_plain(user) {
+        return None;
+    }
+    tag_of(tag, recipient.with_local(user)).map(Tagged::Ours)
+}
+
+/// What is behind `prvs=`: `TAG=USER`, or in a form of others `USER=TAG`.
+fn read_prvs(recipient: &Mailbox, rest: &[u8]) -> Option<Tagged> {
+    let divided = rest.iter().position(|&byte| byte == b'=')?;
+    let (tag, user) = rest.split_at_checked(divided)?;
+    let user = user.strip_prefix(b"=")?;
+    if tag.is_empty() || user.is_empty() {
+        return None;
+    }
+    let ours = is_plain(user).then(|| tag_of(tag, recipient.with_local(user)));
+    Some(ours.flatten().map_or(Tagged::Foreign, Tagged::Ours))
+}
+
+/// What a tag proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// We signed it, not too long ago.
+    Valid {
+        /// The digit of the key.
+        key: u8,
+    },
+    /// We signed it, but its time is over.
+    Expired,
+    /// We did not sign it, or with a key that is gone.
+    Wrong,
+}
+
+/// Verifies a tag. The time it takes does not depend on how much of it is right.
+pub fn verify(tag: &Tag, keys: &Keys, today: u64, lifetime: u64) -> Proof {
+    let head = format!("{}{:03}", tag.key, tag.day);
+    let original = &tag.original;
+    // Some hosts change the case of what they return.
+    let lower_case = original.with_local(&original.local().to_ascii_lowercase());
+    let signed = keys
+        .live(today, lifetime)
+        .filter(|key| key.id() == tag.key)
+        .flat_map(|key| [original, &lower_case].map(|address| mac(key, &head, address)))
+        .flatten()
+        .any(|mac| mac.verify_truncated_left(&tag.mac).is_ok());
+    let left = (u64::from(tag.day) + WHEEL - today % WHEEL) % WHEEL;
+    match (signed, left <= lifetime) {
+        (true, true) => Proof::Valid { key: tag.key },
+        (true, false) => Proof::Expired,
+        (false, _) => Proof::Wrong,
+    }
+}
+
+/// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.
+fn mac(key: &Key, head: &str, address: &Mailbox) -> Option<Hmac<Sha1>> {
+    let mac = Hmac::<Sha1>::new_from_slice(key.secret()).ok()?;
+    Some(mac.chain_update(head).chain_update(address.to_bytes()))
+}
+
+fn tag_of(text: &[u8], original: Mailbox) -> Option<Tag> {
+    let (head, mac) = text.split_at_checked(TAG - 2 * MAC)?;
+    if !head.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let (key, day) = str::from_utf8(head).ok()?.split_at_checked(1)?;
+    Some(Tag {
+        key: key.parse().ok()?,
+        day: day.parse().ok()?,
+        mac: HEXLOWER_PERMISSIVE.decode(mac).ok()?.try_into().ok()?,
+        original,
+    })
+}
+
+/// SRS0 and SRS1, with any of the separators that SRS knows.
+fn is_srs(local: &[u8]) -> bool {
+    [b"SRS0".as_slice(), b"SRS1"].iter().any(|prefix| {
+        without_prefix(local, prefix)
+            .and_then(<[u8]>::first)
+            .is_some_and(|separator| b"=+-".contains(separator))
+    })
+}
+
+/// Whether it may stand unquoted: characters of a Dot-string (RFC 5321 section 4.1.2), two dots in a row let pass.
+fn is_plain(local: &[u8]) -> bool {
+    !local.is_empty()
+        && local
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(byte))
+}
+
+fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests;

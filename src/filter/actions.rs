@@ -1,0 +1,97 @@
+//! What a message's end asks of the MTA.
+
+use std::ffi::CString;
+
+use milter::{Actions, ContextActions};
+
+use super::ending::{Ending, Untagged};
+use crate::core::trace_header::Deletion;
+
+/// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
+pub(super) async fn apply(
+    actions: &impl ContextActions,
+    offered: Actions,
+    ending: &Ending,
+) -> Result<(), milter::ActionError> {
+    if ending.discard {
+        return Ok(());
+    }
+    if offered.contains(Actions::DELETE_RCPT) {
+        for path in ending
+            .delete_recipients
+            .iter()
+            .filter_map(|path| CString::new(path.clone()).ok())
+        {
+            actions.delete_recipient(path).await?;
+        }
+    }
+    untag(actions, offered, &ending.untag_recipients).await?;
+    if let Some(sender) = ending.change_sender.as_deref().and_then(path) {
+        actions.change_sender(sender, None::<CString>).await?;
+    }
+    if offered.contains(Actions::CHANGE_HEADER) {
+        for Deletion { name, index } in &ending.delete_headers {
+            if let (Ok(name), Ok(index)) = (CString::new(name.clone()), i32::try_from(*index)) {
+                actions.change_header(name, index, None::<CString>).await?;
+            }
+        }
+    }
+    if offered.contains(Actions::ADD_HEADER) {
+        // Each goes to the top, so the lowest is the first. At 0 both Postfix and Sendmail put it above the Received: that
+        // they write themselves, where RFC 7208 section 9.1 wants Received-SPF; at 1, below it.
+        for (name, value) in ending.insert_headers.iter().rev() {
+            actions.insert_header(0, text(name), text(value)).await?;
+        }
+    }
+    if let Some(reason) = ending
+        .quarantine
+        .filter(|_| offered.contains(Actions::QUARANTINE))
+    {
+        actions
+            .quarantine(text(&format!("backstop: {reason}")))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Off first, then on: an MTA for which both are one mailbox would else take off what was put on. Where one of the two
+/// isn't offered, the recipient stays as it was.
+async fn untag(
+    actions: &impl ContextActions,
+    offered: Actions,
+    recipients: &[Untagged],
+) -> Result<(), milter::ActionError> {
+    let extended = offered.contains(Actions::ADD_RCPT_EXT);
+    if !offered.contains(Actions::DELETE_RCPT) || !(extended || offered.contains(Actions::ADD_RCPT))
+    {
+        return Ok(());
+    }
+    for recipient in recipients {
+        let (Ok(tagged), Some(untagged), Ok(parameters)) = (
+            CString::new(recipient.path.clone()),
+            path(&recipient.address),
+            CString::new(recipient.parameters.clone()),
+        ) else {
+            continue;
+        };
+        actions.delete_recipient(tagged).await?;
+        if extended && !parameters.is_empty() {
+            actions
+                .add_recipient_ext(untagged, Some(parameters))
+                .await?;
+        } else {
+            actions.add_recipient(untagged).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The address in angle brackets; none where it holds a NUL, which the MTA would not have let in.
+fn path(address: &[u8]) -> Option<CString> {
+    CString::new([b"<", address, b">"].concat()).ok()
+}
+
+/// Text of ours as the protocol wants it; it holds no NUL, or is left out.
+pub(super) fn text(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
+}

@@ -1,0 +1,213 @@
+//! `backstop keygen`: no key is ever lost, whatever is asked for and whatever stands in the way.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use backstop::{
+    config::key_file,
+    core::proof::{Key, Keys},
+};
+use tempfile::TempDir;
+
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("keys")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        command.arg("keygen").args(arguments);
+        command.arg("--file").arg(self.file());
+        command
+    }
+
+    fn keygen(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn ids(&self) -> Vec<(u8, bool)> {
+        let keys = key_file::read(&self.file()).unwrap();
+        keys.iter()
+            .map(|key| (key.id(), key.retired().is_some()))
+            .collect()
+    }
+
+    fn signs(&self) -> Option<u8> {
+        let keys = key_file::read(&self.file()).unwrap();
+        keys.signing().map(Key::id)
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr]
+        .map(|bytes| String::from_utf8(bytes.clone()).unwrap())
+        .concat()
+}
+
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_roll_over_from_first_key_to_last() {
+    let desk = Desk::new();
+    let first = desk.keygen(&[]);
+    assert_eq!(code(&first), 0, "{}", said(&first));
+    assert!(said(&first).contains("key 0 is new"), "{}", said(&first));
+    assert_eq!(mode(&desk.file()), 0o600);
+    let line = fs::read_to_string(desk.file()).unwrap();
+    let secret = line.split_whitespace().last().unwrap().to_owned();
+    assert!(!said(&first).contains(&secret));
+
+    assert_eq!(code(&desk.keygen(&[])), 0);
+    assert_eq!(
+        (desk.ids(), desk.signs()),
+        (vec![(0, false), (1, false)], Some(1))
+    );
+    assert!(fs::read_to_string(desk.file()).unwrap().contains(&secret));
+    assert_eq!(code(&desk.keygen(&["--retire", "0"])), 0);
+    assert_eq!(code(&desk.keygen(&["--id", "9"])), 0);
+    // After 9 comes 0, and its retired namesake stays.
+    assert_eq!(code(&desk.keygen(&[])), 0);
+    assert_eq!(desk.ids(), [(0, true), (1, false), (9, false), (0, false)]);
+    assert_eq!(desk.signs(), Some(0));
+    assert_eq!(mode(&desk.file()), 0o600);
+
+    let text = fs::read_to_string(desk.file()).unwrap();
+    assert!(text.contains(&secret));
+    let secrets: std::collections::BTreeSet<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(' ').nth(2))
+        .collect();
+    assert_eq!(secrets.len(), 4);
+    assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_makes_no_sense_changes_nothing() {
+    let desk = Desk::new();
+    assert_eq!(code(&desk.keygen(&["--retire", "3"])), 64);
+    assert!(!desk.file().exists());
+    for id in 0..10 {
+        assert_eq!(code(&desk.keygen(&["--id", &id.to_string()])), 0);
+    }
+    let before = fs::read(desk.file()).unwrap();
+    for (arguments, part) in [
+        (["--id", "4"].as_slice(), "a key with id 4 is in use"),
+        (&[], "all ten ids are in use"),
+        (&["--id", "10"], "10 is not in 0..=9"),
+        (&["--id", "1", "--retire", "2"], "cannot be used with"),
+    ] {
+        let output = desk.keygen(arguments);
+        assert_eq!(code(&output), 64, "{arguments:?}");
+        assert!(said(&output).contains(part), "{}", said(&output));
+    }
+    assert_eq!(fs::read(desk.file()).unwrap(), before);
+    assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_in_order_is_left_as_it_is() {
+    let good = "1 2026-01-31 bm90IHNvIHNlY3JldCBhZnRlciBhbGw\n";
+    for (text, permissions, part) in [
+        (good, 0o640, "chmod 600"),
+        (good, 0o602, "chmod 600"),
+        ("not a key\n", 0o600, "line 1: a key begins with its id"),
+        ("1 2026-01-31 bm90", 0o600, "line 1: the third word"),
+    ] {
+        let desk = Desk::new();
+        fs::write(desk.file(), text).unwrap();
+        fs::set_permissions(desk.file(), fs::Permissions::from_mode(permissions)).unwrap();
+        let output = desk.keygen(&[]);
+        assert_eq!(code(&output), 78);
+        assert!(said(&output).contains(part), "{}", said(&output));
+        assert!(!said(&output).contains("bm90"), "{}", said(&output));
+        assert_eq!(fs::read_to_string(desk.file()).unwrap(), text);
+        assert_eq!(mode(&desk.file()), permissions);
+        assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn of_many_at_once_none_undoes_what_another_did() {
+    let desk = Desk::new();
+    let running: Vec<_> = (0..10)
+        .map(|_| {
+            let mut command = desk.command(&[]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let mut done = 0;
+    for one in running {
+        let output = one.wait_with_output().unwrap();
+        match code(&output) {
+            0 => done += 1,
+            78 => assert!(
+                said(&output).contains("another keygen"),
+                "{}",
+                said(&output)
+            ),
+            other => panic!("{other}: {}", said(&output)),
+        }
+    }
+    assert!(done >= 1);
+    assert_eq!(desk.ids().len(), done);
+}
+
+#[test]
+fn an_interrupted_one_is_told_of() {
+    let desk = Desk::new();
+    let draft = desk.0.path().join("keys.new");
+    fs::write(&draft, "").unwrap();
+    let output = desk.keygen(&[]);
+    assert_eq!(code(&output), 78);
+    assert!(
+        said(&output).contains(&format!("rm {}", draft.display())),
+        "{}",
+        said(&output)
+    );
+    assert!(!desk.file().exists() && draft.exists());
+}
+
+#[test]
+fn a_link_stays_one() {
+    let desk = Desk::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("real");
+    fs::write(&target, "").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink(&target, desk.file()).unwrap();
+    assert_eq!(code(&desk.keygen(&[])), 0);
+    assert!(fs::symlink_metadata(desk.file()).unwrap().is_symlink());
+    let keys = Keys::parse(&fs::read_to_string(&target).unwrap()).unwrap();
+    assert_eq!(keys.len(), 1);
+}
+
+#[test]
+fn json_says_the_same() {
+    let desk = Desk::new();
+    let output = desk.keygen(&["--id", "5", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["made"], 5);
+    assert_eq!(json["signs"], 5);
+    let output = desk.keygen(&["--retire", "5", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["retired"], &json["keys"]), (&5.into(), &1.into()));
+    assert!(json["signs"].is_null() && json["made"].is_null());
+}

@@ -1,0 +1,470 @@
+//! Proof as tables: a bounce to an address with a tag, or an outgoing message; what becomes of it, and why.
+
+use std::path::Path;
+
+use backstop::{
+    config,
+    core::{
+        address::{Mailbox, ReversePath},
+        dnsbl::Listing,
+        envelope::{Client, Envelope, Recipient},
+        policy::{Case, Judgement, Policy, SpfAnswers, Tag},
+        proof::{
+            self, Keys,
+            batv::{self, Layout, Proof, Tagged},
+        },
+        recipients::Known,
+        reply::Reply,
+        spf::{Identity, SpfCheck, SpfResult},
+    },
+};
+
+const SITE: &str = "
+mode: enforce
+local: {domains: [example.org], networks: [10.0.0.0/8]}
+null_sender:
+  never_send: [noreply@example.org]
+  exempt: {clients: [192.0.2.77]}
+exempt: {clients: [192.0.2.99], recipients: [abuse]}
+recipients:
+  - domain: example.org
+    known: [{addresses: [jane]}]
+    rules: [{match: 'old-.*', mail: reject, bounces: reject}]
+    catch_all: {mail: accept, bounces: reject}
+dnsbl: [{zone: ips.backscatterer.org, action: reject}]
+proof:
+  batv:
+    sign: true
+    keys: /etc/backstop/keys
+    guesses: 5
+    except: {recipients: [lists.example, .lists.example], senders: [plain@example.org]}
+";
+const KEY: &str = "0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
+/// Days since 1970; its last three digits are about to come round.
+const TODAY: u64 = 20_997;
+
+fn policy(changes: &[(&str, &str)]) -> Policy {
+    let yaml = crate::site::changed(SITE, changes);
+    let mut policy = config::parse(Path::new("proof.yaml"), &yaml)
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+        .policy;
+    policy.proof.keys = Keys::parse(KEY).unwrap();
+    policy
+}
+
+/// The address with a tag that was made so many days ago.
+fn tagged(address: &str, days_ago: u64) -> String {
+    let keys = Keys::parse(KEY).unwrap();
+    let sender = Mailbox::from_bytes(address.as_bytes());
+    let tagged = batv::sign(&sender, &keys, TODAY - days_ago, 7, Layout::Prvs, b'+');
+    String::from_utf8(tagged.unwrap()).unwrap()
+}
+
+/// The same with another digit in its end.
+fn wrong(address: &str) -> String {
+    let tagged = tagged(address, 0);
+    let (tag, rest) = tagged.split_at("prvs=0".len() + 8);
+    let (digit, rest) = rest.split_at(1);
+    let digit = if digit == "0" { "1" } else { "0" };
+    [tag, digit, rest].concat()
+}
+
+fn envelope(client: &str, from: &str) -> Envelope {
+    Envelope {
+        client: Client {
+            address: client.parse().ok(),
+            helo: Some(b"mx.example.com".to_vec()),
+            ..Client::default()
+        },
+        reverse_path: ReversePath::from_bytes(from.as_bytes()),
+    }
+}
+
+struct Sent<'a> {
+    client: &'a str,
+    from: &'a str,
+    rcpt: String,
+    spf: SpfResult,
+    wrong_before: u32,
+    listings: &'a [Listing],
+}
+
+/// A bounce against which nothing else speaks.
+const BOUNCE: Sent<'static> = Sent {
+    client: "192.0.2.1",
+    from: "",
+    rcpt: String::new(),
+    spf: SpfResult::None,
+    wrong_before: 0,
+    listings: &[],
+};
+
+fn judge(policy: &Policy, sent: &Sent<'_>) -> (Judgement, Option<Tag>, Vec<u8>) {
+    let envelope = envelope(sent.client, sent.from);
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(sent.rcpt.as_bytes()),
+        refused: None,
+    };
+    let addressed = policy.addressed(&envelope, recipient, TODAY, sent.wrong_before);
+    let spf = SpfAnswers {
+        helo: Some(SpfCheck::new(
+            Identity::Helo,
+            "mx.example.com".to_owned(),
+            sent.spf,
+        )),
+        ..SpfAnswers::default()
+    };
+    let known = match addressed.recipient.mailbox.local() {
+        b"jane" => Known::Listed("inline".to_owned()),
+        _ => Known::NotListed,
+    };
+    let case = Case {
+        envelope: &envelope,
+        spf: &spf,
+        recipient: &addressed.recipient,
+        tag: addressed.tag,
+        earlier: 0,
+        known: &known,
+        listings: sent.listings,
+    };
+    let mailbox = addressed.recipient.mailbox.to_bytes();
+    (policy.judge(&case), addressed.tag, mailbox)
+}
+
+/// The verdict with its reason, what enforcing would do, and the codes of the reply.
+fn outcome(policy: &Policy, sent: &Sent<'_>) -> String {
+    let (Judgement { verdict, .. }, ..) = judge(policy, sent);
+    let would = verdict.would.map(|action| format!(" would={action}"));
+    let reply = Reply::to(&verdict, None);
+    let reply = reply.map(|reply| format!(" {} {}", reply.code, reply.enhanced_text()));
+    format!(
+        "{} {}{}{}",
+        verdict.action,
+        verdict.reason.code(),
+        would.unwrap_or_default(),
+        reply.unwrap_or_default()
+    )
+}
+
+fn holds(policy: &Policy, table: Vec<(Sent<'_>, &str)>) {
+    for (number, (sent, expected)) in table.into_iter().enumerate() {
+        let found = outcome(policy, &sent);
+        assert_eq!(found, expected, "row {number}: <{}>", sent.rcpt);
+    }
+}
+
+#[test]
+fn a_bounce_proves_itself_by_its_tag() {
+    let to = |rcpt: String| Sent { rcpt, ..BOUNCE };
+    holds(
+        &policy(&[]),
+        vec![
+            (to(tagged("jane@example.org", 0)), "accept batv_valid"),
+            (to(tagged("jane@example.org", 7)), "accept batv_valid"),
+            (
+                to(tagged("jane@example.org", 8)),
+                "reject batv_expired 550 5.7.1",
+            ),
+            (to(wrong("jane@example.org")), "reject batv_wrong 550 5.7.1"),
+            // Without a tag it is judged as before.
+            (to("jane@example.org".to_owned()), "accept nothing_found"),
+            (
+                to("x@example.org".to_owned()),
+                "reject catch_all_bounce 550 5.7.1",
+            ),
+        ],
+    );
+}
+
+/// Whoever sent mail gets its bounces, whatever the rules for bounces say of his address.
+#[test]
+fn what_bounces_are_refused_for_does_not_apply_to_proven_ones() {
+    let policy = policy(&[]);
+    let listed = [Listing::Listed([127, 0, 0, 2].into())];
+    for address in ["noreply@example.org", "x@example.org", "jane@example.org"] {
+        let to = |rcpt| Sent {
+            rcpt,
+            listings: &listed,
+            spf: SpfResult::Temperror,
+            ..BOUNCE
+        };
+        let proven = to(tagged(address, 0));
+        assert_eq!(outcome(&policy, &proven), "accept batv_valid", "{address}");
+        let without_dns = |sent| Sent {
+            listings: &[],
+            spf: SpfResult::None,
+            ..sent
+        };
+        assert_eq!(
+            outcome(&policy, &without_dns(to(wrong(address)))),
+            "reject batv_wrong 550 5.7.1"
+        );
+    }
+    // What nobody may send to, nobody may.
+    let closed = Sent {
+        rcpt: tagged("old-x@example.org", 0),
+        ..BOUNCE
+    };
+    assert_eq!(outcome(&policy, &closed), "reject rule_mail 550 5.7.1");
+    // A client whose HELO is somebody else's is refused with any proof.
+    let forged = Sent {
+        rcpt: tagged("jane@example.org", 0),
+        spf: SpfResult::Fail,
+        ..BOUNCE
+    };
+    assert_eq!(outcome(&policy, &forged), "reject spf_helo_fail 550 5.7.23");
+}
+
+#[test]
+fn who_is_exempt_stays_so() {
+    let exempt = |client, rcpt| Sent {
+        client,
+        rcpt,
+        wrong_before: 100,
+        ..BOUNCE
+    };
+    let jane = || wrong("jane@example.org");
+    holds(
+        &policy(&[]),
+        vec![
+            (
+                exempt("192.0.2.1", wrong("postmaster@example.org")),
+                "accept exempt_postmaster",
+            ),
+            (
+                exempt("192.0.2.1", wrong("abuse@example.org")),
+                "accept exempt_recipient",
+            ),
+            (exempt("192.0.2.99", jane()), "accept exempt_client"),
+            (exempt("192.0.2.77", jane()), "accept nothing_found"),
+            (exempt("10.0.0.1", jane()), "accept outgoing_network"),
+        ],
+    );
+}
+
+#[test]
+fn mail_to_a_tagged_address_proves_nothing_and_need_not() {
+    let policy = policy(&[]);
+    for rcpt in [
+        tagged("jane@example.org", 0),
+        tagged("jane@example.org", 500),
+        wrong("jane@example.org"),
+    ] {
+        let sent = Sent {
+            from: "bob@example.com",
+            rcpt,
+            wrong_before: 100,
+            ..BOUNCE
+        };
+        let (judgement, tag, mailbox) = judge(&policy, &sent);
+        assert_eq!(judgement.verdict.reason.code(), "nothing_found");
+        assert_eq!(tag, Some(Tag::Irrelevant));
+        assert_eq!(mailbox, b"jane@example.org");
+    }
+}
+
+#[test]
+fn tags_of_others_are_left_alone() {
+    let ours = tagged("jane@example.com", 0);
+    for rcpt in [
+        "prvs=jane=0123abcdef@example.org",
+        "btv1==0123abcdef==jane@example.org",
+        "msprvs1=0123abcdef=jane@example.org",
+        "SRS0=HHH=TT=example.com=jane@example.org",
+        "SRS1=HHH=example.com==HHH=TT=example.net=jane@example.org",
+        &ours,
+    ] {
+        let sent = Sent {
+            rcpt: rcpt.to_owned(),
+            ..BOUNCE
+        };
+        let (_, tag, mailbox) = judge(&policy(&[]), &sent);
+        assert_eq!((tag, &*mailbox), (None, rcpt.as_bytes()));
+    }
+}
+
+#[test]
+fn who_guesses_is_not_listened_to() {
+    let guess = |wrong_before, rcpt| Sent {
+        wrong_before,
+        rcpt,
+        ..BOUNCE
+    };
+    let right = || tagged("jane@example.org", 0);
+    holds(
+        &policy(&[]),
+        vec![
+            (guess(4, right()), "accept batv_valid"),
+            (guess(5, right()), "tempfail batv_guessed 450 4.7.1"),
+            (
+                guess(5, wrong("jane@example.org")),
+                "tempfail batv_guessed 450 4.7.1",
+            ),
+            (
+                guess(5, "jane@example.org".to_owned()),
+                "accept nothing_found",
+            ),
+        ],
+    );
+    let endless = policy(&[("guesses: 5", "guesses: 0")]);
+    holds(&endless, vec![(guess(1000, right()), "accept batv_valid")]);
+}
+
+#[test]
+fn the_answer_to_forged_ones_is_the_files_to_say() {
+    let bounce = |wrong_before| Sent {
+        rcpt: wrong("jane@example.org"),
+        wrong_before,
+        ..BOUNCE
+    };
+    for (from, to, wrong, guessed) in [
+        (
+            "proof:\n",
+            "proof:\n  forged: tag\n",
+            "tag batv_wrong",
+            "tag batv_guessed",
+        ),
+        (
+            "proof:\n",
+            "proof:\n  forged: {action: reject, monitor: true}\n",
+            "tag batv_wrong would=reject",
+            "tag batv_guessed would=tempfail",
+        ),
+        (
+            "mode: enforce",
+            "mode: monitor",
+            "tag batv_wrong would=reject",
+            "tag batv_guessed would=tempfail",
+        ),
+        (
+            "proof:\n",
+            "proof:\n  forged: accept\n",
+            "accept nothing_found",
+            "accept nothing_found",
+        ),
+    ] {
+        let policy = policy(&[(from, to)]);
+        holds(&policy, vec![(bounce(0), wrong), (bounce(5), guessed)]);
+    }
+}
+
+/// Without keys there are no tags of ours, and an address that looks like one is an address.
+#[test]
+fn without_keys_nothing_changes() {
+    let mut policy = policy(&[]);
+    policy.proof.keys = Keys::default();
+    let sent = Sent {
+        rcpt: tagged("jane@example.org", 0),
+        ..BOUNCE
+    };
+    let (_, tag, mailbox) = judge(&policy, &sent);
+    assert_eq!((tag, mailbox), (None, sent.rcpt.clone().into_bytes()));
+}
+
+#[test]
+fn which_messages_leave_with_a_tag() {
+    let signed = tagged("jane@example.org", 0);
+    let again = tagged("jane@example.org", 3);
+    let long = format!("{}@example.org", "x".repeat(49));
+    for (client, from, rcpts, expected) in [
+        (
+            "10.0.0.1",
+            "jane@example.org",
+            &["a@b.example"][..],
+            Ok(&*signed),
+        ),
+        (
+            "10.0.0.1",
+            "jane@example.org",
+            &["a@b.example", "x@sub.lists.example"],
+            Err("except_recipient"),
+        ),
+        (
+            "10.0.0.1",
+            "Plain@example.org",
+            &["a@b.example"],
+            Err("except_sender"),
+        ),
+        (
+            "10.0.0.1",
+            "",
+            &["a@b.example"],
+            Err("the null sender gets no tag"),
+        ),
+        (
+            "10.0.0.1",
+            "jane@example.com",
+            &["a@b.example"],
+            Err("the sender's domain is not in local.domains"),
+        ),
+        ("10.0.0.1", &*again, &["a@b.example"], Err("already_tagged")),
+        ("10.0.0.1", &*long, &["a@b.example"], Err("too_long")),
+        (
+            "10.0.0.1",
+            "jörg@example.org",
+            &["a@b.example"],
+            Err("not_ascii"),
+        ),
+        (
+            "192.0.2.1",
+            "jane@example.org",
+            &["a@b.example"],
+            Err("the message is not outgoing"),
+        ),
+    ] {
+        let rcpts: Vec<_> = rcpts
+            .iter()
+            .map(|rcpt| Mailbox::from_bytes(rcpt.as_bytes()))
+            .collect();
+        let found = policy(&[]).signed_sender(&envelope(client, from), &rcpts, TODAY);
+        let found = found.map_err(|why| why.to_string());
+        let expected = expected.map(str::as_bytes).map_err(str::to_owned);
+        assert_eq!(found.as_deref().map_err(Clone::clone), expected, "{from}");
+    }
+    let off = policy(&[("sign: true", "sign: false")]);
+    let found = off.signed_sender(&envelope("10.0.0.1", "jane@example.org"), [], TODAY);
+    assert_eq!(found.unwrap_err().to_string(), "proof.batv does not sign");
+}
+
+/// Exim makes the tags that we make, and takes them for its own.
+#[test]
+fn exim_agrees_in_both_directions() {
+    const SECRET: &str = "0123456789abcdef";
+    let keys = Keys::parse(KEY).unwrap();
+    for address in [
+        "user@example.com",
+        "First.Last+ext@example.org",
+        "a=b@example.net",
+    ] {
+        let mailbox = Mailbox::from_bytes(address.as_bytes());
+        let now = || {
+            let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+            proof::today(since.as_secs())
+        };
+        let sign = |today| {
+            let tagged = batv::sign(&mailbox, &keys, today, 7, Layout::Prvs, b'+');
+            String::from_utf8(tagged.unwrap()).unwrap()
+        };
+        let (before, ours) = (now(), sign(now()));
+        let expanded = lab::exim::expand(&[
+            &format!("${{prvs{{{address}}}{{{SECRET}}}{{0}}}}"),
+            &format!(
+                "${{prvscheck{{{ours}}}{{{SECRET}}}{{$prvscheck_result $prvscheck_address}}}}"
+            ),
+            &format!("${{prvscheck{{{ours}}}{{another}}{{no $prvscheck_result}}}}"),
+        ])
+        .unwrap();
+        let [theirs, checked, refused] = expanded.as_slice() else {
+            panic!("{expanded:?}")
+        };
+        // Midnight may have come between.
+        assert!([before, now()].map(sign).contains(theirs), "{theirs}");
+        assert_eq!(*checked, format!("1 {address}"));
+        assert_eq!(refused.trim(), "no");
+        let Some(Tagged::Ours(tag)) = batv::read(&Mailbox::from_bytes(theirs.as_bytes()), "+")
+        else {
+            panic!("{theirs}")
+        };
+        assert_eq!(batv::verify(&tag, &keys, now(), 7), Proof::Valid { key: 0 });
+    }
+}
