@@ -2,6 +2,10 @@
 //!
 //! Exit codes: 0 fine, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
 
+// First, so that all the others have its macros.
+#[macro_use]
+mod print;
+
 mod asking;
 mod check;
 mod explain;
@@ -80,7 +84,7 @@ pub fn main() -> ExitCode {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
             if !asked {
-                eprint!("{}", without_controls(&error.to_string()));
+                eprintln!("{}", without_controls(&error.to_string()).trim_end());
                 return ExitCode::from(USAGE);
             }
             // Nobody is left to tell where even this can't be printed.

@@ -539,6 +539,35 @@ fn a_strangers_text_is_fit_for_a_terminal() {
     assert_eq!(said.code, 1, "{said}");
 }
 
+/// As in `backstop explain | head -1`, which has read enough before all is said.
+#[test]
+fn nobody_needs_to_read_on() {
+    let desk = Desk::new();
+    let explain = &["--client-ip", "192.0.2.1", "--from", "", "--rcpt", "joe"];
+    let explain = [&["explain", "--no-dns", "-c", "milter.yaml"][..], explain].concat();
+    for (arguments, code) in [
+        (&explain[..], 0),
+        (&["check", "--no-dns", "-c", "milter.yaml"], 0),
+        (&["check", "-c", "nowhere.yaml"], 78),
+        (&["check", "--nonsense"], 64),
+        (&["check", "--no-dns", "--json", "-c", "milter.yaml"], 0),
+    ] {
+        let unread = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        let status = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(arguments)
+            .current_dir(desk.folder.path())
+            .stdout(unread())
+            .stderr(unread())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
+
 /// Whether it says more than log.level or less.
 #[test]
 fn the_environments_log_level_wins_over_the_files() {
