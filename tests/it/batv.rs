@@ -1,6 +1,12 @@
 //! Tags through real Postfix and real Sendmail: out with a message, home with its bounce, and what forgers get.
 
-use std::{fs, net::IpAddr, os::unix::fs::PermissionsExt, path::Path, time::SystemTime};
+use std::{
+    fs,
+    net::IpAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use backstop::core::{
     address::Mailbox,
@@ -14,7 +20,10 @@ use tempfile::TempDir;
 
 use crate::{
     package::text,
-    site::{Letter, Mta, Site, changed, codes, sendmail_lines, start_postfix, start_sendmail},
+    site::{
+        Letter, Mta, Site, changed, codes, connect_as, sendmail_lines, start_postfix,
+        start_sendmail,
+    },
 };
 
 const OK: &str = "250 2.1.5";
@@ -31,9 +40,7 @@ struct Signing<M: Mta> {
 impl<M: Mta> Signing<M> {
     fn start(layout: Layout, mta: impl FnOnce(u16, &Path) -> M) -> Self {
         let folder = mta::folder().unwrap();
-        let keys = folder.path().join("batv.keys");
-        fs::write(&keys, KEY).unwrap();
-        fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
+        let keys = key_file(folder.path());
         let word = match layout {
             Layout::Prvs => "prvs",
             Layout::SubAddress => "sub_address",
@@ -58,16 +65,7 @@ impl<M: Mta> Signing<M> {
 
     /// A tag as of so many days ago.
     fn tagged(&self, address: &str, days_ago: u64) -> String {
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-        let tagged = batv::sign(
-            &Mailbox::from_bytes(address.as_bytes()),
-            &Keys::parse(KEY).unwrap(),
-            proof::today(now) - days_ago,
-            7,
-            self.layout,
-            b'+',
-        );
-        String::from_utf8(tagged.unwrap()).unwrap()
+        tagged(address, days_ago, self.layout)
     }
 
     /// One of our users.
@@ -275,6 +273,28 @@ impl<M: Mta> Signing<M> {
     }
 }
 
+/// A key file as the daemon wants it.
+pub fn key_file(folder: &Path) -> PathBuf {
+    let keys = folder.join("batv.keys");
+    fs::write(&keys, KEY).unwrap();
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
+    keys
+}
+
+/// An address with a tag of that key, as of so many days ago.
+pub fn tagged(address: &str, days_ago: u64, layout: Layout) -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let tagged = batv::sign(
+        &Mailbox::from_bytes(address.as_bytes()),
+        &Keys::parse(KEY).unwrap(),
+        proof::today(now) - days_ago,
+        7,
+        layout,
+        b'+',
+    );
+    String::from_utf8(tagged.unwrap()).unwrap()
+}
+
 fn return_path(text: &str) -> String {
     let line = text.lines().next().unwrap();
     let path = line.strip_prefix("Return-Path: <").unwrap();
@@ -316,6 +336,23 @@ fn prvs_through_postfix() {
     let signing = Signing::start(Layout::Prvs, postfix);
     signing.all();
     assert_eq!(signing.sent("jörg@example.org", &[FAR]), "jörg@example.org");
+    // Mail that is made here, and mail of somebody who logged in.
+    let letter = Letter::new();
+    let output = signing
+        .site
+        .mta
+        .sendmail(&["-f", "joe@example.org", FAR], &letter.bytes);
+    assert!(output.unwrap().status.success());
+    let text = signing.site.delivered(FAR, &letter);
+    assert_eq!(return_path(&text), signing.tagged("joe@example.org", 0));
+    let letter = Letter::new();
+    let anywhere = IpAddr::from([192, 0, 2, 66]);
+    let mut client = connect_as(&signing.site.mta, anywhere, Some("joe"));
+    client.ehlo("elsewhere.example").unwrap();
+    let sent = client.message("joe@example.org", FAR, &letter.bytes);
+    assert_eq!(sent.unwrap().code, 250);
+    let text = signing.site.delivered(FAR, &letter);
+    assert_eq!(return_path(&text), signing.tagged("joe@example.org", 0));
     // A tag opens no door to a mailbox that isn't there, and strangers' tags are theirs.
     let mut client = signing.user();
     client.mail("bob@friend.example").unwrap();

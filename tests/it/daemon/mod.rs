@@ -19,6 +19,7 @@ mod reload;
 mod sequences;
 mod sockets;
 mod systemd;
+mod tags;
 
 use std::{
     net::{IpAddr, SocketAddr},
