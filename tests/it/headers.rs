@@ -9,7 +9,7 @@ use backstop::{
         envelope::{Client, Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
-        policy::{Case, HeaderFacts, Policy, SpfAnswers, settle},
+        policy::{Case, HeaderFacts, Policy, SpfAnswers, Tag, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::Forgeries,
@@ -46,6 +46,7 @@ struct Sent {
     from: &'static str,
     spf: SpfResult,
     rcpt: &'static str,
+    tag: Option<Tag>,
     headers: &'static str,
 }
 
@@ -54,6 +55,7 @@ const MAIL: Sent = Sent {
     from: "jane@example.com",
     spf: SpfResult::Pass,
     rcpt: "info@example.org",
+    tag: None,
     headers: "From: Jane <jane@example.com>\nSubject: hello\n",
 };
 
@@ -102,7 +104,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
         envelope: &envelope,
         spf: &spf,
         recipient: &recipient,
-        tag: None,
+        tag: sent.tag,
         earlier: 0,
         known: &known,
         listings: &[],
@@ -173,6 +175,15 @@ fn the_null_sender_is_for_notifications() {
                 ..MAIL
             },
             "accept exempt_recipient",
+        ),
+        // A bounce that its tag proves is one, however odd its headers.
+        (
+            Sent {
+                from: "",
+                tag: Some(Tag::Valid),
+                ..MAIL
+            },
+            "accept nothing_found",
         ),
     ]);
 }

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, Tag, walk::Walk};
 use crate::core::{
     address::ReversePath,
     from_header::Claims,
@@ -88,7 +88,9 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let null = case.envelope.reverse_path.is_null();
-        if !null || facts.notification.is_some() || self.spares_null_sender(case) {
+        // A proven bounce is one, whatever its headers look like.
+        let proven = case.tag == Some(Tag::Valid);
+        if !null || proven || facts.notification.is_some() || self.spares_null_sender(case) {
             return Continue(());
         }
         let finding =
