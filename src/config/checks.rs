@@ -5,7 +5,7 @@ mod forgery;
 mod headers;
 mod proof;
 
-use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
+use super::{diagnostic::Mistake, file::File, findings::Findings, outline::Outline, path::Path};
 use crate::{
     core::{
         address::{Domain, Mailbox},
@@ -28,7 +28,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     let mut checks = Checks {
         file,
         outline,
-        mistakes: Vec::new(),
+        findings: Findings::new(outline),
     };
     checks.socket();
     checks.dns();
@@ -44,26 +44,16 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
         &Path::of(&["null_sender", "exempt"]),
         &file.null_sender.exempt,
     );
-    checks.mistakes
+    checks.findings.into_mistakes()
 }
 
 struct Checks<'a> {
     file: &'a File,
     outline: &'a Outline,
-    mistakes: Vec<Mistake>,
+    findings: Findings<'a>,
 }
 
 impl Checks<'_> {
-    fn error(&mut self, path: &Path, message: String, help: &str) {
-        let place = self.outline.value(path);
-        self.mistakes.push(Mistake::error(place, message, help));
-    }
-
-    fn warning(&mut self, path: &Path, message: String, help: &str) {
-        let place = self.outline.value(path);
-        self.mistakes.push(Mistake::warning(place, message, help));
-    }
-
     fn socket(&mut self) {
         let options = &self.file.socket;
         if matches!(self.file.listen, Address::Unix(_)) {
@@ -73,7 +63,7 @@ impl Checks<'_> {
                 None => (&["listen"], false),
             };
             if !shared && options.user.is_none() {
-                self.warning(
+                self.findings.warning(
                     &Path::of(place),
                     "nobody but our own user may open the socket file, so the MTA can't".to_owned(),
                     "let its group in: `socket: {mode: 0660, group: postfix}`",
@@ -87,7 +77,7 @@ impl Checks<'_> {
             ("group", options.group.is_some()),
         ] {
             if set {
-                self.error(
+                self.findings.error(
                     &Path::of(&["socket", key]),
                     format!(
                         "`socket.{key}` is for a socket file, but `listen` is {}",
@@ -103,21 +93,21 @@ impl Checks<'_> {
         let dns = &self.file.dns;
         let at = |key| Path::of(&["dns", key]);
         if dns.nameservers.len() > MOST_NAMESERVERS {
-            self.error(
+            self.findings.error(
                 &at("nameservers"),
                 format!("{} name servers are more than {MOST_NAMESERVERS}", dns.nameservers.len()),
                 "two or three are enough; with many silent ones the time is up before the good one is asked",
             );
         }
         if dns.budget > LONGEST_BUDGET {
-            self.error(
+            self.findings.error(
                 &at("budget"),
                 format!("`dns.budget` is {}, more than {LONGEST_BUDGET}", dns.budget),
                 "Postfix gives up on a milter after 30s; the default, 8s, is enough for working DNS",
             );
         }
         if dns.timeout < SHORTEST_TIMEOUT {
-            self.error(
+            self.findings.error(
                 &at("timeout"),
                 format!(
                     "`dns.timeout` is {}, less than {SHORTEST_TIMEOUT}",
@@ -126,14 +116,14 @@ impl Checks<'_> {
                 "no name server far away answers in that time; the default is 2s",
             );
         } else if dns.timeout > dns.budget {
-            self.error(
+            self.findings.error(
                 &at("timeout"),
                 format!("`dns.timeout` ({}) is longer than `dns.budget` ({})", dns.timeout, dns.budget),
                 "the budget is for all questions of one message; a timeout of a quarter of it leaves time for another try",
             );
         }
         if dns.cache > LARGEST_CACHE {
-            self.error(
+            self.findings.error(
                 &at("cache"),
                 format!("`dns.cache` is {}, more than {LARGEST_CACHE}", dns.cache),
                 "it counts answers, not bytes; the default, 20000, takes about 10 MB",
@@ -145,7 +135,7 @@ impl Checks<'_> {
         let local = &self.file.local;
         let at = |key| Path::of(&["local", key]);
         if local.domains.is_empty() {
-            self.warning(
+            self.findings.warning(
                 &at("domains"),
                 "`local.domains` is empty, so forged mail from your own domains is not recognised"
                     .to_owned(),
@@ -156,7 +146,7 @@ impl Checks<'_> {
             if let DomainPattern::Below(parent) = domain
                 && is_single_label(parent)
             {
-                self.warning(
+                self.findings.warning(
                     &at("domains").index(index),
                     format!("`{domain}` makes every domain that ends in {domain} one of yours"),
                     "their mail would be refused as forged; list your own domains by name",
@@ -170,7 +160,7 @@ impl Checks<'_> {
         );
         for (index, daemon) in local.daemons.iter().enumerate() {
             if daemon.is_empty() {
-                self.error(
+                self.findings.error(
                     &at("daemons").index(index),
                     "the name of an MTA daemon is empty".to_owned(),
                     "right would be what `milter_macro_daemon_name` says in master.cf, such as ORIGINATING",
@@ -182,7 +172,7 @@ impl Checks<'_> {
             .chars()
             .find(|c| !c.is_ascii_punctuation() || matches!(c, '@' | '"'))
         {
-            self.error(
+            self.findings.error(
                 &at("recipient_delimiter"),
                 format!("`{}` can't divide an address from its extension", c.escape_debug()),
                 "right would be what `postconf recipient_delimiter` says, such as \"+\" or \"+-\", or \"\" for none",
@@ -204,13 +194,13 @@ impl Checks<'_> {
         // The widest that are anybody's own: 10.0.0.0/8 and fc00::/7.
         let widest = if address.contains(':') { 7 } else { 8 };
         if length == 0 {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{text}` is the whole internet: {then}"),
                 "list the networks of the hosts you mean, such as 192.0.2.0/24",
             );
         } else if length < widest {
-            self.warning(
+            self.findings.warning(
                 path,
                 format!("`{text}` is more than anybody's own network"),
                 "check the number behind the `/`; it counts the bits that are the same for all addresses",
@@ -222,7 +212,7 @@ impl Checks<'_> {
         let path = Path::of(&["spf", "trusted_forwarders"]);
         let count = self.file.spf.forwarder_domains().count();
         if count > MOST_FORWARDER_DOMAINS {
-            self.error(
+            self.findings.error(
                 &path,
                 format!("{count} domains of forwarders are more than {MOST_FORWARDER_DOMAINS}"),
                 "each costs DNS questions for every doubtful message; list large forwarders by their networks",
@@ -244,13 +234,13 @@ impl Checks<'_> {
             DomainPattern::Itself(ours) | DomainPattern::Below(ours) => ours.is_at_or_below(domain),
         });
         if self.file.local.is_ours(domain) || above_ours {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{domain}` is, or is above, a domain of yours: that would let forged mail in"),
                 "take it out; hosts of your own stand in `local.networks`, backup MX hosts in `exempt.clients`",
             );
         } else if is_single_label(domain) {
-            self.error(
+            self.findings.error(
                 path,
                 format!(
                     "`{domain}` would trust every host that calls itself something under .{domain}"
@@ -273,14 +263,14 @@ impl Checks<'_> {
                 .as_ref()
                 .is_some_and(|one| one.local_key() == b"postmaster")
             {
-                self.warning(
+                self.findings.warning(
                     &path,
                     "postmaster stands in `never_send`, but gets its mail in any case".to_owned(),
                     "RFC 5321 section 4.5.1 wants it so; take it out",
                 );
             }
             if let AddressPattern::Domain(pattern) = address {
-                self.warning(
+                self.findings.warning(
                     &path,
                     format!("every bounce to `@{pattern}` would be refused, those of its own mail included"),
                     "list single addresses, unless nobody at all sends mail from there",
@@ -297,7 +287,7 @@ impl Checks<'_> {
                     pattern == address || mailbox.as_ref().is_some_and(|one| pattern.matches(one))
                 });
                 if spared {
-                    self.warning(
+                    self.findings.warning(
                         &path,
                         format!("this address is in `{key}` too, so its bounces are let in"),
                         "take it out of one of the two lists",
@@ -315,7 +305,7 @@ impl Checks<'_> {
         );
         for (index, recipient) in exempt.recipients.iter().enumerate() {
             if let AddressPattern::Domain(pattern) = recipient {
-                self.warning(
+                self.findings.warning(
                     &path.key("recipients").index(index),
                     format!("nothing that comes to `@{pattern}` is judged"),
                     "list single addresses, unless the whole domain is to be left alone",

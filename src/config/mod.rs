@@ -7,6 +7,7 @@
 mod checks;
 mod diagnostic;
 mod file;
+mod findings;
 pub mod key_file;
 mod keys;
 mod outline;

@@ -10,6 +10,7 @@ use std::{
 use super::{
     diagnostic::Mistake,
     file::{Entry, File, KnownList},
+    findings::Findings,
     outline::Outline,
     path::Path,
 };
@@ -34,7 +35,7 @@ pub(super) fn of(
         outline,
         folder,
         seen: HashSet::new(),
-        mistakes: Vec::new(),
+        findings: Findings::new(outline),
     };
     let (settings, sources) = file
         .recipients
@@ -42,7 +43,7 @@ pub(super) fn of(
         .enumerate()
         .map(|(index, entry)| reader.entry(&top().index(index), entry))
         .unzip();
-    (settings, sources, reader.mistakes)
+    (settings, sources, reader.findings.into_mistakes())
 }
 
 /// Finds the lists that can't be opened. Not part of [`of`], for it looks at the disk.
@@ -92,20 +93,10 @@ struct Reader<'a> {
     outline: &'a Outline,
     folder: &'a std_path::Path,
     seen: HashSet<Domain>,
-    mistakes: Vec<Mistake>,
+    findings: Findings<'a>,
 }
 
 impl Reader<'_> {
-    fn error(&mut self, path: &Path, message: String, help: &str) {
-        let place = self.outline.value(path);
-        self.mistakes.push(Mistake::error(place, message, help));
-    }
-
-    fn warning(&mut self, path: &Path, message: String, help: &str) {
-        let place = self.outline.value(path);
-        self.mistakes.push(Mistake::warning(place, message, help));
-    }
-
     fn entry(&mut self, path: &Path, entry: &Entry) -> (DomainRecipients, DomainSources) {
         self.domain(path, &entry.domain);
         let sources: Vec<Source> = entry
@@ -123,7 +114,7 @@ impl Reader<'_> {
                 .scalar(&path)
                 .is_some_and(|pattern| pattern.contains('@'))
             {
-                self.warning(
+                self.findings.warning(
                     &path,
                     "this pattern has an `@`, but only what stands before the `@` of an address is compared".to_owned(),
                     "write the pattern for the local part alone, such as 'shop-[a-z0-9]+'",
@@ -148,14 +139,14 @@ impl Reader<'_> {
     fn domain(&mut self, path: &Path, domain: &Domain) {
         let path = path.key("domain");
         if !self.seen.insert(domain.clone()) {
-            self.error(
+            self.findings.error(
                 &path,
                 format!("`{domain}` has an entry in `recipients` already"),
                 "join the two; only the first would count",
             );
         }
         if !self.file.local.is_ours(domain) {
-            self.error(
+            self.findings.error(
                 &path,
                 format!("`{domain}` is not in `local.domains`"),
                 "add it there, or correct it here",
@@ -186,12 +177,12 @@ impl Reader<'_> {
         }
         match sources.len() {
             1 => {}
-            0 => self.error(
+            0 => self.findings.error(
                 path,
                 format!("`{path}` names no list"),
                 "give it one of the keys addresses, file or postfix_map",
             ),
-            _ => self.error(
+            _ => self.findings.error(
                 path,
                 format!("`{path}` names more than one list"),
                 "begin a new list item (`- `) for each",
@@ -204,12 +195,12 @@ impl Reader<'_> {
         match address {
             AddressPattern::Local(_) => {}
             AddressPattern::Mailbox(_, other) if other == domain => {}
-            AddressPattern::Mailbox(_, other) => self.error(
+            AddressPattern::Mailbox(_, other) => self.findings.error(
                 path,
                 format!("this address is in {other}, but the entry is for {domain}"),
                 "move it to the entry of its domain",
             ),
-            AddressPattern::Domain(_) => self.error(
+            AddressPattern::Domain(_) => self.findings.error(
                 path,
                 "a whole domain stands where single addresses belong".to_owned(),
                 "to let in what no list knows, write `catch_all: {mail: accept, bounces: accept}`",
@@ -220,7 +211,7 @@ impl Reader<'_> {
     fn list_file(&mut self, path: &Path, file: &std_path::Path) -> PathBuf {
         let text = file.to_string_lossy();
         if text.is_empty() {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{path}` is empty"),
                 "name a file, with its folder",
@@ -228,7 +219,7 @@ impl Reader<'_> {
         } else if let Some((kind, rest)) = text.split_once(':')
             && kind.bytes().all(|byte| byte.is_ascii_lowercase())
         {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{text}` names a kind of map (`{kind}:`) that is not read here"),
                 &format!("name the text file that the map is made from: {rest}"),
@@ -237,7 +228,7 @@ impl Reader<'_> {
             .iter()
             .any(|ending| text.ends_with(ending))
         {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{text}` is a compiled map"),
                 "name the text file that postmap or postalias makes it from",
@@ -252,7 +243,7 @@ impl Reader<'_> {
             (Some(answer), None) => (Class::CatchAll, "catch_all", answer),
             (None, Some(answer)) => (Class::Unknown, "unknown", answer),
             (Some(answer), Some(_)) => {
-                self.error(
+                self.findings.error(
                     &path.key("unknown"),
                     "`catch_all` and `unknown` exclude each other: both are for what no list and no rule knows".to_owned(),
                     "keep `catch_all` if your MTA takes mail for every address of the domain, else `unknown`",
@@ -264,7 +255,7 @@ impl Reader<'_> {
         let refuses =
             |action| matches!(action, Action::Reject | Action::Tempfail | Action::Discard);
         if nobody_is_known && refuses(answer.mail.action) {
-            self.error(
+            self.findings.error(
                 &path.key(key).key("mail"),
                 format!(
                     "no list and no rule knows anybody in {}, so all its mail would be refused",
@@ -273,7 +264,7 @@ impl Reader<'_> {
                 "add a list: `known: [{file: PATH}]`",
             );
         } else if nobody_is_known && refuses(answer.bounces.action) {
-            self.warning(
+            self.findings.warning(
                 &path.key(key).key("bounces"),
                 format!("no list and no rule knows anybody in {}, so every bounce to it would be refused", entry.domain),
                 "add a list of the addresses that send mail: `known: [{file: PATH}]`",

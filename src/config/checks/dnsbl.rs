@@ -13,7 +13,7 @@ impl Checks<'_> {
         let lists = &self.file.dnsbl;
         let top = Path::of(&["dnsbl"]);
         if lists.len() > MOST_LISTS {
-            self.error(
+            self.findings.error(
                 &top,
                 format!("{} DNS lists are more than {MOST_LISTS}", lists.len()),
                 "each is asked about every bounce; keep the one or two that list hosts which send backscatter",
@@ -23,13 +23,13 @@ impl Checks<'_> {
         for (index, list) in lists.iter().enumerate() {
             let path = top.index(index);
             if !seen.insert(&list.zone) {
-                self.error(
+                self.findings.error(
                     &path.key("zone"),
                     format!("`{}` has an entry in `dnsbl` already", list.zone),
                     "join the two; `codes` takes several answers",
                 );
             } else if is_single_label(&list.zone) {
-                self.error(
+                self.findings.error(
                     &path.key("zone"),
                     format!("`{}` is not the zone of a DNS list", list.zone),
                     "right would be the name that the list's operator gives, such as ips.backscatterer.org",
@@ -39,7 +39,7 @@ impl Checks<'_> {
                 self.code(&path.key("codes").index(index), *code);
             }
             if list.action == Action::Accept {
-                self.warning(
+                self.findings.warning(
                     &path.key("action"),
                     format!("`{path}` asks the list, and does nothing about its answer"),
                     "with `tag` a header tells of it; without the entry no question is asked",
@@ -56,7 +56,7 @@ impl Checks<'_> {
             [127, ..] => return,
             _ => "is outside 127.0.0.0/8, where entries of DNS lists lie",
         };
-        self.error(
+        self.findings.error(
             path,
             format!("`{code}` is a code that {why}"),
             "right would be what the list's operator says its entries mean, such as 127.0.0.2, or no `codes` for all",

@@ -21,7 +21,7 @@ impl Checks<'_> {
             );
         let nobody_may = forgery.lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
         if refuses && nobody_may && !self.file.local.domains.is_empty() {
-            self.warning(
+            self.findings.warning(
                 &section.key("header_from"),
                 "what your users post to mailing lists comes back with your domain in From:, and would be refused"
                     .to_owned(),
@@ -34,13 +34,13 @@ impl Checks<'_> {
     fn mailing_list(&mut self, path: &Path, list: &DomainPattern) {
         let (DomainPattern::Itself(domain) | DomainPattern::Below(domain)) = list;
         if self.has_ours(list) {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{list}` is, or holds, a domain of yours: that would let forged mail in"),
                 "take it out; what comes with a sender of yours for which SPF passes is let in without",
             );
         } else if is_single_label(domain) {
-            self.error(
+            self.findings.error(
                 path,
                 format!(
                     "`{list}` would let everybody with a name under .{domain} write in your name"

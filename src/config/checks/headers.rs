@@ -16,7 +16,7 @@ impl Checks<'_> {
         let rules = &self.file.headers;
         let top = Path::of(&["headers"]);
         if rules.len() > MOST_RULES {
-            self.error(
+            self.findings.error(
                 &top,
                 format!("{} header rules are more than {MOST_RULES}", rules.len()),
                 "join patterns for the same header with `|`: 'casino|lottery'",
@@ -29,7 +29,7 @@ impl Checks<'_> {
             self.header_answer(&path, rule);
             for (index, pattern) in rule.domains.iter().enumerate() {
                 if !self.file.local.domains.is_empty() && !self.has_ours(pattern) {
-                    self.warning(
+                    self.findings.warning(
                         &path.key("domains").index(index),
                         format!("`{pattern}` is not in `local.domains`, so this rule finds no recipient there"),
                         "`domains` are those of the recipients; for a sender's, match the header From",
@@ -42,7 +42,7 @@ impl Checks<'_> {
     fn header_name(&mut self, path: &Path, rule: &HeaderRule) {
         let name = rule.header.as_str();
         if name.to_ascii_lowercase().starts_with(OURS) {
-            self.error(
+            self.findings.error(
                 path,
                 format!("`{name}` is ours: one that comes with a message is taken out"),
                 "name a header that the sender writes, such as Subject",
@@ -55,19 +55,19 @@ impl Checks<'_> {
         let written = self.outline.scalar(path).unwrap_or_default();
         let body = written.trim_start_matches(['/', '^']).to_ascii_lowercase();
         if written.starts_with('/') && written.get(1..).is_some_and(|rest| rest.contains('/')) {
-            self.warning(
+            self.findings.warning(
                 path,
                 "this pattern stands between slashes, which are compared like any other character".to_owned(),
                 "write the pattern alone, in 'quotes'; letters match in either case without an `i` at its end",
             );
         } else if body.starts_with(&format!("{}:", name.to_ascii_lowercase())) {
-            self.warning(
+            self.findings.warning(
                 path,
                 format!("this pattern begins with `{name}:`, but only what stands behind the colon is compared"),
                 "take the header's name out of the pattern",
             );
         } else if written.trim() != written {
-            self.warning(
+            self.findings.warning(
                 path,
                 "this pattern has a blank at an end, which must then be in the header too"
                     .to_owned(),
@@ -77,7 +77,7 @@ impl Checks<'_> {
         // One that matches nothing at all matches anywhere; '^$' does not.
         let everything = rule.pattern.matches("") && rule.pattern.matches("any other value");
         if everything && refuses(rule.action) {
-            self.warning(
+            self.findings.warning(
                 path,
                 format!("this pattern matches whatever `{name}` says, so every message that has it would be refused"),
                 "say what is to be in the header, such as 'casino|lottery'",
@@ -87,7 +87,7 @@ impl Checks<'_> {
 
     fn header_answer(&mut self, path: &Path, rule: &HeaderRule) {
         if rule.action == Action::Accept {
-            self.warning(
+            self.findings.warning(
                 &path.key("action"),
                 format!("`{path}` does nothing: accepting decides nothing, and what comes after may still refuse"),
                 "a stranger can write any header; who is to be spared stands in `exempt`",
@@ -97,7 +97,7 @@ impl Checks<'_> {
             return;
         };
         if !matches!(rule.action, Action::Reject | Action::Tempfail) {
-            self.warning(
+            self.findings.warning(
                 &path.key("text"),
                 format!(
                     "`{path}.text` is for a refusal, but `action` is {}, so nobody will read it",
@@ -107,7 +107,7 @@ impl Checks<'_> {
             );
         }
         if begins_with_code(&text.to_string()) {
-            self.warning(
+            self.findings.warning(
                 &path.key("text"),
                 "this text begins with a reply code, which is put before it in any case".to_owned(),
                 "write the words alone: a refusal by a header rule is 550 5.7.1, for now 450 4.7.1",

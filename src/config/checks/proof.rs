@@ -16,14 +16,14 @@ impl Checks<'_> {
         let batv = &self.file.proof.batv;
         let at = |key| Path::of(&["proof", "batv", key]);
         if batv.sign && batv.keys.is_none() {
-            self.error(
+            self.findings.error(
                 &at("sign"),
                 "`proof.batv.sign` is on, but there are no keys to sign with".to_owned(),
                 "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `keys: /etc/backstop/keys`",
             );
         }
         if batv.sign && self.file.local.domains.is_empty() {
-            self.error(
+            self.findings.error(
                 &at("sign"),
                 "`proof.batv.sign` is on, but `local.domains` is empty, so there is no sender to sign".to_owned(),
                 "only senders of your own domains are signed: list them in `local.domains`",
@@ -31,7 +31,7 @@ impl Checks<'_> {
         }
         let no_delimiter = self.file.local.recipient_delimiter.is_empty();
         if batv.layout == Layout::SubAddress && no_delimiter {
-            self.error(
+            self.findings.error(
                 &at("layout"),
                 "`sub_address` puts the tag behind a delimiter, but `local.recipient_delimiter` is empty".to_owned(),
                 "use `prvs`, or say in `local.recipient_delimiter` what your MTA has",
@@ -40,7 +40,7 @@ impl Checks<'_> {
         let lifetime = time::Duration::from(batv.lifetime);
         let whole_days = lifetime.subsec_nanos() == 0 && lifetime.as_secs().is_multiple_of(DAY);
         if !whole_days || !(DAY..=LONGEST_LIFETIME).contains(&lifetime.as_secs()) {
-            self.error(
+            self.findings.error(
                 &at("lifetime"),
                 format!(
                     "`proof.batv.lifetime` is {}, which is not between 1 and 99 whole days",
