@@ -75,7 +75,7 @@ impl Session {
         }
     }
 
-    /// Where warnings go that a stranger can repeat.
+    /// What all sessions share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

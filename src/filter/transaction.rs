@@ -149,7 +149,7 @@ impl Transaction {
                 Err(why) => log::debug!("id={} check=proof.batv not signed: {why}", self.id),
             }
         }
-        self.log_all(ending.change_sender.is_some(), queue_id);
+        self.log(ending.change_sender.is_some(), queue_id);
         ending
     }
 
@@ -161,15 +161,11 @@ impl Transaction {
                 let_in.verdict.notification.clone_from(&callout);
             }
         }
-        self.log(queue_id);
+        self.log(false, queue_id);
     }
 
     /// Logs what was decided about the recipients that were told 250.
-    fn log(&self, queue_id: Option<&[u8]>) {
-        self.log_all(false, queue_id);
-    }
-
-    fn log_all(&self, signed: bool, queue_id: Option<&[u8]>) {
+    fn log(&self, signed: bool, queue_id: Option<&[u8]>) {
         for LetIn {
             addressed, verdict, ..
         } in &self.let_in

@@ -6,6 +6,7 @@ mod tag;
 mod walk;
 
 use super::{
+    address::Domain,
     dnsbl::{self, Dnsbl, Listing},
     envelope::{Envelope, Local, Recipient},
     exempt::Exemptions,
@@ -187,12 +188,12 @@ impl Policy {
             .helo
             .as_ref()
             .filter(|check| check.result == SpfResult::Pass);
-        let helo_domain = helo.and_then(|check| check.domain.parse().ok());
+        let helo_domain = helo.and_then(|check| check.domain.parse::<Domain>().ok());
         if let Some(name) = helo_domain
             && self
                 .spf
                 .forwarder_domains()
-                .any(|domain| domain == &name || name.is_at_or_below(domain))
+                .any(|domain| name.is_at_or_below(domain))
         {
             return Some(format!(
                 "HELO {name} passes SPF and is in spf.trusted_forwarders"
