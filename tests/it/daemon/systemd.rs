@@ -16,21 +16,25 @@ use lab::{
 
 use super::{ENFORCE, STRANGER, Stage, asking, binary, dns, introduce, zone};
 
+/// A start with a socket passed as by systemd; `pid`, for the shell, is who is to take it. sd_listen_fds(3): the sockets
+/// begin with descriptor 3, and LISTEN_PID is the daemon's own.
+fn passing(socket: TcpListener, pid: &str) -> Command {
+    let script = format!("exec 3<&1 1>&2; LISTEN_PID={pid} LISTEN_FDS=1 exec \"$0\" \"$@\"");
+    let mut launcher = Command::new("sh");
+    launcher
+        .args(["-c", &script])
+        .arg(binary())
+        .env_remove("JOURNAL_STREAM")
+        .stdout(Stdio::from(OwnedFd::from(socket)));
+    launcher
+}
+
 #[test]
 fn a_socket_that_systemd_passed_is_taken_instead_of_an_own_one() {
     let passed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = passed.local_addr().unwrap();
     let server = dns(zone());
-    // sd_listen_fds(3): the sockets begin with descriptor 3, and LISTEN_PID is the daemon's own.
-    let mut launcher = Command::new("sh");
-    launcher
-        .args([
-            "-c",
-            "exec 3<&1 1>&2; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"",
-        ])
-        .arg(binary())
-        .env_remove("JOURNAL_STREAM")
-        .stdout(Stdio::from(OwnedFd::from(passed)));
+    let launcher = passing(passed, "$$");
     let yaml = asking(server.addr(), ENFORCE).replace("inet:0@127.0.0.1", "inet:1@192.0.2.1");
     let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
     assert_eq!(backstop.addr(), address);
@@ -48,15 +52,7 @@ fn sockets_passed_to_another_process_are_not_taken() {
     let passed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = passed.local_addr().unwrap();
     let server = dns(zone());
-    let mut launcher = Command::new("sh");
-    launcher
-        .args([
-            "-c",
-            "exec 3<&1 1>&2; LISTEN_PID=1 LISTEN_FDS=1 exec \"$0\" \"$@\"",
-        ])
-        .arg(binary())
-        .env_remove("JOURNAL_STREAM")
-        .stdout(Stdio::from(OwnedFd::from(passed)));
+    let launcher = passing(passed, "1");
     let yaml = asking(server.addr(), ENFORCE);
     let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
     assert_ne!(backstop.addr(), address);
