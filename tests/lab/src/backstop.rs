@@ -45,10 +45,10 @@ impl Backstop {
     }
 
     /// The same by a command of the caller's that becomes the binary, in an environment and with descriptors of the
-    /// caller's; the arguments are added to it.
+    /// caller's; the arguments are added to it. Its store lies in the folder, unless the `milter.yaml` names one.
     pub fn start_by(mut launcher: Command, yaml: &str, folder: TempDir) -> io::Result<Self> {
         let config = folder.path().join("milter.yaml");
-        fs::write(&config, yaml)?;
+        fs::write(&config, with_store(yaml, folder.path()))?;
         let log = fs::File::create(folder.path().join("log"))?;
         launcher
             .arg("--config")
@@ -68,6 +68,11 @@ impl Backstop {
             Ok(backstop.log().contains(" listens on "))
         })?;
         Ok(backstop)
+    }
+
+    /// Another `milter.yaml`, for a reload; the store stays.
+    pub fn configure(&self, yaml: &str) -> io::Result<()> {
+        fs::write(self.config(), with_store(yaml, self.folder()))
     }
 
     /// The TCP address it listens on, as it told.
@@ -145,4 +150,12 @@ impl Backstop {
     pub fn stop(&mut self) -> io::Result<()> {
         self.daemon.stop()
     }
+}
+
+fn with_store(yaml: &str, folder: &Path) -> String {
+    if yaml.lines().any(|line| line.starts_with("store:")) {
+        return yaml.to_owned();
+    }
+    let store = folder.join("state.db");
+    format!("{}\nstore: sqlite:{}\n", yaml.trim_end(), store.display())
 }

@@ -1,9 +1,15 @@
-//! Exim's string expansion, without its daemon.
+//! A private Exim on loopback that bounces, and Exim's string expansion without its daemon.
 
-use crate::mta::{folder, must_be_root, unpacked};
-use crate::process::run;
+use crate::bouncer::{ADDRESS, DOMAIN, HOSTNAME};
+use crate::mailboxes::Mailboxes;
+use crate::mta::{Running, folder, make_folder, must_be_root, unpacked, write_accounts};
+use crate::process::{free_port, has_ipv6, run};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Exim wants the account it was built for, which is none of this machine's. Takes: folder, then the command.
@@ -13,31 +19,105 @@ shift
 exec "$@"
 "#;
 
+/// That account, as Debian builds it.
+const ACCOUNT: &str = "Debian-exim";
+
 /// What each of `strings` expands to (`exim -be`). In a container this takes CAP_SYS_ADMIN, for a namespace.
 pub fn expand(strings: &[&str]) -> io::Result<Vec<String>> {
-    must_be_root()?;
-    let tree = unpacked("exim")?;
+    let folder = folder()?;
+    let mut exim = command(folder.path(), "")?;
+    let output = run(exim.arg("-be").args(strings))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// Starts a daemon that takes mail for [`DOMAIN`] and can't deliver it; its bounces go to `home`. `main` are more lines for
+/// the main part of the configuration. In a container this takes CAP_SYS_ADMIN, for a namespace.
+pub fn start(home: SocketAddr, main: &[&str]) -> io::Result<Running> {
+    let port = free_port()?;
     let folder = folder()?;
     let path = folder.path();
-    for (file, account) in [
-        ("passwd", "Debian-exim:x:65533:65533::/:/bin/false\n"),
-        ("group", "Debian-exim:x:65533:\n"),
-    ] {
-        let theirs = fs::read_to_string(format!("/etc/{file}"))?;
-        fs::write(path.join(file), theirs + account)?;
+    let mailboxes = Mailboxes::create(path)?;
+    let mut exim = command(path, &configuration(home, port, path, main)?)?;
+    // It makes its own folders below these, as itself.
+    for name in ["spool", "log"] {
+        make_folder(&path.join(name), "root", "root", "777")?;
     }
-    let config = path.join("exim.conf");
-    fs::write(&config, "")?;
+    symlink("log/mainlog", path.join("mail.log"))?;
+    exim.arg("-bdf").process_group(0);
+    Running::start("Exim", &mut exim, port, mailboxes, folder)
+}
+
+fn program() -> io::Result<PathBuf> {
+    Ok(unpacked("exim")?.join("usr/sbin/exim4"))
+}
+
+/// Exim with this configuration, in a namespace that has its account.
+fn command(path: &Path, configuration: &str) -> io::Result<Command> {
+    must_be_root()?;
+    let exim = program()?;
+    write_accounts(path, &[ACCOUNT])?;
+    let file = path.join("exim.conf");
+    fs::write(&file, configuration)?;
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "sh", "-c", ENTER, "enter"])
         .arg(path)
-        .arg(tree.join("usr/sbin/exim4"))
+        .arg(exim)
         .arg("-C")
-        .arg(&config)
-        .arg("-be")
-        .args(strings);
-    let output = run(&mut command)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().map(str::to_owned).collect())
+        .arg(file);
+    Ok(command)
+}
+
+/// Exim looks nobody up, and gives its rights up for good once it listens: with a configuration that isn't the installed one,
+/// what it starts later would have none.
+fn configuration(home: SocketAddr, port: u16, path: &Path, main: &[&str]) -> io::Result<String> {
+    let exim = program()?;
+    let exim = exim.display();
+    let path = path.display();
+    let main = main.join("\n");
+    let v6 = if has_ipv6() { " ; ::1" } else { "" };
+    let (home, home_port) = (home.ip(), home.port());
+    Ok(format!(
+        "primary_hostname = {HOSTNAME}
+exim_path = {exim}
+spool_directory = {path}/spool
+log_file_path = {path}/log/%slog
+pid_file_path = {path}/exim.pid
+local_interfaces = <; 127.0.0.1{v6}
+daemon_smtp_ports = {port}
+deliver_drop_privilege = true
+keep_environment =
+host_lookup =
+rfc1413_query_timeout = 0s
+tls_advertise_hosts =
+dsn_advertise_hosts = *
+acl_smtp_rcpt = take
+{main}
+
+begin acl
+take:
+  accept
+
+begin routers
+refuse:
+  driver = redirect
+  domains = {DOMAIN}
+  allow_fail
+  data = :fail: there is no such user
+home:
+  driver = manualroute
+  route_list = * {home} byname
+  self = send
+  transport = home
+
+begin transports
+home:
+  driver = smtp
+  port = {home_port}
+  interface = {ADDRESS}
+  allow_localhost
+  hosts_try_dane =
+"
+    ))
 }

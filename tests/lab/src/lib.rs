@@ -13,14 +13,18 @@
 )]
 
 pub mod backstop;
+pub mod bouncer;
 pub mod dns;
 pub mod exim;
 pub mod joe_job;
 pub mod mailboxes;
 pub mod milter;
 pub mod mta;
+pub mod opensmtpd;
 pub mod postfix;
 pub mod process;
+pub mod redis;
 pub mod sasl;
 pub mod sendmail;
+pub mod sink;
 pub mod smtp;

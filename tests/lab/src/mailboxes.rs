@@ -1,4 +1,4 @@
-//! How both MTAs deliver: one program, one folder a recipient, one file a message.
+//! How the MTAs deliver: one program, one folder a recipient, one file a message. And how they fail to.
 
 use crate::mta::make_folder;
 use std::fs::{self, Permissions};
@@ -16,12 +16,21 @@ cat >"$box/.$$"
 mv "$box/.$$" "$box/$(date +%s%N).$$"
 "#;
 
+/// Takes no mail: EX_NOUSER of sysexits, as for a user that does not exist.
+const REFUSE: &str = "#!/bin/sh
+cat >/dev/null
+echo 'there is no such user' >&2
+exit 67
+";
+
 /// The delivered messages.
 #[derive(Debug)]
 pub struct Mailboxes {
     folder: PathBuf,
     /// The program that delivers, to be called with [`Mailboxes::folder`] and the envelope recipient.
     pub deliver: PathBuf,
+    /// The program that fails to deliver, for good. It ignores its arguments.
+    pub refuse: PathBuf,
 }
 
 impl Mailboxes {
@@ -33,10 +42,13 @@ impl Mailboxes {
         let boxes = Self {
             folder: parent.join("mail"),
             deliver: parent.join("deliver"),
+            refuse: parent.join("refuse"),
         };
         make_folder(&boxes.folder, Self::OWNER, Self::GROUP, "755")?;
-        fs::write(&boxes.deliver, DELIVER)?;
-        fs::set_permissions(&boxes.deliver, Permissions::from_mode(0o755))?;
+        for (program, text) in [(&boxes.deliver, DELIVER), (&boxes.refuse, REFUSE)] {
+            fs::write(program, text)?;
+            fs::set_permissions(program, Permissions::from_mode(0o755))?;
+        }
         Ok(boxes)
     }
 

@@ -1,7 +1,8 @@
-//! What the private Postfix and Sendmail have in common.
+//! What the private MTAs have in common.
 
 use crate::mailboxes::Mailboxes;
 use crate::process::{Daemon, is_listening, run, wait_until};
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,14 +12,17 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a start, a delivery or a log line may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a start, a delivery or a log line may take: a bounce waits its turn in a queue, and the machine may be slow.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The name both MTAs give themselves.
+/// The name Postfix and Sendmail give themselves.
 pub const HOSTNAME: &str = "mx.lab.test";
 
-/// The unpacked package tree `name` (`postfix`, `sendmail` or `exim`) below `$BACKSTOP_LAB_MTAS`, else below `target/mtas` of the
-/// workspace.
+/// The first id that [`write_accounts`] gives: Debian keeps this range free (Policy 9.2.2).
+const FIRST_ID: u32 = 65_500;
+
+/// The unpacked package tree `name` (`postfix`, `sendmail`, `exim`, `opensmtpd` or `opendkim`) below `$BACKSTOP_LAB_MTAS`,
+/// else below `target/mtas` of the workspace.
 pub fn unpacked(name: &str) -> io::Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let workspace = workspace.canonicalize().unwrap_or(workspace);
@@ -39,14 +43,14 @@ pub fn unpacked(name: &str) -> io::Result<PathBuf> {
     ))
 }
 
-/// Both MTAs start as root, in order to give the rights up again.
+/// All MTAs start as root, in order to give the rights up again.
 pub fn must_be_root() -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
     Err(io::Error::new(
         io::ErrorKind::PermissionDenied,
-        "the private MTAs start as root only (as Postfix and Sendmail do): run the tests as root or with sudo",
+        "the private MTAs start as root only (as installed ones do): run the tests as root or with sudo",
     ))
 }
 
@@ -64,6 +68,19 @@ pub fn make_folder(path: &Path, owner: &str, group: &str, mode: &str) -> io::Res
     let mut install = Command::new("install");
     install.args(["-d", "-o", owner, "-g", group, "-m", mode]);
     run(install.arg(path)).map(drop)
+}
+
+/// Writes copies of this machine's `passwd` and `group` into `folder`, with `accounts` added: for a mount namespace in which
+/// an MTA finds the accounts it was built for. None is made on the machine.
+pub fn write_accounts(folder: &Path, accounts: &[&str]) -> io::Result<()> {
+    let mut passwd = fs::read_to_string("/etc/passwd")?;
+    let mut group = fs::read_to_string("/etc/group")?;
+    for (name, id) in accounts.iter().zip(FIRST_ID..) {
+        let _ = writeln!(passwd, "{name}:x:{id}:{id}::/:/bin/false");
+        let _ = writeln!(group, "{name}:x:{id}:");
+    }
+    fs::write(folder.join("passwd"), passwd)?;
+    fs::write(folder.join("group"), group)
 }
 
 /// An MTA that runs. Dropping it ends it, and removes its folder.
@@ -130,7 +147,7 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for `text` to be logged, at most 10 seconds, and gives the first line that has it.
+    /// Waits for `text` to be logged, at most a minute, and gives the first line that has it.
     pub fn wait_for_log(&self, text: &str) -> io::Result<String> {
         let mut found = None;
         wait_until(PATIENCE, || {
@@ -151,7 +168,7 @@ impl Running {
         self.mailboxes.read(recipient)
     }
 
-    /// Waits until `recipient` has `count` messages or more, at most 10 seconds.
+    /// Waits until `recipient` has `count` messages or more, at most a minute.
     pub fn wait_for_mail(&self, recipient: &str, count: usize) -> io::Result<Vec<Vec<u8>>> {
         wait_until(PATIENCE, || Ok(self.mailbox(recipient)?.len() >= count))
             .and_then(|()| self.mailbox(recipient))

@@ -7,6 +7,7 @@ use crate::sasl;
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,18 +27,24 @@ pub struct Options {
     /// In Postfix's notation: `inet:127.0.0.1:8894`, `unix:/path`.
     pub smtpd_milters: Vec<String>,
     pub non_smtpd_milters: Vec<String>,
+    /// Those of `domains` for which mail is taken, and then found to be undeliverable.
+    pub undeliverable: Vec<String>,
+    /// Where mail for all other domains goes: into mailboxes if not set.
+    pub relay: Option<SocketAddr>,
     /// More lines for `main.cf`; they win over ours.
     pub main_cf: Vec<String>,
 }
 
 impl Default for Options {
-    /// example.org with all its addresses, and no milter.
+    /// example.org with all its addresses, no milter, and all mail delivered.
     fn default() -> Self {
         Self {
             domains: vec!["example.org".to_owned()],
             mailboxes: vec!["@example.org".to_owned()],
             smtpd_milters: Vec::new(),
             non_smtpd_milters: Vec::new(),
+            undeliverable: Vec::new(),
+            relay: None,
             main_cf: Vec::new(),
         }
     }
@@ -205,6 +212,11 @@ fn main_cf(options: &Options, tree: &Path, path: &Path) -> String {
     let domains = options.domains.join(" ");
     let smtpd_milters = options.smtpd_milters.join(" ");
     let non_smtpd_milters = options.non_smtpd_milters.join(" ");
+    let default_transport = options.relay.map_or_else(
+        || "lab".to_owned(),
+        |host| format!("smtp:[{}]:{}", host.ip(), host.port()),
+    );
+    let transports = transports(&options.undeliverable);
     let theirs = options.main_cf.join("\n");
     // Postfix's programs empty their environment, and forget with it where the unpacked libraries are.
     let libraries = format!("LD_LIBRARY_PATH={tree}/usr/lib/postfix");
@@ -239,7 +251,8 @@ recipient_delimiter = +
 virtual_mailbox_domains = {domains}
 virtual_mailbox_maps = texthash:{path}/config/mailboxes
 virtual_transport = lab
-default_transport = lab
+transport_maps = {transports}
+default_transport = {default_transport}
 lab_destination_recipient_limit = 1
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
@@ -256,6 +269,18 @@ non_smtpd_milters = {non_smtpd_milters}
 "
     );
     without_keys_of(&theirs, &ours) + &theirs + "\n"
+}
+
+/// Postfix refuses to start with an empty inline table.
+fn transports(undeliverable: &[String]) -> String {
+    if undeliverable.is_empty() {
+        return String::new();
+    }
+    let entries: String = undeliverable
+        .iter()
+        .map(|domain| format!(" {{ {domain} = refuse: }}"))
+        .collect();
+    format!("inline:{{{entries} }}")
 }
 
 /// Of a key that stands twice, every process warns at its start; postlogd too, to its own socket, and waits there for ever
@@ -276,6 +301,7 @@ fn master_cf(port: u16, mailboxes: &Mailboxes) -> String {
         String::new()
     };
     let deliver = mailboxes.deliver.display();
+    let refuse = mailboxes.refuse.display();
     let folder = mailboxes.folder().display();
     let owner = Mailboxes::OWNER;
     format!(
@@ -299,6 +325,7 @@ discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 lab unix - n n - - pipe flags=R null_sender= user={owner} argv={deliver} {folder} ${{recipient}}
+refuse unix - n n - - pipe flags=R null_sender= user={owner} argv={refuse}
 "
     )
 }

@@ -59,6 +59,15 @@ impl Daemon {
         Ok(kill_process(self.pid(), Signal::KILL)?)
     }
 
+    /// Stops the daemon alone where it stands, until [`Self::resume`].
+    pub fn pause(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid(), Signal::STOP)?)
+    }
+
+    pub fn resume(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid(), Signal::CONT)?)
+    }
+
     /// How it ended, if it does within this time.
     pub fn ended(&mut self, limit: Duration) -> io::Result<ExitStatus> {
         wait_until(limit, || Ok(!self.is_running()?))?;
@@ -157,8 +166,12 @@ pub fn free_port() -> io::Result<u16> {
 /// Whether somebody listens on this port, on all loopback addresses that the machine has. Found out without connecting, so
 /// that no milter sees a session that isn't a test's.
 pub fn is_listening(port: u16) -> io::Result<bool> {
-    let v4 = listens(Path::new("/proc/net/tcp"), port)?;
-    Ok(v4 && (!has_ipv6() || listens(Path::new("/proc/net/tcp6"), port)?))
+    Ok(is_listening_v4(port)? && (!has_ipv6() || listens(Path::new("/proc/net/tcp6"), port)?))
+}
+
+/// Whether somebody listens on this port of 127.0.0.1.
+pub fn is_listening_v4(port: u16) -> io::Result<bool> {
+    listens(Path::new("/proc/net/tcp"), port)
 }
 
 /// proc(5): the second field is address:port in hexadecimal, the fourth the state, 0A being LISTEN.

@@ -8,7 +8,7 @@ use crate::mta::{HOSTNAME, Running, folder, make_folder, must_be_root, unpacked}
 use crate::process::{free_port, has_ipv6, run};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -27,18 +27,27 @@ pub struct Options {
     pub milters: Vec<String>,
     /// Names of client addresses. The addresses not named here have none.
     pub hosts: Vec<(IpAddr, String)>,
+    /// What it calls itself. It does not deliver to a host that says the same.
+    pub hostname: String,
+    /// Those of `domains` for which mail is taken, and then found to be undeliverable.
+    pub undeliverable: Vec<String>,
+    /// Where mail for all other domains goes: into mailboxes if not set.
+    pub relay: Option<SocketAddr>,
     /// More lines for the `.mc` file, before `MAILER`.
     pub mc: Vec<String>,
 }
 
 impl Default for Options {
-    /// example.org with all its addresses, no milter, and no names.
+    /// example.org with all its addresses, no milter, no names, and all mail delivered.
     fn default() -> Self {
         Self {
             domains: vec!["example.org".to_owned()],
             mailboxes: Vec::new(),
             milters: Vec::new(),
             hosts: Vec::new(),
+            hostname: HOSTNAME.to_owned(),
+            undeliverable: Vec::new(),
+            relay: None,
             mc: Vec::new(),
         }
     }
@@ -107,7 +116,7 @@ impl Sendmail {
         command
             .args(["--uts", "--mount", "sh", "-c", ENTER, "enter"])
             .arg(path)
-            .arg(HOSTNAME)
+            .arg(&options.hostname)
             .arg(tree.join("usr/libexec/sendmail/sendmail"))
             .arg("-C")
             .arg(&cf)
@@ -183,8 +192,14 @@ fn source(options: &Options, port: u16, path: &Path, mailboxes: &Mailboxes) -> S
     } else {
         UNKNOWN_USERS
     };
+    let routes = routes(options);
+    let relay = options.relay.map_or_else(String::new, |host| {
+        format!("define(`ESMTP_MAILER_ARGS', `TCP $h {}')dnl\n", host.port())
+    });
+    let hostname = &options.hostname;
     let extra = options.mc.join("\n");
     let deliver = mailboxes.deliver.display();
+    let refuse = mailboxes.refuse.display();
     let boxes = mailboxes.folder().display();
     let (owner, group) = (Mailboxes::OWNER, Mailboxes::GROUP);
     let path = path.display();
@@ -197,7 +212,7 @@ define(`STATUS_FILE', `{path}/statistics')dnl
 define(`HELP_FILE', `{path}/helpfile')dnl
 define(`ALIAS_FILE', `')dnl
 OSTYPE(`linux')dnl
-define(`confDOMAIN_NAME', `{HOSTNAME}')dnl
+define(`confDOMAIN_NAME', `{hostname}')dnl
 define(`confPID_FILE', `{path}/sendmail.pid')dnl
 define(`confSERVICE_SWITCH_FILE', `{path}/switch')dnl
 define(`confDEF_USER_ID', `{owner}:{group}')dnl
@@ -215,19 +230,37 @@ FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`no_default_msa')dnl
 DAEMON_OPTIONS(`Family=inet, Addr=127.0.0.1, Port={port}, Listen=100, Name=MTA-v4')dnl
-{v6}{milters}{extra}
+{v6}{milters}{relay}{extra}
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 LOCAL_CONFIG
 {domains}Kmailbox text -m -k0 -v0 {path}/mailboxes
 LOCAL_RULE_0
-R$+ <@ $+ . > $*\t$#lab $@ $2 $: $1@$2
-R$+ <@ $+ > $*\t$#lab $@ $2 $: $1@$2
-LOCAL_RULESETS
+{routes}LOCAL_RULESETS
 SLocal_localaddr
 {unknown}R$*\t$#ok
 MAILER_DEFINITIONS
 Mlab, P={deliver}, F=lsnDFMPu58, T=DNS/RFC822/X-Unix, A=deliver {boxes} $u
+Mrefuse, P={refuse}, F=lsnDFMPu58, T=DNS/RFC822/X-Unix, A=refuse $u
+"
+    )
+}
+
+/// The rules that choose the mailer: the first that matches does. Tabs stand between their sides.
+fn routes(options: &Options) -> String {
+    let undeliverable: String = options
+        .undeliverable
+        .iter()
+        .map(|domain| format!("R$+ <@ {domain} $* > $*\t$#refuse $@ {domain} $: $1@{domain}\n"))
+        .collect();
+    let others = match options.relay {
+        None => "lab $@ $2 $: $1@$2".to_owned(),
+        Some(host) => format!("esmtp $@ [{}] $: $1<@$2>", host.ip()),
+    };
+    format!(
+        "{undeliverable}R$+ <@ $=w . > $*\t$#lab $@ $2 $: $1@$2
+R$+ <@ $+ . > $*\t$#{others}
+R$+ <@ $+ > $*\t$#{others}
 "
     )
 }

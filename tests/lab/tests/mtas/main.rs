@@ -7,7 +7,9 @@
     missing_docs
 )]
 
+mod bouncer;
 mod client;
 mod postfix;
 mod recorder;
+mod returned;
 mod sendmail;

@@ -1,0 +1,164 @@
+//! A private Redis on loopback: its own port, socket and folder. Nothing is saved to disk.
+
+use crate::process::{Daemon, free_port, is_listening_v4, run, wait_until};
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a server may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What clients must give.
+    pub password: Option<String>,
+    /// Whether the port speaks TLS, with a certificate for 127.0.0.1 by a CA of its own.
+    pub tls: bool,
+    /// More lines for `redis.conf`.
+    pub lines: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct Redis {
+    options: Options,
+    port: u16,
+    daemon: Option<Daemon>,
+    folder: TempDir,
+}
+
+impl Redis {
+    pub fn start(options: Options) -> io::Result<Self> {
+        let mut redis = Self::stopped(options)?;
+        redis.start_again()?;
+        Ok(redis)
+    }
+
+    /// One that isn't there yet.
+    pub fn stopped(options: Options) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("lab-redis-").tempdir()?;
+        if options.tls {
+            make_certificates(folder.path())?;
+        }
+        Ok(Self {
+            options,
+            port: free_port()?,
+            daemon: None,
+            folder,
+        })
+    }
+
+    /// Starts it at its port, without what it knew.
+    pub fn start_again(&mut self) -> io::Result<()> {
+        let folder = self.folder.path();
+        let configuration = folder.join("redis.conf");
+        fs::write(&configuration, self.configuration())?;
+        let log = fs::File::create(folder.join("log"))?;
+        let mut command = Command::new("redis-server");
+        command
+            .arg(configuration)
+            .current_dir(folder)
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        self.daemon = Some(Daemon::spawn(&mut command, folder)?);
+        let (port, socket) = (self.port, self.socket());
+        wait_until(PATIENCE, || Ok(is_listening_v4(port)? && socket.exists()))
+    }
+
+    /// Ends it as the kernel does when memory runs out.
+    pub fn kill(&mut self) -> io::Result<()> {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill()?;
+            daemon.stop()?;
+        }
+        Ok(())
+    }
+
+    /// It keeps its connections, and answers nothing until [`Self::resume`].
+    pub fn pause(&self) -> io::Result<()> {
+        self.daemon.as_ref().map_or(Ok(()), Daemon::pause)
+    }
+
+    pub fn resume(&self) -> io::Result<()> {
+        self.daemon.as_ref().map_or(Ok(()), Daemon::resume)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its socket of the file system, which never speaks TLS.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// The certificate of its CA, in PEM.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// What it answers to a command.
+    pub fn ask(&self, command: &[&str]) -> io::Result<String> {
+        let mut cli = Command::new("redis-cli");
+        cli.arg("-s").arg(self.socket()).arg("--no-auth-warning");
+        if let Some(password) = &self.options.password {
+            cli.env("REDISCLI_AUTH", password);
+        }
+        let output = run(cli.args(command).stdin(Stdio::null()))?;
+        Ok(String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned())
+    }
+
+    fn configuration(&self) -> String {
+        let folder = self.folder.path().display();
+        let port = self.port;
+        let mut lines = vec![
+            "bind 127.0.0.1".to_owned(),
+            format!("unixsocket {folder}/redis.sock"),
+            "save \"\"".to_owned(),
+            "appendonly no".to_owned(),
+            "daemonize no".to_owned(),
+        ];
+        if self.options.tls {
+            lines.extend([
+                "port 0".to_owned(),
+                format!("tls-port {port}"),
+                format!("tls-cert-file {folder}/server.pem"),
+                format!("tls-key-file {folder}/server.key"),
+                format!("tls-ca-cert-file {folder}/ca.pem"),
+                "tls-auth-clients no".to_owned(),
+            ]);
+        } else {
+            lines.push(format!("port {port}"));
+        }
+        if let Some(password) = &self.options.password {
+            lines.push(format!("requirepass {password}"));
+        }
+        lines.extend(self.options.lines.iter().cloned());
+        lines.join("\n") + "\n"
+    }
+}
+
+/// A CA, and a certificate by it for 127.0.0.1.
+fn make_certificates(folder: &Path) -> io::Result<()> {
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        run(command.args(arguments.split(' ')).current_dir(folder)).map(drop)
+    };
+    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n")?;
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!(
+        "req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=lab -days 2"
+    ))?;
+    openssl(&format!(
+        "req -new {key} -keyout server.key -out server.csr -subj /CN=server"
+    ))?;
+    openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile server.ext -days 2 -out server.pem",
+    )
+}
