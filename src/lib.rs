@@ -8,11 +8,14 @@
 //! | [`directory`] | knows which recipients exist: reads lists, re-reads them when they change |
 //! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
 //! | [`mailstore`] | reads stored mail: maildirs, mboxes, folders of `.eml`, and what it tells of its envelope |
+//! | [`store`]   | remembers: the ledger of outgoing mail, uses of proofs, counts; in SQLite or Redis |
 //! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
+//! | [`dkim`]    | tells what the DKIM signatures of a returned message prove, through mail-auth |
 //! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |
 //! | [`core`]    | decides: facts in, verdict out; knows no milter, DNS, clock, async, log or file |
 //!
-//! Only `filter` names the `milter` crate, only `dns` names hickory; a test (`tests/it/arrows.rs`) keeps it so.
+//! Only `filter` names the `milter` crate, only `dns` names hickory, only `dkim` mail-auth, only `store` `sqlx` and
+//! `redis`; a test (`tests/it/arrows.rs`) keeps it so.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -28,8 +31,10 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod directory;
+pub mod dkim;
 pub mod dns;
 pub mod filter;
 pub mod mailstore;
 pub mod observe;
 pub mod spf;
+pub mod store;

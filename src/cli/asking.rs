@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 
-use super::{engine, load, unavailable};
+use super::{engine, load, open_store_to_ask, unavailable};
 use crate::{config::Config, dns::Nameserver, filter::Engine};
 
 #[derive(Debug, Args)]
@@ -27,7 +27,9 @@ impl Asking {
         if !self.nameserver.is_empty() {
             config.dns.nameservers.clone_from(&self.nameserver);
         }
-        let (engine, _) = engine(&config, None).map_err(|error| unavailable(&error.to_string()))?;
+        let store = open_store_to_ask(&config);
+        let made = engine(&config, None, store);
+        let (engine, _) = made.map_err(|error| unavailable(&error.to_string()))?;
         if !self.no_dns {
             // A list is asked about clients only after it has proved sane.
             let _ = engine

@@ -5,8 +5,14 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use serde::Serialize;
 
-use super::{CONFIGURATION, NO, engine, print_json, unavailable};
-use crate::config::{self, Diagnostic, Diagnostics, Severity};
+use super::{
+    CONFIGURATION, NO, engine, open_store_to_ask, print_json, report::of_a_lifetime, today,
+    unavailable, uses_store,
+};
+use crate::{
+    config::{self, Config, Diagnostic, Diagnostics, Severity},
+    core::{proof::coverage::Summary, verdict::Action},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -55,7 +61,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
             return ExitCode::from(CONFIGURATION);
         }
     };
-    let (engine, events) = match engine(&config, None) {
+    let (engine, events) = match engine(&config, None, None) {
         Ok(made) => made,
         Err(error) => return unavailable(&error.to_string()),
     };
@@ -73,6 +79,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         };
         into.push(event.to_string());
     }
+    look_at_store(&config, &mut report).await;
     if !arguments.no_dns {
         let lists = &engine.policy.dnsbl;
         report
@@ -99,6 +106,47 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(NO)
+    }
+}
+
+/// Whether the store answers, and whether what it has counted so far speaks against refusing what proves nothing.
+async fn look_at_store(config: &Config, report: &mut Report) {
+    if !uses_store(config) {
+        return;
+    }
+    let refuses = !matches!(
+        config.policy.proof.unproven.action,
+        Action::Accept | Action::Tag
+    );
+    let refuses = refuses && !config.policy.proof.unproven.monitor;
+    let summary = match open_store_to_ask(config) {
+        None => {
+            let made = "made when the daemon starts";
+            report.on.push(format!("store {}: {made}", config.store));
+            Summary::default()
+        }
+        Some(store) => match of_a_lifetime(config, &store).await {
+            Ok(summary) => {
+                report.on.push(format!("store {}: answers", config.store));
+                summary
+            }
+            Err(why) => {
+                report
+                    .problems
+                    .push(format!("store {}: {why}", config.store));
+                return;
+            }
+        },
+    };
+    if refuses {
+        let doubts = summary.doubts(today(), config.policy.proof.lifetime_days());
+        let doubts = doubts.into_iter().map(|doubt| {
+            let action = config.policy.proof.unproven.action;
+            format!(
+                "proof.unproven is {action}, but {doubt} (`backstop report coverage` tells more)"
+            )
+        });
+        report.warnings.extend(doubts);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `backstop explain`: what would be done with a message, every question, answer and reason, and the SMTP replies.
 
+mod leaves;
 mod report;
 
 use std::{
@@ -18,16 +19,18 @@ use super::{
     asking::Asking,
     print_json,
     stored::{ClientFrom, Given, Reconstructed, UNKNOWN, known, reconstruct},
-    walk::walk,
+    walk::{Seen, walk},
 };
 use crate::{
     core::{
         address::{Mailbox, ReversePath, bracketless},
         envelope::{Client, Envelope, Recipient},
+        header::Headers,
     },
     filter::Engine,
     mailstore::{Store, Stored},
 };
+use leaves::Leaves;
 use report::{MessageReport, Report};
 
 #[derive(Debug, Args)]
@@ -72,16 +75,18 @@ pub(super) struct Arguments {
 const ID: &str = "explain";
 
 pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
-    let stored = match arguments.eml.as_deref().map(message).transpose() {
+    let engine = match arguments.asking.engine(config).await {
+        Ok((_, engine)) => Arc::new(engine),
+        Err(code) => return code,
+    };
+    let most_body = engine.policy.proof.body.octets();
+    let read = |path| message(path, most_body);
+    let stored = match arguments.eml.as_deref().map(read).transpose() {
         Ok(stored) => stored,
         Err(why) => {
             eprintln!("backstop explain: {why}");
             return ExitCode::from(NO);
         }
-    };
-    let engine = match arguments.asking.engine(config).await {
-        Ok((_, engine)) => Arc::new(engine),
-        Err(code) => return code,
     };
     let case = match case(arguments, stored.as_ref(), &engine) {
         Ok(case) => case,
@@ -104,7 +109,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
 }
 
 /// The first message in the file.
-fn message(path: &Path) -> Result<Stored, String> {
+fn message(path: &Path, most_body: usize) -> Result<Stored, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if path.metadata().map_err(failed)?.is_dir() {
         return Err(format!(
@@ -112,7 +117,7 @@ fn message(path: &Path) -> Result<Stored, String> {
             path.display()
         ));
     }
-    match Store::open(path).map_err(failed)?.next() {
+    match Store::open(path, most_body).map_err(failed)?.next() {
         Some(read) => read.map_err(|unreadable| unreadable.to_string()),
         None => Err(format!("{}: no mail: it is empty", path.display())),
     }
@@ -173,13 +178,22 @@ async fn judged(
     let mut message = case.message(engine, &asking.receiver, asking.no_dns);
     let facts = stored.map(|stored| {
         let facts = message.facts(stored.headers);
-        (stored.name, facts)
+        (stored.name, facts, stored.body)
     });
-    let facts_only = facts.as_ref().map(|(_, facts)| facts);
-    let walked = walk(&mut message, case.recipients.clone(), facts_only, ID).await;
+    let facts_only = facts.as_ref().map(|(_, facts, _)| facts);
+    let seen = facts.as_ref().map(|(_, facts, body)| Seen { facts, body });
+    let walked = walk(&mut message, case.recipients.clone(), seen, ID).await;
     let client = known(&case.envelope.client);
     let mut report = Report::new(mode, &walked, client, message.spf());
-    if let Some((file, facts)) = &facts {
+    let mut let_in = walked.let_in().peekable();
+    if let_in.peek().is_some() {
+        let none = Headers::new();
+        let headers = facts_only.map_or(&none, |facts| &facts.headers);
+        let departure = message.departure(let_in, headers);
+        let sender = &case.envelope.reverse_path;
+        report.leaves = Leaves::of(sender, departure, facts.is_some());
+    }
+    if let Some((file, facts, _)) = &facts {
         report.message = Some(MessageReport::new(file, &case, facts, &walked));
     }
     report

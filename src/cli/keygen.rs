@@ -1,19 +1,14 @@
 //! `backstop keygen`: a new key to sign with, or an old one retired.
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::PathBuf,
-    process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{os::unix::fs::MetadataExt, path::PathBuf, process::ExitCode};
 
 use clap::{Args, value_parser};
 use serde::Serialize;
 
-use super::{CONFIGURATION, USAGE, print_json, unavailable};
+use super::{CONFIGURATION, USAGE, print_json, today, unavailable};
 use crate::{
     config::key_file::{self, Unusable},
-    core::proof::{self, Key, Keys},
+    core::proof::{Key, Keys},
 };
 
 /// As many bits as the widest hash that will use it needs.
@@ -61,8 +56,7 @@ impl From<Unusable> for Failure {
 }
 
 pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    let today = proof::today(since_1970.map_or(0, |time| time.as_secs()));
+    let today = today();
     let report: Result<Report, Failure> = key_file::change(&arguments.file, |keys| {
         let (made, retired) = match arguments.retire {
             Some(id) => (None, Some(retire(keys, id, today)?)),

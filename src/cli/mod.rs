@@ -11,6 +11,7 @@ mod check;
 mod explain;
 mod keygen;
 mod replay;
+mod report;
 mod run;
 mod spf;
 mod stored;
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::UNIX_EPOCH,
 };
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -27,9 +29,11 @@ use serde::Serialize;
 
 use crate::{
     config::{self, Config},
+    core::proof,
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     filter::Engine,
+    store::{self, Store},
 };
 
 /// The answer is no.
@@ -70,6 +74,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Check SPF once, with its trace
     Spf(spf::Arguments),
+    /// Tell from the store what became of the mail of the last days
+    Report(report::Arguments),
     /// Make a key to sign with, or retire one
     Keygen(keygen::Arguments),
 }
@@ -106,6 +112,7 @@ pub fn main() -> ExitCode {
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
+            Command::Report(arguments) => report::report(&config, &arguments).await,
             Command::Keygen(arguments) => keygen::keygen(&arguments),
         }
     });
@@ -131,7 +138,11 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
 
 /// Makes of the configuration what judges by it, and tells what came of reading its lists. Lists that `former` has
 /// read already are kept, should they be unreadable now.
-fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event>), SettingsError> {
+fn engine(
+    config: &Config,
+    former: Option<&Engine>,
+    store: Option<Arc<dyn Store>>,
+) -> Result<(Engine, Vec<Event>), SettingsError> {
     let lists = config.directories.clone();
     let directory = match former {
         Some(former) => former.directory.succeeded_by(lists),
@@ -144,8 +155,32 @@ fn engine(config: &Config, former: Option<&Engine>) -> Result<(Engine, Vec<Event
         directory,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
+        dkim_keys: config.dkim_keys.clone(),
+        store,
     };
     Ok((engine, events))
+}
+
+/// Whether something writes to the store, or asks it.
+fn uses_store(config: &Config) -> bool {
+    config.policy.proof.signs() || config.policy.reads_content()
+}
+
+/// The store, where it is used.
+fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
+    let keep_days = config.policy.proof.ledger.keep_days();
+    uses_store(config).then(|| store::open(&config.store, keep_days))
+}
+
+/// The store for who only asks. A file that isn't there yet is not made: it would belong to whoever runs the command.
+fn open_store_to_ask(config: &Config) -> Option<Arc<dyn Store>> {
+    let is_there = config.store.file().is_none_or(Path::exists);
+    is_there.then(|| open_store(config)).flatten()
+}
+
+/// Days since 1970-01-01.
+fn today() -> u64 {
+    proof::today(UNIX_EPOCH.elapsed().unwrap_or_default().as_secs())
 }
 
 fn unavailable(what: &str) -> ExitCode {

@@ -69,7 +69,8 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok(engine) => engine,
         Err(code) => return code,
     };
-    let store = match Store::open(&arguments.path) {
+    let most_body = first.policy.proof.body.octets();
+    let store = match Store::open(&arguments.path, most_body) {
         Ok(store) => store,
         Err(error) => {
             eprintln!("backstop replay: {}: {error}", arguments.path.display());
@@ -117,7 +118,7 @@ fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode>
         },
         ..config
     };
-    match engine(&config, Some(first)) {
+    match engine(&config, Some(first), first.store.clone()) {
         Ok((engine, _)) => Ok(Some(engine)),
         Err(error) => Err(unavailable(&error.to_string())),
     }

@@ -1,5 +1,7 @@
 //! `backstop run`: the daemon.
 
+mod daily;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,7 +15,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{engine, load, unavailable};
+use super::{engine, load, open_store, unavailable};
 use crate::{
     config::{self, Config},
     directory::Event,
@@ -51,7 +53,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     }
     let drain = Drain::new();
     let counters = Arc::new(Counters::default());
-    let engine = match engine(&config, None) {
+    let engine = match engine(&config, None, open_store(&config)) {
         Ok((engine, events)) => {
             tell(&events);
             engine
@@ -83,6 +85,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     ]);
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
+    tokio::spawn(daily::coverage(Arc::clone(&shared)));
     tokio::spawn(reload_on(
         hangup,
         path.to_path_buf(),
@@ -104,7 +107,11 @@ pub(super) async fn run(path: &Path) -> ExitCode {
             );
         }
     };
-    match serve(listener, &shared, MOST_CONNECTIONS, end).await {
+    let served = serve(listener, &shared, MOST_CONNECTIONS, end).await;
+    if let Some(store) = &shared.engine.load().store {
+        store.flush().await;
+    }
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => unavailable(&error.to_string()),
     }
@@ -171,8 +178,9 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
         }
         let read = {
             let (path, former) = (path.clone(), shared.engine.load_full());
+            let running = running.clone();
             // Reading files blocks, so it is done off the threads that serve mail.
-            tokio::task::spawn_blocking(move || reloaded(&path, &former)).await
+            tokio::task::spawn_blocking(move || reloaded(&path, &running, &former)).await
         };
         let status = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok((config, engine)) => {
@@ -201,9 +209,15 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
     }
 }
 
-fn reloaded(path: &Path, former: &Engine) -> Result<(Config, Engine), String> {
+fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let (engine, events) = engine(&config, Some(former)).map_err(|error| error.to_string())?;
+    let kept = |config: &Config| (config.store.clone(), config.policy.proof.ledger.keep);
+    let store = match &former.store {
+        Some(store) if kept(&config) == kept(running) => Some(Arc::clone(store)),
+        _ => open_store(&config),
+    };
+    let (engine, events) =
+        engine(&config, Some(former), store).map_err(|error| error.to_string())?;
     tell(&events);
     Ok((config, engine))
 }

@@ -53,9 +53,11 @@ pub(super) struct Reconstructed {
 impl Reconstructed {
     /// The message that the engine judges.
     pub(super) fn message(&self, engine: Arc<Engine>, receiver: &str, no_dns: bool) -> Message {
-        let message = Message::new(engine, self.envelope.clone(), receiver.to_owned());
-        if no_dns || self.client_unknown.is_some() {
+        let message = Message::new(engine, self.envelope.clone(), receiver.to_owned()).only_asked();
+        if no_dns {
             message.without_dns()
+        } else if self.client_unknown.is_some() {
+            message.of_unknown_client()
         } else {
             message
         }

@@ -1,4 +1,4 @@
-//! One message on its way through the policy, as the daemon has it: RCPT by RCPT, then its headers, then its end.
+//! One message on its way through the policy, as the daemon has it: RCPT by RCPT, then DATA, its headers, its content.
 
 use crate::{
     core::{
@@ -7,6 +7,8 @@ use crate::{
         verdict::Verdict,
     },
     filter::{Ending, LetIn, Message},
+    mailstore::Body,
+    observe::Warnings,
 };
 
 /// What became of a message.
@@ -17,22 +19,40 @@ pub(super) struct Walked {
     pub(super) ending: Option<Ending>,
 }
 
+impl Walked {
+    /// Who is to get the message.
+    pub(super) fn let_in(&self) -> impl Iterator<Item = &Addressed> {
+        let let_in = self.recipients.iter().filter(|walk| walk.verdict.lets_in());
+        let_in.map(|walk| &walk.addressed)
+    }
+}
+
 /// What became of one recipient.
 pub(super) struct Walk {
     pub(super) addressed: Addressed,
     /// The answer at RCPT.
     pub(super) at_rcpt: Judgement,
-    /// What was found at the end of the headers, where it was let in until then.
-    pub(super) at_headers: Option<Vec<Check>>,
+    /// What was found at each stage behind, as far as it was let in until then, and what stood after it. At DATA and for
+    /// the content only where something was looked for.
+    pub(super) at_data: Option<Judgement>,
+    pub(super) at_headers: Option<Judgement>,
+    pub(super) at_content: Option<Judgement>,
     /// What stands in the end.
     pub(super) verdict: Verdict,
 }
 
-/// Walks a message with these recipients; to its end, where its headers are known. `id` is what X-Backstop calls it.
+/// What is known of a message besides its envelope.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) facts: &'a HeaderFacts,
+    pub(super) body: &'a Body,
+}
+
+/// Walks a message with these recipients; to its end, where more of it is known. `id` is what X-Backstop calls it.
 pub(super) async fn walk(
     message: &mut Message,
     recipients: Vec<Recipient>,
-    facts: Option<&HeaderFacts>,
+    seen: Option<Seen<'_>>,
     id: &str,
 ) -> Walked {
     let mut walks = Vec::with_capacity(recipients.len());
@@ -43,19 +63,31 @@ pub(super) async fn walk(
             addressed,
             verdict: at_rcpt.verdict.clone(),
             at_rcpt,
+            at_data: None,
             at_headers: None,
+            at_content: None,
         });
     }
-    let ending = facts.and_then(|facts| headers(message, &mut walks, facts, id));
+    let ending = behind_rcpt(message, &mut walks, seen, id).await;
     Walked {
         recipients: walks,
         ending,
     }
 }
 
-fn headers(message: &Message, walks: &mut [Walk], facts: &HeaderFacts, id: &str) -> Option<Ending> {
-    let let_in = || walks.iter().filter(|walk| walk.verdict.lets_in());
-    let mut let_in: Vec<LetIn> = let_in()
+/// The stages behind RCPT, up to the first that refuses: after each, the MTA has one answer for all who were let in.
+async fn behind_rcpt(
+    message: &Message,
+    walks: &mut [Walk],
+    seen: Option<Seen<'_>>,
+    id: &str,
+) -> Option<Ending> {
+    let mut reached: Vec<&mut Walk> = walks
+        .iter_mut()
+        .filter(|walk| walk.verdict.lets_in())
+        .collect();
+    let mut let_in: Vec<LetIn> = reached
+        .iter()
         .map(|walk| LetIn {
             addressed: walk.addressed.clone(),
             path: walk.addressed.sent.mailbox.to_bytes(),
@@ -63,12 +95,40 @@ fn headers(message: &Message, walks: &mut [Walk], facts: &HeaderFacts, id: &str)
             verdict: walk.verdict.clone(),
         })
         .collect();
+    let goes_on = |let_in: &[LetIn]| {
+        !let_in.is_empty() && let_in.iter().all(|let_in| let_in.verdict.lets_in())
+    };
+    let found = message.at_data(&mut let_in);
+    note(&mut reached, &let_in, found, |walk, judgement| {
+        walk.at_data = Some(judgement).filter(|judgement| !judgement.checks.is_empty());
+    });
+    let Seen { facts, body } = seen.filter(|_| goes_on(&let_in))?;
     let found = message.end_of_headers(&mut let_in, facts);
-    let reached = walks.iter_mut().filter(|walk| walk.verdict.lets_in());
-    for ((walk, let_in), checks) in reached.zip(&let_in).zip(found) {
-        walk.verdict = let_in.verdict.clone();
-        walk.at_headers = Some(checks);
+    note(&mut reached, &let_in, found, |walk, judgement| {
+        walk.at_headers = Some(judgement);
+    });
+    if goes_on(&let_in) && message.needs_content(&let_in, facts) {
+        let (octets, cut) = (body.octets(), body.is_cut());
+        let warnings = Warnings::default();
+        let found = message
+            .end_of_content(&mut let_in, facts, octets, cut, &warnings)
+            .await;
+        note(&mut reached, &let_in, found, |walk, judgement| {
+            walk.at_content = Some(judgement).filter(|judgement| !judgement.checks.is_empty());
+        });
     }
-    let delivered = !let_in.is_empty() && let_in.iter().all(|let_in| let_in.verdict.lets_in());
-    delivered.then(|| Ending::of(message, &let_in, Some(facts), id))
+    goes_on(&let_in).then(|| Ending::of(message, &let_in, Some(facts), id))
+}
+
+fn note(
+    reached: &mut [&mut Walk],
+    let_in: &[LetIn],
+    found: Vec<Vec<Check>>,
+    stage: impl Fn(&mut Walk, Judgement),
+) {
+    for ((walk, let_in), checks) in reached.iter_mut().zip(let_in).zip(found) {
+        let verdict = let_in.verdict.clone();
+        walk.verdict = verdict.clone();
+        stage(walk, Judgement { verdict, checks });
+    }
 }

@@ -22,6 +22,7 @@ use crate::{
     },
     dns,
     filter::{Address, SocketOptions},
+    store::StoreUrl,
 };
 
 /// The whole file.
@@ -41,6 +42,7 @@ pub(super) struct File {
     pub dnsbl: Vec<Dnsbl>,
     pub headers: Vec<HeaderRule>,
     pub proof: proof::Settings,
+    pub store: StoreUrl,
     pub log: Log,
 }
 
@@ -65,6 +67,7 @@ impl Default for File {
             dnsbl: Vec::new(),
             headers: Vec::new(),
             proof: proof::Settings::default(),
+            store: StoreUrl::default(),
             log: Log::default(),
         }
     }
@@ -120,8 +123,6 @@ pub enum Level {
     Info,
     /// And every check behind it.
     Debug,
-    /// And the protocol.
-    Trace,
 }
 
 impl From<Level> for LevelFilter {
@@ -132,7 +133,6 @@ impl From<Level> for LevelFilter {
             Level::Warn => Self::Warn,
             Level::Info => Self::Info,
             Level::Debug => Self::Debug,
-            Level::Trace => Self::Trace,
         }
     }
 }

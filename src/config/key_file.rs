@@ -186,10 +186,10 @@ fn system(path: &Path, verb: &'static str, error: io::Error) -> Unusable {
 
 /// Reads the keys that the settings name.
 pub(super) fn load(settings: &mut proof::Settings, outline: &Outline) -> Vec<Mistake> {
-    let Some(file) = &settings.batv.keys else {
+    let Some(file) = &settings.key_file else {
         return Vec::new();
     };
-    let place = outline.value(&path::Path::of(&["proof", "batv", "keys"]));
+    let place = outline.value(&path::Path::of(&["proof", "keys"]));
     match read(file) {
         Err(error) => return vec![Mistake::error(place, error.to_string(), error.help())],
         Ok(keys) => settings.keys = keys,
@@ -199,7 +199,7 @@ pub(super) fn load(settings: &mut proof::Settings, outline: &Outline) -> Vec<Mis
         let message = format!("{} holds no key", file.display());
         return vec![Mistake::error(place, message, add)];
     }
-    if settings.batv.sign && settings.keys.signing().is_none() {
+    if settings.signs() && settings.keys.signing().is_none() {
         let message = format!(
             "all keys in {} are retired, so nothing can be signed",
             file.display()

@@ -33,8 +33,9 @@ pub use self::{
 use crate::{
     core::{policy::Policy, proof, spf_rules::ResultRules},
     directory::DomainSources,
-    dns,
+    dkim, dns,
     filter::{Address, SocketOptions},
+    store::StoreUrl,
 };
 
 /// What `milter.yaml` says.
@@ -50,6 +51,10 @@ pub struct Config {
     pub policy: Policy,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
     pub directories: Vec<DomainSources>,
+    /// Where what outlives a message is kept. It is opened only where something needs it.
+    pub store: StoreUrl,
+    /// The DKIM keys of `proof.dkim.keys`.
+    pub dkim_keys: dkim::Keys,
     /// What is written to the log.
     pub log: Log,
     /// The file it was read from.
@@ -104,7 +109,7 @@ fn config(
     let folder = path.parent().unwrap_or(Path::new(""));
     let (recipients, directories, wrong) = recipients::of(&file, &outline, folder);
     mistakes.extend(wrong);
-    if let Some(keys) = &mut file.proof.batv.keys {
+    if let Some(keys) = &mut file.proof.key_file {
         *keys = folder.join(&keys);
     }
     if !is_fatal(&mistakes) {
@@ -116,6 +121,8 @@ fn config(
     let mut spf = file.spf;
     spf.helo = filled(spf.helo, ResultRules::HELO);
     spf.mail_from = filled(spf.mail_from, ResultRules::MAIL_FROM);
+    // Those that can't be used were found above.
+    let dkim_keys = dkim::Keys::new(&file.proof.dkim).unwrap_or_default();
     Ok(Config {
         listen: file.listen,
         socket: file.socket,
@@ -133,6 +140,8 @@ fn config(
             proof: file.proof,
         },
         directories,
+        store: file.store,
+        dkim_keys,
         log: file.log,
         file: path.to_owned(),
         warnings: found(mistakes),

@@ -31,6 +31,10 @@ const PLACES: &[&[&str]] = &[
     &["proof"],
     &["proof", "batv"],
     &["proof", "batv", "except"],
+    &["proof", "watermark"],
+    &["proof", "ledger"],
+    &["proof", "dkim"],
+    &["proof", "dkim", "keys", "[]"],
     &["log"],
 ];
 

@@ -69,6 +69,7 @@ impl Config {
             lines.push(format!("header rules: {}", headers(&policy.headers)));
         }
         lines.push(batv(&policy.proof));
+        lines.push(watermark(&policy.proof));
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
         lines
@@ -132,8 +133,10 @@ fn dnsbl(list: &Dnsbl) -> String {
 }
 
 fn batv(proof: &proof::Settings) -> String {
-    let proof::Settings { batv, forged, keys } = proof;
-    if batv.keys.is_none() {
+    let proof::Settings {
+        batv, forged, keys, ..
+    } = proof;
+    if proof.key_file.is_none() {
         return "tags of bounces (BATV): neither made nor verified".to_owned();
     }
     let verified = format!(
@@ -147,13 +150,29 @@ fn batv(proof: &proof::Settings) -> String {
             "{verified}; outgoing mail is signed with key {} for {}; your MTA must let mail to tagged addresses in, \
              which can't be seen from here: see TAGS in milter.yaml(5)",
             key.id(),
-            counted(
-                usize::try_from(batv.lifetime_days()).unwrap_or_default(),
-                "day",
-                "days"
-            )
+            lifetime(proof),
         ),
     }
+}
+
+fn watermark(proof: &proof::Settings) -> String {
+    let verified = match proof.key_file {
+        None => return "watermarks in what bounces return: neither made nor verified".to_owned(),
+        Some(_) => "watermarks in what bounces return: verified",
+    };
+    match proof.keys.signing().filter(|_| proof.watermark.sign) {
+        None => format!("{verified}; outgoing mail gets none"),
+        Some(key) => format!(
+            "{verified}; outgoing mail gets one, made with key {} for {}",
+            key.id(),
+            lifetime(proof)
+        ),
+    }
+}
+
+fn lifetime(proof: &proof::Settings) -> String {
+    let days = usize::try_from(proof.lifetime_days()).unwrap_or_default();
+    counted(days, "day", "days")
 }
 
 /// How many rules there are of each answer, in the order in which they first stand in the file.

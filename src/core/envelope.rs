@@ -94,6 +94,15 @@ impl Local {
         self.domains.iter().any(|pattern| pattern.matches(domain))
     }
 
+    /// Whether a host of this name may be ours: it is one of our domains, or lies below one.
+    pub fn has_host(&self, name: &Domain) -> bool {
+        self.domains.iter().any(|pattern| match pattern {
+            DomainPattern::Itself(domain) | DomainPattern::Below(domain) => {
+                name.is_at_or_below(domain)
+            }
+        })
+    }
+
     /// Why mail of this client is outgoing; none where it comes from a stranger.
     pub fn outgoing(&self, client: &Client) -> Option<Outgoing> {
         let in_daemons = |daemon: &Vec<u8>| {

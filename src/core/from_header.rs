@@ -5,7 +5,7 @@
 //! tell an address from a display name, and whatever else looks like an address is told apart as displayed.
 
 mod displayed;
-mod lexeme;
+pub(super) mod lexeme;
 
 use super::{
     address::Mailbox,
@@ -130,6 +130,14 @@ impl Claims {
     fn claim(&mut self, mailbox: Mailbox) {
         self.cut |= !keep(&mut self.addresses, mailbox);
     }
+}
+
+/// The addresses of one header, From: or any other that has a list of them (RFC 5322 section 3.6.3): 64 at most, each
+/// once. Of a header that is out of balance, all that looks like an address.
+pub fn addresses(header: &Header) -> Vec<Mailbox> {
+    let mut claims = Claims::default();
+    claims.read(header);
+    claims.addresses
 }
 
 /// Keeps it once; false when there is no room.

@@ -116,19 +116,14 @@ impl Headers {
     pub fn parse(message: &[u8]) -> (Self, usize) {
         let mut headers = Self::new();
         let mut at = preamble(message);
-        while let Some(rest) = message.get(at..).filter(|rest| !rest.is_empty()) {
-            let blank = line(rest);
-            if without_line_end(blank).is_empty() {
-                return (headers, at + blank.len());
-            }
-            let Some(colon) = colon(blank) else {
-                break;
-            };
-            let field = folded_lines(rest);
-            let (name, value) = without_line_end(field).split_at(colon);
-            let value = value.strip_prefix(b":").unwrap_or(value);
+        for RawField { name, value } in raw_fields(message.get(at..).unwrap_or_default()) {
+            at += name.len() + 1 + value.len();
+            let value = without_line_end(value);
             headers.push(name, value.strip_prefix(b" ").unwrap_or(value));
-            at += field.len();
+        }
+        let blank = line(message.get(at..).unwrap_or_default());
+        if without_line_end(blank).is_empty() {
+            at += blank.len();
         }
         (headers, at.min(message.len()))
     }
@@ -174,8 +169,29 @@ impl Headers {
     }
 }
 
+/// A header field, every octet of it as it stands in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawField<'a> {
+    /// What stands before the colon, blanks included.
+    pub name: &'a [u8],
+    /// What stands behind the colon, folds and the line end included.
+    pub value: &'a [u8],
+}
+
+/// The fields at the front of a message, up to the blank line or the first line that can't belong to them.
+pub fn raw_fields(message: &[u8]) -> impl Iterator<Item = RawField<'_>> {
+    let mut rest = message;
+    std::iter::from_fn(move || {
+        let (name, _) = rest.split_at_checked(colon(line(rest))?)?;
+        let (field, behind) = rest.split_at_checked(folded_lines(rest).len())?;
+        rest = behind;
+        let value = field.get(name.len() + 1..)?;
+        Some(RawField { name, value })
+    })
+}
+
 /// How long the byte order mark and the mbox line are that files may have before the first header.
-fn preamble(message: &[u8]) -> usize {
+pub(crate) fn preamble(message: &[u8]) -> usize {
     let mark = if message.starts_with(b"\xef\xbb\xbf") {
         3
     } else {

@@ -1,13 +1,12 @@
 //! Every SMTP reply is made here: codes that agree with each other and with the action, text that is printable,
 //! bounded, and says what the sender can do.
 
+mod wording;
+
 use std::{fmt, net::IpAddr};
 
-use super::{
-    recipients::Class,
-    spf::{Identity, SpfResult},
-    verdict::{Action, Reason, Verdict},
-};
+use super::verdict::{Action, Verdict};
+use wording::{Wording, wording};
 
 /// The longest reply line in octets, without CRLF (RFC 5321 section 4.5.3.1.5: 512 with it).
 const LONGEST_LINE: usize = 510;
@@ -77,189 +76,6 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What a reason says, before the action has chosen between its two codes.
-struct Wording {
-    permanent: u16,
-    transient: u16,
-    subject: u16,
-    detail: u16,
-    text: String,
-}
-
-fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
-    let client = client.map_or_else(|| "this client".to_owned(), |address| address.to_string());
-    let policy = |text: String| Wording {
-        permanent: 550,
-        transient: 450,
-        subject: 7,
-        detail: 1,
-        text,
-    };
-    match reason {
-        Reason::Spf { identity, domain, result, explanation, problem } => {
-            spf(*identity, domain, *result, explanation.as_deref(), problem.as_deref(), &client)
-        }
-        Reason::OwnDomainForged { domain, spf: SpfResult::Temperror } => Wording {
-            permanent: 550,
-            transient: 451,
-            subject: 7,
-            detail: 24,
-            text: format!(
-                "{domain} is a domain of ours, and its SPF could not be looked up; please try \
-                 again later"
-            ),
-        },
-        Reason::OwnDomainForged { domain, .. } => policy(format!(
-            "{domain} is a domain of ours, and {client} may not send mail for it; if you are its \
-             user, log in and use the submission port"
-        )),
-        // RFC 5321 section 4.5.3.1.10: 452, so that an honest MTA sends the rest in a transaction of its own.
-        Reason::NullSenderExtraRecipient => Wording {
-            permanent: 554,
-            transient: 452,
-            subject: 5,
-            detail: 3,
-            text: "A notification (null sender) goes to one recipient; send it to the others one \
-                   by one"
-                .to_owned(),
-        },
-        Reason::NeverSends => policy(
-            "This address never sends mail, so no bounce can be meant for it; the message you \
-             answer was forged"
-                .to_owned(),
-        ),
-        Reason::Recipient { class: Class::Rule(_) | Class::CatchAll, bounce: true } => policy(
-            "No mail is ever sent from this address, so no bounce can be meant for it; the message \
-             you answer was forged"
-                .to_owned(),
-        ),
-        Reason::Recipient { class: Class::Rule(_), bounce: false } => {
-            policy("Mail to this address is not accepted here".to_owned())
-        }
-        // RFC 3463 section 3.2: X.1.1, bad destination mailbox address.
-        Reason::Recipient { .. } => Wording {
-            permanent: 550,
-            transient: 450,
-            subject: 1,
-            detail: 1,
-            text: "There is no such mailbox here; check the address".to_owned(),
-        },
-        Reason::BatvWrong => policy(
-            "This return address was not made here: its tag (prvs=) is wrong, so the message you \
-             return was forged, and its sender is not its author"
-                .to_owned(),
-        ),
-        Reason::BatvExpired => policy(
-            "This return address has expired: messages sent from here can be returned for some \
-             days only, and the tag (prvs=) in this one is older"
-                .to_owned(),
-        ),
-        Reason::BatvGuessed => policy(format!(
-            "{client} has returned too many forged messages within the hour; try this one again \
-             later"
-        )),
-        Reason::Dnsbl { zone } => policy(format!(
-            "{client} sends backscatter, says {zone}; notifications from it are not accepted here"
-        )),
-        // RFC 5321 section 4.5.5.
-        Reason::NotANotification => policy(
-            "The null sender is for notifications, and this message is none; send it with your \
-             address in MAIL FROM"
-                .to_owned(),
-        ),
-        Reason::HeaderFromForged { domain: None } => policy(
-            "From: names more addresses than are read here; send with one author's address".to_owned(),
-        ),
-        Reason::HeaderFromForged { domain: Some(domain) } => policy(format!(
-            "From: names {domain}, a domain of ours, and {client} may not send mail for it; if you \
-             are its user, log in and use the submission port"
-        )),
-        Reason::ForgedHeaders => Wording {
-            transient: 451,
-            ..policy("Too many headers of this message claim to be written here".to_owned())
-        },
-        Reason::HeaderRule { text, .. } => policy(
-            text.clone()
-                .unwrap_or_else(|| "A header of this message is not accepted here".to_owned()),
-        ),
-        Reason::DirectoryUnavailable => Wording {
-            text: "The list of recipients can't be read here at the moment; please try again later"
-                .to_owned(),
-            ..own_failure()
-        },
-        Reason::Internal
-        | Reason::NothingFound
-        | Reason::BatvValid
-        | Reason::Outgoing(_)
-        | Reason::Exempt(_)
-        | Reason::RefusedByMta { .. } => own_failure(),
-    }
-}
-
-/// RFC 7372 section 3: the enhanced codes of SPF.
-fn spf(
-    identity: Identity,
-    domain: &str,
-    result: SpfResult,
-    explanation: Option<&str>,
-    problem: Option<&str>,
-    client: &str,
-) -> Wording {
-    let named = match identity {
-        Identity::Helo => format!("the HELO name {domain}"),
-        Identity::MailFrom => domain.to_owned(),
-    };
-    let (detail, text) = match result {
-        // Which of our name servers failed, and how, is for our log alone.
-        SpfResult::Temperror => (
-            24,
-            format!("SPF: the DNS of {named} did not answer; please try again later"),
-        ),
-        SpfResult::Permerror => {
-            let problem = problem
-                .map(|problem| format!(" ({problem})"))
-                .unwrap_or_default();
-            let text = format!(
-                "SPF: the record of {named} is broken{problem}; its postmaster can mend it"
-            );
-            (24, text)
-        }
-        SpfResult::Fail | SpfResult::Softfail => {
-            // The words are a stranger's: marked as theirs (RFC 7208 section 11.5.3).
-            let theirs = explanation
-                .map(|text| format!("; the domain {domain} explains: {text}"))
-                .unwrap_or_default();
-            (
-                23,
-                format!(
-                    "SPF: {client} may not send mail for {named}, says that domain's own record{theirs}"
-                ),
-            )
-        }
-        SpfResult::None | SpfResult::Neutral | SpfResult::Pass => (
-            1,
-            format!("SPF says {result} for {named}, which is not accepted here"),
-        ),
-    };
-    Wording {
-        permanent: 550,
-        transient: 451,
-        subject: 7,
-        detail,
-        text,
-    }
-}
-
-fn own_failure() -> Wording {
-    Wording {
-        permanent: 550,
-        transient: 451,
-        subject: 3,
-        detail: 0,
-        text: "The mail filter failed here; please try again later".to_owned(),
-    }
-}
-
 /// Breaks the text into lines that fit: at blanks, or within a word that is longer than a line. Control characters
 /// and everything beyond ASCII become `?`: replies are US-ASCII (RFC 5321 section 4.2.1), and a stranger's CRLF must not
 /// start a reply of its own.
@@ -299,7 +115,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::verdict::{Mode, Rule};
+    use crate::core::{
+        proof::evidence::{By, Forged, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
+        recipients::Class,
+        spf::{Identity, SpfResult},
+        verdict::{Mode, Reason, Rule},
+    };
 
     fn spf_reason(result: SpfResult, explanation: Option<String>) -> Reason {
         let domain = "example.com".to_owned();
@@ -401,6 +222,75 @@ mod tests {
             text.ends_with("the domain example.com explains: see http://x/?a=%41"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_postmaster_learns_which_proof_was_missing() {
+        let unproven = |why, proofs: &[By]| {
+            Reason::Proof(Outcome::Unproven(Unproven {
+                why,
+                weak: WeakEvidence::default(),
+                missing: Missing {
+                    domain: "example.org".parse().ok(),
+                    proofs: proofs.to_vec(),
+                },
+            }))
+        };
+        let forged = |forged| Reason::Proof(Outcome::Forged(forged));
+        for (action, reason, starts, says) in [
+            (
+                Action::Reject,
+                unproven(Why::Nothing, &[By::MessageId, By::Dkim]),
+                "550",
+                &[
+                    "example.org",
+                    "no Message-ID of ours, no valid DKIM signature of ours",
+                ][..],
+            ),
+            (
+                Action::Reject,
+                unproven(Why::NoTag, &[By::Batv]),
+                "550",
+                &["example.org", "(prvs=)"],
+            ),
+            (
+                Action::Reject,
+                unproven(Why::Replayed, &[]),
+                "550",
+                &["returned too often"],
+            ),
+            (
+                Action::Tempfail,
+                unproven(Why::Unanswered(Outside::Dns), &[]),
+                "451",
+                &["try again later"],
+            ),
+            (
+                Action::Tempfail,
+                unproven(Why::Nothing, &[]),
+                "450",
+                &["example.org"],
+            ),
+            (
+                Action::Reject,
+                forged(Forged::WatermarkWrong),
+                "550",
+                &["X-Backstop-Watermark"],
+            ),
+            (
+                Action::Reject,
+                forged(Forged::WatermarkExpired),
+                "550",
+                &["too old"],
+            ),
+        ] {
+            let text = reply(action, reason).unwrap();
+            let class = text.chars().next().unwrap();
+            let text: String = text.split("\r\n").flat_map(|line| line.get(10..)).collect();
+            assert!(text.len() < 420, "{text}");
+            assert!(says.iter().all(|word| text.contains(word)), "{text}");
+            assert_eq!(Some(class), starts.chars().next());
+        }
     }
 
     /// 400 octets are the most that `spf` lets through, 253 the longest domain.

@@ -10,6 +10,7 @@ use serde::{
 use super::{
     address::Domain,
     notification::Notification,
+    proof::evidence::Outcome,
     recipients::Class,
     spf::{Identity, SpfResult},
 };
@@ -202,12 +203,8 @@ pub enum Reason {
         /// Whether the mail has the null sender.
         bounce: bool,
     },
-    /// The tag in the recipient's address proves that it answers a message of ours.
-    BatvValid,
-    /// A bounce, and the tag in its recipient's address is not of our making.
-    BatvWrong,
-    /// A bounce, and the tag in its recipient's address has expired.
-    BatvExpired,
+    /// What a notification proves, or fails to prove.
+    Proof(Outcome),
     /// A bounce to a tagged address, from a client that has guessed too many tags.
     BatvGuessed,
     /// A DNS list has the client, for mail that it is asked about.
@@ -238,7 +235,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The one word for it, in the log, in metrics and in X-Backstop: `[a-z_]+`, stable between versions.
+    /// The one word for it, in the log, in metrics and in X-Backstop: `[a-z0-9_]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NothingFound => "nothing_found",
@@ -280,9 +277,7 @@ impl Reason {
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
             Self::NeverSends => "never_sends",
             Self::Recipient { class, bounce } => class.code(*bounce),
-            Self::BatvValid => "batv_valid",
-            Self::BatvWrong => "batv_wrong",
-            Self::BatvExpired => "batv_expired",
+            Self::Proof(outcome) => outcome.code(),
             Self::BatvGuessed => "batv_guessed",
             Self::Dnsbl { .. } => "dnsbl",
             Self::NotANotification => "not_a_notification",
@@ -307,6 +302,8 @@ pub struct Verdict {
     pub reason: Reason,
     /// What notification it is on, and by which evidence, where that is known by now and it is one.
     pub notification: Option<Notification>,
+    /// What it proves, where that was asked, whatever decided.
+    pub proof: Option<Outcome>,
 }
 
 impl Verdict {
@@ -317,6 +314,7 @@ impl Verdict {
             would: None,
             reason,
             notification: None,
+            proof: None,
         }
     }
 
@@ -333,6 +331,7 @@ impl Verdict {
             would,
             reason,
             notification: None,
+            proof: None,
         }
     }
 
@@ -344,17 +343,21 @@ impl Verdict {
             would: None,
             reason: Reason::Internal,
             notification: None,
+            proof: None,
         }
     }
 
-    /// The stronger of two verdicts on the same recipient; this one, where they are of like strength.
+    /// The stronger of two verdicts on the same recipient; this one, where they are of like strength. What the later one
+    /// knows of the message is kept.
     pub fn or_stronger(self, other: Self) -> Self {
+        let proof = other.proof.clone().or_else(|| self.proof.clone());
         let (mut stronger, weaker) = if other.strength() > self.strength() {
             (other, self)
         } else {
             (self, other)
         };
         stronger.notification = stronger.notification.or(weaker.notification);
+        stronger.proof = proof;
         stronger
     }
 

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use milter::{Actions, ContextActions};
 
 use super::ending::{Ending, Untagged};
-use crate::core::trace_header::Deletion;
+use crate::core::{proof::watermark, trace_header::Deletion};
 
 /// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
 pub(super) async fn apply(
@@ -42,6 +42,15 @@ pub(super) async fn apply(
         for (name, value) in ending.insert_headers.iter().rev() {
             actions.insert_header(0, text(name), text(value)).await?;
         }
+    }
+    if let Some(watermark) = ending
+        .watermark
+        .as_deref()
+        .filter(|_| offered.contains(Actions::ADD_HEADER))
+    {
+        // High up, for who returns headers may cut them; but the trace stays on top (RFC 5321 section 4.4).
+        let name = text(watermark::HEADER);
+        actions.insert_header(1, name, text(watermark)).await?;
     }
     if let Some(reason) = ending
         .quarantine

@@ -18,7 +18,7 @@ use super::{
     actions::{apply, text},
     macros,
     session::{Session, Shared},
-    transaction::RcptArgs,
+    transaction::{May, RcptArgs},
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
@@ -79,6 +79,7 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             })
         })
         .on_rcpt(|context, args| Box::pin(rcpt(context, args)))
+        .on_data(|context| Box::pin(data(context)))
         .on_header(|context, name, value| {
             Box::pin(async move {
                 quiet(context, ProtoOpts::NOREPLY_HEADER, |context| {
@@ -89,6 +90,7 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             })
         })
         .on_eoh(|context| Box::pin(end_of_headers(context)))
+        .on_body(|context, part| Box::pin(async move { body(context, &part) }))
         .on_eom(|context| Box::pin(end_of_message(context)))
         .on_abort(|context| Box::pin(async move { abandon(context) }))
         .on_close(|context| Box::pin(async move { abandon(context) }))
@@ -102,14 +104,24 @@ fn negotiate(
     offered_actions: Actions,
     offered: ProtoOpts,
 ) -> Status {
-    let wanted = ProtoOpts::NOREPLY_CONNECT
+    let mut wanted = ProtoOpts::NOREPLY_CONNECT
         | ProtoOpts::NOREPLY_HELO
         | ProtoOpts::NOREPLY_MAIL
         | ProtoOpts::NO_DATA
         | ProtoOpts::NOREPLY_HEADER
         | ProtoOpts::NO_BODY
+        | ProtoOpts::SKIP
         | ProtoOpts::NO_UNKNOWN
         | ProtoOpts::REJECTED_RCPT;
+    let (data, content) = session.stages();
+    if data {
+        wanted.remove(ProtoOpts::NO_DATA);
+    }
+    if content {
+        wanted.remove(ProtoOpts::NO_BODY);
+    } else {
+        wanted.remove(ProtoOpts::SKIP);
+    }
     let opts = wanted & offered;
     let actions = (Actions::ADD_HEADER
         | Actions::CHANGE_HEADER
@@ -265,24 +277,45 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
+async fn data(context: &mut Context<Connection>) -> Status {
+    let queue_id = macros::value(&context.macros, c"i");
+    let Some(connection) = &mut context.data else {
+        return Status::Continue;
+    };
+    let judged = async { connection.session.data(queue_id.as_deref()) };
+    let judged = within_limits(judged).await;
+    let reply = or_failed(connection, judged, queue_id.as_deref());
+    reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
+}
+
 async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
     let reply = if connection.mail_failed {
-        connection.session.headers_failed(queue_id.as_deref())
+        connection.session.message_failed(queue_id.as_deref())
     } else {
-        let judged = async { connection.session.end_of_headers(queue_id.as_deref()) };
-        match within_limits(judged).await {
-            Ok(reply) => reply,
-            Err(why) => {
-                warn(connection, "internal", why);
-                connection.session.headers_failed(queue_id.as_deref())
-            }
-        }
+        let body_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
+        let session = &mut connection.session;
+        let judged = async { session.end_of_headers(body_comes, queue_id.as_deref()) };
+        let judged = within_limits(judged).await;
+        or_failed(connection, judged, queue_id.as_deref())
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
+}
+
+/// What can't be answered with SKIP is answered, chunk by chunk, and dropped.
+fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
+    let Some(connection) = &mut context.data else {
+        return Status::Continue;
+    };
+    let more = connection.session.body(part);
+    if !more && connection.opts.contains(ProtoOpts::SKIP) {
+        Status::Skip
+    } else {
+        Status::Continue
+    }
 }
 
 async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
@@ -290,10 +323,16 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let can_change_sender = connection.actions.contains(Actions::CHANGE_SENDER);
-    let ending = connection
-        .session
-        .end_of_message(can_change_sender, queue_id.as_deref());
+    let judged = connection.session.end_of_content(queue_id.as_deref());
+    let judged = within_limits(judged).await;
+    if let Some(reply) = or_failed(connection, judged, queue_id.as_deref()) {
+        return answer(&mut context.reply, &reply);
+    }
+    let may = May {
+        change_sender: connection.actions.contains(Actions::CHANGE_SENDER),
+        add_header: connection.actions.contains(Actions::ADD_HEADER),
+    };
+    let ending = connection.session.end_of_message(may, queue_id.as_deref());
     let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
         Ok(Ok(())) => {
             return if ending.discard {
@@ -318,6 +357,18 @@ fn abandon(context: &mut Context<Connection>) -> Status {
         connection.session.abandon(queue_id.as_deref());
     }
     Status::Continue
+}
+
+/// What was judged; or where that failed by our own fault, what a message gets for that.
+fn or_failed(
+    connection: &mut Connection,
+    judged: Result<Option<Reply>, &'static str>,
+    queue_id: Option<&[u8]>,
+) -> Option<Reply> {
+    judged.unwrap_or_else(|why| {
+        warn(connection, "internal", why);
+        connection.session.message_failed(queue_id)
+    })
 }
 
 /// Runs a future to its end, unless it panics or takes longer than the MTA would wait.

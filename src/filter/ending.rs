@@ -25,6 +25,8 @@ pub struct Ending {
     pub quarantine: Option<&'static str>,
     /// Headers to take out, in this order.
     pub delete_headers: Vec<Deletion>,
+    /// The value of the watermark to put in below the MTA's own Received:.
+    pub watermark: Option<String>,
     /// Headers to put in, from the top down: name and value.
     pub insert_headers: Vec<(&'static str, String)>,
 }
@@ -87,6 +89,7 @@ impl Ending {
                 .collect(),
             untag_recipients: untagged.into_iter().collect(),
             change_sender: None,
+            watermark: None,
             quarantine,
             delete_headers: facts
                 .filter(|_| judged)

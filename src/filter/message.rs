@@ -2,11 +2,14 @@
 //!
 //! It knows no milter, so `backstop explain` walks it exactly as the daemon does.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
+};
 
 use tokio::time::Instant;
 
-use super::guesses::Guesses;
+use super::{guesses::Guesses, proving::Search};
 use crate::{
     core::{
         authserv_id::AuthservId,
@@ -14,19 +17,23 @@ use crate::{
         envelope::{Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
+        notification::Kind,
         policy::{
-            Addressed, Case, Check, HeaderFacts, Judgement, NotSigned, Policy, SpfAnswers, Tag,
+            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, SpfAnswers, Tag,
             settle,
         },
-        proof,
+        proof::{self, returned},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
     },
     directory::Directory,
+    dkim,
     dns::{Blocklists, Budgeted, Resolver},
+    observe::Warnings,
     spf::{self, Query},
+    store::Store,
 };
 
 /// What the configuration made: the policy, and the adapters that answer its questions. A reload makes a new one;
@@ -42,6 +49,10 @@ pub struct Engine {
     pub blocklists: Arc<Blocklists>,
     /// Counts wrong tags.
     pub guesses: Arc<Guesses>,
+    /// The DKIM keys that are known without DNS.
+    pub dkim_keys: dkim::Keys,
+    /// Knows what was sent, and how often it came back; none where nothing asks that.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// What SPF said where it was not asked.
@@ -60,6 +71,8 @@ pub struct Message {
     spf: Option<SpfAnswers>,
     listings: Vec<Listing>,
     let_in: usize,
+    asks_dns: bool,
+    counts_proofs: bool,
 }
 
 /// A recipient that was told 250.
@@ -85,11 +98,19 @@ impl Message {
             spf: None,
             listings: Vec::new(),
             let_in: 0,
+            asks_dns: true,
+            counts_proofs: true,
         }
     }
 
-    /// The same message without DNS: neither SPF nor a list is asked, and none has anything to say.
-    pub fn without_dns(mut self) -> Self {
+    /// The same message for somebody who only wants to know: no proof in it is used up.
+    pub fn only_asked(mut self) -> Self {
+        self.counts_proofs = false;
+        self
+    }
+
+    /// The same message of a client that nobody knows: neither SPF nor a list is asked about it.
+    pub fn of_unknown_client(mut self) -> Self {
         self.spf = Some(NOT_ASKED);
         if is_asked_about(&self.envelope.reverse_path) {
             let not_asked = || Listing::NoAnswer("not asked".to_owned());
@@ -97,6 +118,15 @@ impl Message {
             self.listings = lists.iter().map(|_| not_asked()).collect();
         }
         self
+    }
+
+    /// The same message without DNS: neither SPF nor a list is asked, and none has anything to say; nor is a DKIM key,
+    /// so what only that could prove stays open.
+    pub fn without_dns(self) -> Self {
+        Self {
+            asks_dns: false,
+            ..self.of_unknown_client()
+        }
     }
 
     /// The same message before another engine of the same lists, no recipient judged yet; what DNS has answered already
@@ -109,12 +139,19 @@ impl Message {
             spf: self.spf.clone(),
             listings: self.listings.clone(),
             let_in: 0,
+            asks_dns: self.asks_dns,
+            counts_proofs: self.counts_proofs,
         }
     }
 
     /// The envelope up to MAIL.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// The engine that it began with.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// What SPF said, if a recipient needed it.
@@ -164,13 +201,17 @@ impl Message {
         addressed
     }
 
-    /// The sender that the message leaves with, tagged; or why it leaves as it is.
-    pub fn signed_sender(&self, let_in: &[LetIn]) -> Result<Vec<u8>, NotSigned> {
-        let recipients = let_in
-            .iter()
-            .map(|let_in| &let_in.addressed.recipient.mailbox);
+    /// What the message leaves with, for these recipients and with these headers; or why it leaves as it is.
+    pub fn departure<'a>(
+        &self,
+        recipients: impl IntoIterator<Item = &'a Addressed>,
+        headers: &Headers,
+    ) -> Departure {
+        let recipients = recipients
+            .into_iter()
+            .map(|addressed| &addressed.recipient.mailbox);
         let policy = &self.engine.policy;
-        policy.signed_sender(&self.envelope, recipients, today())
+        policy.departure(&self.envelope, recipients, headers, now())
     }
 
     /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
@@ -190,20 +231,98 @@ impl Message {
         judgement
     }
 
+    /// Judges the recipients that were let in, now that the message is about to come.
+    pub fn at_data(&self, let_in: &mut [LetIn]) -> Vec<Vec<Check>> {
+        let policy = &self.engine.policy;
+        self.settled(let_in, |_, case| policy.judge_data(&case))
+    }
+
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
     /// found about each, in their order.
     pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
         let policy = &self.engine.policy;
         let matches = Matches::new(&policy.headers, &facts.headers);
+        self.settled(let_in, |_, case| {
+            policy.judge_headers(&case, facts, &matches)
+        })
+    }
+
+    /// Whether the content decides something for one of the recipients that were let in.
+    pub fn needs_content(&self, let_in: &[LetIn], facts: &HeaderFacts) -> bool {
+        let mut cases = let_in.iter();
+        cases.any(|let_in| self.needs_it(&self.case(&let_in.addressed, &Known::NotListed), facts))
+    }
+
+    /// How much of the content is read, in octets.
+    pub fn most_content(&self) -> usize {
+        self.engine.policy.proof.body.octets()
+    }
+
+    /// Judges by the content, of which this much was read, the recipients for whom it decides something.
+    pub async fn end_of_content(
+        &self,
+        let_in: &mut [LetIn],
+        facts: &HeaderFacts,
+        body: &[u8],
+        cut: bool,
+        warnings: &Warnings,
+    ) -> Vec<Vec<Check>> {
+        let Some(notification) = &facts.notification else {
+            return let_in.iter().map(|_| Vec::new()).collect();
+        };
+        let report = returned::read(&facts.headers, body, cut);
+        let search = Search {
+            engine: &self.engine,
+            headers: &facts.headers,
+            body,
+            recipients: let_in
+                .iter()
+                .map(|let_in| let_in.addressed.sent.mailbox.clone())
+                .collect(),
+            report: &report,
+            is_reply: matches!(notification.kind, Kind::Mdn | Kind::AutoReply),
+            now: now(),
+            asks_dns: self.asks_dns,
+            counts: self.counts_proofs,
+            warnings,
+            store_down: AtomicBool::new(false),
+        };
+        let evidence = search.evidence().await;
+        let mut sent_lately = Vec::with_capacity(let_in.len());
+        for LetIn { addressed, .. } in &*let_in {
+            let needed = self.needs_it(&self.case(addressed, &Known::NotListed), facts);
+            let asked = needed && evidence.proven().is_none();
+            let lately = asked && search.sent_lately(&addressed.recipient.mailbox).await;
+            sent_lately.push(needed.then_some(lately));
+        }
+        let policy = &self.engine.policy;
+        self.settled(let_in, |index, case| {
+            match sent_lately.get(index).copied().flatten() {
+                Some(lately) => policy.judge_content(&case, notification, &evidence, lately),
+                None => Judgement::nothing_found(),
+            }
+        })
+    }
+
+    fn needs_it(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
+        let policy = &self.engine.policy;
+        policy.needs_content(case, facts.notification.as_ref())
+    }
+
+    /// Judges every recipient that was let in once more, and makes of both answers those that stand.
+    fn settled(
+        &self,
+        let_in: &mut [LetIn],
+        judge: impl Fn(usize, Case<'_>) -> Judgement,
+    ) -> Vec<Vec<Check>> {
         let mut verdicts = Vec::with_capacity(let_in.len());
         let mut found = Vec::with_capacity(let_in.len());
-        for LetIn {
-            addressed, verdict, ..
-        } in &*let_in
-        {
+        for (index, let_in) in let_in.iter().enumerate() {
+            let LetIn {
+                addressed, verdict, ..
+            } = let_in;
             let known = self.known(&addressed.recipient);
-            let case = self.case(addressed, &known);
-            let judged = policy.judge_headers(&case, facts, &matches);
+            let judged = judge(index, self.case(addressed, &known));
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
         }
@@ -304,10 +423,15 @@ impl Message {
     }
 }
 
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed();
+    since_epoch.unwrap_or_default().as_secs()
+}
+
 /// Days since 1970-01-01.
 fn today() -> u64 {
-    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    proof::today(since_epoch.as_secs())
+    proof::today(now())
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.

@@ -15,7 +15,7 @@ use super::{
     drain::Drain,
     ending::Ending,
     message::{Engine, Message},
-    transaction::{RcptArgs, Transaction},
+    transaction::{May, RcptArgs, Transaction},
 };
 use crate::{
     core::{
@@ -73,6 +73,13 @@ impl Session {
             receiver: "unknown".to_owned(),
             transaction: None,
         }
+    }
+
+    /// What the MTA is to hand over of a message, as the configuration is now: whether it is to tell of DATA, and whether
+    /// it is to hand over the content.
+    pub fn stages(&self) -> (bool, bool) {
+        let policy = &self.shared.engine.load().policy;
+        (policy.requires_tag(), policy.reads_content())
     }
 
     /// What all sessions share.
@@ -163,17 +170,42 @@ impl Session {
         }
     }
 
-    /// The end of the headers: the reply that refuses the message; none to go on.
-    pub fn end_of_headers(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
-        let reply = self.transaction.as_mut()?.end_of_headers();
+    /// DATA: the reply that refuses the message; none to go on.
+    pub fn data(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        let reply = self.transaction.as_mut()?.data();
+        self.abandoned_with(reply, queue_id)
+    }
+
+    /// The end of the headers: the reply that refuses the message; none to go on. `body_comes`: the MTA hands over the
+    /// content.
+    pub fn end_of_headers(&mut self, body_comes: bool, queue_id: Option<&[u8]>) -> Option<Reply> {
+        let reply = self.transaction.as_mut()?.end_of_headers(body_comes);
+        self.abandoned_with(reply, queue_id)
+    }
+
+    /// A part of the content; whether more of it is wanted.
+    pub fn body(&mut self, part: &[u8]) -> bool {
+        self.transaction
+            .as_mut()
+            .is_some_and(|transaction| transaction.body(part))
+    }
+
+    /// The end of the content: the reply that refuses the message; none to go on.
+    pub async fn end_of_content(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        let transaction = self.transaction.as_mut()?;
+        let reply = transaction.end_of_content(&self.shared.warnings).await;
+        self.abandoned_with(reply, queue_id)
+    }
+
+    fn abandoned_with(&mut self, reply: Option<Reply>, queue_id: Option<&[u8]>) -> Option<Reply> {
         if reply.is_some() {
             self.abandon(queue_id);
         }
         reply
     }
 
-    /// What to answer to a message whose headers could not be judged by our own fault.
-    pub fn headers_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+    /// What to answer to a message that could not be judged by our own fault.
+    pub fn message_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
         if let Some(transaction) = &mut self.transaction {
             transaction.fail();
         }
@@ -181,10 +213,10 @@ impl Session {
         Reply::to(&Verdict::internal(), None)
     }
 
-    /// The end of the message; the MTA may let us change its sender, or not.
-    pub fn end_of_message(&mut self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
+    /// The end of the message.
+    pub fn end_of_message(&mut self, may: May, queue_id: Option<&[u8]>) -> Ending {
         match self.transaction.take() {
-            Some(transaction) => transaction.end(can_change_sender, queue_id),
+            Some(transaction) => transaction.end(may, queue_id),
             None => Ending::default(),
         }
     }

@@ -3,21 +3,22 @@
 use std::mem::take;
 
 use super::{
+    content::Content,
     drain::MessageGuard,
     ending::Ending,
-    message::{LetIn, Message},
+    message::{LetIn, Message, now},
 };
 use crate::{
     core::{
         envelope::{Envelope, Recipient},
         header::Headers,
         notification::Notification,
-        policy::{Addressed, Check, HeaderFacts, Judgement, Tag},
+        policy::{Addressed, Check, Departure, HeaderFacts, Judgement, NotSigned, Tag},
         reply::Reply,
         trace_header::Forgeries,
         verdict::{Reason, Verdict},
     },
-    observe::Decision,
+    observe::{Decision, Warnings},
 };
 
 /// The most recipients let in, ten times Postfix's `smtpd_recipient_limit`: what is more is asked to come again.
@@ -34,6 +35,15 @@ pub struct RcptArgs<'a> {
     pub parameters: &'a [u8],
 }
 
+/// What the MTA lets us change at the end of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct May {
+    /// Another sender.
+    pub change_sender: bool,
+    /// One more header.
+    pub add_header: bool,
+}
+
 /// One message in progress.
 pub(super) struct Transaction {
     id: String,
@@ -43,6 +53,10 @@ pub(super) struct Transaction {
     headers: Headers,
     forgeries: Forgeries,
     facts: Option<HeaderFacts>,
+    /// Whether DATA was told of, so that what is decided there is decided.
+    data: bool,
+    /// Only of a notification, and only where something in it could prove that it is ours.
+    content: Option<Content>,
     _in_progress: MessageGuard,
 }
 
@@ -56,6 +70,8 @@ impl Transaction {
             octets: 0,
             headers: Headers::new(),
             facts: None,
+            data: false,
+            content: None,
             _in_progress: in_progress,
         }
     }
@@ -83,7 +99,7 @@ impl Transaction {
     ) -> Option<Reply> {
         if let Reason::RefusedByMta { .. } = verdict.reason {
             // The MTA has logged it already, and a flood of guesses makes thousands of them.
-            log::debug!("{}", self.decision(&addressed, &verdict, false, queue_id));
+            log::debug!("{}", self.decision(&addressed, &verdict, &[], queue_id));
             return self.reply(&verdict);
         }
         let RcptArgs { path, parameters } = args;
@@ -105,9 +121,19 @@ impl Transaction {
                 verdict,
             });
         } else {
-            log::info!("{}", self.decision(&addressed, &verdict, false, queue_id));
+            log::info!("{}", self.decision(&addressed, &verdict, &[], queue_id));
+            self.count(&addressed, &verdict);
         }
         reply
+    }
+
+    /// Judges the message when it is about to come: the reply to give; none to go on.
+    pub(super) fn data(&mut self) -> Option<Reply> {
+        self.data = true;
+        for checks in self.message.at_data(&mut self.let_in) {
+            self.tell(&checks);
+        }
+        self.refusal()
     }
 
     /// Keeps a header.
@@ -116,8 +142,15 @@ impl Transaction {
         self.headers.push(name, value);
     }
 
-    /// Judges the message by its headers: the reply to give; none to go on.
-    pub(super) fn end_of_headers(&mut self) -> Option<Reply> {
+    /// Judges the message by its headers: the reply to give; none to go on. `body_comes`: the MTA will hand over the
+    /// content.
+    pub(super) fn end_of_headers(&mut self, body_comes: bool) -> Option<Reply> {
+        if !self.data {
+            let refusal = self.data();
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
         let reverse_path = &self.message.envelope().reverse_path;
         let facts = HeaderFacts::of(
             reverse_path,
@@ -127,7 +160,41 @@ impl Transaction {
         for checks in self.message.end_of_headers(&mut self.let_in, &facts) {
             self.tell(&checks);
         }
+        if body_comes && self.message.needs_content(&self.let_in, &facts) {
+            self.content = Some(Content::new(self.message.most_content()));
+        }
         self.facts = Some(facts);
+        self.refusal()
+    }
+
+    /// Keeps a part of the content; whether more of it is wanted.
+    pub(super) fn body(&mut self, part: &[u8]) -> bool {
+        self.content
+            .as_mut()
+            .is_some_and(|content| content.push(part))
+    }
+
+    /// Judges the message by its content, where that was read: the reply to give; none to go on.
+    pub(super) async fn end_of_content(&mut self, warnings: &Warnings) -> Option<Reply> {
+        let content = self.content.take()?;
+        let facts = self.facts.as_ref()?;
+        let found = self
+            .message
+            .end_of_content(
+                &mut self.let_in,
+                facts,
+                content.octets(),
+                content.is_cut(),
+                warnings,
+            )
+            .await;
+        for checks in found {
+            self.tell(&checks);
+        }
+        self.refusal()
+    }
+
+    fn refusal(&self) -> Option<Reply> {
         self.let_in
             .iter()
             .find_map(|let_in| self.reply(&let_in.verdict))
@@ -140,39 +207,72 @@ impl Transaction {
         }
     }
 
-    /// The end of the message. Its sender gets a tag only where the MTA lets it be changed.
-    pub(super) fn end(self, can_change_sender: bool, queue_id: Option<&[u8]>) -> Ending {
+    /// The end of the message, as far as the MTA lets it be changed.
+    pub(super) fn end(self, may: May, queue_id: Option<&[u8]>) -> Ending {
         let mut ending = Ending::of(&self.message, &self.let_in, self.facts.as_ref(), &self.id);
-        if can_change_sender {
-            match self.message.signed_sender(&self.let_in) {
-                Ok(sender) => ending.change_sender = Some(sender),
-                Err(why) => log::debug!("id={} check=proof.batv not signed: {why}", self.id),
-            }
-        }
-        self.log(ending.change_sender.is_some(), queue_id);
+        let recipients = self.let_in.iter().map(|let_in| &let_in.addressed);
+        let headers = self.facts.as_ref().map(|facts| &facts.headers);
+        let headers = headers.unwrap_or(&self.headers);
+        let departure = self.message.departure(recipients, headers);
+        let departure = departure.within(may.change_sender, may.add_header);
+        let envelope = self.message.envelope();
+        let engine = self.message.engine();
+        engine.departed(envelope, headers, &departure, now());
+        let Departure {
+            sender,
+            watermark,
+            ledger,
+        } = departure;
+        ending.change_sender = self.left_with("batv", sender);
+        ending.watermark = self.left_with("watermark", watermark);
+        let remembered = self.left_with("ledger", ledger);
+        let signed = [
+            ending.change_sender.is_some().then_some("batv"),
+            ending.watermark.is_some().then_some("watermark"),
+            remembered.is_some().then_some("ledger"),
+        ];
+        let signed: Vec<_> = signed.into_iter().flatten().collect();
+        self.log(&signed, queue_id);
         ending
+    }
+
+    /// What the message leaves with, unless something is in the way.
+    fn left_with<T>(&self, proof: &str, made: Result<T, NotSigned>) -> Option<T> {
+        if let Err(why) = &made {
+            log::debug!("id={} check=proof.{proof} not signed: {why}", self.id);
+        }
+        made.ok()
     }
 
     /// The end before the message came, or after it was refused.
     pub(super) fn broken_off(mut self, queue_id: Option<&[u8]>) {
-        if self.facts.is_none() && self.headers.is_empty() {
+        if self.facts.is_none() && self.headers.is_empty() && !self.data {
             let callout = Notification::of_no_data(&self.message.envelope().reverse_path);
             for let_in in &mut self.let_in {
                 let_in.verdict.notification.clone_from(&callout);
             }
         }
-        self.log(false, queue_id);
+        self.log(&[], queue_id);
     }
 
     /// Logs what was decided about the recipients that were told 250.
-    fn log(&self, signed: bool, queue_id: Option<&[u8]>) {
+    fn log(&self, signed: &[&'static str], queue_id: Option<&[u8]>) {
         for LetIn {
             addressed, verdict, ..
         } in &self.let_in
         {
             let decision = self.decision(addressed, verdict, signed, queue_id);
             log::info!("{decision}");
+            // Whoever asks whether an address exists, and goes away, brings nothing back.
+            if self.data {
+                self.count(addressed, verdict);
+            }
         }
+    }
+
+    fn count(&self, rcpt: &Addressed, verdict: &Verdict) {
+        let engine = self.message.engine();
+        engine.came_back(&rcpt.recipient.mailbox, verdict, now());
     }
 
     fn tell(&self, checks: &[Check]) {
@@ -189,7 +289,7 @@ impl Transaction {
         &'a self,
         rcpt: &'a Addressed,
         verdict: &'a Verdict,
-        signed: bool,
+        signed: &'a [&'static str],
         queue_id: Option<&'a [u8]>,
     ) -> Decision<'a> {
         let Envelope {
@@ -205,11 +305,8 @@ impl Transaction {
             rcpt: &rcpt.sent.mailbox,
             verdict,
             spf: self.message.spf(),
-            batv: if signed {
-                Some("signed")
-            } else {
-                rcpt.tag.and_then(Tag::as_str)
-            },
+            batv: rcpt.tag.and_then(Tag::as_str),
+            signed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the headers of a message and no more, within bounds.
+//! Reads the headers of a message, and as much of its body as is wanted, within bounds.
 
 use std::io::{self, BufRead, Read};
 
@@ -44,14 +44,61 @@ impl Block {
     }
 }
 
-/// The headers of a file that holds one message. What follows is not read.
-pub(super) fn of_message(reader: &mut impl BufRead) -> io::Result<Headers> {
+/// The headers of a file that holds one message, and the front of its body. What follows is not read.
+pub(super) fn of_message(
+    reader: &mut impl BufRead,
+    most_body: usize,
+) -> io::Result<(Headers, Body)> {
     let mut block = Block::default();
     let mut line = Vec::new();
     while next_line(reader, LONGEST_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
         block.push(&line);
     }
-    Ok(block.headers())
+    let mut body = Body::new(most_body);
+    while !body.is_full() && next_line(reader, LONGEST_FIELD, &mut line)? > 0 {
+        body.push(&line);
+    }
+    Ok((block.headers(), body))
+}
+
+/// The front of a body, with line ends as SMTP has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    octets: Vec<u8>,
+    most: usize,
+}
+
+impl Body {
+    pub(super) fn new(most: usize) -> Self {
+        let octets = Vec::new();
+        Self { octets, most }
+    }
+
+    /// Keeps a line, its end included, as far as the bound allows.
+    pub(super) fn push(&mut self, line: &[u8]) {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let ended = text.len() < line.len();
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        for part in [text, if ended { b"\r\n" } else { b"" }] {
+            let room = self.most.saturating_sub(self.octets.len());
+            self.octets
+                .extend_from_slice(part.get(..room).unwrap_or(part));
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.octets.len() >= self.most
+    }
+
+    /// What was kept.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Whether there may be more of it.
+    pub fn is_cut(&self) -> bool {
+        self.is_full()
+    }
 }
 
 /// Reads the next line into `line`, its end included, but no more than `most` octets of it; the rest is skipped. How
@@ -85,7 +132,10 @@ mod tests {
         let long = "x".repeat(3 * LONGEST_FIELD);
         let folds = format!("y{}", "\n yyyyyyy".repeat(LONGEST_FIELD));
         let message = format!("A: 1\nB: {long}\nC: {folds}\nD: 4\n\nE: body\n");
-        let headers = of_message(&mut message.as_bytes()).unwrap();
+        let (headers, body) = of_message(&mut message.as_bytes(), 99).unwrap();
+        assert_eq!((body.octets(), body.is_cut()), (&b"E: body\r\n"[..], false));
+        let (_, cut) = of_message(&mut message.as_bytes(), 4).unwrap();
+        assert_eq!((cut.octets(), cut.is_cut()), (&b"E: b"[..], true));
         let names: Vec<_> = headers.iter().map(|header| header.name()).collect();
         assert_eq!(names, [b"A", b"B", b"C", b"D"]);
         assert_eq!(headers.first("D").unwrap().value(), b"4");

@@ -7,7 +7,8 @@ use std::{
     vec::IntoIter,
 };
 
-use super::{READ_AT_ONCE, Stored, Unreadable, block, marks::Marks, shown, stored};
+use super::{Body, READ_AT_ONCE, Stored, Unreadable, block, marks::Marks, shown, stored};
+use crate::core::header::Headers;
 
 /// How deep folders may lie in each other.
 const DEEPEST: usize = 16;
@@ -18,6 +19,7 @@ pub(super) struct Folder {
     /// The folders being read, from the outermost in: what is still to be read of each.
     open: Vec<IntoIter<Found>>,
     read: u64,
+    most_body: usize,
 }
 
 #[derive(Debug)]
@@ -28,10 +30,11 @@ enum Found {
 }
 
 impl Folder {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path, most_body: usize) -> Self {
         Self {
             open: vec![entries(path).into_iter()],
             read: 0,
+            most_body,
         }
     }
 
@@ -74,15 +77,15 @@ impl Iterator for Folder {
         let found = self.find()?;
         self.read += 1;
         Some(found.and_then(|path| {
-            let read = read(&path);
+            let read = read(&path, self.most_body);
             stored(shown(&path), read, Marks::of_file(&path), self.read)
         }))
     }
 }
 
-fn read(path: &Path) -> io::Result<crate::core::header::Headers> {
+fn read(path: &Path, most_body: usize) -> io::Result<(Headers, Body)> {
     let mut reader = BufReader::with_capacity(READ_AT_ONCE, File::open(path)?);
-    block::of_message(&mut reader)
+    block::of_message(&mut reader, most_body)
 }
 
 /// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`.

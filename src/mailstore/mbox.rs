@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Stored, Unreadable,
-    block::{Block, is_blank, next_line},
+    block::{Block, Body, is_blank, next_line},
     mail,
     marks::Marks,
     shown,
@@ -16,8 +16,8 @@ use crate::core::header::Headers;
 
 /// The longest line that can part two messages, in octets.
 const LONGEST_SEPARATOR: usize = 1000;
-/// The most octets of a header line that are read.
-const LONGEST_HEADER_LINE: usize = 70 * 1024;
+/// The most octets of a line that are read.
+const LONGEST_LINE: usize = 70 * 1024;
 
 /// An mbox, one message at a time.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(super) struct Mbox<R> {
     line: Vec<u8>,
     position: u64,
     number: u64,
+    most_body: usize,
     /// The `From ` line of the next message; none at the end.
     next: Option<Vec<u8>>,
 }
@@ -39,7 +40,7 @@ pub(super) fn is_one(start: &[u8]) -> bool {
 
 impl<R: BufRead> Mbox<R> {
     /// The mbox behind this reader, which stands at its first `From ` line.
-    pub(super) fn new(path: &Path, reader: R) -> Self {
+    pub(super) fn new(path: &Path, reader: R, most_body: usize) -> Self {
         Self {
             name: shown(path),
             marks: Marks::of_file(path),
@@ -47,6 +48,7 @@ impl<R: BufRead> Mbox<R> {
             line: Vec::new(),
             position: 0,
             number: 0,
+            most_body,
             next: Some(Vec::new()),
         }
     }
@@ -57,28 +59,38 @@ impl<R: BufRead> Mbox<R> {
         Ok(octets > 0)
     }
 
-    /// Reads up to the next separator: the headers, and the message's own `From ` line.
-    fn read(&mut self, mut from_line: Vec<u8>) -> io::Result<(Headers, Vec<u8>)> {
+    /// Reads up to the next separator: the headers, the front of the body, and the message's own `From ` line.
+    fn read(&mut self, mut from_line: Vec<u8>) -> io::Result<(Headers, Body, Vec<u8>)> {
         if self.number == 1 {
             self.read_line(LONGEST_SEPARATOR)?;
             from_line.clone_from(&self.line);
         }
         let mut block = Block::default();
-        while self.read_line(LONGEST_HEADER_LINE)? && !is_blank(&self.line) {
+        let mut body = Body::new(self.most_body);
+        while self.read_line(LONGEST_LINE)? && !is_blank(&self.line) {
             // A message that ends within its headers, and without the empty line that should part it from the next.
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
-                return Ok((block.headers(), from_line));
+                return Ok((block.headers(), body, from_line));
             }
             block.push(&self.line);
         }
-        while self.read_line(LONGEST_SEPARATOR)? {
+        loop {
+            let wanted = if body.is_full() {
+                LONGEST_SEPARATOR
+            } else {
+                LONGEST_LINE
+            };
+            if !self.read_line(wanted)? {
+                break;
+            }
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
                 break;
             }
+            body.push(&self.line);
         }
-        Ok((block.headers(), from_line))
+        Ok((block.headers(), body, from_line))
     }
 }
 
@@ -90,7 +102,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
             let from_line = self.next.take()?;
             self.number += 1;
             let name = format!("{}#{}", self.name, self.number);
-            let (headers, from_line) = match self.read(from_line) {
+            let (headers, body, from_line) = match self.read(from_line) {
                 Ok(read) => read,
                 Err(error) => {
                     let why = error.to_string();
@@ -105,6 +117,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
                     name,
                     marks: self.marks.and_of(&headers),
                     headers,
+                    body,
                     from_line: Some(from_line.trim_ascii_end().to_vec()),
                     position: self.position,
                 }),
@@ -186,7 +199,7 @@ mod tests {
     use super::*;
 
     fn read(mbox: &[u8]) -> Vec<Result<(String, String), String>> {
-        Mbox::new(Path::new("m"), mbox)
+        Mbox::new(Path::new("m"), mbox, 0)
             .map(|entry| match entry {
                 Ok(stored) => {
                     let subject = stored.headers.first("Subject").map(|h| h.text());
@@ -261,7 +274,7 @@ mod tests {
             ),
         ) {
             let mbox = pieces.concat();
-            let mut read = Mbox::new(Path::new("m"), mbox.as_slice());
+            let mut read = Mbox::new(Path::new("m"), mbox.as_slice(), 0);
             prop_assert!(read.by_ref().count() <= 41);
             prop_assert_eq!(read.position, mbox.len() as u64);
         }

@@ -4,7 +4,7 @@
 //! |------------|-------------------------------|
 //! | `folder`   | finds the messages of maildirs and of folders of `.eml` |
 //! | `mbox`     | cuts an mbox into messages, in one pass |
-//! | `block`    | reads the headers of a message and no more, within bounds |
+//! | `block`    | reads the headers of a message, and the front of its body, within bounds |
 //! | `marks`    | what the owner did with a message: where it lies, whether it was read or answered |
 //! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
 //! | `told`     | MAIL FROM and RCPT TO, as the delivery wrote them down |
@@ -26,6 +26,7 @@ use std::{
 };
 
 use crate::core::header::Headers;
+pub use block::Body;
 use folder::Folder;
 pub use marks::{Marks, Place};
 use mbox::Mbox;
@@ -35,13 +36,15 @@ pub use told::{Told, recipients, reverse_path};
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;
 
-/// A message from the store: its headers, and what is known besides.
+/// A message from the store: its headers, the front of its body, and what is known besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Where it lies, for people: its path, or the mbox and its number there (`mail#17`).
     pub name: String,
     /// Its headers.
     pub headers: Headers,
+    /// The front of its body.
+    pub body: Body,
     /// The `From ` line that stands before it in an mbox, without its end.
     pub from_line: Option<Vec<u8>>,
     /// What the owner did with it.
@@ -65,6 +68,7 @@ pub struct Unreadable {
 pub struct Store {
     path: PathBuf,
     entries: Entries,
+    most_body: usize,
 }
 
 #[derive(Debug)]
@@ -76,18 +80,18 @@ enum Entries {
 
 impl Store {
     /// Opens what lies at this path: a folder, or a file, which is an mbox where it begins with a `From ` line. Symbolic
-    /// links are followed here, and below only where they lead to files.
+    /// links are followed here, and below only where they lead to files. Of each body `most_body` octets are read.
     ///
     /// # Errors
     /// When it can't be opened, or its first octets can't be read.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, most_body: usize) -> io::Result<Self> {
         let file = File::open(path)?;
         let entries = if file.metadata()?.is_dir() {
-            Entries::Folder(Folder::new(path))
+            Entries::Folder(Folder::new(path, most_body))
         } else {
             let mut reader = BufReader::with_capacity(READ_AT_ONCE, file);
             if mbox::is_one(reader.fill_buf()?) {
-                Entries::Mbox(Box::new(Mbox::new(path, reader)))
+                Entries::Mbox(Box::new(Mbox::new(path, reader, most_body)))
             } else {
                 Entries::Message(Some(reader))
             }
@@ -95,6 +99,7 @@ impl Store {
         Ok(Self {
             path: path.to_owned(),
             entries,
+            most_body,
         })
     }
 
@@ -111,7 +116,7 @@ impl Store {
     /// A folder is walked for it.
     pub fn length(&self) -> u64 {
         match self.entries {
-            Entries::Folder(_) => Folder::new(&self.path).length(),
+            Entries::Folder(_) => Folder::new(&self.path, 0).length(),
             Entries::Mbox(_) => self.path.metadata().map_or(0, |file| file.len()),
             Entries::Message(_) => 1,
         }
@@ -127,7 +132,7 @@ impl Iterator for Store {
             Entries::Mbox(mbox) => mbox.next(),
             Entries::Message(reader) => {
                 let marks = Marks::of_file(&self.path);
-                let read = block::of_message(&mut reader.take()?);
+                let read = block::of_message(&mut reader.take()?, self.most_body);
                 Some(stored(shown(&self.path), read, marks, 1))
             }
         }
@@ -137,14 +142,16 @@ impl Iterator for Store {
 /// Makes a message of what was read, unless it is none.
 fn stored(
     name: String,
-    read: io::Result<Headers>,
+    read: io::Result<(Headers, Body)>,
     marks: Marks,
     position: u64,
 ) -> Result<Stored, Unreadable> {
-    match read.map_err(|error| error.to_string()).and_then(mail) {
-        Ok(headers) => Ok(Stored {
+    let read = read.map_err(|error| error.to_string());
+    match read.and_then(|(headers, body)| Ok((mail(headers)?, body))) {
+        Ok((headers, body)) => Ok(Stored {
             name,
             headers,
+            body,
             from_line: None,
             marks,
             position,

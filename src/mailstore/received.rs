@@ -1,14 +1,14 @@
 //! The client that handed a message over, by the `Received` that our own MTA wrote.
 //!
 //! Every hop puts its `Received` on top, so the topmost are our own hosts', and the first that names a client from
-//! outside is where strangers begin: what stands below it, they may have made up. RFC 5321 section 4.4 has
-//! `from HELO (NAME [IP]) by US with PROTOCOL`, as Postfix, Sendmail and OpenSMTPD write it; Exim puts the HELO name
-//! into the comment, qmail has two comments, Exchange no brackets.
+//! outside is where strangers begin: what stands below it, they may have made up.
 
-mod hop;
-
-use crate::core::{envelope::Client, header::Headers, network::Network};
-use hop::{Hop, Through};
+use crate::core::{
+    envelope::Client,
+    header::Headers,
+    network::Network,
+    received::{Hop, Through},
+};
 
 /// The most hops of our own that a message can have come by.
 const MOST_HOPS: usize = 30;

@@ -84,10 +84,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mailstore::Marks;
+    use crate::mailstore::{Body, Marks};
 
     fn stored(from_line: Option<&str>, headers: &str) -> Stored {
         Stored {
+            body: Body::default(),
             name: String::new(),
             headers: Headers::parse(headers.as_bytes()).0,
             from_line: from_line.map(|line| line.as_bytes().to_vec()),

@@ -32,8 +32,10 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// What SPF said, where it was asked.
     pub spf: Option<&'a SpfAnswers>,
-    /// What became of tags: `signed`, or what the recipient's says.
+    /// What the tag in the recipient's address says, where it has something to say.
     pub batv: Option<&'static str>,
+    /// By which proofs the message was signed when it left.
+    pub signed: &'a [&'static str],
 }
 
 impl fmt::Display for Decision<'_> {
@@ -47,7 +49,7 @@ impl fmt::Display for Decision<'_> {
         let notification = self.verdict.notification.as_ref();
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} would={}",
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
             self.id,
             word(self.queue_id),
             self.client
@@ -62,11 +64,23 @@ impl fmt::Display for Decision<'_> {
             notification.map_or("-", |notification| notification.kind.as_str()),
             notification.map_or_else(
                 || "-".to_owned(),
-                |notification| notification.evidence_codes().join(","),
+                |notification| listed(&notification.evidence_codes()),
             ),
             self.batv.unwrap_or("-"),
+            self.verdict
+                .proof
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string),
+            listed(self.signed),
             self.verdict.would.map_or("-", |action| action.as_str()),
         )
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => "-".to_owned(),
+        words => words.join(","),
     }
 }
 
@@ -88,12 +102,13 @@ mod tests {
             verdict: &verdict,
             spf: None,
             batv: None,
+            signed: &["batv", "watermark"],
         }
         .to_string();
         assert_eq!(
             line,
             "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- batv=- would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark would=reject"
         );
     }
 }

@@ -16,7 +16,7 @@ pub fn start_logging(level: LevelFilter) {
         // Which of our lines are written is `set_level`'s to say, so that a reload can change it.
         builder
             .filter_level(LevelFilter::Warn)
-            .filter_module("backstop", LevelFilter::Trace);
+            .filter_module("backstop", LevelFilter::Debug);
     }
     if journal {
         builder.format(|out, record| {

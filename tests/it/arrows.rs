@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["config"],
     &["filter"],
-    &["dns", "directory", "mailstore", "observe"],
+    &["dns", "directory", "dkim", "mailstore", "observe", "store"],
     &["spf"],
     &["core"],
 ];
@@ -26,6 +26,9 @@ const LAYERS: &[&[&str]] = &[
 const HOME: &[(&str, &str)] = &[
     ("milter", "filter"),
     ("hickory_resolver", "dns"),
+    ("mail_auth", "dkim"),
+    ("redis", "store"),
+    ("sqlx", "store"),
     ("clap", "cli"),
     ("indicatif", "cli"),
 ];
@@ -44,6 +47,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "regex",
             "serde",
             "sha1",
+            "sha2",
             "thiserror",
         ],
     ),

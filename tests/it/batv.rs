@@ -28,7 +28,7 @@ use crate::{
 
 const OK: &str = "250 2.1.5";
 const FAR: &str = "far@friend.example";
-const KEY: &str = "3 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
+pub const KEY: &str = "3 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
 
 /// A site that signs, and what makes tags as it does.
 struct Signing<M: Mta> {
@@ -46,13 +46,14 @@ impl<M: Mta> Signing<M> {
             Layout::SubAddress => "sub_address",
         };
         let proof = format!(
-            "proof:\n  batv:\n    sign: true\n    keys: {}\n    layout: {word}\n    guesses: 3\n    \
+            "proof:\n  keys: {}\n  dkim: {{verify: false}}\n  batv:\n    sign: true\n    layout: {word}\n    guesses: 3\n    \
              except: {{recipients: [list.example], senders: [plain@example.org]}}\nlog: {{level: debug}}",
             keys.display()
         );
         let port = free_port().unwrap();
         let changes = [
             ("networks: []", "networks: [127.0.0.1]"),
+            ("proof: {dkim: {verify: false}}", ""),
             ("log: {level: debug}", &proof),
         ];
         let site = Site::start_around(port, &changes, || mta(port, folder.path()));
@@ -127,8 +128,10 @@ impl<M: Mta> Signing<M> {
     fn a_message_and_its_bounce(&self) {
         let tagged = self.sent("joe@example.org", &[FAR]);
         assert_eq!(tagged, self.tagged("joe@example.org", 0));
-        self.site
-            .decision(0, &[" batv=signed ", " from=<joe@example.org> "]);
+        self.site.decision(
+            0,
+            &[" batv=- proof=- signed=batv ", " from=<joe@example.org> "],
+        );
         self.bounced(&tagged, Some("joe@example.org"));
         self.site
             .decision(0, &[" from=<> ", " batv=valid ", " reason=batv_valid "]);

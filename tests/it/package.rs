@@ -19,12 +19,15 @@ pub fn text(relative: &str) -> String {
     fs::read_to_string(path(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"))
 }
 
-/// What `cargo metadata` says of the workspace and of everything that it is built from, on any platform.
+/// What `cargo metadata` says of the workspace and of everything that it is built from on Linux, which is what Postfix,
+/// systemd and we share: crates for Android or the web are named in Cargo.lock, and never linked.
 ///
-/// Not `--offline`: a build downloads only what its own platform needs, and cargo fetches the rest here, once.
+/// Not `--offline`: a build downloads only what its own machine needs, and cargo fetches the rest here, once.
 pub static METADATA: LazyLock<Value> = LazyLock::new(|| {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--format-version", "1"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args(["--filter-platform", "aarch64-unknown-linux-gnu"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

@@ -8,10 +8,12 @@ use backstop::{
         address::{Mailbox, ReversePath},
         dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
+        header::Headers,
         policy::{Case, Judgement, Policy, SpfAnswers, Tag},
         proof::{
             self, Keys,
             batv::{self, Layout, Proof, Tagged},
+            watermark,
         },
         recipients::Known,
         reply::Reply,
@@ -33,11 +35,12 @@ recipients:
     catch_all: {mail: accept, bounces: reject}
 dnsbl: [{zone: ips.backscatterer.org, action: reject}]
 proof:
+  keys: /etc/backstop/keys
   batv:
     sign: true
-    keys: /etc/backstop/keys
     guesses: 5
     except: {recipients: [lists.example, .lists.example], senders: [plain@example.org]}
+  watermark: {sign: true}
 ";
 const KEY: &str = "0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
 /// Days since 1970; its last three digits are about to come round.
@@ -362,7 +365,8 @@ fn without_keys_nothing_changes() {
 }
 
 #[test]
-fn which_messages_leave_with_a_tag() {
+fn which_messages_leave_with_a_tag_and_which_with_a_watermark() {
+    let headers = headers_of(&[("From", "x"), ("Date", "now"), ("Message-ID", "<1@x>")]);
     let signed = tagged("jane@example.org", 0);
     let again = tagged("jane@example.org", 3);
     let long = format!("{}@example.org", "x".repeat(49));
@@ -389,7 +393,7 @@ fn which_messages_leave_with_a_tag() {
             "10.0.0.1",
             "",
             &["a@b.example"],
-            Err("the null sender gets no tag"),
+            Err("the null sender gets no bounces"),
         ),
         (
             "10.0.0.1",
@@ -416,14 +420,74 @@ fn which_messages_leave_with_a_tag() {
             .iter()
             .map(|rcpt| Mailbox::from_bytes(rcpt.as_bytes()))
             .collect();
-        let found = policy(&[]).signed_sender(&envelope(client, from), &rcpts, TODAY);
-        let found = found.map_err(|why| why.to_string());
+        let found = policy(&[]).departure(
+            &envelope(client, from),
+            &rcpts,
+            &headers,
+            TODAY * proof::DAY,
+        );
+        let sender = found.sender.map_err(|why| why.to_string());
         let expected = expected.map(str::as_bytes).map_err(str::to_owned);
-        assert_eq!(found.as_deref().map_err(Clone::clone), expected, "{from}");
+        assert_eq!(sender.as_deref().map_err(Clone::clone), expected, "{from}");
+        // Whom the message is from, and where to, is nothing to a watermark.
+        let watermark = found.watermark.map_err(|why| why.to_string());
+        let expected = match expected {
+            Err(why) if why.contains(' ') => Err(why),
+            _ => Ok(watermark::write(&headers, &policy(&[]).proof.keys, TODAY, 7).unwrap()),
+        };
+        assert_eq!(watermark, expected, "{from}");
     }
-    let off = policy(&[("sign: true", "sign: false")]);
-    let found = off.signed_sender(&envelope("10.0.0.1", "jane@example.org"), [], TODAY);
-    assert_eq!(found.unwrap_err().to_string(), "proof.batv does not sign");
+}
+
+#[test]
+fn why_a_message_leaves_without_a_watermark() {
+    let whole = [
+        ("From", "jane@example.com"),
+        ("Date", "now"),
+        ("Message-ID", "<1@x>"),
+    ];
+    let twice = [&whole[..], &[("Date", "then")]].concat();
+    let off = ("watermark: {sign: true}", "watermark: {sign: false}");
+    for (change, headers, expected) in [
+        (None, &whole[..], None),
+        (None, &whole[..2], Some("no_message_id")),
+        (None, &whole[1..], Some("ambiguous")),
+        (None, &twice, Some("ambiguous")),
+        (Some(off), &whole, Some("it is switched off")),
+    ] {
+        let policy = policy(change.as_slice());
+        let mut message = headers_of(headers);
+        let sender = envelope("10.0.0.1", "jane@example.org");
+        let found = policy
+            .departure(&sender, [], &message, TODAY * proof::DAY)
+            .watermark;
+        let why = found.as_ref().err().map(ToString::to_string);
+        assert_eq!(why.as_deref(), expected);
+        if let Ok(watermark) = found {
+            message.push(watermark::HEADER.as_bytes(), watermark.as_bytes());
+            let again = policy
+                .departure(&sender, [], &message, TODAY * proof::DAY)
+                .watermark;
+            assert_eq!(again.unwrap_err().to_string(), "already_marked");
+        }
+    }
+    let policy = policy(&[("batv:\n    sign: true", "batv:\n    sign: false")]);
+    let found = policy.departure(
+        &envelope("10.0.0.1", "jane@example.org"),
+        [],
+        &headers_of(&whole),
+        TODAY * proof::DAY,
+    );
+    assert_eq!(found.sender.unwrap_err().to_string(), "it is switched off");
+    assert!(found.watermark.is_ok());
+}
+
+fn headers_of(fields: &[(&str, &str)]) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in fields {
+        headers.push(name.as_bytes(), value.as_bytes());
+    }
+    headers
 }
 
 /// Exim makes the tags that we make, and takes them for its own.

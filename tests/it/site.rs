@@ -102,6 +102,7 @@ recipients:
       - {match: 'tagged-.*', mail: tag, bounces: tag}
       - {match: 'watched-.*', mail: {action: reject, monitor: true}}
     catch_all: {mail: accept, bounces: reject}
+proof: {dkim: {verify: false}}
 log: {level: debug}
 "#;
 

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::leaves::Leaves;
 use crate::{
     cli::{
         stored::{Reconstructed, known},
         walk::{Walk, Walked},
     },
     core::{
-        policy::{Check, HeaderFacts, SpfAnswers},
+        policy::{Check, HeaderFacts, Judgement, SpfAnswers},
         printable::printable,
         reply::Reply,
         trace_header::Deletion,
@@ -27,6 +28,9 @@ pub(super) struct Report {
     mode: &'static str,
     recipients: Vec<Explained>,
     spf_trace: Vec<String>,
+    /// Only of outgoing mail that somebody is to get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) leaves: Option<Leaves>,
     /// Only with `--eml`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<MessageReport>,
@@ -39,13 +43,20 @@ struct Explained {
     answer: Answer,
     reply: String,
     checks: Vec<Checked>,
+    /// Only where something is asked when the message is about to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_data: Option<Stage>,
     /// Only with `--eml`, and where RCPT let it in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after_headers: Option<AfterHeaders>,
+    after_headers: Option<Stage>,
+    /// Only with `--eml`, and where a proof was looked for in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_content: Option<Stage>,
 }
 
+/// What was found behind RCPT, and what stands after it.
 #[derive(Serialize)]
-struct AfterHeaders {
+struct Stage {
     #[serde(flatten)]
     answer: Answer,
     checks: Vec<Checked>,
@@ -55,6 +66,9 @@ struct AfterHeaders {
 struct Answer {
     verdict: &'static str,
     reason: &'static str,
+    /// What it proves, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
     /// What enforcing would do, where monitoring softened it.
     would: Option<&'static str>,
 }
@@ -83,7 +97,7 @@ pub(super) struct MessageReport {
     /// What kind of notification it is, if any.
     kind: Option<&'static str>,
     evidence: Option<String>,
-    /// The reply at the end of the headers; none where RCPT let nobody in.
+    /// The reply to it, at whatever stage it comes; none where RCPT let nobody in.
     reply: Option<String>,
     /// Headers that are put on top, in their order.
     written: Vec<String>,
@@ -106,15 +120,15 @@ impl Report {
             reply: reply(&walk.at_rcpt.verdict, client)
                 .unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
             checks: checked(&walk.at_rcpt.checks),
-            after_headers: walk.at_headers.as_ref().map(|checks| AfterHeaders {
-                answer: Answer::new(&walk.verdict),
-                checks: checked(checks),
-            }),
+            at_data: walk.at_data.as_ref().map(Stage::new),
+            after_headers: walk.at_headers.as_ref().map(Stage::new),
+            after_content: walk.at_content.as_ref().map(Stage::new),
         };
         Self {
             mode: mode.as_str(),
             recipients: walked.recipients.iter().map(explained).collect(),
             spf_trace: spf.map(spf_trace).unwrap_or_default(),
+            leaves: None,
             message: None,
         }
     }
@@ -123,8 +137,8 @@ impl Report {
     pub(super) fn refuses(&self) -> bool {
         let refuses = |answer: &Answer| matches!(answer.verdict, "reject" | "tempfail");
         self.recipients.iter().any(|explained| {
-            let after = explained.after_headers.as_ref();
-            refuses(&explained.answer) || after.is_some_and(|after| refuses(&after.answer))
+            let mut stages = explained.stages();
+            refuses(&explained.answer) || stages.any(|(_, stage)| refuses(&stage.answer))
         })
     }
 
@@ -144,15 +158,39 @@ impl Report {
             print_checks(&explained.checks);
             explained.answer.print("verdict:", self.mode);
             print_reply(&explained.reply);
-            if let Some(after) = &explained.after_headers {
-                println!("  at the end of the headers");
-                print_checks(&after.checks);
-                after.answer.print("verdict:", self.mode);
+            for (name, stage) in explained.stages() {
+                println!("  {name}");
+                print_checks(&stage.checks);
+                stage.answer.print("verdict:", self.mode);
             }
             println!();
         }
+        if let Some(leaves) = &self.leaves {
+            leaves.print();
+        }
         if let Some(message) = &self.message {
             message.print_end();
+        }
+    }
+}
+
+impl Explained {
+    fn stages(&self) -> impl Iterator<Item = (&'static str, &Stage)> {
+        let stages = [
+            ("at DATA", &self.at_data),
+            ("at the end of the headers", &self.after_headers),
+            ("at the end of the message", &self.after_content),
+        ];
+        let reached = stages.into_iter();
+        reached.filter_map(|(name, stage)| Some((name, stage.as_ref()?)))
+    }
+}
+
+impl Stage {
+    fn new(judgement: &Judgement) -> Self {
+        Self {
+            answer: Answer::new(&judgement.verdict),
+            checks: checked(&judgement.checks),
         }
     }
 }
@@ -208,10 +246,10 @@ impl MessageReport {
 
     fn print_end(&self) {
         let Some(reply) = &self.reply else {
-            println!("The headers are not asked for: no recipient was let in.");
+            println!("The message is not asked for: no recipient was let in.");
             return;
         };
-        println!("The message, at the end of its headers");
+        println!("The message");
         print_reply(reply);
         if self.discard {
             println!("  dropped: nobody gets it");
@@ -233,6 +271,7 @@ impl Answer {
         Self {
             verdict: verdict.action.as_str(),
             reason: verdict.reason.code(),
+            proof: verdict.proof.as_ref().map(ToString::to_string),
             would: verdict.would.map(|action| action.as_str()),
         }
     }
@@ -242,9 +281,12 @@ impl Answer {
             .would
             .map(|action| format!(", would {action} if enforced"))
             .unwrap_or_default();
+        let proof = self.proof.as_ref().map(|proof| format!(", proof {proof}"));
         println!(
-            "  {label} {} ({}){would}; mode {mode}",
-            self.verdict, self.reason
+            "  {label} {} ({}){}{would}; mode {mode}",
+            self.verdict,
+            self.reason,
+            proof.unwrap_or_default()
         );
     }
 }
@@ -254,7 +296,7 @@ fn end_reply(walked: &Walked, client: Option<IpAddr>) -> Option<String> {
     let mut reached = walked
         .recipients
         .iter()
-        .filter(|walk| walk.at_headers.is_some())
+        .filter(|walk| walk.at_data.is_some() || walk.at_headers.is_some())
         .peekable();
     reached.peek()?;
     let refusal = reached.find_map(|walk| reply(&walk.verdict, client));
@@ -331,6 +373,6 @@ fn print_reply(reply: &str) {
     }
 }
 
-fn shown(bytes: &[u8]) -> String {
+pub(super) fn shown(bytes: &[u8]) -> String {
     printable(bytes, LONGEST_SHOWN)
 }

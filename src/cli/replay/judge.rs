@@ -9,7 +9,7 @@ use super::surprise::{Surprise, surprise};
 use crate::{
     cli::{
         stored::{Given, reconstruct},
-        walk::{Walked, walk},
+        walk::{Seen, Walked, walk},
     },
     core::verdict::Verdict,
     filter::Engine,
@@ -94,12 +94,16 @@ impl Judge {
         let recipients = || case.recipients.clone();
         let mut message = case.message(Arc::clone(&self.configured), &self.receiver, self.no_dns);
         let facts = message.facts(stored.headers);
-        let configured = walk(&mut message, recipients(), Some(&facts), ID).await;
+        let seen = Seen {
+            facts: &facts,
+            body: &stored.body,
+        };
+        let configured = walk(&mut message, recipients(), Some(seen), ID).await;
         let took = begun.elapsed();
         let again = match &self.enforcing {
             Some(enforcing) => {
                 let mut message = message.again(Arc::clone(enforcing));
-                Some(walk(&mut message, recipients(), Some(&facts), ID).await)
+                Some(walk(&mut message, recipients(), Some(seen), ID).await)
             }
             None => None,
         };

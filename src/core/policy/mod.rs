@@ -1,6 +1,8 @@
 //! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
 
 mod eoh;
+mod outgoing;
+mod proving;
 mod rcpt;
 mod tag;
 mod walk;
@@ -12,15 +14,20 @@ use super::{
     exempt::Exemptions,
     forgery::Forgery,
     header_rules::{HeaderRule, Matches},
+    notification::Notification,
     null_sender::NullSender,
-    proof,
+    proof::{
+        self,
+        evidence::{By, Evidence, Outcome},
+    },
     recipients::{DomainRecipients, Known},
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing, Reason},
 };
 pub use eoh::{HeaderFacts, settle};
-pub use tag::{Addressed, NotSigned, Tag};
+pub use outgoing::{Departure, NotSigned};
+pub use tag::{Addressed, Tag};
 use walk::Walk;
 pub use walk::{Check, Judgement};
 
@@ -134,9 +141,17 @@ impl Policy {
         let end = self.at_rcpt(case, &mut walk);
         let mut judgement = walk.judgement(end);
         if case.tag == Some(Tag::Valid) && judgement.verdict.reason == Reason::NothingFound {
-            judgement.verdict.reason = Reason::BatvValid;
+            judgement.verdict.reason = Reason::Proof(Outcome::Genuine(By::Batv));
         }
         judgement
+    }
+
+    /// Judges one recipient when its message is about to come, after it was let in by its envelope. Whoever only asked
+    /// whether the address exists (a callout) is gone by now.
+    pub fn judge_data(&self, case: &Case<'_>) -> Judgement {
+        let mut walk = Walk::new(self.mode);
+        let end = self.at_data(case, &mut walk);
+        walk.judgement(end)
     }
 
     /// Judges one recipient by the headers, after it was let in by its envelope. `matches` is what `headers` of this
@@ -157,14 +172,34 @@ impl Policy {
         judgement
     }
 
+    /// Judges one recipient by the content of the message, where [`needs_content`](Self::needs_content) says so.
+    /// `sent_lately`: the store has mail of his.
+    pub fn judge_content(
+        &self,
+        case: &Case<'_>,
+        notification: &Notification,
+        evidence: &Evidence,
+        sent_lately: bool,
+    ) -> Judgement {
+        let mut walk = Walk::new(self.mode);
+        let end = self.at_eom(case, notification, evidence, sent_lately, &mut walk);
+        let mut judgement = walk.judgement(end);
+        judgement.verdict.notification = Some(notification.clone());
+        judgement
+    }
+
     /// RFC 5321 section 4.5.1: postmaster is always accepted.
-    fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
+    fn exempt_by(&self, case: &Case<'_>) -> Option<Exempt> {
         let mailbox = &case.recipient.mailbox;
-        let why = if mailbox.local_key() == b"postmaster" {
+        if mailbox.local_key() == b"postmaster" {
             Some(Exempt::Postmaster)
         } else {
             self.exempt.of(&case.envelope.client, mailbox)
-        };
+        }
+    }
+
+    fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
+        let why = self.exempt_by(case);
         if let Some(why) = why {
             let text = match why {
                 Exempt::Postmaster => "postmaster is always reachable",

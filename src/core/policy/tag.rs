@@ -1,14 +1,14 @@
-//! Tags in addresses (BATV): what a tag of ours in RCPT TO proves, and which senders get one.
+//! Tags in addresses (BATV): what a tag of ours in RCPT TO proves.
 
 use std::ops::ControlFlow::{self, Continue};
 
 use super::{Case, Policy, walk::Walk};
 use crate::core::{
-    address::{Mailbox, ReversePath},
     envelope::{Envelope, Recipient},
     proof::{
         Settings,
-        batv::{self, Proof, Tagged, Unsigned},
+        batv::{self, Proof, Tagged},
+        evidence::{By, Forged, Outcome},
     },
     verdict::{Action, Reason, Rule, Verdict},
 };
@@ -63,26 +63,6 @@ impl From<Recipient> for Addressed {
     }
 }
 
-/// Why a message leaves without a tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSigned {
-    /// It is no outgoing mail.
-    #[error("the message is not outgoing")]
-    Incoming,
-    /// `proof.batv.sign` is off.
-    #[error("proof.batv does not sign")]
-    Off,
-    /// A notification has no return address.
-    #[error("the null sender gets no tag")]
-    NullSender,
-    /// The sender is not in `local.domains`: its bounces don't come here.
-    #[error("the sender's domain is not in local.domains")]
-    NotOurs,
-    /// It is an exception, or its address can't carry one.
-    #[error("{0}")]
-    Left(Unsigned),
-}
-
 impl Policy {
     /// Takes a tag of ours off the recipient, and says what it proves. `today` counts days since 1970, `wrong_before`
     /// the wrong tags that this client has sent within the last hour.
@@ -114,7 +94,7 @@ impl Policy {
         } else if batv.guesses > 0 && wrong_before >= batv.guesses {
             Tag::Unverified
         } else {
-            match batv::verify(&found, keys, today, batv.lifetime_days()) {
+            match batv::verify(&found, keys, today, self.proof.lifetime_days()) {
                 Proof::Valid { .. } => Tag::Valid,
                 Proof::Expired => Tag::Expired,
                 Proof::Wrong => Tag::Wrong,
@@ -130,47 +110,6 @@ impl Policy {
         }
     }
 
-    /// The sender that an outgoing message leaves with, so that its bounces prove themselves.
-    ///
-    /// # Errors
-    /// Why it leaves as it is.
-    pub fn signed_sender<'a>(
-        &self,
-        envelope: &Envelope,
-        recipients: impl IntoIterator<Item = &'a Mailbox>,
-        today: u64,
-    ) -> Result<Vec<u8>, NotSigned> {
-        let Settings { batv, keys, .. } = &self.proof;
-        if !batv.sign {
-            return Err(NotSigned::Off);
-        }
-        if self.outgoing(envelope).is_none() {
-            return Err(NotSigned::Incoming);
-        }
-        let ReversePath::Mailbox(sender) = &envelope.reverse_path else {
-            return Err(NotSigned::NullSender);
-        };
-        if !sender
-            .domain()
-            .is_some_and(|domain| self.local.is_ours(domain))
-        {
-            return Err(NotSigned::NotOurs);
-        }
-        if let Some(why) = batv.exception(sender, recipients) {
-            return Err(NotSigned::Left(why));
-        }
-        let delimiter = self.local.recipient_delimiter.bytes().next();
-        batv::sign(
-            sender,
-            keys,
-            today,
-            batv.lifetime_days(),
-            batv.layout,
-            delimiter.unwrap_or(b'+'),
-        )
-        .map_err(NotSigned::Left)
-    }
-
     /// The answer to a bounce with a tag of ours.
     pub(super) fn tag(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
         let Some(tag) = case.tag else {
@@ -180,6 +119,7 @@ impl Policy {
             Tag::Valid => {
                 let finding = "the tag in the address is ours: it answers a message of ours";
                 walk.tell("proof.batv", finding.to_owned());
+                walk.prove(&Outcome::Genuine(By::Batv));
                 return Continue(());
             }
             Tag::Irrelevant => {
@@ -189,17 +129,20 @@ impl Policy {
             }
             Tag::Expired => (
                 "the tag in the address is ours, but its lifetime is over",
-                Reason::BatvExpired,
+                Reason::Proof(Outcome::Forged(Forged::BatvExpired)),
             ),
             Tag::Wrong => (
                 "the tag in the address was not made here",
-                Reason::BatvWrong,
+                Reason::Proof(Outcome::Forged(Forged::BatvWrong)),
             ),
             Tag::Unverified => (
                 "the client has sent too many wrong tags within the hour: this one is not looked at",
                 Reason::BatvGuessed,
             ),
         };
+        if let Reason::Proof(outcome) = &reason {
+            walk.prove(outcome);
+        }
         if self.spares_null_sender(case) {
             walk.tell(
                 "proof.batv",

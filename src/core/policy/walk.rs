@@ -6,7 +6,10 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use crate::core::verdict::{Action, Mode, Reason, Rule, Verdict};
+use crate::core::{
+    proof::evidence::Outcome,
+    verdict::{Action, Mode, Reason, Rule, Verdict},
+};
 
 /// One check: what was asked, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +32,24 @@ pub struct Judgement {
     pub checks: Vec<Check>,
 }
 
+impl Judgement {
+    /// Nobody had anything to ask.
+    pub fn nothing_found() -> Self {
+        Self {
+            verdict: Verdict::accept(Reason::NothingFound),
+            checks: Vec::new(),
+        }
+    }
+}
+
 /// The checks made so far.
 pub(super) struct Walk {
     mode: Mode,
     checks: Vec<Check>,
     /// The first answer that would have acted, or else the first tag.
     softer: Option<Verdict>,
+    /// What the message proves, where that was asked.
+    proof: Option<Outcome>,
 }
 
 impl Walk {
@@ -44,21 +59,28 @@ impl Walk {
             mode,
             checks: Vec::new(),
             softer: None,
+            proof: None,
         }
     }
 
     /// The end of the walk: what decided it, or else the softer answers.
     pub(super) fn judgement(self, end: ControlFlow<Verdict>) -> Judgement {
-        let verdict = match end {
+        let mut verdict = match end {
             Break(verdict) => verdict,
             Continue(()) => self
                 .softer
                 .unwrap_or_else(|| Verdict::accept(Reason::NothingFound)),
         };
+        verdict.proof = self.proof;
         Judgement {
             verdict,
             checks: self.checks,
         }
+    }
+
+    /// What the message proves, whatever is decided.
+    pub(super) fn prove(&mut self, outcome: &Outcome) {
+        self.proof = Some(outcome.clone());
     }
 
     pub(super) fn tell(&mut self, name: &'static str, finding: String) {

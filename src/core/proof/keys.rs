@@ -216,7 +216,8 @@ fn key(line: &str) -> Result<Key, &'static str> {
     }
 }
 
-fn date(day: u64) -> String {
+/// A day since 1970-01-01, such as `2026-01-31`.
+pub fn date(day: u64) -> String {
     // The last day that can be written; a clock that says more is wrong.
     let last = 253_402_300_799 / DAY;
     let seconds = Duration::from_secs(day.min(last) * DAY);

@@ -1,11 +1,17 @@
 //! Proof that a bounce is ours: somebody who did not see our outgoing mail can't have it.
 
 pub mod batv;
+pub mod coverage;
+pub mod dkim;
+pub mod evidence;
 mod keys;
+pub mod ledger;
+pub mod returned;
 mod settings;
+pub mod watermark;
 
-pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET};
-pub use settings::{Batv, Except, Settings};
+pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET, date};
+pub use settings::{Batv, Except, LEAST_REPLAYS, Ledger, Settings, Watermark, Weak};
 
 /// A day, in seconds.
 pub const DAY: u64 = 24 * 60 * 60;

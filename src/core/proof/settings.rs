@@ -7,23 +7,51 @@ use serde::{Deserialize, Deserializer};
 use super::{
     DAY, Keys,
     batv::{Layout, Unsigned},
+    dkim,
 };
 use crate::core::{
     address::Mailbox,
     duration::Duration,
     pattern::{AddressPattern, DomainPattern},
+    size::Size,
     verdict::{Action, Rule},
 };
+
+/// The fewest bounces that a message may prove, where `replay_limit` leaves it to us: lists and forwarders make more of
+/// one message than its sender knew.
+pub const LEAST_REPLAYS: u32 = 5;
 
 /// `proof:` of `milter.yaml`, and the keys it names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// The key file. With one, the tags of bounces are verified.
+    #[serde(rename = "keys", deserialize_with = "none_if_empty")]
+    pub key_file: Option<PathBuf>,
+    /// How long after it was sent a message may bounce: 1 to 99 days.
+    pub lifetime: Duration,
     /// Tags in the sender's address.
     pub batv: Batv,
+    /// A header of our own in outgoing mail.
+    pub watermark: Watermark,
+    /// What is remembered of outgoing mail.
+    pub ledger: Ledger,
+    /// How many bounces one message of ours may prove; 0: as many as it had recipients, but at least
+    /// [`LEAST_REPLAYS`].
+    pub replay_limit: u32,
+    /// DKIM signatures in returned messages.
+    pub dkim: dkim::Settings,
+    /// How much of a notification's content is read for proofs: 4 KiB to 1 MiB.
+    pub body: Size,
+    /// What weak evidence is worth.
+    pub weak: Weak,
+    /// What a bounce gets that proves nothing.
+    pub unproven: Rule,
+    /// What another automatic answer (receipt, out of office) gets that proves nothing.
+    pub unproven_replies: Rule,
     /// What mail gets whose proof is wrong or too old.
     pub forged: Rule,
-    /// What stands in the file `batv.keys`; empty where none is named.
+    /// What stands in the key file; empty where none is named.
     #[serde(skip)]
     pub keys: Keys,
 }
@@ -31,9 +59,94 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            key_file: None,
+            lifetime: Duration::from_secs(7 * DAY),
             batv: Batv::default(),
+            watermark: Watermark::default(),
+            ledger: Ledger::default(),
+            replay_limit: 0,
+            dkim: dkim::Settings::default(),
+            body: Size::kib(64),
+            weak: Weak::default(),
+            unproven: Rule::new(Action::Tag),
+            unproven_replies: Rule::new(Action::Tag),
             forged: Rule::new(Action::Reject),
             keys: Keys::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The lifetime in days.
+    pub fn lifetime_days(&self) -> u64 {
+        days(self.lifetime)
+    }
+
+    /// Whether anything needs a key that signs.
+    pub fn signs(&self) -> bool {
+        self.batv.sign || self.watermark.sign || self.ledger.remember
+    }
+
+    /// How many bounces a message that had so many recipients may prove.
+    pub fn replay_limit(&self, recipients: u32) -> u32 {
+        match self.replay_limit {
+            0 => recipients.max(LEAST_REPLAYS),
+            limit => limit,
+        }
+    }
+}
+
+/// `proof.watermark` of `milter.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watermark {
+    /// Whether outgoing mail gets one.
+    pub sign: bool,
+}
+
+/// `proof.ledger` of `milter.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// Whether outgoing mail is remembered in the store.
+    pub remember: bool,
+    /// For how many days: 1 to 400, and not fewer than `proof.lifetime`.
+    pub keep: Duration,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            remember: false,
+            keep: Duration::from_secs(30 * DAY),
+        }
+    }
+}
+
+impl Ledger {
+    /// How many days an entry is kept.
+    pub fn keep_days(&self) -> u64 {
+        days(self.keep)
+    }
+}
+
+/// `proof.weak` of `milter.yaml`: evidence that a stranger could make up with some luck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weak {
+    /// It is told, and decides nothing.
+    #[default]
+    Ignore,
+    /// A bounce that has some is taken for genuine.
+    Accept,
+}
+
+impl Weak {
+    /// The word in `milter.yaml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Accept => "accept",
         }
     }
 }
@@ -44,13 +157,10 @@ impl Default for Settings {
 pub struct Batv {
     /// Whether outgoing mail is signed.
     pub sign: bool,
-    /// The key file. With one, the tags of bounces are verified.
-    #[serde(deserialize_with = "none_if_empty")]
-    pub keys: Option<PathBuf>,
     /// Where the tag stands.
     pub layout: Layout,
-    /// How long after it was signed a message may bounce: 1 to 99 days.
-    pub lifetime: Duration,
+    /// Whether every bounce must have one: what comes without is `unproven` before its content is seen.
+    pub required: bool,
     /// What is not signed.
     pub except: Except,
     /// How many wrong tags a client may send in an hour before its bounces are refused unread; 0: any number.
@@ -61,9 +171,8 @@ impl Default for Batv {
     fn default() -> Self {
         Self {
             sign: false,
-            keys: None,
             layout: Layout::Prvs,
-            lifetime: Duration::from_secs(7 * DAY),
+            required: false,
             except: Except::default(),
             guesses: 10,
         }
@@ -71,11 +180,6 @@ impl Default for Batv {
 }
 
 impl Batv {
-    /// The lifetime in days.
-    pub fn lifetime_days(&self) -> u64 {
-        time::Duration::from(self.lifetime).as_secs() / DAY
-    }
-
     /// Why a message is not to be signed although it could be. It has one sender for all its recipients, so one of them
     /// is enough.
     pub fn exception<'a>(
@@ -110,6 +214,10 @@ pub struct Except {
     pub recipients: Vec<DomainPattern>,
     /// Senders whose address is to stay as it is.
     pub senders: Vec<AddressPattern>,
+}
+
+fn days(duration: Duration) -> u64 {
+    time::Duration::from(duration).as_secs() / DAY
 }
 
 fn none_if_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {

@@ -1,6 +1,6 @@
 //! Headers that only we may write, in what a stranger sent.
 
-use crate::core::address::Domain;
+use crate::core::{address::Domain, proof::watermark};
 
 /// What begins like this is ours alone.
 const OURS: &[u8] = b"X-Backstop";
@@ -13,6 +13,9 @@ const MOST: usize = 1000;
 /// Finds every X-Backstop*, whatever its case, and every Authentication-Results that claims to be ours (RFC 8601
 /// section 5). Results of others stay: whoever trusts them may read them. So do Old- and ARC- ones, which have readers
 /// of their own, and Received-SPF, of which the topmost counts (RFC 7208 section 9.1).
+///
+/// A watermark stays too: it tells nobody here anything about the message it stands in. It is its sender's, who must
+/// find it in what comes back, from here as well.
 #[derive(Clone, Debug)]
 pub struct Forgeries {
     authserv_id: Vec<u8>,
@@ -49,7 +52,8 @@ impl Forgeries {
         let is_results = name.eq_ignore_ascii_case(RESULTS);
         let is_ours = name
             .get(..OURS.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(OURS));
+            .is_some_and(|start| start.eq_ignore_ascii_case(OURS))
+            && !name.eq_ignore_ascii_case(watermark::HEADER.as_bytes());
         if !is_results && !is_ours {
             return;
         }

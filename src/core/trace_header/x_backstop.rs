@@ -9,6 +9,7 @@ use crate::core::verdict::{Action, Reason, Verdict};
 pub struct Tags {
     noticed: Vec<String>,
     accepted: Vec<String>,
+    proofs: Vec<String>,
 }
 
 /// What a message was recognised as.
@@ -35,6 +36,12 @@ impl Tags {
             (Action::Tag | Action::Quarantine, _) => &mut self.noticed,
             (Action::Tempfail | Action::Reject | Action::Discard, _) => return,
         };
+        if let Some(proof) = &verdict.proof {
+            let proof = proof.to_string();
+            if self.proofs.len() < MOST_TAGS && !self.proofs.contains(&proof) {
+                self.proofs.push(proof);
+            }
+        }
         let would = verdict
             .would
             .map(|action| format!(" would={action}"))
@@ -76,6 +83,9 @@ impl Tags {
                 value.push(&format!("evidence={};", evidence.join(",")));
             }
         }
+        if !self.proofs.is_empty() {
+            value.push(&format!("proof={};", self.proofs.join(",")));
+        }
         value.push(&format!("id={id}"));
         Some(value.finish())
     }
@@ -84,7 +94,10 @@ impl Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::verdict::{Exempt, Mode, Outgoing, Rule};
+    use crate::core::{
+        proof::evidence::{By, Outcome},
+        verdict::{Exempt, Mode, Outgoing, Rule},
+    };
 
     fn monitored(reason: Reason) -> Verdict {
         Verdict::of(Rule::new(Action::Reject), Mode::Monitor, reason)
@@ -139,6 +152,21 @@ mod tests {
             verdicts.iter().for_each(|verdict| tags.note(verdict));
             assert_eq!(tags.x_backstop(None, "1").as_deref(), value, "{verdicts:?}");
         }
+    }
+
+    #[test]
+    fn what_it_proves_is_told_once() {
+        let mut tags = Tags::default();
+        for by in [By::Dkim, By::Dkim, By::Batv] {
+            let outcome = Outcome::Genuine(by);
+            let mut verdict = Verdict::accept(Reason::Proof(outcome.clone()));
+            verdict.proof = Some(outcome);
+            tags.note(&verdict);
+        }
+        assert_eq!(
+            tags.x_backstop(None, "1").unwrap(),
+            "verdict=accept reason=dkim_valid,\n verdict=accept reason=batv_valid; kind=-; proof=dkim,batv; id=1"
+        );
     }
 
     #[test]

@@ -310,7 +310,7 @@ fn a_bounce_with_a_sender_is_judged_as_a_bounce() {
 #[test]
 fn a_message_is_refused_for_all_of_its_recipients_or_for_none() {
     let stage = Stage::set(&format!(
-        "{ENFORCE}exempt: {{recipients: [abuse@example.org]}}\n\
+        "{ENFORCE}proof: {{dkim: {{verify: false}}}}\nexempt: {{recipients: [abuse@example.org]}}\n\
          recipients: [{{domain: example.org, known: [{{addresses: [joe, ann, abuse]}}], catch_all: {{bounces: reject}}}}]\n\
          {RULES}- {{header: X-Test, match: 'some', domains: [example.org], action: reject}}\n\
          - {{header: X-Test, match: 'some later', domains: [example.net], action: tempfail}}\n"

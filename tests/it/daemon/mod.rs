@@ -3,6 +3,7 @@
 mod bad_input;
 mod blocklists;
 mod client_addresses;
+mod content;
 mod decisions;
 mod ending;
 mod forged_headers;
@@ -15,11 +16,13 @@ mod marks;
 mod messages;
 mod negotiation;
 mod outages;
+mod proofs;
 mod reload;
 mod sequences;
 mod sockets;
 mod systemd;
 mod tags;
+mod watermarks;
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -14,22 +14,52 @@ const CHANGE_SENDER: u32 = 0x40;
 const ADD_RECIPIENT_WITH_PARAMETERS: u32 = 0x80;
 const MACRO_LISTS: u32 = 0x100;
 
+/// The steps that are agreed on with a daemon of this configuration.
+fn steps(yaml: &str) -> u32 {
+    let stage = Stage::set(yaml);
+    stage.client().negotiated().steps
+}
+
+/// No stage is asked for that decides nothing.
+#[test]
+fn the_content_is_asked_for_only_where_something_in_it_can_prove_a_bounce() {
+    let always = step::NR_CONNECT
+        | step::NR_HELO
+        | step::NR_MAIL
+        | step::NR_HEADER
+        | step::NO_UNKNOWN
+        | step::RCPT_REJ;
+    let folder = lab::mta::folder().unwrap();
+    let keys = crate::batv::key_file(folder.path());
+    let keys = keys.display();
+    let nothing = always | step::NO_DATA | step::NO_BODY;
+    let content = always | step::NO_DATA | step::SKIP;
+    for (proof, agreed) in [
+        ("{}".to_owned(), content),
+        ("{dkim: {verify: false}}".to_owned(), nothing),
+        (
+            format!("{{keys: {keys}, dkim: {{verify: false}}}}"),
+            content,
+        ),
+        (
+            format!("{{keys: {keys}, batv: {{required: true}}}}"),
+            always | step::SKIP,
+        ),
+    ] {
+        assert_eq!(
+            steps(&format!("{ENFORCE}proof: {proof}\n")),
+            agreed,
+            "{proof}"
+        );
+    }
+    assert_eq!(steps("mode: enforce\n"), nothing);
+}
+
 #[test]
 fn all_that_saves_a_round_trip_is_asked_for() {
     let stage = Stage::set(ENFORCE);
     let client = stage.client();
     let agreed = client.negotiated();
-    assert_eq!(
-        agreed.steps,
-        step::NR_CONNECT
-            | step::NR_HELO
-            | step::NR_MAIL
-            | step::NO_DATA
-            | step::NR_HEADER
-            | step::NO_BODY
-            | step::NO_UNKNOWN
-            | step::RCPT_REJ
-    );
     assert_eq!(
         agreed.actions & !MACRO_LISTS,
         ADD_HEADER

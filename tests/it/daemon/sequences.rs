@@ -91,7 +91,7 @@ fn are_packets(mut bytes: &[u8]) -> bool {
         let length = u32::from_be_bytes(*length) as usize;
         let known = rest
             .first()
-            .is_some_and(|kind| b"Octrdyhi-qp".contains(kind));
+            .is_some_and(|kind| b"Octrdsyhi-qp".contains(kind));
         if !known || length > rest.len() {
             return false;
         }

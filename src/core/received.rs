@@ -1,22 +1,28 @@
-//! One `Received`, as far as it tells of the client.
+//! One `Received`, as far as it tells of the client and of the host that wrote it.
+//!
+//! RFC 5321 section 4.4 has `from HELO (NAME [IP]) by US with PROTOCOL`, as Postfix, Sendmail and OpenSMTPD write it;
+//! Exim puts the HELO name into the comment, qmail has two comments, Exchange no brackets.
 
 use std::net::IpAddr;
 
 /// One `Received`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hop {
-    pub(super) through: Through,
+pub struct Hop {
+    /// How it came.
+    pub through: Through,
     /// The client's address.
-    pub(super) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// What it said in HELO.
-    pub(super) helo: Option<Vec<u8>>,
+    pub helo: Option<Vec<u8>>,
+    /// The host that wrote it, as it calls itself.
+    pub by: Option<Vec<u8>>,
     /// Whether it had logged in (RFC 3848).
-    pub(super) authenticated: bool,
+    pub authenticated: bool,
 }
 
 /// How a hop got the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Through {
+pub enum Through {
     /// From a client over SMTP.
     Smtp,
     /// From a program on the same host.
@@ -27,7 +33,7 @@ pub(super) enum Through {
 
 impl Hop {
     /// Reads an unfolded value.
-    pub(super) fn read(value: &[u8]) -> Self {
+    pub fn read(value: &[u8]) -> Self {
         let lexemes = lexemes(value);
         let mut lexemes = lexemes.iter();
         let mut clauses = lexemes.clone();
@@ -36,6 +42,7 @@ impl Hop {
             through: Through::Smtp,
             address: None,
             helo: None,
+            by: None,
             authenticated: false,
         };
         if is_from {
@@ -44,7 +51,9 @@ impl Hop {
         } else {
             hop.through = Through::Delivery;
         }
-        let protocol = protocol(clauses.clone());
+        hop.by = behind(clauses.clone(), "by").map(<[u8]>::to_vec);
+        let protocol = behind(clauses.clone(), "with");
+        let protocol = protocol.unwrap_or_default().to_ascii_lowercase();
         let by_user =
             |lexeme: &Lexeme<'_>| matches!(lexeme, Lexeme::Comment(text) if names_user(text));
         if !is_from && clauses.any(by_user) || protocol == b"local" {
@@ -94,14 +103,14 @@ impl Hop {
 /// How mail is carried inside, beginning like this: LMTP to the mailbox, and what fetches mail from elsewhere.
 const DELIVERY: [&[u8]; 4] = [b"lmtp", b"utf8lmtp", b"pop3", b"imap"];
 
-/// `with PROTOCOL`, in lower case; empty where there is none.
-fn protocol<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>) -> Vec<u8> {
+/// The word behind this keyword.
+fn behind<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>, keyword: &str) -> Option<&'a [u8]> {
     let mut words = lexemes.filter_map(|lexeme| match lexeme {
         Lexeme::Word(word) => Some(*word),
         Lexeme::Comment(_) => None,
     });
-    let _ = words.find(|word| is(word, "with"));
-    words.next().unwrap_or_default().to_ascii_lowercase()
+    let _ = words.find(|word| is(word, keyword));
+    words.next()
 }
 
 /// Postfix: `(Postfix, from userid 1000)`; qmail: `(qmail 123 invoked by uid 1000)`.

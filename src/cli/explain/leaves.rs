@@ -1,0 +1,65 @@
+//! What outgoing mail leaves with.
+
+use serde::Serialize;
+
+use super::report::shown;
+use crate::core::{
+    address::ReversePath,
+    policy::{Departure, NotSigned},
+};
+
+#[derive(Serialize)]
+pub(super) struct Leaves {
+    /// With a tag, or as it came.
+    sender: String,
+    untagged: Option<String>,
+    watermark: Option<String>,
+    unmarked: Option<String>,
+}
+
+impl Leaves {
+    /// None for incoming mail. Without `--eml` the headers are not known, and so no watermark.
+    pub(super) fn of(
+        sender: &ReversePath,
+        departure: Departure,
+        has_headers: bool,
+    ) -> Option<Self> {
+        if departure.sender == Err(NotSigned::Incoming) {
+            return None;
+        }
+        let untagged = departure.sender.as_ref().err().map(ToString::to_string);
+        let sender = departure.sender.unwrap_or_else(|_| sender.to_bytes());
+        let (watermark, unmarked) = match departure.watermark {
+            Err(NotSigned::Unmarked(_)) if !has_headers => (
+                None,
+                Some("it is made from the headers: give --eml".to_owned()),
+            ),
+            Ok(watermark) => (Some(watermark), None),
+            Err(why) => (None, Some(why.to_string())),
+        };
+        Some(Self {
+            sender: shown(&sender),
+            untagged,
+            watermark,
+            unmarked,
+        })
+    }
+
+    pub(super) fn print(&self) {
+        println!("It is outgoing, and leaves with");
+        let untagged = self.untagged.as_ref();
+        let untagged = untagged.map(|why| format!(" (no tag: {why})"));
+        println!(
+            "  sender:    <{}>{}",
+            self.sender,
+            untagged.unwrap_or_default()
+        );
+        match (&self.watermark, &self.unmarked) {
+            (Some(watermark), _) => {
+                println!("  watermark: {}", watermark.replace('\n', "\n            "));
+            }
+            (None, why) => println!("  watermark: none ({})", why.as_deref().unwrap_or_default()),
+        }
+        println!();
+    }
+}

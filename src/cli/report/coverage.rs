@@ -1,0 +1,176 @@
+//! What `report coverage` prints; also its JSON object.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::core::{
+    printable::printable,
+    proof::{
+        coverage::{Outgoing, Summary, Way},
+        date,
+    },
+};
+
+/// The most senders that are named.
+const MOST_NAMED: usize = 20;
+/// The longest address that is printed, in octets.
+const LONGEST_ADDRESS: usize = 256;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    first_day: String,
+    last_day: String,
+    outgoing: BTreeMap<String, Mail>,
+    bounces: BTreeMap<String, u64>,
+    /// Addresses that have sent mail through us, and how many bounces came to them that proved nothing.
+    would_have_been_refused: BTreeMap<String, u64>,
+    safe_to_refuse: bool,
+    doubts: Vec<String>,
+    #[serde(skip)]
+    ours: Outgoing,
+}
+
+#[derive(Serialize)]
+struct Mail {
+    messages: u64,
+    provable: u64,
+    by: BTreeMap<&'static str, u64>,
+    without: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    #[serde(skip)]
+    outgoing: Outgoing,
+}
+
+impl From<&Outgoing> for Mail {
+    fn from(outgoing: &Outgoing) -> Self {
+        let mut without: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for ((way, why), times) in &outgoing.without {
+            let reasons = without.entry(way.as_str()).or_default();
+            reasons.insert(why.clone(), *times);
+        }
+        let by = outgoing.by.iter();
+        Self {
+            messages: outgoing.messages,
+            provable: outgoing.provable,
+            by: by.map(|(way, times)| (way.as_str(), *times)).collect(),
+            without,
+            outgoing: outgoing.clone(),
+        }
+    }
+}
+
+impl Report {
+    /// Of the days up to `today`, which are in days since 1970-01-01, as `first` is; `lifetime` is in days too.
+    pub(super) fn of(summary: &Summary, first: u64, today: u64, lifetime: u64) -> Self {
+        let doubts = summary.doubts(today, lifetime);
+        let domains = summary.domains.iter();
+        let recipients = summary.would_refuse.iter();
+        Self {
+            first_day: date(first),
+            last_day: date(today),
+            outgoing: domains
+                .map(|(domain, outgoing)| (domain.clone(), outgoing.into()))
+                .collect(),
+            bounces: summary.bounces.clone(),
+            would_have_been_refused: recipients
+                .map(|(address, times)| (printable(address.as_bytes(), LONGEST_ADDRESS), *times))
+                .collect(),
+            safe_to_refuse: doubts.is_empty(),
+            doubts: doubts.iter().map(ToString::to_string).collect(),
+            ours: summary.ours(),
+        }
+    }
+
+    pub(super) fn print(&self) {
+        println!(
+            "coverage from {} to {} (UTC)",
+            self.first_day, self.last_day
+        );
+        self.print_outgoing();
+        self.print_bounces();
+        if self.safe_to_refuse {
+            println!(
+                "\nnothing speaks against refusing bounces that prove nothing (proof.unproven: reject)"
+            );
+            return;
+        }
+        println!("\ndon't refuse bounces that prove nothing yet (proof.unproven)");
+        for doubt in &self.doubts {
+            println!("  {doubt}");
+        }
+    }
+
+    fn print_outgoing(&self) {
+        println!("\noutgoing mail, and how its bounces can prove themselves");
+        let ways = Way::ALL.map(|way| format!(" {:>9}", way.as_str()));
+        println!(
+            "  {:>9} {:>9}{}  sender's domain",
+            "messages",
+            "in a way",
+            ways.concat()
+        );
+        let ours = self.outgoing.iter().filter(|(domain, _)| *domain != "-");
+        for (domain, mail) in ours.clone() {
+            print_row(&mail.outgoing, domain);
+        }
+        if ours.count() != 1 {
+            print_row(&self.ours, "all of yours");
+        }
+        if let Some(others) = self.outgoing.get("-") {
+            println!(
+                "  {:>9} more with other senders, whose bounces don't come here",
+                others.messages
+            );
+        }
+        for (way, reasons) in Mail::from(&self.ours).without {
+            let mut reasons: Vec<_> = reasons.into_iter().collect();
+            reasons.sort_by(|one, other| other.1.cmp(&one.1));
+            let reasons = reasons.iter().map(|(why, times)| format!("{why} {times}"));
+            println!(
+                "  without {way}: {}",
+                reasons.collect::<Vec<_>>().join(", ")
+            );
+        }
+    }
+
+    fn print_bounces(&self) {
+        println!("\nbounces, by what proved them");
+        if self.bounces.is_empty() {
+            println!("  none came");
+        }
+        for (outcome, times) in &self.bounces {
+            println!("  {times:>9}  {outcome}");
+        }
+        let mut refused: Vec<_> = self.would_have_been_refused.iter().collect();
+        if refused.is_empty() {
+            return;
+        }
+        refused.sort_by(|one, other| other.1.cmp(one.1));
+        println!("\nunproven ones to addresses that send mail: these would have been refused");
+        for (address, times) in refused.iter().take(MOST_NAMED) {
+            println!("  {times:>9}  {address}");
+        }
+        if let Some(more) = refused
+            .len()
+            .checked_sub(MOST_NAMED)
+            .filter(|more| *more > 0)
+        {
+            println!("  and {more} more addresses; --json has all");
+        }
+    }
+}
+
+fn print_row(outgoing: &Outgoing, name: &str) {
+    let ways = Way::ALL
+        .iter()
+        .map(|way| outgoing.by.get(way).copied().unwrap_or_default());
+    let shares = std::iter::once(outgoing.provable).chain(ways).map(|count| {
+        let share = outgoing.share(count);
+        format!(" {:>6}.{} %", share / 10, share % 10)
+    });
+    println!(
+        "  {:>9}{}  {name}",
+        outgoing.messages,
+        shares.collect::<String>()
+    );
+}

@@ -1,0 +1,273 @@
+//! What outgoing mail leaves with, so that its bounces prove themselves. Nothing here refuses or delays it: what can't be
+//! signed leaves as it is.
+
+use super::Policy;
+use crate::core::{
+    address::{Domain, Mailbox, ReversePath},
+    envelope::Envelope,
+    header::Headers,
+    proof::{
+        self, Settings,
+        batv::{self, Unsigned},
+        coverage::{Count, Way},
+        ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
+        watermark::{self, Unmarked},
+    },
+};
+
+/// What a message leaves with; or why it leaves as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The sender with a tag.
+    pub sender: Result<Vec<u8>, NotSigned>,
+    /// The value of the header [`watermark::HEADER`].
+    pub watermark: Result<String, NotSigned>,
+    /// What the ledger is to keep of it.
+    pub ledger: Result<Sent, NotSigned>,
+}
+
+impl Departure {
+    /// The same from an MTA that doesn't let everything be changed.
+    pub fn within(self, change_sender: bool, add_header: bool) -> Self {
+        let sender = self.sender;
+        let watermark = self.watermark;
+        Self {
+            sender: sender
+                .and_then(|sender| change_sender.then_some(sender).ok_or(NotSigned::NotOffered)),
+            watermark: watermark
+                .and_then(|value| add_header.then_some(value).ok_or(NotSigned::NotOffered)),
+            ledger: self.ledger,
+        }
+    }
+
+    fn unsigned(why: NotSigned) -> Self {
+        Self {
+            sender: Err(why),
+            watermark: Err(why),
+            ledger: Err(why),
+        }
+    }
+}
+
+/// Why a message leaves without a tag or a watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSigned {
+    /// It is no outgoing mail.
+    #[error("the message is not outgoing")]
+    Incoming,
+    /// `proof.batv.sign`, or `proof.watermark.sign`, is off.
+    #[error("it is switched off")]
+    Off,
+    /// A notification has no return address.
+    #[error("the null sender gets no bounces")]
+    NullSender,
+    /// The sender is not in `local.domains`: its bounces don't come here.
+    #[error("the sender's domain is not in local.domains")]
+    NotOurs,
+    /// It is an exception, or its address can't carry a tag.
+    #[error("{0}")]
+    Untagged(Unsigned),
+    /// Its headers don't tell what to sign.
+    #[error("{0}")]
+    Unmarked(Unmarked),
+    /// The MTA lets no milter do it.
+    #[error("the MTA doesn't offer it")]
+    NotOffered,
+}
+
+impl NotSigned {
+    /// One word for counters; none where it is no lack: it was not wanted, or is there already.
+    pub fn lack(self) -> Option<&'static str> {
+        match self {
+            Self::Incoming
+            | Self::Off
+            | Self::Untagged(Unsigned::AlreadyTagged)
+            | Self::Unmarked(Unmarked::AlreadyMarked) => None,
+            Self::NullSender => Some("null_sender"),
+            Self::NotOurs => Some("not_ours"),
+            Self::Untagged(why) => Some(why.as_str()),
+            Self::Unmarked(why) => Some(why.as_str()),
+            Self::NotOffered => Some("not_offered"),
+        }
+    }
+
+    fn is_there_already(self) -> bool {
+        self.lack().is_none() && matches!(self, Self::Untagged(_) | Self::Unmarked(_))
+    }
+}
+
+impl Policy {
+    /// What a message leaves with. `now` is in seconds since 1970.
+    ///
+    /// Whose it is, MAIL FROM says, and From: does not matter: bounces go to MAIL FROM, and what comes home to others
+    /// proves nothing to anybody here.
+    pub fn departure<'a>(
+        &self,
+        envelope: &Envelope,
+        recipients: impl IntoIterator<Item = &'a Mailbox>,
+        headers: &Headers,
+        now: u64,
+    ) -> Departure {
+        let sender = match self.our_sender(envelope) {
+            Ok(sender) => sender,
+            Err(why) => return Departure::unsigned(why),
+        };
+        let recipients: Vec<&Mailbox> = recipients.into_iter().collect();
+        let today = proof::today(now);
+        Departure {
+            sender: self.tagged(sender, recipients.iter().copied(), today),
+            watermark: self.watermark(headers, today),
+            ledger: self.entry(sender, &recipients, headers, now),
+        }
+    }
+
+    /// What the coverage report counts of a message that leaves so; nothing of mail that doesn't leave.
+    pub fn coverage(
+        &self,
+        envelope: &Envelope,
+        headers: &Headers,
+        departure: &Departure,
+    ) -> Vec<Count> {
+        let domain = match self.our_sender(envelope) {
+            Ok(sender) => sender.domain(),
+            Err(NotSigned::Incoming) => return Vec::new(),
+            Err(_) => None,
+        };
+        let Some(domain) = domain else {
+            return Count::of_outgoing(Count::NOT_OURS, &[], &[]);
+        };
+        let Departure {
+            sender,
+            watermark,
+            ledger,
+        } = departure;
+        let proves = ledger.as_ref().map(|sent| sent.message.is_some());
+        let unnamed = Err(NotSigned::Unmarked(Unmarked::NoMessageId));
+        let ways = [
+            (Way::Batv, sender.as_ref().map(|_| ()).map_err(|why| *why)),
+            (
+                Way::Watermark,
+                watermark.as_ref().map(|_| ()).map_err(|why| *why),
+            ),
+            (
+                Way::Ledger,
+                proves
+                    .map_err(|why| *why)
+                    .and_then(|named| if named { Ok(()) } else { unnamed }),
+            ),
+            (Way::Dkim, self.has_our_signature(headers)),
+        ];
+        let (mut made, mut without) = (Vec::new(), Vec::new());
+        for (way, outcome) in ways {
+            match outcome {
+                Ok(()) => made.push(way),
+                Err(why) if why.is_there_already() => made.push(way),
+                Err(why) => without.extend(why.lack().map(|lack| (way, lack))),
+            }
+        }
+        Count::of_outgoing(domain.as_str(), &made, &without)
+    }
+
+    /// Whether a signature of ours is there by now. What signs behind us can't be known.
+    fn has_our_signature(&self, headers: &Headers) -> Result<(), NotSigned> {
+        let signed = headers
+            .iter()
+            .filter(|header| header.is("DKIM-Signature"))
+            .filter_map(|header| signing_domain(&header.unfolded()))
+            .any(|domain| self.local.is_ours(&domain));
+        signed.then_some(()).ok_or(NotSigned::Off)
+    }
+
+    fn our_sender<'a>(&self, envelope: &'a Envelope) -> Result<&'a Mailbox, NotSigned> {
+        if self.outgoing(envelope).is_none() {
+            return Err(NotSigned::Incoming);
+        }
+        let ReversePath::Mailbox(sender) = &envelope.reverse_path else {
+            return Err(NotSigned::NullSender);
+        };
+        sender
+            .domain()
+            .filter(|domain| self.local.is_ours(domain))
+            .map(|_| sender)
+            .ok_or(NotSigned::NotOurs)
+    }
+
+    fn tagged<'a>(
+        &self,
+        sender: &Mailbox,
+        recipients: impl IntoIterator<Item = &'a Mailbox>,
+        today: u64,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let Settings { batv, keys, .. } = &self.proof;
+        if !batv.sign {
+            return Err(NotSigned::Off);
+        }
+        if let Some(why) = batv.exception(sender, recipients) {
+            return Err(NotSigned::Untagged(why));
+        }
+        let delimiter = self.local.recipient_delimiter.bytes().next();
+        batv::sign(
+            sender,
+            keys,
+            today,
+            self.proof.lifetime_days(),
+            batv.layout,
+            delimiter.unwrap_or(b'+'),
+        )
+        .map_err(NotSigned::Untagged)
+    }
+
+    /// Without a Message-ID too, for it tells that the sender has sent something.
+    fn entry(
+        &self,
+        sender: &Mailbox,
+        recipients: &[&Mailbox],
+        headers: &Headers,
+        now: u64,
+    ) -> Result<Sent, NotSigned> {
+        let Settings { ledger, keys, .. } = &self.proof;
+        if !ledger.remember {
+            return Err(NotSigned::Off);
+        }
+        let hash = |what, text: &[u8]| hash(keys, what, text);
+        let sender = hash(Hashed::Sender, &address(sender));
+        if sender.is_none() {
+            return Err(NotSigned::Unmarked(Unmarked::NoKey));
+        }
+        let message_id = headers
+            .first("Message-ID")
+            .and_then(|header| message_id(header.value()));
+        Ok(Sent {
+            message: message_id.and_then(|id| hash(Hashed::MessageId, &id)),
+            sender,
+            recipients: recipients
+                .iter()
+                .take(MOST_RECIPIENTS)
+                .filter_map(|recipient| hash(Hashed::Recipient, &address(recipient)))
+                .collect(),
+            recipient_count: u32::try_from(recipients.len()).unwrap_or(u32::MAX),
+            at: now,
+        })
+    }
+
+    /// `except` is for tags: a header more is in nobody's way.
+    fn watermark(&self, headers: &Headers, today: u64) -> Result<String, NotSigned> {
+        let Settings {
+            watermark, keys, ..
+        } = &self.proof;
+        if !watermark.sign {
+            return Err(NotSigned::Off);
+        }
+        watermark::write(headers, keys, today, self.proof.lifetime_days())
+            .map_err(NotSigned::Unmarked)
+    }
+}
+
+/// The tag `d=` of a DKIM-Signature (RFC 6376 section 3.5).
+fn signing_domain(value: &[u8]) -> Option<Domain> {
+    let tags = value.split(|byte| *byte == b';');
+    let domain = tags
+        .filter_map(|tag| tag.trim_ascii().strip_prefix(b"d"))
+        .find_map(|rest| rest.trim_ascii_start().strip_prefix(b"="))?;
+    Domain::from_bytes(domain.trim_ascii())
+}

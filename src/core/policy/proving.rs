@@ -1,0 +1,186 @@
+//! What a notification proves: at DATA where only a tag can, at the end of the message where its content may.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use super::{Case, Policy, Tag, walk::Walk};
+use crate::core::{
+    address::Domain,
+    notification::{Kind, Notification},
+    proof::{
+        Settings,
+        evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
+    },
+    verdict::{Action, Reason, Rule, Verdict},
+};
+
+impl Policy {
+    /// Whether the content of some notifications is to be read: something in it could prove that it is ours.
+    pub fn reads_content(&self) -> bool {
+        let Settings { keys, ledger, .. } = &self.proof;
+        !self.local.domains.is_empty()
+            && (!keys.is_empty() || ledger.remember || self.proof.dkim.verify)
+    }
+
+    /// Whether every bounce must have a tag, so that one without is answered at DATA.
+    pub fn requires_tag(&self) -> bool {
+        self.proof.batv.required && !self.proof.keys.is_empty()
+    }
+
+    /// Whether the content of this notification decides something for this recipient. Nothing else is ever read.
+    pub fn needs_content(&self, case: &Case<'_>, notification: Option<&Notification>) -> bool {
+        let null = case.envelope.reverse_path.is_null();
+        let judged = notification.is_some_and(|notification| match notification.kind {
+            Kind::Dsn | Kind::Bounce => true,
+            // A person's mail program may say of itself that it answered automatically.
+            Kind::Mdn | Kind::AutoReply => null,
+            Kind::Report | Kind::Distribution | Kind::Callout => false,
+        });
+        judged
+            && self.reads_content()
+            && self.may_prove(case)
+            && !(null && self.requires_tag())
+            && !self.spares_null_sender(case)
+    }
+
+    /// Whether a proof could be there, and was not answered yet.
+    fn may_prove(&self, case: &Case<'_>) -> bool {
+        let ours = |domain: &Domain| self.local.is_ours(domain);
+        matches!(case.tag, None | Some(Tag::Irrelevant))
+            && case.recipient.mailbox.domain().is_some_and(ours)
+            && self.outgoing(case.envelope).is_none()
+            && self.exempt_by(case).is_none()
+    }
+
+    pub(super) fn at_data(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let null = case.envelope.reverse_path.is_null();
+        if !null || !self.requires_tag() || !self.may_prove(case) {
+            return Continue(());
+        }
+        let finding =
+            "null sender, and no tag of ours in the address; proof.batv.required wants one";
+        if self.spares_null_sender(case) {
+            let finding = format!("{finding}; null_sender.exempt spares it");
+            walk.tell("proof.batv", finding);
+            return Continue(());
+        }
+        let outcome = Outcome::Unproven(Unproven {
+            why: Why::NoTag,
+            weak: WeakEvidence::default(),
+            missing: self.missing(case),
+        });
+        walk.prove(&outcome);
+        let rule = self.proof.unproven;
+        walk.apply(
+            "proof.batv",
+            finding.to_owned(),
+            rule,
+            Reason::Proof(outcome),
+        )
+    }
+
+    /// The answer to a notification whose content was read.
+    pub(super) fn at_eom(
+        &self,
+        case: &Case<'_>,
+        notification: &Notification,
+        evidence: &Evidence,
+        sent_lately: bool,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        for looked in &evidence.looked {
+            walk.tell(looked.by.check(), looked.finding.clone());
+        }
+        let weak = evidence.weak(sent_lately);
+        if !weak.is_none() && evidence.proven().is_none() {
+            let worth = self.proof.weak.as_str();
+            walk.tell("proof.weak", format!("{weak}; proof.weak is {worth}"));
+        }
+        let outcome = evidence.outcome(weak, self.proof.weak, self.missing(case));
+        let unanswered = evidence.unanswered();
+        let (check, finding, rule) = match &outcome {
+            Outcome::Genuine(_) | Outcome::Weak(_) => {
+                walk.prove(&outcome);
+                return Break(Verdict::accept(Reason::Proof(outcome)));
+            }
+            Outcome::Forged(_) => {
+                let finding = "its proof is wrong or old, and there is no other".to_owned();
+                ("proof.forged", finding, self.proof.forged)
+            }
+            Outcome::Unproven(_) if !self.makes_proofs() => {
+                let finding = "nothing proves it; but nothing is put into outgoing mail that could";
+                walk.tell("proof.unproven", finding.to_owned());
+                return Continue(());
+            }
+            Outcome::Unproven(unproven) => {
+                let (check, rule) = if notification.is_bounce() {
+                    ("proof.unproven", self.proof.unproven)
+                } else {
+                    ("proof.unproven_replies", self.proof.unproven_replies)
+                };
+                (check, told(unproven, evidence.cut), rule)
+            }
+        };
+        walk.prove(&outcome);
+        let rule = softened(rule, unanswered);
+        walk.apply(check, finding, rule, Reason::Proof(outcome))
+    }
+
+    /// Whether outgoing mail has something by which its bounces can be known.
+    fn makes_proofs(&self) -> bool {
+        !self.made().is_empty()
+    }
+
+    fn made(&self) -> Vec<By> {
+        let Settings {
+            batv,
+            watermark,
+            ledger,
+            dkim,
+            ..
+        } = &self.proof;
+        let made = [
+            (batv.sign || self.requires_tag(), By::Batv),
+            (watermark.sign, By::Watermark),
+            (ledger.remember, By::MessageId),
+            (dkim.verify, By::Dkim),
+        ];
+        made.iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, by)| *by)
+            .collect()
+    }
+
+    fn missing(&self, case: &Case<'_>) -> Missing {
+        Missing {
+            domain: case.recipient.mailbox.domain().cloned(),
+            proofs: self.made(),
+        }
+    }
+}
+
+fn told(unproven: &Unproven, cut: bool) -> String {
+    let what = match unproven.why {
+        Why::Nothing | Why::NoTag => "nothing in it proves that it answers a message of ours",
+        Why::Replayed => "the message it returns is ours, but has been returned too often",
+        Why::Unanswered(Outside::Dns) => "nothing proves it so far, and DNS did not answer",
+        Why::Unanswered(Outside::Store) => "nothing proves it so far, and the store did not answer",
+    };
+    let cut = if cut {
+        "; only a part of it was read"
+    } else {
+        ""
+    };
+    format!("{what}{cut}")
+}
+
+/// What is asked in vain must not cost mail. Name servers answer later, and a bounce is tried again; when the store will
+/// be back nobody knows, so nothing is refused for want of it.
+fn softened(rule: Rule, unanswered: Option<Outside>) -> Rule {
+    let action = match (unanswered, rule.action) {
+        (Some(Outside::Store), Action::Accept) | (None, _) => rule.action,
+        (Some(Outside::Store), _) => Action::Tag,
+        (Some(Outside::Dns), Action::Reject | Action::Discard) => Action::Tempfail,
+        (Some(Outside::Dns), action) => action,
+    };
+    Rule { action, ..rule }
+}

@@ -1,0 +1,230 @@
+//! What `backstop report coverage` counts, day by day: how much of the outgoing mail can be known again, and what
+//! became of the bounces.
+
+mod summary;
+
+pub use summary::{Doubt, Outgoing, Summary};
+
+use super::evidence::Outcome;
+use crate::core::{
+    address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
+};
+
+/// The most different things of one [kind](Count::kind) that are counted on a day; see [`Count::most_a_day`]. Together
+/// they are the most rows that a day has.
+const MOST_OUTGOING: u64 = 8_000;
+const MOST_BOUNCES: u64 = 1_000;
+const MOST_WOULD_REFUSE: u64 = 1_000;
+/// How many days are kept, today included.
+pub const KEEP_DAYS: u64 = 90;
+/// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
+const LONGEST_TEXT: usize = 256;
+
+/// A way in which a bounce of a message can prove itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// By the tag in the sender's address.
+    Batv,
+    /// By our watermark in the headers.
+    Watermark,
+    /// By its Message-ID, which the ledger remembers.
+    Ledger,
+    /// By a DKIM signature of our domain that it had when it came by.
+    Dkim,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Batv, Self::Watermark, Self::Ledger, Self::Dkim];
+
+    /// The word in the store, the log and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batv => "batv",
+            Self::Watermark => "watermark",
+            Self::Ledger => "ledger",
+            Self::Dkim => "dkim",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.as_str() == name)
+    }
+}
+
+/// One thing to count, by day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Count {
+    /// An outgoing message.
+    Outgoing {
+        /// The domain of its sender where that is one of `local.domains`, else `-`.
+        domain: String,
+        /// [`Count::MESSAGE`], [`Count::PROVABLE`], a [`Way`], or `WAY:REASON` where it lacks that one.
+        outcome: String,
+    },
+    /// A bounce.
+    Bounce {
+        /// What proved it, or `weak`, `unproven`, `forged`.
+        outcome: String,
+    },
+    /// A bounce without proof, to an address that has sent mail through us: it would have been refused.
+    WouldRefuse {
+        /// The address, as it is written.
+        recipient: String,
+    },
+}
+
+impl Count {
+    /// All that [`Self::kind`] gives.
+    pub const KINDS: [&str; 3] = ["outgoing", "bounce", "would_refuse"];
+    /// The domain of all senders that are not in `local.domains`.
+    pub const NOT_OURS: &str = "-";
+    /// The outcome that every outgoing message has.
+    pub const MESSAGE: &str = "message";
+    /// The outcome of one whose bounces can prove themselves.
+    pub const PROVABLE: &str = "provable";
+
+    /// What is counted of an outgoing message: the ways in which its bounces can prove themselves, and why not in
+    /// others, in a word each.
+    pub fn of_outgoing(domain: &str, made: &[Way], without: &[(Way, &str)]) -> Vec<Self> {
+        let outgoing = |outcome: String| Self::Outgoing {
+            domain: domain.to_owned(),
+            outcome,
+        };
+        let mut counts = vec![outgoing(Self::MESSAGE.to_owned())];
+        if !made.is_empty() {
+            counts.push(outgoing(Self::PROVABLE.to_owned()));
+        }
+        counts.extend(made.iter().map(|way| outgoing(way.as_str().to_owned())));
+        let lacks = without
+            .iter()
+            .map(|(way, why)| outgoing(format!("{}:{why}", way.as_str())));
+        counts.extend(lacks);
+        counts
+    }
+
+    /// What is counted of a notification that came to this recipient, or was refused: nothing where no proof was looked
+    /// for.
+    pub fn of_bounce(recipient: &Mailbox, verdict: &Verdict) -> Vec<Self> {
+        let Some(outcome) = &verdict.proof else {
+            return Vec::new();
+        };
+        let word = match outcome {
+            Outcome::Genuine(by) => by.as_str(),
+            Outcome::Weak(_) => "weak",
+            Outcome::Unproven(_) => "unproven",
+            Outcome::Forged(_) => "forged",
+        };
+        let mut counts = vec![Self::Bounce {
+            outcome: word.to_owned(),
+        }];
+        let is_bounce = verdict
+            .notification
+            .as_ref()
+            .is_some_and(Notification::is_bounce);
+        if let Outcome::Unproven(unproven) = outcome
+            && unproven.weak.sender
+            && is_bounce
+        {
+            counts.push(Self::WouldRefuse {
+                recipient: printable(&recipient.to_bytes(), LONGEST_TEXT),
+            });
+        }
+        counts
+    }
+
+    /// The kind, in one word, as it is stored.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Outgoing { .. } => "outgoing",
+            Self::Bounce { .. } => "bounce",
+            Self::WouldRefuse { .. } => "would_refuse",
+        }
+    }
+
+    /// Its two texts, as they are stored; the second is empty where there is one only.
+    pub fn texts(&self) -> (&str, &str) {
+        match self {
+            Self::Outgoing { domain, outcome } => (domain, outcome),
+            Self::Bounce { outcome } => (outcome, ""),
+            Self::WouldRefuse { recipient } => (recipient, ""),
+        }
+    }
+
+    /// What was stored; `None` for a kind that this version does not know.
+    pub fn stored(kind: &str, first: String, second: String) -> Option<Self> {
+        match kind {
+            "outgoing" => Some(Self::Outgoing {
+                domain: first,
+                outcome: second,
+            }),
+            "bounce" => Some(Self::Bounce { outcome: first }),
+            "would_refuse" => Some(Self::WouldRefuse { recipient: first }),
+            _ => None,
+        }
+    }
+
+    /// How many different ones of its kind are counted on a day. Further ones are not: nobody reads a report of more,
+    /// and strangers must not fill the store.
+    pub fn most_a_day(&self) -> u64 {
+        match self {
+            Self::Outgoing { .. } => MOST_OUTGOING,
+            Self::Bounce { .. } => MOST_BOUNCES,
+            Self::WouldRefuse { .. } => MOST_WOULD_REFUSE,
+        }
+    }
+
+    /// Whether its texts are short enough to be stored.
+    pub fn fits(&self) -> bool {
+        let (first, second) = self.texts();
+        first.len() <= LONGEST_TEXT && second.len() <= LONGEST_TEXT
+    }
+}
+
+/// How often a thing was counted on a day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CoverageRow {
+    /// Days since 1970-01-01.
+    pub day: u64,
+    /// The thing.
+    pub count: Count,
+    /// How often.
+    pub times: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let counts = [
+            Count::Outgoing {
+                domain: "example.org".to_owned(),
+                outcome: "signed".to_owned(),
+            },
+            Count::Bounce {
+                outcome: "batv".to_owned(),
+            },
+            Count::WouldRefuse {
+                recipient: "user@example.org".to_owned(),
+            },
+        ];
+        for count in counts {
+            let (first, second) = count.texts();
+            let stored = Count::stored(count.kind(), first.to_owned(), second.to_owned());
+            assert!(Count::KINDS.contains(&count.kind()));
+            assert_eq!(stored, Some(count));
+        }
+        assert_eq!(Count::stored("new", String::new(), String::new()), None);
+        assert_eq!(MOST_OUTGOING + MOST_BOUNCES + MOST_WOULD_REFUSE, 10_000);
+    }
+
+    #[test]
+    fn an_endless_text_does_not_fit() {
+        let bounce = |length| Count::Bounce {
+            outcome: "x".repeat(length),
+        };
+        assert!(bounce(256).fits() && !bounce(257).fits());
+    }
+}

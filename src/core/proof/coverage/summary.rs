@@ -1,0 +1,340 @@
+//! What the counts of some days say together: whether bounces that prove nothing could be refused by now.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{Count, CoverageRow, Way};
+
+/// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
+/// are refused: one message of two hundred may lack it, which is less than what gets lost for other reasons.
+const ENOUGH: u64 = 995;
+
+/// The counts of some days.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Outgoing mail, by the domain of its sender; `-` for senders of other domains, whose bounces don't come here.
+    pub domains: BTreeMap<String, Outgoing>,
+    /// Bounces, by what proved them, or `weak`, `unproven`, `forged`.
+    pub bounces: BTreeMap<String, u64>,
+    /// Bounces without proof, by their recipient: an address that has sent mail through us.
+    pub would_refuse: BTreeMap<String, u64>,
+    /// The first day on which outgoing mail was counted, since 1970-01-01.
+    pub first_day: Option<u64>,
+}
+
+/// The outgoing mail of a domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Messages in all.
+    pub messages: u64,
+    /// Those of them whose bounces can prove themselves in one way at least.
+    pub provable: u64,
+    /// Those that can in this way.
+    pub by: BTreeMap<Way, u64>,
+    /// Why others can't, by way and reason.
+    pub without: BTreeMap<(Way, String), u64>,
+}
+
+impl Outgoing {
+    /// The share of messages that this many are, in thousandths, rounded down: it never looks better than it is.
+    pub fn share(&self, of: u64) -> u64 {
+        match self.messages {
+            0 => 0,
+            all => of.saturating_mul(1000) / all,
+        }
+    }
+}
+
+/// Why bounces that prove nothing should not be refused yet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Nothing was counted.
+    #[error("no outgoing mail of your domains has been counted")]
+    NoMail,
+    /// Mail that left before counting began may still bounce.
+    #[error(
+        "outgoing mail is counted for {days} days only; what left before may bounce for {lifetime}"
+    )]
+    TooShort {
+        /// For how many days it is.
+        days: u64,
+        /// How long mail may bounce, in days.
+        lifetime: u64,
+    },
+    /// A domain whose bounces often can't prove themselves.
+    #[error("only {}.{} % of the mail from {domain} can prove its bounces", .share / 10, .share % 10)]
+    Unprovable {
+        /// The domain.
+        domain: String,
+        /// The share that can, in thousandths.
+        share: u64,
+    },
+    /// Bounces that may have been genuine.
+    #[error(
+        "{bounces} bounces to {recipients} addresses that send mail proved nothing: look whether they were genuine"
+    )]
+    WouldRefuse {
+        /// How many.
+        bounces: u64,
+        /// To how many addresses.
+        recipients: usize,
+    },
+}
+
+impl Summary {
+    /// What these rows say.
+    pub fn of(rows: impl IntoIterator<Item = CoverageRow>) -> Self {
+        let mut summary = Self::default();
+        for CoverageRow { day, count, times } in rows {
+            match count {
+                Count::Outgoing { domain, outcome } => {
+                    let first = summary.first_day.map_or(day, |first| first.min(day));
+                    summary.first_day = Some(first);
+                    summary
+                        .domains
+                        .entry(domain)
+                        .or_default()
+                        .add(&outcome, times);
+                }
+                Count::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
+                Count::WouldRefuse { recipient } => {
+                    add(&mut summary.would_refuse, recipient, times)
+                }
+            }
+        }
+        summary
+    }
+
+    /// The mail of our own domains together.
+    pub fn ours(&self) -> Outgoing {
+        let mut all = Outgoing::default();
+        for outgoing in self.our_domains().map(|(_, outgoing)| outgoing) {
+            all.messages += outgoing.messages;
+            all.provable += outgoing.provable;
+            for (way, times) in &outgoing.by {
+                add(&mut all.by, *way, *times);
+            }
+            for (why, times) in &outgoing.without {
+                add(&mut all.without, why.clone(), *times);
+            }
+        }
+        all
+    }
+
+    /// How many bounces there were.
+    pub fn all_bounces(&self) -> u64 {
+        self.bounces.values().sum()
+    }
+
+    /// What speaks against refusing bounces that prove nothing; empty where nothing does. `today` is in days since
+    /// 1970-01-01, `lifetime` in days.
+    pub fn doubts(&self, today: u64, lifetime: u64) -> Vec<Doubt> {
+        let mut doubts = Vec::new();
+        let counted = self
+            .our_domains()
+            .any(|(_, outgoing)| outgoing.messages > 0);
+        match self.first_day.filter(|_| counted) {
+            None => doubts.push(Doubt::NoMail),
+            Some(first) => {
+                let days = today.saturating_sub(first);
+                if days < lifetime {
+                    doubts.push(Doubt::TooShort { days, lifetime });
+                }
+            }
+        }
+        for (domain, outgoing) in self
+            .our_domains()
+            .filter(|(_, outgoing)| outgoing.messages > 0)
+        {
+            let share = outgoing.share(outgoing.provable);
+            if share < ENOUGH {
+                let domain = domain.to_owned();
+                doubts.push(Doubt::Unprovable { domain, share });
+            }
+        }
+        if !self.would_refuse.is_empty() {
+            doubts.push(Doubt::WouldRefuse {
+                bounces: self.would_refuse.values().sum(),
+                recipients: self.would_refuse.len(),
+            });
+        }
+        doubts
+    }
+
+    fn our_domains(&self) -> impl Iterator<Item = (&str, &Outgoing)> {
+        let all = self
+            .domains
+            .iter()
+            .map(|(domain, outgoing)| (domain.as_str(), outgoing));
+        all.filter(|(domain, _)| *domain != Count::NOT_OURS)
+    }
+}
+
+impl fmt::Display for Summary {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ours = self.ours();
+        let share = ours.share(ours.provable);
+        write!(f, "{} messages left", ours.messages)?;
+        if ours.messages > 0 {
+            write!(
+                f,
+                ", {}.{} % of them can prove their bounces",
+                share / 10,
+                share % 10
+            )?;
+        }
+        write!(f, "; {} notifications came", self.all_bounces())?;
+        for (index, (outcome, times)) in self.bounces.iter().enumerate() {
+            let before = if index == 0 { ": " } else { ", " };
+            write!(f, "{before}{outcome} {times}")?;
+        }
+        let refused: u64 = self.would_refuse.values().sum();
+        if refused > 0 {
+            write!(
+                f,
+                "; {refused} unproven bounces were to {} addresses that send mail",
+                self.would_refuse.len()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Outgoing {
+    fn add(&mut self, outcome: &str, times: u64) {
+        match outcome {
+            Count::MESSAGE => self.messages += times,
+            Count::PROVABLE => self.provable += times,
+            _ => match outcome.split_once(':') {
+                None => {
+                    if let Some(way) = Way::named(outcome) {
+                        add(&mut self.by, way, times);
+                    }
+                }
+                Some((way, why)) => {
+                    if let Some(way) = Way::named(way) {
+                        add(&mut self.without, (way, why.to_owned()), times);
+                    }
+                }
+            },
+        }
+    }
+}
+
+fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, times: u64) {
+    let count = counts.entry(key).or_default();
+    *count = count.saturating_add(times);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(day: u64, domain: &str, made: &[Way], times: u64) -> Vec<CoverageRow> {
+        let left = Way::ALL.into_iter().filter(|way| !made.contains(way));
+        let left: Vec<_> = left.map(|way| (way, "off")).collect();
+        Count::of_outgoing(domain, made, &left)
+            .into_iter()
+            .map(|count| CoverageRow { day, count, times })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_counted_is_summed() {
+        let rows = [
+            sent(100, "example.org", &[Way::Batv, Way::Ledger], 3),
+            sent(101, "example.org", &[Way::Ledger], 1),
+            sent(101, "example.org", &[], 1),
+            sent(101, "-", &[], 50),
+        ];
+        let summary = Summary::of(rows.into_iter().flatten());
+        assert_eq!(summary.first_day, Some(100));
+        let ours = summary.ours();
+        assert_eq!((ours.messages, ours.provable), (5, 4));
+        assert_eq!(ours.by.get(&Way::Batv), Some(&3));
+        assert_eq!(ours.by.get(&Way::Ledger), Some(&4));
+        assert_eq!(ours.without.get(&(Way::Batv, "off".to_owned())), Some(&2));
+        assert_eq!(ours.share(ours.provable), 800);
+    }
+
+    #[test]
+    fn a_day_is_told_in_one_line() {
+        assert_eq!(
+            Summary::default().to_string(),
+            "0 messages left; 0 notifications came"
+        );
+        let mut rows = sent(100, "example.org", &[Way::Ledger], 199);
+        rows.extend(sent(100, "example.org", &[], 2));
+        let bounce = |outcome: &str, times| CoverageRow {
+            day: 100,
+            count: Count::Bounce {
+                outcome: outcome.to_owned(),
+            },
+            times,
+        };
+        rows.extend([bounce("unproven", 7), bounce("message_id", 3)]);
+        let refused = |recipient: &str| CoverageRow {
+            day: 100,
+            count: Count::WouldRefuse {
+                recipient: recipient.to_owned(),
+            },
+            times: 2,
+        };
+        rows.extend([refused("a@example.org"), refused("b@example.org")]);
+        assert_eq!(
+            Summary::of(rows).to_string(),
+            "201 messages left, 99.0 % of them can prove their bounces; 10 notifications came: message_id 3, unproven 7; \
+             4 unproven bounces were to 2 addresses that send mail"
+        );
+    }
+
+    #[test]
+    fn it_is_safe_when_nothing_speaks_against_it() {
+        let enough = sent(100, "example.org", &[Way::Watermark], 995);
+        let lacking = |times| sent(107, "example.org", &[], times);
+        let summary = |rows: [&[CoverageRow]; 2]| Summary::of(rows.concat());
+        assert_eq!(summary([&enough, &lacking(5)]).doubts(107, 7), []);
+        assert_eq!(
+            summary([&enough, &lacking(6)]).doubts(107, 7),
+            [Doubt::Unprovable {
+                domain: "example.org".to_owned(),
+                share: 994
+            }]
+        );
+        assert_eq!(
+            summary([&enough, &[]]).doubts(106, 7),
+            [Doubt::TooShort {
+                days: 6,
+                lifetime: 7
+            }]
+        );
+        assert_eq!(
+            summary([&[], &sent(1, "-", &[], 9)]).doubts(107, 7),
+            [Doubt::NoMail]
+        );
+        let refused = CoverageRow {
+            day: 107,
+            count: Count::WouldRefuse {
+                recipient: "joe@example.org".to_owned(),
+            },
+            times: 2,
+        };
+        let doubts = summary([&enough, &[refused]]).doubts(107, 7);
+        let [would_refuse] = doubts.as_slice() else {
+            panic!("{doubts:?}");
+        };
+        assert!(
+            would_refuse
+                .to_string()
+                .starts_with("2 bounces to 1 addresses")
+        );
+        assert_eq!(
+            Doubt::Unprovable {
+                domain: "example.org".to_owned(),
+                share: 994
+            }
+            .to_string(),
+            "only 99.4 % of the mail from example.org can prove its bounces"
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! DKIM as proof (RFC 6376): a bounce returns a message that one of our own signers has signed.
+//!
+//! What was signed is what counts. A signature covers, of the fields of a name, the last ones only (section 5.4.2), so
+//! whoever has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
+//! of that is in [`SignedFields`].
+
+use mail_parser::DateTime;
+use serde::Deserialize;
+
+use crate::core::{
+    address::{Domain, Mailbox},
+    from_header,
+    header::{Header, Headers},
+};
+
+/// The longest Message-ID, in octets: a line of RFC 5322 section 2.1.1.
+const LONGEST_MESSAGE_ID: usize = 998;
+/// The most recipients that are kept of a message.
+const MOST_RECIPIENTS: usize = 256;
+
+/// What one DKIM-Signature of ours in a returned message proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// `d=`: one of our domains.
+    pub domain: Domain,
+    /// `s=`, printable.
+    pub selector: String,
+    /// Whether it proves anything.
+    pub outcome: Outcome,
+    /// `t=`: when it was signed, in seconds since 1970. `None` where the signature does not say.
+    pub signed_at: Option<u64>,
+    /// The message as far as it was signed. Believe it only where the [`Outcome`] is genuine or weak.
+    pub message: SignedFields,
+}
+
+/// What became of a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Our signer saw this message, body and all.
+    Whole,
+    /// Our signer saw these header fields. The body did not come back, or not as it was signed, or `l=` left some of
+    /// it unsigned.
+    HeadersOnly,
+    /// It verifies, but says too little: no Message-ID, no Date, or no time at all was signed.
+    Weak,
+    /// It verifies, but its time is over: `x=` has passed, or it is older than mail may be that still bounces.
+    Expired,
+    /// It does not verify, or can't count.
+    Failed(&'static str),
+    /// There is no key to verify it with: none was published, it was revoked, or it may not be used for this.
+    NoKey(&'static str),
+    /// DNS did not answer; the cause, for people.
+    Unanswered(String),
+}
+
+impl Outcome {
+    /// Whether it proves that the bounce is ours.
+    pub fn is_genuine(&self) -> bool {
+        matches!(self, Self::Whole | Self::HeadersOnly)
+    }
+
+    /// One word for logs and counters.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::HeadersOnly => "headers_only",
+            Self::Weak => "weak",
+            Self::Expired => "expired",
+            Self::Failed(_) => "failed",
+            Self::NoKey(_) => "no_key",
+            Self::Unanswered(_) => "unanswered",
+        }
+    }
+}
+
+/// What the DKIM2 chain of a notification proves (draft-ietf-dkim-dkim2-spec-03).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// The notification or what it returns has no DKIM2 signature.
+    Unsigned,
+    /// It comes from where the message was sent to, and returns it with the signature of this domain of ours.
+    Genuine(Domain),
+    /// It does not verify, or can't count.
+    Failed(&'static str),
+    /// DNS did not answer; the cause, for people.
+    Unanswered(String),
+}
+
+/// What the signed fields of a message say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignedFields {
+    /// Message-ID, with its angle brackets.
+    pub message_id: Option<Vec<u8>>,
+    /// Date, in seconds since 1970.
+    pub date: Option<u64>,
+    /// The addresses of To: and Cc:, each once, 256 at most. Bcc: is not signed, as it is not sent; Resent-To: tells of
+    /// a message that somebody sent on, not of ours.
+    pub recipients: Vec<Mailbox>,
+}
+
+impl SignedFields {
+    /// Reads the signed fields, the last of each name first, as `h=` takes them.
+    pub fn of(signed: &Headers) -> Self {
+        let mut recipients: Vec<Mailbox> = Vec::new();
+        for header in signed
+            .iter()
+            .filter(|header| header.is("To") || header.is("Cc"))
+        {
+            for mailbox in from_header::addresses(header) {
+                if recipients.len() < MOST_RECIPIENTS && !recipients.contains(&mailbox) {
+                    recipients.push(mailbox);
+                }
+            }
+        }
+        Self {
+            message_id: signed.first("Message-ID").and_then(message_id),
+            date: signed.first("Date").and_then(date),
+            recipients,
+        }
+    }
+}
+
+/// From the first `<` to the `>` behind it (RFC 5322 section 3.6.4), blanks of folds left out.
+fn message_id(header: &Header) -> Option<Vec<u8>> {
+    let line = header.unfolded();
+    let start = line.iter().position(|&byte| byte == b'<')?;
+    let (_, id) = line.split_at_checked(start)?;
+    let end = id.iter().position(|&byte| byte == b'>')?;
+    let id = id.get(..=end)?;
+    let id: Vec<u8> = id
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    (3..=LONGEST_MESSAGE_ID).contains(&id.len()).then_some(id)
+}
+
+fn date(header: &Header) -> Option<u64> {
+    let line = header.unfolded();
+    let date = DateTime::parse_rfc822(str::from_utf8(&line).ok()?)?;
+    // A leap second (RFC 5322 section 3.3) is no more than its own minute's end.
+    let date = DateTime {
+        second: date.second.min(59),
+        ..date
+    };
+    let seconds = date.is_valid().then(|| date.to_timestamp())?;
+    seconds.try_into().ok()
+}
+
+/// `proof.dkim` of `milter.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Whether DKIM signatures of our domains in returned messages are verified.
+    pub verify: bool,
+    /// Keys that are known without DNS: of domains whose zone is not to be asked, or of selectors that are no longer
+    /// in it.
+    pub keys: Vec<KeyRecord>,
+    /// Whether notifications with a DKIM2 chain are verified. That follows a draft (draft-ietf-dkim-dkim2-spec).
+    pub dkim2: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            verify: true,
+            keys: Vec::new(),
+            dkim2: false,
+        }
+    }
+}
+
+/// A key as its domain publishes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRecord {
+    /// `d=` of the signatures.
+    pub domain: Domain,
+    /// `s=` of the signatures.
+    pub selector: String,
+    /// What stands in the TXT record (RFC 6376 section 3.6.1), e.g. `v=DKIM1; k=rsa; p=...`.
+    pub record: String,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,435 @@
+//! What a notification brings home of a message of ours, and what all of it together is worth.
+
+use std::fmt;
+
+use super::Weak;
+use crate::core::address::{Domain, Mailbox};
+
+/// What can prove that a notification answers a message of ours, in the order in which it is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum By {
+    /// The tag in the address that it was sent to.
+    Batv,
+    /// Our header in the returned message.
+    Watermark,
+    /// The Message-ID of the returned message, or of the one it answers: the ledger has it.
+    MessageId,
+    /// A DKIM signature of ours on the returned message.
+    Dkim,
+    /// The DKIM2 chain of the returned message.
+    Dkim2,
+}
+
+impl By {
+    /// The word in the log and in X-Backstop.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batv => "batv",
+            Self::Watermark => "watermark",
+            Self::MessageId => "message_id",
+            Self::Dkim => "dkim",
+            Self::Dkim2 => "dkim2",
+        }
+    }
+
+    /// The check, as the configuration names it.
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::Batv => "proof.batv",
+            Self::Watermark => "proof.watermark",
+            Self::MessageId => "proof.ledger",
+            Self::Dkim => "proof.dkim",
+            Self::Dkim2 => "proof.dkim.dkim2",
+        }
+    }
+}
+
+/// What is asked outside of the message, and may not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outside {
+    /// A name server: keys are published there.
+    Dns,
+    /// The store.
+    Store,
+}
+
+/// What came of looking for one proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is there, and counts.
+    Counts,
+    /// A message of ours, but the report is about somebody whom it was not sent to: a forwarder or a list may be why, or
+    /// somebody who uses a message that he once got.
+    AboutAnother,
+    /// A message of ours, but it has come back as often as it may.
+    Replayed,
+    /// Verified, but it says too little of the message to count.
+    TooLittle,
+    /// Ours, but too old.
+    Expired,
+    /// It claims to be ours, and isn't.
+    Wrong,
+    /// There is none.
+    Absent,
+    /// What would tell did not answer.
+    Unanswered(Outside),
+}
+
+/// One proof that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Which one.
+    pub by: By,
+    /// What came of it.
+    pub answer: Answer,
+    /// The same for people.
+    pub finding: String,
+}
+
+/// What a stranger could have or guess as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WeakEvidence {
+    /// The recipient sent mail lately.
+    pub sender: bool,
+    /// A relay of ours stands in the returned Received lines.
+    pub relay: bool,
+    /// SPF lets a client in them send for us.
+    pub spf: bool,
+    /// A message of ours, but the report is about somebody whom it was not sent to.
+    pub recipient: bool,
+    /// A DKIM signature of ours that covers too little.
+    pub signature: bool,
+}
+
+impl WeakEvidence {
+    /// Whether there is none at all.
+    pub fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl fmt::Display for WeakEvidence {
+    /// `sender+relay+spf`: what there is, joined.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.sender, "sender"),
+            (self.relay, "relay"),
+            (self.spf, "spf"),
+            (self.recipient, "recipient"),
+            (self.signature, "signature"),
+        ];
+        let there = words.iter().filter(|(there, _)| *there);
+        for (index, (_, word)) in there.enumerate() {
+            f.write_str(if index == 0 { "" } else { "+" })?;
+            f.write_str(word)?;
+        }
+        Ok(())
+    }
+}
+
+/// All that was found in one notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The proofs that were looked for, in their order, up to the first that counts.
+    pub looked: Vec<Looked>,
+    /// What else speaks for it.
+    pub weak: WeakEvidence,
+    /// Only a part of the content was read.
+    pub cut: bool,
+}
+
+impl Evidence {
+    /// The proof that counts, if one does: nothing more need be asked then.
+    pub fn proven(&self) -> Option<By> {
+        let counts = |looked: &&Looked| looked.answer == Answer::Counts;
+        self.looked.iter().find(counts).map(|looked| looked.by)
+    }
+
+    /// What did not answer; the store, where DNS didn't either, for it is the one that is ours.
+    pub fn unanswered(&self) -> Option<Outside> {
+        let answers = self.looked.iter();
+        let outside = answers.filter_map(|looked| match looked.answer {
+            Answer::Unanswered(outside) => Some(outside),
+            _ => None,
+        });
+        outside.max()
+    }
+
+    /// All weak evidence for a recipient, who sent mail lately or not.
+    pub fn weak(&self, sent_lately: bool) -> WeakEvidence {
+        let has = |answer| self.looked.iter().any(|looked| looked.answer == answer);
+        WeakEvidence {
+            sender: sent_lately,
+            recipient: has(Answer::AboutAnother),
+            signature: has(Answer::TooLittle),
+            ..self.weak
+        }
+    }
+
+    /// What it all proves. `missing` is what a reply tells of where it proves nothing.
+    pub fn outcome(&self, weak: WeakEvidence, worth: Weak, missing: Missing) -> Outcome {
+        if let Some(by) = self.proven() {
+            return Outcome::Genuine(by);
+        }
+        let of = |by, answer| {
+            let found = |looked: &Looked| looked.by == by && looked.answer == answer;
+            self.looked.iter().any(found)
+        };
+        if of(By::Watermark, Answer::Wrong) {
+            return Outcome::Forged(Forged::WatermarkWrong);
+        }
+        if of(By::Watermark, Answer::Expired) {
+            return Outcome::Forged(Forged::WatermarkExpired);
+        }
+        if worth == Weak::Accept && !weak.is_none() {
+            return Outcome::Weak(weak);
+        }
+        let replayed = self.looked.iter().any(|l| l.answer == Answer::Replayed);
+        let why = match self.unanswered() {
+            _ if replayed => Why::Replayed,
+            Some(outside) => Why::Unanswered(outside),
+            None => Why::Nothing,
+        };
+        Outcome::Unproven(Unproven { why, weak, missing })
+    }
+}
+
+/// Whether a notification answers a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does, by this proof.
+    Genuine(By),
+    /// It is taken for genuine by weak evidence, as `proof.weak` says.
+    Weak(WeakEvidence),
+    /// Nothing proves it.
+    Unproven(Unproven),
+    /// It holds a proof that is wrong, and none that is right.
+    Forged(Forged),
+}
+
+/// A notification that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// How it came to that.
+    pub why: Why,
+    /// What speaks for it all the same.
+    pub weak: WeakEvidence,
+    /// What it should have had.
+    pub missing: Missing,
+}
+
+/// What a notification would have had, did it answer a message of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The recipient's domain.
+    pub domain: Option<Domain>,
+    /// What that domain puts into its mail.
+    pub proofs: Vec<By>,
+}
+
+/// Why a notification is unproven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is nothing of ours in it.
+    Nothing,
+    /// It has no tag, and must have one: the rest of it was not looked at.
+    NoTag,
+    /// What is in it has been used too often.
+    Replayed,
+    /// What would tell did not answer.
+    Unanswered(Outside),
+}
+
+/// What proof is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forged {
+    /// The tag was not made here.
+    BatvWrong,
+    /// The tag's lifetime is over.
+    BatvExpired,
+    /// The watermark was not made here, or not for these headers.
+    WatermarkWrong,
+    /// The watermark's lifetime is over.
+    WatermarkExpired,
+}
+
+impl Outcome {
+    /// The reason's one word: `[a-z0-9_]+`, stable between versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Genuine(By::Batv) => "batv_valid",
+            Self::Genuine(By::Watermark) => "watermark_valid",
+            Self::Genuine(By::MessageId) => "message_id_known",
+            Self::Genuine(By::Dkim) => "dkim_valid",
+            Self::Genuine(By::Dkim2) => "dkim2_valid",
+            Self::Weak(_) => "weak_evidence",
+            Self::Unproven(unproven) => match unproven.why {
+                Why::Replayed => "proof_replayed",
+                Why::Nothing | Why::NoTag | Why::Unanswered(_) => "unproven",
+            },
+            Self::Forged(Forged::BatvWrong) => "batv_wrong",
+            Self::Forged(Forged::BatvExpired) => "batv_expired",
+            Self::Forged(Forged::WatermarkWrong) => "watermark_wrong",
+            Self::Forged(Forged::WatermarkExpired) => "watermark_expired",
+        }
+    }
+
+    /// Whether it answers a message of ours, as far as the configuration believes it.
+    pub fn is_genuine(&self) -> bool {
+        matches!(self, Self::Genuine(_) | Self::Weak(_))
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// The word in the log and in X-Backstop: a proof, `weak:` and what there is, `unproven` or `forged`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Genuine(by) => f.write_str(by.as_str()),
+            Self::Weak(weak) => write!(f, "weak:{weak}"),
+            Self::Unproven(Unproven { weak, .. }) if !weak.is_none() => write!(f, "weak:{weak}"),
+            Self::Unproven(_) => f.write_str("unproven"),
+            Self::Forged(_) => f.write_str("forged"),
+        }
+    }
+}
+
+/// Whether a report may be about a message that was sent to these: it names one of them, or nobody, or it is not known
+/// whom the message was sent to (Bcc, say).
+pub fn is_about(reported: &[Mailbox], sent_to: &[Mailbox]) -> bool {
+    let same = |one: &Mailbox, other: &Mailbox| {
+        one.host() == other.host() && one.local_key() == other.local_key()
+    };
+    let among = |reported: &Mailbox| sent_to.iter().any(|sent| same(reported, sent));
+    reported.is_empty() || sent_to.is_empty() || reported.iter().any(among)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(by: By, answer: Answer) -> Looked {
+        Looked {
+            by,
+            answer,
+            finding: String::new(),
+        }
+    }
+
+    fn outcome(looked: &[(By, Answer)], worth: Weak) -> String {
+        let evidence = Evidence {
+            looked: looked
+                .iter()
+                .map(|&(by, answer)| self::looked(by, answer))
+                .collect(),
+            ..Evidence::default()
+        };
+        let outcome = evidence.outcome(evidence.weak(false), worth, Missing::default());
+        format!("{} {outcome}", outcome.code())
+    }
+
+    #[test]
+    fn one_proof_is_enough_and_weak_ones_are_none() {
+        use Answer::*;
+        for (found, ignored, accepted) in [
+            (&[][..], "unproven unproven", "unproven unproven"),
+            (
+                &[(By::Watermark, Wrong), (By::MessageId, Counts)],
+                "message_id_known message_id",
+                "message_id_known message_id",
+            ),
+            (
+                &[(By::Watermark, Expired), (By::Dkim, Counts)],
+                "dkim_valid dkim",
+                "dkim_valid dkim",
+            ),
+            // A proof that is wrong says more than what anybody could have.
+            (
+                &[(By::Watermark, Wrong), (By::Dkim, TooLittle)],
+                "watermark_wrong forged",
+                "watermark_wrong forged",
+            ),
+            (
+                &[(By::Watermark, Expired)],
+                "watermark_expired forged",
+                "watermark_expired forged",
+            ),
+            // Only a watermark is forged: signatures break on their way, and a Message-ID is just old.
+            (
+                &[
+                    (By::MessageId, Expired),
+                    (By::Dkim, Wrong),
+                    (By::Dkim, Expired),
+                ],
+                "unproven unproven",
+                "unproven unproven",
+            ),
+            (
+                &[(By::Watermark, AboutAnother)],
+                "unproven weak:recipient",
+                "weak_evidence weak:recipient",
+            ),
+            (
+                &[(By::Dkim, TooLittle)],
+                "unproven weak:signature",
+                "weak_evidence weak:signature",
+            ),
+            (
+                &[(By::MessageId, Replayed)],
+                "proof_replayed unproven",
+                "proof_replayed unproven",
+            ),
+        ] {
+            assert_eq!(outcome(found, Weak::Ignore), ignored, "{found:?}");
+            assert_eq!(outcome(found, Weak::Accept), accepted, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_store_is_what_did_not_answer_before_dns() {
+        let evidence = |answers: &[Outside]| Evidence {
+            looked: answers
+                .iter()
+                .map(|&outside| looked(By::Dkim, Answer::Unanswered(outside)))
+                .collect(),
+            ..Evidence::default()
+        };
+        use Outside::*;
+        for (answers, unanswered) in [
+            (&[][..], None),
+            (&[Dns], Some(Dns)),
+            (&[Store, Dns], Some(Store)),
+        ] {
+            assert_eq!(evidence(answers).unanswered(), unanswered);
+        }
+    }
+
+    #[test]
+    fn a_report_is_about_somebody() {
+        let mailboxes = |addresses: &str| -> Vec<Mailbox> {
+            let addresses = addresses.split_whitespace();
+            addresses
+                .map(|a| Mailbox::from_bytes(a.as_bytes()))
+                .collect()
+        };
+        for (reported, sent_to, about) in [
+            (
+                "bob@friend.example",
+                "ann@friend.example bob@friend.example",
+                true,
+            ),
+            ("\"BOB\"@Friend.example.", "bob@friend.example", true),
+            (
+                "x@new.example bob@friend.example",
+                "bob@friend.example",
+                true,
+            ),
+            ("bob@other.example", "bob@friend.example", false),
+            ("bob", "bob@friend.example", false),
+            ("", "bob@friend.example", true),
+            ("bob@friend.example", "", true),
+        ] {
+            let found = is_about(&mailboxes(reported), &mailboxes(sent_to));
+            assert_eq!(found, about, "{reported} {sent_to}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What is remembered of outgoing mail: keyed hashes, so that whoever reads the store learns no address from it.
+//!
+//! A message that comes back within a bounce is looked up by the hash of its Message-ID, its sender by the hash of the
+//! address. Hashes are compared as any other key of a table is: how long a look-up takes tells a stranger nothing, for
+//! without the key nobody can choose what a hash begins with.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{Key, Keys};
+use crate::core::{
+    address::Mailbox,
+    from_header::lexeme::{Lexeme, lexemes},
+};
+
+/// How many recipients of a message are remembered by their hashes.
+pub const MOST_RECIPIENTS: usize = 100;
+/// The longest Message-ID that is remembered: no line of a header may be longer (RFC 5322 section 2.1.1).
+const LONGEST_MESSAGE_ID: usize = 998;
+/// How many octets of the MAC a hash has.
+const LENGTH: usize = 16;
+
+/// 16 octets of HMAC-SHA256 with a key of the key file: nobody without the key can tell what was hashed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash([u8; LENGTH]);
+
+impl Hash {
+    /// Its octets, as they are stored.
+    pub fn as_bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// A hash that was stored.
+    pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+/// What is hashed. The same text gives another hash as another thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashed {
+    /// What [`message_id`] gives.
+    MessageId,
+    /// The sender of an outgoing message, as [`address`] gives it.
+    Sender,
+    /// A recipient of an outgoing message, as [`address`] gives it.
+    Recipient,
+}
+
+impl Hashed {
+    /// What stands before the text in the MAC, ending in NUL so that no label with a text is another label with another
+    /// text. BATV's begin with a digit, so they never meet these.
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::MessageId => b"backstop ledger message-id\0",
+            Self::Sender => b"backstop ledger sender\0",
+            Self::Recipient => b"backstop ledger recipient\0",
+        }
+    }
+}
+
+/// The hash by the key that signs, which is what is written; `None` where no key does.
+pub fn hash(keys: &Keys, what: Hashed, text: &[u8]) -> Option<Hash> {
+    keys.signing().and_then(|key| hash_by(key, what, text))
+}
+
+/// The hashes by every key that may have written an entry which is still kept: what is looked up. Newest key first.
+/// `today` is in days since 1970-01-01; an entry is kept for `keep_days`.
+pub fn hashes(keys: &Keys, what: Hashed, text: &[u8], today: u64, keep_days: u64) -> Vec<Hash> {
+    let live = keys.live(today, keep_days);
+    live.filter_map(|key| hash_by(key, what, text)).collect()
+}
+
+/// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.
+fn hash_by(key: &Key, what: Hashed, text: &[u8]) -> Option<Hash> {
+    let mac = Hmac::<Sha256>::new_from_slice(key.secret()).ok()?;
+    let mac = mac.chain_update(what.label()).chain_update(text);
+    let bytes = mac.finalize().into_bytes();
+    let (bytes, _) = bytes.split_first_chunk::<LENGTH>()?;
+    Some(Hash(*bytes))
+}
+
+/// The Message-ID in the value of its header, without its angle brackets, and the blanks and comments around and within
+/// it (RFC 5322 section 4.5.4 lets old mail have them there). Without brackets, which some programs forget, it is the
+/// first word. `None` where there is none, or one longer than 998 octets.
+pub fn message_id(value: &[u8]) -> Option<Vec<u8>> {
+    let (lexemes, _) = lexemes(value);
+    let angle = lexemes.iter().find_map(|lexeme| match lexeme {
+        Lexeme::Angle(id) => Some(id.clone()),
+        _ => None,
+    });
+    let id = angle.unwrap_or_else(|| first_word(&lexemes));
+    (1..=LONGEST_MESSAGE_ID).contains(&id.len()).then_some(id)
+}
+
+fn first_word(lexemes: &[Lexeme<'_>]) -> Vec<u8> {
+    let from_word = lexemes
+        .iter()
+        .skip_while(|lexeme| **lexeme == Lexeme::Blank);
+    let mut word = Vec::new();
+    for lexeme in from_word {
+        match lexeme {
+            Lexeme::Word(text) => word.extend_from_slice(text),
+            Lexeme::Separator(byte) => word.push(*byte),
+            Lexeme::Angle(_) | Lexeme::Blank => break,
+        }
+    }
+    word
+}
+
+/// An address in the form that is hashed: however it was written, it is the same mailbox. An extension behind a
+/// delimiter stays, for a bounce goes to all of what the sender was.
+pub fn address(mailbox: &Mailbox) -> Vec<u8> {
+    mailbox.with_local(&mailbox.local_key()).to_bytes()
+}
+
+/// What the ledger keeps of an outgoing message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Of its Message-ID.
+    pub message: Option<Hash>,
+    /// Of its sender.
+    pub sender: Option<Hash>,
+    /// Of its recipients, at most [`MOST_RECIPIENTS`].
+    pub recipients: Vec<Hash>,
+    /// How many recipients it had.
+    pub recipient_count: u32,
+    /// When it was sent, in seconds since 1970.
+    pub at: u64,
+}
+
+/// What the ledger remembers of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// When it was sent, in seconds since 1970.
+    pub at: u64,
+    /// How many recipients it had.
+    pub recipient_count: u32,
+    /// The hashes of its recipients, at most [`MOST_RECIPIENTS`].
+    pub recipients: Vec<Hash>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The fields by which a notification says what it is about.
+
+use std::str;
+
+use super::Report;
+use crate::core::{
+    address::{Mailbox, bracketless},
+    header::Headers,
+};
+
+/// The longest address, in octets: both halves of RFC 5321 section 4.5.3.1 and the `@`.
+const LONGEST_ADDRESS: usize = 64 + 1 + 255;
+/// The longest Message-ID: it stands on one line (RFC 5322 section 2.1.1).
+const LONGEST_MESSAGE_ID: usize = 998;
+
+/// Reads message/delivery-status (RFC 3464 section 2.1: groups of fields with blank lines between) or
+/// message/disposition-notification (RFC 8098 section 3.1).
+pub fn read(report: &mut Report, fields: &[u8]) {
+    let mut rest = fields;
+    while !rest.is_empty() {
+        let (group, end) = Headers::parse(rest);
+        for header in group.iter() {
+            if header.is("Final-Recipient") || header.is("Original-Recipient") {
+                let recipient = typed_address(&header.unfolded());
+                recipient.into_iter().for_each(|one| report.recipient(one));
+            } else if header.is("Original-Message-ID") {
+                let ids = message_ids(&header.unfolded());
+                ids.into_iter().for_each(|id| report.answers(id));
+            }
+        }
+        // What is no field and no blank line is skipped, a line at a time.
+        let line = rest.iter().position(|&byte| byte == b'\n');
+        let skipped = if end == 0 {
+            line.map(|at| at + 1)
+        } else {
+            Some(end)
+        };
+        rest = skipped.and_then(|end| rest.get(end..)).unwrap_or_default();
+    }
+}
+
+/// X-Failed-Recipients, as Exim and Gmail write it: addresses, with commas between.
+pub fn failed_recipients(report: &mut Report, headers: &Headers) {
+    for header in headers.all("X-Failed-Recipients") {
+        for one in header.unfolded().split(|&byte| byte == b',') {
+            address(one)
+                .into_iter()
+                .for_each(|one| report.recipient(one));
+        }
+    }
+}
+
+/// The bytes as an address, angle brackets or not; `None` for what isn't one.
+pub fn address(bytes: &[u8]) -> Option<Mailbox> {
+    let bytes = bracketless(bytes);
+    let at = bytes.iter().rposition(|&byte| byte == b'@')?;
+    let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"<>".contains(&byte);
+    let is_one =
+        at > 0 && at + 1 < bytes.len() && bytes.len() <= LONGEST_ADDRESS && !bytes.iter().any(odd);
+    is_one.then(|| Mailbox::from_bytes(bytes))
+}
+
+/// The Message-IDs in an unfolded value, with their angle brackets.
+pub fn message_ids(line: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut start = None;
+    for (at, &byte) in line.iter().enumerate() {
+        match (byte, start) {
+            (b'<', _) => start = Some(at),
+            (b'>', Some(from)) => {
+                let id = line.get(from..=at).unwrap_or_default();
+                if id.len() > 2 && id.len() <= LONGEST_MESSAGE_ID {
+                    found.push(id.to_vec());
+                }
+                start = None;
+            }
+            (0..=b' ' | 0x7f, _) => start = None,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// `rfc822; user@example.org`. The type is left out by some; others' types (X.400, fax) are no mail addresses.
+fn typed_address(value: &[u8]) -> Option<Mailbox> {
+    let Some(at) = value.iter().position(|&byte| byte == b';') else {
+        return address(value);
+    };
+    let (kind, rest) = value.split_at(at);
+    let rest = rest.strip_prefix(b";").unwrap_or(rest);
+    match kind.trim_ascii().to_ascii_lowercase().as_slice() {
+        b"rfc822" => address(rest),
+        b"utf-8" => address(&unescaped(rest)),
+        _ => None,
+    }
+}
+
+/// RFC 6533 section 3: `\x{E9}` is a code point in an address that had to be ASCII.
+fn unescaped(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        match escape(rest) {
+            Some((char, length)) => {
+                plain.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            None => {
+                plain.push(byte);
+                rest = after;
+            }
+        }
+    }
+    plain
+}
+
+/// The character that is escaped here, and the length of the escape.
+fn escape(bytes: &[u8]) -> Option<(char, usize)> {
+    let digits = bytes.strip_prefix(b"\\x{")?;
+    let length = digits.iter().take(7).position(|&byte| byte == b'}')?;
+    let digits = str::from_utf8(digits.get(..length)?).ok()?;
+    let char = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+    Some((char, length + 4))
+}

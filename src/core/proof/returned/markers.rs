@@ -1,0 +1,204 @@
+//! The lines behind which plain-text bounces return a message. Each is a fact of one program.
+
+/// Who writes such a marker line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Marker {
+    /// qmail and its kin.
+    Qmail,
+    /// Exim.
+    Exim,
+    /// Sendmail before MIME, and those that write the same words, as Yahoo did.
+    Sendmail,
+    /// Exchange 2007 and later, in English.
+    Exchange,
+    /// OpenSMTPD before MIME.
+    OpenSmtpd,
+    /// smail.
+    Smail,
+    /// MMDF.
+    Mmdf,
+    /// One of several, each of them rare.
+    Other,
+    /// No line that means it by itself, but a heading, behind which trace headers stand: Exchange in the other
+    /// languages it speaks, Gmail before MIME.
+    Heading,
+}
+
+impl Marker {
+    /// One word for logs and counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Qmail => "qmail",
+            Self::Exim => "exim",
+            Self::Sendmail => "sendmail",
+            Self::Exchange => "exchange",
+            Self::OpenSmtpd => "opensmtpd",
+            Self::Smail => "smail",
+            Self::Mmdf => "mmdf",
+            Self::Other => "other",
+            Self::Heading => "heading",
+        }
+    }
+}
+
+/// What stands behind a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// The whole message as it was, to the end of the text.
+    Verbatim,
+    /// Its headers; what follows them may be all of its body, or some, or something else.
+    Headers,
+}
+
+/// The words of the marker lines, without the dashes and blanks around them.
+///
+/// qmail-send puts the queue file behind its line octet by octet, and then nothing. Exim does so too, where it
+/// returns the body. Exim, and the kin of qmail, say so where they cut it (see [`is_note`] and [`is_stripped`]).
+const WORDS: &[(&str, Marker, Copy)] = &[
+    (
+        "Below this line is a copy of the message",
+        Marker::Qmail,
+        Copy::Verbatim,
+    ),
+    (
+        "Below this line is the original bounce",
+        Marker::Qmail,
+        Copy::Verbatim,
+    ),
+    (
+        "Enclosed is a copy of the message",
+        Marker::Qmail,
+        Copy::Verbatim,
+    ),
+    (
+        "Enclosed is the original bounce",
+        Marker::Qmail,
+        Copy::Verbatim,
+    ),
+    (
+        "This is a copy of the message, including all the headers",
+        Marker::Exim,
+        Copy::Verbatim,
+    ),
+    (
+        "This is a copy of your message, including all the headers",
+        Marker::Exim,
+        Copy::Verbatim,
+    ),
+    (
+        "This is a copy of the message's headers",
+        Marker::Exim,
+        Copy::Headers,
+    ),
+    (
+        "This is a copy of your message's headers",
+        Marker::Exim,
+        Copy::Headers,
+    ),
+    ("Original message follows", Marker::Sendmail, Copy::Headers),
+    ("Unsent message follows", Marker::Sendmail, Copy::Headers),
+    ("Unsent message below", Marker::Sendmail, Copy::Headers),
+    ("Message header follows", Marker::Sendmail, Copy::Headers),
+    (
+        "The unsent message follows",
+        Marker::Sendmail,
+        Copy::Headers,
+    ),
+    ("Original message headers", Marker::Exchange, Copy::Headers),
+    // With RET=HDRS too (RFC 3461 section 4.3), and without a word about it.
+    (
+        "Below is a copy of the original message",
+        Marker::OpenSmtpd,
+        Copy::Headers,
+    ),
+    ("Message text follows", Marker::Smail, Copy::Headers),
+    ("Your message follows", Marker::Mmdf, Copy::Headers),
+    ("Undelivered message follows", Marker::Other, Copy::Headers),
+    ("Returned message", Marker::Other, Copy::Headers),
+    ("Start of returned message", Marker::Other, Copy::Headers),
+    (
+        "Your original message headers are included below",
+        Marker::Other,
+        Copy::Headers,
+    ),
+    (
+        "Included is a copy of the message header",
+        Marker::Other,
+        Copy::Headers,
+    ),
+    (
+        "The header of the original message is following",
+        Marker::Other,
+        Copy::Headers,
+    ),
+];
+
+/// The headers that stand first in what left a mail system.
+const TRACE: [&str; 7] = [
+    "Received:",
+    "Return-Path:",
+    "DKIM-Signature:",
+    "Authentication-Results:",
+    "ARC-Seal:",
+    "X-Received:",
+    "X-Google-DKIM-Signature:",
+];
+
+/// Whether the line is a known marker.
+pub fn marker(line: &[u8]) -> Option<(Marker, Copy)> {
+    let words = words(line);
+    let found = WORDS
+        .iter()
+        .find(|(known, ..)| words.eq_ignore_ascii_case(known.as_bytes()));
+    found.map(|&(_, marker, copy)| (marker, copy))
+}
+
+/// Whether the line may announce headers: it ends in a colon, be it a wide one, as headings of localised texts do, or
+/// says "Original message", which mail programs put above quotations too.
+pub fn is_heading(line: &[u8]) -> bool {
+    let trimmed = line.trim_ascii_end();
+    trimmed.ends_with(b":")
+        || trimmed.ends_with("：".as_bytes())
+        || words(line).eq_ignore_ascii_case(b"Original message")
+}
+
+/// Whether the line begins a trace header.
+pub fn is_trace(line: &[u8]) -> bool {
+    TRACE.iter().any(|name| starts_with(line, name))
+}
+
+/// Whether a line between the marker and the message says something, which is that the body was cut: Exim's
+/// `------ The body of the message is ... characters long; only the first`.
+pub fn is_note(line: &[u8]) -> bool {
+    is_rule(line) && !words(line).is_empty()
+}
+
+/// Whether a returned body ends with the line with which qmail's kin say that they cut it.
+pub fn is_stripped(body: &[u8]) -> bool {
+    let lines = body.trim_ascii_end().rsplit(|&byte| byte == b'\n');
+    let mut last = lines.take(1);
+    last.any(|line| words(line) == b"End of message stripped")
+}
+
+/// Whether the line is, or begins with, a rule.
+pub fn is_rule(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    line.starts_with(b"---") || line.starts_with(b"===")
+}
+
+/// Whether the text begins with these words, in whatever case.
+pub fn starts_with(text: &[u8], words: &str) -> bool {
+    text.get(..words.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+/// The line without what decorates it.
+pub fn words(line: &[u8]) -> &[u8] {
+    let decoration = |byte: &u8| byte.is_ascii_whitespace() || b"-=*:.|>+#".contains(byte);
+    let start = line.iter().position(|byte| !decoration(byte));
+    let end = line.iter().rposition(|byte| !decoration(byte));
+    match (start, end) {
+        (Some(start), Some(end)) => line.get(start..=end).unwrap_or_default(),
+        _ => b"",
+    }
+}

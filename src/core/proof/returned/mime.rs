@@ -1,0 +1,188 @@
+//! The parts of a message (RFC 2046), as octets, and their transfer encodings.
+
+use std::borrow::Cow;
+
+use mail_parser::{
+    HeaderValue,
+    decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
+    parsers::MessageStream,
+};
+
+use crate::core::header::Headers;
+
+/// The most octets of a Content-Type that are read; a report's own are some hundred.
+const LONGEST_CONTENT_TYPE: usize = 4096;
+
+/// What a part is, as far as it matters here.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Parts with this boundary between; in a digest they are messages unless they say otherwise.
+    Multipart { boundary: Vec<u8>, digest: bool },
+    /// A message.
+    Message,
+    /// The headers of one.
+    HeaderSection,
+    /// The fields of a delivery status or disposition notification.
+    Status,
+    /// Text.
+    Plain,
+    /// HTML.
+    Html,
+    /// Nothing that returns mail.
+    Other,
+}
+
+impl Content {
+    /// Reads Content-Type; without one a part is text, or in a digest a message (RFC 2046 section 5.1.5).
+    pub fn of(headers: &Headers, in_digest: bool) -> Self {
+        let Some(header) = headers.first("Content-Type") else {
+            return if in_digest {
+                Self::Message
+            } else {
+                Self::Plain
+            };
+        };
+        let mut line = header.unfolded();
+        line.truncate(LONGEST_CONTENT_TYPE);
+        line.push(b'\n');
+        let HeaderValue::ContentType(parsed) = MessageStream::new(&line).parse_content_type()
+        else {
+            return Self::Plain;
+        };
+        let main = parsed.ctype().to_ascii_lowercase();
+        let sub = parsed.subtype().unwrap_or_default().to_ascii_lowercase();
+        match (main.as_str(), sub.as_str()) {
+            ("multipart", _) => match parsed.attribute("boundary").map(str::trim_end) {
+                Some(boundary) if !boundary.is_empty() => Self::Multipart {
+                    boundary: boundary.as_bytes().to_vec(),
+                    digest: sub == "digest",
+                },
+                // Without a boundary it is read as what it looks like.
+                _ => Self::Plain,
+            },
+            ("message", "rfc822" | "global") => Self::Message,
+            ("text" | "message", "rfc822-headers") | ("message", "global-headers") => {
+                Self::HeaderSection
+            }
+            (
+                "message",
+                "delivery-status"
+                | "disposition-notification"
+                | "global-delivery-status"
+                | "global-disposition-notification",
+            ) => Self::Status,
+            ("text", "html") => Self::Html,
+            ("text", _) => Self::Plain,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A part of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Its headers and its body.
+    pub octets: &'a [u8],
+    /// Whether its end was not seen.
+    pub open: bool,
+}
+
+/// The parts between the delimiters, which are whole lines (RFC 2046 section 5.1.1); the line end before one belongs
+/// to it. Inner parts can't outlive the outer ones, because those are divided first (section 5.1.2).
+pub fn parts<'a>(body: Part<'a>, boundary: &[u8]) -> Vec<Part<'a>> {
+    let Part { octets: body, open } = body;
+    let mut parts = Vec::new();
+    let mut start = None;
+    let mut at = 0;
+    for line in body.split_inclusive(|&byte| byte == b'\n') {
+        let next = at + line.len();
+        // The start of another line may look like one.
+        let seen = !open || line.ends_with(b"\n");
+        if let Some(last) = delimiter(line, boundary).filter(|_| seen) {
+            if let Some(start) = start {
+                let octets = body.get(start..at).unwrap_or_default();
+                let octets = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+                parts.push(Part {
+                    octets,
+                    open: false,
+                });
+            }
+            if last {
+                return parts;
+            }
+            start = Some(next);
+        }
+        at = next;
+    }
+    let octets = start.and_then(|start| body.get(start..));
+    parts.extend(octets.map(|octets| Part { octets, open: true }));
+    parts
+}
+
+/// Whether the line is a delimiter, and then whether it is the last one.
+fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
+    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
+    match rest.trim_ascii_end() {
+        b"" => Some(false),
+        b"--" => Some(true),
+        _ => None,
+    }
+}
+
+/// Undoes base64 and quoted-printable; line ends become CRLF. What isn't encoded as it should be is read as far as
+/// it can be.
+pub fn decoded<'a>(headers: &Headers, body: &'a [u8]) -> Cow<'a, [u8]> {
+    let encoding = headers.first("Content-Transfer-Encoding");
+    let encoding = encoding.map(|header| header.unfolded().to_ascii_lowercase());
+    match encoding.as_deref() {
+        Some(b"base64") => Cow::Owned(crlf(&base64(body)).into_owned()),
+        Some(b"quoted-printable") => Cow::Owned(crlf(&quoted_printable(body)).into_owned()),
+        _ => Cow::Borrowed(body),
+    }
+}
+
+/// RFC 2045 section 6.8: characters outside of the alphabet are to be ignored.
+fn base64(body: &[u8]) -> Vec<u8> {
+    let digits: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+        .collect();
+    base64_decode(&digits).unwrap_or_default()
+}
+
+/// Line by line, so that one that isn't quoted-printable (RFC 2045 section 6.7) costs no other.
+fn quoted_printable(body: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(body.len());
+    for line in body.split_inclusive(|&byte| byte == b'\n') {
+        match quoted_printable_decode(line) {
+            Some(decoded) => octets.extend(decoded),
+            None => octets.extend_from_slice(line),
+        }
+    }
+    octets
+}
+
+/// The text with CRLF line ends, which mail has (RFC 5322 section 2.1), and signatures are over.
+pub fn crlf(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut before = 0;
+    let bare = |byte: u8, before: u8| byte == b'\n' && before != b'\r';
+    let any = text.iter().any(|&byte| {
+        let found = bare(byte, before);
+        before = byte;
+        found
+    });
+    if !any {
+        return Cow::Borrowed(text);
+    }
+    let mut lines = Vec::with_capacity(text.len() + text.len() / 16);
+    before = 0;
+    for &byte in text {
+        if bare(byte, before) {
+            lines.push(b'\r');
+        }
+        lines.push(byte);
+        before = byte;
+    }
+    Cow::Owned(lines)
+}

@@ -1,0 +1,176 @@
+//! The walk through a notification and the messages it returns, the outermost first.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use super::{
+    Form, Report, Returned,
+    block::Block,
+    fields, markers, markup,
+    mime::{self, Content, Part},
+    text,
+};
+use crate::core::header::Headers;
+
+/// How deep multiparts may be nested in one message. Honest ones need three.
+const DEEPEST: usize = 8;
+
+/// A message to look through: the notification, or what one returned.
+struct Message {
+    headers: Headers,
+    /// With CRLF line ends.
+    body: Vec<u8>,
+    open: bool,
+}
+
+/// The texts of one message, to be read when its parts are known.
+#[derive(Default)]
+struct Texts {
+    plain: Vec<Text>,
+    html: Vec<Text>,
+}
+
+struct Text {
+    octets: Vec<u8>,
+    open: bool,
+}
+
+/// Reads the notification, and then what it returned in turn: those are at most as many as are kept.
+pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
+    let open = report.cut;
+    let mut walk = Walk {
+        report,
+        next: VecDeque::new(),
+    };
+    walk.next.push_back(Message {
+        headers: headers.clone(),
+        body: mime::crlf(body).into_owned(),
+        open,
+    });
+    while let Some(message) = walk.next.pop_front() {
+        walk.message(&message);
+    }
+}
+
+struct Walk<'a> {
+    report: &'a mut Report,
+    next: VecDeque<Message>,
+}
+
+impl Walk<'_> {
+    fn message(&mut self, message: &Message) {
+        fields::failed_recipients(self.report, &message.headers);
+        let before = self.report.returned.len();
+        let mut texts = Texts::default();
+        let body = Part {
+            octets: &message.body,
+            open: message.open,
+        };
+        self.entity(&message.headers, body, false, 0, &mut texts);
+        // Exchange shows the headers in its text as well as in a part; HTML is shown beside the same plain text.
+        for text in &texts.plain {
+            let returns = self.report.returned.len() == before;
+            text::read(self.report, &text.octets, text.open, returns);
+        }
+        for text in &texts.html {
+            if self.report.returned.len() == before {
+                let plain = markup::text(&text.octets);
+                text::read(self.report, &plain, text.open, true);
+            }
+        }
+        for returned in self.report.returned.get(before..).unwrap_or_default() {
+            // What MIME parts returned is there already.
+            if let (Form::Text(_), Some(body)) = (returned.form, &returned.body) {
+                self.next.push_back(Message {
+                    headers: returned.headers.clone(),
+                    body: body.clone(),
+                    open: false,
+                });
+            }
+        }
+    }
+
+    /// One part, or a message's body: its headers, and what follows them.
+    fn entity(
+        &mut self,
+        headers: &Headers,
+        body: Part<'_>,
+        in_digest: bool,
+        depth: usize,
+        texts: &mut Texts,
+    ) {
+        let decoded = || mime::decoded(headers, body.octets);
+        let text = || Text {
+            octets: decoded().into_owned(),
+            open: body.open,
+        };
+        match Content::of(headers, in_digest) {
+            Content::Multipart { boundary, digest } => {
+                let parts = mime::parts(body, &boundary);
+                if parts.is_empty() {
+                    texts.plain.push(text());
+                } else if depth < DEEPEST {
+                    for part in parts {
+                        let (headers, at) = Headers::parse(part.octets);
+                        let octets = part.octets.get(at..).unwrap_or_default();
+                        let open = part.open;
+                        self.entity(&headers, Part { octets, open }, digest, depth + 1, texts);
+                    }
+                }
+            }
+            Content::Message => self.returned(Form::Rfc822, decoded(), body),
+            Content::HeaderSection => self.returned(Form::Headers, decoded(), body),
+            Content::Status => {
+                let fields = decoded();
+                fields::read(self.report, whole_lines(&fields, body.open));
+            }
+            Content::Plain => texts.plain.push(text()),
+            Content::Html => texts.html.push(text()),
+            Content::Other => {}
+        }
+    }
+
+    /// A part that is a message or its headers. RFC 2046 section 5.2.1 forbids to encode one: some do it, and some
+    /// only say so.
+    fn returned(&mut self, form: Form, decoded: Cow<'_, [u8]>, part: Part<'_>) {
+        if !self.report.has_room() {
+            return;
+        }
+        let encoded = Block::read(&decoded, false).is_mail();
+        let message = if encoded {
+            decoded
+        } else {
+            Cow::Borrowed(part.octets)
+        };
+        let block = Block::read(&message, part.open);
+        if !block.is_mail() {
+            return;
+        }
+        let body = message.get(block.body_at..).unwrap_or_default();
+        if form == Form::Rfc822 {
+            self.next.push_back(Message {
+                headers: block.headers.clone(),
+                body: body.to_vec(),
+                open: part.open,
+            });
+        }
+        // OpenSMTPD says text/rfc822-headers, and returns all of it.
+        let has_body = form == Form::Rfc822 || !body.trim_ascii().is_empty();
+        let whole = has_body && !part.open && !markers::is_stripped(body);
+        self.report.returned.push(Returned {
+            body: whole.then(|| body.to_vec()),
+            raw: block.raw,
+            headers: block.headers,
+            form,
+        });
+    }
+}
+
+/// Without the last line, where the end of it may be missing.
+fn whole_lines(text: &[u8], open: bool) -> &[u8] {
+    let end = text.iter().rposition(|&byte| byte == b'\n');
+    match end {
+        _ if !open => text,
+        Some(end) => text.get(..=end).unwrap_or_default(),
+        None => b"",
+    }
+}

@@ -1,0 +1,194 @@
+//! DKIM2 as proof, after draft-ietf-dkim-dkim2-spec-03, which mail-auth 0.13.3 follows: whoever bounces a message signs
+//! the notification, and returns the message with our own signature on top. What comes of the draft may be otherwise,
+//! so this is off by default.
+//!
+//! mail-auth asks a resolver of its own, but only for what a cache does not have. So we ask for all keys beforehand,
+//! within our bounds and through our resolver, and give it a cache that has an answer to everything; the resolver that
+//! is left to it knows no server.
+
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Instant};
+
+use mail_auth::{
+    AuthenticatedMessage, DnsError, Error, MessageAuthenticator, Parameters, ResolverCache, Txt,
+    dkim2::{Dkim2Dsn, Dkim2DsnFailure, Envelope, Signature},
+    hickory_resolver::config::{ResolverConfig, ResolverOpts},
+};
+
+use super::{
+    key::{self, Keys},
+    signature::CLOCK_SKEW,
+};
+use crate::{
+    core::{
+        address::{Domain, Mailbox},
+        proof::dkim::{Chain, Outcome},
+    },
+    spf::Lookup,
+};
+
+/// The most signatures in notification and returned message together, as each costs a DNS question and a verification.
+const MOST_SIGNATURES: usize = 8;
+
+/// Tells whether the DKIM2 chain of a notification proves that it returns a message of ours.
+///
+/// `notification` is all of it, headers and body, lines ending in CRLF: of what was cut, the hash is wrong. `recipients`
+/// are those of the envelope, as RCPT told them, tags included. `now` is in seconds since 1970, `lifetime` in seconds;
+/// mail-auth looks at the clock as well, and takes nothing older than fourteen days.
+pub async fn verify_dsn(
+    notification: &[u8],
+    recipients: &[Mailbox],
+    is_ours: impl Fn(&Domain) -> bool,
+    keys: &Keys,
+    lookup: &impl Lookup,
+    now: u64,
+    lifetime: u64,
+) -> Chain {
+    let Ok(dsn) = Dkim2Dsn::parse(notification) else {
+        return Chain::Unsigned;
+    };
+    let (domain, names) = match worth_asking(&dsn, is_ours, now, lifetime) {
+        Ok(found) => found,
+        Err(chain) => return chain,
+    };
+    let recipients: Vec<String> = recipients
+        .iter()
+        .filter_map(|recipient| String::from_utf8(recipient.to_bytes()).ok())
+        .collect();
+    let answers = match Answers::ask(names, keys, lookup).await {
+        Ok(answers) => answers,
+        Err(why) => return Chain::Unanswered(why),
+    };
+    let no_servers = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+    let Ok(mail_auth) = MessageAuthenticator::new(no_servers, ResolverOpts::default()) else {
+        return Chain::Unanswered("mail-auth has no resolver".to_owned());
+    };
+    let parameters = Parameters::new(&dsn).with_txt_cache(&answers);
+    let envelope = Envelope::new("<>", recipients.as_slice());
+    match mail_auth.verify_dkim2_dsn(parameters, envelope).await {
+        Ok(_) => Chain::Genuine(domain),
+        Err(failure) => Chain::Failed(why(failure)),
+    }
+}
+
+/// The domain of ours whose signature came back, and the names of the keys, where nothing speaks against it so far.
+fn worth_asking(
+    dsn: &Dkim2Dsn<'_>,
+    is_ours: impl Fn(&Domain) -> bool,
+    now: u64,
+    lifetime: u64,
+) -> Result<(Domain, Vec<Option<Domain>>), Chain> {
+    let both = [&dsn.raw, &dsn.returned].map(|message| signatures(message));
+    let [Some(_), Some(newest)] = both
+        .each_ref()
+        .map(|of_one| of_one.iter().max_by_key(|one| one.i))
+    else {
+        return Err(Chain::Unsigned);
+    };
+    let names: Vec<_> = both
+        .iter()
+        .flatten()
+        .flat_map(|one| key_names(one))
+        .collect();
+    if names.len() > MOST_SIGNATURES {
+        return Err(Chain::Failed("there are too many signatures"));
+    }
+    // To undo a change, the message is made anew after its recipe, which may well be one for a gigabyte.
+    if was_changed(&dsn.raw) || was_changed(&dsn.returned) {
+        return Err(Chain::Failed("the message was changed on its way"));
+    }
+    let Some(domain) = newest.d.parse().ok().filter(is_ours) else {
+        return Err(Chain::Failed(
+            "the newest signature of the returned message is not ours",
+        ));
+    };
+    if newest.t > now.saturating_add(CLOCK_SKEW) || now.saturating_sub(newest.t) > lifetime {
+        return Err(Chain::Failed(
+            "the returned message was not signed in the time that counts",
+        ));
+    }
+    Ok((domain, names))
+}
+
+fn signatures<'a>(message: &'a AuthenticatedMessage<'_>) -> Vec<&'a Signature> {
+    let headers = message.dkim2_signatures.iter();
+    headers.map(|header| &header.header).collect()
+}
+
+/// Of each key that it is signed with; `None` for what can't be a name.
+fn key_names(signature: &Signature) -> Vec<Option<Domain>> {
+    let domain: Option<Domain> = signature.d.parse().ok();
+    let of = |selector: &str| key::name(selector, domain.as_ref()?);
+    let values = signature.s.iter();
+    values.map(|value| of(&value.selector)).collect()
+}
+
+fn was_changed(message: &AuthenticatedMessage<'_>) -> bool {
+    let mut instances = message.dkim2_instances.iter();
+    instances.any(|instance| instance.header.recipe.is_some())
+}
+
+fn why(failure: Dkim2DsnFailure) -> &'static str {
+    match failure {
+        Dkim2DsnFailure::DsnUnparseable | Dkim2DsnFailure::ReturnedUnparseable => {
+            "it can't be read"
+        }
+        Dkim2DsnFailure::DsnNotSigned => "the notification is not signed",
+        Dkim2DsnFailure::ReturnedNotSigned => "the returned message is not signed",
+        Dkim2DsnFailure::DsnChainFailed => "the notification is not what was signed",
+        Dkim2DsnFailure::ReturnedChainFailed => "the returned message is not what was signed",
+        Dkim2DsnFailure::NotAligned => {
+            "the notification's signer is not who the message was sent to"
+        }
+    }
+}
+
+/// What was asked beforehand, by the names that mail-auth uses.
+struct Answers(HashMap<Box<str>, Txt>);
+
+impl Answers {
+    /// The cause, for people, where DNS did not answer.
+    async fn ask(
+        names: Vec<Option<Domain>>,
+        keys: &Keys,
+        lookup: &impl Lookup,
+    ) -> Result<Self, String> {
+        let mut answers = HashMap::new();
+        for name in names.into_iter().flatten() {
+            let asked = format!("{name}.").into_boxed_str();
+            if answers.contains_key(&asked) {
+                continue;
+            }
+            let answer = match keys.published(&name, lookup).await {
+                Ok(key) => Txt::DomainKey(Arc::new(key)),
+                Err(Outcome::Unanswered(why)) => return Err(why),
+                Err(_) => unknown(),
+            };
+            answers.insert(asked, answer);
+        }
+        Ok(Self(answers))
+    }
+}
+
+impl ResolverCache<Box<str>, Txt> for Answers {
+    fn get<Q>(&self, name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        Some(self.0.get(name).cloned().unwrap_or_else(unknown))
+    }
+
+    fn remove<Q>(&self, _name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn insert(&self, _name: Box<str>, _answer: Txt, _valid_until: Instant) {}
+}
+
+fn unknown() -> Txt {
+    Txt::Error(Error::Dns(DnsError::InvalidRecordType))
+}

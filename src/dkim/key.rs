@@ -1,0 +1,196 @@
+//! Public keys: from the configuration, or from the TXT record that their domain publishes (RFC 6376 section 3.6).
+
+use std::collections::HashMap;
+
+use data_encoding::BASE64;
+use mail_auth::common::{parse::TxtRecordParser, verify::DomainKey};
+
+use super::{signature::Signature, tags::Tags};
+use crate::{
+    core::{
+        address::Domain,
+        proof::dkim::{Outcome, Settings},
+    },
+    spf::Lookup,
+};
+
+/// Verifiers may not take shorter ones (RFC 8301 section 3.2), in bits.
+const SHORTEST_RSA: usize = 1024;
+/// The length of an Ed25519 key, in octets (RFC 8463 section 4).
+const ED25519: usize = 32;
+
+/// The keys that `milter.yaml` tells; they are asked before DNS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys(HashMap<Domain, Vec<u8>>);
+
+impl Keys {
+    /// The keys of the settings.
+    ///
+    /// # Errors
+    /// The place in `keys`, from 0, of the first one that can't be used, and what would be right.
+    pub fn new(settings: &Settings) -> Result<Self, (usize, String)> {
+        let mut keys = HashMap::new();
+        for (at, key) in settings.keys.iter().enumerate() {
+            let name = name(&key.selector, &key.domain).ok_or_else(|| {
+                let selector = key.selector.escape_debug();
+                let right = "right would be what stands before `._domainkey` in DNS, e.g. s2026";
+                (at, format!("`{selector}` is not a selector; {right}"))
+            })?;
+            let record = key.record.as_bytes();
+            Key::parse(record).map_err(|unusable| (at, unusable.mend().to_owned()))?;
+            if keys.insert(name, record.to_vec()).is_some() {
+                let what = "this selector and domain have a key already; one of the two is enough";
+                return Err((at, what.to_owned()));
+            }
+        }
+        Ok(Self(keys))
+    }
+
+    /// The key of a signature that may be verified with it, or why there is none.
+    pub(super) async fn find(
+        &self,
+        name: &Domain,
+        signature: &Signature<'_>,
+        lookup: &impl Lookup,
+    ) -> Result<DomainKey, Outcome> {
+        self.key(name, lookup).await?.for_signature(signature)
+    }
+
+    /// The key of this name, whatever for, or why there is none.
+    pub(super) async fn published(
+        &self,
+        name: &Domain,
+        lookup: &impl Lookup,
+    ) -> Result<DomainKey, Outcome> {
+        self.key(name, lookup).await.map(|key| key.public)
+    }
+
+    async fn key(&self, name: &Domain, lookup: &impl Lookup) -> Result<Key, Outcome> {
+        let records = match self.0.get(name) {
+            Some(record) => vec![record.clone()],
+            None => lookup
+                .txt(name.as_str())
+                .await
+                .map_err(|error| Outcome::Unanswered(error.to_string()))?,
+        };
+        choose(&records).map_err(|unusable| Outcome::NoKey(unusable.why()))
+    }
+}
+
+/// The name of the record, `s1._domainkey.example.org`. `None` where that can't be a name.
+pub(super) fn name(selector: &str, domain: &Domain) -> Option<Domain> {
+    format!("{selector}._domainkey.{domain}").parse().ok()
+}
+
+/// Several records are nothing that RFC 6376 section 3.6.2.2 knows; of those that are keys, the first counts.
+fn choose(records: &[Vec<u8>]) -> Result<Key, Unusable> {
+    let mut any = Err(Unusable::Missing);
+    for record in records {
+        match Key::parse(record) {
+            Err(Unusable::NotAKey) => any = Err(Unusable::NotAKey),
+            other => return other,
+        }
+    }
+    any
+}
+
+/// A key record.
+struct Key {
+    public: DomainKey,
+    is_ed25519: bool,
+    /// `t=s`: `i=` and `d=` name one domain.
+    strict: bool,
+}
+
+/// Why a record is no key to verify mail with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unusable {
+    Missing,
+    NotAKey,
+    Revoked,
+    OtherHash,
+    OtherService,
+    NotRsa,
+    ShortRsa,
+    NotEd25519,
+}
+
+impl Key {
+    /// `t=y` is not looked at: it says that the domain tests DKIM, and asks to treat its failures as if there were no
+    /// signature. A signature that verifies is as good as any.
+    fn parse(record: &[u8]) -> Result<Self, Unusable> {
+        let tags = Tags::parse(record).ok_or(Unusable::NotAKey)?;
+        let version = tags.value("v");
+        if version.is_some_and(|version| version != b"DKIM1" || !tags.begins_with("v")) {
+            return Err(Unusable::NotAKey);
+        }
+        let mut octets = tags.value("p").ok_or(Unusable::NotAKey)?.to_vec();
+        octets.retain(|byte| !byte.is_ascii_whitespace());
+        if octets.is_empty() {
+            return Err(Unusable::Revoked);
+        }
+        let octets = BASE64.decode(&octets).map_err(|_| Unusable::NotAKey)?;
+        let public = DomainKey::parse(record).map_err(|_| Unusable::NotAKey)?;
+        if !tags.allows("h", &["sha256"]) {
+            return Err(Unusable::OtherHash);
+        }
+        if !tags.allows("s", &["*", "email"]) {
+            return Err(Unusable::OtherService);
+        }
+        let is_ed25519 = tags.value("k").is_some() && tags.allows("k", &["ed25519"]);
+        match (is_ed25519, public.p.public_key_bits()) {
+            (true, _) if octets.len() != ED25519 => return Err(Unusable::NotEd25519),
+            (false, 0) => return Err(Unusable::NotRsa),
+            (false, ..SHORTEST_RSA) => return Err(Unusable::ShortRsa),
+            _ => {}
+        }
+        Ok(Self {
+            public,
+            is_ed25519,
+            strict: tags.value("t").is_some() && tags.allows("t", &["s"]),
+        })
+    }
+
+    fn for_signature(self, signature: &Signature<'_>) -> Result<DomainKey, Outcome> {
+        if self.is_ed25519 != signature.is_ed25519() {
+            return Err(Outcome::NoKey("the key is of another kind than a= tells"));
+        }
+        if self.strict && signature.identity != signature.domain {
+            let why = "i= is a subdomain of d=, which the key forbids (t=s)";
+            return Err(Outcome::Failed(why));
+        }
+        Ok(self.public)
+    }
+}
+
+impl Unusable {
+    fn why(self) -> &'static str {
+        match self {
+            Self::Missing => "no key is published",
+            Self::NotAKey => "what is published is no key",
+            Self::Revoked => "the key was revoked",
+            Self::OtherHash => "the key is not for SHA-256 (h=)",
+            Self::OtherService => "the key is not for mail (s=)",
+            Self::NotRsa => "the RSA key can't be read",
+            Self::ShortRsa => "an RSA key of less than 1024 bits is none (RFC 8301)",
+            Self::NotEd25519 => "the Ed25519 key has not 32 octets",
+        }
+    }
+
+    fn mend(self) -> &'static str {
+        match self {
+            Self::Missing | Self::NotAKey => {
+                "this is not a DKIM key; right would be the text of its TXT record in one piece and without the quotes \
+                 of a zone file, e.g. `v=DKIM1; k=rsa; p=MIIBIjANBg...`"
+            }
+            Self::Revoked => {
+                "`p=` is empty, which revokes a key; right would be the key itself, or no entry"
+            }
+            Self::OtherHash => "`h=` leaves out sha256, and nothing else is verified",
+            Self::OtherService => "`s=` leaves out mail; right would be `s=email`, or no `s=`",
+            Self::NotRsa => "`p=` is not an RSA key; an Ed25519 key has `k=ed25519`",
+            Self::ShortRsa => "an RSA key has 1024 bits at least (RFC 8301), better 2048",
+            Self::NotEd25519 => "`p=` is not an Ed25519 key, which has 32 octets in base64",
+        }
+    }
+}

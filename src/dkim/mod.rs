@@ -1,0 +1,184 @@
+//! DKIM (RFC 6376) as proof that a bounce returns a message of ours, through mail-auth.
+//!
+//! What mail-auth verifies is a message that came in whole. What a bounce returns often lost its body, and sometimes
+//! has fields that were never signed. So its parts are used one by one, and a signature over the fields counts without
+//! the body: it has the body's hash in it, so only our signer can have made it.
+//!
+//! | module      | what it does, in one sentence |
+//! |-------------|-------------------------------|
+//! | `tags`      | the grammar of tag-lists (3.2) |
+//! | `signature` | one DKIM-Signature, and what can be told of it without its key (3.5) |
+//! | `fields`    | which fields a signature covers (5.4.2) |
+//! | `key`       | public keys, from the configuration or from DNS (3.6) |
+//! | `chain`     | the same proof by DKIM2, which is a draft |
+
+mod chain;
+mod fields;
+mod key;
+mod signature;
+mod tags;
+
+#[cfg(test)]
+mod tests;
+
+pub use chain::verify_dsn;
+pub use key::Keys;
+
+use signature::{Age, Signature};
+use tags::Tags;
+
+use crate::{
+    core::{
+        address::Domain,
+        header::{RawField, raw_fields},
+        printable::printable,
+        proof::dkim::{Outcome, Signed, SignedFields},
+    },
+    spf::Lookup,
+};
+
+/// The most signatures of a message that are verified: a stranger writes them, and each costs us a DNS question and an
+/// RSA operation. Honest mail has two, RSA and Ed25519; twice as many where it came through one of our own lists.
+const MOST_SIGNATURES: usize = 4;
+/// A selector for logs, in octets: a label of DNS (RFC 1035 section 2.3.4).
+const LONGEST_SELECTOR: usize = 63;
+
+/// Verifies the DKIM-Signatures of a returned message whose `d=` is ours, four at most, from the bottom up: relays add
+/// theirs on top. Others' signatures are passed over, and cost no question.
+///
+/// `raw_headers` are the returned header fields, lines ending in CRLF, without the blank line. `body` is the returned
+/// body, and `None` where it did not come back. `now` is in seconds since 1970, `lifetime` in seconds: an older
+/// signature has [`Outcome::Expired`].
+pub async fn verify(
+    raw_headers: &[u8],
+    body: Option<&[u8]>,
+    is_ours: impl Fn(&Domain) -> bool,
+    keys: &Keys,
+    lookup: &impl Lookup,
+    now: u64,
+    lifetime: u64,
+) -> Vec<Signed> {
+    // The last field may have lost its line end, which was signed.
+    let end: &[u8] = match raw_headers.ends_with(b"\n") {
+        true => b"",
+        false => b"\r\n",
+    };
+    let ended = [raw_headers, end].concat();
+    let fields: Vec<RawField<'_>> = raw_fields(&ended).collect();
+    let ours: Vec<Ours<'_>> = fields
+        .iter()
+        .enumerate()
+        .rev()
+        .filter_map(|(at, field)| Ours::of(at, *field, &is_ours))
+        .take(MOST_SIGNATURES)
+        .collect();
+    let mut verified = Vec::with_capacity(ours.len());
+    for signature in ours {
+        verified.push(
+            signature
+                .verify(&fields, body, keys, lookup, now, lifetime)
+                .await,
+        );
+    }
+    verified
+}
+
+/// A signature that names a domain of ours.
+struct Ours<'a> {
+    /// Its place among the fields.
+    at: usize,
+    domain: Domain,
+    /// `s=`, printable.
+    selector: String,
+    /// The name of its key.
+    name: Option<Domain>,
+    signature: Result<Signature<'a>, &'static str>,
+}
+
+impl<'a> Ours<'a> {
+    fn of(at: usize, field: RawField<'a>, is_ours: impl Fn(&Domain) -> bool) -> Option<Self> {
+        if !field
+            .name
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"DKIM-Signature")
+        {
+            return None;
+        }
+        let tags = Tags::parse(field.value)?;
+        let domain = Domain::from_bytes(tags.value("d")?).filter(is_ours)?;
+        let selector = tags.value("s").unwrap_or_default();
+        let name = str::from_utf8(selector).ok();
+        Some(Self {
+            at,
+            name: name.and_then(|selector| key::name(selector, &domain)),
+            selector: printable(selector, LONGEST_SELECTOR),
+            signature: Signature::parse(field, &tags, domain.clone()),
+            domain,
+        })
+    }
+
+    async fn verify(
+        self,
+        fields: &[RawField<'a>],
+        body: Option<&[u8]>,
+        keys: &Keys,
+        lookup: &impl Lookup,
+        now: u64,
+        lifetime: u64,
+    ) -> Signed {
+        let signed = |outcome, signed_at, message| Signed {
+            domain: self.domain,
+            selector: self.selector,
+            outcome,
+            signed_at,
+            message,
+        };
+        let signature = match self.signature {
+            Err(why) => return signed(Outcome::Failed(why), None, SignedFields::default()),
+            Ok(signature) => signature,
+        };
+        // RFC 6376 section 3.5: a signature's own field is not in its h=, whatever that says.
+        let others: Vec<RawField<'_>> = fields
+            .iter()
+            .enumerate()
+            .filter_map(|(at, field)| (at != self.at).then_some(*field))
+            .collect();
+        let covered = fields::signed(&others, signature.names());
+        let message = fields::message(&covered);
+        let outcome = match self.name {
+            None => Outcome::Failed("s= is no name in DNS"),
+            Some(_)
+                if !signature.is_well_formed() || !covered.iter().all(fields::is_well_formed) =>
+            {
+                Outcome::Failed("a signed field has control characters")
+            }
+            Some(name) => match keys.find(&name, &signature, lookup).await {
+                Err(outcome) => outcome,
+                Ok(key) if !signature.verifies(&covered, &key) => {
+                    Outcome::Failed("the signed fields are not what was signed")
+                }
+                Ok(_) => worth(&signature, &message, body, now, lifetime),
+            },
+        };
+        signed(outcome, signature.signed_at, message)
+    }
+}
+
+/// What a signature is worth that verifies.
+fn worth(
+    signature: &Signature<'_>,
+    message: &SignedFields,
+    body: Option<&[u8]>,
+    now: u64,
+    lifetime: u64,
+) -> Outcome {
+    match signature.age(message.date, now, lifetime) {
+        Age::Future => Outcome::Failed("it was signed in the future"),
+        Age::TooOld => Outcome::Expired,
+        _ if signature.has_expired(now) => Outcome::Expired,
+        Age::Unknown => Outcome::Weak,
+        Age::Young if message.message_id.is_none() || message.date.is_none() => Outcome::Weak,
+        Age::Young if body.is_some_and(|body| signature.covers(body)) => Outcome::Whole,
+        Age::Young => Outcome::HeadersOnly,
+    }
+}

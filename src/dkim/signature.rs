@@ -1,0 +1,159 @@
+//! One DKIM-Signature: what can be told of it before its key is there.
+
+use mail_auth::{
+    common::crypto::{Algorithm, HashAlgorithm},
+    dkim,
+};
+
+use super::{
+    fields::is_well_formed,
+    tags::{Tags, without_signature},
+};
+use crate::core::{address::Domain, header::RawField};
+
+/// How far clocks of signers may be wrong, in seconds.
+pub(super) const CLOCK_SKEW: u64 = 5 * 60;
+/// Weaker signatures are none (RFC 8301 section 3.1).
+const SHA1: &str = "a=rsa-sha1 is no longer a signature (RFC 8301)";
+
+/// A signature that its key may verify.
+pub(super) struct Signature<'a> {
+    tags: dkim::Signature,
+    field: RawField<'a>,
+    /// The field's value without line end and without what stands in `b=`.
+    unsigned: Vec<u8>,
+    /// `l=` is there: whoever has the message may append to its body (RFC 6376 section 8.2).
+    partial: bool,
+    pub(super) domain: Domain,
+    /// The domain of `i=`.
+    pub(super) identity: Domain,
+    pub(super) signed_at: Option<u64>,
+    expires_at: Option<u64>,
+}
+
+/// Where a time stands.
+pub(super) enum Age {
+    Young,
+    TooOld,
+    /// Later than now: nobody's clock is that wrong.
+    Future,
+    Unknown,
+}
+
+impl<'a> Signature<'a> {
+    /// Reads it, `tags` being its tags and `domain` its `d=`.
+    pub(super) fn parse(
+        field: RawField<'a>,
+        tags: &Tags<'_>,
+        domain: Domain,
+    ) -> Result<Self, &'static str> {
+        if tags.value("v") != Some(b"1") {
+            return Err("v= is not 1");
+        }
+        let signed_at = number(tags, "t").map_err(|()| "t= is not a time")?;
+        let expires_at = number(tags, "x").map_err(|()| "x= is not a time")?;
+        if matches!((signed_at, expires_at), (Some(t), Some(x)) if x <= t) {
+            return Err("x= is not after t=");
+        }
+        let value = field.value.strip_suffix(b"\n").unwrap_or(field.value);
+        let value = value.strip_suffix(b"\r").unwrap_or(value);
+        let parsed = dkim::Signature::parse(value).map_err(|_| "the tags can't be read")?;
+        if parsed.a == Algorithm::RsaSha1 {
+            return Err(SHA1);
+        }
+        // RFC 6376 section 5.4: without From: nobody in particular is said to have sent it.
+        if !parsed
+            .h
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case("From"))
+        {
+            return Err("h= has no From");
+        }
+        let identity = match parsed.i.rsplit_once('@') {
+            None if tags.value("i").is_none() => domain.clone(),
+            None => return Err("i= is no address"),
+            Some((_, identity)) => identity.parse().map_err(|_| "i= is no address")?,
+        };
+        if !identity.is_at_or_below(&domain) {
+            return Err("i= is not within d=");
+        }
+        Ok(Self {
+            unsigned: without_signature(value),
+            partial: tags.value("l").is_some(),
+            tags: parsed,
+            field,
+            domain,
+            identity,
+            signed_at,
+            expires_at,
+        })
+    }
+
+    /// The names in `h=`.
+    pub(super) fn names(&self) -> &[String] {
+        &self.tags.h
+    }
+
+    /// Whether its own field is, as those must be that it covers.
+    pub(super) fn is_well_formed(&self) -> bool {
+        is_well_formed(&self.field)
+    }
+
+    pub(super) fn is_ed25519(&self) -> bool {
+        self.tags.a == Algorithm::Ed25519Sha256
+    }
+
+    /// Whether `key` has signed these fields, and `bh=` as it stands.
+    pub(super) fn verifies(
+        &self,
+        signed: &[RawField<'_>],
+        key: &mail_auth::common::verify::DomainKey,
+    ) -> bool {
+        let own: (&[u8], &[u8]) = (self.field.name, &self.unsigned);
+        let mut fields = signed
+            .iter()
+            .map(|field| (field.name, field.value))
+            .chain([own]);
+        let Self { tags, .. } = self;
+        key.p.verify(&mut fields, &tags.b, tags.ch, tags.a).is_ok()
+    }
+
+    /// Whether all of the body is what was signed.
+    pub(super) fn covers(&self, body: &[u8]) -> bool {
+        if self.partial {
+            return false;
+        }
+        let body = self.tags.cb.canonical_body(body, 0);
+        HashAlgorithm::Sha256.hash(body).as_ref() == self.tags.bh
+    }
+
+    /// Whether `x=` has passed.
+    pub(super) fn has_expired(&self, now: u64) -> bool {
+        self.expires_at
+            .is_some_and(|expires| expires.saturating_add(CLOCK_SKEW) < now)
+    }
+
+    /// How old it is: by the signer's clock, or else by the Date that it covers.
+    pub(super) fn age(&self, date: Option<u64>, now: u64, lifetime: u64) -> Age {
+        match self.signed_at.or(date) {
+            None => Age::Unknown,
+            Some(time) if time > now.saturating_add(CLOCK_SKEW) => Age::Future,
+            Some(time) if now.saturating_sub(time) > lifetime => Age::TooOld,
+            Some(_) => Age::Young,
+        }
+    }
+}
+
+/// A number of any length (RFC 6376 section 3.5, `x=`: what is too large for us is as good as never).
+fn number(tags: &Tags<'_>, name: &str) -> Result<Option<u64>, ()> {
+    let Some(digits) = tags.value(name) else {
+        return Ok(None);
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(());
+    }
+    let digits = digits.iter().map(|digit| u64::from(digit - b'0'));
+    Ok(Some(digits.fold(0, |number: u64, digit| {
+        number.saturating_mul(10).saturating_add(digit)
+    })))
+}

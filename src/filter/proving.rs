@@ -1,0 +1,201 @@
+//! Looks in a notification for what proves that it answers a message of ours: asks the store and DNS, one proof after
+//! the other, and no more than is needed.
+
+mod dkim;
+mod ledger;
+mod replay;
+mod weak;
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant as Monotonic,
+};
+
+use tokio::time::Instant;
+
+use super::message::Engine;
+use crate::{
+    core::{
+        address::Mailbox,
+        header::Headers,
+        printable::printable,
+        proof::{
+            self,
+            evidence::{Answer, By, Evidence, Looked},
+            ledger::{self as entries, Remembered},
+            returned::Report,
+            watermark,
+        },
+    },
+    dns::Budgeted,
+    observe::Warnings,
+    store::{Store, Unavailable},
+};
+use replay::Proven;
+
+/// How much of a Message-ID is told, in octets.
+const LONGEST_SHOWN: usize = 120;
+
+/// What is asked about one notification.
+pub(super) struct Search<'a> {
+    pub(super) engine: &'a Engine,
+    /// The headers of the notification itself, and what was read of its body.
+    pub(super) headers: &'a Headers,
+    pub(super) body: &'a [u8],
+    /// Whom it was sent to, tags included.
+    pub(super) recipients: Vec<Mailbox>,
+    pub(super) report: &'a Report,
+    /// Whether it answers a message by its Message-ID, and returns nothing: a receipt, an out of office note.
+    pub(super) is_reply: bool,
+    /// In seconds since 1970.
+    pub(super) now: u64,
+    /// Whether DNS may be asked.
+    pub(super) asks_dns: bool,
+    /// Whether what it proves is used up by that; not where somebody only wants to know.
+    pub(super) counts: bool,
+    pub(super) warnings: &'a Warnings,
+    /// It did not answer once, and is not waited for again.
+    pub(super) store_down: AtomicBool,
+}
+
+impl Search<'_> {
+    /// Asks for one proof after the other until one counts; where none does, for all else that speaks for it.
+    pub(super) async fn evidence(&self) -> Evidence {
+        let resolver = &self.engine.resolver;
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let mut evidence = Evidence {
+            cut: self.report.cut,
+            ..Evidence::default()
+        };
+        for by in [By::Watermark, By::MessageId, By::Dkim, By::Dkim2] {
+            evidence.looked.extend(self.look(by, &lookup).await);
+            if evidence.proven().is_some() {
+                return evidence;
+            }
+        }
+        evidence.weak = self.weak(&lookup).await;
+        evidence
+    }
+
+    async fn look(&self, by: By, lookup: &Budgeted) -> Vec<Looked> {
+        match by {
+            By::Batv => Vec::new(),
+            By::Watermark => self.watermarks().await,
+            By::MessageId => self.message_ids().await,
+            By::Dkim => self.signatures(lookup).await,
+            By::Dkim2 => self.chains(lookup).await,
+        }
+    }
+
+    async fn watermarks(&self) -> Vec<Looked> {
+        let settings = &self.engine.policy.proof;
+        if settings.keys.is_empty() {
+            return Vec::new();
+        }
+        let looked = |answer, finding: String| Looked {
+            by: By::Watermark,
+            answer,
+            finding,
+        };
+        let (today, lifetime) = (proof::today(self.now), settings.lifetime_days());
+        let mut found = Vec::new();
+        for headers in self.returned() {
+            found.push(
+                match watermark::verify(headers, &settings.keys, today, lifetime) {
+                    watermark::Answer::Absent => continue,
+                    watermark::Answer::Unverifiable => looked(
+                        Answer::Absent,
+                        "the watermark can't be verified: its headers did not come back as they left"
+                            .to_owned(),
+                    ),
+                    watermark::Answer::Wrong => looked(
+                        Answer::Wrong,
+                        "the watermark was not made here for these headers".to_owned(),
+                    ),
+                    watermark::Answer::Expired => looked(
+                        Answer::Expired,
+                        "the watermark is ours, but its lifetime is over".to_owned(),
+                    ),
+                    watermark::Answer::Valid { message_id, .. } => {
+                        let id = entries::message_id(&message_id).unwrap_or(message_id);
+                        // A store that is down leaves it to To: and Cc:.
+                        let remembered = self.remembered(&id).await.unwrap_or_default();
+                        let what = format!("the watermark of {} is ours", shown(&id));
+                        let proven = Proven::of_headers(&id, headers, remembered);
+                        self.worth(By::Watermark, what, proven).await
+                    }
+                },
+            );
+            if found
+                .last()
+                .is_some_and(|last| last.answer == Answer::Counts)
+            {
+                break;
+            }
+        }
+        self.or_absent(By::Watermark, found, "no watermark of ours")
+    }
+
+    /// What was found; or that nothing was.
+    fn or_absent(&self, by: By, found: Vec<Looked>, nothing: &str) -> Vec<Looked> {
+        if !found.is_empty() {
+            return found;
+        }
+        let finding = match self.report.returned.len() {
+            0 => format!("{nothing}: it returns no message"),
+            _ => format!("{nothing} in what it returns"),
+        };
+        vec![Looked {
+            by,
+            answer: Answer::Absent,
+            finding,
+        }]
+    }
+
+    fn returned(&self) -> impl Iterator<Item = &Headers> {
+        self.report
+            .returned
+            .iter()
+            .map(|returned| &returned.headers)
+    }
+
+    /// What the ledger has of a message, where there is one.
+    async fn remembered(&self, id: &[u8]) -> Result<Option<Remembered>, Unavailable> {
+        let settings = &self.engine.policy.proof;
+        if !settings.ledger.remember {
+            return Ok(None);
+        }
+        let (keys, keep) = (&settings.keys, settings.ledger.keep_days());
+        let today = proof::today(self.now);
+        let hashes = entries::hashes(keys, entries::Hashed::MessageId, id, today, keep);
+        match self.ask(|store| store.sent(hashes)).await {
+            Some(answer) => answer,
+            None => Ok(None),
+        }
+    }
+
+    /// Asks the store; not again, once it did not answer. `None` where there is no store, or it is not asked again.
+    async fn ask<'s, T, F>(
+        &'s self,
+        question: impl FnOnce(&'s dyn Store) -> F,
+    ) -> Option<Result<T, Unavailable>>
+    where
+        F: Future<Output = Result<T, Unavailable>> + 's,
+    {
+        let store = self.engine.store.as_deref()?;
+        if self.store_down.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answer = question(store).await;
+        if let Err(unavailable) = &answer {
+            self.store_down.store(true, Ordering::Relaxed);
+            let text = format!("not asked, so judged without it: {unavailable}");
+            self.warnings.warn("store", &text, Monotonic::now());
+        }
+        Some(answer)
+    }
+}
+
+fn shown(id: &[u8]) -> String {
+    printable(id, LONGEST_SHOWN)
+}

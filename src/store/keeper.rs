@@ -1,0 +1,248 @@
+//! Keeps a store open, answers questions of it within a second, and at once while it is known to be down.
+
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{
+    select,
+    sync::watch,
+    task::AbortHandle,
+    time::{interval, sleep, timeout},
+};
+
+use super::{
+    Health, Reason, Store, Unavailable,
+    backend::{Backend, now},
+    health::Journal,
+    writer::{Entry, Queue, queue, write},
+};
+use crate::core::proof::{
+    coverage::{Count, CoverageRow},
+    ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
+};
+
+/// How long a question waits for its answer: mail waits with it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a report waits for what it is made of.
+const REPORT: Duration = Duration::from_secs(10);
+/// How long a store that is down is left alone between two attempts.
+pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// How often what is over is forgotten.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// Opens it in the background, and again whenever it was down.
+pub(super) fn start<B: Backend>(backend: B) -> Arc<dyn Store> {
+    let (state, _) = watch::channel(State::Opening);
+    let kept = Arc::new(Kept {
+        backend,
+        state,
+        journal: Journal::default(),
+    });
+    let (queue, entries) = queue();
+    tokio::spawn(write(Arc::clone(&kept), entries));
+    let keeper = tokio::spawn(keep(Arc::clone(&kept))).abort_handle();
+    Arc::new(Keeper {
+        kept,
+        queue,
+        keeper,
+    })
+}
+
+/// Whether it can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// The first attempt: it is worth the wait.
+    Opening,
+    Open,
+    Down(Unavailable),
+}
+
+/// A store, and what is known of it.
+pub(super) struct Kept<B> {
+    pub backend: B,
+    pub journal: Journal,
+    state: watch::Sender<State>,
+}
+
+impl<B: Backend> Kept<B> {
+    /// Waits until it is open.
+    pub async fn opened(&self) {
+        // The sender is ours, so it is there.
+        let _ = self
+            .state
+            .subscribe()
+            .wait_for(|state| *state == State::Open)
+            .await;
+    }
+
+    /// Notes that it is down, if that is what an error means.
+    pub fn failed(&self, error: &Unavailable) {
+        if error.is_outage() {
+            self.state.send_if_modified(|state| {
+                let was_up = !matches!(state, State::Down(_));
+                if was_up {
+                    *state = State::Down(error.clone());
+                }
+                was_up
+            });
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        limit: Duration,
+        question: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        let answer = timeout(limit, async {
+            self.known().await?;
+            question.await
+        });
+        let answer = answer.await.unwrap_or_else(|_| {
+            let name = self.backend.name();
+            let text = format!("{name} did not answer within {} s", limit.as_secs());
+            Err(Unavailable::new(Reason::Slow, text))
+        });
+        if let Err(error) = &answer {
+            self.journal.question_failed(error);
+            self.failed(error);
+        }
+        answer
+    }
+
+    /// Waits until it is known whether it can be asked.
+    async fn known(&self) -> Result<(), Unavailable> {
+        let mut state = self.state.subscribe();
+        let known = state.wait_for(|state| *state != State::Opening).await;
+        match known.as_deref() {
+            Ok(State::Down(error)) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens the store until that succeeds, then waits until it is down.
+async fn keep<B: Backend>(kept: Arc<Kept<B>>) {
+    let mut state = kept.state.subscribe();
+    loop {
+        match kept.backend.open().await {
+            Ok(()) => {
+                kept.journal.is_back(kept.backend.name());
+                kept.state.send_replace(State::Open);
+                select! {
+                    _ = state.wait_for(|state| *state != State::Open) => {}
+                    () = prune(&kept) => {}
+                }
+            }
+            Err(error) => {
+                kept.journal.background_failed(&error);
+                kept.state.send_replace(State::Down(error));
+            }
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Never ends.
+async fn prune<B: Backend>(kept: &Kept<B>) {
+    let mut ticks = interval(PRUNE);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = kept.backend.prune(now()).await {
+            kept.journal.background_failed(&error);
+            kept.failed(&error);
+        }
+    }
+}
+
+/// The store as the rest of Backstop sees it.
+struct Keeper<B> {
+    kept: Arc<Kept<B>>,
+    queue: Queue,
+    keeper: AbortHandle,
+}
+
+impl<B: Backend> Keeper<B> {
+    fn enqueue(&self, entry: Entry) {
+        if !self.queue.push(entry) {
+            self.kept.journal.dropped(self.kept.backend.name());
+        }
+    }
+}
+
+impl<B: Backend> Store for Keeper<B> {
+    fn remember(&self, mut sent: Sent) {
+        sent.recipients.truncate(MOST_RECIPIENTS);
+        self.enqueue(Entry::Sent(sent));
+    }
+
+    fn count(&self, day: u64, count: Count) {
+        if count.fits() {
+            self.enqueue(Entry::Count(day, count));
+        }
+    }
+
+    fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
+        let kept = &self.kept;
+        async move { kept.ask(PATIENCE, kept.backend.sent(&message, now())).await }.boxed()
+    }
+
+    fn last_sent(&self, senders: Vec<Hash>) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
+        let kept = &self.kept;
+        async move {
+            kept.ask(PATIENCE, kept.backend.last_sent(&senders, now()))
+                .await
+        }
+        .boxed()
+    }
+
+    fn use_proof(
+        &self,
+        message: Hash,
+        now: u64,
+        until: u64,
+    ) -> BoxFuture<'_, Result<u32, Unavailable>> {
+        let kept = &self.kept;
+        kept.ask(PATIENCE, kept.backend.use_proof(message, now, until))
+            .boxed()
+    }
+
+    fn coverage(
+        &self,
+        days: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<CoverageRow>, Unavailable>> {
+        async move {
+            let mut rows = self
+                .kept
+                .ask(REPORT, self.kept.backend.coverage(days))
+                .await?;
+            rows.sort_unstable();
+            Ok(rows)
+        }
+        .boxed()
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.queue.flush().boxed()
+    }
+
+    fn health(&self) -> Health {
+        let state = self.kept.state.borrow().clone();
+        self.kept.journal.health(match state {
+            State::Down(error) => Some(error),
+            State::Opening | State::Open => None,
+        })
+    }
+}
+
+impl<B: Backend> fmt::Debug for Keeper<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.kept.backend.name())
+    }
+}
+
+impl<B> Drop for Keeper<B> {
+    fn drop(&mut self) {
+        // The writer ends by itself, when the queue is written.
+        self.keeper.abort();
+    }
+}

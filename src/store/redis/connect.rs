@@ -1,0 +1,152 @@
+//! Connecting: the address, TLS, the password, and whether we know what is stored there.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    RedisConnectionInfo, RedisResult, TlsCertificates, aio::MultiplexedConnection, cmd,
+};
+
+use super::failure::unavailable;
+use crate::{
+    core::proof::DAY,
+    store::{
+        Reason, Unavailable,
+        url::{Address, Password, Server},
+    },
+};
+
+/// How long a connection may take, with TLS and the password.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a batch may take; questions have less.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The schema of what is stored, whose keys begin with `backstop:1:`.
+const SCHEMA: u64 = 1;
+const SCHEMA_KEY: &str = "backstop:schema";
+/// The largest file of a password or of certificates that is read, in octets.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// A connection to a server that we may use.
+pub(super) async fn connect(
+    name: &str,
+    server: &Server,
+) -> Result<MultiplexedConnection, Unavailable> {
+    let failed = |error| unavailable(name, error);
+    let client = client(name, server)?;
+    let settings = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(ANSWER));
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&settings)
+        .await
+        .map_err(failed)?;
+    let schema = schema(&mut connection).await.map_err(failed)?;
+    if schema > SCHEMA {
+        let text = format!(
+            "{name} has schema {schema}, of a newer Backstop: run that one, or name another database"
+        );
+        return Err(Unavailable::new(Reason::Newer, text));
+    }
+    Ok(connection)
+}
+
+/// The schema that the server has, which is ours if it had none.
+async fn schema(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
+    let stored: Option<u64> = cmd("GET").arg(SCHEMA_KEY).query_async(connection).await?;
+    if stored.is_none() {
+        // A replica or a full server says no, and can be read nevertheless. Half a year outlives everything else.
+        let mut set = cmd("SET");
+        set.arg(SCHEMA_KEY)
+            .arg(SCHEMA)
+            .arg("NX")
+            .arg("EX")
+            .arg(180 * DAY);
+        let _ = set.exec_async(connection).await;
+    }
+    Ok(stored.unwrap_or(SCHEMA))
+}
+
+fn client(name: &str, server: &Server) -> Result<Client, Unavailable> {
+    let unusable = |text| Unavailable::new(Reason::Denied, format!("{name}: {text}"));
+    let mut login = RedisConnectionInfo::default().set_db(server.database);
+    if let Some(user) = &server.user {
+        login = login.set_username(user);
+    }
+    match &server.password {
+        None => {}
+        Some(Password::Written(password)) => login = login.set_password(password),
+        Some(Password::InFile(path)) => {
+            let password = password(path).map_err(unusable)?;
+            login = login.set_password(password);
+        }
+    }
+    let client = match &server.address {
+        Address::Tcp(host, port) => open(ConnectionAddr::Tcp(host.clone(), *port), login, None),
+        Address::Unix(path) => open(ConnectionAddr::Unix(path.clone()), login, None),
+        Address::Tls(host, port, ca) => {
+            let address = ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port: *port,
+                insecure: false,
+                tls_params: None,
+            };
+            let ca = match ca {
+                Some(path) => Some(read(path).map_err(unusable)?),
+                None => None,
+            };
+            open(address, login, ca)
+        }
+    };
+    client.map_err(|error| unavailable(name, error))
+}
+
+/// `ca` has the certificates to believe instead of the system's, in PEM.
+fn open(
+    address: ConnectionAddr,
+    login: RedisConnectionInfo,
+    ca: Option<Vec<u8>>,
+) -> RedisResult<Client> {
+    let info: ConnectionInfo = address.into_connection_info()?.set_redis_settings(login);
+    let Some(root_cert) = ca else {
+        return Client::open(info);
+    };
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(root_cert),
+    };
+    Client::build_with_tls(info, certificates)
+}
+
+/// The first line of a file that nobody else may read.
+fn password(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(read(path)?)
+        .map_err(|_| format!("{} is not text in UTF-8", path.display()))?;
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o7777);
+    if mode & 0o007 != 0 {
+        let path = path.display();
+        return Err(format!(
+            "{path} has mode {mode:04o}, so that everybody can read the password: chmod 640 {path}"
+        ));
+    }
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let read = || -> io::Result<Vec<u8>> {
+        // Opening a pipe would wait for its writer.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(path)?;
+        file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|error| format!("{} can't be read: {error}", path.display()))
+}

@@ -1,0 +1,205 @@
+//! The store on a Redis or Valkey server, which several MX hosts may share.
+//!
+//! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
+//! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
+//! `backstop:1:c:DAY:KIND`; 1 is the version of the schema.
+
+mod connect;
+mod failure;
+mod write;
+
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use redis::{Script, aio::MultiplexedConnection, cmd, pipe};
+
+use self::failure::unavailable;
+use super::{
+    Reason, StoreUrl, Unavailable,
+    backend::{Backend, Batch, now},
+    url::Server,
+};
+use crate::core::proof::{
+    DAY,
+    coverage::{self, Count, CoverageRow},
+    ledger::{Hash, Remembered},
+    today,
+};
+
+/// What all keys begin with.
+const PREFIX: &str = "backstop:1:";
+
+/// The store on a server.
+pub(super) struct Redis {
+    name: String,
+    server: Server,
+    /// How long an entry of the ledger is kept, in seconds.
+    keep: u64,
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Redis {
+    pub fn new(url: &StoreUrl, server: &Server, keep_days: u64) -> Self {
+        Self {
+            name: url.to_string(),
+            server: server.clone(),
+            keep: keep_days.saturating_mul(DAY),
+            connection: Mutex::default(),
+        }
+    }
+
+    fn set(&self, connection: Option<MultiplexedConnection>) {
+        *self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+
+    fn connection(&self) -> Result<MultiplexedConnection, Unavailable> {
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connection.clone().ok_or_else(|| {
+            Unavailable::new(Reason::Down, format!("{} is not connected", self.name))
+        })
+    }
+
+    /// The error in words that name the server.
+    fn failed(&self, error: redis::RedisError) -> Unavailable {
+        unavailable(&self.name, error)
+    }
+
+    /// The values of these keys, without those that aren't there.
+    async fn values(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Unavailable> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connection()?;
+        let values: Result<Vec<Option<Vec<u8>>>, _> =
+            cmd("MGET").arg(keys).query_async(&mut connection).await;
+        let values = values.map_err(|error| self.failed(error))?;
+        Ok(values.into_iter().flatten().collect())
+    }
+}
+
+impl Backend for Redis {
+    fn name(&self) -> impl fmt::Display + Send {
+        &self.name
+    }
+
+    async fn open(&self) -> Result<(), Unavailable> {
+        self.set(None);
+        let connection = connect::connect(&self.name, &self.server).await?;
+        self.set(Some(connection));
+        Ok(())
+    }
+
+    async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {
+        let mut connection = self.connection()?;
+        // Written twice they are the same.
+        let sent = write::sent(&batch.sent, self.keep, now());
+        write::run(&mut connection, sent)
+            .await
+            .map_err(|error| self.failed(error))?;
+        batch.sent.clear();
+        // Not so counts: when they fail half-way, those not yet counted are lost.
+        let counts = write::counts(&std::mem::take(&mut batch.counts), today(now()));
+        write::run(&mut connection, counts)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    async fn prune(&self, _now: u64) -> Result<(), Unavailable> {
+        // The server does. But one that went away is noticed though nobody asks anything.
+        let mut connection = self.connection()?;
+        let pong = cmd("PING").exec_async(&mut connection).await;
+        pong.map_err(|error| self.failed(error))
+    }
+
+    async fn sent(&self, message: &[Hash], now: u64) -> Result<Option<Remembered>, Unavailable> {
+        let values = self.values(keys("m:", message)).await?;
+        let found = values.iter().filter_map(|value| write::read_sent(value));
+        Ok(found
+            .filter(|entry| entry.at >= now.saturating_sub(self.keep))
+            .max_by_key(|entry| entry.at))
+    }
+
+    async fn last_sent(&self, senders: &[Hash], now: u64) -> Result<Option<u64>, Unavailable> {
+        let values = self.values(keys("s:", senders)).await?;
+        let times = values
+            .iter()
+            .filter_map(|value| str::from_utf8(value).ok()?.parse().ok());
+        Ok(times
+            .filter(|&at| at >= now.saturating_sub(self.keep))
+            .max())
+    }
+
+    async fn use_proof(&self, message: Hash, now: u64, until: u64) -> Result<u32, Unavailable> {
+        // A new key has a TTL of -1; EXPIRE with nothing left deletes it again.
+        static USE: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(
+                "local uses = redis.call('INCR', KEYS[1])
+                if tonumber(ARGV[1]) > redis.call('TTL', KEYS[1]) then
+                    redis.call('EXPIRE', KEYS[1], ARGV[1])
+                end
+                return uses",
+            )
+        });
+        let mut connection = self.connection()?;
+        let left = i64::try_from(until.saturating_sub(now).min(LONGEST)).unwrap_or_default();
+        let uses: Result<u64, _> = USE
+            .key(key("u:", message))
+            .arg(left)
+            .invoke_async(&mut connection)
+            .await;
+        let uses = uses.map_err(|error| self.failed(error))?;
+        Ok(u32::try_from(uses).unwrap_or(u32::MAX))
+    }
+
+    async fn coverage(&self, days: RangeInclusive<u64>) -> Result<Vec<CoverageRow>, Unavailable> {
+        let mut connection = self.connection()?;
+        // No more days than are kept, whatever is asked for.
+        let first = today(now()).saturating_sub(coverage::KEEP_DAYS);
+        let last = today(now()).saturating_add(1);
+        let days = first.max(*days.start())..=last.min(*days.end());
+        let asked: Vec<_> = days
+            .flat_map(|day| Count::KINDS.map(|kind| (day, kind)))
+            .collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut commands = pipe();
+        for &(day, kind) in &asked {
+            commands.cmd("HGETALL").arg(write::coverage_key(day, kind));
+        }
+        let counted: Result<Vec<Vec<(String, u64)>>, _> =
+            commands.query_async(&mut connection).await;
+        let counted = counted.map_err(|error| self.failed(error))?;
+        let rows = asked
+            .into_iter()
+            .zip(counted)
+            .flat_map(|((day, kind), counted)| {
+                counted.into_iter().filter_map(move |(texts, times)| {
+                    let (first, second) = texts.split_once(write::BETWEEN)?;
+                    let count = Count::stored(kind, first.to_owned(), second.to_owned())?;
+                    Some(CoverageRow { day, count, times })
+                })
+            });
+        Ok(rows.collect())
+    }
+}
+
+/// The longest lifetime of a key: a server refuses those beyond what its clock can count.
+const LONGEST: u64 = 10_000 * DAY;
+
+fn key(kind: &str, hash: Hash) -> Vec<u8> {
+    [PREFIX.as_bytes(), kind.as_bytes(), hash.as_bytes()].concat()
+}
+
+fn keys(kind: &str, hashes: &[Hash]) -> Vec<Vec<u8>> {
+    hashes.iter().map(|&hash| key(kind, hash)).collect()
+}

@@ -1,0 +1,81 @@
+//! What SQLite's errors mean, and what mends them.
+
+use std::{io, path::Path};
+
+use super::super::{Reason, Unavailable};
+
+/// An error in words that name the file.
+pub(super) fn unavailable(name: &str, error: &sqlx::Error) -> Unavailable {
+    let reason = reason(error);
+    let error = error
+        .as_database_error()
+        .map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    let mend = match reason {
+        Reason::Corrupt => return foreign(name, &error),
+        Reason::Full => "; make room on its file system",
+        Reason::ReadOnly => {
+            "; the user that Backstop runs as must be able to write the file, those beside it that end in -wal and \
+             -shm, and their folder"
+        }
+        Reason::Slow => "; another process holds a lock on it",
+        _ => "",
+    };
+    Unavailable::new(reason, format!("{name}: {error}{mend}"))
+}
+
+/// It is damaged, or somebody else's. It is never touched.
+pub(super) fn foreign(name: &str, what: &str) -> Unavailable {
+    let text = format!(
+        "{name} is damaged or not Backstop's: {what}; it is left as it is: put back a copy, or move it away with those \
+         beside it that end in -wal and -shm, and Backstop begins a new one"
+    );
+    Unavailable::new(Reason::Corrupt, text)
+}
+
+/// A newer version wrote it. It is never touched.
+pub(super) fn newer(name: &str, version: i64) -> Unavailable {
+    let text = format!(
+        "{name} has schema {version}, of a newer Backstop: run that one, or move the file away"
+    );
+    Unavailable::new(Reason::Newer, text)
+}
+
+/// The file that is open is no longer the one at the path.
+pub(super) fn moved(name: &str) -> Unavailable {
+    let text = format!("{name} was moved away or replaced; it is opened anew");
+    Unavailable::new(Reason::Down, text)
+}
+
+/// The file is not there, and can't be made.
+pub(super) fn no_file(name: &str, path: &Path, error: &io::Error) -> Unavailable {
+    let folder = path.parent().unwrap_or(path).display();
+    let (reason, mend) = match error.kind() {
+        io::ErrorKind::NotFound => (Reason::Down, format!("make the folder {folder}")),
+        io::ErrorKind::StorageFull => (Reason::Full, "make room on its file system".to_owned()),
+        _ => (
+            Reason::ReadOnly,
+            format!("the user that Backstop runs as must be able to write in {folder}"),
+        ),
+    };
+    Unavailable::new(reason, format!("{name} can't be made: {error}; {mend}"))
+}
+
+/// <https://www.sqlite.org/rescode.html>: the low octet is the primary code.
+fn reason(error: &sqlx::Error) -> Reason {
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<i32>().ok());
+    match (code.map(|code| code & 0xff), error) {
+        // SQLITE_BUSY, SQLITE_LOCKED
+        (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Reason::Slow,
+        // SQLITE_READONLY
+        (Some(8), _) => Reason::ReadOnly,
+        // SQLITE_IOERR, SQLITE_CANTOPEN
+        (Some(10 | 14), _) | (_, sqlx::Error::WorkerCrashed | sqlx::Error::Io(_)) => Reason::Down,
+        // SQLITE_CORRUPT, SQLITE_NOTADB
+        (Some(11 | 26), _) => Reason::Corrupt,
+        // SQLITE_FULL
+        (Some(13), _) => Reason::Full,
+        _ => Reason::Other,
+    }
+}

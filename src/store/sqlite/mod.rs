@@ -1,0 +1,233 @@
+//! The store in a file: SQLite in WAL mode, one connection that writes and two that read.
+//!
+//! With `synchronous=NORMAL` a crash of Backstop loses what was still in the queue. A crash of the machine loses what was
+//! committed since the last checkpoint of the WAL too, at most some thousand pages, and never damages the file.
+
+mod failure;
+mod schema;
+mod write;
+
+use std::{
+    fmt, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Row, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use tokio::sync;
+
+use self::failure::unavailable;
+use super::{
+    Reason, StoreUrl, Unavailable,
+    backend::{Backend, Batch, unpacked},
+};
+use crate::core::proof::{
+    DAY,
+    coverage::{Count, CoverageRow},
+    ledger::{Hash, Remembered},
+};
+
+/// How many connections read.
+const READERS: u32 = 2;
+/// How long the writer waits for a lock that another process holds.
+const BUSY: Duration = Duration::from_secs(5);
+/// The most entries that the ledger has: about a gigabyte where messages have few recipients.
+const MOST_SENT: u32 = 5_000_000;
+/// What the WAL is cut to when all of it is in the file, in octets.
+const LARGEST_WAL: &str = "67108864";
+
+/// The store in a file.
+pub(super) struct Sqlite {
+    name: String,
+    path: PathBuf,
+    /// How long an entry of the ledger is kept, in seconds.
+    keep: u64,
+    open: Mutex<Option<Arc<Open>>>,
+}
+
+/// The connections.
+struct Open {
+    /// The device and the number of the file.
+    file: (u64, u64),
+    writer: sync::Mutex<SqliteConnection>,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    pub fn new(url: &StoreUrl, path: &Path, keep_days: u64) -> Self {
+        Self {
+            name: url.to_string(),
+            path: path.to_owned(),
+            keep: keep_days.saturating_mul(DAY),
+            open: Mutex::default(),
+        }
+    }
+
+    fn set(&self, open: Option<Arc<Open>>) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
+    }
+
+    fn connections(&self) -> Result<Arc<Open>, Unavailable> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.clone()
+            .ok_or_else(|| Unavailable::new(Reason::Down, format!("{} is not open", self.name)))
+    }
+
+    /// The error in words that name the file.
+    fn failed(&self, error: &sqlx::Error) -> Unavailable {
+        unavailable(&self.name, error)
+    }
+
+    /// The first second of which entries are still kept.
+    fn since(&self, now: u64) -> i64 {
+        integer(now.saturating_sub(self.keep))
+    }
+
+    async fn connect(&self) -> Result<Open, Unavailable> {
+        let no_file = |error: io::Error| failure::no_file(&self.name, &self.path, &error);
+        schema::make_file(&self.path).map_err(no_file)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .disable_statement_logging();
+        let for_writer = options
+            .clone()
+            .busy_timeout(BUSY)
+            .synchronous(SqliteSynchronous::Normal)
+            .pragma("journal_size_limit", LARGEST_WAL);
+        let failed = |error| self.failed(&error);
+        let mut writer = for_writer.connect().await.map_err(failed)?;
+        schema::prepare(&mut writer, &self.name).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            // Not read_only: the last one to close it could not put the WAL into the file.
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+        Ok(Open {
+            file: schema::identity(&self.path).map_err(no_file)?,
+            writer: sync::Mutex::new(writer),
+            readers,
+        })
+    }
+}
+
+impl Backend for Sqlite {
+    fn name(&self) -> impl fmt::Display + Send {
+        &self.name
+    }
+
+    async fn open(&self) -> Result<(), Unavailable> {
+        self.set(None);
+        let open = self.connect().await?;
+        self.set(Some(Arc::new(open)));
+        Ok(())
+    }
+
+    async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {
+        let open = self.connections()?;
+        let mut writer = open.writer.lock().await;
+        let written = write::batch(&mut writer, batch).await;
+        written.map_err(|error| self.failed(&error))?;
+        *batch = Batch::default();
+        Ok(())
+    }
+
+    async fn prune(&self, now: u64) -> Result<(), Unavailable> {
+        let open = self.connections()?;
+        if schema::identity(&self.path).ok() != Some(open.file) {
+            return Err(failure::moved(&self.name));
+        }
+        let pruned = write::prune(&open.writer, now, self.since(now), MOST_SENT).await;
+        pruned.map_err(|error| self.failed(&error))
+    }
+
+    async fn sent(&self, message: &[Hash], now: u64) -> Result<Option<Remembered>, Unavailable> {
+        const SENT: &str = "SELECT at, recipient_count, recipients FROM sent \
+                            WHERE message = ?1 AND at >= ?2 ORDER BY at DESC LIMIT 1";
+        let open = self.connections()?;
+        let mut newest: Option<Remembered> = None;
+        for hash in message {
+            let row = sqlx::query(SENT)
+                .bind(hash.as_bytes().as_slice())
+                .bind(self.since(now))
+                .fetch_optional(&open.readers)
+                .await;
+            let found = row.and_then(|row| row.map(|row| remembered(&row)).transpose());
+            let found = found.map_err(|error| self.failed(&error))?;
+            newest = newest.into_iter().chain(found).max_by_key(|entry| entry.at);
+        }
+        Ok(newest)
+    }
+
+    async fn last_sent(&self, senders: &[Hash], now: u64) -> Result<Option<u64>, Unavailable> {
+        const LAST_SENT: &str = "SELECT max(at) FROM sent WHERE sender = ?1 AND at >= ?2";
+        let open = self.connections()?;
+        let mut last = None;
+        for hash in senders {
+            let at: Result<Option<i64>, _> = sqlx::query_scalar(LAST_SENT)
+                .bind(hash.as_bytes().as_slice())
+                .bind(self.since(now))
+                .fetch_one(&open.readers)
+                .await;
+            let at = at.map_err(|error| self.failed(&error))?;
+            last = last.max(at.map(natural));
+        }
+        Ok(last)
+    }
+
+    async fn use_proof(&self, message: Hash, now: u64, until: u64) -> Result<u32, Unavailable> {
+        let open = self.connections()?;
+        let mut writer = open.writer.lock().await;
+        let uses = write::use_proof(&mut writer, message, integer(now), integer(until)).await;
+        let uses = uses.map_err(|error| self.failed(&error))?;
+        Ok(u32::try_from(uses).unwrap_or(u32::MAX))
+    }
+
+    async fn coverage(&self, days: RangeInclusive<u64>) -> Result<Vec<CoverageRow>, Unavailable> {
+        const COVERAGE: &str =
+            "SELECT day, kind, first, second, times FROM coverage WHERE day BETWEEN ?1 AND ?2";
+        let open = self.connections()?;
+        let rows = sqlx::query(COVERAGE)
+            .bind(integer(*days.start()))
+            .bind(integer(*days.end()))
+            .fetch_all(&open.readers)
+            .await;
+        let rows: Result<Vec<_>, _> = rows.and_then(|rows| {
+            rows.iter()
+                .filter_map(|row| counted(row).transpose())
+                .collect()
+        });
+        rows.map_err(|error| self.failed(&error))
+    }
+}
+
+fn remembered(row: &SqliteRow) -> sqlx::Result<Remembered> {
+    let recipients: &[u8] = row.try_get(2)?;
+    Ok(Remembered {
+        at: natural(row.try_get(0)?),
+        recipient_count: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
+        recipients: unpacked(recipients),
+    })
+}
+
+/// `None` for what a newer version counted.
+fn counted(row: &SqliteRow) -> sqlx::Result<Option<CoverageRow>> {
+    let count = Count::stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (day, times) = (natural(row.try_get(0)?), natural(row.try_get(4)?));
+    Ok(count.map(|count| CoverageRow { day, count, times }))
+}
+
+/// SQLite's integers are signed.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

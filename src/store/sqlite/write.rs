@@ -1,0 +1,117 @@
+//! All that changes the file.
+
+use sqlx::{Executor, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::{integer, natural};
+use crate::{
+    core::proof::{coverage, ledger::Hash, today},
+    store::backend::{Batch, packed},
+};
+
+/// How many rows are deleted at once, so that nobody waits long for the writer.
+const PRUNED_AT_ONCE: i64 = 1_000;
+
+/// All of it or nothing.
+///
+/// Not sqlx's transaction: SQLite ends one by itself when the disk is full, and sqlx would go on believing in it.
+pub(super) async fn batch(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+    writer.execute("BEGIN IMMEDIATE").await?;
+    let mut written = insert(writer, batch).await;
+    if written.is_ok() {
+        written = writer.execute("COMMIT").await.map(drop);
+    }
+    if written.is_err() {
+        // Where SQLite has ended it there is nothing to end.
+        let _ = writer.execute("ROLLBACK").await;
+    }
+    written
+}
+
+async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+    const SENT: &str = "INSERT INTO sent (message, sender, at, recipient_count, recipients) VALUES (?1, ?2, ?3, ?4, ?5)";
+    const COUNT: &str = "INSERT INTO coverage (day, kind, first, second, times) \
+        SELECT ?1, ?2, ?3, ?4, ?5 \
+        WHERE EXISTS (SELECT 1 FROM coverage WHERE day = ?1 AND kind = ?2 AND first = ?3 AND second = ?4) \
+        OR (SELECT count(*) FROM coverage WHERE day = ?1 AND kind = ?2) < ?6 \
+        ON CONFLICT DO UPDATE SET times = times + excluded.times";
+    for sent in &batch.sent {
+        sqlx::query(SENT)
+            .bind(sent.message.as_ref().map(|hash| hash.as_bytes().as_slice()))
+            .bind(sent.sender.as_ref().map(|hash| hash.as_bytes().as_slice()))
+            .bind(integer(sent.at))
+            .bind(i64::from(sent.recipient_count))
+            .bind(packed(&sent.recipients))
+            .execute(&mut *writer)
+            .await?;
+    }
+    for ((day, count), &times) in &batch.counts {
+        let (first, second) = count.texts();
+        sqlx::query(COUNT)
+            .bind(integer(*day))
+            .bind(count.kind())
+            .bind(first)
+            .bind(second)
+            .bind(integer(times))
+            .bind(integer(count.most_a_day()))
+            .execute(&mut *writer)
+            .await?;
+    }
+    Ok(())
+}
+
+/// One statement, so that it is counted once or not at all. What was over begins anew.
+pub(super) async fn use_proof(
+    writer: &mut SqliteConnection,
+    message: Hash,
+    now: i64,
+    until: i64,
+) -> sqlx::Result<i64> {
+    const USE: &str = "INSERT INTO proof_uses (message, uses, until) VALUES (?1, 1, ?2) \
+        ON CONFLICT DO UPDATE SET \
+        uses = CASE WHEN until <= ?3 THEN 1 ELSE uses + 1 END, until = max(until, excluded.until) \
+        RETURNING uses";
+    sqlx::query_scalar(USE)
+        .bind(message.as_bytes().as_slice())
+        .bind(until)
+        .bind(now)
+        .fetch_one(writer)
+        .await
+}
+
+/// Deletes what is over: entries of the ledger from before `since`, and the oldest of more than `most_sent`.
+pub(super) async fn prune(
+    writer: &Mutex<SqliteConnection>,
+    now: u64,
+    since: i64,
+    most_sent: u32,
+) -> sqlx::Result<()> {
+    const SENT: &str =
+        "DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE at < ?1 ORDER BY at LIMIT ?2)";
+    // Entries come in order of time, nearly, so that the newest have the highest ids.
+    const TOO_MANY: &str = "DELETE FROM sent WHERE id IN \
+        (SELECT id FROM sent WHERE id <= (SELECT max(id) FROM sent) - ?1 ORDER BY id LIMIT ?2)";
+    const USES: &str = "DELETE FROM proof_uses WHERE message IN \
+        (SELECT message FROM proof_uses WHERE until <= ?1 ORDER BY until LIMIT ?2)";
+    const COVERAGE: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
+        (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
+    let last_day = integer(today(now).saturating_sub(coverage::KEEP_DAYS));
+    for (delete, bound) in [
+        (SENT, since),
+        (TOO_MANY, i64::from(most_sent)),
+        (USES, integer(now)),
+        (COVERAGE, last_day),
+    ] {
+        loop {
+            let deleted = sqlx::query(delete)
+                .bind(bound)
+                .bind(PRUNED_AT_ONCE)
+                .execute(&mut *writer.lock().await)
+                .await?;
+            if deleted.rows_affected() < natural(PRUNED_AT_ONCE) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! The queue of what is to be written, and the one task that writes it, off the path of the mail.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{
+    backend::{Backend, Batch},
+    keeper::{Kept, RETRY},
+};
+use crate::core::proof::{coverage::Count, ledger::Sent};
+
+/// How many entries wait to be written; further ones are dropped. 20 MB if each has all the recipients it may have.
+const ROOM: usize = 10_000;
+/// The most that is written at once.
+const LARGEST_BATCH: usize = 1_000;
+/// How long the first entry of a batch waits for others.
+const GATHER: Duration = Duration::from_millis(200);
+/// How long [`Queue::flush`] waits.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// What is to be written.
+pub enum Entry {
+    /// An outgoing message.
+    Sent(Sent),
+    /// Something that happened on a day.
+    Count(u64, Count),
+}
+
+enum Queued {
+    Entry(Entry),
+    /// Who waits for all before this.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Where entries go.
+pub struct Queue(mpsc::Sender<Queued>);
+
+/// Where they come out.
+pub struct Entries(mpsc::Receiver<Queued>);
+
+pub fn queue() -> (Queue, Entries) {
+    let (queue, entries) = mpsc::channel(ROOM);
+    (Queue(queue), Entries(entries))
+}
+
+impl Queue {
+    /// Whether there was room for it.
+    pub fn push(&self, entry: Entry) -> bool {
+        self.0.try_send(Queued::Entry(entry)).is_ok()
+    }
+
+    /// Waits until all that is in the queue is written, but not for long.
+    pub async fn flush(&self) {
+        let (done, is_done) = oneshot::channel();
+        // Whether the time ran out or the writer gave up: there is nothing more to wait for.
+        let _ = timeout(FLUSH, async {
+            self.0.send(Queued::Flush(done)).await.ok()?;
+            is_done.await.ok()
+        })
+        .await;
+    }
+}
+
+/// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
+/// the queue fills.
+pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
+    while let Some((mut batch, waiting)) = entries.batch().await {
+        while batch.len() > 0 {
+            let written = written(&kept, &mut batch, &entries).await;
+            if !written && entries.0.is_closed() {
+                let lost = batch.len() + entries.0.len();
+                log::warn!(
+                    "store: {}: the last {lost} entries are lost",
+                    kept.backend.name()
+                );
+                return;
+            }
+            if !written {
+                sleep(RETRY).await;
+            }
+        }
+        // Whoever waited may have gone.
+        for done in waiting {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entries) -> bool {
+    while timeout(RETRY, kept.opened()).await.is_err() {
+        if entries.0.is_closed() {
+            return false;
+        }
+    }
+    let Err(error) = kept.backend.write(batch).await else {
+        return true;
+    };
+    kept.journal.background_failed(&error);
+    kept.failed(&error);
+    false
+}
+
+impl Entries {
+    /// The next entries, and who waits for them; `None` when there is nothing more to come.
+    async fn batch(&mut self) -> Option<(Batch, Vec<oneshot::Sender<()>>)> {
+        let mut batch = Batch::default();
+        let mut waiting = Vec::new();
+        let mut next = Some(self.0.recv().await?);
+        let end = Instant::now() + GATHER;
+        while let Some(queued) = next.take() {
+            match queued {
+                Queued::Entry(Entry::Sent(sent)) => batch.sent.push(sent),
+                Queued::Entry(Entry::Count(day, count)) => {
+                    let times = batch.counts.entry((day, count)).or_default();
+                    *times = times.saturating_add(1);
+                }
+                Queued::Flush(done) => {
+                    waiting.push(done);
+                    break;
+                }
+            }
+            if batch.len() < LARGEST_BATCH {
+                next = timeout_at(end, self.0.recv()).await.ok().flatten();
+            }
+        }
+        Some((batch, waiting))
+    }
+}

@@ -1,0 +1,403 @@
+//! Bounces that return a message of ours: by what they are known, and what becomes of those that prove nothing.
+
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+use backstop::{
+    core::{
+        address::Mailbox,
+        proof::{
+            Keys,
+            ledger::{Hashed, Sent, address, hash},
+        },
+    },
+    store,
+};
+use lab::{
+    dns::{Fault, Scope, Zone},
+    milter::{Change, Outcome, Reply},
+    mta,
+};
+use tempfile::TempDir;
+
+use super::{DNS, SENDER, Stage, asking, binary, dns, field, headers};
+use crate::{
+    batv::key_file,
+    bounce::{BOUNCE, Ours, SELECTOR, SIGNED, body, now, record},
+};
+
+const FAR: &str = "far@friend.example";
+const JOE: &str = "joe@example.org";
+/// Whether something refuses.
+const STRICT: &str = "unproven: reject, unproven_replies: reject";
+
+/// A daemon with keys and a ledger, and what writes to them as it would.
+struct Desk {
+    stage: Stage,
+    keys: Keys,
+    store: PathBuf,
+    _folder: TempDir,
+}
+
+/// A zone in which our signer's key is.
+fn zone() -> Zone {
+    super::zone().txt(SELECTOR, record())
+}
+
+impl Desk {
+    fn set(proof: &str) -> Self {
+        Self::with(proof, "", zone())
+    }
+
+    fn with(proof: &str, more: &str, zone: Zone) -> Self {
+        let folder = mta::folder().unwrap();
+        let file = key_file(folder.path());
+        let keys = Keys::parse(&fs::read_to_string(&file).unwrap()).unwrap();
+        let store = folder.path().join("state.db");
+        let more = match more {
+            "" => format!("store: sqlite:{}\n", store.display()),
+            more => more.to_owned(),
+        };
+        let dns = dns(zone);
+        let yaml = format!(
+            "mode: enforce\nlog: {{level: debug}}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
+             proof:\n  {{keys: {}, watermark: {{sign: true}}, ledger: {{remember: true}}, {proof}}}\n{more}",
+            file.display()
+        );
+        let backstop =
+            lab::backstop::Backstop::start(binary(), &asking(dns.addr(), &yaml)).unwrap();
+        Self {
+            stage: Stage { backstop, dns },
+            keys,
+            store,
+            _folder: folder,
+        }
+    }
+
+    /// Remembers a message as sent so many seconds ago.
+    fn remember(&self, id: &str, recipients: &[&str], ago: u64) {
+        let hashed = |what, text: &[u8]| hash(&self.keys, what, text);
+        let mailbox = |text: &str| address(&Mailbox::from_bytes(text.as_bytes()));
+        let sent = Sent {
+            message: hashed(Hashed::MessageId, format!("{id}@example.org").as_bytes()),
+            sender: hashed(Hashed::Sender, &mailbox(JOE)),
+            recipients: recipients
+                .iter()
+                .filter_map(|recipient| hashed(Hashed::Recipient, &mailbox(recipient)))
+                .collect(),
+            recipient_count: recipients.len().try_into().unwrap(),
+            at: now() - ago,
+        };
+        let url = format!("sqlite:{}", self.store.display());
+        DNS.block_on(async {
+            let store = store::open(&url.parse().unwrap(), 30);
+            store.remember(sent.clone());
+            store.flush().await;
+            let found = store.sent(sent.message.into_iter().collect()).await;
+            assert!(found.unwrap().is_some(), "it was not written");
+        });
+    }
+
+    fn bounce(&self, rcpt: &str, content: &str) -> Outcome {
+        self.notification(rcpt, BOUNCE, content)
+    }
+
+    fn notification(&self, rcpt: &str, lines: &str, content: &str) -> Outcome {
+        let mut client = self.stage.session(SENDER);
+        client.mail("", &[]).unwrap();
+        assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
+        assert_eq!(headers(&mut client, lines).unwrap(), Reply::Continue);
+        client.body(content.as_bytes()).unwrap();
+        let outcome = client.eom().unwrap();
+        client.abort().unwrap();
+        outcome
+    }
+
+    /// The verdict, reason and proof of a bounce with this content, and the codes of its reply.
+    fn told(&self, content: &str) -> String {
+        let rcpt = rcpt();
+        let outcome = self.bounce(&rcpt, content);
+        self.line(&rcpt, &outcome)
+    }
+
+    fn line(&self, rcpt: &str, outcome: &Outcome) -> String {
+        let line = self.stage.decision(rcpt);
+        let codes = match &outcome.reply {
+            Reply::ReplyCode(text) => format!(" {}", &text[..9]),
+            _ => String::new(),
+        };
+        let [verdict, reason, proof] =
+            ["verdict", "reason", "proof"].map(|name| field(&line, name));
+        format!("{verdict} {reason} {proof}{codes}")
+    }
+}
+
+/// Another recipient each time, so that lines of the log are told apart.
+fn rcpt() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(AtomicU32::default);
+    format!("user{}@example.org", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+const UNPROVEN: &str = "reject unproven unproven 550 5.7.1";
+
+#[test]
+fn each_proof_is_enough_and_is_named() {
+    let desk = Desk::set(STRICT);
+    let ours = |id| Ours::new(id, FAR);
+    desk.remember("known", &[FAR], 60);
+    desk.remember("strongest", &[FAR], 60);
+    for (ours, expected) in [
+        (
+            ours("marked").marked(&desk.keys, 0),
+            "accept watermark_valid watermark",
+        ),
+        (ours("known"), "accept message_id_known message_id"),
+        (ours("signed").signed(SIGNED), "accept dkim_valid dkim"),
+        // The strongest that is there.
+        (
+            ours("strongest").signed(SIGNED).marked(&desk.keys, 7),
+            "accept watermark_valid watermark",
+        ),
+        (ours("forged"), UNPROVEN),
+    ] {
+        assert_eq!(desk.told(&body(FAR, &ours)), expected, "{}", ours.headers);
+    }
+    let rcpt = rcpt();
+    let outcome = desk.bounce(&rcpt, &body(FAR, &ours("marked").marked(&desk.keys, 0)));
+    let noticed = outcome.added("X-Backstop").concat();
+    assert!(
+        noticed.starts_with("verdict=accept reason=watermark_valid; kind=dsn"),
+        "{noticed}"
+    );
+    assert!(noticed.contains(" proof=watermark;"), "{noticed}");
+    assert!(
+        !outcome
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::Quarantine(_)))
+    );
+}
+
+/// One octet of the proof changed, and it is none.
+#[test]
+fn a_proof_that_was_tampered_with_is_none() {
+    let desk = Desk::set(STRICT);
+    let marked = Ours::new("marked", FAR).marked(&desk.keys, 0);
+    let signed = Ours::new("signed", FAR).signed(SIGNED);
+    let subject = |ours: &Ours, from, to| Ours {
+        headers: ours.headers.replace(from, to),
+        ..ours.clone()
+    };
+    for (ours, expected) in [
+        (
+            subject(&signed, "Subject: Hello", "Subject: Hallo"),
+            UNPROVEN,
+        ),
+        (subject(&signed, "<signed@", "<sighed@"), UNPROVEN),
+        (subject(&marked, "<marked@", "<market@"), UNPROVEN),
+        (
+            Ours::new("old", FAR).marked(&desk.keys, 9),
+            "reject watermark_expired forged 550 5.7.1",
+        ),
+        // Our key's name, and a signature that it did not make.
+        (
+            {
+                let end = marked.headers.find("\r\nFrom:").unwrap();
+                let (mark, rest) = marked.headers.split_at(end);
+                let (mark, last) = mark.split_at(mark.len() - 3);
+                let other = if last.starts_with('A') { "BBB" } else { "AAA" };
+                Ours {
+                    headers: format!("{mark}{other}{rest}"),
+                    ..marked.clone()
+                }
+            },
+            "reject watermark_wrong forged 550 5.7.1",
+        ),
+    ] {
+        assert_eq!(desk.told(&body(FAR, &ours)), expected, "{}", ours.headers);
+    }
+    // Something else proves it: then nothing was forged.
+    let both = Ours::new("both", FAR).signed(SIGNED).marked(&desk.keys, 9);
+    assert_eq!(desk.told(&body(FAR, &both)), "accept dkim_valid dkim");
+}
+
+/// Somebody who once got a message of ours can't use it for others, nor without end, nor for ever.
+#[test]
+fn a_copy_is_no_licence_to_flood() {
+    let desk = Desk::set(&format!("{STRICT}, replay_limit: 0"));
+    let weak = "reject unproven weak:recipient 550 5.7.1";
+    let marked = Ours::new("marked", FAR).marked(&desk.keys, 0);
+    let signed = Ours::new("signed", FAR).signed(SIGNED);
+    desk.remember("known", &[FAR, "bcc@friend.example"], 60);
+    desk.remember("long-ago", &[FAR], 8 * 24 * 3600);
+    let known = Ours::new("known", FAR);
+    for ours in [&marked, &signed, &known] {
+        assert_eq!(desk.told(&body("victim@else.example", ours)), weak);
+    }
+    // The ledger knows of recipients that no header names.
+    let expected = "accept message_id_known message_id";
+    assert_eq!(desk.told(&body("bcc@friend.example", &known)), expected);
+    assert_eq!(desk.told(&body(FAR, &Ours::new("long-ago", FAR))), UNPROVEN);
+    // What was not used counts from here: five times each.
+    for (ours, expected) in [
+        (&marked, "accept watermark_valid watermark"),
+        (&signed, "accept dkim_valid dkim"),
+    ] {
+        for _ in 0..5 {
+            assert_eq!(desk.told(&body(FAR, ours)), expected);
+        }
+        let refused = "reject proof_replayed unproven 550 5.7.1";
+        assert_eq!(desk.told(&body(FAR, ours)), refused);
+    }
+    // As many as it had recipients, where those are more.
+    let many: Vec<String> = (0..7).map(|n| format!("r{n}@friend.example")).collect();
+    let many = Ours::new("many", &many.join(", ")).marked(&desk.keys, 0);
+    for n in 0..7 {
+        let told = desk.told(&body(&format!("r{n}@friend.example"), &many));
+        assert_eq!(told, "accept watermark_valid watermark", "{n}");
+    }
+    let told = desk.told(&body("r0@friend.example", &many));
+    assert_eq!(told, "reject proof_replayed unproven 550 5.7.1");
+}
+
+#[test]
+fn the_limit_is_what_the_file_says() {
+    let desk = Desk::set(&format!("{STRICT}, replay_limit: 1"));
+    let ours = Ours::new("once", FAR).marked(&desk.keys, 0);
+    assert_eq!(
+        desk.told(&body(FAR, &ours)),
+        "accept watermark_valid watermark"
+    );
+    let refused = "reject proof_replayed unproven 550 5.7.1";
+    assert_eq!(desk.told(&body(FAR, &ours)), refused);
+}
+
+/// What a stranger could have: told, and worth something only where the file says so.
+#[test]
+fn weak_evidence_decides_only_where_it_may() {
+    let relay = "Received: from pc (unknown [10.1.2.3]) by mx.example.org (Postfix) with ESMTP id 1; \
+                 Sat, 21 Nov 2026 12:00:00 +0000";
+    // SPF of example.org lets 203.0.113.0/24 send.
+    let client = "Received: from out.example (out.example [203.0.113.9]) by mx.friend.example with ESMTP id 2; \
+                  Sat, 21 Nov 2026 12:00:01 +0000";
+    let too_little = ["From", "To", "Subject"];
+    for (worth, verdict) in [
+        ("ignore", "reject unproven"),
+        ("accept", "accept weak_evidence"),
+    ] {
+        let desk = Desk::set(&format!("{STRICT}, weak: {worth}"));
+        desk.remember("other", &[FAR], 24 * 3600);
+        for (rcpt, ours, weak) in [
+            (rcpt(), Ours::new("a", FAR).with(relay), "relay"),
+            (rcpt(), Ours::new("b", FAR).with(client), "spf"),
+            (rcpt(), Ours::new("c", FAR).signed(&too_little), "signature"),
+            (
+                JOE.to_owned(),
+                Ours::new("d", FAR).with(relay).with(client),
+                "sender+relay+spf",
+            ),
+        ] {
+            let outcome = desk.bounce(&rcpt, &body(FAR, &ours));
+            let refused = if worth == "ignore" { " 550 5.7.1" } else { "" };
+            let expected = format!("{verdict} weak:{weak}{refused}");
+            assert_eq!(desk.line(&rcpt, &outcome), expected, "{worth}");
+        }
+        assert_eq!(
+            desk.told(&body(FAR, &Ours::new("e", FAR))),
+            UNPROVEN,
+            "{worth}"
+        );
+    }
+}
+
+/// Receipts and out of office notes return nothing, but name what they answer. With a sender they are mail.
+#[test]
+fn replies_are_known_by_what_they_answer() {
+    let desk = Desk::set("unproven: reject, unproven_replies: tempfail");
+    desk.remember("asked", &[FAR], 60);
+    let reply = |id: &str| {
+        format!(
+            "From: far@friend.example\nTo: joe@example.org\nSubject: Out of office\n\
+             Auto-Submitted: auto-replied\nIn-Reply-To: <{id}@example.org>\n"
+        )
+    };
+    for (id, expected) in [
+        ("asked", "accept message_id_known message_id"),
+        ("never", "tempfail unproven unproven 450 4.7.1"),
+    ] {
+        let rcpt = rcpt();
+        let outcome = desk.notification(&rcpt, &reply(id), "I am away.\r\n");
+        assert_eq!(desk.line(&rcpt, &outcome), expected);
+    }
+}
+
+/// A key that DNS doesn't give now may be there later: an honest MTA comes again.
+#[test]
+fn a_dead_dns_asks_a_bounce_to_come_again() {
+    for fault in [Fault::Silence, Fault::Servfail] {
+        let zone = super::zone().fault(SELECTOR, Scope::Every, fault);
+        let desk = Desk::with(STRICT, "", zone);
+        let signed = Ours::new("signed", FAR).signed(SIGNED);
+        let told = desk.told(&body(FAR, &signed));
+        assert_eq!(told, "tempfail unproven unproven 451 4.7.1");
+        // Nobody's DNS is asked where something else proves it, or where there is nothing to ask for.
+        let marked = signed.clone().marked(&desk.keys, 0);
+        assert_eq!(
+            desk.told(&body(FAR, &marked)),
+            "accept watermark_valid watermark"
+        );
+        assert_eq!(desk.told(&body(FAR, &Ours::new("forged", FAR))), UNPROVEN);
+    }
+}
+
+/// A store that is down never costs a bounce; and it is told of once.
+#[test]
+fn a_store_that_is_down_refuses_nothing() {
+    let more = "store: sqlite:/proc/no/such/folder/state.db\n";
+    let desk = Desk::with(&format!("{STRICT}, replay_limit: 1"), more, zone());
+    let known = Ours::new("known", FAR);
+    for _ in 0..5 {
+        assert_eq!(desk.told(&body(FAR, &known)), "tag unproven unproven");
+    }
+    // What proves itself without it does; nobody counts how often.
+    let marked = Ours::new("marked", FAR).marked(&desk.keys, 0);
+    let signed = Ours::new("signed", FAR).signed(SIGNED);
+    for _ in 0..3 {
+        assert_eq!(
+            desk.told(&body(FAR, &marked)),
+            "accept watermark_valid watermark"
+        );
+        assert_eq!(desk.told(&body(FAR, &signed)), "accept dkim_valid dkim");
+    }
+    // Nothing that the store could have known.
+    let nothing = "--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b--\r\n";
+    assert_eq!(desk.told(nothing), UNPROVEN);
+    let log = desk.stage.backstop.log();
+    let warned = log.lines().filter(|line| line.contains("store: ")).count();
+    assert!((1..=3).contains(&warned), "{warned} warnings in {log}");
+}
+
+/// A file that says nothing of proofs: signatures are verified, and what proves nothing is only marked.
+#[test]
+fn by_default_nothing_is_refused_for_want_of_proof() {
+    let stage = Stage::set("mode: enforce\nlocal: {domains: [example.org]}\n");
+    let rcpt = rcpt();
+    let mut client = stage.session(SENDER);
+    client.mail("", &[]).unwrap();
+    client.rcpt(&rcpt, &[]).unwrap();
+    headers(&mut client, BOUNCE).unwrap();
+    let content = body(FAR, &Ours::new("x", FAR));
+    client.body(content.as_bytes()).unwrap();
+    let outcome = client.eom().unwrap();
+    assert_eq!(outcome.reply, Reply::Continue);
+    let noticed = outcome.added("X-Backstop").concat();
+    assert!(
+        noticed.starts_with("verdict=tag reason=unproven; kind=dsn"),
+        "{noticed}"
+    );
+    let line = stage.decision(&rcpt);
+    assert_eq!(
+        ["verdict", "reason", "proof"].map(|name| field(&line, name)),
+        ["tag", "unproven", "unproven"]
+    );
+}

@@ -1,0 +1,156 @@
+//! Where a store of a test is, and what is put into it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use backstop::{
+    core::proof::{
+        DAY,
+        ledger::{Hash, Sent},
+    },
+    store::{Reason, Store, StoreUrl, Unavailable, open},
+};
+use lab::redis::{Options, Redis};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// How long something may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long entries of the ledger are kept here.
+pub const KEEP_DAYS: u64 = 30;
+
+/// A store's place, gone when dropped.
+pub enum Place {
+    Sqlite(TempDir),
+    Redis(Redis),
+}
+
+impl Place {
+    pub fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub fn redis() -> Self {
+        Self::Redis(Redis::start(Options::default()).unwrap())
+    }
+
+    pub fn url(&self) -> StoreUrl {
+        match self {
+            Self::Sqlite(folder) => sqlite_url(folder),
+            Self::Redis(redis) => redis_url(redis),
+        }
+    }
+
+    /// Opens it, and waits until it can be asked.
+    pub async fn open(&self) -> Arc<dyn Store> {
+        let store = open(&self.url(), KEEP_DAYS);
+        until_open(&*store).await;
+        store
+    }
+}
+
+pub fn sqlite_url(folder: &TempDir) -> StoreUrl {
+    let path = folder.path().join("state.db");
+    format!("sqlite:{}", path.display()).parse().unwrap()
+}
+
+pub fn redis_url(redis: &Redis) -> StoreUrl {
+    url(&format!("redis://127.0.0.1:{}", redis.port()))
+}
+
+pub fn url(text: &str) -> StoreUrl {
+    text.parse().unwrap()
+}
+
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+pub fn today() -> u64 {
+    now() / DAY
+}
+
+/// A hash like no other with another number.
+pub fn hash(number: u64) -> Hash {
+    let mut bytes = [0xff; 16];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Hash::from_bytes(bytes)
+}
+
+/// A message to nobody in particular, by the sender of all of them.
+pub fn message(number: u64) -> Sent {
+    Sent {
+        message: Some(hash(number)),
+        sender: Some(hash(0)),
+        recipients: vec![hash(1), hash(2)],
+        recipient_count: 2,
+        at: now(),
+    }
+}
+
+/// Whether a message is remembered, by a store that can be asked.
+pub async fn remembers(store: &dyn Store, number: u64) -> bool {
+    store.sent(vec![hash(number)]).await.unwrap().is_some()
+}
+
+/// Waits until a question is answered.
+pub async fn until_open(store: &dyn Store) {
+    until("it is open", async || store.sent(vec![]).await.is_ok()).await;
+}
+
+/// Waits until all that was queued is written: one batch ends with the first mark at the latest, and is complete when the
+/// second is there.
+pub async fn until_written(store: &dyn Store) {
+    static NEXT: AtomicU64 = AtomicU64::new(u64::MAX);
+    for _ in 0..2 {
+        let mark = NEXT.fetch_sub(1, Ordering::Relaxed);
+        store.remember(Sent {
+            sender: None,
+            ..message(mark)
+        });
+        store.flush().await;
+        until_remembered(store, mark).await;
+    }
+}
+
+/// Asks until the answer is yes.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asked = timeout(PATIENCE, async {
+        while !is_so().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    asked
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
+/// Waits until a message is remembered, whether or not the store can be asked all the time.
+pub async fn until_remembered(store: &dyn Store, number: u64) {
+    until("it is remembered", async || {
+        matches!(store.sent(vec![hash(number)]).await, Ok(Some(_)))
+    })
+    .await;
+}
+
+/// Waits until a question is refused for this reason.
+pub async fn until_refused(store: &dyn Store, reason: Reason) -> Unavailable {
+    let mut refusal = None;
+    until("it is refused", async || {
+        refusal = store.sent(vec![hash(1)]).await.err();
+        refusal
+            .as_ref()
+            .is_some_and(|error| error.reason() == reason)
+    })
+    .await;
+    refusal.unwrap()
+}

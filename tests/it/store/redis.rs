@@ -1,0 +1,353 @@
+//! What can be wrong with a server, and that mail does not suffer from it.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use backstop::store::{Reason, Store, StoreUrl, Unavailable, open};
+use futures_util::future::join_all;
+use lab::redis::{Options, Redis};
+use tokio::{net::TcpListener, time::timeout};
+
+use super::place::{
+    KEEP_DAYS, PATIENCE, hash, message, now, redis_url, remembers, until, until_open,
+    until_refused, until_remembered, until_written, url,
+};
+
+fn start(options: Options) -> Redis {
+    Redis::start(options).unwrap()
+}
+
+async fn opened(redis: &Redis) -> Arc<dyn Store> {
+    let store = open(&redis_url(redis), KEEP_DAYS);
+    until_open(&*store).await;
+    store
+}
+
+async fn refusal(store: &dyn Store) -> Unavailable {
+    store.sent(vec![hash(1)]).await.unwrap_err()
+}
+
+async fn use_once(store: &dyn Store) -> Result<u32, Unavailable> {
+    store.use_proof(hash(1), now(), now() + 600).await
+}
+
+/// Waits until a use can't be counted, for this reason.
+async fn until_unused(store: &dyn Store, reason: Reason) -> Unavailable {
+    let mut refusal = None;
+    until("it is refused", async || {
+        refusal = use_once(store).await.err();
+        refusal
+            .as_ref()
+            .is_some_and(|error| error.reason() == reason)
+    })
+    .await;
+    refusal.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_come_later() {
+    let mut redis = Redis::stopped(Options::default()).unwrap();
+    let store = open(&redis_url(&redis), KEEP_DAYS);
+    let error = until_refused(&*store, Reason::Down).await;
+    assert!(error.to_string().contains("redis://127.0.0.1"), "{error}");
+    for number in 1..=20_000 {
+        store.remember(message(number));
+    }
+    // What the queue has room for, and what is in hand.
+    let health = store.health();
+    assert!((9_000..=10_000).contains(&health.dropped), "{health:?}");
+    assert_eq!(health.down.map(|error| error.reason()), Some(Reason::Down));
+
+    redis.start_again().unwrap();
+    until_remembered(&*store, 1).await;
+    until_remembered(&*store, 9_999).await;
+    assert!(!remembers(&*store, 20_000).await);
+    store.remember(message(30_000));
+    until_remembered(&*store, 30_000).await;
+    assert_eq!(store.health().down, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_go_and_come_back() {
+    let mut redis = start(Options::default());
+    let store = opened(&redis).await;
+    assert_eq!(use_once(&*store).await, Ok(1));
+    redis.kill().unwrap();
+    until_unused(&*store, Reason::Down).await;
+    store.remember(message(1));
+    redis.start_again().unwrap();
+    until_remembered(&*store, 1).await;
+    assert_eq!(use_once(&*store).await, Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgot_the_scripts_is_told_them_again() {
+    let redis = start(Options::default());
+    let store = opened(&redis).await;
+    assert_eq!(use_once(&*store).await, Ok(1));
+    redis.ask(&["SCRIPT", "FLUSH"]).unwrap();
+    assert_eq!(use_once(&*store).await, Ok(2));
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_not_waited_for_again() {
+    let redis = start(Options::default());
+    let store = opened(&redis).await;
+    assert_eq!(use_once(&*store).await, Ok(1));
+    redis.pause().unwrap();
+    let error = refusal(&*store).await;
+    assert_eq!(error.reason(), Reason::Slow, "{error}");
+    // Known to be down, and so answered without a wait: a thousand waits would be a quarter of an hour.
+    let questions = async {
+        for _ in 0..1_000 {
+            assert_eq!(refusal(&*store).await.reason(), Reason::Slow);
+        }
+    };
+    timeout(PATIENCE, questions).await.unwrap();
+    store.remember(message(1));
+    redis.resume().unwrap();
+    until_remembered(&*store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_server_costs_one_attempt_at_a_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tries, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (open_now, seen, most_open) = (Arc::new(AtomicUsize::new(0)), tries.clone(), most.clone());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            seen.fetch_add(1, Ordering::SeqCst);
+            let now_open = open_now.fetch_add(1, Ordering::SeqCst) + 1;
+            most_open.fetch_max(now_open, Ordering::SeqCst);
+            let open_now = Arc::clone(&open_now);
+            tokio::spawn(async move {
+                // Says nothing, until the client goes.
+                let mut buffer = [0; 512];
+                loop {
+                    stream.readable().await.unwrap();
+                    match stream.try_read(&mut buffer) {
+                        Ok(0) => break,
+                        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => break,
+                        _ => {}
+                    }
+                }
+                open_now.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    let store = open(&url(&format!("redis://{address}")), KEEP_DAYS);
+    for number in 1..=500 {
+        store.remember(message(number));
+    }
+    let questions = (0..500).map(|_| store.sent(vec![hash(1)]));
+    assert!(join_all(questions).await.iter().all(Result::is_err));
+    until("it is tried again", async || {
+        refusal(&*store).await;
+        tries.load(Ordering::SeqCst) >= 2
+    })
+    .await;
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_is_read() {
+    let redis = start(Options::default());
+    let store = opened(&redis).await;
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let error = until_unused(&*store, Reason::Full).await;
+    assert!(error.to_string().contains("give it room"), "{error}");
+    assert!(!error.to_string().contains("script"), "{error}");
+    assert!(remembers(&*store, 1).await);
+    let failures = store.health().failures;
+    store.remember(message(2));
+    until("the write failed", async || {
+        store.health().failures > failures
+    })
+    .await;
+    assert!(!remembers(&*store, 2).await);
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    until_remembered(&*store, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_read() {
+    let redis = start(Options::default());
+    let store = opened(&redis).await;
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+    // Of nobody: it keeps what it has, and takes no writes.
+    let nobody = lab::process::free_port().unwrap().to_string();
+    redis.ask(&["REPLICAOF", "127.0.0.1", &nobody]).unwrap();
+    until_unused(&*store, Reason::ReadOnly).await;
+    assert!(remembers(&*store, 1).await);
+    store.remember(message(2));
+    redis.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    until_remembered(&*store, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_version_stored_is_left_alone() {
+    let redis = start(Options::default());
+    redis.ask(&["SET", "backstop:schema", "2"]).unwrap();
+    let store = open(&redis_url(&redis), KEEP_DAYS);
+    store.remember(message(1));
+    until_refused(&*store, Reason::Newer).await;
+    assert!(use_once(&*store).await.is_err());
+    store.flush().await;
+    assert_eq!(redis.ask(&["KEYS", "*"]).unwrap(), "backstop:schema");
+    assert_eq!(redis.ask(&["GET", "backstop:schema"]).unwrap(), "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_has_a_lifetime() {
+    let redis = start(Options::default());
+    let store = open(&redis_url(&redis), KEEP_DAYS);
+    store.remember(message(1));
+    store.count(
+        now() / 86_400,
+        backstop::core::proof::coverage::Count::Bounce {
+            outcome: "batv".to_owned(),
+        },
+    );
+    until_written(&*store).await;
+    assert_eq!(use_once(&*store).await, Ok(1));
+    let lifetimes = redis
+        .ask(&[
+            "EVAL",
+            "local all = {} for i, key in ipairs(redis.call('KEYS', '*')) do all[i] = redis.call('TTL', key) end
+             return all",
+            "0",
+        ])
+        .unwrap();
+    let lifetimes: Vec<i64> = lifetimes
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    // The schema, a message and two marks, a sender, a use, and what was counted.
+    assert_eq!(lifetimes.len(), 7);
+    assert!(lifetimes.iter().all(|&left| left > 0), "{lifetimes:?}");
+}
+
+async fn denied(url: &StoreUrl) {
+    let error = until_refused(&*open(url, KEEP_DAYS), Reason::Denied).await;
+    assert!(!error.to_string().contains("letmein"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_wants_its_password() {
+    let redis = start(Options {
+        password: Some("letmein".to_owned()),
+        lines: vec![
+            "user mx on >letmein2 ~backstop:* +@all".to_owned(),
+            "user other on >letmein3 ~other:* +@all".to_owned(),
+        ],
+        ..Options::default()
+    });
+    let port = redis.port();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "letmein\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let in_file = url(&format!(
+        "redis://127.0.0.1:{port}?password_file={}",
+        file.display()
+    ));
+    let socket = redis.socket();
+    let over_socket = url(&format!(
+        "redis+unix://{}?password_file={}",
+        socket.display(),
+        file.display()
+    ));
+    for right in [
+        &url(&format!("redis://:letmein@127.0.0.1:{port}")),
+        &url(&format!("redis://mx:letmein2@127.0.0.1:{port}")),
+        &in_file,
+        &over_socket,
+    ] {
+        let store = open(right, KEEP_DAYS);
+        until_open(&*store).await;
+        assert!(use_once(&*store).await.is_ok(), "{right}");
+    }
+    denied(&url(&format!("redis://127.0.0.1:{port}"))).await;
+    denied(&url(&format!("redis://:letmein2@127.0.0.1:{port}"))).await;
+    denied(&url(&format!("redis://mx:letmein@127.0.0.1:{port}"))).await;
+    denied(&url(&format!("redis://other:letmein3@127.0.0.1:{port}"))).await;
+
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    denied(&in_file).await;
+    fs::remove_file(&file).unwrap();
+    denied(&in_file).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_password_is_read_anew() {
+    let redis = start(Options {
+        password: Some("letmein".to_owned()),
+        ..Options::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "before").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    let port = redis.port();
+    let file_url = format!("redis://127.0.0.1:{port}?password_file={}", file.display());
+    let store = open(&url(&file_url), KEEP_DAYS);
+    until_refused(&*store, Reason::Denied).await;
+    fs::write(&file, "letmein").unwrap();
+    until_open(&*store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_believes_the_ca_it_is_given_and_no_other() {
+    let redis = start(Options {
+        tls: true,
+        password: Some("letmein".to_owned()),
+        ..Options::default()
+    });
+    let (port, ca) = (redis.port(), redis.ca());
+    let ca = ca.display();
+    let store = open(
+        &url(&format!("rediss://:letmein@127.0.0.1:{port}?ca={ca}")),
+        KEEP_DAYS,
+    );
+    until_open(&*store).await;
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+
+    let other = start(Options {
+        tls: true,
+        ..Options::default()
+    });
+    for wrong in [
+        // The system does not know the CA; it is another's; the name is not that of the certificate; no TLS at all.
+        format!("rediss://:letmein@127.0.0.1:{port}"),
+        format!(
+            "rediss://:letmein@127.0.0.1:{port}?ca={}",
+            other.ca().display()
+        ),
+        format!("rediss://:letmein@localhost:{port}?ca={ca}"),
+        format!("redis://:letmein@127.0.0.1:{port}"),
+    ] {
+        let store = open(&url(&wrong), KEEP_DAYS);
+        let error = refusal(&*store).await;
+        assert!(!error.to_string().contains("letmein"), "{error}");
+        assert!(store.health().down.is_some(), "{wrong}");
+    }
+    let unknown = open(&url(&format!("rediss://127.0.0.1:{port}")), KEEP_DAYS);
+    let error = until_refused(&*unknown, Reason::Down).await;
+    assert!(error.to_string().contains("?ca=PATH"), "{error}");
+    let missing = url(&format!("rediss://127.0.0.1:{port}?ca=/nonexistent/ca.pem"));
+    let error = until_refused(&*open(&missing, KEEP_DAYS), Reason::Denied).await;
+    assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
+}

@@ -1,0 +1,338 @@
+//! What can be wrong with a file, and that it is never made worse.
+
+use std::{
+    env, fs,
+    fs::Permissions,
+    io::{BufRead, BufReader},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use backstop::store::{Reason, open};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use super::place::{
+    KEEP_DAYS, hash, message, now, remembers, sqlite_url, until, until_open, until_refused,
+    until_remembered, until_written, url,
+};
+
+fn file(folder: &TempDir) -> PathBuf {
+    sqlite_url(folder).file().unwrap().to_owned()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Another program that opens the file.
+async fn other_program(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    options.connect().await.unwrap()
+}
+
+/// A store that was in use, and is closed.
+async fn used() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    for number in 1..500 {
+        store.remember(message(number));
+    }
+    until_written(&*store).await;
+    drop(store);
+    // The last connection that is closed puts the WAL into the file and removes it, unless two are closed at once.
+    let path = file(&folder);
+    until("it is closed", async || {
+        let mut other = other_program(&path).await;
+        let read = "SELECT count(*) FROM sqlite_schema";
+        sqlx::query(read).fetch_one(&mut other).await.unwrap();
+        other.close().await.unwrap();
+        !beside(&path, "-wal").exists()
+    })
+    .await;
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_its_owner_can_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+    for ending in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&beside(&file(&folder), ending)), 0o600, "{ending}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_belongs_to_whom_its_folder_belongs_to() {
+    let folder = tempfile::tempdir().unwrap();
+    // Root may give it away: `backstop check` is run by root, the daemon by another.
+    let _ = chown(folder.path(), Some(1), Some(1));
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    store.remember(message(1));
+    until_remembered(&*store, 1).await;
+    for ending in ["", "-wal", "-shm"] {
+        let path = beside(&file(&folder), ending);
+        assert_eq!(owner(&path), owner(folder.path()), "{ending}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_folder_may_come_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("lib/backstop");
+    let store = open(
+        &url(&format!("sqlite:{}/state.db", missing.display())),
+        KEEP_DAYS,
+    );
+    store.remember(message(1));
+    let error = until_refused(&*store, Reason::Down).await;
+    let told = format!("make the folder {}", missing.display());
+    assert!(error.to_string().contains(&told), "{error}");
+    fs::create_dir_all(&missing).unwrap();
+    until_remembered(&*store, 1).await;
+    assert_eq!(store.health().down, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_database_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let text = "somebody's notes\n".repeat(1_000);
+    fs::write(&path, &text).unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    store.remember(message(1));
+    let error = until_refused(&*store, Reason::Corrupt).await;
+    assert!(error.to_string().contains("move it away"), "{error}");
+    store.flush().await;
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    fs::rename(&path, folder.path().join("notes")).unwrap();
+    until_remembered(&*store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
+    let folder = used().await;
+    let path = file(&folder);
+    let whole = fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    // All but the header and the list of tables.
+    damaged[4096..].fill(0x5a);
+    fs::write(&path, &damaged).unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    until_refused(&*store, Reason::Corrupt).await;
+    assert!(store.use_proof(hash(1), now(), now() + 600).await.is_err());
+    assert_eq!(fs::read(&path).unwrap()[4096..], damaged[4096..]);
+    // As the text says: move it away, and those beside it; a copy comes in its place.
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(&path, ending));
+    }
+    fs::write(folder.path().join("copy"), &whole).unwrap();
+    fs::rename(folder.path().join("copy"), &path).unwrap();
+    until_remembered(&*store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_of_another_program_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let mut other = other_program(&path).await;
+    other.execute("CREATE TABLE mine (a)").await.unwrap();
+    drop(other);
+    let before = fs::read(&path).unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    store.remember(message(1));
+    let error = until_refused(&*store, Reason::Corrupt).await;
+    assert!(error.to_string().contains("another program"), "{error}");
+    store.flush().await;
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_is_left_as_it_is() {
+    let folder = used().await;
+    let path = file(&folder);
+    let mut newer = other_program(&path).await;
+    newer.execute("PRAGMA user_version = 99").await.unwrap();
+    newer.close().await.unwrap();
+    let before = fs::read(&path).unwrap();
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    store.remember(message(1_000));
+    let error = until_refused(&*store, Reason::Newer).await;
+    assert!(error.to_string().contains("schema 99"), "{error}");
+    store.flush().await;
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(
+        store.health().down.map(|down| down.reason()),
+        Some(Reason::Newer)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_stops_what_writes_and_nothing_else() {
+    let folder = used().await;
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    until_open(&*store).await;
+    let mut other = other_program(&file(&folder)).await;
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let used = store.use_proof(hash(1), now(), now() + 600).await;
+    assert_eq!(used.unwrap_err().reason(), Reason::Slow);
+    store.remember(message(1_000));
+    // It is opened again, and read.
+    until_remembered(&*store, 1).await;
+    assert!(!matches!(store.sent(vec![hash(1_000)]).await, Ok(Some(_))));
+    other.execute("ROLLBACK").await.unwrap();
+    until_remembered(&*store, 1_000).await;
+    until("a use is counted", async || {
+        store.use_proof(hash(2), now(), now() + 600).await.is_ok()
+    })
+    .await;
+}
+
+/// A copy of this test in a process of its own, which `runner` runs where it isn't empty.
+fn again(test: &str, folder: &TempDir, runner: &[&str]) -> Command {
+    let test_binary = env::current_exe().unwrap();
+    let mut command = match runner {
+        [] => Command::new(test_binary),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(test_binary);
+            command
+        }
+    };
+    command
+        .args(["--exact", "--nocapture", &format!("store::sqlite::{test}")])
+        .env(FOLDER, folder.path());
+    command
+}
+
+const FOLDER: &str = "BACKSTOP_TEST_STORE";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_writer_loses_nothing_that_was_written() {
+    if let Some(folder) = env::var_os(FOLDER) {
+        write_for_ever(Path::new(&folder)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = "a_killed_writer_loses_nothing_that_was_written";
+    let mut writer = again(test, &folder, &[])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
+    let written = lines.map_while(Result::ok).filter_map(|line| {
+        let number = line.split_once("written ")?.1;
+        Some(number.parse::<u64>().unwrap())
+    });
+    let written = written.take(5).last().unwrap();
+    // `backstop report` reads while the daemon writes.
+    let reader = open(&sqlite_url(&folder), KEEP_DAYS);
+    until_remembered(&*reader, written).await;
+    drop(reader);
+    // It is in the middle of the next ones.
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+
+    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    until_open(&*store).await;
+    for number in 1..=written {
+        assert!(remembers(&*store, number).await, "{number} of {written}");
+    }
+    let uses = store.use_proof(hash(1), now(), now() + 600).await.unwrap();
+    assert!(uses > 5, "{uses}");
+    let mut other = other_program(&file(&folder)).await;
+    let check: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut other)
+        .await
+        .unwrap();
+    assert_eq!(check, "ok");
+}
+
+async fn write_for_ever(folder: &Path) -> ! {
+    let store = open(
+        &url(&format!("sqlite:{}/state.db", folder.display())),
+        KEEP_DAYS,
+    );
+    let mut number = 0;
+    loop {
+        for _ in 0..300 {
+            number += 1;
+            store.remember(message(number));
+        }
+        until_written(&*store).await;
+        store.use_proof(hash(1), now(), now() + 600).await.unwrap();
+        println!("written {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_can_only_be_read_is_not_written() {
+    if let Some(folder) = env::var_os(FOLDER) {
+        return without_the_right_to_write(Path::new(&folder)).await;
+    }
+    let folder = used().await;
+    // Root may write everything, unless it lacks the capabilities for that.
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let runner: &[&str] = match is_root {
+        true => &["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
+        false => &[],
+    };
+    let test = "a_file_that_can_only_be_read_is_not_written";
+    let output = again(test, &folder, runner).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("it was tried"), "{said}");
+}
+
+async fn without_the_right_to_write(folder: &Path) {
+    let path = folder.join("state.db");
+    let allow =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    // The file.
+    allow(&path, 0o400);
+    assert!(fs::OpenOptions::new().write(true).open(&path).is_err());
+    let before = fs::read(&path).unwrap();
+    let store = open(&url(&format!("sqlite:{}", path.display())), KEEP_DAYS);
+    let used = store
+        .use_proof(hash(1), now(), now() + 600)
+        .await
+        .unwrap_err();
+    assert!(used.to_string().contains("must be able to write"), "{used}");
+    store.remember(message(1_000));
+    store.flush().await;
+    assert_eq!(fs::read(&path).unwrap(), before);
+    drop(store);
+    allow(&path, 0o600);
+
+    // The folder, without a file in it.
+    let empty = folder.join("empty");
+    fs::create_dir(&empty).unwrap();
+    allow(&empty, 0o500);
+    let store = open(
+        &url(&format!("sqlite:{}/state.db", empty.display())),
+        KEEP_DAYS,
+    );
+    let error = until_refused(&*store, Reason::ReadOnly).await;
+    assert!(
+        error.to_string().contains(&empty.display().to_string()),
+        "{error}"
+    );
+    store.remember(message(1));
+    allow(&empty, 0o700);
+    until_remembered(&*store, 1).await;
+    println!("it was tried");
+}

@@ -1,0 +1,290 @@
+//! What a store does, whichever it is.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use backstop::core::proof::{
+    DAY,
+    coverage::{Count, CoverageRow},
+    ledger::Sent,
+};
+use futures_util::future::join_all;
+
+use super::place::{KEEP_DAYS, Place, hash, message, now, remembers, today, until, until_written};
+
+/// Each test once on SQLite, once on Redis.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test(super::Place::sqlite()).await;
+                }
+            )*
+        }
+        mod on_redis {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test(super::Place::redis()).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    what_was_sent_is_found
+    the_newest_entry_counts
+    entries_without_a_message_id_or_sender
+    entries_are_kept_for_their_time
+    each_use_of_a_proof_has_its_own_number
+    uses_are_forgotten_in_the_end
+    counts_add_up
+    a_day_has_only_so_many_rows
+    it_outlives_whoever_opened_it
+    two_may_have_it_open
+    a_thousand_messages_are_written_in_batches
+}
+
+async fn what_was_sent_is_found(place: Place) {
+    let store = place.open().await;
+    let sent = Sent {
+        recipients: (0..101).map(hash).collect(),
+        recipient_count: 7_000_000,
+        ..message(1)
+    };
+    store.remember(sent.clone());
+    until_written(&*store).await;
+    let found = store.sent(vec![hash(9), hash(1)]).await.unwrap().unwrap();
+    assert_eq!(found.at, sent.at);
+    assert_eq!(found.recipient_count, 7_000_000);
+    assert_eq!(found.recipients, sent.recipients[..100]);
+    assert_eq!(store.last_sent(vec![hash(0)]).await, Ok(Some(sent.at)));
+
+    assert_eq!(store.sent(vec![hash(2)]).await, Ok(None));
+    assert_eq!(
+        store.sent(vec![hash(0)]).await,
+        Ok(None),
+        "a sender is no message"
+    );
+    assert_eq!(
+        store.last_sent(vec![hash(1)]).await,
+        Ok(None),
+        "nor the reverse"
+    );
+    assert_eq!(store.sent(vec![]).await, Ok(None));
+    assert_eq!(store.last_sent(vec![]).await, Ok(None));
+    let health = store.health();
+    assert_eq!((health.down, health.dropped, health.failures), (None, 0, 0));
+}
+
+async fn the_newest_entry_counts(place: Place) {
+    let store = place.open().await;
+    let at = now() - 100;
+    for (number, age, recipient_count) in [(1, 50, 1), (1, 10, 2), (1, 90, 3), (2, 30, 4)] {
+        store.remember(Sent {
+            at: at - age,
+            recipient_count,
+            ..message(number)
+        });
+    }
+    until_written(&*store).await;
+    let found = store.sent(vec![hash(2), hash(1)]).await.unwrap().unwrap();
+    assert_eq!((found.at, found.recipient_count), (at - 10, 2));
+    let found = store.sent(vec![hash(2)]).await.unwrap().unwrap();
+    assert_eq!(found.recipient_count, 4);
+    let last = store.last_sent(vec![hash(8), hash(0), hash(9)]).await;
+    assert_eq!(last, Ok(Some(at - 10)));
+}
+
+async fn entries_without_a_message_id_or_sender(place: Place) {
+    let store = place.open().await;
+    let bare = Sent {
+        message: None,
+        sender: None,
+        recipients: vec![],
+        recipient_count: 0,
+        at: now(),
+    };
+    store.remember(bare.clone());
+    store.remember(Sent {
+        sender: Some(hash(5)),
+        ..bare.clone()
+    });
+    store.remember(Sent {
+        message: Some(hash(6)),
+        ..bare
+    });
+    until_written(&*store).await;
+    assert!(store.last_sent(vec![hash(5)]).await.unwrap().is_some());
+    let found = store.sent(vec![hash(6)]).await.unwrap().unwrap();
+    assert_eq!((found.recipient_count, found.recipients), (0, vec![]));
+}
+
+async fn entries_are_kept_for_their_time(place: Place) {
+    let store = place.open().await;
+    let keep = KEEP_DAYS * DAY;
+    let entry = |number, at| Sent {
+        sender: Some(hash(number + 10)),
+        at,
+        ..message(number)
+    };
+    store.remember(entry(1, now() - keep - 1));
+    store.remember(entry(2, now() - keep + 2));
+    store.remember(entry(3, now() - keep + 3600));
+    until_written(&*store).await;
+    assert!(!remembers(&*store, 1).await);
+    assert_eq!(store.last_sent(vec![hash(11)]).await, Ok(None));
+    until("the second is over", async || {
+        let sender = store.last_sent(vec![hash(12)]).await.unwrap();
+        !remembers(&*store, 2).await && sender.is_none()
+    })
+    .await;
+    assert!(remembers(&*store, 3).await);
+    assert!(store.last_sent(vec![hash(13)]).await.unwrap().is_some());
+}
+
+async fn each_use_of_a_proof_has_its_own_number(place: Place) {
+    let (one, other) = (place.open().await, place.open().await);
+    let (now, until) = (now(), now() + 600);
+    let uses = (0..50).map(|number| {
+        let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
+        tokio::spawn(async move { store.use_proof(hash(1), now, until).await })
+    });
+    let uses = join_all(uses).await;
+    let numbers: BTreeSet<u32> = uses
+        .into_iter()
+        .map(|used| used.unwrap().unwrap())
+        .collect();
+    assert_eq!(numbers, (1..=50).collect());
+    assert_eq!(one.use_proof(hash(2), now, until).await, Ok(1));
+    assert_eq!(other.use_proof(hash(1), now, until).await, Ok(51));
+}
+
+async fn uses_are_forgotten_in_the_end(place: Place) {
+    let store = place.open().await;
+    let end = now() + 3;
+    assert_eq!(store.use_proof(hash(1), end - 3, end).await, Ok(1));
+    // An earlier end does not shorten it, a later one makes it longer.
+    assert_eq!(store.use_proof(hash(2), end - 3, end + 600).await, Ok(1));
+    assert_eq!(store.use_proof(hash(2), end - 3, end).await, Ok(2));
+    until("it begins anew", async || {
+        store.use_proof(hash(1), now(), end).await == Ok(1)
+    })
+    .await;
+    assert_eq!(store.use_proof(hash(2), now(), end + 600).await, Ok(3));
+    // What is over already is not kept.
+    assert_eq!(store.use_proof(hash(3), end, end).await, Ok(1));
+    assert_eq!(store.use_proof(hash(3), end, end - 1).await, Ok(1));
+}
+
+fn outgoing(domain: &str, outcome: &str) -> Count {
+    Count::Outgoing {
+        domain: domain.to_owned(),
+        outcome: outcome.to_owned(),
+    }
+}
+
+fn would_refuse(recipient: String) -> Count {
+    Count::WouldRefuse { recipient }
+}
+
+async fn counts_add_up(place: Place) {
+    let store = place.open().await;
+    let today = today();
+    let bounce = || Count::Bounce {
+        outcome: "batv".to_owned(),
+    };
+    for _ in 0..3 {
+        store.count(today, outgoing("example.org", "signed"));
+    }
+    store.count(today, outgoing("example.org", "no_key"));
+    store.count(today, bounce());
+    until_written(&*store).await;
+    store.count(today, outgoing("example.org", "signed"));
+    store.count(today - 1, bounce());
+    store.count(today, would_refuse("User+\u{e9}@example.org".to_owned()));
+    store.count(today, would_refuse("x".repeat(100_000)));
+    until_written(&*store).await;
+
+    let row = |day, count, times| CoverageRow { day, count, times };
+    let of_today = [
+        row(today, outgoing("example.org", "no_key"), 1),
+        row(today, outgoing("example.org", "signed"), 4),
+        row(today, bounce(), 1),
+        row(today, would_refuse("User+\u{e9}@example.org".to_owned()), 1),
+    ];
+    assert_eq!(store.coverage(today..=today).await.unwrap(), of_today);
+    let all = store.coverage(0..=u64::MAX).await.unwrap();
+    assert_eq!(all.len(), 5);
+    assert_eq!(all[0], row(today - 1, bounce(), 1));
+    assert_eq!(store.coverage(today + 1..=today + 5).await, Ok(vec![]));
+    let (first, last) = (today, today - 1);
+    assert_eq!(store.coverage(first..=last).await, Ok(vec![]));
+}
+
+async fn a_day_has_only_so_many_rows(place: Place) {
+    let store = place.open().await;
+    let today = today();
+    for number in 0..1_200 {
+        store.count(today, would_refuse(format!("{number}@example.org")));
+    }
+    until_written(&*store).await;
+    let rows = store.coverage(today..=today).await.unwrap();
+    assert_eq!(rows.len(), 1_000);
+    // What is there counts on, and other days and kinds have room.
+    store.count(today, rows[0].count.clone());
+    store.count(today - 1, would_refuse("new@example.org".to_owned()));
+    store.count(today, outgoing("example.org", "signed"));
+    until_written(&*store).await;
+    let rows = store.coverage(today - 1..=today).await.unwrap();
+    assert_eq!(rows.len(), 1_002);
+    let times: u64 = rows.iter().map(|row| row.times).sum();
+    assert_eq!(times, 1_003);
+}
+
+async fn it_outlives_whoever_opened_it(place: Place) {
+    let store = place.open().await;
+    store.remember(message(1));
+    store.count(today(), outgoing("example.org", "signed"));
+    until_written(&*store).await;
+    assert_eq!(store.use_proof(hash(1), now(), now() + 600).await, Ok(1));
+    // Nobody waits for this one: the writer still writes it.
+    store.remember(message(2));
+    drop(store);
+
+    let store = place.open().await;
+    assert!(remembers(&*store, 1).await);
+    assert_eq!(store.use_proof(hash(1), now(), now() + 600).await, Ok(2));
+    assert_eq!(
+        store.coverage(today() - 1..=today()).await.unwrap().len(),
+        1
+    );
+    until("the last is written", async || remembers(&*store, 2).await).await;
+}
+
+async fn two_may_have_it_open(place: Place) {
+    let (one, other) = (place.open().await, place.open().await);
+    for number in 1..50 {
+        one.remember(message(number));
+        other.remember(message(number + 100));
+    }
+    until_written(&*one).await;
+    until_written(&*other).await;
+    for number in 1..50 {
+        assert!(remembers(&*other, number).await && remembers(&*one, number + 100).await);
+    }
+}
+
+async fn a_thousand_messages_are_written_in_batches(place: Place) {
+    let store = place.open().await;
+    for number in 1..=5_000 {
+        store.remember(message(number));
+    }
+    until_written(&*store).await;
+    for number in (1..=5_000).step_by(97) {
+        assert!(remembers(&*store, number).await, "{number}");
+    }
+    assert_eq!(store.health().dropped, 0);
+}
