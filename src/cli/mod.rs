@@ -29,11 +29,11 @@ use serde::Serialize;
 
 use crate::{
     config::{self, Config},
-    core::proof,
+    core::{learned, proof},
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     filter::Engine,
-    store::{self, Store},
+    store::{self, Keep, Store},
 };
 
 /// The answer is no.
@@ -168,8 +168,12 @@ fn uses_store(config: &Config) -> bool {
 
 /// The store, where it is used.
 fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
-    let keep_days = config.policy.proof.ledger.keep_days();
-    uses_store(config).then(|| store::open(&config.store, keep_days))
+    let keep = Keep {
+        ledger_days: config.policy.proof.ledger.keep_days(),
+        learned_days: learned::KEEP_DAYS,
+        most_learned: learned::MOST,
+    };
+    uses_store(config).then(|| store::open(&config.store, keep))
 }
 
 /// The store for who only asks. A file that isn't there yet is not made: it would belong to whoever runs the command.

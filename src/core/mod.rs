@@ -13,6 +13,7 @@ pub mod forgery;
 pub mod from_header;
 pub mod header;
 pub mod header_rules;
+pub mod learned;
 pub mod network;
 pub mod notification;
 pub mod null_sender;

@@ -1,16 +1,19 @@
 //! What SQLite and Redis each do in their own way; all else is done once, by `keeper` and `writer`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::RangeInclusive,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
-use super::Unavailable;
-use crate::core::proof::{
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered, Sent},
+use super::{SiegeRecords, Unavailable};
+use crate::core::{
+    learned::{Learn, Learned},
+    proof::{
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered, Sent},
+    },
 };
 
 /// A store that has to be opened before it is asked. A question may be dropped half-way.
@@ -54,29 +57,52 @@ pub trait Backend: Send + Sync + 'static {
         &self,
         days: RangeInclusive<u64>,
     ) -> impl Future<Output = Result<Vec<CoverageRow>, Unavailable>> + Send;
+
+    /// As [`super::Store::learned`], of addresses that are still kept on the day `today`.
+    fn learned(
+        &self,
+        addresses: &[Hash],
+        today: u64,
+    ) -> impl Future<Output = Result<Option<Learned>, Unavailable>> + Send;
+
+    /// As [`super::Store::siege_records`], in any order.
+    fn siege_records(&self) -> impl Future<Output = Result<SiegeRecords, Unavailable>> + Send;
+
+    /// As [`super::Store::write_siege_record`], of a name and octets that are no longer than they may be.
+    fn write_siege_record(
+        &self,
+        name: &str,
+        seen: u64,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Option<u64>, Unavailable>> + Send;
 }
 
-/// What is written at once. Equal counts are one.
+/// What is written at once. Equal counts are one, and so is what is learned twice.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Outgoing messages, in the order they were sent in.
     pub sent: Vec<Sent>,
     /// What is counted on a day, and how often.
     pub counts: BTreeMap<(u64, Count), u64>,
+    /// What is learned of addresses; of one address in order of days.
+    pub learned: BTreeSet<Learn>,
 }
 
 impl Batch {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
-        self.sent.len() + self.counts.len()
+        self.sent.len() + self.counts.len() + self.learned.len()
     }
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    since_1970().as_secs()
+}
+
+/// The time by this host's clock.
+pub fn since_1970() -> Duration {
+    UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 /// The hashes of recipients as one value.

@@ -11,14 +11,19 @@ use tokio::{
 };
 
 use super::{
-    Health, Reason, Store, Unavailable,
+    Health, Reason, SiegeRecords, Store, Unavailable,
     backend::{Backend, now},
     health::Journal,
+    siege,
     writer::{Entry, Queue, queue, write},
 };
-use crate::core::proof::{
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
+use crate::core::{
+    learned::{Learn, Learned},
+    proof::{
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
+        today,
+    },
 };
 
 /// How long a question waits for its answer: mail waits with it.
@@ -181,6 +186,10 @@ impl<B: Backend> Store for Keeper<B> {
         }
     }
 
+    fn learn(&self, learn: Learn) {
+        self.enqueue(Entry::Learn(learn));
+    }
+
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
         let kept = &self.kept;
         async move { kept.ask(PATIENCE, kept.backend.sent(&message, now())).await }.boxed()
@@ -217,6 +226,41 @@ impl<B: Backend> Store for Keeper<B> {
                 .await?;
             rows.sort_unstable();
             Ok(rows)
+        }
+        .boxed()
+    }
+
+    fn learned(&self, addresses: Vec<Hash>) -> BoxFuture<'_, Result<Option<Learned>, Unavailable>> {
+        let kept = &self.kept;
+        async move {
+            let learned = kept.backend.learned(&addresses, today(now()));
+            kept.ask(PATIENCE, learned).await
+        }
+        .boxed()
+    }
+
+    fn siege_records(&self) -> BoxFuture<'_, Result<SiegeRecords, Unavailable>> {
+        async move {
+            let records = self.kept.backend.siege_records();
+            let mut records = self.kept.ask(PATIENCE, records).await?;
+            records
+                .records
+                .sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Ok(records)
+        }
+        .boxed()
+    }
+
+    fn write_siege_record(
+        &self,
+        name: String,
+        seen: u64,
+        bytes: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
+        async move {
+            siege::check(&name, &bytes)?;
+            let written = self.kept.backend.write_siege_record(&name, seen, &bytes);
+            self.kept.ask(PATIENCE, written).await
         }
         .boxed()
     }

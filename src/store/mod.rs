@@ -1,5 +1,6 @@
-//! What outlives a message: the ledger of outgoing mail, how often each proof was used, and the counts of the coverage
-//! report. In an SQLite file, or on a Redis or Valkey server that several MX hosts share.
+//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the coverage
+//! report, the addresses that are learned, and the siege of each domain. In an SQLite file, or on a Redis or Valkey server
+//! that several MX hosts share.
 //!
 //! Mail never waits for a write: what is to be written goes into a queue, and what that has no room for is dropped and
 //! counted. A question waits a second at most, and not at all while the store is known to be down: it is tried again in
@@ -9,6 +10,7 @@ mod backend;
 mod health;
 mod keeper;
 mod redis;
+mod siege;
 mod sqlite;
 mod unavailable;
 mod url;
@@ -19,12 +21,16 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 use futures_util::future::BoxFuture;
 
 pub use health::Health;
+pub use siege::{LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord, SiegeRecords};
 pub use unavailable::{Reason, Unavailable};
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::core::proof::{
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered, Sent},
+use crate::core::{
+    learned::{Learn, Learned},
+    proof::{
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered, Sent},
+    },
 };
 
 /// What is stored, and asked for.
@@ -34,6 +40,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Counts for the coverage report; `day` is in days since 1970-01-01. Never waits.
     fn count(&self, day: u64, count: Count);
+
+    /// Learns something of an address. What is learned again changes nothing, nor do days before the last one. Never waits.
+    fn learn(&self, learn: Learn);
 
     /// The newest entry of any of these Message-IDs.
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>>;
@@ -57,6 +66,27 @@ pub trait Store: fmt::Debug + Send + Sync {
         days: RangeInclusive<u64>,
     ) -> BoxFuture<'_, Result<Vec<CoverageRow>, Unavailable>>;
 
+    /// What was learned of an address, which is given by its hashes, one for each key that may have written it.
+    fn learned(&self, addresses: Vec<Hash>) -> BoxFuture<'_, Result<Option<Learned>, Unavailable>>;
+
+    /// The records of all sieges, in order of their names, and the time by the store's clock.
+    fn siege_records(&self) -> BoxFuture<'_, Result<SiegeRecords, Unavailable>>;
+
+    /// Writes the record of a siege where it still has the version `seen`, or where there is none if that is 0, and gives
+    /// its new version: no other record of this name had it or will. `None`: somebody else has written it meanwhile, and
+    /// it is as he left it. After an error it may have been written: read it again. It is kept for 100 days.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Full`] also where this would be one more than [`MOST_RECORDS`]; [`Reason::Other`] also where the name is
+    /// empty or longer than [`LONGEST_NAME`], or the record longer than [`LONGEST_RECORD`].
+    fn write_siege_record(
+        &self,
+        name: String,
+        seen: u64,
+        bytes: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Option<u64>, Unavailable>>;
+
     /// Waits until all that was queued before is written, at most 3 s.
     fn flush(&self) -> BoxFuture<'_, ()>;
 
@@ -64,11 +94,26 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn health(&self) -> Health;
 }
 
-/// Opens a store, whose ledger keeps entries for `keep_days`. That it is down now is no error: it is tried again in the
-/// background until it is there. To be called within a tokio runtime.
-pub fn open(url: &StoreUrl, keep_days: u64) -> Arc<dyn Store> {
+/// How much is kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// How many days an entry of the ledger is kept.
+    pub ledger_days: u64,
+    /// How many days an address is kept after the last on which something was learned of it.
+    pub learned_days: u64,
+    /// The most addresses that are kept. Those with the least known of them go first: mail on one day only. So a stranger
+    /// who writes to ever new addresses drives out what he brought, not what others did. Of those the oldest go.
+    ///
+    /// SQLite has more of them for a minute at most. Redis spreads them over 8,192 keys, each with an equal share and room
+    /// for one at least, so that some may go shortly before there are so many.
+    pub most_learned: u64,
+}
+
+/// Opens a store. That it is down now is no error: it is tried again in the background until it is there. To be called
+/// within a tokio runtime.
+pub fn open(url: &StoreUrl, keep: Keep) -> Arc<dyn Store> {
     match url.place() {
-        url::Place::Sqlite(path) => keeper::start(sqlite::Sqlite::new(url, path, keep_days)),
-        url::Place::Redis(server) => keeper::start(redis::Redis::new(url, server, keep_days)),
+        url::Place::Sqlite(path) => keeper::start(sqlite::Sqlite::new(url, path, keep)),
+        url::Place::Redis(server) => keeper::start(redis::Redis::new(url, server, keep)),
     }
 }

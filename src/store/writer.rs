@@ -11,7 +11,10 @@ use super::{
     backend::{Backend, Batch},
     keeper::{Kept, RETRY},
 };
-use crate::core::proof::{coverage::Count, ledger::Sent};
+use crate::core::{
+    learned::Learn,
+    proof::{coverage::Count, ledger::Sent},
+};
 
 /// How many entries wait to be written; further ones are dropped. 20 MB if each has all the recipients it may have.
 const ROOM: usize = 10_000;
@@ -28,6 +31,8 @@ pub enum Entry {
     Sent(Sent),
     /// Something that happened on a day.
     Count(u64, Count),
+    /// Something that is learned of an address.
+    Learn(Learn),
 }
 
 enum Queued {
@@ -117,6 +122,9 @@ impl Entries {
                 Queued::Entry(Entry::Count(day, count)) => {
                     let times = batch.counts.entry((day, count)).or_default();
                     *times = times.saturating_add(1);
+                }
+                Queued::Entry(Entry::Learn(learn)) => {
+                    batch.learned.insert(learn);
                 }
                 Queued::Flush(done) => {
                     waiting.push(done);

@@ -54,6 +54,9 @@ pub enum Hashed {
     Sender,
     /// A recipient of an outgoing message, as [`address`] gives it.
     Recipient,
+    /// An address of ours that is learned, as [`address`] gives it. Not the same as a sender: whoever reads the store would
+    /// see which of its entries are of one address.
+    Learned,
 }
 
 impl Hashed {
@@ -64,6 +67,7 @@ impl Hashed {
             Self::MessageId => b"backstop ledger message-id\0",
             Self::Sender => b"backstop ledger sender\0",
             Self::Recipient => b"backstop ledger recipient\0",
+            Self::Learned => b"backstop learned address\0",
         }
     }
 }

@@ -13,13 +13,10 @@ use redis::{
     RedisConnectionInfo, RedisResult, TlsCertificates, aio::MultiplexedConnection, cmd,
 };
 
-use super::failure::unavailable;
-use crate::{
-    core::proof::DAY,
-    store::{
-        Reason, Unavailable,
-        url::{Address, Password, Server},
-    },
+use super::{LONGEST, failure::unavailable};
+use crate::store::{
+    Reason, Unavailable,
+    url::{Address, Password, Server},
 };
 
 /// How long a connection may take, with TLS and the password.
@@ -60,13 +57,13 @@ pub(super) async fn connect(
 async fn schema(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
     let stored: Option<u64> = cmd("GET").arg(SCHEMA_KEY).query_async(connection).await?;
     if stored.is_none() {
-        // A replica or a full server says no, and can be read nevertheless. Half a year outlives everything else.
+        // A replica or a full server says no, and can be read nevertheless. It outlives everything else.
         let mut set = cmd("SET");
         set.arg(SCHEMA_KEY)
             .arg(SCHEMA)
             .arg("NX")
             .arg("EX")
-            .arg(180 * DAY);
+            .arg(LONGEST);
         let _ = set.exec_async(connection).await;
     }
     Ok(stored.unwrap_or(SCHEMA))

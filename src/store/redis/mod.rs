@@ -2,10 +2,14 @@
 //!
 //! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
 //! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
-//! `backstop:1:c:DAY:KIND`; 1 is the version of the schema.
+//! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:SHARD`, the records of all sieges
+//! `backstop:1:sieges`; 1 is the version of the schema, which new kinds of keys leave as it is: hosts of both versions may
+//! share a server while they are upgraded.
 
 mod connect;
 mod failure;
+mod learned;
+mod siege;
 mod write;
 
 use std::{
@@ -18,15 +22,19 @@ use redis::{Script, aio::MultiplexedConnection, cmd, pipe};
 
 use self::failure::unavailable;
 use super::{
-    Reason, StoreUrl, Unavailable,
+    Keep, Reason, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now},
+    siege::too_many,
     url::Server,
 };
-use crate::core::proof::{
-    DAY,
-    coverage::{self, Count, CoverageRow},
-    ledger::{Hash, Remembered},
-    today,
+use crate::core::{
+    learned::Learned,
+    proof::{
+        DAY,
+        coverage::{self, Count, CoverageRow},
+        ledger::{Hash, Remembered},
+        today,
+    },
 };
 
 /// What all keys begin with.
@@ -36,17 +44,16 @@ const PREFIX: &str = "backstop:1:";
 pub(super) struct Redis {
     name: String,
     server: Server,
-    /// How long an entry of the ledger is kept, in seconds.
-    keep: u64,
+    keep: Keep,
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Redis {
-    pub fn new(url: &StoreUrl, server: &Server, keep_days: u64) -> Self {
+    pub fn new(url: &StoreUrl, server: &Server, keep: Keep) -> Self {
         Self {
             name: url.to_string(),
             server: server.clone(),
-            keep: keep_days.saturating_mul(DAY),
+            keep,
             connection: Mutex::default(),
         }
     }
@@ -66,6 +73,11 @@ impl Redis {
         connection.clone().ok_or_else(|| {
             Unavailable::new(Reason::Down, format!("{} is not connected", self.name))
         })
+    }
+
+    /// How long an entry of the ledger is kept, in seconds.
+    fn keep_sent(&self) -> u64 {
+        self.keep.ledger_days.saturating_mul(DAY)
     }
 
     /// The error in words that name the server.
@@ -101,11 +113,21 @@ impl Backend for Redis {
     async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {
         let mut connection = self.connection()?;
         // Written twice they are the same.
-        let sent = write::sent(&batch.sent, self.keep, now());
+        let sent = write::sent(&batch.sent, self.keep_sent(), now());
         write::run(&mut connection, sent)
             .await
             .map_err(|error| self.failed(error))?;
         batch.sent.clear();
+        let Keep {
+            learned_days,
+            most_learned,
+            ..
+        } = self.keep;
+        let learned = learned::learn(&batch.learned, learned_days, most_learned, now());
+        write::run(&mut connection, learned)
+            .await
+            .map_err(|error| self.failed(error))?;
+        batch.learned.clear();
         // Not so counts: when they fail half-way, those not yet counted are lost.
         let counts = write::counts(&std::mem::take(&mut batch.counts), today(now()));
         write::run(&mut connection, counts)
@@ -114,17 +136,17 @@ impl Backend for Redis {
     }
 
     async fn prune(&self, _now: u64) -> Result<(), Unavailable> {
-        // The server does. But one that went away is noticed though nobody asks anything.
+        // All else the server does. And one that went away is noticed though nobody asks anything.
         let mut connection = self.connection()?;
-        let pong = cmd("PING").exec_async(&mut connection).await;
-        pong.map_err(|error| self.failed(error))
+        let pruned: Result<(), _> = siege::prune().invoke_async(&mut connection).await;
+        pruned.map_err(|error| self.failed(error))
     }
 
     async fn sent(&self, message: &[Hash], now: u64) -> Result<Option<Remembered>, Unavailable> {
         let values = self.values(keys("m:", message)).await?;
         let found = values.iter().filter_map(|value| write::read_sent(value));
         Ok(found
-            .filter(|entry| entry.at >= now.saturating_sub(self.keep))
+            .filter(|entry| entry.at >= now.saturating_sub(self.keep_sent()))
             .max_by_key(|entry| entry.at))
     }
 
@@ -134,7 +156,7 @@ impl Backend for Redis {
             .iter()
             .filter_map(|value| str::from_utf8(value).ok()?.parse().ok());
         Ok(times
-            .filter(|&at| at >= now.saturating_sub(self.keep))
+            .filter(|&at| at >= now.saturating_sub(self.keep_sent()))
             .max())
     }
 
@@ -190,6 +212,56 @@ impl Backend for Redis {
                 })
             });
         Ok(rows.collect())
+    }
+
+    async fn learned(
+        &self,
+        addresses: &[Hash],
+        today: u64,
+    ) -> Result<Option<Learned>, Unavailable> {
+        if addresses.is_empty() {
+            return Ok(None);
+        }
+        let mut connection = self.connection()?;
+        let values: Result<Vec<Option<Vec<u8>>>, _> =
+            learned::ask(addresses).query_async(&mut connection).await;
+        let values = values.map_err(|error| self.failed(error))?;
+        let since = today.saturating_sub(self.keep.learned_days);
+        let learned = values.into_iter().flatten();
+        Ok(learned
+            .filter_map(|value| learned::read(&value, since))
+            .reduce(Learned::and))
+    }
+
+    async fn siege_records(&self) -> Result<SiegeRecords, Unavailable> {
+        let mut connection = self.connection()?;
+        let answer: Result<((u64, u64), Vec<(Vec<u8>, Vec<u8>)>), _> =
+            siege::ask().query_async(&mut connection).await;
+        let ((seconds, micros), values) = answer.map_err(|error| self.failed(error))?;
+        Ok(SiegeRecords {
+            now_millis: seconds.saturating_mul(1_000).saturating_add(micros / 1_000),
+            records: values
+                .into_iter()
+                .filter_map(|(name, value)| siege::read(name, &value))
+                .collect(),
+        })
+    }
+
+    async fn write_siege_record(
+        &self,
+        name: &str,
+        seen: u64,
+        bytes: &[u8],
+    ) -> Result<Option<u64>, Unavailable> {
+        let mut connection = self.connection()?;
+        let written: Result<i64, _> = siege::write(name, seen, bytes)
+            .invoke_async(&mut connection)
+            .await;
+        match written.map_err(|error| self.failed(error))? {
+            siege::CHANGED => Ok(None),
+            siege::TOO_MANY => Err(too_many(&self.name)),
+            version => Ok(u64::try_from(version).ok()),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is written, and the form it has there.
+//! What is written of the ledger and of counts, and the form it has there.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +115,7 @@ pub(super) fn coverage_key(day: u64, kind: &str) -> String {
 }
 
 /// How many digits a time has.
-const DIGITS: usize = 20;
+pub(super) const DIGITS: usize = 20;
 
 /// So that the later of two times is the greater text: Lua's numbers can't hold all of ours.
 fn decimal(at: u64) -> String {

@@ -4,7 +4,9 @@
 //! committed since the last checkpoint of the WAL too, at most some thousand pages, and never damages the file.
 
 mod failure;
+mod learned;
 mod schema;
+mod siege;
 mod write;
 
 use std::{
@@ -23,13 +25,18 @@ use tokio::sync;
 
 use self::failure::unavailable;
 use super::{
-    Reason, StoreUrl, Unavailable,
-    backend::{Backend, Batch, unpacked},
+    Keep, Reason, SiegeRecords, StoreUrl, Unavailable,
+    backend::{Backend, Batch, now, since_1970, unpacked},
+    siege::too_many,
 };
-use crate::core::proof::{
-    DAY,
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered},
+use crate::core::{
+    learned::Learned,
+    proof::{
+        DAY,
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered},
+        today,
+    },
 };
 
 /// How many connections read.
@@ -45,8 +52,7 @@ const LARGEST_WAL: &str = "67108864";
 pub(super) struct Sqlite {
     name: String,
     path: PathBuf,
-    /// How long an entry of the ledger is kept, in seconds.
-    keep: u64,
+    keep: Keep,
     open: Mutex<Option<Arc<Open>>>,
 }
 
@@ -59,11 +65,11 @@ struct Open {
 }
 
 impl Sqlite {
-    pub fn new(url: &StoreUrl, path: &Path, keep_days: u64) -> Self {
+    pub fn new(url: &StoreUrl, path: &Path, keep: Keep) -> Self {
         Self {
             name: url.to_string(),
             path: path.to_owned(),
-            keep: keep_days.saturating_mul(DAY),
+            keep,
             open: Mutex::default(),
         }
     }
@@ -85,7 +91,12 @@ impl Sqlite {
 
     /// The first second of which entries are still kept.
     fn since(&self, now: u64) -> i64 {
-        integer(now.saturating_sub(self.keep))
+        integer(now.saturating_sub(self.keep.ledger_days.saturating_mul(DAY)))
+    }
+
+    /// The first day of which addresses are still kept.
+    fn learned_since(&self, today: u64) -> i64 {
+        integer(today.saturating_sub(self.keep.learned_days))
     }
 
     async fn connect(&self) -> Result<Open, Unavailable> {
@@ -129,7 +140,8 @@ impl Backend for Sqlite {
     async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {
         let open = self.connections()?;
         let mut writer = open.writer.lock().await;
-        let written = write::batch(&mut writer, batch).await;
+        let learned_since = self.learned_since(today(now()));
+        let written = write::batch(&mut writer, batch, learned_since).await;
         written.map_err(|error| self.failed(&error))?;
         *batch = Batch::default();
         Ok(())
@@ -140,8 +152,13 @@ impl Backend for Sqlite {
         if schema::identity(&self.path).ok() != Some(open.file) {
             return Err(failure::moved(&self.name));
         }
-        let pruned = write::prune(&open.writer, now, self.since(now), MOST_SENT).await;
-        pruned.map_err(|error| self.failed(&error))
+        let pruned = async {
+            write::prune(&open.writer, now, self.since(now), MOST_SENT).await?;
+            let most = integer(self.keep.most_learned);
+            learned::prune(&open.writer, self.learned_since(today(now)), most).await?;
+            siege::prune(&open.writer, now).await
+        };
+        pruned.await.map_err(|error| self.failed(&error))
     }
 
     async fn sent(&self, message: &[Hash], now: u64) -> Result<Option<Remembered>, Unavailable> {
@@ -201,6 +218,47 @@ impl Backend for Sqlite {
                 .collect()
         });
         rows.map_err(|error| self.failed(&error))
+    }
+
+    async fn learned(
+        &self,
+        addresses: &[Hash],
+        today: u64,
+    ) -> Result<Option<Learned>, Unavailable> {
+        let open = self.connections()?;
+        let mut all: Option<Learned> = None;
+        for &address in addresses {
+            let learned = learned::learned(&open.readers, address, self.learned_since(today)).await;
+            let learned = learned.map_err(|error| self.failed(&error))?;
+            all = all.into_iter().chain(learned).reduce(Learned::and);
+        }
+        Ok(all)
+    }
+
+    async fn siege_records(&self) -> Result<SiegeRecords, Unavailable> {
+        let open = self.connections()?;
+        let records = siege::records(&open.readers, now()).await;
+        Ok(SiegeRecords {
+            now_millis: u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX),
+            records: records.map_err(|error| self.failed(&error))?,
+        })
+    }
+
+    async fn write_siege_record(
+        &self,
+        name: &str,
+        seen: u64,
+        bytes: &[u8],
+    ) -> Result<Option<u64>, Unavailable> {
+        let open = self.connections()?;
+        let mut writer = open.writer.lock().await;
+        let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
+        let written = siege::write(&mut writer, name, seen, bytes, now).await;
+        match written.map_err(|error| self.failed(&error))? {
+            siege::Written::Version(version) => Ok(Some(version)),
+            siege::Written::Changed => Ok(None),
+            siege::Written::TooMany => Err(too_many(&self.name)),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::store::Unavailable;
 const APPLICATION: i64 = 0x426b_5374;
 
 /// What each version of the schema adds to the one before; `user_version` of the file tells how many it has.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE sent (
         id INTEGER PRIMARY KEY,
         message BLOB,
@@ -44,7 +45,25 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     PRAGMA application_id = 0x426b5374;
     PRAGMA user_version = 1;
-"];
+",
+    "
+    CREATE TABLE learned (
+        address BLOB PRIMARY KEY,
+        days INTEGER NOT NULL,
+        accepted INTEGER NOT NULL,
+        sent INTEGER NOT NULL,
+        is_proven INTEGER NOT NULL AS (days > 1 OR sent > 0),
+        last_day INTEGER NOT NULL AS (max(accepted, sent))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX learned_by_worth ON learned (is_proven, last_day);
+    CREATE TABLE sieges (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 2;
+",
+];
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.
 ///

@@ -8,7 +8,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::core::proof::ledger::Sent;
 
-const KEEP_DAYS: u64 = 30;
+const KEEP: Keep = Keep {
+    ledger_days: 30,
+    learned_days: 10,
+    most_learned: 100,
+};
 /// Some day in 2024.
 const NOW: u64 = 19_800 * DAY;
 
@@ -17,7 +21,7 @@ async fn opened() -> (TempDir, Sqlite) {
     let url: StoreUrl = format!("sqlite:{}/state.db", folder.path().display())
         .parse()
         .unwrap();
-    let store = Sqlite::new(&url, url.file().unwrap(), KEEP_DAYS);
+    let store = Sqlite::new(&url, url.file().unwrap(), KEEP);
     store.open().await.unwrap();
     (folder, store)
 }
@@ -77,7 +81,7 @@ async fn a_full_disk_keeps_the_batch_for_later() {
 #[tokio::test]
 async fn what_is_over_is_forgotten() {
     let (_folder, store) = opened().await;
-    let keep = KEEP_DAYS * DAY;
+    let keep = KEEP.ledger_days * DAY;
     let old = (0..2_500).map(|_| sent(1, NOW - keep - 1));
     store
         .write(&mut batch(old.chain([sent(2, NOW - keep)])))

@@ -1,9 +1,9 @@
-//! All that changes the file.
+//! What is written of the ledger, of proofs and of counts, and how things are forgotten.
 
 use sqlx::{Executor, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{integer, natural};
+use super::{integer, learned, natural};
 use crate::{
     core::proof::{coverage, ledger::Hash, today},
     store::backend::{Batch, packed},
@@ -15,9 +15,13 @@ const PRUNED_AT_ONCE: i64 = 1_000;
 /// All of it or nothing.
 ///
 /// Not sqlx's transaction: SQLite ends one by itself when the disk is full, and sqlx would go on believing in it.
-pub(super) async fn batch(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+pub(super) async fn batch(
+    writer: &mut SqliteConnection,
+    batch: &Batch,
+    learned_since: i64,
+) -> sqlx::Result<()> {
     writer.execute("BEGIN IMMEDIATE").await?;
-    let mut written = insert(writer, batch).await;
+    let mut written = insert(writer, batch, learned_since).await;
     if written.is_ok() {
         written = writer.execute("COMMIT").await.map(drop);
     }
@@ -28,7 +32,11 @@ pub(super) async fn batch(writer: &mut SqliteConnection, batch: &Batch) -> sqlx:
     written
 }
 
-async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+async fn insert(
+    writer: &mut SqliteConnection,
+    batch: &Batch,
+    learned_since: i64,
+) -> sqlx::Result<()> {
     const SENT: &str = "INSERT INTO sent (message, sender, at, recipient_count, recipients) VALUES (?1, ?2, ?3, ?4, ?5)";
     const COUNT: &str = "INSERT INTO coverage (day, kind, first, second, times) \
         SELECT ?1, ?2, ?3, ?4, ?5 \
@@ -56,6 +64,9 @@ async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()
             .bind(integer(count.most_a_day()))
             .execute(&mut *writer)
             .await?;
+    }
+    for learn in &batch.learned {
+        learned::learn(writer, learn, learned_since).await?;
     }
     Ok(())
 }
@@ -96,22 +107,31 @@ pub(super) async fn prune(
     const COVERAGE: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
         (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
     let last_day = integer(today(now).saturating_sub(coverage::KEEP_DAYS));
-    for (delete, bound) in [
+    for (statement, bound) in [
         (SENT, since),
         (TOO_MANY, i64::from(most_sent)),
         (USES, integer(now)),
         (COVERAGE, last_day),
     ] {
-        loop {
-            let deleted = sqlx::query(delete)
-                .bind(bound)
-                .bind(PRUNED_AT_ONCE)
-                .execute(&mut *writer.lock().await)
-                .await?;
-            if deleted.rows_affected() < natural(PRUNED_AT_ONCE) {
-                break;
-            }
-        }
+        delete(writer, statement, bound).await?;
     }
     Ok(())
+}
+
+/// Repeats a statement until nothing is left to delete. ?1 is `bound`; ?2 is how many rows it may delete at once.
+pub(super) async fn delete(
+    writer: &Mutex<SqliteConnection>,
+    statement: &'static str,
+    bound: i64,
+) -> sqlx::Result<()> {
+    loop {
+        let deleted = sqlx::query(statement)
+            .bind(bound)
+            .bind(PRUNED_AT_ONCE)
+            .execute(&mut *writer.lock().await)
+            .await?;
+        if deleted.rows_affected() < natural(PRUNED_AT_ONCE) {
+            return Ok(());
+        }
+    }
 }

@@ -10,7 +10,7 @@ use backstop::{
             ledger::{Hashed, Sent, address, hash},
         },
     },
-    store,
+    store::{self, Keep},
 };
 use lab::{
     dns::{Fault, Scope, Zone},
@@ -89,7 +89,12 @@ impl Desk {
         };
         let url = format!("sqlite:{}", self.store.display());
         DNS.block_on(async {
-            let store = store::open(&url.parse().unwrap(), 30);
+            let keep = Keep {
+                ledger_days: 30,
+                learned_days: 1,
+                most_learned: 1,
+            };
+            let store = store::open(&url.parse().unwrap(), keep);
             store.remember(sent.clone());
             store.flush().await;
             let found = store.sent(sent.message.into_iter().collect()).await;

@@ -1,6 +1,30 @@
 //! The store, in a real SQLite file and on a real Redis server: both must pass the same tests.
 
+/// Each test once on SQLite, once on Redis.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test(crate::store::place::Place::sqlite()).await;
+                }
+            )*
+        }
+        mod on_redis {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test(crate::store::place::Place::redis()).await;
+                }
+            )*
+        }
+    };
+}
+
+mod learned;
 mod place;
 mod redis;
+mod siege;
 mod sqlite;
 mod suite;

@@ -1,6 +1,10 @@
 //! Where a store of a test is, and what is put into it.
 
 use std::{
+    env,
+    ffi::OsStr,
+    path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,17 +17,22 @@ use backstop::{
         DAY,
         ledger::{Hash, Sent},
     },
-    store::{Reason, Store, StoreUrl, Unavailable, open},
+    store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
 };
 use lab::redis::{Options, Redis};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 /// How long something may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long entries of the ledger are kept here.
-pub const KEEP_DAYS: u64 = 30;
+/// What is kept here.
+pub const KEEP: Keep = Keep {
+    ledger_days: 30,
+    learned_days: 10,
+    most_learned: 16_384,
+};
 
 /// A store's place, gone when dropped.
 pub enum Place {
@@ -49,10 +58,22 @@ impl Place {
 
     /// Opens it, and waits until it can be asked.
     pub async fn open(&self) -> Arc<dyn Store> {
-        let store = open(&self.url(), KEEP_DAYS);
+        self.open_to_keep(KEEP).await
+    }
+
+    pub async fn open_to_keep(&self, keep: Keep) -> Arc<dyn Store> {
+        let store = open(&self.url(), keep);
         until_open(&*store).await;
         store
     }
+}
+
+/// Another program that opens a file.
+pub async fn other_program(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    options.connect().await.unwrap()
 }
 
 pub fn sqlite_url(folder: &TempDir) -> StoreUrl {
@@ -79,11 +100,36 @@ pub fn today() -> u64 {
     now() / DAY
 }
 
+/// A copy of a test in a process of its own, which `runner` runs where it isn't empty. It finds `place` in [`AGAIN`].
+pub fn again(test: &str, place: impl AsRef<OsStr>, runner: &[&str]) -> Command {
+    let test_binary = env::current_exe().unwrap();
+    let mut command = match runner {
+        [] => Command::new(test_binary),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(test_binary);
+            command
+        }
+    };
+    command
+        .args(["--exact", "--nocapture", &format!("store::{test}")])
+        .env(AGAIN, place.as_ref());
+    command
+}
+
+/// The variable that tells such a copy where the store is.
+pub const AGAIN: &str = "BACKSTOP_TEST_STORE";
+
 /// A hash like no other with another number.
 pub fn hash(number: u64) -> Hash {
     let mut bytes = [0xff; 16];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     Hash::from_bytes(bytes)
+}
+
+/// A hash such as keys make them: they differ in what they begin with.
+pub fn spread(number: u64) -> Hash {
+    hash(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A message to nobody in particular, by the sender of all of them.

@@ -1,6 +1,7 @@
 //! What can be wrong with a server, and that mail does not suffer from it.
 
 use std::{
+    env,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     sync::{
@@ -15,7 +16,7 @@ use lab::redis::{Options, Redis};
 use tokio::{net::TcpListener, time::timeout};
 
 use super::place::{
-    KEEP_DAYS, PATIENCE, hash, message, now, redis_url, remembers, until, until_open,
+    AGAIN, KEEP, PATIENCE, again, hash, message, now, redis_url, remembers, until, until_open,
     until_refused, until_remembered, until_written, url,
 };
 
@@ -24,7 +25,7 @@ fn start(options: Options) -> Redis {
 }
 
 async fn opened(redis: &Redis) -> Arc<dyn Store> {
-    let store = open(&redis_url(redis), KEEP_DAYS);
+    let store = open(&redis_url(redis), KEEP);
     until_open(&*store).await;
     store
 }
@@ -35,6 +36,16 @@ async fn refusal(store: &dyn Store) -> Unavailable {
 
 async fn use_once(store: &dyn Store) -> Result<u32, Unavailable> {
     store.use_proof(hash(1), now(), now() + 600).await
+}
+
+async fn write_record(
+    store: &dyn Store,
+    seen: u64,
+    bytes: &[u8],
+) -> Result<Option<u64>, Unavailable> {
+    store
+        .write_siege_record("example.org".to_owned(), seen, bytes.to_owned())
+        .await
 }
 
 /// Waits until a use can't be counted, for this reason.
@@ -53,7 +64,7 @@ async fn until_unused(store: &dyn Store, reason: Reason) -> Unavailable {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_may_come_later() {
     let mut redis = Redis::stopped(Options::default()).unwrap();
-    let store = open(&redis_url(&redis), KEEP_DAYS);
+    let store = open(&redis_url(&redis), KEEP);
     let error = until_refused(&*store, Reason::Down).await;
     assert!(error.to_string().contains("redis://127.0.0.1"), "{error}");
     for number in 1..=20_000 {
@@ -144,7 +155,7 @@ async fn a_dead_server_costs_one_attempt_at_a_time() {
             });
         }
     });
-    let store = open(&url(&format!("redis://{address}")), KEEP_DAYS);
+    let store = open(&url(&format!("redis://{address}")), KEEP);
     for number in 1..=500 {
         store.remember(message(number));
     }
@@ -200,7 +211,7 @@ async fn a_replica_is_read() {
 async fn what_a_newer_version_stored_is_left_alone() {
     let redis = start(Options::default());
     redis.ask(&["SET", "backstop:schema", "2"]).unwrap();
-    let store = open(&redis_url(&redis), KEEP_DAYS);
+    let store = open(&redis_url(&redis), KEEP);
     store.remember(message(1));
     until_refused(&*store, Reason::Newer).await;
     assert!(use_once(&*store).await.is_err());
@@ -212,7 +223,7 @@ async fn what_a_newer_version_stored_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_has_a_lifetime() {
     let redis = start(Options::default());
-    let store = open(&redis_url(&redis), KEEP_DAYS);
+    let store = open(&redis_url(&redis), KEEP);
     store.remember(message(1));
     store.count(
         now() / 86_400,
@@ -240,7 +251,7 @@ async fn every_key_has_a_lifetime() {
 }
 
 async fn denied(url: &StoreUrl) {
-    let error = until_refused(&*open(url, KEEP_DAYS), Reason::Denied).await;
+    let error = until_refused(&*open(url, KEEP), Reason::Denied).await;
     assert!(!error.to_string().contains("letmein"), "{error}");
 }
 
@@ -275,7 +286,7 @@ async fn a_server_wants_its_password() {
         &in_file,
         &over_socket,
     ] {
-        let store = open(right, KEEP_DAYS);
+        let store = open(right, KEEP);
         until_open(&*store).await;
         assert!(use_once(&*store).await.is_ok(), "{right}");
     }
@@ -302,7 +313,7 @@ async fn a_changed_password_is_read_anew() {
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
     let port = redis.port();
     let file_url = format!("redis://127.0.0.1:{port}?password_file={}", file.display());
-    let store = open(&url(&file_url), KEEP_DAYS);
+    let store = open(&url(&file_url), KEEP);
     until_refused(&*store, Reason::Denied).await;
     fs::write(&file, "letmein").unwrap();
     until_open(&*store).await;
@@ -319,7 +330,7 @@ async fn tls_believes_the_ca_it_is_given_and_no_other() {
     let ca = ca.display();
     let store = open(
         &url(&format!("rediss://:letmein@127.0.0.1:{port}?ca={ca}")),
-        KEEP_DAYS,
+        KEEP,
     );
     until_open(&*store).await;
     store.remember(message(1));
@@ -339,15 +350,54 @@ async fn tls_believes_the_ca_it_is_given_and_no_other() {
         format!("rediss://:letmein@localhost:{port}?ca={ca}"),
         format!("redis://:letmein@127.0.0.1:{port}"),
     ] {
-        let store = open(&url(&wrong), KEEP_DAYS);
+        let store = open(&url(&wrong), KEEP);
         let error = refusal(&*store).await;
         assert!(!error.to_string().contains("letmein"), "{error}");
         assert!(store.health().down.is_some(), "{wrong}");
     }
-    let unknown = open(&url(&format!("rediss://127.0.0.1:{port}")), KEEP_DAYS);
+    let unknown = open(&url(&format!("rediss://127.0.0.1:{port}")), KEEP);
     let error = until_refused(&*unknown, Reason::Down).await;
     assert!(error.to_string().contains("?ca=PATH"), "{error}");
     let missing = url(&format!("rediss://127.0.0.1:{port}?ca=/nonexistent/ca.pem"));
-    let error = until_refused(&*open(&missing, KEEP_DAYS), Reason::Denied).await;
+    let error = until_refused(&*open(&missing, KEEP), Reason::Denied).await;
     assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
+}
+
+/// Our clock is an hour late here, the server's isn't: a server whose clock is wrong looks the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_whose_clocks_differ_agree_on_the_time_of_the_server() {
+    let test = "redis::hosts_whose_clocks_differ_agree_on_the_time_of_the_server";
+    if let Some(at) = env::var_os(AGAIN) {
+        return an_hour_late(&url(at.to_str().unwrap())).await;
+    }
+    let redis = start(Options::default());
+    let store = opened(&redis).await;
+    let first = write_record(&*store, 0, b"first").await.unwrap().unwrap();
+    let before = now();
+    let at = redis_url(&redis).to_string();
+    let runner = ["faketime", "-f", "-1h"];
+    let output = again(test, at, &runner)
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let told = said.lines().find_map(|line| line.split_once("told "));
+    let (server, host) = told.unwrap().1.split_once(' ').unwrap();
+    let (server, host): (u64, u64) = (server.parse().unwrap(), host.parse().unwrap());
+    assert!((before..=now()).contains(&server), "{said}");
+    assert!((before - 3_600..=now() - 3_600).contains(&host), "{said}");
+    // What they wrote came later, whatever their clock says.
+    let records = store.siege_records().await.unwrap().records;
+    assert_eq!(records[0].bytes, b"second");
+    assert!(records[0].version > first);
+}
+
+async fn an_hour_late(url: &StoreUrl) {
+    let store = open(url, KEEP);
+    until_open(&*store).await;
+    let read = store.siege_records().await.unwrap();
+    let written = write_record(&*store, read.records[0].version, b"second").await;
+    assert!(written.unwrap().is_some());
+    println!("told {} {}", read.now_millis / 1_000, now());
 }

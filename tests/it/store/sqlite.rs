@@ -6,16 +6,16 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use backstop::store::{Reason, open};
-use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use super::place::{
-    KEEP_DAYS, hash, message, now, remembers, sqlite_url, until, until_open, until_refused,
-    until_remembered, until_written, url,
+    AGAIN, KEEP, again, hash, message, now, other_program, remembers, sqlite_url, until,
+    until_open, until_refused, until_remembered, until_written, url,
 };
 
 fn file(folder: &TempDir) -> PathBuf {
@@ -32,18 +32,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Another program that opens the file.
-async fn other_program(path: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true);
-    options.connect().await.unwrap()
-}
-
 /// A store that was in use, and is closed.
 async fn used() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     for number in 1..500 {
         store.remember(message(number));
     }
@@ -65,7 +57,7 @@ async fn used() -> TempDir {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_its_owner_can_read_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1));
     until_remembered(&*store, 1).await;
     for ending in ["", "-wal", "-shm"] {
@@ -82,7 +74,7 @@ async fn it_belongs_to_whom_its_folder_belongs_to() {
         let metadata = fs::metadata(path).unwrap();
         (metadata.uid(), metadata.gid())
     };
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1));
     until_remembered(&*store, 1).await;
     for ending in ["", "-wal", "-shm"] {
@@ -97,7 +89,7 @@ async fn a_missing_folder_may_come_later() {
     let missing = folder.path().join("lib/backstop");
     let store = open(
         &url(&format!("sqlite:{}/state.db", missing.display())),
-        KEEP_DAYS,
+        KEEP,
     );
     store.remember(message(1));
     let error = until_refused(&*store, Reason::Down).await;
@@ -114,7 +106,7 @@ async fn what_is_no_database_is_left_as_it_is() {
     let path = file(&folder);
     let text = "somebody's notes\n".repeat(1_000);
     fs::write(&path, &text).unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1));
     let error = until_refused(&*store, Reason::Corrupt).await;
     assert!(error.to_string().contains("move it away"), "{error}");
@@ -133,7 +125,7 @@ async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
     // All but the header and the list of tables.
     damaged[4096..].fill(0x5a);
     fs::write(&path, &damaged).unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     until_refused(&*store, Reason::Corrupt).await;
     assert!(store.use_proof(hash(1), now(), now() + 600).await.is_err());
     assert_eq!(fs::read(&path).unwrap()[4096..], damaged[4096..]);
@@ -154,7 +146,7 @@ async fn the_database_of_another_program_is_left_as_it_is() {
     other.execute("CREATE TABLE mine (a)").await.unwrap();
     drop(other);
     let before = fs::read(&path).unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1));
     let error = until_refused(&*store, Reason::Corrupt).await;
     assert!(error.to_string().contains("another program"), "{error}");
@@ -170,7 +162,7 @@ async fn a_newer_schema_is_left_as_it_is() {
     newer.execute("PRAGMA user_version = 99").await.unwrap();
     newer.close().await.unwrap();
     let before = fs::read(&path).unwrap();
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1_000));
     let error = until_refused(&*store, Reason::Newer).await;
     assert!(error.to_string().contains("schema 99"), "{error}");
@@ -185,7 +177,7 @@ async fn a_newer_schema_is_left_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_stops_what_writes_and_nothing_else() {
     let folder = used().await;
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     until_open(&*store).await;
     let mut other = other_program(&file(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
@@ -203,33 +195,14 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     .await;
 }
 
-/// A copy of this test in a process of its own, which `runner` runs where it isn't empty.
-fn again(test: &str, folder: &TempDir, runner: &[&str]) -> Command {
-    let test_binary = env::current_exe().unwrap();
-    let mut command = match runner {
-        [] => Command::new(test_binary),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(test_binary);
-            command
-        }
-    };
-    command
-        .args(["--exact", "--nocapture", &format!("store::sqlite::{test}")])
-        .env(FOLDER, folder.path());
-    command
-}
-
-const FOLDER: &str = "BACKSTOP_TEST_STORE";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_writer_loses_nothing_that_was_written() {
-    if let Some(folder) = env::var_os(FOLDER) {
+    if let Some(folder) = env::var_os(AGAIN) {
         write_for_ever(Path::new(&folder)).await;
     }
     let folder = tempfile::tempdir().unwrap();
-    let test = "a_killed_writer_loses_nothing_that_was_written";
-    let mut writer = again(test, &folder, &[])
+    let test = "sqlite::a_killed_writer_loses_nothing_that_was_written";
+    let mut writer = again(test, folder.path(), &[])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -240,14 +213,14 @@ async fn a_killed_writer_loses_nothing_that_was_written() {
     });
     let written = written.take(5).last().unwrap();
     // `backstop report` reads while the daemon writes.
-    let reader = open(&sqlite_url(&folder), KEEP_DAYS);
+    let reader = open(&sqlite_url(&folder), KEEP);
     until_remembered(&*reader, written).await;
     drop(reader);
     // It is in the middle of the next ones.
     writer.kill().unwrap();
     writer.wait().unwrap();
 
-    let store = open(&sqlite_url(&folder), KEEP_DAYS);
+    let store = open(&sqlite_url(&folder), KEEP);
     until_open(&*store).await;
     for number in 1..=written {
         assert!(remembers(&*store, number).await, "{number} of {written}");
@@ -263,10 +236,7 @@ async fn a_killed_writer_loses_nothing_that_was_written() {
 }
 
 async fn write_for_ever(folder: &Path) -> ! {
-    let store = open(
-        &url(&format!("sqlite:{}/state.db", folder.display())),
-        KEEP_DAYS,
-    );
+    let store = open(&url(&format!("sqlite:{}/state.db", folder.display())), KEEP);
     let mut number = 0;
     loop {
         for _ in 0..300 {
@@ -281,7 +251,7 @@ async fn write_for_ever(folder: &Path) -> ! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_can_only_be_read_is_not_written() {
-    if let Some(folder) = env::var_os(FOLDER) {
+    if let Some(folder) = env::var_os(AGAIN) {
         return without_the_right_to_write(Path::new(&folder)).await;
     }
     let folder = used().await;
@@ -291,8 +261,8 @@ async fn a_file_that_can_only_be_read_is_not_written() {
         true => &["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
         false => &[],
     };
-    let test = "a_file_that_can_only_be_read_is_not_written";
-    let output = again(test, &folder, runner).output().unwrap();
+    let test = "sqlite::a_file_that_can_only_be_read_is_not_written";
+    let output = again(test, folder.path(), runner).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("it was tried"), "{said}");
@@ -306,7 +276,7 @@ async fn without_the_right_to_write(folder: &Path) {
     allow(&path, 0o400);
     assert!(fs::OpenOptions::new().write(true).open(&path).is_err());
     let before = fs::read(&path).unwrap();
-    let store = open(&url(&format!("sqlite:{}", path.display())), KEEP_DAYS);
+    let store = open(&url(&format!("sqlite:{}", path.display())), KEEP);
     let used = store
         .use_proof(hash(1), now(), now() + 600)
         .await
@@ -322,10 +292,7 @@ async fn without_the_right_to_write(folder: &Path) {
     let empty = folder.join("empty");
     fs::create_dir(&empty).unwrap();
     allow(&empty, 0o500);
-    let store = open(
-        &url(&format!("sqlite:{}/state.db", empty.display())),
-        KEEP_DAYS,
-    );
+    let store = open(&url(&format!("sqlite:{}/state.db", empty.display())), KEEP);
     let error = until_refused(&*store, Reason::ReadOnly).await;
     assert!(
         error.to_string().contains(&empty.display().to_string()),

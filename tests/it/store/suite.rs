@@ -9,29 +9,7 @@ use backstop::core::proof::{
 };
 use futures_util::future::join_all;
 
-use super::place::{KEEP_DAYS, Place, hash, message, now, remembers, today, until, until_written};
-
-/// Each test once on SQLite, once on Redis.
-macro_rules! on_both {
-    ($($test:ident)*) => {
-        mod on_sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    super::$test(super::Place::sqlite()).await;
-                }
-            )*
-        }
-        mod on_redis {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $test() {
-                    super::$test(super::Place::redis()).await;
-                }
-            )*
-        }
-    };
-}
+use super::place::{KEEP, Place, hash, message, now, remembers, today, until, until_written};
 
 on_both! {
     what_was_sent_is_found
@@ -124,7 +102,7 @@ async fn entries_without_a_message_id_or_sender(place: Place) {
 
 async fn entries_are_kept_for_their_time(place: Place) {
     let store = place.open().await;
-    let keep = KEEP_DAYS * DAY;
+    let keep = KEEP.ledger_days * DAY;
     let entry = |number, at| Sent {
         sender: Some(hash(number + 10)),
         at,

@@ -18,7 +18,8 @@ fn any_hashed() -> impl Strategy<Value = Hashed> {
     prop_oneof![
         Just(Hashed::MessageId),
         Just(Hashed::Sender),
-        Just(Hashed::Recipient)
+        Just(Hashed::Recipient),
+        Just(Hashed::Learned)
     ]
 }
 

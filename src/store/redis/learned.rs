@@ -1,0 +1,168 @@
+//! What is learned of addresses, in hashes of about a hundred each.
+//!
+//! A key for each address would need twice the memory, and to know how many there are either a count, which goes wrong
+//! whenever the server forgets a key, or a list of all. The size of a hash the server knows. Which hash an address is in
+//! its first octets tell, which nobody can choose without our key: so they fill alike. Up to 128 entries a server packs
+//! into one block, so that a million addresses are some 60 MB.
+
+use std::collections::BTreeSet;
+
+use redis::{Pipeline, Script, pipe};
+
+use super::{LONGEST, PREFIX};
+use crate::core::{
+    learned::{Learn, Learned},
+    proof::{DAY, ledger::Hash, today},
+};
+
+/// How many hashes there are. Another number would find nothing of what is stored.
+const SHARDS: u16 = 1 << 13;
+
+/// To KEYS[1] adds that the address ARGV[1] was seen on the day ARGV[2], as a sender if ARGV[3] is 1. For a new address,
+/// forgets those last seen before the day ARGV[4], and makes room if there are ARGV[5] already. Keeps all for ARGV[6]
+/// seconds at least.
+///
+/// A value is the days on which mail was accepted, the last of them, and the last on which it sent; 0 is none.
+const LEARN: &str = "
+local function read(value)
+    local days, accepted, sent = string.match(value or '', '^(%d+) (%d+) (%d+)$')
+    return tonumber(days) or 0, tonumber(accepted) or 0, tonumber(sent) or 0
+end
+local day, since, most = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if not value then
+    local all, kept = redis.call('HGETALL', KEYS[1]), {}
+    for i = 1, #all, 2 do
+        local days, accepted, sent = read(all[i + 1])
+        local last = math.max(accepted, sent)
+        if last < since then
+            redis.call('HDEL', KEYS[1], all[i])
+        else
+            kept[#kept + 1] = {all[i], days > 1 or sent > 0, last}
+        end
+    end
+    if #kept >= most then
+        table.sort(kept, function(one, other)
+            if one[2] ~= other[2] then return other[2] end
+            return one[3] < other[3]
+        end)
+        for i = 1, #kept - most + 1 do redis.call('HDEL', KEYS[1], kept[i][1]) end
+    end
+end
+local days, accepted, sent = read(value)
+if math.max(accepted, sent) < since then days, accepted, sent = 0, 0, 0 end
+if ARGV[3] == '1' then
+    sent = math.max(sent, day)
+elseif day > accepted then
+    days, accepted = days + 1, day
+end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %.0f', days, accepted, sent))
+if tonumber(ARGV[6]) > redis.call('TTL', KEYS[1]) then redis.call('EXPIRE', KEYS[1], ARGV[6]) end";
+
+/// What is learned of days since which addresses are kept for `keep_days`, in hashes that have room for `most` together.
+pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u64) -> Pipeline {
+    let script = Script::new(LEARN);
+    let since = today(now).saturating_sub(keep_days);
+    let each = (most / u64::from(SHARDS)).max(1);
+    let mut commands = pipe();
+    for entry in entries.iter().filter(|entry| entry.day >= since) {
+        if commands.is_empty() {
+            // Long enough not to be sent with each entry; a server that forgets it between two of them has all again.
+            commands.cmd("SCRIPT").arg("LOAD").arg(LEARN).ignore();
+        }
+        let over = entry.day.saturating_add(keep_days).saturating_add(1);
+        let left = over.saturating_mul(DAY).saturating_sub(now).min(LONGEST);
+        let eval = commands.cmd("EVALSHA").arg(script.get_hash()).arg(1);
+        eval.arg(key(entry.address))
+            .arg(entry.address.as_bytes().as_slice())
+            .arg(entry.day)
+            .arg(u8::from(entry.sent))
+            .arg(since)
+            .arg(each)
+            .arg(left)
+            .ignore();
+    }
+    commands
+}
+
+/// The values of these addresses.
+pub(super) fn ask(addresses: &[Hash]) -> Pipeline {
+    let mut commands = pipe();
+    for &address in addresses {
+        let get = commands.cmd("HGET").arg(key(address));
+        get.arg(address.as_bytes().as_slice());
+    }
+    commands
+}
+
+/// What a value tells; `None` for what can't be one, or is over since a day.
+pub(super) fn read(value: &[u8], since: u64) -> Option<Learned> {
+    let mut numbers = str::from_utf8(value)
+        .ok()?
+        .split(' ')
+        .map(str::parse::<u64>);
+    let mut number = || numbers.next()?.ok();
+    let (days, accepted, sent) = (number()?, number()?, number()?);
+    let day = |day| Some(day).filter(|&day| day > 0);
+    let learned = Learned {
+        days: u32::try_from(days).unwrap_or(u32::MAX),
+        last_accepted: day(accepted),
+        last_sent: day(sent),
+    };
+    learned.last_day().filter(|&last| last >= since)?;
+    Some(learned)
+}
+
+fn key(address: Hash) -> String {
+    let [first, second, ..] = *address.as_bytes();
+    let shard = u16::from_be_bytes([first, second]) % SHARDS;
+    format!("{PREFIX}l:{shard:04x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_three_numbers() {
+        let learned = |days, last_accepted, last_sent| Learned {
+            days,
+            last_accepted,
+            last_sent,
+        };
+        for (value, since, is) in [
+            ("3 100 90", 100, Some(learned(3, Some(100), Some(90)))),
+            ("3 90 100", 100, Some(learned(3, Some(90), Some(100)))),
+            ("0 0 100", 100, Some(learned(0, None, Some(100)))),
+            ("3 100 90", 101, None),
+            ("3 100", 1, None),
+            ("", 0, None),
+            ("0 0 0", 0, None),
+        ] {
+            assert_eq!(read(value.as_bytes(), since), is, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_not_written() {
+        let entry = |day| Learn {
+            address: Hash::from_bytes([1; 16]),
+            day,
+            sent: false,
+        };
+        let written = |day| learn(&BTreeSet::from([entry(day)]), 10, 1, 100 * DAY).len();
+        assert_eq!(written(89), 0);
+        // The script, and the entry.
+        assert_eq!(written(90), 2);
+        assert_eq!(written(u64::MAX), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn what_others_stored_is_no_panic(value in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = read(&value, 0);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The records of sieges, in one hash: all are read at once, twice a second. A value is the version, in digits, and what
+//! was written.
+
+use std::sync::LazyLock;
+
+use redis::{Pipeline, Script, ScriptInvocation, pipe};
+
+use super::{PREFIX, write::DIGITS};
+use crate::store::siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord};
+
+/// Writes ARGV[3] to the field ARGV[1], if its version is ARGV[2], and gives the new version: the time, or one more than
+/// the version. 0 if it isn't, -1 if there are ARGV[4] already. Keeps all for ARGV[5] seconds.
+///
+/// Lua's numbers hold whole ones up to 2^53, which is a time in the year 2255.
+static WRITE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local before = redis.call('HGET', KEYS[1], ARGV[1])
+        local version = before and tonumber(string.sub(before, 1, 20)) or 0
+        if version ~= tonumber(ARGV[2]) then return '0' end
+        if not before and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return '-1' end
+        local time = redis.call('TIME')
+        local new = string.format('%020.0f', math.max(time[1] * 1000000 + time[2], version + 1))
+        redis.call('HSET', KEYS[1], ARGV[1], new .. ARGV[3])
+        redis.call('EXPIRE', KEYS[1], ARGV[5])
+        return new",
+    )
+});
+
+/// Forgets those that were written more than ARGV[1] seconds ago: the lifetime of the hash is that of the latest.
+static PRUNE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local first = string.format('%020.0f', (redis.call('TIME')[1] - ARGV[1]) * 1000000)
+        local all = redis.call('HGETALL', KEYS[1])
+        for i = 1, #all, 2 do
+            if string.sub(all[i + 1], 1, 20) < first then redis.call('HDEL', KEYS[1], all[i]) end
+        end",
+    )
+});
+
+/// What came of a write that gives no version.
+pub(super) const CHANGED: i64 = 0;
+pub(super) const TOO_MANY: i64 = -1;
+
+pub(super) fn write(name: &str, seen: u64, bytes: &[u8]) -> ScriptInvocation<'static> {
+    let mut write = WRITE.key(key());
+    write.arg(name).arg(seen).arg(bytes);
+    write.arg(MOST_RECORDS).arg(KEEP);
+    write
+}
+
+pub(super) fn prune() -> ScriptInvocation<'static> {
+    let mut prune = PRUNE.key(key());
+    prune.arg(KEEP);
+    prune
+}
+
+/// The time and all values.
+pub(super) fn ask() -> Pipeline {
+    let mut commands = pipe();
+    commands.cmd("TIME");
+    commands.cmd("HGETALL").arg(key());
+    commands
+}
+
+/// The record in a value; `None` for what can't be one.
+pub(super) fn read(name: Vec<u8>, value: &[u8]) -> Option<SiegeRecord> {
+    let (version, bytes) = value.split_at_checked(DIGITS)?;
+    let name = String::from_utf8(name).ok()?;
+    let fits = name.len() <= LONGEST_NAME && bytes.len() <= LONGEST_RECORD;
+    fits.then_some(())?;
+    Some(SiegeRecord {
+        name,
+        version: str::from_utf8(version).ok()?.parse().ok()?,
+        bytes: bytes.to_owned(),
+    })
+}
+
+fn key() -> String {
+    format!("{PREFIX}sieges")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_a_version_and_octets() {
+        let record = read(b"example.org".to_vec(), b"00001700000000000001\xff\0").unwrap();
+        assert_eq!(record.version, 1_700_000_000_000_001);
+        assert_eq!(
+            (record.name.as_str(), record.bytes),
+            ("example.org", vec![0xff, 0])
+        );
+        assert_eq!(read(b"\xff".to_vec(), b"00001700000000000001"), None);
+        assert_eq!(read(b"a".to_vec(), b"0000170000000000000"), None);
+        let long = [b"00001700000000000001".as_slice(), &[0; LONGEST_RECORD + 1]].concat();
+        assert_eq!(read(b"a".to_vec(), &long), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_others_stored_is_no_panic(
+            name in prop::collection::vec(any::<u8>(), 0..10),
+            value in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let _ = read(name, &value);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is learned of addresses, and how much of it is kept.
+
+use std::sync::Arc;
+
+use backstop::{
+    core::learned::{Learn, Learned},
+    store::{Keep, Store},
+};
+
+use super::place::{KEEP, Place, spread, today, until, until_written};
+
+on_both! {
+    each_day_counts_once
+    who_sends_is_known_at_once
+    two_hosts_learn_the_same
+    the_hashes_of_two_keys_are_one_address
+    addresses_are_kept_for_their_time
+    of_too_many_those_seen_once_go
+}
+
+fn accepted(number: u64, day: u64) -> Learn {
+    Learn {
+        address: spread(number),
+        day,
+        sent: false,
+    }
+}
+
+fn sent(number: u64, day: u64) -> Learn {
+    Learn {
+        sent: true,
+        ..accepted(number, day)
+    }
+}
+
+async fn learned(store: &dyn Store, number: u64) -> Option<Learned> {
+    store.learned(vec![spread(number)]).await.unwrap()
+}
+
+fn known(days: u32, last_accepted: Option<u64>, last_sent: Option<u64>) -> Option<Learned> {
+    Some(Learned {
+        days,
+        last_accepted,
+        last_sent,
+    })
+}
+
+async fn each_day_counts_once(place: Place) {
+    let store = place.open().await;
+    let today = today();
+    assert_eq!(learned(&*store, 1).await, None);
+    for _ in 0..3 {
+        store.learn(accepted(1, today - 2));
+    }
+    until_written(&*store).await;
+    assert_eq!(learned(&*store, 1).await, known(1, Some(today - 2), None));
+    store.learn(accepted(1, today - 2));
+    store.learn(accepted(1, today));
+    until_written(&*store).await;
+    assert_eq!(learned(&*store, 1).await, known(2, Some(today), None));
+    // What comes late may have been counted.
+    store.learn(accepted(1, today - 1));
+    store.learn(accepted(1, today));
+    until_written(&*store).await;
+    assert_eq!(learned(&*store, 1).await, known(2, Some(today), None));
+    assert_eq!(learned(&*store, 2).await, None);
+    assert_eq!(store.learned(vec![]).await, Ok(None));
+}
+
+async fn who_sends_is_known_at_once(place: Place) {
+    let store = place.open().await;
+    let today = today();
+    for day in [today - 1, today - 1, today - 3] {
+        store.learn(sent(1, day));
+    }
+    until_written(&*store).await;
+    assert_eq!(learned(&*store, 1).await, known(0, None, Some(today - 1)));
+    // The one does not keep the other from counting.
+    store.learn(accepted(1, today - 2));
+    until_written(&*store).await;
+    let both = known(1, Some(today - 2), Some(today - 1));
+    assert_eq!(learned(&*store, 1).await, both);
+    store.learn(sent(1, today));
+    until_written(&*store).await;
+    let both = known(1, Some(today - 2), Some(today));
+    assert_eq!(learned(&*store, 1).await, both);
+}
+
+async fn two_hosts_learn_the_same(place: Place) {
+    let (one, other) = (place.open().await, place.open().await);
+    let today = today();
+    for number in 1..=200 {
+        for store in [&one, &other] {
+            store.learn(accepted(number, today - 1));
+        }
+        one.learn(sent(number, today));
+    }
+    until_written(&*one).await;
+    until_written(&*other).await;
+    for number in 1..=200 {
+        let both = known(1, Some(today - 1), Some(today));
+        assert_eq!(learned(&*one, number).await, both, "{number}");
+        assert_eq!(learned(&*other, number).await, both, "{number}");
+    }
+}
+
+async fn the_hashes_of_two_keys_are_one_address(place: Place) {
+    let store = place.open().await;
+    let today = today();
+    for day in today - 5..=today - 3 {
+        store.learn(accepted(1, day));
+    }
+    for day in today - 2..=today - 1 {
+        store.learn(accepted(2, day));
+    }
+    store.learn(sent(1, today - 4));
+    until_written(&*store).await;
+    let all = store.learned(vec![spread(3), spread(2), spread(1)]).await;
+    assert_eq!(all, Ok(known(5, Some(today - 1), Some(today - 4))));
+}
+
+async fn addresses_are_kept_for_their_time(place: Place) {
+    let store = place.open().await;
+    let (today, keep) = (today(), KEEP.learned_days);
+    // So that a day which ends meanwhile changes nothing.
+    store.learn(accepted(1, today - keep - 1));
+    store.learn(sent(2, today - keep - 1));
+    store.learn(accepted(3, today - keep + 1));
+    store.learn(sent(4, today - keep + 1));
+    until_written(&*store).await;
+    for number in [1, 2] {
+        assert_eq!(learned(&*store, number).await, None, "{number}");
+    }
+    let day = Some(today - keep + 1);
+    assert_eq!(learned(&*store, 3).await, known(1, day, None));
+    assert_eq!(learned(&*store, 4).await, known(0, None, day));
+    // Who keeps less finds less, of what others wrote too.
+    let less = Keep {
+        learned_days: keep - 3,
+        ..KEEP
+    };
+    let short = place.open_to_keep(less).await;
+    assert_eq!(learned(&*short, 3).await, None);
+    // And begins anew.
+    short.learn(accepted(3, today));
+    until_written(&*short).await;
+    let days = learned(&*short, 3).await.unwrap().days;
+    assert_eq!(days, 1);
+}
+
+async fn learn_all(store: &dyn Store, entries: impl IntoIterator<Item = Learn>) {
+    for (count, entry) in entries.into_iter().enumerate() {
+        store.learn(entry);
+        // The queue has room for ten thousand.
+        if count % 5_000 == 4_999 {
+            until_written(store).await;
+        }
+    }
+    until_written(store).await;
+    assert_eq!(store.health().dropped, 0);
+}
+
+async fn of_too_many_those_seen_once_go(place: Place) {
+    const MOST: usize = 16_384;
+    let keep = Keep {
+        most_learned: MOST as u64,
+        ..KEEP
+    };
+    let store = place.open_to_keep(keep).await;
+    let today = today();
+    let residents =
+        (0..500).flat_map(|number| [accepted(number, today - 9), accepted(number, today - 8)]);
+    let senders = (500..1_000).map(|number| sent(number, today - 9));
+    learn_all(&*store, residents.chain(senders)).await;
+    learn_all(
+        &*store,
+        (1_000..2_000).map(|number| accepted(number, today - 7)),
+    )
+    .await;
+    // A stranger who writes to ever new addresses.
+    learn_all(
+        &*store,
+        (10_000..40_000).map(|number| accepted(number, today)),
+    )
+    .await;
+    // SQLite forgets when it is opened, and each minute.
+    drop(store);
+    let store = place.open_to_keep(keep).await;
+
+    let count = async |numbers: std::ops::Range<u64>| {
+        let store = Arc::clone(&store);
+        let mut count = 0;
+        for number in numbers {
+            count += usize::from(learned(&*store, number).await.is_some());
+        }
+        count
+    };
+    until("there are no more than may be", async || {
+        count(0..2_000).await + count(10_000..40_000).await <= MOST
+    })
+    .await;
+    let all = count(0..2_000).await + count(10_000..40_000).await;
+    let (proven, once) = (count(0..1_000).await, count(1_000..2_000).await);
+    match place {
+        Place::Sqlite(_) => assert_eq!((all, proven, once), (MOST, 1_000, 0)),
+        // Each key has its own share of two.
+        Place::Redis(_) => {
+            assert!(all >= MOST * 8 / 10, "{all}");
+            assert!(proven >= 990, "{proven}");
+            assert!(once < 300, "{once}");
+        }
+    }
+}
