@@ -27,7 +27,7 @@ use crate::{
         envelope::{Client, Envelope, Recipient},
         header::Headers,
     },
-    filter::Engine,
+    filter::{Engine, Rounds},
     mailstore::{Store, Stored},
 };
 use leaves::Leaves;
@@ -79,6 +79,10 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok((_, engine)) => Arc::new(engine),
         Err(code) => return code,
     };
+    if let Some(store) = engine.store.as_deref() {
+        let mut rounds = Rounds::new(Arc::clone(&engine.sieges));
+        rounds.look(&engine.policy, store).await;
+    }
     let most_body = engine.policy.proof.body.octets();
     let read = |path| message(path, most_body);
     let stored = match arguments.eml.as_deref().map(read).transpose() {

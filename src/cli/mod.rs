@@ -13,6 +13,7 @@ mod keygen;
 mod replay;
 mod report;
 mod run;
+mod siege;
 mod spf;
 mod stored;
 mod walk;
@@ -29,7 +30,7 @@ use serde::Serialize;
 
 use crate::{
     config::{self, Config},
-    core::{learned, proof},
+    core::{policy::Policy, proof},
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     filter::Engine,
@@ -76,6 +77,8 @@ enum Command {
     Spf(spf::Arguments),
     /// Tell from the store what became of the mail of the last days
     Report(report::Arguments),
+    /// Say by hand whether a domain is besieged
+    Siege(siege::Arguments),
     /// Make a key to sign with, or retire one
     Keygen(keygen::Arguments),
 }
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
             Command::Report(arguments) => report::report(&config, &arguments).await,
+            Command::Siege(arguments) => siege::siege(&config, &arguments).await,
             Command::Keygen(arguments) => keygen::keygen(&arguments),
         }
     });
@@ -156,24 +160,38 @@ fn engine(
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
         dkim_keys: config.dkim_keys.clone(),
+        sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         store,
     };
+    engine.sieges.watch(&config.policy.local.domains);
     Ok((engine, events))
 }
 
 /// Whether something writes to the store, or asks it.
 fn uses_store(config: &Config) -> bool {
-    config.policy.proof.signs() || config.policy.reads_content()
+    let Policy {
+        proof,
+        siege,
+        local,
+        ..
+    } = &config.policy;
+    let watched = siege.watch && !local.domains.is_empty();
+    watched || proof.signs() || config.policy.reads_content()
 }
 
 /// The store, where it is used.
 fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
-    let keep = Keep {
-        ledger_days: config.policy.proof.ledger.keep_days(),
-        learned_days: learned::KEEP_DAYS,
-        most_learned: learned::MOST,
-    };
-    uses_store(config).then(|| store::open(&config.store, keep))
+    uses_store(config).then(|| store::open(&config.store, keep(config)))
+}
+
+/// How much the store keeps.
+fn keep(config: &Config) -> Keep {
+    let Policy { proof, siege, .. } = &config.policy;
+    Keep {
+        ledger_days: proof.ledger.keep_days(),
+        learned_days: siege.learn.keep_days(),
+        most_learned: siege.learn.addresses,
+    }
 }
 
 /// The store for who only asks. A file that isn't there yet is not made: it would belong to whoever runs the command.

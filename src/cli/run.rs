@@ -1,6 +1,7 @@
 //! `backstop run`: the daemon.
 
 mod daily;
+mod siege;
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{engine, load, open_store, unavailable};
+use super::{engine, keep, load, open_store, unavailable};
 use crate::{
     config::{self, Config},
     directory::Event,
@@ -86,6 +87,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
+    tokio::spawn(siege::watch(Arc::clone(&shared)));
     tokio::spawn(reload_on(
         hangup,
         path.to_path_buf(),
@@ -211,7 +213,7 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
 
 fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let kept = |config: &Config| (config.store.clone(), config.policy.proof.ledger.keep);
+    let kept = |config: &Config| (config.store.clone(), keep(config));
     let store = match &former.store {
         Some(store) if kept(&config) == kept(running) => Some(Arc::clone(store)),
         _ => open_store(&config),

@@ -6,7 +6,7 @@ use crate::{
         policy::{Addressed, Check, HeaderFacts, Judgement},
         verdict::Verdict,
     },
-    filter::{Ending, LetIn, Message},
+    filter::{Asked, Ending, LetIn, Message},
     mailstore::Body,
     observe::Warnings,
 };
@@ -30,6 +30,7 @@ impl Walked {
 /// What became of one recipient.
 pub(super) struct Walk {
     pub(super) addressed: Addressed,
+    asked: Asked,
     /// The answer at RCPT.
     pub(super) at_rcpt: Judgement,
     /// What was found at each stage behind, as far as it was let in until then, and what stood after it. At DATA and for
@@ -58,9 +59,10 @@ pub(super) async fn walk(
     let mut walks = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let addressed = message.addressed(recipient);
-        let at_rcpt = message.judge(&addressed).await;
+        let (at_rcpt, asked) = message.judge(&addressed).await;
         walks.push(Walk {
             addressed,
+            asked,
             verdict: at_rcpt.verdict.clone(),
             at_rcpt,
             at_data: None,
@@ -92,6 +94,7 @@ async fn behind_rcpt(
             addressed: walk.addressed.clone(),
             path: walk.addressed.sent.mailbox.to_bytes(),
             parameters: Vec::new(),
+            asked: walk.asked.clone(),
             verdict: walk.verdict.clone(),
         })
         .collect();

@@ -70,6 +70,12 @@ impl fmt::Display for Domain {
 
 deserialize_from_str!(Domain);
 
+impl serde::Serialize for Domain {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// What stands right of the last `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {

@@ -1,17 +1,12 @@
 //! Addresses that are known to be somebody's, though no list has them: mail came for them, or from them.
 
-use super::proof::ledger::Hash;
-
-/// How many days an address is known after the last on which something was learned of it.
-pub const KEEP_DAYS: u64 = 180;
-/// The most addresses that are known.
-pub const MOST: u64 = 1_000_000;
+use super::proof::ledger;
 
 /// What happened to an address on a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Learn {
     /// Of the address, as [`Hashed::Learned`](super::proof::ledger::Hashed::Learned).
-    pub address: Hash,
+    pub address: ledger::Hash,
     /// In days since 1970-01-01.
     pub day: u64,
     /// Whether it sent mail through us; else mail for it was accepted, from a stranger whose SPF passed.

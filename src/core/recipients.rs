@@ -84,7 +84,8 @@ impl Default for ClassAnswer {
 }
 
 impl ClassAnswer {
-    fn rule(self, bounce: bool) -> Rule {
+    /// To mail, or to bounces.
+    pub fn rule(self, bounce: bool) -> Rule {
         if bounce { self.bounces } else { self.mail }
     }
 }
@@ -161,30 +162,39 @@ pub enum Answer {
 }
 
 impl DomainRecipients {
+    /// The class of a recipient.
+    pub fn class(&self, mailbox: &Mailbox, known: &Known) -> Class {
+        self.class_and_rule(mailbox, known, false).0
+    }
+
     /// Finds the class of a recipient and what it answers.
     pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> Answer {
-        if let Known::Listed(_) = known {
-            return Answer::Class(Class::Known, Rule::new(Action::Accept));
-        }
-        let local = mailbox.local_key();
-        let (class, rule) = match self
-            .rules
-            .iter()
-            .enumerate()
-            .find(|(_, rule)| rule.pattern.0.is_match(&local))
-        {
-            Some((index, rule)) => (
-                Class::Rule(index + 1),
-                if bounce { rule.bounces } else { rule.mail },
-            ),
-            None => (self.rest, self.rest_answer.rule(bounce)),
-        };
+        let (class, rule) = self.class_and_rule(mailbox, known, bounce);
         match known {
             // Had the list been readable, the recipient might have been known, and let in.
             Known::Unavailable(why) if !matches!(rule.action, Action::Accept | Action::Tag) => {
                 Answer::Unavailable(why.clone())
             }
             _ => Answer::Class(class, rule),
+        }
+    }
+
+    fn class_and_rule(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> (Class, Rule) {
+        if let Known::Listed(_) = known {
+            return (Class::Known, Rule::new(Action::Accept));
+        }
+        let local = mailbox.local_key();
+        let matching = self
+            .rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.pattern.0.is_match(&local));
+        match matching {
+            Some((index, rule)) => (
+                Class::Rule(index + 1),
+                if bounce { rule.bounces } else { rule.mail },
+            ),
+            None => (self.rest, self.rest_answer.rule(bounce)),
         }
     }
 }

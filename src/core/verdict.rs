@@ -226,12 +226,33 @@ pub enum Reason {
         /// The administrator's words for a refusal.
         text: Option<String>,
     },
+    /// The recipient's domain is besieged, and this is what is not let in meanwhile.
+    Siege(UnderSiege),
     /// More headers claim to be written by us than can be taken out: what stayed would be believed.
     ForgedHeaders,
     /// The list that would tell whether the recipient is known can't be read.
     DirectoryUnavailable,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
     Internal,
+}
+
+/// What is answered more strictly while a domain is besieged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnderSiege {
+    /// A notification that proves nothing.
+    Unproven(Outcome),
+    /// Something to an address that only the catch-all takes.
+    CatchAll {
+        /// Whether it is a bounce.
+        bounce: bool,
+    },
+    /// The null sender, from a client that a DNS list has.
+    Listed {
+        /// The list.
+        zone: Domain,
+    },
+    /// The second recipient of the null sender, or a later one.
+    ExtraRecipient,
 }
 
 impl Reason {
@@ -283,6 +304,11 @@ impl Reason {
             Self::NotANotification => "not_a_notification",
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
+            Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",
+            Self::Siege(UnderSiege::CatchAll { bounce: true }) => "siege_catch_all_bounce",
+            Self::Siege(UnderSiege::CatchAll { bounce: false }) => "siege_catch_all_mail",
+            Self::Siege(UnderSiege::Listed { .. }) => "siege_listed",
+            Self::Siege(UnderSiege::ExtraRecipient) => "siege_extra_recipient",
             Self::ForgedHeaders => "forged_headers",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::Internal => "internal",

@@ -1,31 +1,41 @@
-//! What the store is told of each message: the ledger's entry, and what the coverage report counts. It queues, and no
-//! message waits for it.
+//! What the store is told of each message: the ledger's entry, what the coverage report counts, and which addresses are
+//! in use. It queues, and no message waits for it.
 
-use super::message::Engine;
+use super::{message::Engine, sieges::learned_form};
 use crate::core::{
     address::Mailbox,
     envelope::Envelope,
     header::Headers,
-    policy::Departure,
-    proof::{coverage::Count, today},
+    policy::{Departure, Learned, Policy},
+    proof::{
+        coverage::Count,
+        ledger::{Hashed, hashes},
+        today,
+    },
     verdict::Verdict,
 };
 
 impl Engine {
-    /// An outgoing message leaves.
+    /// An outgoing message leaves, to so many recipients. Of others nothing is told.
     pub(super) fn departed(
         &self,
         envelope: &Envelope,
+        recipients: usize,
         headers: &Headers,
         departure: &Departure,
         now: u64,
     ) {
+        let sender = self.policy.our_sender(envelope).ok();
+        if let Some(domain) = sender.and_then(Mailbox::domain) {
+            self.sieges.sent(&self.policy, domain, recipients);
+        }
         let Some(store) = &self.store else {
             return;
         };
         if let Ok(sent) = &departure.ledger {
             store.remember(sent.clone());
         }
+        self.learn(sender, true, now);
         for count in self.policy.coverage(envelope, headers, departure) {
             store.count(today(now), count);
         }
@@ -38,6 +48,51 @@ impl Engine {
         };
         for count in Count::of_bounce(recipient, verdict) {
             store.count(today(now), count);
+        }
+    }
+
+    /// These addresses were in use today: they sent mail, or got some. Only a siege asks that.
+    pub(super) fn learn<'a>(
+        &self,
+        mailboxes: impl IntoIterator<Item = &'a Mailbox>,
+        sent: bool,
+        now: u64,
+    ) {
+        let Policy {
+            siege,
+            proof,
+            local,
+            ..
+        } = &self.policy;
+        let Some(store) = self.store.as_deref().filter(|_| siege.watch) else {
+            return;
+        };
+        for mailbox in mailboxes {
+            let form = learned_form(mailbox, &local.recipient_delimiter);
+            let learning = &self.sieges.learning;
+            learning.learn(store, &proof.keys, &form, today(now), sent);
+        }
+    }
+
+    /// Whether the address was in use before.
+    pub(super) async fn learned(&self, mailbox: &Mailbox, now: u64) -> Learned {
+        let Policy {
+            siege,
+            proof,
+            local,
+            ..
+        } = &self.policy;
+        let form = learned_form(mailbox, &local.recipient_delimiter);
+        let keep = siege.learn.keep_days();
+        let hashes = hashes(&proof.keys, Hashed::Learned, &form, today(now), keep);
+        let Some(store) = self.store.as_deref().filter(|_| !hashes.is_empty()) else {
+            return Learned::No;
+        };
+        match store.learned(hashes).await {
+            Ok(Some(learned)) if learned.last_sent.is_some() => Learned::Yes,
+            Ok(Some(learned)) if learned.days >= siege.learn.days => Learned::Yes,
+            Ok(_) => Learned::No,
+            Err(_) => Learned::Unanswered,
         }
     }
 }

@@ -9,9 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{guesses::Guesses, proving::Search};
+use super::{guesses::Guesses, proving::Search, sieges::Sieges};
 use crate::{
     core::{
+        address::Mailbox,
         authserv_id::AuthservId,
         dnsbl::{Dnsbl, Listing, is_asked_about},
         envelope::{Envelope, Recipient},
@@ -19,14 +20,15 @@ use crate::{
         header_rules::Matches,
         notification::Kind,
         policy::{
-            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, SpfAnswers, Tag,
-            settle,
+            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Learned, Policy, Siege,
+            SpfAnswers, Tag, settle,
         },
         proof::{self, returned},
         recipients::Known,
+        siege::State,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::{Forgeries, SpfTrace},
-        verdict::Verdict,
+        verdict::{Action, Verdict},
     },
     directory::Directory,
     dkim,
@@ -51,6 +53,8 @@ pub struct Engine {
     pub guesses: Arc<Guesses>,
     /// The DKIM keys that are known without DNS.
     pub dkim_keys: dkim::Keys,
+    /// Knows which domains are besieged.
+    pub sieges: Arc<Sieges>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.
     pub store: Option<Arc<dyn Store>>,
 }
@@ -84,8 +88,27 @@ pub struct LetIn {
     pub path: Vec<u8>,
     /// What stood behind it (RFC 3461: NOTIFY, ORCPT), parted by blanks.
     pub parameters: Vec<u8>,
+    /// What was asked about it.
+    pub asked: Asked,
     /// What is decided about it so far.
     pub verdict: Verdict,
+}
+
+/// What was asked about a recipient at RCPT, and holds to the end of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether a list knows it.
+    pub known: Known,
+    /// That its domain is besieged, where it is.
+    pub siege: Option<Siege>,
+}
+
+impl Asked {
+    /// Nothing was asked.
+    pub const NOTHING: Self = Self {
+        known: Known::NotListed,
+        siege: None,
+    };
 }
 
 impl Message {
@@ -216,19 +239,38 @@ impl Message {
 
     /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
     /// message and within `dns.budget`.
-    pub async fn judge(&mut self, addressed: &Addressed) -> Judgement {
+    pub async fn judge(&mut self, addressed: &Addressed) -> (Judgement, Asked) {
         let recipient = &addressed.recipient;
         let engine = Arc::clone(&self.engine);
         if self.spf.is_none() && engine.policy.needs_spf(&self.envelope, recipient) {
             self.ask_dns(engine.policy.needs_dnsbl(&self.envelope, recipient))
                 .await;
         }
-        let known = self.known(recipient);
-        let judgement = engine.policy.judge(&self.case(addressed, &known));
+        let mut asked = Asked {
+            known: self.known(recipient),
+            ..Asked::NOTHING
+        };
+        asked.siege = self.siege(addressed, &asked).await;
+        let judgement = engine.policy.judge(&self.case(addressed, &asked));
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
         }
-        judgement
+        (judgement, asked)
+    }
+
+    /// Whether the recipient's domain is besieged; and if so, whether he was learned before.
+    async fn siege(&self, addressed: &Addressed, asked: &Asked) -> Option<Siege> {
+        let engine = &*self.engine;
+        let domain = addressed.recipient.mailbox.domain()?;
+        if !engine.sieges.state(domain).is_besieged() {
+            return None;
+        }
+        let learned = if engine.policy.needs_learned(&self.case(addressed, asked)) {
+            engine.learned(&addressed.recipient.mailbox, now()).await
+        } else {
+            Learned::No
+        };
+        Some(Siege { learned })
     }
 
     /// Judges the recipients that were let in, now that the message is about to come.
@@ -250,7 +292,28 @@ impl Message {
     /// Whether the content decides something for one of the recipients that were let in.
     pub fn needs_content(&self, let_in: &[LetIn], facts: &HeaderFacts) -> bool {
         let mut cases = let_in.iter();
-        cases.any(|let_in| self.needs_it(&self.case(&let_in.addressed, &Known::NotListed), facts))
+        cases.any(|let_in| self.needs_it(&self.case(&let_in.addressed, &let_in.asked), facts))
+    }
+
+    /// Which recipients are to be learned, now that the message is let in: addresses that only a catch-all takes, of a
+    /// person whose domain vouches for its host, while all is calm. In a siege a stranger would teach us his own.
+    pub(super) fn to_learn<'a>(&'a self, let_in: &'a [LetIn]) -> impl Iterator<Item = &'a Mailbox> {
+        let Engine { policy, sieges, .. } = &*self.engine;
+        let spf = self.spf.as_ref().and_then(|spf| spf.mail_from.as_ref());
+        let vouched = !self.envelope.reverse_path.is_null()
+            && policy.outgoing(&self.envelope).is_none()
+            && spf.is_some_and(|check| check.result == SpfResult::Pass);
+        let candidates = let_in.iter().filter(move |_| vouched);
+        candidates
+            .filter(|let_in| {
+                let_in.verdict.action == Action::Accept
+                    && policy.is_caught(&self.case(&let_in.addressed, &let_in.asked))
+            })
+            .map(|let_in| &let_in.addressed.recipient.mailbox)
+            .filter(|mailbox| {
+                let domain = mailbox.domain();
+                domain.is_some_and(|domain| sieges.state(domain) == State::Calm)
+            })
     }
 
     /// How much of the content is read, in octets.
@@ -289,8 +352,11 @@ impl Message {
         };
         let evidence = search.evidence().await;
         let mut sent_lately = Vec::with_capacity(let_in.len());
-        for LetIn { addressed, .. } in &*let_in {
-            let needed = self.needs_it(&self.case(addressed, &Known::NotListed), facts);
+        for LetIn {
+            addressed, asked, ..
+        } in &*let_in
+        {
+            let needed = self.needs_it(&self.case(addressed, asked), facts);
             let asked = needed && evidence.proven().is_none();
             let lately = asked && search.sent_lately(&addressed.recipient.mailbox).await;
             sent_lately.push(needed.then_some(lately));
@@ -319,10 +385,12 @@ impl Message {
         let mut found = Vec::with_capacity(let_in.len());
         for (index, let_in) in let_in.iter().enumerate() {
             let LetIn {
-                addressed, verdict, ..
+                addressed,
+                asked,
+                verdict,
+                ..
             } = let_in;
-            let known = self.known(&addressed.recipient);
-            let judged = judge(index, self.case(addressed, &known));
+            let judged = judge(index, self.case(addressed, asked));
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
         }
@@ -346,15 +414,16 @@ impl Message {
         }
     }
 
-    fn case<'a>(&'a self, addressed: &'a Addressed, known: &'a Known) -> Case<'a> {
+    fn case<'a>(&'a self, addressed: &'a Addressed, asked: &'a Asked) -> Case<'a> {
         Case {
             envelope: &self.envelope,
             spf: self.spf.as_ref().unwrap_or(&NOT_ASKED),
             recipient: &addressed.recipient,
             tag: addressed.tag,
             earlier: self.let_in,
-            known,
+            known: &asked.known,
             listings: &self.listings,
+            siege: asked.siege,
         }
     }
 

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use super::{
     drain::Drain,
     ending::Ending,
-    message::{Engine, Message},
+    message::{Asked, Engine, Message},
     transaction::{May, RcptArgs, Transaction},
 };
 use crate::{
@@ -160,7 +160,13 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.decided(recipient.into(), args, Verdict::internal(), queue_id)
+        transaction.decided(
+            recipient.into(),
+            Asked::NOTHING,
+            args,
+            Verdict::internal(),
+            queue_id,
+        )
     }
 
     /// One header.

@@ -6,7 +6,7 @@ use super::{
     content::Content,
     drain::MessageGuard,
     ending::Ending,
-    message::{LetIn, Message, now},
+    message::{Asked, LetIn, Message, now},
 };
 use crate::{
     core::{
@@ -84,15 +84,16 @@ impl Transaction {
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         let addressed = self.message.addressed(recipient);
-        let Judgement { verdict, checks } = self.message.judge(&addressed).await;
+        let (Judgement { verdict, checks }, asked) = self.message.judge(&addressed).await;
         self.tell(&checks);
-        self.decided(addressed, args, verdict, queue_id)
+        self.decided(addressed, asked, args, verdict, queue_id)
     }
 
     /// Keeps what was decided about a recipient.
     pub(super) fn decided(
         &mut self,
         addressed: Addressed,
+        asked: Asked,
         args: RcptArgs<'_>,
         verdict: Verdict,
         queue_id: Option<&[u8]>,
@@ -100,6 +101,7 @@ impl Transaction {
         if let Reason::RefusedByMta { .. } = verdict.reason {
             // The MTA has logged it already, and a flood of guesses makes thousands of them.
             log::debug!("{}", self.decision(&addressed, &verdict, &[], queue_id));
+            self.sense(&addressed, &verdict);
             return self.reply(&verdict);
         }
         let RcptArgs { path, parameters } = args;
@@ -118,6 +120,7 @@ impl Transaction {
                 addressed,
                 path: path.to_vec(),
                 parameters: parameters.to_vec(),
+                asked,
                 verdict,
             });
         } else {
@@ -217,7 +220,8 @@ impl Transaction {
         let departure = departure.within(may.change_sender, may.add_header);
         let envelope = self.message.envelope();
         let engine = self.message.engine();
-        engine.departed(envelope, headers, &departure, now());
+        engine.departed(envelope, self.let_in.len(), headers, &departure, now());
+        engine.learn(self.message.to_learn(&self.let_in), false, now());
         let Departure {
             sender,
             watermark,
@@ -273,6 +277,13 @@ impl Transaction {
     fn count(&self, rcpt: &Addressed, verdict: &Verdict) {
         let engine = self.message.engine();
         engine.came_back(&rcpt.recipient.mailbox, verdict, now());
+        self.sense(rcpt, verdict);
+    }
+
+    fn sense(&self, rcpt: &Addressed, verdict: &Verdict) {
+        let engine = self.message.engine();
+        let envelope = self.message.envelope();
+        engine.sieges.sense(&engine.policy, envelope, rcpt, verdict);
     }
 
     fn tell(&self, checks: &[Check]) {

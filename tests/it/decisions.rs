@@ -110,6 +110,7 @@ fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
         earlier: sent.earlier,
         known: &sent.known,
         listings: sent.listings,
+        siege: None,
     };
     (policy.judge(&case), envelope)
 }

@@ -108,6 +108,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
         earlier: 0,
         known: &known,
         listings: &[],
+        siege: None,
     };
     let verdict = policy
         .judge_headers(

@@ -10,6 +10,7 @@
 
 mod arrows;
 mod batv;
+mod besieged;
 mod bounce;
 mod cli;
 mod config;

@@ -129,6 +129,7 @@ fn judge(policy: &Policy, sent: &Sent<'_>) -> (Judgement, Option<Tag>, Vec<u8>) 
         earlier: 0,
         known: &known,
         listings: sent.listings,
+        siege: None,
     };
     let mailbox = addressed.recipient.mailbox.to_bytes();
     (policy.judge(&case), addressed.tag, mailbox)

@@ -1,9 +1,11 @@
 //! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
 
+mod besieged;
 mod eoh;
 mod outgoing;
 mod proving;
 mod rcpt;
+mod sensed;
 mod tag;
 mod walk;
 
@@ -21,10 +23,12 @@ use super::{
         evidence::{By, Evidence, Outcome},
     },
     recipients::{DomainRecipients, Known},
+    siege,
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing, Reason},
 };
+pub use besieged::{Learned, Siege};
 pub use eoh::{HeaderFacts, settle};
 pub use outgoing::{Departure, NotSigned};
 pub use tag::{Addressed, Tag};
@@ -54,6 +58,8 @@ pub struct Policy {
     pub headers: Vec<HeaderRule>,
     /// How bounces prove to be ours.
     pub proof: proof::Settings,
+    /// What a flood is, and what is answered while it lasts.
+    pub siege: siege::Settings,
 }
 
 /// What DNS said of the client and the names it used.
@@ -84,6 +90,8 @@ pub struct Case<'a> {
     pub known: &'a Known,
     /// What each of `dnsbl` said of the client; empty where they were not asked.
     pub listings: &'a [Listing],
+    /// That the recipient's domain is besieged, where it is.
+    pub siege: Option<Siege>,
 }
 
 impl Policy {

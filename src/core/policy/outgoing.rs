@@ -178,7 +178,8 @@ impl Policy {
         signed.then_some(()).ok_or(NotSigned::Off)
     }
 
-    fn our_sender<'a>(&self, envelope: &'a Envelope) -> Result<&'a Mailbox, NotSigned> {
+    /// The sender of an outgoing message, where it is one of ours; or why not.
+    pub fn our_sender<'a>(&self, envelope: &'a Envelope) -> Result<&'a Mailbox, NotSigned> {
         if self.outgoing(envelope).is_none() {
             return Err(NotSigned::Incoming);
         }

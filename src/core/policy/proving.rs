@@ -69,6 +69,7 @@ impl Policy {
             missing: self.missing(case),
         });
         walk.prove(&outcome);
+        self.besieged_unproven(case, &outcome, None, walk)?;
         let rule = self.proof.unproven;
         walk.apply(
             "proof.batv",
@@ -121,6 +122,9 @@ impl Policy {
             }
         };
         walk.prove(&outcome);
+        if let Outcome::Unproven(_) = outcome {
+            self.besieged_unproven(case, &outcome, unanswered, walk)?;
+        }
         let rule = softened(rule, unanswered);
         walk.apply(check, finding, rule, Reason::Proof(outcome))
     }

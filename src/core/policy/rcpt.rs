@@ -142,6 +142,9 @@ impl Policy {
         {
             return Continue(());
         }
+        if exempt.is_none() {
+            self.besieged_extra_recipient(case, walk)?;
+        }
         let rule = self.null_sender.extra_recipients;
         // What must stay reachable is asked to come again, alone; it is never refused for its company.
         let softer = exempt.is_some() && matches!(rule.action, Action::Reject | Action::Discard);
@@ -194,6 +197,9 @@ impl Policy {
             return Continue(());
         };
         let spared = bounce && self.spares_null_sender(case);
+        if !spared {
+            self.besieged_catch_all(case, bounce, walk)?;
+        }
         match entry.answer(&case.recipient.mailbox, case.known, bounce && !spared) {
             Answer::Class(class, rule) => {
                 let kind = if bounce { "a bounce" } else { "mail" };
@@ -231,6 +237,7 @@ impl Policy {
                 }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
+                    self.besieged_listed(case, zone, walk)?;
                     let reason = Reason::Dnsbl { zone: zone.clone() };
                     walk.apply(
                         "dnsbl",

@@ -6,7 +6,7 @@ use crate::core::{
     proof::evidence::{By, Forged, Outcome, Unproven, Why},
     recipients::Class,
     spf::{Identity, SpfResult},
-    verdict::Reason,
+    verdict::{Reason, UnderSiege},
 };
 
 /// What a reason says, before the action has chosen between its two codes.
@@ -39,7 +39,7 @@ pub(super) fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
              user, log in and use the submission port"
         )),
         // RFC 5321 section 4.5.3.1.10: 452, so that an honest MTA sends the rest in a transaction of its own.
-        Reason::NullSenderExtraRecipient => Wording {
+        Reason::NullSenderExtraRecipient | Reason::Siege(UnderSiege::ExtraRecipient) => Wording {
             permanent: 554,
             transient: 452,
             subject: 5,
@@ -70,11 +70,19 @@ pub(super) fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
             text: "There is no such mailbox here; check the address".to_owned(),
         },
         Reason::Proof(outcome) => proof(outcome),
+        Reason::Siege(UnderSiege::Unproven(outcome)) => in_a_flood(proof(outcome)),
+        Reason::Siege(UnderSiege::CatchAll { bounce: true }) => in_a_flood(policy(
+            "No mail is known to be sent from this address, so no bounce can be meant for it"
+                .to_owned(),
+        )),
+        Reason::Siege(UnderSiege::CatchAll { bounce: false }) => in_a_flood(policy(
+            "Mail is taken for known addresses only; please try again later".to_owned(),
+        )),
         Reason::BatvGuessed => policy(format!(
             "{client} has returned too many forged messages within the hour; try this one again \
              later"
         )),
-        Reason::Dnsbl { zone } => policy(format!(
+        Reason::Dnsbl { zone } | Reason::Siege(UnderSiege::Listed { zone }) => policy(format!(
             "{client} sends backscatter, says {zone}; notifications from it are not accepted here"
         )),
         // RFC 5321 section 4.5.5.
@@ -119,6 +127,15 @@ fn policy(text: String) -> Wording {
         detail: 1,
         text,
     }
+}
+
+/// The same to somebody who may ask why it was let in yesterday.
+fn in_a_flood(wording: Wording) -> Wording {
+    let text = format!(
+        "{} (this domain is flooded with bounces of forged mail at the moment)",
+        wording.text
+    );
+    Wording { text, ..wording }
 }
 
 /// The postmaster who reads it has never heard of tags, and did nothing wrong but to answer a forged message.

@@ -19,6 +19,7 @@ mod outages;
 mod proofs;
 mod reload;
 mod sequences;
+mod siege;
 mod sockets;
 mod systemd;
 mod tags;

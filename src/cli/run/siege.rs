@@ -1,0 +1,139 @@
+//! The rounds of the sieges: each change is one line in the log, and one run of the command in `siege.notify`.
+
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    process::Command,
+    sync::mpsc::{Receiver, Sender, channel},
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    core::{
+        policy::Policy,
+        siege::{Cause, Change},
+        verdict::Mode,
+    },
+    filter::{Rounds, Shared},
+};
+
+/// How often there is a round: what one host sees, others heed a second later.
+const ROUND: Duration = Duration::from_millis(500);
+/// How long the command may run.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How many changes wait for the command; further ones are in the log alone.
+const MOST_WAITING: usize = 32;
+
+/// A change to tell the administrator of.
+struct Notice {
+    argv: Vec<String>,
+    change: Change,
+    line: String,
+}
+
+/// Makes round after round. Never ends.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut ticks = interval(ROUND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (notices, waiting) = channel(MOST_WAITING);
+    tokio::spawn(notify(waiting));
+    let mut rounds = Rounds::new(Arc::clone(&shared.engine.load().sieges));
+    loop {
+        ticks.tick().await;
+        let engine = shared.engine.load_full();
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        let policy = &engine.policy;
+        for change in rounds.round(policy, engine.store.as_deref(), now).await {
+            tell(policy, change, &notices);
+        }
+    }
+}
+
+fn tell(policy: &Policy, change: Change, notices: &Sender<Notice>) {
+    let line = format!("siege of {change}; {}", answered(policy, &change));
+    log::warn!("{line}");
+    let argv = policy.siege.notify.clone();
+    // The host that saw it first tells.
+    if argv.is_empty() || change.cause == Cause::Elsewhere {
+        return;
+    }
+    let notice = Notice { argv, change, line };
+    if notices.try_send(notice).is_err() {
+        log::warn!(
+            "siege.notify: {MOST_WAITING} changes wait for it already, so it is not told of this one"
+        );
+    }
+}
+
+/// What is answered from now on.
+fn answered(policy: &Policy, change: &Change) -> String {
+    let siege = &policy.siege;
+    if !change.to.is_besieged() {
+        return "nothing is answered more strictly".to_owned();
+    }
+    let mode = match policy.mode {
+        Mode::Monitor => " (mode monitor: only told of)",
+        Mode::Enforce => "",
+    };
+    format!(
+        "unproven notifications: {}, catch-all: mail {}, bounces {}, null senders from listed hosts: {}, their second \
+         recipient: {}{mode}",
+        siege.unproven.action,
+        siege.catch_all.mail.action,
+        siege.catch_all.bounces.action,
+        siege.listed.action,
+        siege.extra_recipients.action,
+    )
+}
+
+/// Runs the command for one change after the other.
+async fn notify(mut waiting: Receiver<Notice>) {
+    while let Some(notice) = waiting.recv().await {
+        let program = notice.argv.first().cloned().unwrap_or_default();
+        match timeout(LONGEST, run(notice)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => log::warn!("siege.notify: {program}: {why}"),
+            Err(_) => log::warn!(
+                "siege.notify: {program} was stopped, for it took longer than {} s",
+                LONGEST.as_secs()
+            ),
+        }
+    }
+}
+
+/// Without a shell; the line is its standard input.
+async fn run(notice: Notice) -> Result<(), String> {
+    let Notice { argv, change, line } = notice;
+    let Some((program, arguments)) = argv.split_first() else {
+        return Ok(());
+    };
+    let domain = change
+        .domain
+        .as_ref()
+        .map_or_else(|| "all".to_owned(), ToString::to_string);
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("BACKSTOP_DOMAIN", domain)
+        .env("BACKSTOP_FROM", change.from.as_str())
+        .env("BACKSTOP_TO", change.to.as_str())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It need not read it.
+        let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
+    }
+    let status = child.wait().await.map_err(|error| error.to_string())?;
+    status
+        .success()
+        .then_some(())
+        .ok_or_else(|| status.to_string())
+}

@@ -1,0 +1,159 @@
+//! What is answered more strictly while the recipient's domain is besieged. Each is asked before its like of quieter
+//! days, which still decides where the siege lets something pass.
+
+use std::ops::ControlFlow::{self, Continue};
+
+use super::{Case, Policy, walk::Walk};
+use crate::core::{
+    address::Domain,
+    proof::evidence::{Outcome, Outside},
+    recipients::{Class, Known},
+    verdict::{Action, Reason, Rule, UnderSiege, Verdict},
+};
+
+/// That the recipient's domain is besieged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Siege {
+    /// Whether the recipient was learned before.
+    pub learned: Learned,
+}
+
+/// Whether the store has learned that somebody uses an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It has.
+    Yes,
+    /// It has not, or was not asked, for nothing depends on it.
+    No,
+    /// It did not answer.
+    Unanswered,
+}
+
+impl Policy {
+    /// Whether it decides something under siege that the recipient was learned: it is in no list, and the catch-all is
+    /// closed to others.
+    pub fn needs_learned(&self, case: &Case<'_>) -> bool {
+        let closed =
+            !self.siege.catch_all.mail.accepts() || !self.siege.catch_all.bounces.accepts();
+        closed
+            && self.outgoing(case.envelope).is_none()
+            && case.recipient.refused.is_none()
+            && self.exempt_by(case).is_none()
+            && self.is_caught(case)
+    }
+
+    /// Whether nothing but the catch-all of its domain takes mail to the recipient.
+    pub fn is_caught(&self, case: &Case<'_>) -> bool {
+        self.recipients_of(case.recipient)
+            .is_some_and(|(_, entry)| {
+                let class = entry.class(&case.recipient.mailbox, case.known);
+                class == Class::CatchAll
+            })
+    }
+
+    pub(super) fn besieged_extra_recipient(
+        &self,
+        case: &Case<'_>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        let Some(domain) = besieged(case) else {
+            return Continue(());
+        };
+        let finding = format!("{domain} is besieged, and the null sender has a recipient already");
+        walk.apply(
+            "siege.extra_recipients",
+            finding,
+            self.siege.extra_recipients,
+            Reason::Siege(UnderSiege::ExtraRecipient),
+        )
+    }
+
+    /// The catch-all is closed to all but those who were learned. Who is on a list, or has a rule of their own, is not
+    /// the catch-all's.
+    pub(super) fn besieged_catch_all(
+        &self,
+        case: &Case<'_>,
+        bounce: bool,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        let (Some(domain), Some(siege)) = (besieged(case), case.siege) else {
+            return Continue(());
+        };
+        if !self.is_caught(case) {
+            return Continue(());
+        }
+        let rule = self.siege.catch_all.rule(bounce);
+        let (finding, rule) = match siege.learned {
+            // Had the list been readable, the recipient might have been known.
+            Learned::No if matches!(case.known, Known::Unavailable(_)) => {
+                let finding = format!("{domain} is besieged, and a list can't be read");
+                (finding, for_now(rule))
+            }
+            Learned::Yes => {
+                let finding = format!("{domain} is besieged, but this address was in use before");
+                walk.tell("siege.catch_all", finding);
+                return Continue(());
+            }
+            Learned::No => {
+                let finding = format!("{domain} is besieged, and nobody knows this address");
+                (finding, rule)
+            }
+            Learned::Unanswered => {
+                let finding = format!(
+                    "{domain} is besieged, and whether this address is in use the store does not tell"
+                );
+                (finding, for_now(rule))
+            }
+        };
+        let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
+        walk.apply("siege.catch_all", finding, rule, reason)
+    }
+
+    pub(super) fn besieged_listed(
+        &self,
+        case: &Case<'_>,
+        zone: &Domain,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        let Some(domain) = besieged(case) else {
+            return Continue(());
+        };
+        let finding = format!("{domain} is besieged, and {zone} lists the client");
+        let reason = Reason::Siege(UnderSiege::Listed { zone: zone.clone() });
+        walk.apply("siege.listed", finding, self.siege.listed, reason)
+    }
+
+    /// `unanswered`: what was asked in vain for a proof.
+    pub(super) fn besieged_unproven(
+        &self,
+        case: &Case<'_>,
+        outcome: &Outcome,
+        unanswered: Option<Outside>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        let Some(domain) = besieged(case) else {
+            return Continue(());
+        };
+        let finding = format!("{domain} is besieged, and this notification proves nothing");
+        let rule = match unanswered {
+            None => self.siege.unproven,
+            Some(_) => for_now(self.siege.unproven),
+        };
+        let reason = Reason::Siege(UnderSiege::Unproven(outcome.clone()));
+        walk.apply("siege.unproven", finding, rule, reason)
+    }
+}
+
+fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
+    case.siege?;
+    case.recipient.mailbox.domain()
+}
+
+/// In a flood, what can't be told right now is asked to come again: it is neither let in nor lost.
+fn for_now(rule: Rule) -> Rule {
+    let action = match rule.action {
+        Action::Reject | Action::Discard => Action::Tempfail,
+        action => action,
+    };
+    Rule { action, ..rule }
+}

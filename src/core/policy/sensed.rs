@@ -1,0 +1,78 @@
+//! What the siege's sensor takes notice of.
+
+use sha2::{Digest, Sha256};
+
+use super::Policy;
+use crate::core::{
+    address::{Domain, Mailbox},
+    envelope::{Envelope, Recipient},
+    proof::evidence::{Outcome, Unproven, Why},
+    recipients::{Class, Known, lookup_keys},
+    siege::Hit,
+    spf::SpfResult,
+    verdict::{Action, Reason, Verdict},
+};
+
+impl Policy {
+    /// What a verdict says of a flood, and the domain that it is one of; nothing where it is not ours, nor where we only
+    /// failed to judge. What monitoring let in counts like what was refused: a siege begins in either mode.
+    pub fn sensed<'a>(
+        &self,
+        envelope: &Envelope,
+        recipient: &'a Mailbox,
+        verdict: &Verdict,
+    ) -> Option<(&'a Domain, Hit)> {
+        let domain = recipient
+            .domain()
+            .filter(|domain| self.local.is_ours(domain))?;
+        if self.outgoing(envelope).is_some() {
+            return None;
+        }
+        let hit = match &verdict.proof {
+            Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
+            Some(Outcome::Forged(_)) => Some(Hit::Forged),
+            Some(Outcome::Unproven(Unproven { why, .. })) if !matches!(why, Why::Unanswered(_)) => {
+                Some(Hit::Unproven)
+            }
+            Some(Outcome::Unproven(_)) | None => {
+                let refused = envelope.reverse_path.is_null() && is_refused(verdict);
+                refused.then_some(Hit::Refused)
+            }
+        };
+        hit.map(|hit| (domain, hit))
+    }
+
+    /// A hash by which the siege tells recipients apart: the same on all hosts. Those that a rule of `recipients` makes one
+    /// are one, and an extension doesn't matter: a mailing with a sender for each subscriber has one that bounces come to.
+    pub fn sensed_recipient(&self, recipient: &Recipient) -> u64 {
+        let mailbox = &recipient.mailbox;
+        let entry = self.recipients_of(recipient);
+        let class = entry.map(|(_, entry)| entry.class(mailbox, &Known::NotListed));
+        let key = match class {
+            Some(Class::Rule(number)) => format!(" {number}").into_bytes(),
+            _ => {
+                let local = mailbox.local_key();
+                let delimiters = &self.local.recipient_delimiter;
+                let base = lookup_keys(&local, delimiters).last();
+                base.unwrap_or(&local).to_vec()
+            }
+        };
+        let hash = Sha256::digest(mailbox.with_local(&key).to_bytes());
+        let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        u64::from_be_bytes(*first)
+    }
+}
+
+fn is_refused(verdict: &Verdict) -> bool {
+    let action = verdict.would.unwrap_or(verdict.action);
+    let refuses = matches!(action, Action::Tempfail | Action::Reject | Action::Discard);
+    match &verdict.reason {
+        Reason::RefusedByMta { .. } => true,
+        // We, or what we ask, did not answer: that says nothing of the mail.
+        Reason::Internal | Reason::DirectoryUnavailable => false,
+        Reason::Spf { result, .. } if *result == SpfResult::Temperror => false,
+        // It comes again alone, and counts then.
+        Reason::NullSenderExtraRecipient => action == Action::Reject,
+        _ => refuses,
+    }
+}

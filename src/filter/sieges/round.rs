@@ -1,0 +1,246 @@
+//! One round: what was counted is handed to the records of the domains, which all hosts share through the store.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use super::{Sieges, View};
+use crate::{
+    core::{
+        address::Domain,
+        pattern::DomainPattern,
+        policy::Policy,
+        siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, State, Taken},
+    },
+    store::{SiegeRecord, SiegeRecords, Store, Unavailable},
+};
+
+/// The name of the record of a domain in the store; `None` for all domains together, and no domain is called that.
+pub fn siege_name(domain: Option<&Domain>) -> &str {
+    domain.map_or("*", Domain::as_str)
+}
+
+/// What one host knows between two rounds.
+#[derive(Debug)]
+pub struct Rounds {
+    sieges: Arc<Sieges>,
+    known: HashMap<Option<Domain>, Known>,
+}
+
+/// What this host knows of one domain.
+#[derive(Debug)]
+struct Known {
+    record: Record,
+    /// What was counted, and is not in the record yet.
+    pending: Deltas,
+}
+
+impl Known {
+    fn new(now: u64) -> Self {
+        Self {
+            record: Record::new(now),
+            pending: Deltas::default(),
+        }
+    }
+}
+
+impl Rounds {
+    /// Rounds that begin without knowing anything: what the store has comes with the first.
+    pub fn new(sieges: Arc<Sieges>) -> Self {
+        Self {
+            sieges,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Makes a round at `now`, in seconds since 1970 by this host's clock, and tells what changed. Where the store does
+    /// not answer, this host goes on alone.
+    pub async fn round(
+        &mut self,
+        policy: &Policy,
+        store: Option<&dyn Store>,
+        now: u64,
+    ) -> Vec<Change> {
+        let settings = &policy.siege;
+        if !settings.watch || policy.local.domains.is_empty() {
+            self.known.clear();
+            self.sieges.view.store(Arc::default());
+            return Vec::new();
+        }
+        self.take(policy, now);
+        let shared = match store {
+            Some(store) => store
+                .siege_records()
+                .await
+                .ok()
+                .map(|shared| (store, shared)),
+            None => None,
+        };
+        let (now, changes) = match shared {
+            Some((store, shared)) => {
+                let now = shared.now_millis / 1000;
+                (
+                    now,
+                    self.together(settings, store, shared.records, now).await,
+                )
+            }
+            None => (now, self.alone(settings, now)),
+        };
+        self.show(settings, now);
+        changes
+    }
+
+    /// Sees how things stand, and writes nothing: for who only asks. A store that does not answer has no sieges.
+    pub async fn look(&mut self, policy: &Policy, store: &dyn Store) {
+        let Ok(SiegeRecords {
+            now_millis,
+            records,
+        }) = store.siege_records().await
+        else {
+            return;
+        };
+        let now = now_millis / 1000;
+        for (name, stored) in named(records) {
+            if let Ok(record) = Record::from_bytes(&stored.bytes) {
+                let pending = Deltas::default();
+                self.known.insert(name, Known { record, pending });
+            }
+        }
+        self.show(&policy.siege, now);
+    }
+
+    /// Takes over what was counted. What makes a domain restless is its own, or a flood on one would besiege all; so is
+    /// what an administrator has spoken on. Where there is one domain only, it is all there is.
+    fn take(&mut self, policy: &Policy, now: u64) {
+        let calm = |domain: &Domain| {
+            let known = self.known.get(&Some(domain.clone()));
+            known.is_none_or(|known| {
+                let status = known.record.status(&policy.siege, now);
+                status.state == State::Calm && status.by_hand.is_none()
+            })
+        };
+        let Taken { all, domains } = self.sieges.lock().take(calm);
+        let counted = domains
+            .into_iter()
+            .map(|(domain, deltas)| (Some(domain), deltas));
+        let is_one = matches!(*policy.local.domains, [DomainPattern::Itself(_)]);
+        let all = (!is_one).then_some((None, all));
+        for (name, deltas) in counted.chain(all) {
+            // A stranger may invent names below a domain that is ours with all below it.
+            let full = self.known.len() > 2 * MOST_DOMAINS && !self.known.contains_key(&name);
+            if !full && !deltas.is_empty() {
+                let known = self.known.entry(name).or_insert_with(|| Known::new(now));
+                known.pending.add(&deltas);
+            }
+        }
+    }
+
+    async fn together(
+        &mut self,
+        settings: &Settings,
+        store: &dyn Store,
+        records: Vec<SiegeRecord>,
+        now: u64,
+    ) -> Vec<Change> {
+        let stored = named(records);
+        for name in stored.keys() {
+            self.known
+                .entry(name.clone())
+                .or_insert_with(|| Known::new(now));
+        }
+        let mut changes = Vec::new();
+        let mut outage = None;
+        for (name, known) in &mut self.known {
+            let found = stored.get(name);
+            let change = match &outage {
+                None => exchange(settings, store, name.as_ref(), known, found, now).await,
+                Some(_) => Ok(known.alone(settings, now)),
+            };
+            let change = change.unwrap_or_else(|unavailable| {
+                outage = Some(unavailable);
+                known.alone(settings, now)
+            });
+            changes.extend(change.map(|change| change.of(name.clone())));
+        }
+        self.known
+            .retain(|_, known| !known.record.is_idle(now) || !known.pending.is_empty());
+        changes
+    }
+
+    fn alone(&mut self, settings: &Settings, now: u64) -> Vec<Change> {
+        let known = self.known.iter_mut();
+        known
+            .filter_map(|(name, known)| Some(known.alone(settings, now)?.of(name.clone())))
+            .collect()
+    }
+
+    fn show(&self, settings: &Settings, now: u64) {
+        let states = self.known.iter().filter_map(|(name, known)| {
+            let domain = name.clone()?;
+            Some((domain, known.record.state(now)))
+        });
+        let all = self.known.get(&None);
+        let mut statuses: Vec<_> = self
+            .known
+            .iter()
+            .map(|(name, known)| (name.clone(), known.record.status(settings, now)))
+            .collect();
+        statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.sieges.view.store(Arc::new(View {
+            states: states.collect(),
+            all: all.map_or(State::Calm, |all| all.record.state(now)),
+            statuses,
+        }));
+    }
+}
+
+/// The records by the domain they are of.
+fn named(records: Vec<SiegeRecord>) -> BTreeMap<Option<Domain>, SiegeRecord> {
+    let name = |record: &SiegeRecord| {
+        if record.name == siege_name(None) {
+            Some(None)
+        } else {
+            record.name.parse().ok().map(Some)
+        }
+    };
+    let records = records.into_iter();
+    records
+        .filter_map(|record| Some((name(&record)?, record)))
+        .collect()
+}
+
+impl Known {
+    fn alone(&mut self, settings: &Settings, now: u64) -> Option<Change> {
+        let pending = std::mem::take(&mut self.pending);
+        self.record.step_alone(settings, &pending, now)
+    }
+}
+
+/// Steps one record, and writes it unless another host was faster: then the next round makes it good.
+async fn exchange(
+    settings: &Settings,
+    store: &dyn Store,
+    name: Option<&Domain>,
+    known: &mut Known,
+    found: Option<&SiegeRecord>,
+    now: u64,
+) -> Result<Option<Change>, Unavailable> {
+    let bytes = found.map(|record| record.bytes.as_slice());
+    let exchanged = Record::exchange(bytes, &known.record, &known.pending, now, settings);
+    let name = siege_name(name);
+    if exchanged.damaged {
+        log::warn!("siege: the store's record of {name} is damaged, and made anew");
+    }
+    if exchanged.must_write {
+        let seen = found.map_or(0, |record| record.version);
+        let bytes = exchanged.record.to_bytes();
+        let written = store.write_siege_record(name.to_owned(), seen, bytes);
+        if written.await?.is_none() {
+            return Ok(None);
+        }
+        known.pending = Deltas::default();
+    }
+    known.record = exchanged.record;
+    Ok(exchanged.change)
+}

@@ -1,0 +1,597 @@
+//! What is answered while a domain is besieged, as tables; and what the sensors take notice of.
+
+use std::path::Path;
+
+use backstop::{
+    config,
+    core::{
+        address::{Mailbox, ReversePath},
+        dnsbl::Listing,
+        envelope::{Client, Envelope, Recipient},
+        header::Headers,
+        notification::Notification,
+        policy::{Case, Judgement, Learned, Policy, Siege, SpfAnswers},
+        proof::evidence::{Answer, By, Evidence, Looked, Outside},
+        recipients::Known,
+        reply::Reply,
+        siege::Hit,
+        spf::{Identity, SpfCheck, SpfResult},
+        verdict::Verdict,
+    },
+};
+
+const SITE: &str = "
+mode: enforce
+local: {domains: [example.org], networks: [10.0.0.0/8]}
+exempt: {recipients: [abuse]}
+null_sender: {exempt: {clients: [192.0.2.77]}, never_send: [noreply@example.org]}
+recipients:
+  - domain: example.org
+    known: [{addresses: [jane]}]
+    rules: [{match: 'shop-.*', mail: accept, bounces: accept}]
+    catch_all: {mail: accept, bounces: accept}
+dnsbl: [{zone: ips.backscatterer.org, action: tag}]
+proof: {unproven: tag}
+";
+
+fn policy(changes: &[(&str, &str)]) -> Policy {
+    let yaml = crate::site::changed(SITE, changes);
+    let config = config::parse(Path::new("besieged.yaml"), &yaml);
+    config.unwrap_or_else(|wrong| panic!("{wrong}")).policy
+}
+
+fn envelope(client: &str, from: &str) -> Envelope {
+    Envelope {
+        client: Client {
+            address: client.parse().ok(),
+            helo: Some(b"mx.example.com".to_vec()),
+            ..Client::default()
+        },
+        reverse_path: ReversePath::from_bytes(from.as_bytes()),
+    }
+}
+
+/// A recipient's case, and how it is judged.
+struct Asked<'a> {
+    client: &'a str,
+    from: &'a str,
+    rcpt: &'a str,
+    earlier: usize,
+    listed: bool,
+    unreadable: bool,
+    siege: Option<Learned>,
+}
+
+const BOUNCE: Asked<'static> = Asked {
+    client: "192.0.2.1",
+    from: "",
+    rcpt: "joe@example.org",
+    earlier: 0,
+    listed: false,
+    unreadable: false,
+    siege: Some(Learned::No),
+};
+
+impl Asked<'_> {
+    fn judged(&self, judge: impl Fn(&Case<'_>) -> Judgement) -> Judgement {
+        let envelope = envelope(self.client, self.from);
+        let recipient = Recipient {
+            mailbox: Mailbox::from_bytes(self.rcpt.as_bytes()),
+            refused: None,
+        };
+        let known = match recipient.mailbox.local() {
+            b"jane" => Known::Listed("inline".to_owned()),
+            _ if self.unreadable => Known::Unavailable("no such file".to_owned()),
+            _ => Known::NotListed,
+        };
+        let listing = match self.listed {
+            true => Listing::Listed("127.0.0.2".parse().unwrap()),
+            false => Listing::NotListed,
+        };
+        judge(&Case {
+            envelope: &envelope,
+            spf: &SpfAnswers::default(),
+            recipient: &recipient,
+            tag: None,
+            earlier: self.earlier,
+            known: &known,
+            listings: &[listing],
+            siege: self.siege.map(|learned| Siege { learned }),
+        })
+    }
+
+    fn at_rcpt(&self, policy: &Policy) -> String {
+        told(&self.judged(|case| policy.judge(case)))
+    }
+}
+
+/// The verdict, its reason, what enforcing would do, and the codes of the reply.
+fn told(judgement: &Judgement) -> String {
+    let verdict = &judgement.verdict;
+    let would = verdict.would.map(|action| format!(" would={action}"));
+    let reply = Reply::to(verdict, "192.0.2.1".parse().ok()).map(|reply| {
+        let text = reply.to_string();
+        format!(" {}", text.get(..9).unwrap().replace('-', " "))
+    });
+    format!(
+        "{} {}{}{}",
+        verdict.action,
+        verdict.reason.code(),
+        would.unwrap_or_default(),
+        reply.unwrap_or_default()
+    )
+}
+
+#[test]
+fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
+    let policy = policy(&[]);
+    let mail = Asked {
+        from: "bob@friend.example",
+        ..BOUNCE
+    };
+    for (asked, outcome) in [
+        (BOUNCE, "reject siege_catch_all_bounce 550 5.7.1"),
+        (
+            Asked {
+                siege: None,
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Asked {
+                siege: Some(Learned::Yes),
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        // The store does not tell: nobody is refused for that.
+        (
+            Asked {
+                siege: Some(Learned::Unanswered),
+                ..BOUNCE
+            },
+            "tempfail siege_catch_all_bounce 450 4.7.1",
+        ),
+        // A list does not tell: he may be on it.
+        (
+            Asked {
+                unreadable: true,
+                ..BOUNCE
+            },
+            "tempfail siege_catch_all_bounce 450 4.7.1",
+        ),
+        (
+            Asked {
+                rcpt: "jane@example.org",
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Asked {
+                rcpt: "shop-1@example.org",
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Asked {
+                rcpt: "postmaster@example.org",
+                ..BOUNCE
+            },
+            "accept exempt_postmaster",
+        ),
+        (
+            Asked {
+                rcpt: "abuse@example.org",
+                ..BOUNCE
+            },
+            "accept exempt_recipient",
+        ),
+        (
+            Asked {
+                client: "192.0.2.77",
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+        (
+            Asked {
+                client: "10.0.0.1",
+                ..BOUNCE
+            },
+            "accept outgoing_network",
+        ),
+        // What never sends is refused as before, and by its own name.
+        (
+            Asked {
+                rcpt: "noreply@example.org",
+                ..BOUNCE
+            },
+            "reject never_sends 550 5.7.1",
+        ),
+        (mail, "tempfail siege_catch_all_mail 450 4.7.1"),
+        (
+            Asked {
+                siege: Some(Learned::Yes),
+                from: "bob@friend.example",
+                ..BOUNCE
+            },
+            "accept nothing_found",
+        ),
+    ] {
+        assert_eq!(
+            asked.at_rcpt(&policy),
+            outcome,
+            "{} -> {}, {:?}",
+            asked.from,
+            asked.rcpt,
+            asked.siege
+        );
+    }
+}
+
+#[test]
+fn null_senders_are_answered_more_strictly() {
+    let policy = policy(&[]);
+    let to = |rcpt| Asked {
+        rcpt,
+        siege: Some(Learned::Yes),
+        ..BOUNCE
+    };
+    for (asked, outcome) in [
+        (
+            Asked {
+                listed: true,
+                ..to("jane@example.org")
+            },
+            "reject siege_listed 550 5.7.1",
+        ),
+        (
+            Asked {
+                listed: true,
+                siege: None,
+                ..to("jane@example.org")
+            },
+            "tag dnsbl",
+        ),
+        (
+            Asked {
+                earlier: 1,
+                ..to("jane@example.org")
+            },
+            "reject siege_extra_recipient 554 5.5.3",
+        ),
+        (
+            Asked {
+                earlier: 1,
+                siege: None,
+                ..to("jane@example.org")
+            },
+            "tempfail null_sender_extra_recipient 452 4.5.3",
+        ),
+        // Who must stay reachable is never refused for his company.
+        (
+            Asked {
+                earlier: 1,
+                ..to("postmaster@example.org")
+            },
+            "tempfail null_sender_extra_recipient 452 4.5.3",
+        ),
+        // Mail of a person goes to as many as he likes; lists are not asked about it.
+        (
+            Asked {
+                earlier: 1,
+                from: "bob@friend.example",
+                ..to("jane@example.org")
+            },
+            "accept nothing_found",
+        ),
+    ] {
+        let rcpt = asked.rcpt;
+        assert_eq!(asked.at_rcpt(&policy), outcome, "{rcpt} {:?}", asked.siege);
+    }
+}
+
+#[test]
+fn each_answer_is_a_rule_of_its_own() {
+    for (siege, asked, outcome) in [
+        (
+            "siege: {catch_all: {bounces: {action: reject, monitor: true}}}",
+            BOUNCE,
+            "tag siege_catch_all_bounce would=reject",
+        ),
+        (
+            "siege: {catch_all: {bounces: accept}}",
+            BOUNCE,
+            "accept nothing_found",
+        ),
+        (
+            "siege: {catch_all: {mail: reject}}",
+            Asked {
+                from: "bob@friend.example",
+                ..BOUNCE
+            },
+            "reject siege_catch_all_mail 550 5.7.1",
+        ),
+        (
+            "siege: {listed: tempfail}",
+            Asked {
+                listed: true,
+                siege: Some(Learned::Yes),
+                ..BOUNCE
+            },
+            "tempfail siege_listed 450 4.7.1",
+        ),
+        // What the siege lets pass is answered as on other days.
+        (
+            "siege: {extra_recipients: accept}",
+            Asked {
+                earlier: 1,
+                siege: Some(Learned::Yes),
+                ..BOUNCE
+            },
+            "tempfail null_sender_extra_recipient 452 4.5.3",
+        ),
+    ] {
+        let policy = policy(&[("proof: {unproven: tag}", siege)]);
+        assert_eq!(asked.at_rcpt(&policy), outcome, "{siege}");
+    }
+    let monitored = policy(&[("mode: enforce", "mode: monitor")]);
+    assert_eq!(
+        BOUNCE.at_rcpt(&monitored),
+        "tag siege_catch_all_bounce would=reject"
+    );
+}
+
+fn evidence(found: &[(By, Answer)]) -> Evidence {
+    let looked = found.iter().map(|&(by, answer)| Looked {
+        by,
+        answer,
+        finding: String::new(),
+    });
+    Evidence {
+        looked: looked.collect(),
+        ..Evidence::default()
+    }
+}
+
+fn notification() -> Notification {
+    let mut headers = Headers::new();
+    headers.push(
+        b"Content-Type",
+        b"multipart/report; report-type=delivery-status; boundary=x",
+    );
+    Notification::recognise(&ReversePath::Null, &headers).unwrap()
+}
+
+#[test]
+fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
+    let policy = policy(&[]);
+    let notification = notification();
+    for (siege, found, outcome) in [
+        (
+            true,
+            (By::Dkim, Answer::Absent),
+            "reject siege_unproven 550 5.7.1",
+        ),
+        (false, (By::Dkim, Answer::Absent), "tag unproven"),
+        (true, (By::Dkim, Answer::Counts), "accept dkim_valid"),
+        (
+            true,
+            (By::MessageId, Answer::Replayed),
+            "reject siege_unproven 550 5.7.1",
+        ),
+        (
+            true,
+            (By::Watermark, Answer::Wrong),
+            "reject watermark_wrong 550 5.7.1",
+        ),
+        // What did not answer will: nothing is lost.
+        (
+            true,
+            (By::Dkim, Answer::Unanswered(Outside::Dns)),
+            "tempfail siege_unproven 451 4.7.1",
+        ),
+        (
+            true,
+            (By::MessageId, Answer::Unanswered(Outside::Store)),
+            "tempfail siege_unproven 451 4.7.1",
+        ),
+        (
+            false,
+            (By::MessageId, Answer::Unanswered(Outside::Store)),
+            "tag unproven",
+        ),
+    ] {
+        let asked = Asked {
+            rcpt: "jane@example.org",
+            siege: siege.then_some(Learned::No),
+            ..BOUNCE
+        };
+        let evidence = evidence(&[found]);
+        let judgement =
+            asked.judged(|case| policy.judge_content(case, &notification, &evidence, false));
+        assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
+    }
+}
+
+#[test]
+fn the_reply_says_why_today_and_not_yesterday() {
+    let policy = policy(&[]);
+    let judgement = BOUNCE.judged(|case| policy.judge(case));
+    let reply = Reply::to(&judgement.verdict, None).unwrap().to_string();
+    let text: Vec<_> = reply
+        .split("\r\n")
+        .filter_map(|line| line.get(10..))
+        .collect();
+    let text = text.join(" ");
+    assert!(
+        text.contains("flooded with bounces of forged mail"),
+        "{text}"
+    );
+}
+
+/// The hit that a verdict is.
+fn sensed(policy: &Policy, asked: &Asked<'_>, verdict: &Verdict) -> Option<Hit> {
+    let envelope = envelope(asked.client, asked.from);
+    let mailbox = Mailbox::from_bytes(asked.rcpt.as_bytes());
+    let sensed = policy.sensed(&envelope, &mailbox, verdict);
+    sensed.map(|(domain, hit)| {
+        assert_eq!(domain.as_str(), "example.org");
+        hit
+    })
+}
+
+#[test]
+fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
+    for mode in ["mode: enforce", "mode: monitor"] {
+        let policy = policy(&[
+            ("mode: enforce", mode),
+            (
+                "catch_all: {mail: accept, bounces: accept}",
+                "catch_all: {mail: reject, bounces: reject}",
+            ),
+        ]);
+        let calm = Asked {
+            siege: None,
+            ..BOUNCE
+        };
+        for (asked, hit) in [
+            (calm, Some(Hit::Refused)),
+            (BOUNCE, Some(Hit::Refused)),
+            (
+                Asked {
+                    rcpt: "jane@example.org",
+                    ..BOUNCE
+                },
+                None,
+            ),
+            // Mail with a sender is no backscatter, and what goes out no flood.
+            (
+                Asked {
+                    from: "bob@friend.example",
+                    ..BOUNCE
+                },
+                None,
+            ),
+            (
+                Asked {
+                    client: "10.0.0.1",
+                    ..BOUNCE
+                },
+                None,
+            ),
+            (
+                Asked {
+                    rcpt: "joe@elsewhere.example",
+                    ..BOUNCE
+                },
+                None,
+            ),
+            // We can't tell, so it counts for nothing.
+            (
+                Asked {
+                    unreadable: true,
+                    siege: None,
+                    ..BOUNCE
+                },
+                None,
+            ),
+        ] {
+            let verdict = asked.judged(|case| policy.judge(case)).verdict;
+            assert_eq!(sensed(&policy, &asked, &verdict), hit, "{mode} {verdict:?}");
+        }
+        let jane = Asked {
+            rcpt: "jane@example.org",
+            ..BOUNCE
+        };
+        for (found, hit) in [
+            ((By::Dkim, Answer::Absent), Some(Hit::Unproven)),
+            ((By::Watermark, Answer::Wrong), Some(Hit::Forged)),
+            ((By::Dkim, Answer::Counts), None),
+        ] {
+            let (notification, evidence) = (notification(), evidence(&[found]));
+            let judge =
+                |case: &Case<'_>| policy.judge_content(case, &notification, &evidence, false);
+            let verdict = jane.judged(judge).verdict;
+            assert_eq!(sensed(&policy, &jane, &verdict), hit, "{mode} {verdict:?}");
+        }
+    }
+}
+
+/// What the MTA refuses itself is the clearest sign of a joe job.
+#[test]
+fn what_the_mta_refused_is_sensed() {
+    let policy = policy(&[]);
+    let (bounce, mail) = (
+        envelope("192.0.2.1", ""),
+        envelope("192.0.2.1", "bob@friend.example"),
+    );
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(b"x1@example.org"),
+        refused: Some("5.1.1".to_owned()),
+    };
+    for (envelope, hit) in [(&bounce, Some(Hit::Refused)), (&mail, None)] {
+        let judgement = policy.judge(&Case {
+            envelope,
+            spf: &SpfAnswers::default(),
+            recipient: &recipient,
+            tag: None,
+            earlier: 0,
+            known: &Known::NotListed,
+            listings: &[],
+            siege: None,
+        });
+        let sensed = policy.sensed(envelope, &recipient.mailbox, &judgement.verdict);
+        assert_eq!(sensed.map(|(_, hit)| hit), hit);
+    }
+}
+
+/// DNS that does not answer says nothing of the mail.
+#[test]
+fn our_own_failures_are_not_sensed() {
+    let spf = "spf: {helo: {temperror: tempfail}}";
+    let policy = policy(&[("proof: {unproven: tag}", spf)]);
+    let envelope = envelope("192.0.2.1", "");
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(b"jane@example.org"),
+        refused: None,
+    };
+    let helo = "mx.example.com".to_owned();
+    let spf = SpfAnswers {
+        helo: Some(SpfCheck::new(Identity::Helo, helo, SpfResult::Temperror)),
+        ..SpfAnswers::default()
+    };
+    let judgement = policy.judge(&Case {
+        envelope: &envelope,
+        spf: &spf,
+        recipient: &recipient,
+        tag: None,
+        earlier: 0,
+        known: &Known::NotListed,
+        listings: &[],
+        siege: None,
+    });
+    assert_eq!(judgement.verdict.reason.code(), "spf_helo_temperror");
+    let sensed = policy.sensed(&envelope, &recipient.mailbox, &judgement.verdict);
+    assert_eq!(sensed, None);
+    let internal = policy.sensed(&envelope, &recipient.mailbox, &Verdict::internal());
+    assert_eq!(internal, None);
+}
+
+#[test]
+fn recipients_of_one_mailing_are_one() {
+    let policy = policy(&[]);
+    let key = |rcpt: &str| {
+        policy.sensed_recipient(&Recipient {
+            mailbox: Mailbox::from_bytes(rcpt.as_bytes()),
+            refused: None,
+        })
+    };
+    assert_eq!(key("joe@example.org"), key("JOE+x@Example.ORG"));
+    assert_eq!(key("shop-1@example.org"), key("shop-2@example.org"));
+    assert_ne!(key("joe@example.org"), key("jane@example.org"));
+    assert_ne!(key("joe@example.org"), key("shop-1@example.org"));
+}
