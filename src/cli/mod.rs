@@ -157,13 +157,14 @@ fn engine(
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
         dkim_keys: config.dkim_keys.clone(),
         store,
+        keeps_samples: config.report.keep_samples,
     };
     Ok((engine, events))
 }
 
 /// Whether something writes to the store, or asks it.
 fn uses_store(config: &Config) -> bool {
-    config.policy.proof.signs() || config.policy.reads_content()
+    config.policy.proof.signs() || config.policy.reads_content() || config.report.keep_samples
 }
 
 /// The store, where it is used.

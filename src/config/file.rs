@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     core::{
         address::Domain,
+        attack,
         dnsbl::Dnsbl,
         envelope::Local,
         exempt::Exemptions,
@@ -43,6 +44,7 @@ pub(super) struct File {
     pub headers: Vec<HeaderRule>,
     pub proof: proof::Settings,
     pub store: StoreUrl,
+    pub report: attack::Settings,
     pub log: Log,
 }
 
@@ -68,6 +70,7 @@ impl Default for File {
             headers: Vec::new(),
             proof: proof::Settings::default(),
             store: StoreUrl::default(),
+            report: attack::Settings::default(),
             log: Log::default(),
         }
     }

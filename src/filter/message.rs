@@ -53,6 +53,8 @@ pub struct Engine {
     pub dkim_keys: dkim::Keys,
     /// Knows what was sent, and how often it came back; none where nothing asks that.
     pub store: Option<Arc<dyn Store>>,
+    /// Whether it is given samples of refused bounces.
+    pub keeps_samples: bool,
 }
 
 /// What SPF said where it was not asked.

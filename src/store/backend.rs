@@ -7,10 +7,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Unavailable;
-use crate::core::proof::{
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered, Sent},
+use crate::core::{
+    attack,
+    proof::{
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered, Sent},
+    },
 };
 
 /// A store that has to be opened before it is asked. A question may be dropped half-way.
@@ -54,6 +59,18 @@ pub trait Backend: Send + Sync + 'static {
         &self,
         days: RangeInclusive<u64>,
     ) -> impl Future<Output = Result<Vec<CoverageRow>, Unavailable>> + Send;
+
+    /// As [`super::Store::attack`], in any order.
+    fn attack(
+        &self,
+        hours: RangeInclusive<u64>,
+    ) -> impl Future<Output = Result<Vec<attack::Row>, Unavailable>> + Send;
+
+    /// As [`super::Store::samples`], in any order; what can't be read is left out.
+    fn samples(
+        &self,
+        time: RangeInclusive<u64>,
+    ) -> impl Future<Output = Result<Vec<attack::Sample>, Unavailable>> + Send;
 }
 
 /// What is written at once. Equal counts are one.
@@ -63,12 +80,25 @@ pub struct Batch {
     pub sent: Vec<Sent>,
     /// What is counted on a day, and how often.
     pub counts: BTreeMap<(u64, Count), u64>,
+    /// What is counted of an attack in an hour, and how often.
+    pub attack: BTreeMap<(u64, attack::Count), u64>,
+    /// Samples of refused bounces.
+    pub samples: Vec<Waiting>,
+}
+
+/// A sample that waits to be written, and its place among those that may wait.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The sample.
+    pub sample: attack::Sample,
+    /// Free again when it is written, or lost.
+    pub _place: OwnedSemaphorePermit,
 }
 
 impl Batch {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
-        self.sent.len() + self.counts.len()
+        self.sent.len() + self.counts.len() + self.attack.len() + self.samples.len()
     }
 }
 

@@ -1,5 +1,5 @@
-//! What outlives a message: the ledger of outgoing mail, how often each proof was used, and the counts of the coverage
-//! report. In an SQLite file, or on a Redis or Valkey server that several MX hosts share.
+//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the reports, and
+//! samples of refused bounces. In an SQLite file, or on a Redis or Valkey server that several MX hosts share.
 //!
 //! Mail never waits for a write: what is to be written goes into a queue, and what that has no room for is dropped and
 //! counted. A question waits a second at most, and not at all while the store is known to be down: it is tried again in
@@ -22,9 +22,12 @@ pub use health::Health;
 pub use unavailable::{Reason, Unavailable};
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::core::proof::{
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered, Sent},
+use crate::core::{
+    attack,
+    proof::{
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered, Sent},
+    },
 };
 
 /// What is stored, and asked for.
@@ -34,6 +37,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Counts for the coverage report; `day` is in days since 1970-01-01. Never waits.
     fn count(&self, day: u64, count: Count);
+
+    /// Counts a bounce for the attack report; `hour` is in hours since 1970. Never waits.
+    fn count_attack(&self, hour: u64, counts: Vec<attack::Count>);
+
+    /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
+    fn keep_sample(&self, sample: attack::Sample);
 
     /// The newest entry of any of these Message-IDs.
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>>;
@@ -56,6 +65,18 @@ pub trait Store: fmt::Debug + Send + Sync {
         &self,
         days: RangeInclusive<u64>,
     ) -> BoxFuture<'_, Result<Vec<CoverageRow>, Unavailable>>;
+
+    /// What was counted in these hours, which are hours since 1970, in order of hour and thing.
+    fn attack(
+        &self,
+        hours: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>>;
+
+    /// The samples of this time, which is in seconds since 1970, the oldest first.
+    fn samples(
+        &self,
+        time: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>>;
 
     /// Waits until all that was queued before is written, at most 3 s.
     fn flush(&self) -> BoxFuture<'_, ()>;

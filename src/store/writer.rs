@@ -8,10 +8,13 @@ use tokio::{
 };
 
 use super::{
-    backend::{Backend, Batch},
+    backend::{Backend, Batch, Waiting},
     keeper::{Kept, RETRY},
 };
-use crate::core::proof::{coverage::Count, ledger::Sent};
+use crate::core::{
+    attack,
+    proof::{coverage::Count, ledger::Sent},
+};
 
 /// How many entries wait to be written; further ones are dropped. 20 MB if each has all the recipients it may have.
 const ROOM: usize = 10_000;
@@ -28,6 +31,10 @@ pub enum Entry {
     Sent(Sent),
     /// Something that happened on a day.
     Count(u64, Count),
+    /// What is counted of a bounce in an hour.
+    Attack(u64, Vec<attack::Count>),
+    /// A sample of a refused bounce.
+    Sample(Box<Waiting>),
 }
 
 enum Queued {
@@ -118,6 +125,13 @@ impl Entries {
                     let times = batch.counts.entry((day, count)).or_default();
                     *times = times.saturating_add(1);
                 }
+                Queued::Entry(Entry::Attack(hour, counts)) => {
+                    for count in counts {
+                        let times = batch.attack.entry((hour, count)).or_default();
+                        *times = times.saturating_add(1);
+                    }
+                }
+                Queued::Entry(Entry::Sample(waiting)) => batch.samples.push(*waiting),
                 Queued::Flush(done) => {
                     waiting.push(done);
                     break;

@@ -2,8 +2,10 @@
 //!
 //! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
 //! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
-//! `backstop:1:c:DAY:KIND`; 1 is the version of the schema.
+//! `backstop:1:c:DAY:KIND`; of an attack, what was counted in an hour is `backstop:1:a:HOUR:KIND`, and the samples are
+//! `backstop:1:samples`. 1 is the version of the schema.
 
+mod attack;
 mod connect;
 mod failure;
 mod write;
@@ -22,11 +24,14 @@ use super::{
     backend::{Backend, Batch, now},
     url::Server,
 };
-use crate::core::proof::{
-    DAY,
-    coverage::{self, Count, CoverageRow},
-    ledger::{Hash, Remembered},
-    today,
+use crate::core::{
+    attack::{Row as AttackRow, Sample},
+    proof::{
+        DAY,
+        coverage::{self, Count, CoverageRow},
+        ledger::{Hash, Remembered},
+        today,
+    },
 };
 
 /// What all keys begin with.
@@ -108,9 +113,13 @@ impl Backend for Redis {
         batch.sent.clear();
         // Not so counts: when they fail half-way, those not yet counted are lost.
         let counts = write::counts(&std::mem::take(&mut batch.counts), today(now()));
-        write::run(&mut connection, counts)
-            .await
-            .map_err(|error| self.failed(error))
+        let written = write::run(&mut connection, counts).await;
+        written.map_err(|error| self.failed(error))?;
+        let attack = attack::written(batch, now());
+        batch.attack.clear();
+        batch.samples.clear();
+        let written = write::run(&mut connection, attack).await;
+        written.map_err(|error| self.failed(error))
     }
 
     async fn prune(&self, _now: u64) -> Result<(), Unavailable> {
@@ -190,6 +199,16 @@ impl Backend for Redis {
                 })
             });
         Ok(rows.collect())
+    }
+
+    async fn attack(&self, hours: RangeInclusive<u64>) -> Result<Vec<AttackRow>, Unavailable> {
+        let rows = attack::rows(&mut self.connection()?, hours, now()).await;
+        rows.map_err(|error| self.failed(error))
+    }
+
+    async fn samples(&self, time: RangeInclusive<u64>) -> Result<Vec<Sample>, Unavailable> {
+        let samples = attack::samples(&mut self.connection()?, time).await;
+        samples.map_err(|error| self.failed(error))
     }
 }
 

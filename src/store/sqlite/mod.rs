@@ -3,6 +3,7 @@
 //! With `synchronous=NORMAL` a crash of Backstop loses what was still in the queue. A crash of the machine loses what was
 //! committed since the last checkpoint of the WAL too, at most some thousand pages, and never damages the file.
 
+mod attack;
 mod failure;
 mod schema;
 mod write;
@@ -26,10 +27,13 @@ use super::{
     Reason, StoreUrl, Unavailable,
     backend::{Backend, Batch, unpacked},
 };
-use crate::core::proof::{
-    DAY,
-    coverage::{Count, CoverageRow},
-    ledger::{Hash, Remembered},
+use crate::core::{
+    attack::{Row as AttackRow, Sample},
+    proof::{
+        DAY,
+        coverage::{Count, CoverageRow},
+        ledger::{Hash, Remembered},
+    },
 };
 
 /// How many connections read.
@@ -201,6 +205,16 @@ impl Backend for Sqlite {
                 .collect()
         });
         rows.map_err(|error| self.failed(&error))
+    }
+
+    async fn attack(&self, hours: RangeInclusive<u64>) -> Result<Vec<AttackRow>, Unavailable> {
+        let rows = attack::rows(&self.connections()?.readers, hours).await;
+        rows.map_err(|error| self.failed(&error))
+    }
+
+    async fn samples(&self, time: RangeInclusive<u64>) -> Result<Vec<Sample>, Unavailable> {
+        let samples = attack::samples(&self.connections()?.readers, time).await;
+        samples.map_err(|error| self.failed(&error))
     }
 }
 

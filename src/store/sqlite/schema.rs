@@ -16,7 +16,8 @@ use crate::store::Unavailable;
 const APPLICATION: i64 = 0x426b_5374;
 
 /// What each version of the schema adds to the one before; `user_version` of the file tells how many it has.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE sent (
         id INTEGER PRIMARY KEY,
         message BLOB,
@@ -44,7 +45,9 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     PRAGMA application_id = 0x426b5374;
     PRAGMA user_version = 1;
-"];
+",
+    super::attack::MIGRATION,
+];
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.
 ///

@@ -3,7 +3,7 @@
 use sqlx::{Executor, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{integer, natural};
+use super::{attack, integer, natural};
 use crate::{
     core::proof::{coverage, ledger::Hash, today},
     store::backend::{Batch, packed},
@@ -57,7 +57,7 @@ async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()
             .execute(&mut *writer)
             .await?;
     }
-    Ok(())
+    attack::insert(writer, batch).await
 }
 
 /// One statement, so that it is counted once or not at all. What was over begins anew.
@@ -96,12 +96,13 @@ pub(super) async fn prune(
     const COVERAGE: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
         (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
     let last_day = integer(today(now).saturating_sub(coverage::KEEP_DAYS));
-    for (delete, bound) in [
+    let over = [
         (SENT, since),
         (TOO_MANY, i64::from(most_sent)),
         (USES, integer(now)),
         (COVERAGE, last_day),
-    ] {
+    ];
+    for (delete, bound) in over.into_iter().chain(attack::over(now)) {
         loop {
             let deleted = sqlx::query(delete)
                 .bind(bound)
