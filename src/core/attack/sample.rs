@@ -6,9 +6,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Fate;
-use crate::core::{
-    envelope::Envelope, header::Headers, printable::printable, proof::coverage, verdict::Verdict,
-};
+use crate::core::{envelope::Envelope, header::Headers, proof::coverage, verdict::Verdict};
 
 /// The most samples that are kept; the oldest go.
 pub const MOST_SAMPLES: usize = 1_000;
@@ -121,11 +119,6 @@ impl Sample {
             body: Octets::cut(body, room),
             cut: cut || headers_cut || body.len() > room,
         })
-    }
-
-    /// The client's name for itself, fit to be printed.
-    pub fn helo_text(&self) -> String {
-        printable(&self.helo.0, LONGEST_WORD)
     }
 }
 

@@ -33,6 +33,8 @@ macro_rules! on_both {
     };
 }
 
+pub(super) use on_both;
+
 on_both! {
     what_was_sent_is_found
     the_newest_entry_counts
