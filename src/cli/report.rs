@@ -24,14 +24,14 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     report: Option<Report>,
     #[command(flatten)]
-    attack: attack::Arguments,
+    attack: attack::About,
 }
 
 #[derive(Debug, Subcommand)]
 enum Report {
     /// Which bounces came from whom, to which forged addresses, by hour, and what became of them (what is done when
     /// neither is named)
-    Attack(attack::Arguments),
+    Attack(attack::About),
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and whose would have been
     /// refused: look here before proof.unproven is set to reject
     Coverage(Period),

@@ -154,8 +154,7 @@ fn reasons(view: &View) -> Markup {
                     td { (reason.words) }
                 } } }
             }
-            p { }
-            h2 { "What they proved" }
+            h2.next { "What they proved" }
             table {
                 thead { tr { th.number scope="col" { "Bounces" } th scope="col" { "Proof" } } }
                 tbody { @for (proof, bounces) in &view.proofs { tr {
@@ -203,7 +202,7 @@ fn domains(view: &View) -> Markup {
         @if view.domains.len() > 1 {
             section {
                 h2 { "Your domains" }
-                table {
+                div.wide role="region" aria-label="Bounces by domain" tabindex="0" { table {
                     thead { tr {
                         th scope="col" { "Domain" }
                         @for fate in view.fates() { th.number scope="col" { (fate.words()) } }
@@ -212,7 +211,7 @@ fn domains(view: &View) -> Markup {
                         th scope="row" { (domain) }
                         @for fate in view.fates() { td.number { (numbers.0.of(fate)) } }
                     } } }
-                }
+                } }
             }
         }
     }

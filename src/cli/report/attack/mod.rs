@@ -21,9 +21,9 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct About {
     #[command(flatten)]
-    period: period::Arguments,
+    period: period::During,
     /// Only what came to this domain of yours
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<Domain>,
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     export: Option<PathBuf>,
 }
 
-pub(super) async fn attack(config: &Config, arguments: &Arguments) -> ExitCode {
+pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let Some(period) = arguments.period.period(now) else {
         return wrong(

@@ -17,7 +17,7 @@ use crate::core::{
 const USUAL: u64 = 7 * DAY;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct During {
     /// The last so long, in whole hours: 7d (the default), 36h; at most 90d
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["days", "from"])]
     since: Option<Duration>,
@@ -62,7 +62,7 @@ impl Period {
     }
 }
 
-impl Arguments {
+impl During {
     /// The period at `now`, in seconds since 1970: no more of it than is kept, nothing that is still to come. `None`
     /// where nothing is left of it.
     pub fn period(&self, now: u64) -> Option<Period> {
@@ -104,7 +104,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        arguments: Arguments,
+        arguments: During,
     }
 
     /// 2026-11-28T13:30:00Z.
