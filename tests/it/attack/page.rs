@@ -142,6 +142,7 @@ fn the_browser_has_nothing_to_complain_about() {
         kept(&path);
         fs::read(path).unwrap()
     };
+    kept(&site.path("page.html"));
     let (light, dark) = (
         picture("light.png", Scheme::Light),
         picture("dark.png", Scheme::Dark),

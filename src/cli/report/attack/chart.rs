@@ -16,7 +16,7 @@ const RIGHT: f64 = 995.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 262.0;
 /// How many columns have their time written below.
-const LABELS: usize = 6;
+const LABELS: usize = 10;
 
 /// What came, hour by hour, one above the other by what became of it.
 pub(super) fn hours(view: &View) -> Markup {
@@ -24,7 +24,6 @@ pub(super) fn hours(view: &View) -> Markup {
     let most = columns.iter().map(|(_, tally)| tally.all()).max();
     let scale = Scale::of(most.unwrap_or_default());
     let step = (RIGHT - LEFT) / float(columns.len().max(1) as u64);
-    let every = columns.len().div_ceil(LABELS).max(1);
     let placed = || {
         let columns = columns.iter().enumerate();
         columns.map(|(at, column)| (LEFT + step * float(at as u64), column))
@@ -51,17 +50,46 @@ pub(super) fn hours(view: &View) -> Markup {
                     }
                 }
             }
-            @for (at, (x, (hour, _))) in placed().enumerate().step_by(every) {
-                line.grid x1=(round(x)) x2=(round(x)) y1=(BOTTOM) y2=(BOTTOM + 5.0) {}
+            @for (at, label) in labels(&columns) {
+                @let x = round(LEFT + step * float(at as u64));
+                line.grid x1=(x) x2=(x) y1=(BOTTOM) y2=(BOTTOM + 5.0) {}
                 // The last one would run out of the drawing.
-                @if at == 0 || x < RIGHT - 60.0 {
-                    text x=(round(x)) y=(BOTTOM + 22.0) text-anchor=(if at == 0 { "start" } else { "middle" }) {
-                        (short(*hour).get("2026-".len()..).unwrap_or_default())
-                    }
-                }
+                @if x < RIGHT - 40.0 { text x=(x) y=(BOTTOM + 22.0) text-anchor="middle" { (label) } }
             }
         }
     }
+}
+
+/// Which columns have their time written below, and how: where days begin, or hours where there are few days.
+fn labels(columns: &[(u64, Tally)]) -> Vec<(usize, String)> {
+    let day = |hour: u64| hour / 24;
+    let pairs = columns.iter().zip(columns.iter().skip(1));
+    let days = pairs
+        .enumerate()
+        .filter(|(_, ((before, _), (hour, _)))| day(*before) != day(*hour));
+    let days: Vec<_> = days.map(|(at, (_, (hour, _)))| (at + 1, *hour)).collect();
+    let (marks, part) = if days.len() > 2 {
+        (days, "2026-".len().."2026-11-28".len())
+    } else {
+        let all = columns.iter().enumerate();
+        (
+            all.map(|(at, (hour, _))| (at, *hour)).collect(),
+            "2026-11-28 ".len().."2026-11-28 13:00".len(),
+        )
+    };
+    let every = marks.len().div_ceil(LABELS).max(1);
+    let marks = marks.iter().step_by(every);
+    marks
+        .map(|(at, hour)| {
+            (
+                *at,
+                short(*hour)
+                    .get(part.clone())
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
+        })
+        .collect()
 }
 
 /// How many hours a column has, in words.

@@ -142,7 +142,7 @@ fn reasons(view: &View) -> Markup {
     html! {
         section aria-labelledby="why" {
             h2 id="why" { "What was done, and why" }
-            table {
+            table.list {
                 thead { tr {
                     th.number scope="col" { "Bounces" }
                     th scope="col" { "Answer and reason" }
@@ -155,7 +155,7 @@ fn reasons(view: &View) -> Markup {
                 } } }
             }
             h2.next { "What they proved" }
-            table {
+            table.list {
                 thead { tr { th.number scope="col" { "Bounces" } th scope="col" { "Proof" } } }
                 tbody { @for (proof, bounces) in &view.proofs { tr {
                     td.number { (bounces) }
@@ -174,7 +174,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
         @if !shown.is_empty() {
             section {
                 h2 { (title) ": " (list.different) }
-                table {
+                table.list {
                     thead { tr {
                         th.number scope="col" { "Bounces" }
                         th.number scope="col" { "Kept out" }
