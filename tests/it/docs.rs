@@ -8,7 +8,9 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 6] = ["run", "check", "explain", "replay", "spf", "keygen"];
+const COMMANDS: [&str; 7] = [
+    "run", "check", "explain", "replay", "spf", "report", "keygen",
+];
 
 #[test]
 fn the_manual_page_names_each_option_that_help_names() {
@@ -200,9 +202,10 @@ fn the_readme_names_files_that_exist() {
 
 #[test]
 fn the_readme_names_options_that_exist() {
-    let commands =
-        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf)((?:.*\\\n)*.*)$")
-            .unwrap();
+    let commands = Regex::new(
+        r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf|report)((?:.*\\\n)*.*)$",
+    )
+    .unwrap();
     let readme = text("README.md");
     let mut count = 0;
     for command in commands.captures_iter(&readme) {

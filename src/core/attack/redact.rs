@@ -68,6 +68,11 @@ impl<'a> Redaction<'a> {
         written
     }
 
+    /// Whether a host of this name is, by its name, one of ours.
+    pub fn is_ours(&self, name: &Domain) -> bool {
+        self.local.has_host(name)
+    }
+
     /// The sample as a message: redacted, its lines ending in CRLF and none too long, and no control character in it.
     pub fn message(&self, sample: &Sample) -> Vec<u8> {
         let mut message = Vec::new();
@@ -82,7 +87,7 @@ impl<'a> Redaction<'a> {
         if encoded.is_inside {
             push_line(&mut message, LEFT_OUT);
         }
-        for line in lines(&sample.body.0) {
+        for line in lines(whole_lines(sample)) {
             let was_inside = encoded.is_inside;
             encoded.see(line);
             match (was_inside, encoded.is_inside) {
@@ -159,8 +164,8 @@ impl<'a> Redaction<'a> {
             .rposition(|byte| !matches!(byte, b'.' | b'-'))
             .and_then(|last| trimmed.get(..=last))?;
         let end = start + trimmed.len();
-        let is_ours = |domain: Domain| self.local.has_host(&domain);
-        let ours = Domain::from_bytes(trimmed).is_some_and(is_ours);
+        let domain = Domain::from_bytes(trimmed);
+        let ours = domain.is_some_and(|domain| self.is_ours(&domain));
         // `d=example.org` of a signature is no address; `user=example.org@` is one.
         let follows = !is_verp || text.get(end) == Some(&b'@');
         (ours && follows).then_some((start, end))
@@ -236,6 +241,16 @@ fn is_of_local(byte: u8) -> bool {
 
 fn is_of_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || byte >= 0x80
+}
+
+/// The body without a line that was cut: half an address is not known to be ours.
+fn whole_lines(sample: &Sample) -> &[u8] {
+    let body = &sample.body.0;
+    let end = body.iter().rposition(|&byte| byte == b'\n');
+    match sample.cut {
+        false => body,
+        true => end.and_then(|end| body.get(..=end)).unwrap_or_default(),
+    }
 }
 
 /// Lines without their ends, which are CRLF, LF or CR.

@@ -1,6 +1,6 @@
 //! What the counts of some hours say together.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Fate, Kind, Row};
 
@@ -82,7 +82,7 @@ impl Ranked {
         let mut all: Vec<_> = suspect
             .map(|(text, tally)| (text.as_str(), tally))
             .collect();
-        all.sort_by(|one, other| other.1.suspect().cmp(&one.1.suspect()));
+        all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
         all.truncate(most);
         all
     }
@@ -149,7 +149,7 @@ impl Summary {
         summary.reasons = reasons
             .map(|((fate, why), times)| (fate, why, times))
             .collect();
-        summary.reasons.sort_by(|one, other| other.2.cmp(&one.2));
+        summary.reasons.sort_by_key(|(_, _, times)| Reverse(*times));
         summary
     }
 

@@ -339,6 +339,18 @@ fn what_is_encoded_is_left_out() {
 }
 
 #[test]
+fn half_an_address_is_left_out() {
+    let local = local();
+    let redaction = Redaction::new(b"secret", &local).unwrap();
+    let mut sample = sample("A: b\r\n", "one\r\ntwo joe@exam");
+    let whole = redaction.message(&sample);
+    assert!(whole.ends_with(b"two joe@exam\r\n"));
+    sample.cut = true;
+    let cut = redaction.message(&sample);
+    assert!(cut.ends_with(b"\r\n\r\none\r\n"), "{}", cut.escape_ascii());
+}
+
+#[test]
 fn a_sample_is_bounded() {
     let headers = "X: y\r\n".repeat(900) + &format!("Long: {}\r\n", "z".repeat(60_000));
     let sample = sample(&headers, &"b".repeat(100_000));

@@ -99,8 +99,9 @@ impl Report<'_> {
             date(sample.at).to_rfc822(),
             sample.client
         );
-        // Its name by its own word: what is no name, such as [192.0.2.1], is no domain to report.
-        if let Some(domain) = Domain::from_bytes(&sample.helo.0) {
+        // Its name by its own word: what is no name, such as [192.0.2.1], is no domain to report, nor is ours.
+        let name = Domain::from_bytes(&sample.helo.0);
+        if let Some(domain) = name.filter(|domain| !self.redaction.is_ours(domain)) {
             let _ = write!(fields, "Reported-Domain: {domain}\r\n");
         }
         let _ = write!(
@@ -130,7 +131,7 @@ impl Report<'_> {
             "This is a report of backscatter in the Abuse Reporting Format (RFC 5965),\r\n\
              written by Backstop and sent by a human.\r\n\r\n\
              A host of yours gave one of our mail servers a bounce that we did not take for\r\n\
-             an answer to mail of ours: the sender of the message that it returns was forged.\r\n\
+             an answer to mail of ours: we believe the sender of what it returns to be forged.\r\n\
              Please refuse mail that you can't deliver while its sender is still connected,\r\n\
              and don't bounce it afterwards: those bounces go to people who sent nothing.\r\n\r\n\
              WHAT WE SAW OURSELVES, in our SMTP session with your host:\r\n\r\n\
