@@ -33,7 +33,6 @@ const HOME: &[(&str, &str)] = &[
     ("indicatif", "cli"),
     ("mail_builder", "cli"),
     ("maud", "cli"),
-    ("tempfile", "cli"),
 ];
 
 /// All that a layer may name beside std and the layers below it, where that is little.
