@@ -190,8 +190,8 @@ impl<B: Backend> Store for Keeper<B> {
     }
 
     fn count_attack(&self, hour: u64, counts: Vec<attack::Count>) {
-        if !counts.is_empty() {
-            self.enqueue(Entry::Attack(hour, counts));
+        if !counts.is_empty() && !self.queue.push_if_spare(Entry::Attack(hour, counts)) {
+            self.kept.journal.dropped(self.kept.backend.name());
         }
     }
 
@@ -202,7 +202,7 @@ impl<B: Backend> Store for Keeper<B> {
                 sample,
                 _place: place,
             };
-            self.queue.push(Entry::Sample(Box::new(waiting)));
+            self.queue.push_if_spare(Entry::Sample(Box::new(waiting)));
         }
     }
 

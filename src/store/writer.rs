@@ -60,6 +60,12 @@ impl Queue {
         self.0.try_send(Queued::Entry(entry)).is_ok()
     }
 
+    /// Whether there was room to spare for it: half of the queue is kept for what is missed more. However many bounces
+    /// strangers send, what is remembered of our own mail has a place.
+    pub fn push_if_spare(&self, entry: Entry) -> bool {
+        self.0.capacity() > ROOM / 2 && self.push(entry)
+    }
+
     /// Waits until all that is in the queue is written, but not for long.
     pub async fn flush(&self) {
         let (done, is_done) = oneshot::channel();
@@ -142,5 +148,21 @@ impl Entries {
             }
         }
         Some((batch, waiting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_leaves_room_for_our_own_mail() {
+        let (queue, _entries) = queue();
+        let attack = || Entry::Attack(7, Vec::new());
+        let pushed = (0..ROOM).filter(|_| queue.push_if_spare(attack())).count();
+        assert_eq!(pushed, ROOM / 2);
+        let outcome = "batv".to_owned();
+        assert!(queue.push(Entry::Count(7, Count::Bounce { outcome })));
+        assert!(!queue.push_if_spare(attack()));
     }
 }

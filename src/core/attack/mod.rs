@@ -29,6 +29,9 @@ use super::{
 pub const HOUR: u64 = 60 * 60;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
+/// How many different ones of a kind are counted in an hour. Further ones are counted together, without their text:
+/// strangers must not fill the store. 90 days have 3 million rows at the very most.
+pub const MOST_AN_HOUR: u64 = 250;
 /// The longest text that is counted, in octets: longer ones are cut.
 const LONGEST_TEXT: usize = 256;
 
@@ -144,12 +147,6 @@ impl Kind {
             Self::Network => "network",
             Self::Recipient => "recipient",
         }
-    }
-
-    /// How many different ones of it are counted in an hour. Further ones are counted together, without their text:
-    /// strangers must not fill the store. 90 days have 2 million rows at the very most.
-    pub fn most_an_hour(self) -> u64 {
-        250
     }
 }
 

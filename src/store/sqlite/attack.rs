@@ -8,8 +8,8 @@ use super::{integer, natural};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample, hour,
-            network,
+            Count, HOUR, KEEP_DAYS, MOST_AN_HOUR, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR,
+            Sample, hour, network,
         },
         proof::DAY,
     },
@@ -55,7 +55,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
             .bind(count.fate.as_str())
             .bind(&count.text)
             .bind(integer(times))
-            .bind(integer(count.kind.most_an_hour()))
+            .bind(integer(MOST_AN_HOUR))
             .execute(&mut *writer)
             .await?;
     }

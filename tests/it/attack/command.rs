@@ -117,6 +117,26 @@ fn what_makes_no_sense_is_told() {
 }
 
 #[test]
+fn a_store_that_can_not_be_asked_is_told() {
+    let site = Site::new("");
+    fs::write(
+        site.path("state.db"),
+        "no database at all, but long enough to be taken for one ".repeat(40),
+    )
+    .unwrap();
+    for arguments in [&[][..], &["--export", "samples"], &["--html", "page.html"]] {
+        let output = site.report(arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(69), "{text}");
+        assert!(
+            text.contains("state.db") && output.stdout.is_empty(),
+            "{text}"
+        );
+    }
+    assert!(!site.path("samples").exists() && !site.path("page.html").exists());
+}
+
+#[test]
 fn coverage_is_still_a_report() {
     let site = attacked();
     for line in [&["coverage"][..], &["coverage", "--days", "3", "--json"]] {
