@@ -8,7 +8,7 @@
 //! | [`directory`] | knows which recipients exist: reads lists, re-reads them when they change |
 //! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
 //! | [`mailstore`] | reads stored mail: maildirs, mboxes, folders of `.eml`, and what it tells of its envelope |
-//! | [`store`]   | remembers: the ledger of outgoing mail, uses of proofs, counts; in SQLite or Redis |
+//! | [`store`]   | remembers: the ledger of outgoing mail, uses of proofs, counts, samples; in SQLite or Redis |
 //! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
 //! | [`dkim`]    | tells what the DKIM signatures of a returned message prove, through mail-auth |
 //! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |

@@ -162,6 +162,7 @@ fn engine(
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         store,
+        keeps_samples: config.report.keep_samples,
     };
     engine.sieges.watch(&config.policy.local.domains);
     Ok((engine, events))
@@ -176,7 +177,7 @@ fn uses_store(config: &Config) -> bool {
         ..
     } = &config.policy;
     let watched = siege.watch && !local.domains.is_empty();
-    watched || proof.signs() || config.policy.reads_content()
+    watched || proof.signs() || config.policy.reads_content() || config.report.keep_samples
 }
 
 /// The store, where it is used.

@@ -1,5 +1,6 @@
 //! `backstop report`: what the store tells of the days gone by.
 
+mod attack;
 mod coverage;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
@@ -13,14 +14,24 @@ use crate::{
     store::{Store, Unavailable},
 };
 
+/// Why nothing is counted.
+const NO_STORE: &str = "nothing is counted: neither a proof that `local.domains` could have is on, nor report.keep_samples \
+                        (see proof and report in milter.yaml)";
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    report: Report,
+    report: Option<Report>,
+    #[command(flatten)]
+    attack: attack::About,
 }
 
 #[derive(Debug, Subcommand)]
 enum Report {
+    /// Which bounces came from whom, to which forged addresses, by hour, and what became of them (what is done when
+    /// neither is named)
+    Attack(attack::About),
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and whose would have been
     /// refused: look here before proof.unproven is set to reject
     Coverage(Period),
@@ -37,21 +48,35 @@ struct Period {
 }
 
 pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
-    let Report::Coverage(period) = &arguments.report;
     let config = match load(path) {
         Ok(config) => config,
         Err(code) => return code,
     };
-    if !uses_store(&config) {
-        return unavailable(
-            "nothing is counted: no proof is on that `local.domains` could have (see proof in milter.yaml)",
-        );
+    match &arguments.report {
+        None => attack::attack(&config, &arguments.attack).await,
+        Some(Report::Attack(arguments)) => attack::attack(&config, arguments).await,
+        Some(Report::Coverage(period)) => of_coverage(&config, period).await,
     }
-    let Some(store) = open_store_to_ask(&config) else {
-        return unavailable(&format!(
+}
+
+/// The store to ask; what to exit with where there is none, which is told.
+fn ask(config: &Config, unused: &str) -> Result<Arc<dyn Store>, ExitCode> {
+    if !uses_store(config) {
+        return Err(unavailable(unused));
+    }
+    open_store_to_ask(config).ok_or_else(|| {
+        unavailable(&format!(
             "{} is not there yet: the daemon makes it when it starts",
             config.store
-        ));
+        ))
+    })
+}
+
+async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
+    let unused = "nothing is counted: no proof is on that `local.domains` could have (see proof in milter.yaml)";
+    let store = match ask(config, unused) {
+        Ok(store) => store,
+        Err(code) => return code,
     };
     let today = today();
     let first = today.saturating_sub(period.days - 1);

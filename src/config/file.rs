@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     core::{
         address::Domain,
+        attack,
         dnsbl::Dnsbl,
         envelope::Local,
         exempt::Exemptions,
@@ -45,6 +46,7 @@ pub(super) struct File {
     pub proof: proof::Settings,
     pub siege: siege::Settings,
     pub store: StoreUrl,
+    pub report: attack::Settings,
     pub log: Log,
 }
 
@@ -71,6 +73,7 @@ impl Default for File {
             proof: proof::Settings::default(),
             siege: siege::Settings::default(),
             store: StoreUrl::default(),
+            report: attack::Settings::default(),
             log: Log::default(),
         }
     }

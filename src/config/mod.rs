@@ -31,7 +31,7 @@ pub use self::{
     file::{Level, Log},
 };
 use crate::{
-    core::{policy::Policy, proof, spf_rules::ResultRules},
+    core::{attack, policy::Policy, proof, spf_rules::ResultRules},
     directory::DomainSources,
     dkim, dns,
     filter::{Address, SocketOptions},
@@ -53,6 +53,8 @@ pub struct Config {
     pub directories: Vec<DomainSources>,
     /// Where what outlives a message is kept. It is opened only where something needs it.
     pub store: StoreUrl,
+    /// What is kept for `backstop report`.
+    pub report: attack::Settings,
     /// The DKIM keys of `proof.dkim.keys`.
     pub dkim_keys: dkim::Keys,
     /// What is written to the log.
@@ -142,6 +144,7 @@ fn config(
         },
         directories,
         store: file.store,
+        report: file.report,
         dkim_keys,
         log: file.log,
         file: path.to_owned(),

@@ -70,6 +70,10 @@ impl Config {
         }
         lines.push(batv(&policy.proof));
         lines.push(watermark(&policy.proof));
+        if self.report.keep_samples {
+            lines
+                .push("samples of refused bounces: kept for `backstop report --export`".to_owned());
+        }
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
         lines

@@ -91,7 +91,18 @@ pub enum Authenticated {
 impl Local {
     /// Whether the domain is one of ours.
     pub fn is_ours(&self, domain: &Domain) -> bool {
-        self.domains.iter().any(|pattern| pattern.matches(domain))
+        self.ours(domain).is_some()
+    }
+
+    /// The one of our domains that this is, or lies below. However many names a stranger makes up, there are no more of
+    /// these than the file lists.
+    pub fn ours(&self, domain: &Domain) -> Option<&Domain> {
+        let pattern = self
+            .domains
+            .iter()
+            .find(|pattern| pattern.matches(domain))?;
+        let (DomainPattern::Itself(ours) | DomainPattern::Below(ours)) = pattern;
+        Some(ours)
     }
 
     /// Whether a host of this name may be ours: it is one of our domains, or lies below one.

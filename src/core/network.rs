@@ -11,6 +11,15 @@ use super::serde_text::deserialize_from_str;
 pub struct Network(IpNet);
 
 impl Network {
+    /// The network that an address is counted with: /24, or /48 of IPv6, which is what one customer has as a rule.
+    pub fn around(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let bits = if address.is_ipv4() { 24 } else { 48 };
+        // No family has so few bits that this could fail.
+        let network = IpNet::new(address, bits).map(|network| network.trunc());
+        Self(network.unwrap_or_else(|_| IpNet::from(address)))
+    }
+
     /// Whether the address lies in it. An IPv4-mapped IPv6 address is the IPv4 address it carries.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -88,6 +97,18 @@ mod tests {
                 inside,
                 "{network} {address}"
             );
+        }
+    }
+
+    #[test]
+    fn addresses_are_counted_with_their_neighbours() {
+        for (address, network) in [
+            ("192.0.2.77", "192.0.2.0/24"),
+            ("::ffff:192.0.2.77", "192.0.2.0/24"),
+            ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ] {
+            let around = Network::around(address.parse().unwrap());
+            assert_eq!(around.to_string(), network, "{address}");
         }
     }
 

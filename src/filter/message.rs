@@ -57,6 +57,8 @@ pub struct Engine {
     pub sieges: Arc<Sieges>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.
     pub store: Option<Arc<dyn Store>>,
+    /// Whether it is given samples of refused bounces.
+    pub keeps_samples: bool,
 }
 
 /// What SPF said where it was not asked.
@@ -217,7 +219,7 @@ impl Message {
         } = &*self.engine;
         let client = self.envelope.client.address;
         let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
-        let addressed = policy.addressed(&self.envelope, sent, today(), wrong_before);
+        let addressed = policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
         if let (Some(Tag::Wrong), Some(client)) = (addressed.tag, client) {
             guesses.note(client, Instant::now());
         }
@@ -496,11 +498,6 @@ impl Message {
 pub(super) fn now() -> u64 {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed();
     since_epoch.unwrap_or_default().as_secs()
-}
-
-/// Days since 1970-01-01.
-fn today() -> u64 {
-    proof::today(now())
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.

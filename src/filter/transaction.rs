@@ -101,7 +101,7 @@ impl Transaction {
         if let Reason::RefusedByMta { .. } = verdict.reason {
             // The MTA has logged it already, and a flood of guesses makes thousands of them.
             log::debug!("{}", self.decision(&addressed, &verdict, &[], queue_id));
-            self.sense(&addressed, &verdict);
+            self.count(&addressed, &verdict);
             return self.reply(&verdict);
         }
         let RcptArgs { path, parameters } = args;
@@ -179,7 +179,7 @@ impl Transaction {
 
     /// Judges the message by its content, where that was read: the reply to give; none to go on.
     pub(super) async fn end_of_content(&mut self, warnings: &Warnings) -> Option<Reply> {
-        let content = self.content.take()?;
+        let content = self.content.as_ref()?;
         let facts = self.facts.as_ref()?;
         let found = self
             .message
@@ -272,17 +272,23 @@ impl Transaction {
                 self.count(addressed, verdict);
             }
         }
+        if let Some(facts) = &self.facts {
+            let read = self.content.as_ref();
+            // What was not read may be there.
+            let body = read.map_or((&[][..], true), |content| {
+                (content.octets(), content.is_cut())
+            });
+            let Self { id, let_in, .. } = self;
+            let envelope = self.message.envelope();
+            let engine = self.message.engine();
+            engine.is_over(id, envelope, let_in, &facts.headers, body, now());
+        }
     }
 
     fn count(&self, rcpt: &Addressed, verdict: &Verdict) {
         let engine = self.message.engine();
-        engine.came_back(&rcpt.recipient.mailbox, verdict, now());
-        self.sense(rcpt, verdict);
-    }
-
-    fn sense(&self, rcpt: &Addressed, verdict: &Verdict) {
-        let engine = self.message.engine();
         let envelope = self.message.envelope();
+        engine.came_back(envelope, &rcpt.recipient.mailbox, verdict, now());
         engine.sieges.sense(&engine.policy, envelope, rcpt, verdict);
     }
 

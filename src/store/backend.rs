@@ -7,8 +7,11 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{SiegeRecords, Unavailable};
 use crate::core::{
+    attack,
     learned::{Learn, Learned},
     proof::{
         coverage::{Count, CoverageRow},
@@ -75,6 +78,18 @@ pub trait Backend: Send + Sync + 'static {
         seen: u64,
         bytes: &[u8],
     ) -> impl Future<Output = Result<Option<u64>, Unavailable>> + Send;
+
+    /// As [`super::Store::attack`], in any order.
+    fn attack(
+        &self,
+        hours: RangeInclusive<u64>,
+    ) -> impl Future<Output = Result<Vec<attack::Row>, Unavailable>> + Send;
+
+    /// As [`super::Store::samples`], in any order; what can't be read is left out.
+    fn samples(
+        &self,
+        time: RangeInclusive<u64>,
+    ) -> impl Future<Output = Result<Vec<attack::Sample>, Unavailable>> + Send;
 }
 
 /// What is written at once. Equal counts are one, and so is what is learned twice.
@@ -86,12 +101,26 @@ pub struct Batch {
     pub counts: BTreeMap<(u64, Count), u64>,
     /// What is learned of addresses; of one address in order of days.
     pub learned: BTreeSet<Learn>,
+    /// What is counted of an attack in an hour, and how often.
+    pub attack: BTreeMap<(u64, attack::Count), u64>,
+    /// Samples of refused bounces.
+    pub samples: Vec<Waiting>,
+}
+
+/// A sample that waits to be written, and its place among those that may wait.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The sample.
+    pub sample: attack::Sample,
+    /// Free again when it is written, or lost.
+    pub _place: OwnedSemaphorePermit,
 }
 
 impl Batch {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
-        self.sent.len() + self.counts.len() + self.learned.len()
+        let of_mail = self.sent.len() + self.counts.len() + self.learned.len();
+        of_mail + self.attack.len() + self.samples.len()
     }
 }
 

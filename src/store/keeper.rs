@@ -5,19 +5,20 @@ use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     select,
-    sync::watch,
+    sync::{Semaphore, watch},
     task::AbortHandle,
     time::{interval, sleep, timeout},
 };
 
 use super::{
     Health, Reason, SiegeRecords, Store, Unavailable,
-    backend::{Backend, now},
+    backend::{Backend, Waiting, now},
     health::Journal,
     siege,
     writer::{Entry, Queue, queue, write},
 };
 use crate::core::{
+    attack,
     learned::{Learn, Learned},
     proof::{
         coverage::{Count, CoverageRow},
@@ -32,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(10);
 /// How long a store that is down is left alone between two attempts.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// How many samples wait to be written; further ones are not kept. 3 MB if each is as large as it may be.
+const MOST_WAITING: usize = 100;
 /// How often what is over is forgotten.
 const PRUNE: Duration = Duration::from_secs(60);
 
@@ -50,6 +53,7 @@ pub(super) fn start<B: Backend>(backend: B) -> Arc<dyn Store> {
         kept,
         queue,
         keeper,
+        places: Arc::new(Semaphore::new(MOST_WAITING)),
     })
 }
 
@@ -164,6 +168,8 @@ struct Keeper<B> {
     kept: Arc<Kept<B>>,
     queue: Queue,
     keeper: AbortHandle,
+    /// For samples that wait to be written.
+    places: Arc<Semaphore>,
 }
 
 impl<B: Backend> Keeper<B> {
@@ -188,6 +194,23 @@ impl<B: Backend> Store for Keeper<B> {
 
     fn learn(&self, learn: Learn) {
         self.enqueue(Entry::Learn(learn));
+    }
+
+    fn count_attack(&self, hour: u64, counts: Vec<attack::Count>) {
+        if !counts.is_empty() && !self.queue.push_if_spare(Entry::Attack(hour, counts)) {
+            self.kept.journal.dropped(self.kept.backend.name());
+        }
+    }
+
+    fn keep_sample(&self, sample: attack::Sample) {
+        // In a flood there are more than enough of them: those that find no place are nobody's loss.
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let waiting = Waiting {
+                sample,
+                _place: place,
+            };
+            self.queue.push_if_spare(Entry::Sample(Box::new(waiting)));
+        }
     }
 
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
@@ -261,6 +284,32 @@ impl<B: Backend> Store for Keeper<B> {
             siege::check(&name, &bytes)?;
             let written = self.kept.backend.write_siege_record(&name, seen, &bytes);
             self.kept.ask(PATIENCE, written).await
+        }
+        .boxed()
+    }
+
+    fn attack(
+        &self,
+        hours: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>> {
+        async move {
+            let asked = self.kept.ask(REPORT, self.kept.backend.attack(hours));
+            let mut rows = asked.await?;
+            rows.sort_unstable();
+            Ok(rows)
+        }
+        .boxed()
+    }
+
+    fn samples(
+        &self,
+        time: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>> {
+        async move {
+            let asked = self.kept.ask(REPORT, self.kept.backend.samples(time));
+            let mut samples = asked.await?;
+            samples.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+            Ok(samples)
         }
         .boxed()
     }

@@ -1,6 +1,6 @@
-//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the coverage
-//! report, the addresses that are learned, and the siege of each domain. In an SQLite file, or on a Redis or Valkey server
-//! that several MX hosts share.
+//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the reports and
+//! samples of refused bounces, the addresses that are learned, and the siege of each domain. In an SQLite file, or on a
+//! Redis or Valkey server that several MX hosts share.
 //!
 //! Mail never waits for a write: what is to be written goes into a queue, and what that has no room for is dropped and
 //! counted. A question waits a second at most, and not at all while the store is known to be down: it is tried again in
@@ -26,6 +26,7 @@ pub use unavailable::{Reason, Unavailable};
 pub use url::{StoreUrl, StoreUrlError};
 
 use crate::core::{
+    attack,
     learned::{Learn, Learned},
     proof::{
         coverage::{Count, CoverageRow},
@@ -43,6 +44,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Learns something of an address. What is learned again changes nothing, nor do days before the last one. Never waits.
     fn learn(&self, learn: Learn);
+
+    /// Counts a bounce for the attack report; `hour` is in hours since 1970. Never waits.
+    fn count_attack(&self, hour: u64, counts: Vec<attack::Count>);
+
+    /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
+    fn keep_sample(&self, sample: attack::Sample);
 
     /// The newest entry of any of these Message-IDs.
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>>;
@@ -86,6 +93,18 @@ pub trait Store: fmt::Debug + Send + Sync {
         seen: u64,
         bytes: Vec<u8>,
     ) -> BoxFuture<'_, Result<Option<u64>, Unavailable>>;
+
+    /// What was counted in these hours, which are hours since 1970, in order of hour and thing.
+    fn attack(
+        &self,
+        hours: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>>;
+
+    /// The samples of this time, which is in seconds since 1970, the oldest first.
+    fn samples(
+        &self,
+        time: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>>;
 
     /// Waits until all that was queued before is written, at most 3 s.
     fn flush(&self) -> BoxFuture<'_, ()>;

@@ -8,10 +8,11 @@ use tokio::{
 };
 
 use super::{
-    backend::{Backend, Batch},
+    backend::{Backend, Batch, Waiting},
     keeper::{Kept, RETRY},
 };
 use crate::core::{
+    attack,
     learned::Learn,
     proof::{coverage::Count, ledger::Sent},
 };
@@ -33,6 +34,10 @@ pub enum Entry {
     Count(u64, Count),
     /// Something that is learned of an address.
     Learn(Learn),
+    /// What is counted of a bounce in an hour.
+    Attack(u64, Vec<attack::Count>),
+    /// A sample of a refused bounce.
+    Sample(Box<Waiting>),
 }
 
 enum Queued {
@@ -56,6 +61,12 @@ impl Queue {
     /// Whether there was room for it.
     pub fn push(&self, entry: Entry) -> bool {
         self.0.try_send(Queued::Entry(entry)).is_ok()
+    }
+
+    /// Whether there was room to spare for it: half of the queue is kept for what is missed more. However many bounces
+    /// strangers send, what is remembered of our own mail has a place.
+    pub fn push_if_spare(&self, entry: Entry) -> bool {
+        self.0.capacity() > ROOM / 2 && self.push(entry)
     }
 
     /// Waits until all that is in the queue is written, but not for long.
@@ -126,6 +137,13 @@ impl Entries {
                 Queued::Entry(Entry::Learn(learn)) => {
                     batch.learned.insert(learn);
                 }
+                Queued::Entry(Entry::Attack(hour, counts)) => {
+                    for count in counts {
+                        let times = batch.attack.entry((hour, count)).or_default();
+                        *times = times.saturating_add(1);
+                    }
+                }
+                Queued::Entry(Entry::Sample(waiting)) => batch.samples.push(*waiting),
                 Queued::Flush(done) => {
                     waiting.push(done);
                     break;
@@ -136,5 +154,21 @@ impl Entries {
             }
         }
         Some((batch, waiting))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_leaves_room_for_our_own_mail() {
+        let (queue, _entries) = queue();
+        let attack = || Entry::Attack(7, Vec::new());
+        let pushed = (0..ROOM).filter(|_| queue.push_if_spare(attack())).count();
+        assert_eq!(pushed, ROOM / 2);
+        let outcome = "batv".to_owned();
+        assert!(queue.push(Entry::Count(7, Count::Bounce { outcome })));
+        assert!(!queue.push_if_spare(attack()));
     }
 }

@@ -31,6 +31,8 @@ const HOME: &[(&str, &str)] = &[
     ("sqlx", "store"),
     ("clap", "cli"),
     ("indicatif", "cli"),
+    ("mail_builder", "cli"),
+    ("maud", "cli"),
 ];
 
 /// All that a layer may name beside std and the layers below it, where that is little.

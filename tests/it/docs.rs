@@ -8,14 +8,8 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 7] = [
-    "run",
-    "check",
-    "explain",
-    "replay",
-    "spf",
-    "report coverage",
-    "keygen",
+const COMMANDS: [&str; 8] = [
+    "run", "check", "explain", "replay", "spf", "report", "siege", "keygen",
 ];
 
 #[test]
@@ -208,9 +202,10 @@ fn the_readme_names_files_that_exist() {
 
 #[test]
 fn the_readme_names_options_that_exist() {
-    let commands =
-        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf|report coverage|keygen)((?:.*\\\n)*.*)$")
-            .unwrap();
+    let commands = Regex::new(
+        r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf|report|siege|keygen)((?:.*\\\n)*.*)$",
+    )
+    .unwrap();
     let readme = text("README.md");
     let mut count = 0;
     for command in commands.captures_iter(&readme) {

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod attack;
 mod batv;
 mod besieged;
 mod bounce;

@@ -109,14 +109,8 @@ impl Count {
         let Some(outcome) = &verdict.proof else {
             return Vec::new();
         };
-        let word = match outcome {
-            Outcome::Genuine(by) => by.as_str(),
-            Outcome::Weak(_) => "weak",
-            Outcome::Unproven(_) => "unproven",
-            Outcome::Forged(_) => "forged",
-        };
         let mut counts = vec![Self::Bounce {
-            outcome: word.to_owned(),
+            outcome: word(outcome).to_owned(),
         }];
         let is_bounce = verdict
             .notification
@@ -178,6 +172,16 @@ impl Count {
     pub fn fits(&self) -> bool {
         let (first, second) = self.texts();
         first.len() <= LONGEST_TEXT && second.len() <= LONGEST_TEXT
+    }
+}
+
+/// What a bounce is counted as: what proved it, or `weak`, `unproven`, `forged`.
+pub fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Genuine(by) => by.as_str(),
+        Outcome::Weak(_) => "weak",
+        Outcome::Unproven(_) => "unproven",
+        Outcome::Forged(_) => "forged",
     }
 }
 

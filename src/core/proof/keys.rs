@@ -45,7 +45,8 @@ impl Key {
         self.retired
     }
 
-    pub(super) fn secret(&self) -> &[u8] {
+    /// The secret itself: for MACs, and never to be shown.
+    pub fn secret(&self) -> &[u8] {
         &self.secret
     }
 

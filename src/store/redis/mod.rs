@@ -3,9 +3,11 @@
 //! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
 //! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
 //! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:SHARD`, the records of all sieges
-//! `backstop:1:sieges`; 1 is the version of the schema, which new kinds of keys leave as it is: hosts of both versions may
+//! `backstop:1:sieges`; of an attack, what was counted in an hour is `backstop:1:a:HOUR:KIND`, and the samples are
+//! `backstop:1:samples`. 1 is the version of the schema, which new kinds of keys leave as it is: hosts of both versions may
 //! share a server while they are upgraded.
 
+mod attack;
 mod connect;
 mod failure;
 mod learned;
@@ -28,6 +30,7 @@ use super::{
     url::Server,
 };
 use crate::core::{
+    attack::{Row as AttackRow, Sample},
     learned::Learned,
     proof::{
         DAY,
@@ -130,9 +133,13 @@ impl Backend for Redis {
         batch.learned.clear();
         // Not so counts: when they fail half-way, those not yet counted are lost.
         let counts = write::counts(&std::mem::take(&mut batch.counts), today(now()));
-        write::run(&mut connection, counts)
-            .await
-            .map_err(|error| self.failed(error))
+        let written = write::run(&mut connection, counts).await;
+        written.map_err(|error| self.failed(error))?;
+        let attack = attack::written(batch, now());
+        batch.attack.clear();
+        batch.samples.clear();
+        let written = write::run(&mut connection, attack).await;
+        written.map_err(|error| self.failed(error))
     }
 
     async fn prune(&self, _now: u64) -> Result<(), Unavailable> {
@@ -262,6 +269,16 @@ impl Backend for Redis {
             siege::TOO_MANY => Err(too_many(&self.name)),
             version => Ok(u64::try_from(version).ok()),
         }
+    }
+
+    async fn attack(&self, hours: RangeInclusive<u64>) -> Result<Vec<AttackRow>, Unavailable> {
+        let rows = attack::rows(&mut self.connection()?, hours, now()).await;
+        rows.map_err(|error| self.failed(error))
+    }
+
+    async fn samples(&self, time: RangeInclusive<u64>) -> Result<Vec<Sample>, Unavailable> {
+        let samples = attack::samples(&mut self.connection()?, time).await;
+        samples.map_err(|error| self.failed(error))
     }
 }
 

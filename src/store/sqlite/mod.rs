@@ -3,6 +3,7 @@
 //! With `synchronous=NORMAL` a crash of Backstop loses what was still in the queue. A crash of the machine loses what was
 //! committed since the last checkpoint of the WAL too, at most some thousand pages, and never damages the file.
 
+mod attack;
 mod failure;
 mod learned;
 mod schema;
@@ -30,6 +31,7 @@ use super::{
     siege::too_many,
 };
 use crate::core::{
+    attack::{Row as AttackRow, Sample},
     learned::Learned,
     proof::{
         DAY,
@@ -259,6 +261,16 @@ impl Backend for Sqlite {
             siege::Written::Changed => Ok(None),
             siege::Written::TooMany => Err(too_many(&self.name)),
         }
+    }
+
+    async fn attack(&self, hours: RangeInclusive<u64>) -> Result<Vec<AttackRow>, Unavailable> {
+        let rows = attack::rows(&self.connections()?.readers, hours).await;
+        rows.map_err(|error| self.failed(&error))
+    }
+
+    async fn samples(&self, time: RangeInclusive<u64>) -> Result<Vec<Sample>, Unavailable> {
+        let samples = attack::samples(&self.connections()?.readers, time).await;
+        samples.map_err(|error| self.failed(&error))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::fs;
 
-use sqlx::Executor;
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use super::*;
-use crate::core::proof::ledger::Sent;
+use crate::core::{
+    attack::{Count as AttackCount, Fate, Kind},
+    proof::ledger::Sent,
+};
 
 const KEEP: Keep = Keep {
     ledger_days: 30,
@@ -142,6 +145,18 @@ async fn each_question_has_an_index() {
             "EXPLAIN QUERY PLAN SELECT id FROM sent WHERE at < ?1 ORDER BY at LIMIT ?2",
             "sent_by_time",
         ),
+        (
+            "EXPLAIN QUERY PLAN SELECT count(*) FROM attack WHERE hour = ?1 AND kind = ?2",
+            "PRIMARY KEY (hour=? AND kind=?)",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT count(*) FROM samples WHERE network = ?2 AND at BETWEEN ?4 AND ?5",
+            "samples_by_network",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT sample FROM samples WHERE at BETWEEN ?1 AND ?2 ORDER BY at DESC, id DESC LIMIT ?3",
+            "samples_by_time",
+        ),
     ] {
         let plan = sqlx::query(query).fetch_all(&open.readers).await.unwrap();
         let steps: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
@@ -178,4 +193,62 @@ async fn numbers_beyond_sqlites_are_no_error() {
     assert_eq!(found.at, i64::MAX.unsigned_abs());
     assert_eq!(store.use_proof(hash(1), 0, u64::MAX).await, Ok(1));
     store.prune(u64::MAX).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_each_older_version_gets_what_it_lacks() {
+    for version in 0..=schema::MIGRATIONS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true);
+        let mut older = options.connect().await.unwrap();
+        for &migration in schema::MIGRATIONS.iter().take(version) {
+            older.execute(migration).await.unwrap();
+        }
+        older.close().await.unwrap();
+        let url: StoreUrl = format!("sqlite:{}", path.display()).parse().unwrap();
+        let store = Sqlite::new(&url, &path, KEEP);
+        store.open().await.unwrap();
+        let written = number(&store, "PRAGMA user_version").await;
+        assert_eq!(
+            usize::try_from(written),
+            Ok(schema::MIGRATIONS.len()),
+            "{version}"
+        );
+        let mut batch = batch([sent(1, NOW)]);
+        let count = AttackCount {
+            kind: Kind::Host,
+            domain: "example.org".to_owned(),
+            fate: Fate::Refused,
+            text: "192.0.2.7".to_owned(),
+        };
+        batch.attack.insert((7, count), 3);
+        store.write(&mut batch).await.unwrap();
+        assert_eq!(store.attack(7..=7).await.unwrap().len(), 1, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn counts_of_an_attack_are_forgotten() {
+    let (_folder, store) = opened().await;
+    let mut batch = Batch::default();
+    let hours = [NOW / 3600, NOW / 3600 - 90 * 24, NOW / 3600 - 90 * 24 - 1];
+    for hour in hours {
+        for number in 0..1_500 {
+            let count = AttackCount {
+                kind: Kind::Host,
+                domain: format!("{number}.example.org"),
+                fate: Fate::Refused,
+                text: String::new(),
+            };
+            batch.attack.insert((hour, count), 1);
+        }
+    }
+    store.write(&mut batch).await.unwrap();
+    store.prune(NOW).await.unwrap();
+    let rows = store.attack(0..=u64::MAX).await.unwrap();
+    assert_eq!(rows.len(), 3_000);
+    assert!(rows.iter().all(|row| row.hour != hours[2]));
 }

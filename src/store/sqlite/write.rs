@@ -3,7 +3,7 @@
 use sqlx::{Executor, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{integer, learned, natural};
+use super::{attack, integer, learned, natural};
 use crate::{
     core::proof::{coverage, ledger::Hash, today},
     store::backend::{Batch, packed},
@@ -68,7 +68,7 @@ async fn insert(
     for learn in &batch.learned {
         learned::learn(writer, learn, learned_since).await?;
     }
-    Ok(())
+    attack::insert(writer, batch).await
 }
 
 /// One statement, so that it is counted once or not at all. What was over begins anew.
@@ -107,12 +107,13 @@ pub(super) async fn prune(
     const COVERAGE: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
         (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
     let last_day = integer(today(now).saturating_sub(coverage::KEEP_DAYS));
-    for (statement, bound) in [
+    let over = [
         (SENT, since),
         (TOO_MANY, i64::from(most_sent)),
         (USES, integer(now)),
         (COVERAGE, last_day),
-    ] {
+    ];
+    for (statement, bound) in over.into_iter().chain(attack::over(now)) {
         delete(writer, statement, bound).await?;
     }
     Ok(())

@@ -22,8 +22,9 @@ macro_rules! on_both {
     };
 }
 
+mod attack;
 mod learned;
-mod place;
+pub mod place;
 mod redis;
 mod siege;
 mod sqlite;

@@ -1,0 +1,236 @@
+//! A sample as a report to an abuse desk, in the Abuse Reporting Format (RFC 5965).
+//!
+//! Its Feedback-Type is `abuse`, "unsolicited email or some other kind of email abuse" (RFC 5965 section 7.3), which is
+//! what a bounce is to whom it was not owed; `other` is for what no registered type describes, and desks sort it away.
+
+use std::fmt::Write;
+
+use mail_builder::{
+    MessageBuilder,
+    headers::{content_type::ContentType, date::Date, raw::Raw},
+    mime::{BodyPart, MimePart},
+};
+
+use super::view::exact;
+use crate::core::{
+    address::{Domain, Mailbox},
+    attack::{Sample, network, redact::Redaction},
+    envelope::Local,
+    header::Headers,
+    printable::printable,
+    proof::returned,
+};
+
+/// The longest word or line of a stranger's that is quoted in the text, in octets.
+const LONGEST_QUOTE: usize = 500;
+/// The most Received lines that are.
+const MOST_RECEIVED: usize = 20;
+/// What stands before each line that a stranger wrote.
+pub(super) const UNTRUSTED: &str = "UNTRUSTED| ";
+
+/// What a report is made of.
+pub(super) struct Report<'a> {
+    pub sample: &'a Sample,
+    pub redaction: &'a Redaction<'a>,
+    /// Our domain that it came to.
+    pub domain: &'a str,
+    /// How many bounces of this host the period has, this one included.
+    pub incidents: u64,
+    /// A word for Message-ID that no other report has.
+    pub unique: &'a str,
+    /// When it is written, in seconds since 1970.
+    pub now: u64,
+}
+
+impl Report<'_> {
+    /// The message: ASCII but for what the bounce has, lines ending in CRLF. It has no To:, for it is not sent.
+    pub fn message(&self) -> std::io::Result<Vec<u8>> {
+        let client = self.sample.client;
+        let Self { domain, unique, .. } = self;
+        let bounce = self.redaction.message(self.sample);
+        let encoding = if bounce.is_ascii() { "7bit" } else { "8bit" };
+        let parts = vec![
+            MimePart::new("text/plain", self.text()).transfer_encoding("7bit"),
+            MimePart::new(
+                ContentType::new("message/feedback-report"),
+                BodyPart::Binary(self.fields().into_bytes().into()),
+            )
+            .transfer_encoding("7bit"),
+            MimePart::new(
+                ContentType::new("message/rfc822"),
+                BodyPart::Binary(bounce.into()),
+            )
+            .header(
+                "Content-Description",
+                Raw::new("the bounce, redacted; what stands in it is UNTRUSTED"),
+            )
+            .transfer_encoding(encoding),
+        ];
+        let report =
+            ContentType::new("multipart/report").attribute("report-type", "feedback-report");
+        MessageBuilder::new()
+            .from(("Postmaster", format!("postmaster@{domain}").as_str()))
+            .subject(format!("Abuse report: backscatter from {client}"))
+            .date(date(self.now))
+            .message_id(format!("{unique}@{domain}"))
+            .body(MimePart::new(report, parts))
+            .write_to_vec()
+    }
+
+    /// message/feedback-report (RFC 5965 section 3).
+    fn fields(&self) -> String {
+        let sample = self.sample;
+        let mut fields = format!(
+            "Feedback-Type: abuse\r\nUser-Agent: Backstop/{}\r\nVersion: 1\r\nOriginal-Mail-From: <{}>\r\n",
+            env!("CARGO_PKG_VERSION"),
+            self.quoted(&sample.mail_from.0),
+        );
+        for recipient in &sample.recipients {
+            // Writing to a String can't fail.
+            let _ = write!(
+                fields,
+                "Original-Rcpt-To: <{}>\r\n",
+                self.quoted(&recipient.0)
+            );
+        }
+        let _ = write!(
+            fields,
+            "Arrival-Date: {}\r\nSource-IP: {}\r\n",
+            date(sample.at).to_rfc822(),
+            sample.client
+        );
+        // Its name by its own word: what is no name, such as [192.0.2.1], is no domain to report, nor is ours.
+        let name = Domain::from_bytes(&sample.helo.0);
+        if let Some(domain) = name.filter(|domain| !self.redaction.is_ours(domain)) {
+            let _ = write!(fields, "Reported-Domain: {domain}\r\n");
+        }
+        let _ = write!(
+            fields,
+            "Incidents: {}\r\n",
+            self.incidents.clamp(1, u32::MAX.into())
+        );
+        fields
+    }
+
+    /// What a human reads.
+    fn text(&self) -> String {
+        let sample = self.sample;
+        let recipients = sample.recipients.iter();
+        let recipients: Vec<_> = recipients
+            .map(|recipient| format!("<{}>", self.quoted(&recipient.0)))
+            .collect();
+        let answer = if sample.done {
+            format!("{} ({})", sample.action, sample.reason)
+        } else {
+            format!(
+                "none; it would have been {} ({})",
+                sample.action, sample.reason
+            )
+        };
+        let mut text = format!(
+            "This is a report of backscatter in the Abuse Reporting Format (RFC 5965),\r\n\
+             written by Backstop and sent by a human.\r\n\r\n\
+             A host of yours gave one of our mail servers a bounce that we did not take for\r\n\
+             an answer to mail of ours: we believe the sender of what it returns to be forged.\r\n\
+             Please refuse mail that you can't deliver while its sender is still connected,\r\n\
+             and don't bounce it afterwards: those bounces go to people who sent nothing.\r\n\r\n\
+             WHAT WE SAW OURSELVES, in our SMTP session with your host:\r\n\r\n\
+             \x20 when      {}\r\n\
+             \x20 client    {} (network {})\r\n\
+             \x20 it said   HELO {}\r\n\
+             \x20           MAIL FROM:<{}>\r\n\
+             \x20           RCPT TO:{}\r\n\
+             \x20 answer    {answer}\r\n\
+             \x20 in all    {} bounces of this host in the time of the report\r\n\r\n\
+             WHAT THE BOUNCE SAYS. We do not vouch for any of it: a stranger wrote it, and may\r\n\
+             have forged it, the Received lines of the returned message above all.\r\n\r\n",
+            exact(sample.at),
+            sample.client,
+            network(sample.client),
+            self.helo(),
+            self.quoted(&sample.mail_from.0),
+            recipients.join(" "),
+            self.incidents.max(1),
+        );
+        for line in self.untrusted() {
+            text.push_str(&line);
+            text.push_str("\r\n");
+        }
+        text.push_str(
+            "\r\nThe local parts of our users' addresses are replaced by keyed hashes (RFC 6590),\r\n\
+             the same for the same address. Encoded parts are left out, and long ones are cut.\r\n",
+        );
+        text
+    }
+
+    /// What a stranger wrote of the way of the message that came back, each line marked so.
+    fn untrusted(&self) -> Vec<String> {
+        let (headers, _) = Headers::parse(&self.sample.headers.0);
+        let report = returned::read(&headers, &self.sample.body.0, self.sample.cut);
+        let subject = headers
+            .first("Subject")
+            .map(|subject| ("its Subject", subject.clone()));
+        let received = report
+            .returned
+            .iter()
+            .flat_map(|returned| returned.headers.all("Received"));
+        let received = received.map(|header| ("returned Received", header.clone()));
+        let mut lines: Vec<_> = subject
+            .into_iter()
+            .chain(received.take(MOST_RECEIVED))
+            .map(|(what, header)| {
+                let value = self.redaction.text(header.text().as_bytes());
+                format!("{UNTRUSTED}{what}: {}", spaced(&value))
+            })
+            .collect();
+        if report.returned.is_empty() {
+            lines.push(format!(
+                "{UNTRUSTED}no headers of a returned message were read"
+            ));
+        }
+        lines
+    }
+
+    /// How many Received lines the returned messages have.
+    pub fn returned_received(&self) -> usize {
+        let marked = self.untrusted();
+        marked
+            .iter()
+            .filter(|line| line.contains("returned Received: "))
+            .count()
+    }
+
+    fn quoted(&self, bytes: &[u8]) -> String {
+        printable(&self.redaction.text(bytes), LONGEST_QUOTE)
+    }
+
+    /// What the client called itself.
+    pub fn helo(&self) -> String {
+        match self.sample.helo.0.as_slice() {
+            [] => "(nothing)".to_owned(),
+            helo => self.quoted(helo),
+        }
+    }
+}
+
+/// Our domain that a sample came to.
+pub(super) fn domain_of<'a>(sample: &Sample, local: &'a Local) -> Option<&'a Domain> {
+    let recipient = Mailbox::from_bytes(&sample.recipients.first()?.0);
+    local.ours(recipient.domain()?)
+}
+
+/// Fit to be printed, its blanks as they are.
+fn spaced(bytes: &[u8]) -> String {
+    let cut = bytes.get(..LONGEST_QUOTE).unwrap_or(bytes);
+    let words = cut.split(|byte| *byte == b' ' || *byte == b'\t');
+    let words: Vec<_> = words.map(|word| printable(word, LONGEST_QUOTE)).collect();
+    let mut text = words.join(" ");
+    if cut.len() < bytes.len() {
+        text.push_str("...");
+    }
+    text
+}
+
+fn date(seconds: u64) -> Date {
+    Date::new(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,161 @@
+//! A folder of reports to abuse desks, to be read and sent by a human.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, ErrorKind, Write as _},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+    time::UNIX_EPOCH,
+};
+
+use data_encoding::HEXLOWER;
+
+use super::{
+    arf::{Report, UNTRUSTED, domain_of},
+    view::{View, compact, exact},
+};
+use crate::{
+    config::Config,
+    core::{
+        attack::{Sample, network, redact::Redaction},
+        envelope::Local,
+    },
+};
+
+/// How long a key is that is made for one export, in octets.
+const SECRET: usize = 32;
+
+/// The samples that came to this domain of ours, as `local.domains` has it, or to any that it has now.
+pub(super) fn of_domain(samples: Vec<Sample>, local: &Local, domain: Option<&str>) -> Vec<Sample> {
+    let ours = samples.into_iter().filter(|sample| {
+        let of = domain_of(sample, local).map(|of| of.as_str());
+        of.is_some() && domain.is_none_or(|domain| of == Some(domain))
+    });
+    ours.collect()
+}
+
+/// Writes a report for each sample, and a text that lists them. The folder is made if it isn't there, for us alone, as
+/// the files are.
+///
+/// # Errors
+/// That the folder holds something, and what the system says. What was written until then stays.
+pub(super) fn write(
+    folder: &Path,
+    samples: &[Sample],
+    config: &Config,
+    view: &View,
+) -> Result<(), String> {
+    let told =
+        |error: &dyn std::fmt::Display| format!("{} can't be written: {error}", folder.display());
+    make(folder).map_err(|error| told(&error))?;
+    let secret = secret(config).map_err(|error| told(&error))?;
+    let Some(redaction) = Redaction::new(&secret, &config.policy.local) else {
+        return Err(told(&"the key does not work"));
+    };
+    let mut list = head(samples.len(), view);
+    for (number, sample) in (1..).zip(samples) {
+        let name = name(number, sample);
+        let written = one(folder, &name, sample, &redaction, (config, view), &mut list);
+        written.map_err(|error| told(&format!("{name}: {error}")))?;
+    }
+    new_file(folder, "README.txt", list.as_bytes()).map_err(|error| told(&error))
+}
+
+fn one(
+    folder: &Path,
+    name: &str,
+    sample: &Sample,
+    redaction: &Redaction<'_>,
+    (config, view): (&Config, &View),
+    list: &mut String,
+) -> io::Result<()> {
+    let mut unique = [0; 16];
+    getrandom::fill(&mut unique).map_err(io::Error::other)?;
+    let of_host = view.summary.hosts.named(&sample.client.to_string());
+    let domain = domain_of(sample, &config.policy.local);
+    let report = Report {
+        sample,
+        redaction,
+        domain: domain.map_or("localhost", |domain| domain.as_str()),
+        incidents: of_host.map_or(1, |tally| tally.suspect()),
+        unique: &HEXLOWER.encode(&unique),
+        now: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs(),
+    };
+    new_file(folder, name, &report.message()?)?;
+    // Writing to a String can't fail.
+    let _ = write!(
+        list,
+        "\n{name}\n  came {} from {} (network {}), {} ({}){}\n  {} bounces of this host in the period\n  \
+         {UNTRUSTED}it called itself {}; {} Received lines came back\n",
+        exact(sample.at),
+        sample.client,
+        network(sample.client),
+        sample.action,
+        sample.reason,
+        if sample.done {
+            ""
+        } else {
+            ", but let in: only watched"
+        },
+        report.incidents.max(1),
+        report.helo(),
+        report.returned_received(),
+    );
+    Ok(())
+}
+
+fn head(samples: usize, view: &View) -> String {
+    format!(
+        "Backstop's reports of backscatter, {} to {}: {samples}\n\n\
+         Each .eml file is a report to an abuse desk in the Abuse Reporting Format (RFC 5965): a text for humans, the facts\n\
+         for machines, and the bounce. Nothing has been sent. Before you send one:\n\n\
+         1. Read it. The local parts of your users' addresses are replaced by hashes (RFC 6590) and encoded parts are left\n   \
+            out, but a name may stand elsewhere in the text.\n\
+         2. Find the abuse desk of the address that the report is about: `whois ADDRESS`, \"abuse-mailbox\" or \"OrgAbuseEmail\".\n   \
+            Go by the client's address alone, which your server saw. What the bounce says, the Received lines that came back\n   \
+            above all, is UNTRUSTED: whoever wrote it may have forged it.\n\
+         3. Put that desk's address into a To: of its own, check From:, and send the file as it is, for example with\n   \
+            `sendmail -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
+         What is marked {UNTRUSTED}is a stranger's word.\n",
+        view.from, view.to,
+    )
+}
+
+fn name(number: usize, sample: &Sample) -> String {
+    // Not every system lets a name have colons.
+    let client = sample.client.to_string().replace(':', "-");
+    format!("{number:04}-{}-{client}.eml", compact(sample.at))
+}
+
+/// By the key that signs, so that a user's hash is the same in every export; without keys, by one that nobody keeps.
+fn secret(config: &Config) -> io::Result<Vec<u8>> {
+    if let Some(key) = config.policy.proof.keys.signing() {
+        return Ok(key.secret().to_vec());
+    }
+    let mut secret = vec![0; SECRET];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    Ok(secret)
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if fs::read_dir(folder)?.next().is_some() {
+                return Err(io::Error::other("it is not empty; name a new one"));
+            }
+            Ok(())
+        }
+        made => made,
+    }
+}
+
+fn new_file(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let path = folder.join(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)
+}

@@ -1,0 +1,199 @@
+//! What a report tells, whether as text, as a page or as JSON. All of a stranger's in it is printable ASCII already: it
+//! was made so before it was stored.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::period::Period;
+use crate::core::attack::{Fate, HOUR, Ranked, Summary, Tally};
+
+#[derive(Serialize)]
+pub(super) struct View {
+    pub from: String,
+    pub to: String,
+    /// The domain that it is about; `None` for all.
+    pub domain: Option<String>,
+    pub bounces: Numbers,
+    pub worst_hour: Option<Worst>,
+    pub reasons: Vec<Reason>,
+    pub proofs: BTreeMap<String, u64>,
+    pub domains: BTreeMap<String, Numbers>,
+    pub hosts: List,
+    pub networks: List,
+    pub recipients: List,
+    /// The hours in which something came.
+    pub hours: Vec<Hour>,
+    #[serde(skip)]
+    pub summary: Summary,
+    #[serde(skip)]
+    pub period: Period,
+}
+
+#[derive(Serialize)]
+pub(super) struct Worst {
+    pub hour: String,
+    pub suspect: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Reason {
+    pub fate: &'static str,
+    /// What was done or would have been, and why.
+    pub why: String,
+    pub bounces: u64,
+    #[serde(skip)]
+    pub words: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Hour {
+    pub hour: String,
+    #[serde(flatten)]
+    pub bounces: Numbers,
+}
+
+/// Things of one kind, those with the most suspect bounces first.
+#[derive(Serialize)]
+pub(super) struct List {
+    pub different: usize,
+    pub top: Vec<Entry>,
+    /// The bounces of those that were too many in their hour to be told apart.
+    pub others: Numbers,
+}
+
+#[derive(Serialize)]
+pub(super) struct Entry {
+    pub name: String,
+    #[serde(flatten)]
+    pub bounces: Numbers,
+}
+
+/// A tally, each fate by its name.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers(pub Tally);
+
+impl Serialize for Numbers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("all", &self.0.all())?;
+        map.serialize_entry("suspect", &self.0.suspect())?;
+        for fate in Fate::ALL {
+            map.serialize_entry(fate.as_str(), &self.0.of(fate))?;
+        }
+        map.end()
+    }
+}
+
+impl View {
+    pub fn of(summary: Summary, period: Period, domain: Option<&str>) -> Self {
+        let end = period.last.saturating_add(1).saturating_mul(HOUR) - 1;
+        let domains = summary.domains.iter();
+        let hours = summary.hours.iter();
+        let worst = summary.worst_hour();
+        let reasons = summary.reasons.iter().map(|(fate, why, bounces)| Reason {
+            fate: fate.as_str(),
+            why: or_others(why).to_owned(),
+            bounces: *bounces,
+            words: fate.words(),
+        });
+        Self {
+            from: rfc3339(period.first.saturating_mul(HOUR)),
+            to: rfc3339(end),
+            domain: domain.map(str::to_owned),
+            bounces: Numbers(summary.all),
+            worst_hour: worst.map(|(hour, suspect)| Worst {
+                hour: rfc3339(hour.saturating_mul(HOUR)),
+                suspect,
+            }),
+            reasons: reasons.collect(),
+            proofs: summary.proofs.clone(),
+            domains: domains
+                .map(|(domain, tally)| (domain.clone(), Numbers(*tally)))
+                .collect(),
+            hosts: List::of(&summary.hosts),
+            networks: List::of(&summary.networks),
+            recipients: List::of(&summary.recipients),
+            hours: hours
+                .map(|(hour, tally)| Hour {
+                    hour: rfc3339(hour.saturating_mul(HOUR)),
+                    bounces: Numbers(*tally),
+                })
+                .collect(),
+            summary,
+            period,
+        }
+    }
+
+    /// The period in so many columns at most, and how many hours each of them has.
+    pub fn columns(&self, most: u64) -> (u64, Vec<(u64, Tally)>) {
+        let Period { first, last } = self.period;
+        let hours = last - first + 1;
+        let widths = [1, 2, 3, 4, 6, 8, 12, 24, 48];
+        let width = widths
+            .into_iter()
+            .find(|width| hours.div_ceil(*width) <= most);
+        let width = width.unwrap_or(72);
+        (width, self.summary.series(first, last, width))
+    }
+
+    /// What bounces may have become in this report, in the order in which it is told.
+    pub fn fates(&self) -> impl Iterator<Item = Fate> {
+        let all = self.bounces.0;
+        Fate::ALL.into_iter().filter(move |fate| all.of(*fate) > 0)
+    }
+}
+
+impl List {
+    fn of(ranked: &Ranked) -> Self {
+        let top = ranked.top(usize::MAX);
+        Self {
+            different: ranked.len(),
+            top: top
+                .into_iter()
+                .map(|(name, tally)| Entry {
+                    name: name.to_owned(),
+                    bounces: Numbers(*tally),
+                })
+                .collect(),
+            others: Numbers(ranked.others),
+        }
+    }
+
+    /// The first so many, and how many are left.
+    pub fn first(&self, most: usize) -> (&[Entry], usize) {
+        let shown = self.top.get(..most).unwrap_or(&self.top);
+        (shown, self.top.len() - shown.len())
+    }
+}
+
+/// What has no name is what was counted together.
+fn or_others(name: &str) -> &str {
+    if name.is_empty() { "others" } else { name }
+}
+
+fn rfc3339(seconds: u64) -> String {
+    // The last second that can be written; a clock that says more is wrong.
+    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// An hour since 1970 in a few words: `2026-11-28 13:00`.
+pub(super) fn short(hour: u64) -> String {
+    let mut text = rfc3339(hour.saturating_mul(HOUR)).replace('T', " ");
+    text.truncate("2026-11-28 13:00".len());
+    text
+}
+
+/// A time in seconds since 1970: `20261128T134500Z`.
+pub(super) fn compact(seconds: u64) -> String {
+    rfc3339(seconds).replace(['-', ':'], "")
+}
+
+/// A time in seconds since 1970: `2026-11-28T13:45:00Z`.
+pub(super) fn exact(seconds: u64) -> String {
+    rfc3339(seconds)
+}

@@ -1,0 +1,279 @@
+//! What `backstop report` counts, hour by hour: the bounces that strangers send, and what became of them.
+//!
+//! The forged address is kept as it is written: it is one of our own domains, and whoever is to be warned must be found.
+
+pub mod redact;
+mod sample;
+mod summary;
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+pub use sample::{LARGEST_SAMPLE, MOST_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample};
+pub use summary::{Ranked, Summary, Tally};
+
+use super::{
+    address::Mailbox,
+    dnsbl::is_asked_about,
+    envelope::Envelope,
+    network::Network,
+    notification::Notification,
+    policy::Policy,
+    printable::printable,
+    proof::{coverage, evidence::Outcome},
+    verdict::{Action, Reason, Verdict},
+};
+
+/// An hour, in seconds.
+pub const HOUR: u64 = 60 * 60;
+/// How many days are kept, today included.
+pub const KEEP_DAYS: u64 = 90;
+/// How many different ones of a kind are counted in an hour. Further ones are counted together, without their text:
+/// strangers must not fill the store. 90 days have 3 million rows at the very most.
+pub const MOST_AN_HOUR: u64 = 250;
+/// The longest text that is counted, in octets: longer ones are cut.
+const LONGEST_TEXT: usize = 256;
+
+/// `report:` of `milter.yaml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Whether some of the refused bounces are kept for `backstop report --export`.
+    pub keep_samples: bool,
+}
+
+/// Hours since 1970, of a time in seconds since then.
+pub fn hour(unix_seconds: u64) -> u64 {
+    unix_seconds / HOUR
+}
+
+/// What became of a bounce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// We kept it from its recipient: refused, dropped or held.
+    Refused,
+    /// The MTA refused its recipient before we were asked.
+    RefusedByMta,
+    /// We would have kept it from its recipient, but only watch.
+    WouldRefuse,
+    /// It was let in without proof.
+    LetIn,
+    /// It was let in, and taken for an answer to mail of ours.
+    Proven,
+}
+
+impl Fate {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 5] = [
+        Self::Refused,
+        Self::RefusedByMta,
+        Self::WouldRefuse,
+        Self::LetIn,
+        Self::Proven,
+    ];
+
+    /// The word in the store and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::RefusedByMta => "refused_by_mta",
+            Self::WouldRefuse => "would_refuse",
+            Self::LetIn => "let_in",
+            Self::Proven => "proven",
+        }
+    }
+
+    /// The words in a report.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::RefusedByMta => "refused by your MTA",
+            Self::WouldRefuse => "would be refused",
+            Self::LetIn => "let in without proof",
+            Self::Proven => "let in as yours",
+        }
+    }
+
+    /// What became of it by this verdict.
+    pub fn of(verdict: &Verdict) -> Self {
+        let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
+        match verdict {
+            Verdict {
+                reason: Reason::RefusedByMta { .. },
+                ..
+            } => Self::RefusedByMta,
+            verdict if keeps_out(verdict.action) => Self::Refused,
+            verdict if verdict.would.is_some_and(keeps_out) => Self::WouldRefuse,
+            verdict => match &verdict.proof {
+                Some(Outcome::Genuine(_) | Outcome::Weak(_)) => Self::Proven,
+                _ => Self::LetIn,
+            },
+        }
+    }
+}
+
+/// What is counted of a bounce. Each of them counts all bounces once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// What was done, or would have been, and why: `reject unproven`.
+    Reason,
+    /// What it proved: what proved it, or `weak`, `unproven`, `forged`; `not_asked` where nobody looked.
+    Proof,
+    /// The client's address.
+    Host,
+    /// The client's network: /24, or /48 of IPv6.
+    Network,
+    /// The address that it came to.
+    Recipient,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Reason,
+        Self::Proof,
+        Self::Host,
+        Self::Network,
+        Self::Recipient,
+    ];
+
+    /// The word in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reason => "reason",
+            Self::Proof => "proof",
+            Self::Host => "host",
+            Self::Network => "network",
+            Self::Recipient => "recipient",
+        }
+    }
+}
+
+/// One thing to count, by hour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Count {
+    /// What is counted.
+    pub kind: Kind,
+    /// The recipient's domain, as `local.domains` has it.
+    pub domain: String,
+    /// What became of the bounce.
+    pub fate: Fate,
+    /// Which one: printable ASCII, 256 octets at most. Empty for all that were too many in their hour.
+    pub text: String,
+}
+
+impl Count {
+    /// What was stored; `None` for what this version does not know.
+    pub fn stored(kind: &str, domain: &str, fate: &str, text: &str) -> Option<Self> {
+        Some(Self {
+            kind: Kind::ALL.into_iter().find(|one| one.as_str() == kind)?,
+            domain: domain.to_owned(),
+            fate: Fate::ALL.into_iter().find(|one| one.as_str() == fate)?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// What is counted where this one is too many.
+    pub fn among_others(&self) -> Self {
+        Self {
+            text: String::new(),
+            ..self.clone()
+        }
+    }
+}
+
+/// How often a thing was counted in an hour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    /// Hours since 1970.
+    pub hour: u64,
+    /// The thing.
+    pub count: Count,
+    /// How often.
+    pub times: u64,
+}
+
+impl Policy {
+    /// Whether what came to this recipient is one of the bounces that are counted: a stranger's, to one of our domains,
+    /// with the null sender or from a mail system, or a bounce by its headers. Gives the domain, as `local.domains` has
+    /// it.
+    fn bounced_to(
+        &self,
+        envelope: &Envelope,
+        recipient: &Mailbox,
+        notification: Option<&Notification>,
+    ) -> Option<&str> {
+        let is_bounce = is_asked_about(&envelope.reverse_path)
+            || notification.is_some_and(Notification::is_bounce);
+        if !is_bounce || self.outgoing(envelope).is_some() {
+            return None;
+        }
+        let ours = self.local.ours(recipient.domain()?)?;
+        Some(ours.as_str())
+    }
+
+    /// What is counted of this recipient of a message; nothing where that is no stranger's bounce.
+    pub fn attack(
+        &self,
+        envelope: &Envelope,
+        recipient: &Mailbox,
+        verdict: &Verdict,
+    ) -> Vec<Count> {
+        let notification = verdict.notification.as_ref();
+        let Some(domain) = self.bounced_to(envelope, recipient, notification) else {
+            return Vec::new();
+        };
+        let proof = verdict.proof.as_ref().map(coverage::word);
+        let host = envelope.client.address;
+        let texts = [
+            (Kind::Reason, Some(reason(verdict))),
+            (Kind::Proof, Some(proof.unwrap_or("not_asked").to_owned())),
+            (Kind::Host, host.map(|host| host.to_string())),
+            (Kind::Network, host.map(network)),
+            (Kind::Recipient, Some(shortened(&recipient.to_bytes()))),
+        ];
+        let fate = Fate::of(verdict);
+        let counts = texts.into_iter().map(|(kind, text)| Count {
+            kind,
+            domain: domain.to_owned(),
+            fate,
+            text: text.unwrap_or_default(),
+        });
+        counts.collect()
+    }
+
+    /// Whether a bounce to this recipient, of which this became, is one that samples are kept of.
+    pub fn is_sample(&self, envelope: &Envelope, recipient: &Mailbox, verdict: &Verdict) -> bool {
+        let notification = verdict.notification.as_ref();
+        matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)
+            && verdict.reason != Reason::Internal
+            && self.bounced_to(envelope, recipient, notification).is_some()
+    }
+}
+
+/// The network that is counted for a client: /24, or /48 of IPv6.
+pub fn network(client: IpAddr) -> String {
+    Network::around(client).to_string()
+}
+
+/// What was done, or would have been, and why.
+fn reason(verdict: &Verdict) -> String {
+    let action = match verdict.reason {
+        Reason::RefusedByMta { .. } => Action::Reject,
+        _ => verdict.would.unwrap_or(verdict.action),
+    };
+    format!("{action} {}", verdict.reason.code())
+}
+
+fn shortened(bytes: &[u8]) -> String {
+    let mut text = printable(bytes, LONGEST_TEXT);
+    if text.len() > LONGEST_TEXT {
+        text.truncate(LONGEST_TEXT - "...".len());
+        text.push_str("...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! What the counts of some hours say together.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use super::{Fate, Kind, Row};
+
+/// How often each became of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally([u64; Fate::ALL.len()]);
+
+impl Tally {
+    /// How many became this.
+    pub fn of(&self, fate: Fate) -> u64 {
+        let at = Fate::ALL.iter().position(|one| *one == fate);
+        at.and_then(|at| self.0.get(at))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum, times| sum.saturating_add(*times))
+    }
+
+    /// All but those that were taken for answers to our own mail.
+    pub fn suspect(&self) -> u64 {
+        self.all().saturating_sub(self.of(Fate::Proven))
+    }
+
+    /// Those that did not reach their recipient.
+    pub fn kept_out(&self) -> u64 {
+        self.of(Fate::Refused)
+            .saturating_add(self.of(Fate::RefusedByMta))
+    }
+
+    /// Adds so many.
+    pub fn add(&mut self, fate: Fate, times: u64) {
+        for (one, sum) in Fate::ALL.iter().zip(&mut self.0) {
+            if *one == fate {
+                *sum = sum.saturating_add(times);
+            }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        for (sum, times) in self.0.iter_mut().zip(other.0) {
+            *sum = sum.saturating_add(times);
+        }
+    }
+}
+
+/// Things of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranked {
+    named: BTreeMap<String, Tally>,
+    /// Those that were too many in their hour to be told apart.
+    pub others: Tally,
+}
+
+impl Ranked {
+    /// How many different ones there are, those aside that were never suspect.
+    pub fn len(&self) -> usize {
+        let suspect = self.named.values().filter(|tally| tally.suspect() > 0);
+        suspect.count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What became of those of this one.
+    pub fn named(&self, text: &str) -> Option<&Tally> {
+        self.named.get(text)
+    }
+
+    /// Those with the most suspect bounces, the first before the others; those of like many by their text.
+    pub fn top(&self, most: usize) -> Vec<(&str, &Tally)> {
+        let suspect = self.named.iter().filter(|(_, tally)| tally.suspect() > 0);
+        let mut all: Vec<_> = suspect
+            .map(|(text, tally)| (text.as_str(), tally))
+            .collect();
+        all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
+        all.truncate(most);
+        all
+    }
+
+    fn add(&mut self, row: Row) {
+        let tally = match row.count.text {
+            text if text.is_empty() => &mut self.others,
+            text => self.named.entry(text).or_default(),
+        };
+        tally.add(row.count.fate, row.times);
+    }
+}
+
+/// The counts of some hours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// All bounces.
+    pub all: Tally,
+    /// The same by hour, since 1970; hours without any are left out.
+    pub hours: BTreeMap<u64, Tally>,
+    /// The same by the recipient's domain.
+    pub domains: BTreeMap<String, Tally>,
+    /// What was done and why, the most frequent first.
+    pub reasons: Vec<(Fate, String, u64)>,
+    /// What they proved.
+    pub proofs: BTreeMap<String, u64>,
+    /// Where they came from.
+    pub hosts: Ranked,
+    /// The networks of those.
+    pub networks: Ranked,
+    /// The addresses that they came to.
+    pub recipients: Ranked,
+}
+
+impl Summary {
+    /// What these rows say; of one domain, as `local.domains` has it, or of all.
+    pub fn of(rows: impl IntoIterator<Item = Row>, domain: Option<&str>) -> Self {
+        let mut summary = Self::default();
+        let mut reasons: BTreeMap<(Fate, String), u64> = BTreeMap::new();
+        for row in rows {
+            if domain.is_some_and(|domain| domain != row.count.domain) {
+                continue;
+            }
+            match row.count.kind {
+                Kind::Reason => {
+                    let (fate, times) = (row.count.fate, row.times);
+                    summary.all.add(fate, times);
+                    summary.hours.entry(row.hour).or_default().add(fate, times);
+                    let domain = summary.domains.entry(row.count.domain).or_default();
+                    domain.add(fate, times);
+                    let sum = reasons.entry((fate, row.count.text)).or_default();
+                    *sum = sum.saturating_add(times);
+                }
+                Kind::Proof => {
+                    let sum = summary.proofs.entry(row.count.text).or_default();
+                    *sum = sum.saturating_add(row.times);
+                }
+                Kind::Host => summary.hosts.add(row),
+                Kind::Network => summary.networks.add(row),
+                Kind::Recipient => summary.recipients.add(row),
+            }
+        }
+        let reasons = reasons.into_iter();
+        summary.reasons = reasons
+            .map(|((fate, why), times)| (fate, why, times))
+            .collect();
+        summary.reasons.sort_by_key(|(_, _, times)| Reverse(*times));
+        summary
+    }
+
+    /// The hour with the most suspect bounces, the first of several; `None` where no hour has any.
+    pub fn worst_hour(&self) -> Option<(u64, u64)> {
+        let suspect = self
+            .hours
+            .iter()
+            .map(|(hour, tally)| (*hour, tally.suspect()));
+        suspect
+            .filter(|(_, times)| *times > 0)
+            .max_by(|one, other| one.1.cmp(&other.1).then(other.0.cmp(&one.0)))
+    }
+
+    /// The hours from `first` to `last`, so many of them together; also those in which nothing came. Each with its
+    /// first hour.
+    pub fn series(&self, first: u64, last: u64, together: u64) -> Vec<(u64, Tally)> {
+        let together = together.max(1);
+        let step = usize::try_from(together).unwrap_or(usize::MAX);
+        let mut series: Vec<_> = (first..=last)
+            .step_by(step)
+            .map(|hour| (hour, Tally::default()))
+            .collect();
+        for (hour, tally) in self.hours.range(first..=last.max(first)) {
+            let at = usize::try_from((hour - first) / together).unwrap_or(usize::MAX);
+            if let Some((_, sum)) = series.get_mut(at) {
+                sum.join(tally);
+            }
+        }
+        series
+    }
+}

@@ -1,0 +1,155 @@
+//! What the attack report counts by hour, and samples: the form that they have on the server.
+
+use std::ops::RangeInclusive;
+
+use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
+
+use super::{PREFIX, write::BETWEEN};
+use crate::{
+    core::{
+        attack::{
+            Count, HOUR, KEEP_DAYS, Kind, MOST_AN_HOUR, MOST_SAMPLES, Row, SAMPLE_DAYS,
+            SAMPLES_AN_HOUR, Sample, hour, network,
+        },
+        proof::DAY,
+    },
+    store::backend::Batch,
+};
+
+/// Adds ARGV[3] to the field ARGV[1], or to ARGV[2] where that would be one more than ARGV[4]; it lives ARGV[5] seconds.
+const BOUNDED: &str = "local field = ARGV[1]
+if redis.call('HEXISTS', KEYS[1], field) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
+    field = ARGV[2]
+end
+redis.call('HINCRBY', KEYS[1], field, ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[5])";
+
+/// Adds the sample ARGV[2] of the time ARGV[1] to KEYS[1], unless KEYS[2] has counted ARGV[3] of its network and hour;
+/// then drops those from before ARGV[4] and the oldest of more than ARGV[5]. ARGV[6]: how long the newest is kept.
+const KEPT: &str =
+    "if tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[3]) then return end
+if redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) == 1 then
+    redis.call('INCR', KEYS[2])
+    redis.call('EXPIRE', KEYS[2], ARGV[7])
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[4])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[5]))
+redis.call('EXPIRE', KEYS[1], ARGV[6])";
+
+/// How many hashes, and how many samples, are asked for at once: the connection waits only so long for an answer.
+const HOURS_AT_ONCE: usize = 24;
+const SAMPLES_AT_ONCE: usize = 50;
+
+fn key(hour: u64, kind: Kind) -> String {
+    format!("{PREFIX}a:{hour}:{}", kind.as_str())
+}
+
+fn samples_key() -> String {
+    format!("{PREFIX}samples")
+}
+
+fn field(count: &Count) -> String {
+    let Count {
+        domain, fate, text, ..
+    } = count;
+    format!("{domain}{BETWEEN}{}{BETWEEN}{text}", fate.as_str())
+}
+
+/// What a batch adds at `now`, as far as it is still to be kept.
+pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
+    let mut commands = pipe();
+    for ((counted, count), times) in &batch.attack {
+        let age = hour(now).saturating_sub(*counted).saturating_mul(HOUR);
+        let left = (KEEP_DAYS * DAY).saturating_sub(age);
+        if left == 0 {
+            continue;
+        }
+        let eval = commands.cmd("EVAL").arg(BOUNDED).arg(1);
+        eval.arg(key(*counted, count.kind))
+            .arg(field(count))
+            .arg(field(&count.among_others()))
+            .arg(*times)
+            .arg(MOST_AN_HOUR)
+            .arg(left)
+            .ignore();
+    }
+    for waiting in &batch.samples {
+        let sample = &waiting.sample;
+        let (Ok(text), network) = (serde_json::to_string(sample), network(sample.client)) else {
+            // There is nothing in it that JSON has no form for.
+            continue;
+        };
+        let of_hour = format!("{PREFIX}n:{}:{network}", hour(sample.at));
+        let eval = commands.cmd("EVAL").arg(KEPT).arg(2);
+        eval.arg(samples_key())
+            .arg(of_hour)
+            .arg(sample.at)
+            .arg(text)
+            .arg(SAMPLES_AN_HOUR)
+            .arg(now.saturating_sub(SAMPLE_DAYS * DAY))
+            .arg(MOST_SAMPLES)
+            .arg(SAMPLE_DAYS * DAY)
+            .arg(2 * HOUR)
+            .ignore();
+    }
+    commands
+}
+
+/// What was counted in these hours. No more of them are asked for than are kept at `now`.
+pub(super) async fn rows(
+    connection: &mut MultiplexedConnection,
+    hours: RangeInclusive<u64>,
+    now: u64,
+) -> RedisResult<Vec<Row>> {
+    let first = hour(now.saturating_sub(KEEP_DAYS * DAY)).max(*hours.start());
+    let last = hour(now).saturating_add(1).min(*hours.end());
+    let asked: Vec<_> = (first..=last)
+        .flat_map(|hour| Kind::ALL.map(|kind| (hour, kind)))
+        .collect();
+    let mut rows = Vec::new();
+    for asked in asked.chunks(HOURS_AT_ONCE * Kind::ALL.len()) {
+        let mut commands = pipe();
+        for &(hour, kind) in asked {
+            commands.cmd("HGETALL").arg(key(hour, kind));
+        }
+        let counted: Vec<Vec<(String, u64)>> = commands.query_async(connection).await?;
+        for (&(hour, kind), counted) in asked.iter().zip(counted) {
+            rows.extend(counted.into_iter().filter_map(|(field, times)| {
+                let (domain, rest) = field.split_once(BETWEEN)?;
+                let (fate, text) = rest.split_once(BETWEEN)?;
+                let count = Count::stored(kind.as_str(), domain, fate, text)?;
+                Some(Row { hour, count, times })
+            }));
+        }
+    }
+    Ok(rows)
+}
+
+/// The samples of this time.
+pub(super) async fn samples(
+    connection: &mut MultiplexedConnection,
+    time: RangeInclusive<u64>,
+) -> RedisResult<Vec<Sample>> {
+    let mut samples = Vec::new();
+    for offset in (0..MOST_SAMPLES).step_by(SAMPLES_AT_ONCE) {
+        let texts: Vec<String> = cmd("ZREVRANGEBYSCORE")
+            .arg(samples_key())
+            .arg(*time.end())
+            .arg(*time.start())
+            .arg("LIMIT")
+            .arg(offset)
+            .arg(SAMPLES_AT_ONCE)
+            .query_async(connection)
+            .await?;
+        let found = texts.len();
+        samples.extend(
+            texts
+                .iter()
+                .filter_map(|text| serde_json::from_str(text).ok()),
+        );
+        if found < SAMPLES_AT_ONCE {
+            break;
+        }
+    }
+    Ok(samples)
+}

@@ -1,0 +1,184 @@
+//! `backstop report`, about an attack that a store remembers.
+
+mod browser;
+mod command;
+mod exported;
+mod page;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use backstop::{
+    core::attack::{Count, Fate, HOUR, Kind, Octets, Sample, hour, network},
+    store::{Store, open},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{bounce::now, store::place::KEEP};
+
+/// What a stranger may write into an address: it is stored so, by `core::printable`.
+const HOSTILE: &str = "<script>alert(1)</script>&amp;%s%n\\x0d\\x0aX:\\x1b[31m\\xff@example.org";
+
+/// A configuration with a store, and what has been counted in it.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let yaml = format!(
+            "local: {{domains: [example.org, example.net]}}\nstore: sqlite:{}\n{more}",
+            folder.path().join("state.db").display()
+        );
+        fs::write(folder.path().join("milter.yaml"), yaml).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts something into the store.
+    fn store(&self, put: impl Fn(&dyn Store)) {
+        let url = format!("sqlite:{}", self.path("state.db").display());
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = open(&url.parse().unwrap(), KEEP);
+            put(&*store);
+            // The last entry of the last batch is written when it is asked for and there.
+            let mark = hour(now()) - 24 * 80;
+            store.count_attack(mark, vec![count(Kind::Proof, Fate::LetIn, "mark")]);
+            for _ in 0..200 {
+                store.flush().await;
+                if !store
+                    .attack(mark..=mark)
+                    .await
+                    .unwrap_or_default()
+                    .is_empty()
+                {
+                    return;
+                }
+            }
+            panic!("it was not written");
+        });
+    }
+
+    fn report(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        command.arg("--config").arg(self.path("milter.yaml"));
+        command.arg("report").args(arguments);
+        command.current_dir(self.folder.path()).output().unwrap()
+    }
+
+    fn text(&self, arguments: &[&str]) -> String {
+        let output = self.report(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.text(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+fn count(kind: Kind, fate: Fate, text: &str) -> Count {
+    Count {
+        kind,
+        domain: "example.org".to_owned(),
+        fate,
+        text: text.to_owned(),
+    }
+}
+
+/// What is counted of one bounce.
+fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<Count> {
+    let domain = rcpt.rsplit('@').next().unwrap();
+    let texts = [
+        (Kind::Reason, why.to_owned()),
+        (Kind::Proof, proof.to_owned()),
+        (Kind::Host, host.to_owned()),
+        (Kind::Network, network(host.parse().unwrap())),
+        (Kind::Recipient, rcpt.to_owned()),
+    ];
+    let counts = texts.map(|(kind, text)| Count {
+        domain: domain.to_owned(),
+        ..count(kind, fate, &text)
+    });
+    counts.to_vec()
+}
+
+/// A joe job of some days: it swells, ebbs and comes again, beside the bounces of every day.
+fn attacked() -> Site {
+    let site = Site::new("report: {keep_samples: true}\n");
+    let end = hour(now());
+    site.store(|store| {
+        for back in 0..160_u64 {
+            let at = end - back;
+            let wave = match back {
+                30..=54 => 14 - (back.abs_diff(42)),
+                70..=100 => (31 - back.abs_diff(85)) / 4,
+                _ => 0,
+            };
+            for number in 0..wave {
+                let host = format!("198.51.{}.{}", number % 7, 10 + (number * back) % 40);
+                let joe = ["joe@example.org", "info@example.org", HOSTILE][number as usize % 3];
+                let (fate, why) = match number % 5 {
+                    0 => (Fate::RefusedByMta, "reject refused_by_mta"),
+                    1 => (Fate::LetIn, "tag unproven"),
+                    2 if back > 60 => (Fate::WouldRefuse, "reject unproven"),
+                    _ => (Fate::Refused, "reject unproven"),
+                };
+                store.count_attack(at, bounce(fate, why, "unproven", &host, joe));
+            }
+            if back % 3 == 0 {
+                let accepted = bounce(
+                    Fate::Proven,
+                    "accept batv_valid",
+                    "batv",
+                    "192.0.2.25",
+                    "jane@example.net",
+                );
+                store.count_attack(at, accepted);
+            }
+        }
+        store.keep_sample(sample(now() - 40 * HOUR));
+    });
+    site
+}
+
+fn sample(at: u64) -> Sample {
+    Sample {
+        at,
+        id: "1a".to_owned(),
+        client: "198.51.0.10".parse().unwrap(),
+        helo: Octets(b"mx.far.example".to_vec()),
+        mail_from: Octets::default(),
+        recipients: vec![Octets(b"Joe@example.org".to_vec())],
+        action: "reject".to_owned(),
+        reason: "unproven".to_owned(),
+        done: true,
+        proof: "unproven".to_owned(),
+        headers: Octets(
+            b"From: MAILER-DAEMON@mx.far.example\r\nTo: <joe@example.org>\r\nSubject: =?utf-8?B?am9lQGV4YW1wbGUub3Jn?=\r\n\
+              MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"b\"\r\n\
+              X-Raw: caf\xe9 \x1b[31m\r\n"
+                .to_vec(),
+        ),
+        body: Octets(
+            b"--b\r\nContent-Type: text/plain\r\n\r\nYour mail to victim@far.example failed, joe@example.org\r\n\
+              --b\r\nContent-Type: message/rfc822\r\n\r\nReceived: from evil.example (evil.example [203.0.113.9])\r\n\
+              \tby mx.far.example for <victim@far.example>; Sat, 28 Nov 2026 08:00:00 +0000\r\n\
+              Received: from forged.example.org by <joe@example.org>\x07\r\n\
+              From: joe@example.org\r\nSubject: Buy\r\n\r\nbody\r\n--b--\r\n"
+                .to_vec(),
+        ),
+        cut: false,
+    }
+}
