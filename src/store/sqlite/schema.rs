@@ -16,7 +16,7 @@ use crate::store::Unavailable;
 const APPLICATION: i64 = 0x426b_5374;
 
 /// What each version of the schema adds to the one before; `user_version` of the file tells how many it has.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE sent (
         id INTEGER PRIMARY KEY,
