@@ -124,7 +124,7 @@ pub struct Keep {
     /// who writes to ever new addresses drives out what he brought, not what others did. Of those the oldest go.
     ///
     /// SQLite has more of them for a minute at most. Redis spreads them over 8,192 keys, each with an equal share and room
-    /// for one at least, so that some may go shortly before there are so many.
+    /// for one at least, of which an eighth goes when it is full: so some go before there are so many.
     pub most_learned: u64,
 }
 

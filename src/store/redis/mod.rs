@@ -242,8 +242,7 @@ impl Backend for Redis {
 
     async fn siege_records(&self) -> Result<SiegeRecords, Unavailable> {
         let mut connection = self.connection()?;
-        let answer: Result<((u64, u64), Vec<(Vec<u8>, Vec<u8>)>), _> =
-            siege::ask().query_async(&mut connection).await;
+        let answer: Result<siege::Answer, _> = siege::ask().query_async(&mut connection).await;
         let ((seconds, micros), values) = answer.map_err(|error| self.failed(error))?;
         Ok(SiegeRecords {
             now_millis: seconds.saturating_mul(1_000).saturating_add(micros / 1_000),

@@ -54,6 +54,9 @@ pub(super) fn prune() -> ScriptInvocation<'static> {
     prune
 }
 
+/// What [`ask`] is answered: the time in seconds and millionths, and all names with their values.
+pub(super) type Answer = ((u64, u64), Vec<(Vec<u8>, Vec<u8>)>);
+
 /// The time and all values.
 pub(super) fn ask() -> Pipeline {
     let mut commands = pipe();

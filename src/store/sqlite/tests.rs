@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::core::{
     attack::{Count as AttackCount, Fate, Kind},
+    learned::Learn,
     proof::ledger::Sent,
 };
 
@@ -50,6 +51,15 @@ fn batch(sent: impl IntoIterator<Item = Sent>) -> Batch {
     }
 }
 
+/// That an address got mail on a day.
+fn accepted(number: u8, day: u64) -> Learn {
+    Learn {
+        address: hash(number),
+        day,
+        sent: false,
+    }
+}
+
 async fn number(store: &Sqlite, query: &'static str) -> i64 {
     let open = store.connections().unwrap();
     let number = sqlx::query_scalar(query).fetch_one(&open.readers).await;
@@ -67,18 +77,30 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     store.write(&mut batch([sent(1, NOW)])).await.unwrap();
     // The pages that it has, and no more: SQLite says what it says of a full disk.
     on_writer(&store, "PRAGMA max_page_count = 1").await;
-    let mut many = batch((0..200).map(|number| sent(number, NOW)));
+    let mut many = batch((0..199).map(|number| sent(number, NOW)));
+    many.learned.insert(accepted(1, today(now())));
     let full = store.write(&mut many).await.unwrap_err();
     assert_eq!(full.reason(), Reason::Full, "{full}");
     assert!(full.to_string().contains("make room"), "{full}");
     assert_eq!(many.len(), 200);
+    // What is left of the pages may have room for a few.
+    let mut record = Ok(None);
+    for number in 0..20 {
+        let name = format!("{number}.example.org");
+        record = store.write_siege_record(&name, 0, &[1; 16_384]).await;
+    }
+    assert_eq!(record.unwrap_err().reason(), Reason::Full);
+    let records = store.siege_records().await.unwrap().records;
+    assert!(records.len() < 20);
     assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 1);
     assert!(store.sent(&[hash(1)], NOW).await.unwrap().is_some());
 
     on_writer(&store, "PRAGMA max_page_count = 1000000").await;
     store.write(&mut many).await.unwrap();
     assert_eq!(many.len(), 0);
-    assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 201);
+    assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 200);
+    let learned = store.learned(&[hash(1)], today(now())).await.unwrap();
+    assert_eq!(learned.unwrap().days, 1);
 }
 
 #[tokio::test]
@@ -106,6 +128,18 @@ async fn what_is_over_is_forgotten() {
         .counts
         .extend([today - 90, today - 89, today].map(bounce));
     store.write(&mut counts).await.unwrap();
+    let open = store.connections().unwrap();
+    for day in [today - 11, today - 10, today] {
+        let learn = accepted(u8::try_from(today - day).unwrap(), day);
+        let mut writer = open.writer.lock().await;
+        learned::learn(&mut writer, &learn, 0).await.unwrap();
+    }
+    for (name, days) in [("old", 101), ("kept", 99)] {
+        let micros = (NOW - days * DAY) * 1_000_000;
+        let mut writer = open.writer.lock().await;
+        let written = siege::write(&mut writer, name, 0, b"a", micros).await;
+        assert_eq!(written.unwrap(), siege::Written::Version(micros));
+    }
 
     store.prune(NOW).await.unwrap();
     assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 1);
@@ -114,6 +148,9 @@ async fn what_is_over_is_forgotten() {
     let days = store.coverage(0..=u64::MAX).await.unwrap();
     let days: Vec<u64> = days.into_iter().map(|row| row.day).collect();
     assert_eq!(days, [today - 89, today]);
+    assert_eq!(number(&store, "SELECT count(*) FROM learned").await, 2);
+    assert_eq!(store.learned(&[hash(11)], today).await, Ok(None));
+    assert_eq!(number(&store, "SELECT count(*) FROM sieges").await, 1);
 }
 
 #[tokio::test]
@@ -126,6 +163,99 @@ async fn of_too_many_entries_the_oldest_go() {
     assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 50);
     assert_eq!(store.sent(&[hash(149)], NOW).await, Ok(None));
     assert!(store.sent(&[hash(150)], NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn of_too_many_addresses_those_seen_once_go() {
+    let (_folder, store) = opened().await;
+    let open = store.connections().unwrap();
+    let learn = async |learn: Learn| {
+        let mut writer = open.writer.lock().await;
+        learned::learn(&mut writer, &learn, 0).await.unwrap();
+    };
+    learn(accepted(1, 100)).await;
+    learn(accepted(1, 101)).await;
+    learn(Learn {
+        sent: true,
+        ..accepted(2, 100)
+    })
+    .await;
+    for number in 3..=200 {
+        learn(accepted(number, 100 + u64::from(number))).await;
+    }
+    learned::prune(&open.writer, 0, 10).await.unwrap();
+    let kept = "SELECT group_concat(hex(substr(address, 1, 1))) FROM \
+        (SELECT address FROM learned ORDER BY address)";
+    let kept: String = sqlx::query_scalar(kept)
+        .fetch_one(&open.readers)
+        .await
+        .unwrap();
+    assert_eq!(kept, "01,02,C1,C2,C3,C4,C5,C6,C7,C8");
+}
+
+#[tokio::test]
+async fn the_clock_may_go_back() {
+    let (_folder, store) = opened().await;
+    let open = store.connections().unwrap();
+    let mut writer = open.writer.lock().await;
+    for (seen, now, version) in [
+        (0, 1_000, 1_000),
+        (1_000, 900, 1_001),
+        (1_001, 2_000, 2_000),
+    ] {
+        let written = siege::write(&mut writer, "example.org", seen, b"a", now).await;
+        assert_eq!(written.unwrap(), siege::Written::Version(version));
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    // As version 1 left it.
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let mut first = options.connect().await.unwrap();
+    first.execute("PRAGMA journal_mode = WAL").await.unwrap();
+    first.execute(schema::MIGRATIONS[0]).await.unwrap();
+    first
+        .execute(
+            "INSERT INTO sent VALUES (1, x'01010101010101010101010101010101', x'02020202020202020202020202020202', \
+             1710720000, 7, x'03030303030303030303030303030303');
+             INSERT INTO proof_uses VALUES (x'01010101010101010101010101010101', 5, 1710720600);
+             INSERT INTO coverage VALUES (19800, 'bounce', 'batv', '', 3);",
+        )
+        .await
+        .unwrap();
+    first.close().await.unwrap();
+
+    let url: StoreUrl = format!("sqlite:{}", path.display()).parse().unwrap();
+    let store = Sqlite::new(&url, &path, KEEP);
+    store.open().await.unwrap();
+    let found = store.sent(&[hash(1)], NOW).await.unwrap().unwrap();
+    assert_eq!(
+        (found.at, found.recipient_count, found.recipients),
+        (NOW, 7, vec![hash(3)])
+    );
+    assert_eq!(store.last_sent(&[hash(2)], NOW).await, Ok(Some(NOW)));
+    assert_eq!(store.use_proof(hash(1), NOW, NOW + 600).await, Ok(6));
+    let counted = store.coverage(0..=u64::MAX).await.unwrap();
+    assert_eq!((counted[0].day, counted[0].times), (NOW / DAY, 3));
+
+    let mut more = batch([sent(4, NOW)]);
+    more.learned.insert(accepted(1, today(now())));
+    store.write(&mut more).await.unwrap();
+    assert!(store.sent(&[hash(4)], NOW).await.unwrap().is_some());
+    let learned = store.learned(&[hash(1)], today(now())).await.unwrap();
+    assert_eq!(learned.unwrap().days, 1);
+    let written = store.write_siege_record("example.org", 0, b"a").await;
+    assert!(written.unwrap().is_some());
+    // Opened again it is as it was.
+    store.open().await.unwrap();
+    assert_eq!(store.siege_records().await.unwrap().records.len(), 1);
+    let all = i64::try_from(schema::MIGRATIONS.len()).unwrap();
+    assert_eq!(number(&store, "PRAGMA user_version").await, all);
 }
 
 #[tokio::test]
@@ -156,6 +286,22 @@ async fn each_question_has_an_index() {
         (
             "EXPLAIN QUERY PLAN SELECT sample FROM samples WHERE at BETWEEN ?1 AND ?2 ORDER BY at DESC, id DESC LIMIT ?3",
             "samples_by_time",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT days FROM learned WHERE address = ?1 AND last_day >= ?2",
+            "PRIMARY KEY",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT address FROM learned WHERE is_proven IN (0, 1) AND last_day < ?1 LIMIT ?2",
+            "learned_by_worth (is_proven=? AND last_day<?)",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT address FROM learned ORDER BY is_proven, last_day LIMIT ?1",
+            "learned_by_worth",
+        ),
+        (
+            "EXPLAIN QUERY PLAN UPDATE sieges SET bytes = ?3 WHERE name = ?1 AND version = ?4",
+            "sqlite_autoindex_sieges_1",
         ),
     ] {
         let plan = sqlx::query(query).fetch_all(&open.readers).await.unwrap();

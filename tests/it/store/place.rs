@@ -13,9 +13,12 @@ use std::{
 };
 
 use backstop::{
-    core::proof::{
-        DAY,
-        ledger::{Hash, Sent},
+    core::{
+        learned::Learn,
+        proof::{
+            DAY,
+            ledger::{Hash, Sent},
+        },
     },
     store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
 };
@@ -146,6 +149,42 @@ pub fn message(number: u64) -> Sent {
 /// Whether a message is remembered, by a store that can be asked.
 pub async fn remembers(store: &dyn Store, number: u64) -> bool {
     store.sent(vec![hash(number)]).await.unwrap().is_some()
+}
+
+/// Why what is asked about addresses and sieges is refused: what is learned, the records, and writing one. `None` for
+/// what is answered.
+pub async fn refusals(store: &dyn Store) -> [Option<Reason>; 3] {
+    let reason = |error: Unavailable| error.reason();
+    let new = NEXT_NAME.fetch_add(1, Ordering::Relaxed);
+    let name = format!("{new}.example.org");
+    [
+        store.learned(vec![hash(1)]).await.err().map(reason),
+        store.siege_records().await.err().map(reason),
+        store
+            .write_siege_record(name, 0, vec![1])
+            .await
+            .err()
+            .map(reason),
+    ]
+}
+
+static NEXT_NAME: AtomicU64 = AtomicU64::new(0);
+
+/// That an address got mail today.
+pub fn accepted(number: u64) -> Learn {
+    Learn {
+        address: spread(number),
+        day: today(),
+        sent: false,
+    }
+}
+
+/// Waits until something is known of an address, whether or not the store can be asked all the time.
+pub async fn until_learned(store: &dyn Store, number: u64) {
+    until("it is learned", async || {
+        matches!(store.learned(vec![spread(number)]).await, Ok(Some(_)))
+    })
+    .await;
 }
 
 /// Waits until a question is answered.

@@ -10,14 +10,17 @@ use std::{
     },
 };
 
-use backstop::store::{Reason, Store, StoreUrl, Unavailable, open};
+use backstop::{
+    core::learned::Learn,
+    store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
+};
 use futures_util::future::join_all;
 use lab::redis::{Options, Redis};
 use tokio::{net::TcpListener, time::timeout};
 
 use super::place::{
-    AGAIN, KEEP, PATIENCE, again, hash, message, now, redis_url, remembers, until, until_open,
-    until_refused, until_remembered, until_written, url,
+    AGAIN, KEEP, PATIENCE, accepted, again, hash, message, now, redis_url, refusals, remembers,
+    today, until, until_learned, until_open, until_refused, until_remembered, until_written, url,
 };
 
 fn start(options: Options) -> Redis {
@@ -67,6 +70,8 @@ async fn a_server_may_come_later() {
     let store = open(&redis_url(&redis), KEEP);
     let error = until_refused(&*store, Reason::Down).await;
     assert!(error.to_string().contains("redis://127.0.0.1"), "{error}");
+    assert_eq!(refusals(&*store).await, [Some(Reason::Down); 3]);
+    store.learn(accepted(1));
     for number in 1..=20_000 {
         store.remember(message(number));
     }
@@ -77,7 +82,9 @@ async fn a_server_may_come_later() {
 
     redis.start_again().unwrap();
     until_remembered(&*store, 1).await;
-    until_remembered(&*store, 9_999).await;
+    until_remembered(&*store, 9_998).await;
+    until_learned(&*store, 1).await;
+    assert_eq!(refusals(&*store).await, [None; 3]);
     assert!(!remembers(&*store, 20_000).await);
     store.remember(message(30_000));
     until_remembered(&*store, 30_000).await;
@@ -89,11 +96,18 @@ async fn a_server_may_go_and_come_back() {
     let mut redis = start(Options::default());
     let store = opened(&redis).await;
     assert_eq!(use_once(&*store).await, Ok(1));
+    let version = write_record(&*store, 0, b"a").await.unwrap().unwrap();
     redis.kill().unwrap();
     until_unused(&*store, Reason::Down).await;
+    assert_eq!(refusals(&*store).await, [Some(Reason::Down); 3]);
     store.remember(message(1));
+    store.learn(accepted(1));
     redis.start_again().unwrap();
     until_remembered(&*store, 1).await;
+    until_learned(&*store, 1).await;
+    // It has lost the records, which are written anew.
+    assert_eq!(write_record(&*store, version, b"b").await, Ok(None));
+    assert!(write_record(&*store, 0, b"b").await.unwrap().unwrap() > version);
     assert_eq!(use_once(&*store).await, Ok(1));
 }
 
@@ -102,8 +116,20 @@ async fn a_server_that_forgot_the_scripts_is_told_them_again() {
     let redis = start(Options::default());
     let store = opened(&redis).await;
     assert_eq!(use_once(&*store).await, Ok(1));
+    store.learn(accepted(1));
+    until_learned(&*store, 1).await;
+    let version = write_record(&*store, 0, b"a").await.unwrap().unwrap();
     redis.ask(&["SCRIPT", "FLUSH"]).unwrap();
     assert_eq!(use_once(&*store).await, Ok(2));
+    assert!(
+        write_record(&*store, version, b"b")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    store.learn(accepted(2));
+    until_learned(&*store, 2).await;
+    assert_eq!(store.health().failures, 0);
     store.remember(message(1));
     until_remembered(&*store, 1).await;
 }
@@ -120,12 +146,15 @@ async fn a_server_that_hangs_is_not_waited_for_again() {
     let questions = async {
         for _ in 0..1_000 {
             assert_eq!(refusal(&*store).await.reason(), Reason::Slow);
+            assert_eq!(refusals(&*store).await, [Some(Reason::Slow); 3]);
         }
     };
     timeout(PATIENCE, questions).await.unwrap();
     store.remember(message(1));
+    store.learn(accepted(1));
     redis.resume().unwrap();
     until_remembered(&*store, 1).await;
+    until_learned(&*store, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,6 +209,8 @@ async fn a_full_server_is_read() {
     assert!(error.to_string().contains("give it room"), "{error}");
     assert!(!error.to_string().contains("script"), "{error}");
     assert!(remembers(&*store, 1).await);
+    assert_eq!(refusals(&*store).await, [None, None, Some(Reason::Full)]);
+    store.learn(accepted(2));
     let failures = store.health().failures;
     store.remember(message(2));
     until("the write failed", async || {
@@ -189,6 +220,8 @@ async fn a_full_server_is_read() {
     assert!(!remembers(&*store, 2).await);
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     until_remembered(&*store, 2).await;
+    until_learned(&*store, 2).await;
+    assert_eq!(refusals(&*store).await, [None; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,9 +235,13 @@ async fn a_replica_is_read() {
     redis.ask(&["REPLICAOF", "127.0.0.1", &nobody]).unwrap();
     until_unused(&*store, Reason::ReadOnly).await;
     assert!(remembers(&*store, 1).await);
+    let read_only = [None, None, Some(Reason::ReadOnly)];
+    assert_eq!(refusals(&*store).await, read_only);
     store.remember(message(2));
+    store.learn(accepted(2));
     redis.ask(&["REPLICAOF", "NO", "ONE"]).unwrap();
     until_remembered(&*store, 2).await;
+    until_learned(&*store, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +250,9 @@ async fn what_a_newer_version_stored_is_left_alone() {
     redis.ask(&["SET", "backstop:schema", "2"]).unwrap();
     let store = open(&redis_url(&redis), KEEP);
     store.remember(message(1));
+    store.learn(accepted(1));
     until_refused(&*store, Reason::Newer).await;
+    assert_eq!(refusals(&*store).await, [Some(Reason::Newer); 3]);
     assert!(use_once(&*store).await.is_err());
     store.flush().await;
     assert_eq!(redis.ask(&["KEYS", "*"]).unwrap(), "backstop:schema");
@@ -231,8 +270,10 @@ async fn every_key_has_a_lifetime() {
             outcome: "batv".to_owned(),
         },
     );
+    store.learn(accepted(1));
     until_written(&*store).await;
     assert_eq!(use_once(&*store).await, Ok(1));
+    assert!(write_record(&*store, 0, b"a").await.unwrap().is_some());
     let lifetimes = redis
         .ask(&[
             "EVAL",
@@ -245,8 +286,8 @@ async fn every_key_has_a_lifetime() {
         .lines()
         .map(|line| line.parse().unwrap())
         .collect();
-    // The schema, a message and two marks, a sender, a use, and what was counted.
-    assert_eq!(lifetimes.len(), 7);
+    // The schema, a message and two marks, a sender, a use, what was counted, what was learned, and the sieges.
+    assert_eq!(lifetimes.len(), 9);
     assert!(lifetimes.iter().all(|&left| left > 0), "{lifetimes:?}");
 }
 
@@ -280,15 +321,21 @@ async fn a_server_wants_its_password() {
         socket.display(),
         file.display()
     ));
-    for right in [
+    for (number, right) in [
         &url(&format!("redis://:letmein@127.0.0.1:{port}")),
         &url(&format!("redis://mx:letmein2@127.0.0.1:{port}")),
         &in_file,
         &over_socket,
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let store = open(right, KEEP);
         until_open(&*store).await;
         assert!(use_once(&*store).await.is_ok(), "{right}");
+        assert_eq!(refusals(&*store).await, [None; 3], "{right}");
+        store.learn(accepted(number as u64));
+        until_learned(&*store, number as u64).await;
     }
     denied(&url(&format!("redis://127.0.0.1:{port}"))).await;
     denied(&url(&format!("redis://:letmein2@127.0.0.1:{port}"))).await;
@@ -400,4 +447,55 @@ async fn an_hour_late(url: &StoreUrl) {
     let written = write_record(&*store, read.records[0].version, b"second").await;
     assert!(written.unwrap().is_some());
     println!("told {} {}", read.now_millis / 1_000, now());
+}
+
+/// All hashes with small numbers are in one key.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_share_a_key_have_room_for_their_share() {
+    const SHARE: u64 = 16;
+    const KEY: &str = "backstop:1:l:0000";
+    let redis = start(Options::default());
+    let keep = Keep {
+        most_learned: SHARE * 8_192,
+        ..KEEP
+    };
+    let store = open(&redis_url(&redis), keep);
+    let seen = |number, day| Learn {
+        address: hash(number),
+        day,
+        sent: false,
+    };
+    let length = || -> u64 { redis.ask(&["HLEN", KEY]).unwrap().parse().unwrap() };
+    let is_known = async |number| store.learned(vec![hash(number)]).await.unwrap().is_some();
+    let today = today();
+    // One that is over, though the server can't know it.
+    redis
+        .ask(&["HSET", KEY, "0123456789abcdef", "9 100 100", "since", "90"])
+        .unwrap();
+    for number in 0..SHARE {
+        store.learn(seen(number, today - 2));
+        if number < 2 {
+            store.learn(seen(number, today - 1));
+        }
+        until_written(&*store).await;
+    }
+    // And what stands beside them: since when they are kept.
+    assert_eq!(length(), SHARE + 1);
+    for number in 0..SHARE {
+        assert!(is_known(number).await, "{number}");
+    }
+    // One too many: an eighth goes, of those that were seen once.
+    store.learn(seen(100, today));
+    until_written(&*store).await;
+    assert_eq!(length(), SHARE);
+    assert!(is_known(0).await && is_known(1).await && is_known(100).await);
+    for number in 101..300 {
+        store.learn(seen(number, today));
+    }
+    until_written(&*store).await;
+    assert!((SHARE..=SHARE + 1).contains(&length()), "{}", length());
+    assert!(is_known(0).await && is_known(1).await && is_known(299).await);
+    for number in 2..SHARE {
+        assert!(!is_known(number).await, "{number}");
+    }
 }

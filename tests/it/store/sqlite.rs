@@ -14,8 +14,9 @@ use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use super::place::{
-    AGAIN, KEEP, again, hash, message, now, other_program, remembers, sqlite_url, until,
-    until_open, until_refused, until_remembered, until_written, url,
+    AGAIN, KEEP, accepted, again, hash, message, now, other_program, refusals, remembers,
+    sqlite_url, until, until_learned, until_open, until_refused, until_remembered, until_written,
+    url,
 };
 
 fn file(folder: &TempDir) -> PathBuf {
@@ -93,10 +94,14 @@ async fn a_missing_folder_may_come_later() {
     );
     store.remember(message(1));
     let error = until_refused(&*store, Reason::Down).await;
+    assert_eq!(refusals(&*store).await, [Some(Reason::Down); 3]);
+    store.learn(accepted(1));
     let told = format!("make the folder {}", missing.display());
     assert!(error.to_string().contains(&told), "{error}");
     fs::create_dir_all(&missing).unwrap();
     until_remembered(&*store, 1).await;
+    until_learned(&*store, 1).await;
+    assert_eq!(refusals(&*store).await, [None; 3]);
     assert_eq!(store.health().down, None);
 }
 
@@ -110,6 +115,7 @@ async fn what_is_no_database_is_left_as_it_is() {
     store.remember(message(1));
     let error = until_refused(&*store, Reason::Corrupt).await;
     assert!(error.to_string().contains("move it away"), "{error}");
+    assert_eq!(refusals(&*store).await, [Some(Reason::Corrupt); 3]);
     store.flush().await;
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     fs::rename(&path, folder.path().join("notes")).unwrap();
@@ -166,6 +172,8 @@ async fn a_newer_schema_is_left_as_it_is() {
     store.remember(message(1_000));
     let error = until_refused(&*store, Reason::Newer).await;
     assert!(error.to_string().contains("schema 99"), "{error}");
+    store.learn(accepted(1));
+    assert_eq!(refusals(&*store).await, [Some(Reason::Newer); 3]);
     store.flush().await;
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(
@@ -184,11 +192,17 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     let used = store.use_proof(hash(1), now(), now() + 600).await;
     assert_eq!(used.unwrap_err().reason(), Reason::Slow);
     store.remember(message(1_000));
+    store.learn(accepted(1));
     // It is opened again, and read.
     until_remembered(&*store, 1).await;
     assert!(!matches!(store.sent(vec![hash(1_000)]).await, Ok(Some(_))));
+    until("the records are read, and not written", async || {
+        refusals(&*store).await == [None, None, Some(Reason::Slow)]
+    })
+    .await;
     other.execute("ROLLBACK").await.unwrap();
     until_remembered(&*store, 1_000).await;
+    until_learned(&*store, 1).await;
     until("a use is counted", async || {
         store.use_proof(hash(2), now(), now() + 600).await.is_ok()
     })
@@ -282,7 +296,10 @@ async fn without_the_right_to_write(folder: &Path) {
         .await
         .unwrap_err();
     assert!(used.to_string().contains("must be able to write"), "{used}");
+    let read_only = [None, None, Some(Reason::ReadOnly)];
+    assert_eq!(refusals(&*store).await, read_only);
     store.remember(message(1_000));
+    store.learn(accepted(1));
     store.flush().await;
     assert_eq!(fs::read(&path).unwrap(), before);
     drop(store);
