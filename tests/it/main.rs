@@ -12,6 +12,7 @@ mod arrows;
 mod batv;
 mod bounce;
 mod cli;
+mod comes_home;
 mod config;
 mod coverage;
 mod daemon;
