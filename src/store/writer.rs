@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     backend::{Backend, Batch},
     keeper::{Kept, RETRY},
+    unwritten::Unwritten,
 };
 use crate::core::proof::{coverage::Count, ledger::Sent};
 
@@ -37,20 +38,39 @@ enum Queued {
 }
 
 /// Where entries go.
-pub struct Queue(mpsc::Sender<Queued>);
+pub struct Queue {
+    entries: mpsc::Sender<Queued>,
+    pub unwritten: Arc<Unwritten>,
+}
 
 /// Where they come out.
-pub struct Entries(mpsc::Receiver<Queued>);
+pub struct Entries {
+    queue: mpsc::Receiver<Queued>,
+    unwritten: Arc<Unwritten>,
+}
 
 pub fn queue() -> (Queue, Entries) {
-    let (queue, entries) = mpsc::channel(ROOM);
-    (Queue(queue), Entries(entries))
+    let (entries, queue) = mpsc::channel(ROOM);
+    let unwritten = Arc::<Unwritten>::default();
+    let entries = Queue {
+        entries,
+        unwritten: Arc::clone(&unwritten),
+    };
+    (entries, Entries { queue, unwritten })
 }
 
 impl Queue {
     /// Whether there was room for it.
     pub fn push(&self, entry: Entry) -> bool {
-        self.0.try_send(Queued::Entry(entry)).is_ok()
+        let Ok(room) = self.entries.try_reserve() else {
+            return false;
+        };
+        self.unwritten.queued();
+        if let Entry::Sent(sent) = &entry {
+            self.unwritten.add(sent);
+        }
+        room.send(Queued::Entry(entry));
+        true
     }
 
     /// Waits until all that is in the queue is written, but not for long.
@@ -58,7 +78,7 @@ impl Queue {
         let (done, is_done) = oneshot::channel();
         // Whether the time ran out or the writer gave up: there is nothing more to wait for.
         let _ = timeout(FLUSH, async {
-            self.0.send(Queued::Flush(done)).await.ok()?;
+            self.entries.send(Queued::Flush(done)).await.ok()?;
             is_done.await.ok()
         })
         .await;
@@ -68,11 +88,12 @@ impl Queue {
 /// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
 /// the queue fills.
 pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
-    while let Some((mut batch, waiting)) = entries.batch().await {
+    while let Some((mut batch, taken, waiting)) = entries.batch().await {
+        let sent: Vec<_> = batch.sent.iter().map(|s| (s.message, s.sender)).collect();
         while batch.len() > 0 {
             let written = written(&kept, &mut batch, &entries).await;
-            if !written && entries.0.is_closed() {
-                let lost = batch.len() + entries.0.len();
+            if !written && entries.queue.is_closed() {
+                let lost = batch.len() + entries.queue.len();
                 log::warn!(
                     "store: {}: the last {lost} entries are lost",
                     kept.backend.name()
@@ -83,6 +104,10 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
                 sleep(RETRY).await;
             }
         }
+        for (message, sender) in sent {
+            entries.unwritten.remove(message, sender);
+        }
+        entries.unwritten.done(taken);
         // Whoever waited may have gone.
         for done in waiting {
             let _ = done.send(());
@@ -92,7 +117,7 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
 
 async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entries) -> bool {
     while timeout(RETRY, kept.opened()).await.is_err() {
-        if entries.0.is_closed() {
+        if entries.queue.is_closed() {
             return false;
         }
     }
@@ -105,13 +130,15 @@ async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entrie
 }
 
 impl Entries {
-    /// The next entries, and who waits for them; `None` when there is nothing more to come.
-    async fn batch(&mut self) -> Option<(Batch, Vec<oneshot::Sender<()>>)> {
+    /// The next entries, how many they are, and who waits for them; `None` when there is nothing more to come.
+    async fn batch(&mut self) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
         let mut batch = Batch::default();
+        let mut taken = 0;
         let mut waiting = Vec::new();
-        let mut next = Some(self.0.recv().await?);
+        let mut next = Some(self.queue.recv().await?);
         let end = Instant::now() + GATHER;
         while let Some(queued) = next.take() {
+            taken += u64::from(matches!(queued, Queued::Entry(_)));
             match queued {
                 Queued::Entry(Entry::Sent(sent)) => batch.sent.push(sent),
                 Queued::Entry(Entry::Count(day, count)) => {
@@ -124,9 +151,9 @@ impl Entries {
                 }
             }
             if batch.len() < LARGEST_BATCH {
-                next = timeout_at(end, self.0.recv()).await.ok().flatten();
+                next = timeout_at(end, self.queue.recv()).await.ok().flatten();
             }
         }
-        Some((batch, waiting))
+        Some((batch, taken, waiting))
     }
 }
