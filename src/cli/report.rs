@@ -59,8 +59,7 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
         Ok(rows) => rows,
         Err(why) => return unavailable(&format!("{}: {why}", config.store)),
     };
-    let lifetime = config.policy.proof.lifetime_days();
-    let report = coverage::Report::of(&Summary::of(rows), first, today, lifetime);
+    let report = coverage::Report::of(&Summary::of(rows), first, today, &config.policy.proof);
     if period.json {
         print_json(&report);
     } else {

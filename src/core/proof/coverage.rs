@@ -81,6 +81,8 @@ impl Count {
     pub const NOT_OURS: &str = "-";
     /// The outcome that every outgoing message has.
     pub const MESSAGE: &str = "message";
+    /// The outcome of a bounce that proves nothing.
+    pub const UNPROVEN: &str = "unproven";
     /// The outcome of one whose bounces can prove themselves.
     pub const PROVABLE: &str = "provable";
 
@@ -112,7 +114,7 @@ impl Count {
         let word = match outcome {
             Outcome::Genuine(by) => by.as_str(),
             Outcome::Weak(_) => "weak",
-            Outcome::Unproven(_) => "unproven",
+            Outcome::Unproven(_) => Self::UNPROVEN,
             Outcome::Forged(_) => "forged",
         };
         let mut counts = vec![Self::Bounce {

@@ -4,6 +4,7 @@ mod bad_input;
 mod blocklists;
 mod client_addresses;
 mod content;
+mod coverage;
 mod decisions;
 mod ending;
 mod forged_headers;
