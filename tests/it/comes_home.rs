@@ -10,7 +10,7 @@ use std::{
 };
 
 use lab::{
-    bouncer::{Bouncer, DOMAIN, Kind},
+    bouncer::{Bouncer, DOMAIN, Kind, Setting},
     mta::{folder, unpacked},
     postfix::Postfix,
     process::{free_port, wait_until},
@@ -72,11 +72,20 @@ struct Home {
 }
 
 impl Home {
-    fn start() -> Self {
+    /// Strangers that return as little as they can, where they are `terse`.
+    fn start(terse: bool) -> Self {
         let folder = folder().unwrap();
         let keys = key_file(folder.path());
         let sink = Sink::start().unwrap();
-        let bouncers = Kind::ALL.map(|kind| Bouncer::start(kind, sink.addr()).unwrap());
+        let bouncers = Kind::ALL.map(|kind| {
+            let setting = match kind {
+                _ if !terse => Setting::Default,
+                Kind::Postfix | Kind::Exim => Setting::HeadersOnly,
+                Kind::Sendmail => Setting::NoMime,
+                Kind::OpenSmtpd => Setting::Default,
+            };
+            Bouncer::start_set(kind, sink.addr(), setting).unwrap()
+        });
         let routes = Kind::ALL.iter().zip(&bouncers).map(|(kind, bouncer)| {
             let port = bouncer.addr().port();
             format!(" {{ {} = smtp:[127.0.0.1]:{port} }}", stranger(*kind))
@@ -218,7 +227,16 @@ fn flip(mail: &mut Mail, words: &[&str]) {
 
 #[test]
 fn bounces_prove_themselves_by_whatever_they_carry() {
-    let home = Home::start();
+    come_home(&Home::start(false));
+}
+
+/// Headers without a body; and a text without MIME, as in the old days.
+#[test]
+fn bounces_that_return_little_prove_themselves_too() {
+    come_home(&Home::start(true));
+}
+
+fn come_home(home: &Home) {
     for way in WAYS {
         home.turn_to(&way);
         for kind in Kind::ALL {
