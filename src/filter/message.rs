@@ -2,6 +2,8 @@
 //!
 //! It knows no milter, so `backstop explain` walks it exactly as the daemon does.
 
+mod asking;
+
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::SystemTime,
@@ -13,7 +15,7 @@ use super::{guesses::Guesses, proving::Search};
 use crate::{
     core::{
         authserv_id::AuthservId,
-        dnsbl::{Dnsbl, Listing, is_asked_about},
+        dnsbl::{Listing, is_asked_about},
         envelope::{Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
@@ -24,15 +26,13 @@ use crate::{
         },
         proof::{self, returned},
         recipients::Known,
-        spf::{Identity, SpfCheck, SpfResult},
         trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
     },
     directory::Directory,
     dkim,
-    dns::{Blocklists, Budgeted, Resolver},
+    dns::{Blocklists, Resolver},
     observe::Warnings,
-    spf::{self, Query},
     store::Store,
 };
 
@@ -232,9 +232,18 @@ impl Message {
     }
 
     /// Judges the recipients that were let in, now that the message is about to come.
-    pub fn at_data(&self, let_in: &mut [LetIn]) -> Vec<Vec<Check>> {
+    pub async fn at_data(&self, let_in: &mut [LetIn], warnings: &Warnings) -> Vec<Vec<Check>> {
         let policy = &self.engine.policy;
-        self.settled(let_in, |_, case| policy.judge_data(&case))
+        let mut sent_lately = Vec::with_capacity(let_in.len());
+        for LetIn { addressed, .. } in &*let_in {
+            let asked = policy.lacks_tag(&self.case(addressed, &Known::NotListed));
+            let mailbox = &addressed.recipient.mailbox;
+            sent_lately.push(asked && self.engine.sent_lately(mailbox, now(), warnings).await);
+        }
+        self.settled(let_in, |index, case| {
+            let lately = sent_lately.get(index).copied().unwrap_or_default();
+            policy.judge_data(&case, lately)
+        })
     }
 
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
@@ -357,70 +366,6 @@ impl Message {
             listings: &self.listings,
         }
     }
-
-    /// Asks for SPF and the DNS lists side by side, out of one budget.
-    async fn ask_dns(&mut self, lists: bool) {
-        let resolver = &self.engine.resolver;
-        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
-        let asked_lists: &[Dnsbl] = if lists {
-            &self.engine.policy.dnsbl
-        } else {
-            &[]
-        };
-        let listings = async {
-            match self.envelope.client.address {
-                Some(client) => {
-                    self.engine
-                        .blocklists
-                        .listings(asked_lists, client, &lookup)
-                        .await
-                }
-                None => Vec::new(),
-            }
-        };
-        let (spf, listings) = tokio::join!(self.ask_spf(&lookup), listings);
-        self.spf = Some(spf);
-        self.listings = listings;
-    }
-
-    async fn ask_spf(&self, lookup: &Budgeted) -> SpfAnswers {
-        let Some(client) = self.envelope.client.address else {
-            return SpfAnswers::default();
-        };
-        let mail_from = self.envelope.reverse_path.to_bytes();
-        let query = Query {
-            client,
-            helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
-            mail_from: &mail_from,
-            now: SystemTime::now(),
-            receiver: &self.receiver,
-        };
-        let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
-            // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of
-            // HELO has asked already.
-            let helo = spf::check_helo(lookup, &query).await;
-            let mail_from = SpfCheck {
-                identity: Identity::MailFrom,
-                ..helo.clone()
-            };
-            (helo, mail_from)
-        } else {
-            tokio::join!(
-                spf::check_helo(lookup, &query),
-                spf::check_mail_from(lookup, &query)
-            )
-        };
-        let mut answers = SpfAnswers {
-            helo: Some(helo),
-            mail_from: Some(mail_from),
-            forwarder: None,
-        };
-        let policy = &self.engine.policy;
-        if policy.needs_forwarder(&self.envelope, &answers) {
-            answers.forwarder = forwarder(policy, lookup, query).await;
-        }
-        answers
-    }
 }
 
 /// Seconds since 1970.
@@ -432,19 +377,4 @@ pub(super) fn now() -> u64 {
 /// Days since 1970-01-01.
 fn today() -> u64 {
     proof::today(now())
-}
-
-/// The first domain of `spf.trusted_forwarders` that the client may send for.
-async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Option<String> {
-    for domain in policy.spf.forwarder_domains() {
-        let postmaster = format!("postmaster@{domain}");
-        let query = Query {
-            mail_from: postmaster.as_bytes(),
-            ..query
-        };
-        if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
-            return Some(domain.to_string());
-        }
-    }
-    None
 }

@@ -5,7 +5,7 @@ mod summary;
 
 pub use summary::{Doubt, Outgoing, Summary};
 
-use super::evidence::Outcome;
+use super::evidence::{Outcome, Why};
 use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
@@ -124,9 +124,10 @@ impl Count {
             .notification
             .as_ref()
             .is_some_and(Notification::is_bounce);
+        // What must have a tag, and has none, is answered before it is known what it is.
         if let Outcome::Unproven(unproven) = outcome
             && unproven.weak.sender
-            && is_bounce
+            && (is_bounce || unproven.why == Why::NoTag)
         {
             counts.push(Self::WouldRefuse {
                 recipient: printable(&recipient.to_bytes(), LONGEST_TEXT),

@@ -11,7 +11,7 @@ use lab::{milter::Reply, mta, process::wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{SENDER, Stage, binary, headers};
+use super::{SENDER, Stage, binary, field, headers};
 use crate::{
     batv::key_file,
     bounce::{BOUNCE, Ours, body},
@@ -185,6 +185,35 @@ fn holds_nothing_in_the_clear(folder: &Path) {
         "@pc",
     ] {
         assert!(!holds(text), "{text} is in {files:?}");
+    }
+}
+
+/// Where every bounce must have a tag, its content is not looked at; whose it was is told all the same.
+#[test]
+fn whose_bounces_would_be_refused_for_want_of_a_tag_is_told_too() {
+    let required = "batv: {sign: true, required: true}, ledger: {remember: true}";
+    for unproven in ["tag", "reject"] {
+        let office = Office::open(&format!("{required}, unproven: {unproven}"));
+        office.sends(JOE, &message("one"));
+        for rcpt in [JOE, "made-up@example.org"] {
+            let mut client = office.stage.session(SENDER);
+            client.mail("", &[]).unwrap();
+            assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
+            let refused = client.data().unwrap() != Reply::Continue;
+            assert_eq!(refused, unproven == "reject");
+            if !refused {
+                headers(&mut client, BOUNCE).unwrap();
+                assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+            }
+        }
+        let report = office.report(1, 2);
+        assert_eq!(
+            report["would_have_been_refused"],
+            serde_json::json!({JOE: 1}),
+            "{unproven}"
+        );
+        let line = office.stage.decision(JOE);
+        assert_eq!(field(&line, "proof"), "weak:sender");
     }
 }
 
