@@ -29,6 +29,7 @@ mod licences;
 mod notifications;
 mod outgoing;
 mod package;
+mod panics;
 mod postfix;
 mod proof;
 mod replay;
