@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     ops::RangeInclusive,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::Unavailable;
@@ -15,6 +15,9 @@ use crate::core::proof::{
 
 /// A store that has to be opened before it is asked. A question may be dropped half-way.
 pub trait Backend: Send + Sync + 'static {
+    /// How long the first entry of a batch waits for others. Another process does not know of it meanwhile.
+    const GATHER: Duration;
+
     /// Its name, without a password.
     fn name(&self) -> impl fmt::Display + Send;
 

@@ -18,8 +18,6 @@ use crate::core::proof::{coverage::Count, ledger::Sent};
 const ROOM: usize = 10_000;
 /// The most that is written at once.
 const LARGEST_BATCH: usize = 1_000;
-/// How long the first entry of a batch waits for others.
-const GATHER: Duration = Duration::from_millis(200);
 /// How long [`Queue::flush`] waits.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -88,7 +86,7 @@ impl Queue {
 /// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
 /// the queue fills.
 pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
-    while let Some((mut batch, taken, waiting)) = entries.batch().await {
+    while let Some((mut batch, taken, waiting)) = entries.batch(B::GATHER).await {
         let sent: Vec<_> = batch.sent.iter().map(|s| (s.message, s.sender)).collect();
         while batch.len() > 0 {
             let written = written(&kept, &mut batch, &entries).await;
@@ -131,12 +129,12 @@ async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entrie
 
 impl Entries {
     /// The next entries, how many they are, and who waits for them; `None` when there is nothing more to come.
-    async fn batch(&mut self) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
+    async fn batch(&mut self, gather: Duration) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
         let mut batch = Batch::default();
         let mut taken = 0;
         let mut waiting = Vec::new();
         let mut next = Some(self.queue.recv().await?);
-        let end = Instant::now() + GATHER;
+        let end = Instant::now() + gather;
         while let Some(queued) = next.take() {
             taken += u64::from(matches!(queued, Queued::Entry(_)));
             match queued {

@@ -20,6 +20,7 @@ mod outages;
 mod proofs;
 mod reload;
 mod sequences;
+mod shared_store;
 mod sockets;
 mod systemd;
 mod tags;
