@@ -137,7 +137,9 @@ impl Report {
             }
         }
         if let Some(id) = self.retired {
-            println!("{file}: key {id} is retired");
+            println!(
+                "{file}: key {id} is retired; reload now, for what it signs from tomorrow on would not count to its end"
+            );
             match self.signs {
                 Some(id) => println!("key {id} signs"),
                 None => println!("no key is left to sign with; `backstop keygen` makes one"),
