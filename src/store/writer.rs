@@ -14,7 +14,7 @@ use super::{
 };
 use crate::core::proof::{coverage::Count, ledger::Sent};
 
-/// How many entries wait to be written; further ones are dropped. 20 MB if each has all the recipients it may have.
+/// How many entries wait to be written; further ones are dropped. 40 MB if each has all the recipients it may have.
 const ROOM: usize = 10_000;
 /// The most that is written at once.
 const LARGEST_BATCH: usize = 1_000;
