@@ -139,7 +139,7 @@ async fn look_at_store(config: &Config, report: &mut Report) {
         },
     };
     if refuses {
-        let doubts = summary.doubts(today(), config.policy.proof.lifetime_days());
+        let doubts = summary.doubts(today(), &config.policy.proof);
         let doubts = doubts.into_iter().map(|doubt| {
             let action = config.policy.proof.unproven.action;
             format!(

@@ -23,6 +23,10 @@ pub(super) struct Arguments {
     /// The new key's id, a digit that no key in use has [default: the next one]
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9), conflicts_with = "retire")]
     id: Option<u8>,
+    /// The new key does not sign yet: it only verifies, until the one that signs now is retired. For several MX hosts, of
+    /// which one would else sign with a key that another doesn't know yet
+    #[arg(long, conflicts_with = "retire")]
+    standby: bool,
     /// Make no key, but retire the one with this id: it signs no more, and its tags count for as long as they live
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9))]
     retire: Option<u8>,
@@ -60,7 +64,7 @@ pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
     let report: Result<Report, Failure> = key_file::change(&arguments.file, |keys| {
         let (made, retired) = match arguments.retire {
             Some(id) => (None, Some(retire(keys, id, today)?)),
-            None => (Some(add(keys, arguments.id, today)?), None),
+            None => (Some(add(keys, arguments, today)?), None),
         };
         Ok(Report {
             file: arguments.file.clone(),
@@ -83,8 +87,8 @@ pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn add(keys: &mut Keys, id: Option<u8>, today: u64) -> Result<u8, Failure> {
-    let id = match id {
+fn add(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<u8, Failure> {
+    let id = match arguments.id {
         Some(id) => id,
         None => next_id(keys)
             .ok_or_else(|| Failure::Asked("all ten ids are in use; --retire one".to_owned()))?,
@@ -92,7 +96,11 @@ fn add(keys: &mut Keys, id: Option<u8>, today: u64) -> Result<u8, Failure> {
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(Failure::Random)?;
     let key = Key::new(id, today, &secret, None);
-    if key.is_none_or(|key| keys.add(key).is_err()) {
+    let added = key.map(|key| match arguments.standby {
+        true => keys.add_standby(key),
+        false => keys.add(key),
+    });
+    if !matches!(added, Some(Ok(()))) {
         return Err(Failure::Asked(format!(
             "a key with id {id} is in use; --retire it, or take another id"
         )));
@@ -100,9 +108,10 @@ fn add(keys: &mut Keys, id: Option<u8>, today: u64) -> Result<u8, Failure> {
     Ok(id)
 }
 
-/// The digit after that of the newest key, so that one that was retired comes again as late as can be.
+/// The digit after that of the key that signs, so that one that was retired comes again as late as can be.
 fn next_id(keys: &Keys) -> Option<u8> {
-    let first = keys.iter().last().map_or(0, |key| key.id() + 1);
+    let newest = keys.signing().or(keys.iter().last());
+    let first = newest.map_or(0, |key| key.id() + 1);
     (0..IDS)
         .map(|step| (first + step) % IDS)
         .find(|id| keys.in_use(*id).is_none())
@@ -120,10 +129,17 @@ impl Report {
     fn print(&self) {
         let file = self.file.display();
         if let Some(id) = self.made {
-            println!("{file}: key {id} is new, and signs from the next reload on");
+            match self.signs {
+                Some(signs) if signs != id => println!(
+                    "{file}: key {id} is new, and verifies from the next reload on; it signs when key {signs} is retired"
+                ),
+                _ => println!("{file}: key {id} is new, and signs from the next reload on"),
+            }
         }
         if let Some(id) = self.retired {
-            println!("{file}: key {id} is retired");
+            println!(
+                "{file}: key {id} is retired; reload now, for what it signs from tomorrow on would not count to its end"
+            );
             match self.signs {
                 Some(id) => println!("key {id} signs"),
                 None => println!("no key is left to sign with; `backstop keygen` makes one"),

@@ -84,8 +84,7 @@ async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
         Ok(rows) => rows,
         Err(why) => return unavailable(&format!("{}: {why}", config.store)),
     };
-    let lifetime = config.policy.proof.lifetime_days();
-    let report = coverage::Report::of(&Summary::of(rows), first, today, lifetime);
+    let report = coverage::Report::of(&Summary::of(rows), first, today, &config.policy.proof);
     if period.json {
         print_json(&report);
     } else {

@@ -101,7 +101,8 @@ async fn behind_rcpt(
     let goes_on = |let_in: &[LetIn]| {
         !let_in.is_empty() && let_in.iter().all(|let_in| let_in.verdict.lets_in())
     };
-    let found = message.at_data(&mut let_in);
+    let warnings = Warnings::default();
+    let found = message.at_data(&mut let_in, &warnings).await;
     note(&mut reached, &let_in, found, |walk, judgement| {
         walk.at_data = Some(judgement).filter(|judgement| !judgement.checks.is_empty());
     });
@@ -112,7 +113,6 @@ async fn behind_rcpt(
     });
     if goes_on(&let_in) && message.needs_content(&let_in, facts) {
         let (octets, cut) = (body.octets(), body.is_cut());
-        let warnings = Warnings::default();
         let found = message
             .end_of_content(&mut let_in, facts, octets, cut, &warnings)
             .await;

@@ -63,7 +63,7 @@ impl Mistake {
             severity: self.severity,
             file: printable(file),
             place: self.place,
-            line,
+            line: without_password(&line),
             message: printable(&self.message),
             help: printable(&self.help),
         }
@@ -137,6 +137,23 @@ fn source_line(text: &str, number: usize) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// The line with stars for the password in a URL, `scheme://user:password@host`: mistakes found at a reload go to the log. A
+/// password that should be percent-encoded, and isn't, may hold any of `:/@`.
+fn without_password(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("://") else {
+        return line.to_owned();
+    };
+    match (rest.find(':'), rest.rfind('@')) {
+        (Some(colon), Some(at)) if colon < at => {
+            let (user, password) = rest.split_at(colon + 1);
+            let (password, host) = password.split_at(at - colon - 1);
+            let stars = "*".repeat(password.chars().count());
+            format!("{before}://{user}{stars}{host}")
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// The part of a line that is shown, and where and how wide the mark under it is.
 fn window(line: &str, place: Place) -> (String, usize, usize) {
     let first = place.column.saturating_sub(1);
@@ -179,6 +196,22 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (line, shown) in [
+            (
+                "store: redis://u:p:/@w@host/0",
+                "store: redis://u:*****@host/0",
+            ),
+            ("store: redis://:pw@host", "store: redis://:**@host"),
+            ("store: redis://u@host:6379", "store: redis://u@host:6379"),
+            ("store: redis://host:6379/0", "store: redis://host:6379/0"),
+            ("never_send: [a@b.example]", "never_send: [a@b.example]"),
+        ] {
+            assert_eq!(without_password(line), shown);
+        }
+    }
 
     fn shown(text: &str, line: usize, column: usize, width: usize) -> String {
         let place = Place {

@@ -69,7 +69,8 @@ impl Config {
             lines.push(format!("header rules: {}", headers(&policy.headers)));
         }
         lines.push(batv(&policy.proof));
-        lines.push(watermark(&policy.proof));
+        let of_proofs = [watermark, ledger, dkim, unproven];
+        lines.extend(of_proofs.map(|line| line(&policy.proof)));
         if self.report.keep_samples {
             lines
                 .push("samples of refused bounces: kept for `backstop report --export`".to_owned());
@@ -172,6 +173,54 @@ fn watermark(proof: &proof::Settings) -> String {
             lifetime(proof)
         ),
     }
+}
+
+fn ledger(proof: &proof::Settings) -> String {
+    let days = usize::try_from(proof.ledger.keep_days()).unwrap_or_default();
+    if proof.ledger.remember {
+        format!(
+            "ledger: outgoing mail is remembered for {}",
+            counted(days, "day", "days")
+        )
+    } else {
+        "ledger: outgoing mail is not remembered".to_owned()
+    }
+}
+
+fn dkim(proof: &proof::Settings) -> String {
+    let proof::dkim::Settings {
+        verify,
+        keys,
+        dkim2,
+    } = &proof.dkim;
+    let verified = match (verify, keys.len()) {
+        (false, _) => "not verified".to_owned(),
+        (true, 0) => "verified with the keys in DNS".to_owned(),
+        (true, keys) => format!(
+            "verified with {}, and with those in DNS",
+            counted(keys, "key of the file", "keys of the file")
+        ),
+    };
+    let dkim2 = if *dkim2 {
+        "; DKIM2 chains too, by a draft"
+    } else {
+        ""
+    };
+    format!("DKIM signatures of own domains in what bounces return: {verified}{dkim2}")
+}
+
+fn unproven(proof: &proof::Settings) -> String {
+    let required = if proof.batv.required {
+        "; each must have a tag"
+    } else {
+        ""
+    };
+    format!(
+        "bounces that prove nothing: {}{required}; other automatic answers: {}; weak evidence: {}",
+        answer(proof.unproven),
+        answer(proof.unproven_replies),
+        proof.weak.as_str()
+    )
 }
 
 fn lifetime(proof: &proof::Settings) -> String {

@@ -29,6 +29,8 @@ use crate::core::{
 
 /// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
 const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
+/// What is logged of a fault of ours.
+const PANICKED: &str = "a callback panicked; its message gets 451";
 /// The longest line of reply text that indymilter takes, in octets.
 const LONGEST_REPLY_TEXT: usize = 980;
 
@@ -178,11 +180,7 @@ fn quiet(
                     }
                     _ => connection.session_failed = true,
                 }
-                warn(
-                    connection,
-                    "internal",
-                    "a callback panicked; its message gets 451",
-                );
+                warn(connection, "internal", PANICKED);
             }
             if connection.opts.contains(noreply) {
                 Status::Noreply
@@ -282,7 +280,7 @@ async fn data(context: &mut Context<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = async { connection.session.data(queue_id.as_deref()) };
+    let judged = connection.session.data(queue_id.as_deref());
     let judged = within_limits(judged).await;
     let reply = or_failed(connection, judged, queue_id.as_deref());
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
@@ -298,7 +296,7 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     } else {
         let body_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
         let session = &mut connection.session;
-        let judged = async { session.end_of_headers(body_comes, queue_id.as_deref()) };
+        let judged = session.end_of_headers(body_comes, queue_id.as_deref());
         let judged = within_limits(judged).await;
         or_failed(connection, judged, queue_id.as_deref())
     };
@@ -310,7 +308,13 @@ fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let more = connection.session.body(part);
+    let session = &mut connection.session;
+    let more = std::panic::catch_unwind(AssertUnwindSafe(|| session.body(part)));
+    let more = more.unwrap_or_else(|_| {
+        connection.mail_failed = true;
+        warn(connection, "internal", PANICKED);
+        false
+    });
     if !more && connection.opts.contains(ProtoOpts::SKIP) {
         Status::Skip
     } else {
@@ -323,8 +327,11 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = connection.session.end_of_content(queue_id.as_deref());
-    let judged = within_limits(judged).await;
+    let judged = if connection.mail_failed {
+        Ok(connection.session.message_failed(queue_id.as_deref()))
+    } else {
+        within_limits(connection.session.end_of_content(queue_id.as_deref())).await
+    };
     if let Some(reply) = or_failed(connection, judged, queue_id.as_deref()) {
         return answer(&mut context.reply, &reply);
     }
@@ -332,15 +339,15 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
         change_sender: connection.actions.contains(Actions::CHANGE_SENDER),
         add_header: connection.actions.contains(Actions::ADD_HEADER),
     };
-    let ending = connection.session.end_of_message(may, queue_id.as_deref());
-    let failed = match within_limits(apply(&context.actions, connection.actions, &ending)).await {
-        Ok(Ok(())) => {
-            return if ending.discard {
-                Status::Discard
-            } else {
-                Status::Continue
-            };
-        }
+    let session = &mut connection.session;
+    let ended = async {
+        let ending = session.end_of_message(may, queue_id.as_deref());
+        let applied = apply(&context.actions, connection.actions, &ending).await;
+        applied.map(|()| ending.discard)
+    };
+    let failed = match within_limits(ended).await {
+        Ok(Ok(true)) => return Status::Discard,
+        Ok(Ok(false)) => return Status::Continue,
         Ok(Err(error)) => error.to_string(),
         Err(why) => why.to_owned(),
     };
@@ -375,7 +382,7 @@ fn or_failed(
 async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static str> {
     match tokio::time::timeout(CALLBACK_LIMIT, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(_panic)) => Err("a callback panicked; its message gets 451"),
+        Ok(Err(_panic)) => Err(PANICKED),
         Err(_elapsed) => Err("a callback took longer than the MTA waits; its message gets 451"),
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! It knows no milter, so `backstop explain` walks it exactly as the daemon does.
 
+mod asking;
+mod besieged;
+
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::SystemTime,
@@ -12,29 +15,25 @@ use tokio::time::Instant;
 use super::{guesses::Guesses, proving::Search, sieges::Sieges};
 use crate::{
     core::{
-        address::Mailbox,
         authserv_id::AuthservId,
-        dnsbl::{Dnsbl, Listing, is_asked_about},
+        dnsbl::{Listing, is_asked_about},
         envelope::{Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
         notification::Kind,
         policy::{
-            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Learned, Policy, Siege,
-            SpfAnswers, Tag, settle,
+            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
+            Tag, settle,
         },
         proof::{self, returned},
         recipients::Known,
-        siege::State,
-        spf::{Identity, SpfCheck, SpfResult},
         trace_header::{Forgeries, SpfTrace},
-        verdict::{Action, Verdict},
+        verdict::Verdict,
     },
     directory::Directory,
     dkim,
-    dns::{Blocklists, Budgeted, Resolver},
+    dns::{Blocklists, Resolver},
     observe::Warnings,
-    spf::{self, Query},
     store::Store,
 };
 
@@ -260,25 +259,22 @@ impl Message {
         (judgement, asked)
     }
 
-    /// Whether the recipient's domain is besieged; and if so, whether he was learned before.
-    async fn siege(&self, addressed: &Addressed, asked: &Asked) -> Option<Siege> {
-        let engine = &*self.engine;
-        let domain = addressed.recipient.mailbox.domain()?;
-        if !engine.sieges.state(domain).is_besieged() {
-            return None;
-        }
-        let learned = if engine.policy.needs_learned(&self.case(addressed, asked)) {
-            engine.learned(&addressed.recipient.mailbox, now()).await
-        } else {
-            Learned::No
-        };
-        Some(Siege { learned })
-    }
-
     /// Judges the recipients that were let in, now that the message is about to come.
-    pub fn at_data(&self, let_in: &mut [LetIn]) -> Vec<Vec<Check>> {
+    pub async fn at_data(&self, let_in: &mut [LetIn], warnings: &Warnings) -> Vec<Vec<Check>> {
         let policy = &self.engine.policy;
-        self.settled(let_in, |_, case| policy.judge_data(&case))
+        let mut sent_lately = Vec::with_capacity(let_in.len());
+        for LetIn {
+            addressed, asked, ..
+        } in &*let_in
+        {
+            let lacks_tag = policy.lacks_tag(&self.case(addressed, asked));
+            let mailbox = &addressed.recipient.mailbox;
+            sent_lately.push(lacks_tag && self.engine.sent_lately(mailbox, now(), warnings).await);
+        }
+        self.settled(let_in, |index, case| {
+            let lately = sent_lately.get(index).copied().unwrap_or_default();
+            policy.judge_data(&case, lately)
+        })
     }
 
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
@@ -295,27 +291,6 @@ impl Message {
     pub fn needs_content(&self, let_in: &[LetIn], facts: &HeaderFacts) -> bool {
         let mut cases = let_in.iter();
         cases.any(|let_in| self.needs_it(&self.case(&let_in.addressed, &let_in.asked), facts))
-    }
-
-    /// Which recipients are to be learned, now that the message is let in: addresses that only a catch-all takes, of a
-    /// person whose domain vouches for its host, while all is calm. In a siege a stranger would teach us his own.
-    pub(super) fn to_learn<'a>(&'a self, let_in: &'a [LetIn]) -> impl Iterator<Item = &'a Mailbox> {
-        let Engine { policy, sieges, .. } = &*self.engine;
-        let spf = self.spf.as_ref().and_then(|spf| spf.mail_from.as_ref());
-        let vouched = !self.envelope.reverse_path.is_null()
-            && policy.outgoing(&self.envelope).is_none()
-            && spf.is_some_and(|check| check.result == SpfResult::Pass);
-        let candidates = let_in.iter().filter(move |_| vouched);
-        candidates
-            .filter(|let_in| {
-                let_in.verdict.action == Action::Accept
-                    && policy.is_caught(&self.case(&let_in.addressed, &let_in.asked))
-            })
-            .map(|let_in| &let_in.addressed.recipient.mailbox)
-            .filter(|mailbox| {
-                let domain = mailbox.domain();
-                domain.is_some_and(|domain| sieges.state(domain) == State::Calm)
-            })
     }
 
     /// How much of the content is read, in octets.
@@ -428,89 +403,10 @@ impl Message {
             siege: asked.siege,
         }
     }
-
-    /// Asks for SPF and the DNS lists side by side, out of one budget.
-    async fn ask_dns(&mut self, lists: bool) {
-        let resolver = &self.engine.resolver;
-        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
-        let asked_lists: &[Dnsbl] = if lists {
-            &self.engine.policy.dnsbl
-        } else {
-            &[]
-        };
-        let listings = async {
-            match self.envelope.client.address {
-                Some(client) => {
-                    self.engine
-                        .blocklists
-                        .listings(asked_lists, client, &lookup)
-                        .await
-                }
-                None => Vec::new(),
-            }
-        };
-        let (spf, listings) = tokio::join!(self.ask_spf(&lookup), listings);
-        self.spf = Some(spf);
-        self.listings = listings;
-    }
-
-    async fn ask_spf(&self, lookup: &Budgeted) -> SpfAnswers {
-        let Some(client) = self.envelope.client.address else {
-            return SpfAnswers::default();
-        };
-        let mail_from = self.envelope.reverse_path.to_bytes();
-        let query = Query {
-            client,
-            helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
-            mail_from: &mail_from,
-            now: SystemTime::now(),
-            receiver: &self.receiver,
-        };
-        let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
-            // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of
-            // HELO has asked already.
-            let helo = spf::check_helo(lookup, &query).await;
-            let mail_from = SpfCheck {
-                identity: Identity::MailFrom,
-                ..helo.clone()
-            };
-            (helo, mail_from)
-        } else {
-            tokio::join!(
-                spf::check_helo(lookup, &query),
-                spf::check_mail_from(lookup, &query)
-            )
-        };
-        let mut answers = SpfAnswers {
-            helo: Some(helo),
-            mail_from: Some(mail_from),
-            forwarder: None,
-        };
-        let policy = &self.engine.policy;
-        if policy.needs_forwarder(&self.envelope, &answers) {
-            answers.forwarder = forwarder(policy, lookup, query).await;
-        }
-        answers
-    }
 }
 
 /// Seconds since 1970.
 pub(super) fn now() -> u64 {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed();
     since_epoch.unwrap_or_default().as_secs()
-}
-
-/// The first domain of `spf.trusted_forwarders` that the client may send for.
-async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Option<String> {
-    for domain in policy.spf.forwarder_domains() {
-        let postmaster = format!("postmaster@{domain}");
-        let query = Query {
-            mail_from: postmaster.as_bytes(),
-            ..query
-        };
-        if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
-            return Some(domain.to_string());
-        }
-    }
-    None
 }

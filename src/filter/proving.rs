@@ -189,11 +189,15 @@ impl Search<'_> {
         let answer = question(store).await;
         if let Err(unavailable) = &answer {
             self.store_down.store(true, Ordering::Relaxed);
-            let text = format!("not asked, so judged without it: {unavailable}");
-            self.warnings.warn("store", &text, Monotonic::now());
+            warn_of_store(self.warnings, unavailable);
         }
         Some(answer)
     }
+}
+
+fn warn_of_store(warnings: &Warnings, unavailable: &Unavailable) {
+    let text = format!("not asked, so judged without it: {unavailable}");
+    warnings.warn("store", &text, Monotonic::now());
 }
 
 fn shown(id: &[u8]) -> String {

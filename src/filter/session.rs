@@ -177,15 +177,22 @@ impl Session {
     }
 
     /// DATA: the reply that refuses the message; none to go on.
-    pub fn data(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
-        let reply = self.transaction.as_mut()?.data();
+    pub async fn data(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        let transaction = self.transaction.as_mut()?;
+        let reply = transaction.data(&self.shared.warnings).await;
         self.abandoned_with(reply, queue_id)
     }
 
     /// The end of the headers: the reply that refuses the message; none to go on. `body_comes`: the MTA hands over the
     /// content.
-    pub fn end_of_headers(&mut self, body_comes: bool, queue_id: Option<&[u8]>) -> Option<Reply> {
-        let reply = self.transaction.as_mut()?.end_of_headers(body_comes);
+    pub async fn end_of_headers(
+        &mut self,
+        body_comes: bool,
+        queue_id: Option<&[u8]>,
+    ) -> Option<Reply> {
+        let transaction = self.transaction.as_mut()?;
+        let warnings = &self.shared.warnings;
+        let reply = transaction.end_of_headers(body_comes, warnings).await;
         self.abandoned_with(reply, queue_id)
     }
 

@@ -131,9 +131,9 @@ impl Transaction {
     }
 
     /// Judges the message when it is about to come: the reply to give; none to go on.
-    pub(super) fn data(&mut self) -> Option<Reply> {
+    pub(super) async fn data(&mut self, warnings: &Warnings) -> Option<Reply> {
         self.data = true;
-        for checks in self.message.at_data(&mut self.let_in) {
+        for checks in self.message.at_data(&mut self.let_in, warnings).await {
             self.tell(&checks);
         }
         self.refusal()
@@ -147,9 +147,13 @@ impl Transaction {
 
     /// Judges the message by its headers: the reply to give; none to go on. `body_comes`: the MTA will hand over the
     /// content.
-    pub(super) fn end_of_headers(&mut self, body_comes: bool) -> Option<Reply> {
+    pub(super) async fn end_of_headers(
+        &mut self,
+        body_comes: bool,
+        warnings: &Warnings,
+    ) -> Option<Reply> {
         if !self.data {
-            let refusal = self.data();
+            let refusal = self.data(warnings).await;
             if refusal.is_some() {
                 return refusal;
             }

@@ -21,6 +21,9 @@ use crate::core::{
 
 /// A store that has to be opened before it is asked. A question may be dropped half-way.
 pub trait Backend: Send + Sync + 'static {
+    /// How long the first entry of a batch waits for others. Another process does not know of it meanwhile.
+    const GATHER: Duration;
+
     /// Its name, without a password.
     fn name(&self) -> impl fmt::Display + Send;
 

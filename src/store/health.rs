@@ -16,6 +16,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub struct Health {
     /// Why it can't be asked right now; `None` while it can.
     pub down: Option<Unavailable>,
+    /// What is to be remembered or counted, and is not written yet.
+    pub waiting: u64,
     /// What was to be remembered or counted, and was dropped since the queue was full.
     pub dropped: u64,
     /// Questions and writes that failed.
@@ -81,9 +83,10 @@ impl Journal {
     }
 
     /// What it was told of.
-    pub fn health(&self, down: Option<Unavailable>) -> Health {
+    pub fn health(&self, down: Option<Unavailable>, waiting: u64) -> Health {
         self.with(|entries| Health {
             down,
+            waiting,
             dropped: entries.dropped,
             failures: entries.failures,
             latest: entries.latest.clone(),
@@ -142,7 +145,7 @@ mod tests {
             journal.question_failed(&error("two"));
             journal.dropped("three");
         }
-        let health = journal.health(None);
+        let health = journal.health(None, 0);
         assert_eq!((health.failures, health.dropped), (6, 3));
         assert_eq!(health.latest, Some(error("two")));
     }

@@ -215,14 +215,25 @@ impl<B: Backend> Store for Keeper<B> {
 
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
         let kept = &self.kept;
-        async move { kept.ask(PATIENCE, kept.backend.sent(&message, now())).await }.boxed()
+        async move {
+            match self.queue.unwritten.sent(&message) {
+                Some(newest) => Ok(Some(newest)),
+                None => kept.ask(PATIENCE, kept.backend.sent(&message, now())).await,
+            }
+        }
+        .boxed()
     }
 
     fn last_sent(&self, senders: Vec<Hash>) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
         let kept = &self.kept;
         async move {
-            kept.ask(PATIENCE, kept.backend.last_sent(&senders, now()))
-                .await
+            match self.queue.unwritten.last_sent(&senders) {
+                Some(latest) => Ok(Some(latest)),
+                None => {
+                    let question = kept.backend.last_sent(&senders, now());
+                    kept.ask(PATIENCE, question).await
+                }
+            }
         }
         .boxed()
     }
@@ -320,10 +331,11 @@ impl<B: Backend> Store for Keeper<B> {
 
     fn health(&self) -> Health {
         let state = self.kept.state.borrow().clone();
-        self.kept.journal.health(match state {
+        let down = match state {
             State::Down(error) => Some(error),
             State::Opening | State::Open => None,
-        })
+        };
+        self.kept.journal.health(down, self.queue.unwritten.count())
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! Mail never waits for a write: what is to be written goes into a queue, and what that has no room for is dropped and
 //! counted. A question waits a second at most, and not at all while the store is known to be down: it is tried again in
-//! the background, one attempt at a time. Only this layer names `sqlx` and `redis`.
+//! the background, one attempt at a time. What waits in the queue is known all the same. Only this layer names `sqlx` and `redis`.
 
 mod backend;
 mod health;
@@ -13,6 +13,7 @@ mod redis;
 mod siege;
 mod sqlite;
 mod unavailable;
+mod unwritten;
 mod url;
 mod writer;
 

@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     backend::{Backend, Batch, Waiting},
     keeper::{Kept, RETRY},
+    unwritten::Unwritten,
 };
 use crate::core::{
     attack,
@@ -17,12 +18,10 @@ use crate::core::{
     proof::{coverage::Count, ledger::Sent},
 };
 
-/// How many entries wait to be written; further ones are dropped. 20 MB if each has all the recipients it may have.
+/// How many entries wait to be written; further ones are dropped. 40 MB if each has all the recipients it may have.
 const ROOM: usize = 10_000;
 /// The most that is written at once.
 const LARGEST_BATCH: usize = 1_000;
-/// How long the first entry of a batch waits for others.
-const GATHER: Duration = Duration::from_millis(200);
 /// How long [`Queue::flush`] waits.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -47,26 +46,45 @@ enum Queued {
 }
 
 /// Where entries go.
-pub struct Queue(mpsc::Sender<Queued>);
+pub struct Queue {
+    entries: mpsc::Sender<Queued>,
+    pub unwritten: Arc<Unwritten>,
+}
 
 /// Where they come out.
-pub struct Entries(mpsc::Receiver<Queued>);
+pub struct Entries {
+    queue: mpsc::Receiver<Queued>,
+    unwritten: Arc<Unwritten>,
+}
 
 pub fn queue() -> (Queue, Entries) {
-    let (queue, entries) = mpsc::channel(ROOM);
-    (Queue(queue), Entries(entries))
+    let (entries, queue) = mpsc::channel(ROOM);
+    let unwritten = Arc::<Unwritten>::default();
+    let entries = Queue {
+        entries,
+        unwritten: Arc::clone(&unwritten),
+    };
+    (entries, Entries { queue, unwritten })
 }
 
 impl Queue {
     /// Whether there was room for it.
     pub fn push(&self, entry: Entry) -> bool {
-        self.0.try_send(Queued::Entry(entry)).is_ok()
+        let Ok(room) = self.entries.try_reserve() else {
+            return false;
+        };
+        self.unwritten.queued();
+        if let Entry::Sent(sent) = &entry {
+            self.unwritten.add(sent);
+        }
+        room.send(Queued::Entry(entry));
+        true
     }
 
     /// Whether there was room to spare for it: half of the queue is kept for what is missed more. However many bounces
     /// strangers send, what is remembered of our own mail has a place.
     pub fn push_if_spare(&self, entry: Entry) -> bool {
-        self.0.capacity() > ROOM / 2 && self.push(entry)
+        self.entries.capacity() > ROOM / 2 && self.push(entry)
     }
 
     /// Waits until all that is in the queue is written, but not for long.
@@ -74,7 +92,7 @@ impl Queue {
         let (done, is_done) = oneshot::channel();
         // Whether the time ran out or the writer gave up: there is nothing more to wait for.
         let _ = timeout(FLUSH, async {
-            self.0.send(Queued::Flush(done)).await.ok()?;
+            self.entries.send(Queued::Flush(done)).await.ok()?;
             is_done.await.ok()
         })
         .await;
@@ -84,11 +102,12 @@ impl Queue {
 /// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
 /// the queue fills.
 pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
-    while let Some((mut batch, waiting)) = entries.batch().await {
+    while let Some((mut batch, taken, waiting)) = entries.batch(B::GATHER).await {
+        let sent: Vec<_> = batch.sent.iter().map(|s| (s.message, s.sender)).collect();
         while batch.len() > 0 {
             let written = written(&kept, &mut batch, &entries).await;
-            if !written && entries.0.is_closed() {
-                let lost = batch.len() + entries.0.len();
+            if !written && entries.queue.is_closed() {
+                let lost = batch.len() + entries.queue.len();
                 log::warn!(
                     "store: {}: the last {lost} entries are lost",
                     kept.backend.name()
@@ -99,6 +118,10 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
                 sleep(RETRY).await;
             }
         }
+        for (message, sender) in sent {
+            entries.unwritten.remove(message, sender);
+        }
+        entries.unwritten.done(taken);
         // Whoever waited may have gone.
         for done in waiting {
             let _ = done.send(());
@@ -108,7 +131,7 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
 
 async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entries) -> bool {
     while timeout(RETRY, kept.opened()).await.is_err() {
-        if entries.0.is_closed() {
+        if entries.queue.is_closed() {
             return false;
         }
     }
@@ -121,13 +144,15 @@ async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entrie
 }
 
 impl Entries {
-    /// The next entries, and who waits for them; `None` when there is nothing more to come.
-    async fn batch(&mut self) -> Option<(Batch, Vec<oneshot::Sender<()>>)> {
+    /// The next entries, how many they are, and who waits for them; `None` when there is nothing more to come.
+    async fn batch(&mut self, gather: Duration) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
         let mut batch = Batch::default();
+        let mut taken = 0;
         let mut waiting = Vec::new();
-        let mut next = Some(self.0.recv().await?);
-        let end = Instant::now() + GATHER;
+        let mut next = Some(self.queue.recv().await?);
+        let end = Instant::now() + gather;
         while let Some(queued) = next.take() {
+            taken += u64::from(matches!(queued, Queued::Entry(_)));
             match queued {
                 Queued::Entry(Entry::Sent(sent)) => batch.sent.push(sent),
                 Queued::Entry(Entry::Count(day, count)) => {
@@ -150,10 +175,10 @@ impl Entries {
                 }
             }
             if batch.len() < LARGEST_BATCH {
-                next = timeout_at(end, self.0.recv()).await.ok().flatten();
+                next = timeout_at(end, self.queue.recv()).await.ok().flatten();
             }
         }
-        Some((batch, waiting))
+        Some((batch, taken, waiting))
     }
 }
 

@@ -145,6 +145,9 @@ fn a_full_file_says_what_it_says() {
              signed with key 2 for 5 days; your MTA must let mail to tagged addresses in, which can't be seen from \
              here: see TAGS in milter.yaml(5)",
             "watermarks in what bounces return: verified; outgoing mail gets one, made with key 2 for 5 days",
+            "ledger: outgoing mail is remembered for 60 days",
+            "DKIM signatures of own domains in what bounces return: verified with the keys in DNS",
+            "bounces that prove nothing: reject; other automatic answers: accept; weak evidence: accept",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]

@@ -1,9 +1,13 @@
 //! `backstop explain --eml`, from outside.
 
+use std::fs;
+
+use backstop::store;
 use lab::postfix::Postfix;
 use serde_json::Value;
 
 use crate::{
+    bounce::{self, Ours, SIGNED},
     site::{Letter, Site},
     stored::{FROM_RECEIVED, Lab, letters, message, said, texts},
 };
@@ -94,6 +98,79 @@ fn explain_reads_the_envelope_from_the_message() {
         "removed: X-Backstop #1",
     ] {
         assert!(said.contains(line), "{line} in\n{said}");
+    }
+}
+
+/// Each proof that is looked for, and what came of it; as often as one asks, for nothing is used up by that.
+#[test]
+fn explain_tells_what_a_bounce_proves() {
+    let lab = Lab::new("enforce");
+    let store = format!("sqlite:{}", lab.path("state.db").display());
+    let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
+    let proof = format!(
+        "proof: {{unproven: reject, replay_limit: 1, dkim: {{keys: [{{domain: example.org, selector: s2026, \
+         record: '{}'}}]}}}}\nstore: {store}\n",
+        bounce::record()
+    );
+    fs::write(lab.path("milter.yaml"), config + &proof).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = store::open(&store.parse().unwrap(), crate::store::place::KEEP);
+        store.sent(Vec::new()).await.unwrap();
+    });
+    let far = "far@friend.example";
+    let of = |ours: &Ours| {
+        format!(
+            "{}\n{}",
+            bounce::BOUNCE,
+            bounce::body(far, ours).replace("\r\n", "\n")
+        )
+    };
+    let given = [
+        "--from=",
+        "--rcpt=joe@example.org",
+        "--client-ip=192.0.2.20",
+        "--helo=mx.friend.example",
+    ];
+    let signed = Ours::new("signed", far).signed(SIGNED);
+    let eml = lab.file("signed.eml", of(&signed));
+    for _ in 0..3 {
+        let (code, report) = lab.json("explain", &eml, &given);
+        let last = &report["recipients"][0]["after_content"];
+        assert_eq!(
+            (code, &last["verdict"], &last["reason"], &last["proof"]),
+            (0, &"accept".into(), &"dkim_valid".into(), &"dkim".into()),
+            "{report:#}"
+        );
+    }
+    let explain = |eml: &std::path::Path| {
+        let arguments = [&["explain", "--eml", eml.to_str().unwrap()][..], &given];
+        said(&lab.run(&arguments.concat()))
+    };
+    for (eml, lines) in [
+        (
+            eml,
+            [
+                "at the end of the message",
+                "the DKIM signature of example.org (s2026) verifies, body and all, of signed@example.org; not counted",
+                "verdict: accept (dkim_valid), proof dkim; mode enforce",
+                "reply:   250 2.0.0 Ok",
+            ],
+        ),
+        (
+            lab.file("forged.eml", of(&Ours::new("forged", far))),
+            [
+                "no DKIM signature of ours in what it returns",
+                "nothing in it proves that it answers a message of ours -> reject",
+                "verdict: reject (unproven), proof unproven; mode enforce",
+                "reply:   550 5.7.1 This notification returns no message that example.org has sent: it holds no valid DKIM",
+            ],
+        ),
+    ] {
+        let said = explain(&eml);
+        for line in lines {
+            assert!(said.contains(line), "{line} in\n{said}");
+        }
     }
 }
 

@@ -5,11 +5,18 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::UNIX_EPOCH,
 };
 
 use backstop::{
     config::key_file,
-    core::proof::{Key, Keys},
+    core::{
+        address::Mailbox,
+        proof::{
+            self, Key, Keys,
+            batv::{self, Layout, Proof, Tagged},
+        },
+    },
 };
 use tempfile::TempDir;
 
@@ -96,6 +103,47 @@ fn a_roll_over_from_first_key_to_last() {
         .collect();
     assert_eq!(secrets.len(), 4);
     assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), 1);
+}
+
+/// No MX host signs with a key that another doesn't know, in whatever order they get the file and are reloaded.
+#[test]
+fn a_roll_over_of_several_hosts_has_no_gap() {
+    let desk = Desk::new();
+    let sender = Mailbox::from_bytes(b"joe@example.org");
+    let today = proof::today(UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let mut before: Option<Keys> = None;
+    for (arguments, signs) in [
+        // With no other key there is nothing to wait for.
+        (&["--standby"][..], 0),
+        (&["--standby"], 0),
+        (&["--retire", "0"], 1),
+        (&["--standby", "--id", "7"], 1),
+        (&["--retire", "1"], 7),
+    ] {
+        let output = desk.keygen(arguments);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        assert_eq!(desk.signs(), Some(signs), "{arguments:?}");
+        let keys = key_file::read(&desk.file()).unwrap();
+        if let Some(before) = before {
+            for (signer, verifier) in [(&before, &keys), (&keys, &before)] {
+                let tagged = batv::sign(&sender, signer, today, 7, Layout::Prvs, b'+').unwrap();
+                let Some(Tagged::Ours(tag)) = batv::read(&Mailbox::from_bytes(&tagged), "+") else {
+                    panic!("{tagged:?}")
+                };
+                let found = batv::verify(&tag, verifier, today, 7);
+                assert!(
+                    matches!(found, Proof::Valid { .. }),
+                    "{arguments:?}: {found:?}"
+                );
+            }
+        }
+        before = Some(keys);
+    }
+    let output = desk.keygen(&["--standby"]);
+    let told = "key 8 is new, and verifies from the next reload on; it signs when key 7 is retired";
+    assert!(said(&output).contains(told), "{}", said(&output));
+    let both = desk.keygen(&["--standby", "--retire", "7"]);
+    assert_eq!(code(&both), 64);
 }
 
 #[test]

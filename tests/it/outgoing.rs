@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     batv::key_file as first_key,
+    bounce::{self, Ours},
     site::{Letter, Mta, Site, arrived, codes, start_postfix, through_both},
 };
 
@@ -24,6 +25,7 @@ through_both! {
     a_message_arrives_with_one_watermark_that_verifies
     whatever_from_looks_like
     a_roll_over_has_no_gap
+    what_arrived_proves_the_bounce_that_returns_it
 }
 
 const FAR: &str = "far@friend.example";
@@ -240,6 +242,42 @@ fn a_roll_over_has_no_gap<M: Mta>() {
     let mut client = signing.site.friend();
     client.mail("").unwrap();
     assert_eq!(codes(&client.rcpt(&other).unwrap()), "550 5.7.1");
+}
+
+/// The MTA hands over the content of the bounce, and nothing but that proves it.
+fn what_arrived_proves_the_bounce_that_returns_it<M: Mta>() {
+    for (sign, reason, other) in [
+        ("watermark: {sign: true}", "watermark_valid", "unproven"),
+        ("ledger: {remember: true}", "message_id_known", "unproven"),
+    ] {
+        let signing = Signing::<M>::start(&format!(
+            "{sign}, unproven: reject, dkim: {{verify: false}}"
+        ));
+        let letter = Letter::headed(&format!("From: {JOE}\r\nTo: {FAR}\r\n{DATE}"));
+        let message = signing.sent(&letter);
+        let (_, body) = Headers::parse(&message);
+        let headers = String::from_utf8_lossy(&message[..body - 1]).replace('\n', "\r\n");
+        let bounce = |headers: String| {
+            let body = bounce::body(FAR, &Ours { headers, body: "" });
+            let head = bounce::BOUNCE.replace('\n', "\r\n");
+            let since = signing.site.backstop.log().len();
+            let mut client = signing.site.friend();
+            let message = format!("{head}\r\n{body}");
+            let reply = client.message("", JOE, message.as_bytes()).unwrap();
+            let line = signing.site.decision(since, &[" from=<> ", " verdict="]);
+            let reason = line.split(" reason=").nth(1).unwrap();
+            let reason = reason.split(' ').next().unwrap().to_owned();
+            (codes(&reply), reason)
+        };
+        let id = letter.id.trim_matches(['<', '>']);
+        let changed = headers.replace(id, &id.replacen("letter", "better", 1));
+        assert_eq!(bounce(changed), ("550 5.7.1".to_owned(), other.to_owned()));
+        assert_eq!(
+            bounce(headers),
+            ("250 2.0.0".to_owned(), reason.to_owned()),
+            "{sign}"
+        );
+    }
 }
 
 fn reload<M: Mta>(site: &Site<M>) {

@@ -15,6 +15,8 @@ pub(super) struct Leaves {
     untagged: Option<String>,
     watermark: Option<String>,
     unmarked: Option<String>,
+    remembered: bool,
+    forgotten: Option<String>,
 }
 
 impl Leaves {
@@ -37,11 +39,14 @@ impl Leaves {
             Ok(watermark) => (Some(watermark), None),
             Err(why) => (None, Some(why.to_string())),
         };
+        let forgotten = departure.ledger.as_ref().err().map(ToString::to_string);
         Some(Self {
             sender: shown(&sender),
             untagged,
             watermark,
             unmarked,
+            remembered: departure.ledger.is_ok(),
+            forgotten,
         })
     }
 
@@ -59,6 +64,10 @@ impl Leaves {
                 println!("  watermark: {}", watermark.replace('\n', "\n            "));
             }
             (None, why) => println!("  watermark: none ({})", why.as_deref().unwrap_or_default()),
+        }
+        match &self.forgotten {
+            None => println!("  ledger:    an entry"),
+            Some(why) => println!("  ledger:    none ({why})"),
         }
         println!();
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::core::{
     printable::printable,
     proof::{
+        Settings,
         coverage::{Outgoing, Summary, Way},
         date,
     },
@@ -60,9 +61,9 @@ impl From<&Outgoing> for Mail {
 }
 
 impl Report {
-    /// Of the days up to `today`, which are in days since 1970-01-01, as `first` is; `lifetime` is in days too.
-    pub(super) fn of(summary: &Summary, first: u64, today: u64, lifetime: u64) -> Self {
-        let doubts = summary.doubts(today, lifetime);
+    /// Of the days up to `today`, which are in days since 1970-01-01, as `first` is.
+    pub(super) fn of(summary: &Summary, first: u64, today: u64, proof: &Settings) -> Self {
+        let doubts = summary.doubts(today, proof);
         let domains = summary.domains.iter();
         let recipients = summary.would_refuse.iter();
         Self {
@@ -122,6 +123,11 @@ impl Report {
                 others.messages
             );
         }
+        if self.ours.messages > 0 && !self.ours.by.contains_key(&Way::Dkim) {
+            println!(
+                "  no DKIM signature of yours was there yet: those of a milter that stands behind Backstop are not seen"
+            );
+        }
         for (way, reasons) in Mail::from(&self.ours).without {
             let mut reasons: Vec<_> = reasons.into_iter().collect();
             reasons.sort_by_key(|(_, times)| Reverse(*times));
@@ -145,7 +151,7 @@ impl Report {
         if refused.is_empty() {
             return;
         }
-        refused.sort_by(|one, other| other.1.cmp(one.1));
+        refused.sort_by_key(|(_, times)| Reverse(**times));
         println!("\nunproven ones to addresses that send mail: these would have been refused");
         for (address, times) in refused.iter().take(MOST_NAMED) {
             println!("  {times:>9}  {address}");

@@ -8,6 +8,7 @@ use crate::{
     cli::today,
     core::proof::{coverage::Summary, date},
     filter::Shared,
+    store::Store,
 };
 
 /// How often it is looked whether a day is over.
@@ -15,7 +16,17 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Logs the line after each midnight (UTC). Where the store does not answer then, it is asked again.
 pub(super) async fn coverage(shared: Arc<Shared>) {
-    let mut ticks = interval(LOOK);
+    let store = || shared.engine.load().store.clone();
+    lines(LOOK, today, store, |line| log::info!("{line}")).await;
+}
+
+async fn lines(
+    look: Duration,
+    today: impl Fn() -> u64,
+    store: impl Fn() -> Option<Arc<dyn Store>>,
+    tell: impl Fn(String),
+) {
+    let mut ticks = interval(look);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = today();
     loop {
@@ -26,14 +37,86 @@ pub(super) async fn coverage(shared: Arc<Shared>) {
             told = today;
             continue;
         }
-        let Some(store) = shared.engine.load().store.clone() else {
+        let Some(store) = store() else {
             told = today;
             continue;
         };
         let yesterday = today - 1;
         if let Ok(rows) = store.coverage(yesterday..=yesterday).await {
-            log::info!("coverage of {}: {}", date(yesterday), Summary::of(rows));
+            tell(format!(
+                "coverage of {}: {}",
+                date(yesterday),
+                Summary::of(rows)
+            ));
             told = today;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::{
+        core::proof::coverage::{Count, Way},
+        store::{self, Keep},
+    };
+
+    const LOOK: Duration = Duration::from_millis(5);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn each_day_that_is_over_has_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("state.db").display());
+        let store = store::open(
+            &url.parse().unwrap(),
+            Keep {
+                ledger_days: 30,
+                learned_days: 1,
+                most_learned: 1,
+            },
+        );
+        let first = today();
+        for count in Count::of_outgoing("example.org", &[Way::Ledger], &[]) {
+            store.count(first, count);
+        }
+        store.flush().await;
+        let (day, told) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+        let told_so_far = || told.lock().unwrap().clone();
+        let clock = async {
+            sleep(20 * LOOK).await;
+            assert!(told_so_far().is_empty());
+            // The day that a clock is set back to is told once more.
+            for (add, lines) in [(1, 1), (0, 1), (1, 2), (3, 3)] {
+                day.store(first + add, Ordering::Relaxed);
+                while told_so_far().len() < lines {
+                    sleep(LOOK).await;
+                }
+                sleep(20 * LOOK).await;
+                assert_eq!(told_so_far().len(), lines);
+            }
+        };
+        let open = || Some(Arc::clone(&store));
+        let tell = |line| told.lock().unwrap().push(line);
+        let lines = lines(LOOK, || day.load(Ordering::Relaxed), open, tell);
+        let told = timeout(Duration::from_secs(20), async {
+            tokio::select! {
+                () = lines => Vec::new(),
+                () = clock => told_so_far(),
+            }
+        });
+        let told = told.await.unwrap();
+        let line = "1 messages left, 100.0 % of them can prove their bounces; 0 notifications came";
+        assert_eq!(told[0], format!("coverage of {}: {line}", date(first)));
+        assert_eq!(told[1], told[0]);
+        let nothing = "0 messages left; 0 notifications came";
+        let last = date(first + 2);
+        assert_eq!(told[2], format!("coverage of {last}: {nothing}"));
     }
 }

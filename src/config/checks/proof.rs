@@ -9,6 +9,7 @@ use crate::{
         duration::Duration,
         proof::{DAY, batv::Layout},
         size::Size,
+        verdict::Action,
     },
     dkim,
 };
@@ -74,6 +75,20 @@ impl Checks<'_> {
                 &Path::of(&["proof", "batv", "required"]),
                 "`proof.batv.required` is on, but there are no keys, so no bounce could have a tag".to_owned(),
                 "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {keys: /etc/backstop/keys}`",
+            );
+        }
+        let refuses = !proof.unproven.monitor
+            && !matches!(proof.unproven.action, Action::Accept | Action::Tag);
+        let excepted =
+            !proof.batv.except.recipients.is_empty() || !proof.batv.except.senders.is_empty();
+        if proof.batv.required && refuses && excepted {
+            self.findings.warning(
+                &Path::of(&["proof", "batv", "required"]),
+                format!(
+                    "`proof.batv.required` is on, but what `except` names leaves without a tag: its bounces get `{}`",
+                    proof.unproven.action
+                ),
+                "without `required`, a bounce that has no tag may prove itself by what it returns",
             );
         }
         if !(LEAST_BODY..=MOST_BODY).contains(&proof.body) {

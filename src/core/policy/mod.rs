@@ -155,10 +155,11 @@ impl Policy {
     }
 
     /// Judges one recipient when its message is about to come, after it was let in by its envelope. Whoever only asked
-    /// whether the address exists (a callout) is gone by now.
-    pub fn judge_data(&self, case: &Case<'_>) -> Judgement {
+    /// whether the address exists (a callout) is gone by now. `sent_lately`: the store has mail of the recipient's, which
+    /// is worth asking where [`lacks_tag`](Self::lacks_tag) says so.
+    pub fn judge_data(&self, case: &Case<'_>, sent_lately: bool) -> Judgement {
         let mut walk = Walk::new(self.mode);
-        let end = self.at_data(case, &mut walk);
+        let end = self.at_data(case, sent_lately, &mut walk);
         walk.judgement(end)
     }
 

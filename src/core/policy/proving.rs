@@ -51,9 +51,18 @@ impl Policy {
             && self.exempt_by(case).is_none()
     }
 
-    pub(super) fn at_data(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
-        let null = case.envelope.reverse_path.is_null();
-        if !null || !self.requires_tag() || !self.may_prove(case) {
+    /// Whether this is a bounce that must have a tag, and has none.
+    pub fn lacks_tag(&self, case: &Case<'_>) -> bool {
+        case.envelope.reverse_path.is_null() && self.requires_tag() && self.may_prove(case)
+    }
+
+    pub(super) fn at_data(
+        &self,
+        case: &Case<'_>,
+        sent_lately: bool,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        if !self.lacks_tag(case) {
             return Continue(());
         }
         let finding =
@@ -65,7 +74,11 @@ impl Policy {
         }
         let outcome = Outcome::Unproven(Unproven {
             why: Why::NoTag,
-            weak: WeakEvidence::default(),
+            // It is told, and decides nothing: it is no tag.
+            weak: WeakEvidence {
+                sender: sent_lately,
+                ..WeakEvidence::default()
+            },
             missing: self.missing(case),
         });
         walk.prove(&outcome);

@@ -5,7 +5,7 @@ mod summary;
 
 pub use summary::{Doubt, Outgoing, Summary};
 
-use super::evidence::Outcome;
+use super::evidence::{Outcome, Why};
 use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
@@ -81,6 +81,8 @@ impl Count {
     pub const NOT_OURS: &str = "-";
     /// The outcome that every outgoing message has.
     pub const MESSAGE: &str = "message";
+    /// The outcome of a bounce that proves nothing.
+    pub const UNPROVEN: &str = "unproven";
     /// The outcome of one whose bounces can prove themselves.
     pub const PROVABLE: &str = "provable";
 
@@ -116,9 +118,10 @@ impl Count {
             .notification
             .as_ref()
             .is_some_and(Notification::is_bounce);
+        // What must have a tag, and has none, is answered before it is known what it is.
         if let Outcome::Unproven(unproven) = outcome
             && unproven.weak.sender
-            && is_bounce
+            && (is_bounce || unproven.why == Why::NoTag)
         {
             counts.push(Self::WouldRefuse {
                 recipient: printable(&recipient.to_bytes(), LONGEST_TEXT),
@@ -180,7 +183,7 @@ pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Genuine(by) => by.as_str(),
         Outcome::Weak(_) => "weak",
-        Outcome::Unproven(_) => "unproven",
+        Outcome::Unproven(_) => Count::UNPROVEN,
         Outcome::Forged(_) => "forged",
     }
 }

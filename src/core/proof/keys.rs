@@ -150,10 +150,21 @@ impl Keys {
 
     /// Adds a key, which signs from now on. It is given back where its id is in use.
     pub fn add(&mut self, key: Key) -> Result<(), Key> {
+        self.insert(self.0.len(), key)
+    }
+
+    /// Adds a key that verifies from now on, and signs when the one that signs now is retired. It is given back where its
+    /// id is in use.
+    pub fn add_standby(&mut self, key: Key) -> Result<(), Key> {
+        let signing = self.0.iter().rposition(|key| key.retired.is_none());
+        self.insert(signing.unwrap_or(self.0.len()), key)
+    }
+
+    fn insert(&mut self, at: usize, key: Key) -> Result<(), Key> {
         if self.in_use(key.id).is_some() {
             return Err(key);
         }
-        self.0.push(key);
+        self.0.insert(at, key);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::Search;
+use super::{Search, warn_of_store};
 use crate::{
     core::{
         address::{Domain, Mailbox},
@@ -14,12 +14,14 @@ use crate::{
         proof::{
             self,
             evidence::WeakEvidence,
-            ledger::{Hashed, address, hashes},
+            ledger::{Hash, Hashed, address, hashes},
         },
         received::Hop,
         spf::SpfResult,
     },
     dns::Budgeted,
+    filter::Engine,
+    observe::Warnings,
     spf::{self, Query},
 };
 
@@ -27,6 +29,38 @@ use crate::{
 const MOST_HOPS: usize = 50;
 /// The most client addresses in them that SPF is asked about.
 const MOST_CLIENTS: usize = 3;
+
+impl Engine {
+    /// Whether the recipient of a bounce whose content is not looked at sent mail within the days that the ledger keeps.
+    pub(in crate::filter) async fn sent_lately(
+        &self,
+        recipient: &Mailbox,
+        now: u64,
+        warnings: &Warnings,
+    ) -> bool {
+        let (Some((senders, since)), Some(store)) = (self.senders(recipient, now), &self.store)
+        else {
+            return false;
+        };
+        match store.last_sent(senders).await {
+            Ok(last) => last.is_some_and(|at| at >= since),
+            Err(unavailable) => {
+                warn_of_store(warnings, &unavailable);
+                false
+            }
+        }
+    }
+
+    /// What the ledger has the recipient as, where he sent mail; and since when that counts.
+    fn senders(&self, recipient: &Mailbox, now: u64) -> Option<(Vec<Hash>, u64)> {
+        let settings = &self.policy.proof;
+        let keep = settings.ledger.keep_days();
+        let (today, sender) = (proof::today(now), address(recipient));
+        let senders = || hashes(&settings.keys, Hashed::Sender, &sender, today, keep);
+        let since = now.saturating_sub(keep * proof::DAY);
+        settings.ledger.remember.then(|| (senders(), since))
+    }
+}
 
 impl Search<'_> {
     /// What can be told of the notification as a whole.
@@ -45,15 +79,10 @@ impl Search<'_> {
 
     /// Whether the recipient sent mail within the days that the ledger keeps.
     pub(in crate::filter) async fn sent_lately(&self, recipient: &Mailbox) -> bool {
-        let settings = &self.engine.policy.proof;
-        if !settings.ledger.remember {
+        let Some((senders, since)) = self.engine.senders(recipient, self.now) else {
             return false;
-        }
-        let (today, keep) = (proof::today(self.now), settings.ledger.keep_days());
-        let sender = address(recipient);
-        let senders = hashes(&settings.keys, Hashed::Sender, &sender, today, keep);
+        };
         let last = self.ask(|store| store.last_sent(senders)).await;
-        let since = self.now.saturating_sub(keep * proof::DAY);
         matches!(last, Some(Ok(Some(at))) if at >= since)
     }
 

@@ -18,6 +18,7 @@ use std::{
     fmt,
     ops::RangeInclusive,
     sync::{LazyLock, Mutex, PoisonError},
+    time::Duration,
 };
 
 use redis::{Script, aio::MultiplexedConnection, cmd, pipe};
@@ -102,6 +103,9 @@ impl Redis {
 }
 
 impl Backend for Redis {
+    /// A bounce may come to another MX host, and soon.
+    const GATHER: Duration = Duration::from_millis(10);
+
     fn name(&self) -> impl fmt::Display + Send {
         &self.name
     }

@@ -128,6 +128,8 @@ impl Sqlite {
 }
 
 impl Backend for Sqlite {
+    const GATHER: Duration = Duration::from_millis(200);
+
     fn name(&self) -> impl fmt::Display + Send {
         &self.name
     }

@@ -170,7 +170,9 @@ fn those_of_others_stay_whichever_way_they_go() {
 
 #[test]
 fn explain_tells_what_a_message_leaves_with() {
-    let (stage, folder) = marking(", batv: {sign: true, except: {senders: [plain@example.org]}}");
+    let (stage, folder) = marking(
+        ", ledger: {remember: true}, batv: {sign: true, except: {senders: [plain@example.org]}}",
+    );
     let eml = folder.path().join("x.eml");
     let lines = HEADERS.map(|(name, value)| format!("{name}: {value}\n"));
     std::fs::write(&eml, lines.concat() + "\nHello\n").unwrap();
@@ -192,6 +194,7 @@ fn explain_tells_what_a_message_leaves_with() {
     let leaves = &both["leaves"];
     assert!(leaves["sender"].as_str().unwrap().starts_with("prvs="));
     assert_eq!(leaves["untagged"], Value::Null);
+    assert_eq!(leaves["remembered"], true);
     let found = answer(&HEADERS, leaves["watermark"].as_str().unwrap().as_bytes());
     assert!(matches!(found, Answer::Valid { .. }), "{found:?}");
 
@@ -206,6 +209,7 @@ fn explain_tells_what_a_message_leaves_with() {
         "It is outgoing, and leaves with",
         "<plain@example.org> (no tag: except_sender)",
         "none (it is made from the headers: give --eml)",
+        "ledger:    an entry",
     ] {
         assert!(text.contains(says), "{text}");
     }

@@ -34,7 +34,7 @@ async fn opened(redis: &Redis) -> Arc<dyn Store> {
 }
 
 async fn refusal(store: &dyn Store) -> Unavailable {
-    store.sent(vec![hash(1)]).await.unwrap_err()
+    store.sent(vec![hash(u64::MAX)]).await.unwrap_err()
 }
 
 async fn use_once(store: &dyn Store) -> Result<u32, Unavailable> {
@@ -79,6 +79,9 @@ async fn a_server_may_come_later() {
     let health = store.health();
     assert!((9_000..=10_000).contains(&health.dropped), "{health:?}");
     assert_eq!(health.down.map(|error| error.reason()), Some(Reason::Down));
+    // What waits there proves its bounces meanwhile.
+    assert!(remembers(&*store, 1).await);
+    assert!(store.last_sent(vec![hash(0)]).await.unwrap().is_some());
 
     redis.start_again().unwrap();
     until_remembered(&*store, 1).await;
@@ -188,7 +191,7 @@ async fn a_dead_server_costs_one_attempt_at_a_time() {
     for number in 1..=500 {
         store.remember(message(number));
     }
-    let questions = (0..500).map(|_| store.sent(vec![hash(1)]));
+    let questions = (0..500).map(|_| store.sent(vec![hash(u64::MAX)]));
     assert!(join_all(questions).await.iter().all(Result::is_err));
     until("it is tried again", async || {
         refusal(&*store).await;
@@ -217,7 +220,7 @@ async fn a_full_server_is_read() {
         store.health().failures > failures
     })
     .await;
-    assert!(!remembers(&*store, 2).await);
+    assert_eq!(store.health().waiting, 1);
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     until_remembered(&*store, 2).await;
     until_learned(&*store, 2).await;

@@ -13,6 +13,7 @@ use super::place::{KEEP, Place, hash, message, now, remembers, today, until, unt
 
 on_both! {
     what_was_sent_is_found
+    what_is_not_written_yet_is_found
     the_newest_entry_counts
     entries_without_a_message_id_or_sender
     entries_are_kept_for_their_time
@@ -55,6 +56,21 @@ async fn what_was_sent_is_found(place: Place) {
     assert_eq!(store.last_sent(vec![]).await, Ok(None));
     let health = store.health();
     assert_eq!((health.down, health.dropped, health.failures), (None, 0, 0));
+}
+
+/// A bounce may be here before the ledger is written: the MTA next door refuses within milliseconds.
+async fn what_is_not_written_yet_is_found(place: Place) {
+    let store = place.open().await;
+    for number in 1..=1_500 {
+        store.remember(message(number));
+        let found = store.sent(vec![hash(number)]).await.unwrap().unwrap();
+        assert_eq!(found.recipients, message(number).recipients);
+        assert!(store.last_sent(vec![hash(0)]).await.unwrap().is_some());
+    }
+    until_written(&*store).await;
+    for number in [1, 1_000, 1_500] {
+        assert!(remembers(&*store, number).await, "{number}");
+    }
 }
 
 async fn the_newest_entry_counts(place: Place) {

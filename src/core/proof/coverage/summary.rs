@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Count, CoverageRow, Way};
+use crate::core::proof::Settings;
 
 /// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
 /// are refused: one message of two hundred may lack it, which is less than what gets lost for other reasons.
@@ -68,6 +69,11 @@ pub enum Doubt {
         /// The share that can, in thousandths.
         share: u64,
     },
+    /// Bounces of which nobody knows whether they may have been genuine.
+    #[error(
+        "{0} bounces proved nothing, and whether they came to addresses that send mail is not known without proof.ledger"
+    )]
+    NotRemembered(u64),
     /// Bounces that may have been genuine.
     #[error(
         "{bounces} bounces to {recipients} addresses that send mail proved nothing: look whether they were genuine"
@@ -126,8 +132,9 @@ impl Summary {
     }
 
     /// What speaks against refusing bounces that prove nothing; empty where nothing does. `today` is in days since
-    /// 1970-01-01, `lifetime` in days.
-    pub fn doubts(&self, today: u64, lifetime: u64) -> Vec<Doubt> {
+    /// 1970-01-01.
+    pub fn doubts(&self, today: u64, proof: &Settings) -> Vec<Doubt> {
+        let lifetime = proof.lifetime_days();
         let mut doubts = Vec::new();
         let counted = self
             .our_domains()
@@ -150,6 +157,10 @@ impl Summary {
                 let domain = domain.to_owned();
                 doubts.push(Doubt::Unprovable { domain, share });
             }
+        }
+        let unproven = self.bounces.get(Count::UNPROVEN).copied();
+        if let Some(unproven) = unproven.filter(|_| !proof.ledger.remember) {
+            doubts.push(Doubt::NotRemembered(unproven));
         }
         if !self.would_refuse.is_empty() {
             doubts.push(Doubt::WouldRefuse {
@@ -288,28 +299,38 @@ mod tests {
         );
     }
 
+    fn settings(remember: bool) -> Settings {
+        let mut settings = Settings::default();
+        settings.ledger.remember = remember;
+        settings
+    }
+
     #[test]
     fn it_is_safe_when_nothing_speaks_against_it() {
+        let remembering = settings(true);
         let enough = sent(100, "example.org", &[Way::Watermark], 995);
         let lacking = |times| sent(107, "example.org", &[], times);
         let summary = |rows: [&[CoverageRow]; 2]| Summary::of(rows.concat());
-        assert_eq!(summary([&enough, &lacking(5)]).doubts(107, 7), []);
         assert_eq!(
-            summary([&enough, &lacking(6)]).doubts(107, 7),
+            summary([&enough, &lacking(5)]).doubts(107, &remembering),
+            []
+        );
+        assert_eq!(
+            summary([&enough, &lacking(6)]).doubts(107, &remembering),
             [Doubt::Unprovable {
                 domain: "example.org".to_owned(),
                 share: 994
             }]
         );
         assert_eq!(
-            summary([&enough, &[]]).doubts(106, 7),
+            summary([&enough, &[]]).doubts(106, &remembering),
             [Doubt::TooShort {
                 days: 6,
                 lifetime: 7
             }]
         );
         assert_eq!(
-            summary([&[], &sent(1, "-", &[], 9)]).doubts(107, 7),
+            summary([&[], &sent(1, "-", &[], 9)]).doubts(107, &remembering),
             [Doubt::NoMail]
         );
         let refused = CoverageRow {
@@ -319,7 +340,20 @@ mod tests {
             },
             times: 2,
         };
-        let doubts = summary([&enough, &[refused]]).doubts(107, 7);
+        let unproven = CoverageRow {
+            day: 107,
+            count: Count::Bounce {
+                outcome: Count::UNPROVEN.to_owned(),
+            },
+            times: 3,
+        };
+        let unproven = summary([&enough, &[unproven]]);
+        assert_eq!(unproven.doubts(107, &remembering), []);
+        assert_eq!(
+            unproven.doubts(107, &settings(false)),
+            [Doubt::NotRemembered(3)]
+        );
+        let doubts = summary([&enough, &[refused]]).doubts(107, &remembering);
         let [would_refuse] = doubts.as_slice() else {
             panic!("{doubts:?}");
         };

@@ -1,0 +1,97 @@
+//! What DNS is asked about a message: SPF, and the lists of hosts that send backscatter.
+
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::Message;
+use crate::{
+    core::{
+        dnsbl::Dnsbl,
+        policy::{Policy, SpfAnswers},
+        spf::{Identity, SpfCheck, SpfResult},
+    },
+    dns::Budgeted,
+    spf::{self, Query},
+};
+
+impl Message {
+    /// Asks for SPF and the DNS lists side by side, out of one budget.
+    pub(super) async fn ask_dns(&mut self, lists: bool) {
+        let resolver = &self.engine.resolver;
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let asked_lists: &[Dnsbl] = if lists {
+            &self.engine.policy.dnsbl
+        } else {
+            &[]
+        };
+        let listings = async {
+            match self.envelope.client.address {
+                Some(client) => {
+                    self.engine
+                        .blocklists
+                        .listings(asked_lists, client, &lookup)
+                        .await
+                }
+                None => Vec::new(),
+            }
+        };
+        let (spf, listings) = tokio::join!(self.ask_spf(&lookup), listings);
+        self.spf = Some(spf);
+        self.listings = listings;
+    }
+
+    async fn ask_spf(&self, lookup: &Budgeted) -> SpfAnswers {
+        let Some(client) = self.envelope.client.address else {
+            return SpfAnswers::default();
+        };
+        let mail_from = self.envelope.reverse_path.to_bytes();
+        let query = Query {
+            client,
+            helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
+            mail_from: &mail_from,
+            now: SystemTime::now(),
+            receiver: &self.receiver,
+        };
+        let (helo, mail_from) = if self.envelope.reverse_path.is_null() {
+            // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO, which is what the check of
+            // HELO has asked already.
+            let helo = spf::check_helo(lookup, &query).await;
+            let mail_from = SpfCheck {
+                identity: Identity::MailFrom,
+                ..helo.clone()
+            };
+            (helo, mail_from)
+        } else {
+            tokio::join!(
+                spf::check_helo(lookup, &query),
+                spf::check_mail_from(lookup, &query)
+            )
+        };
+        let mut answers = SpfAnswers {
+            helo: Some(helo),
+            mail_from: Some(mail_from),
+            forwarder: None,
+        };
+        let policy = &self.engine.policy;
+        if policy.needs_forwarder(&self.envelope, &answers) {
+            answers.forwarder = forwarder(policy, lookup, query).await;
+        }
+        answers
+    }
+}
+
+/// The first domain of `spf.trusted_forwarders` that the client may send for.
+async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Option<String> {
+    for domain in policy.spf.forwarder_domains() {
+        let postmaster = format!("postmaster@{domain}");
+        let query = Query {
+            mail_from: postmaster.as_bytes(),
+            ..query
+        };
+        if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
+            return Some(domain.to_string());
+        }
+    }
+    None
+}

@@ -1,0 +1,146 @@
+//! What is to be written to the ledger, while it is not: the bounce of a message that left just now may be here sooner, and
+//! what a store that is down can't take proves its bounces all the same.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::core::proof::ledger::{Hash, Remembered, Sent};
+
+/// As much as the queue has room for, and the batch that is being written.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    ledger: Mutex<Entries>,
+    count: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    messages: HashMap<Hash, Waiting<Remembered>>,
+    senders: HashMap<Hash, Waiting<u64>>,
+}
+
+/// The newest of several that wait under the same hash.
+#[derive(Debug)]
+struct Waiting<T> {
+    newest: T,
+    entries: usize,
+}
+
+impl Unwritten {
+    /// How many entries wait, those of the ledger and those that are only counted.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// One entry waits.
+    pub fn queued(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many no longer do.
+    pub fn done(&self, entries: u64) {
+        self.count.fetch_sub(entries, Ordering::Relaxed);
+    }
+
+    pub fn add(&self, sent: &Sent) {
+        let mut entries = self.lock();
+        if let Some(message) = sent.message {
+            let remembered = Remembered {
+                at: sent.at,
+                recipient_count: sent.recipient_count,
+                recipients: sent.recipients.clone(),
+            };
+            add(&mut entries.messages, message, remembered);
+        }
+        if let Some(sender) = sent.sender {
+            add(&mut entries.senders, sender, sent.at);
+        }
+    }
+
+    /// The entry is written, or lost.
+    pub fn remove(&self, message: Option<Hash>, sender: Option<Hash>) {
+        let mut entries = self.lock();
+        if let Some(message) = message {
+            remove(&mut entries.messages, message);
+        }
+        if let Some(sender) = sender {
+            remove(&mut entries.senders, sender);
+        }
+    }
+
+    /// The newest entry of any of these Message-IDs.
+    pub fn sent(&self, messages: &[Hash]) -> Option<Remembered> {
+        let entries = self.lock();
+        let found = messages
+            .iter()
+            .filter_map(|hash| entries.messages.get(hash));
+        let newest = found.max_by_key(|waiting| waiting.newest.at);
+        newest.map(|waiting| waiting.newest.clone())
+    }
+
+    /// When any of these senders last sent.
+    pub fn last_sent(&self, senders: &[Hash]) -> Option<u64> {
+        let entries = self.lock();
+        let found = senders.iter().filter_map(|hash| entries.senders.get(hash));
+        found.map(|waiting| waiting.newest).max()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add<T: Clone>(waiting: &mut HashMap<Hash, Waiting<T>>, hash: Hash, newest: T) {
+    let entry = waiting.entry(hash).or_insert(Waiting {
+        newest: newest.clone(),
+        entries: 0,
+    });
+    entry.newest = newest;
+    entry.entries += 1;
+}
+
+fn remove<T>(waiting: &mut HashMap<Hash, Waiting<T>>, hash: Hash) {
+    if let Some(entry) = waiting.get_mut(&hash) {
+        entry.entries -= 1;
+        if entry.entries == 0 {
+            waiting.remove(&hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_known_until_all_of_it_is_written() {
+        let hash = |byte| Hash::from_bytes([byte; 16]);
+        let sent = |at| Sent {
+            message: Some(hash(1)),
+            sender: Some(hash(2)),
+            recipients: vec![hash(3)],
+            recipient_count: 1,
+            at,
+        };
+        let unwritten = Unwritten::default();
+        let at = || unwritten.sent(&[hash(9), hash(1)]).map(|found| found.at);
+        let last = || unwritten.last_sent(&[hash(2), hash(9)]);
+        assert_eq!((at(), last()), (None, None));
+        unwritten.add(&sent(10));
+        unwritten.add(&sent(20));
+        assert_eq!((at(), last()), (Some(20), Some(20)));
+        // What is asked for is what was kept under that name.
+        assert_eq!(unwritten.last_sent(&[hash(1), hash(3)]), None);
+        unwritten.remove(Some(hash(1)), Some(hash(2)));
+        assert_eq!((at(), last()), (Some(20), Some(20)));
+        unwritten.remove(Some(hash(1)), Some(hash(2)));
+        unwritten.remove(Some(hash(1)), None);
+        assert_eq!((at(), last()), (None, None));
+        assert!(unwritten.lock().messages.is_empty() && unwritten.lock().senders.is_empty());
+    }
+}

@@ -1,0 +1,126 @@
+//! A store on a server: two MX hosts share it, and none waits for it.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use lab::{
+    milter::Reply,
+    mta,
+    process::wait_until,
+    redis::{Options, Redis},
+};
+
+use super::{SENDER, Stage, field, headers};
+use crate::{
+    batv::key_file,
+    bounce::{BOUNCE, Ours, body},
+};
+
+const FAR: &str = "far@friend.example";
+
+/// The verdict, reason and proof of a bounce that returns this message.
+fn told(stage: &Stage, rcpt: &str, ours: &Ours) -> String {
+    let mut client = stage.session(SENDER);
+    client.mail("", &[]).unwrap();
+    assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
+    assert_eq!(headers(&mut client, BOUNCE).unwrap(), Reply::Continue);
+    client.body(body(FAR, ours).as_bytes()).unwrap();
+    client.eom().unwrap();
+    let line = stage.decision(rcpt);
+    ["verdict", "reason"]
+        .map(|name| field(&line, name))
+        .join(" ")
+}
+
+/// A host's configuration.
+fn yaml(redis: &Redis, keys: &Path) -> String {
+    format!(
+        "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
+         proof: {{keys: {}, ledger: {{remember: true}}, dkim: {{verify: false}}, unproven: reject, replay_limit: 2}}\n\
+         store: redis://127.0.0.1:{}\n",
+        keys.display(),
+        redis.port()
+    )
+}
+
+fn sends(stage: &Stage, ours: &Ours) {
+    let mut client = stage.session("10.0.0.1");
+    client.mail("joe@example.org", &[]).unwrap();
+    assert_eq!(client.rcpt(FAR, &[]).unwrap(), Reply::Continue);
+    let lines = ours.headers.replace("\r\n", "\n");
+    assert_eq!(headers(&mut client, &lines).unwrap(), Reply::Continue);
+    assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+}
+
+#[test]
+fn what_one_host_sent_comes_home_to_the_other() {
+    let redis = Redis::start(Options::default()).unwrap();
+    let folder = mta::folder().unwrap();
+    let yaml = yaml(&redis, &key_file(folder.path()));
+    let (one, other) = (Stage::set(&yaml), Stage::set(&yaml));
+    let ours = Ours::new("shared", FAR);
+    assert_eq!(told(&other, "a@example.org", &ours), "reject unproven");
+
+    sends(&one, &ours);
+    // Whoever sent it knows at once; the other as soon as it is written.
+    assert_eq!(
+        told(&one, "b@example.org", &ours),
+        "accept message_id_known"
+    );
+    let keys = |pattern: &str| redis.ask(&["KEYS", pattern]).unwrap();
+    let written = || Ok(keys("backstop:1:m:*").lines().count() > 0);
+    wait_until(Duration::from_secs(10), written).unwrap();
+    assert_eq!(
+        told(&other, "c@example.org", &ours),
+        "accept message_id_known"
+    );
+    // Each use counts for both.
+    for (stage, rcpt) in [(&one, "d@example.org"), (&other, "e@example.org")] {
+        assert_eq!(told(stage, rcpt, &ours), "reject proof_replayed");
+    }
+    assert!(!keys("*").contains("example"), "{}", keys("*"));
+}
+
+/// A server that hangs delays no outgoing mail, and costs a bounce a second; it is refused nothing for that.
+#[test]
+fn nobody_waits_for_a_store_that_hangs() {
+    let redis = Redis::start(Options::default()).unwrap();
+    let folder = mta::folder().unwrap();
+    let stage = Stage::set(&yaml(&redis, &key_file(folder.path())));
+    let ours = Ours::new("before", FAR);
+    sends(&stage, &ours);
+    redis.pause().unwrap();
+    let begun = Instant::now();
+    for number in 0..50 {
+        sends(&stage, &Ours::new(&format!("hanging{number}"), FAR));
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    // What waits to be written proves its bounces; of the rest nobody can tell.
+    let waiting = told(&stage, "a@example.org", &Ours::new("hanging7", FAR));
+    assert_eq!(waiting, "accept message_id_known");
+    let begun = Instant::now();
+    for rcpt in ["b@example.org", "c@example.org", "d@example.org"] {
+        let unknown = Ours::new("unknown", FAR);
+        assert_eq!(told(&stage, rcpt, &unknown), "tag unproven");
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    redis.resume().unwrap();
+    let mut number = 0;
+    let back = || {
+        number += 1;
+        let told = told(&stage, &format!("e{number}@example.org"), &ours);
+        assert!(!told.starts_with("reject"), "{told}");
+        Ok(told == "accept message_id_known")
+    };
+    wait_until(Duration::from_secs(20), back).unwrap();
+}

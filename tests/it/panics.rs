@@ -1,0 +1,200 @@
+//! A bug of ours costs the message that meets it a 451, and nothing else.
+
+use std::{ops::RangeInclusive, path::Path, sync::Arc};
+
+use backstop::{
+    config,
+    core::{
+        attack,
+        learned::{Learn, Learned},
+        proof::{
+            Keys,
+            coverage::{Count, CoverageRow},
+            ledger::{Hash, Remembered, Sent},
+        },
+    },
+    directory::Directory,
+    dns::Resolver,
+    filter::{Counters, Drain, Engine, Listener, Shared, serve},
+    store::{Health, SiegeRecords, Store, Unavailable},
+};
+use futures_util::future::BoxFuture;
+use lab::milter::{Client, Peer, Reply};
+use tokio::sync::oneshot;
+
+use crate::{
+    batv::KEY,
+    bounce::{BOUNCE, Ours, body},
+};
+
+/// A store with a bug wherever it is asked.
+#[derive(Debug)]
+struct Buggy;
+
+impl Store for Buggy {
+    fn remember(&self, _: Sent) {
+        panic!("a bug where nobody waits");
+    }
+
+    fn count(&self, _: u64, _: Count) {}
+
+    fn count_attack(&self, _: u64, _: Vec<attack::Count>) {}
+
+    fn keep_sample(&self, _: attack::Sample) {}
+
+    fn learn(&self, _: Learn) {}
+
+    fn learned(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<Learned>, Unavailable>> {
+        panic!("a bug in what was learned")
+    }
+
+    fn siege_records(&self) -> BoxFuture<'_, Result<SiegeRecords, Unavailable>> {
+        panic!("no rounds are made")
+    }
+
+    fn write_siege_record(
+        &self,
+        _: String,
+        _: u64,
+        _: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
+        panic!("no rounds are made")
+    }
+
+    fn attack(
+        &self,
+        _: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>> {
+        panic!("nobody asks")
+    }
+
+    fn samples(
+        &self,
+        _: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>> {
+        panic!("nobody asks")
+    }
+
+    fn sent(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
+        Box::pin(async { panic!("a bug in a question") })
+    }
+
+    fn last_sent(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
+        panic!("a bug before the question")
+    }
+
+    fn use_proof(&self, _: Hash, _: u64, _: u64) -> BoxFuture<'_, Result<u32, Unavailable>> {
+        panic!("a bug in a use")
+    }
+
+    fn coverage(
+        &self,
+        _: RangeInclusive<u64>,
+    ) -> BoxFuture<'_, Result<Vec<CoverageRow>, Unavailable>> {
+        panic!("nobody asks")
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}
+
+const CONFIG: &str = r#"
+listen: inet:0@127.0.0.1
+mode: enforce
+local: {domains: [example.org], networks: [10.0.0.0/8]}
+dns: {nameservers: ["127.0.0.1:9"], timeout: 100ms, budget: 200ms}
+spf: {mail_from: {temperror: accept}}
+proof: {keys: /etc/backstop/keys, ledger: {remember: true}, dkim: {verify: false}}
+"#;
+
+fn engine() -> Engine {
+    let mut config = config::parse(Path::new("panics.yaml"), CONFIG).unwrap();
+    config.policy.proof.keys = Keys::parse(KEY).unwrap();
+    Engine {
+        resolver: Resolver::new(&config.dns).unwrap(),
+        policy: config.policy,
+        directory: Directory::new(config.directories),
+        blocklists: Arc::default(),
+        guesses: Arc::default(),
+        dkim_keys: config.dkim_keys,
+        sieges: Arc::default(),
+        keeps_samples: false,
+        store: Some(Arc::new(Buggy)),
+    }
+}
+
+#[test]
+fn a_bug_costs_its_message_a_451_and_nothing_else() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (end, ended) = oneshot::channel::<()>();
+    let drain = Drain::default();
+    let config = config::parse(Path::new("panics.yaml"), CONFIG).unwrap();
+    let counters = Arc::<Counters>::default();
+    let listener = runtime.block_on(async {
+        Listener::bind(&config.listen, &config.socket, 10, &drain, counters).unwrap()
+    });
+    let address = listener.tcp_address().unwrap();
+    let shared = Arc::new(Shared::new(engine(), drain));
+    let served = runtime.spawn(async move {
+        let end = async {
+            let _ = ended.await;
+        };
+        serve(listener, &shared, 10, end).await
+    });
+
+    let mut client = session(address, "192.0.2.1");
+    let content = body("far@friend.example", &Ours::new("x", "far@friend.example"));
+    let mut submission = session(address, "10.0.0.1");
+    for _ in 0..3 {
+        // In a question of the ledger.
+        assert_eq!(bounce(&mut client, &content), "451 4.3.0");
+        // The same session serves mail that the bug has nothing to do with.
+        client.mail("a@friend.example", &[]).unwrap();
+        let rcpt = client.rcpt("joe@example.org", &[]).unwrap();
+        assert_eq!(rcpt, Reply::Continue);
+        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+        // At the very end, where what leaves is remembered.
+        submission.mail("joe@example.org", &[]).unwrap();
+        let rcpt = submission.rcpt("far@friend.example", &[]).unwrap();
+        assert_eq!(rcpt, Reply::Continue);
+        submission.header(b"Message-ID", b"<1@pc>").unwrap();
+        submission.eoh().unwrap();
+        assert_eq!(codes(submission.eom().unwrap().reply), "451 4.3.0");
+    }
+    end.send(()).unwrap();
+    drop((client, submission));
+    runtime.block_on(served).unwrap().unwrap();
+}
+
+fn session(address: std::net::SocketAddr, from: &str) -> Client {
+    let mut client = Client::tcp(address).unwrap();
+    let peer = Peer::at(from.parse().unwrap());
+    client.connect("client.example", peer).unwrap();
+    client.helo("client.example").unwrap();
+    client
+}
+
+fn bounce(client: &mut Client, content: &str) -> String {
+    client.mail("", &[]).unwrap();
+    let rcpt = client.rcpt("joe@example.org", &[]).unwrap();
+    assert_eq!(rcpt, Reply::Continue);
+    for line in BOUNCE.lines() {
+        let (name, value) = line.split_once(':').unwrap();
+        client.header(name.as_bytes(), value.as_bytes()).unwrap();
+    }
+    assert_eq!(client.eoh().unwrap(), Reply::Continue);
+    client.body(content.as_bytes()).unwrap();
+    codes(client.eom().unwrap().reply)
+}
+
+fn codes(reply: Reply) -> String {
+    match reply {
+        Reply::ReplyCode(text) => text[..9].to_owned(),
+        other => format!("{other:?}"),
+    }
+}
