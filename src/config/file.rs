@@ -17,6 +17,7 @@ use crate::{
         pattern::AddressPattern,
         proof,
         recipients::{ClassAnswer, LocalPartRule},
+        siege,
         spf_rules::SpfRules,
         verdict::Mode,
     },
@@ -42,6 +43,7 @@ pub(super) struct File {
     pub dnsbl: Vec<Dnsbl>,
     pub headers: Vec<HeaderRule>,
     pub proof: proof::Settings,
+    pub siege: siege::Settings,
     pub store: StoreUrl,
     pub log: Log,
 }
@@ -67,6 +69,7 @@ impl Default for File {
             dnsbl: Vec::new(),
             headers: Vec::new(),
             proof: proof::Settings::default(),
+            siege: siege::Settings::default(),
             store: StoreUrl::default(),
             log: Log::default(),
         }

@@ -138,6 +138,7 @@ fn config(
             dnsbl: file.dnsbl,
             headers: file.headers,
             proof: file.proof,
+            siege: file.siege,
         },
         directories,
         store: file.store,

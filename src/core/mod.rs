@@ -24,6 +24,7 @@ pub mod received;
 pub mod recipients;
 pub mod reply;
 pub(crate) mod serde_text;
+pub mod siege;
 pub mod size;
 pub mod spf;
 pub mod spf_rules;

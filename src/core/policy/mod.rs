@@ -21,6 +21,7 @@ use super::{
         evidence::{By, Evidence, Outcome},
     },
     recipients::{DomainRecipients, Known},
+    siege,
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing, Reason},
@@ -54,6 +55,8 @@ pub struct Policy {
     pub headers: Vec<HeaderRule>,
     /// How bounces prove to be ours.
     pub proof: proof::Settings,
+    /// What a flood is, and what is answered while it lasts.
+    pub siege: siege::Settings,
 }
 
 /// What DNS said of the client and the names it used.

@@ -1,0 +1,134 @@
+//! What is told of a siege: its changes, and how it stands.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::machine::State;
+use crate::core::address::Domain;
+
+/// How long an administrator's word can last at most, in seconds: nobody remembers it for longer than 30 days.
+pub const LONGEST_BY_HAND: u64 = 30 * 86_400;
+
+/// What an administrator said in place of the rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forced {
+    /// There is a siege.
+    On,
+    /// There is none.
+    Off,
+}
+
+/// An administrator's word, and how long it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ByHand {
+    /// What he said.
+    pub forced: Forced,
+    /// Until when, in seconds since 1970.
+    pub until: u64,
+}
+
+/// Why a state changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The rate, or that it was quiet long enough.
+    Rate,
+    /// It had lasted as long as `siege.longest` lets it.
+    Longest,
+    /// An administrator said so, or the time for which he did is over.
+    ByHand,
+    /// Another host saw it.
+    Elsewhere,
+}
+
+/// A change of state, with what speaks for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// The domain; `None` for all together.
+    pub domain: Option<Domain>,
+    /// What it was.
+    pub from: State,
+    /// What it is now.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// How it stands.
+    pub status: Status,
+}
+
+/// How a siege stands. Rates are in hits a minute, times in seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// The state that holds: the administrator's word is in it.
+    pub state: State,
+    /// Since when that is the state; 0 for always.
+    pub since: u64,
+    /// The rate of the last minute.
+    pub rate: f64,
+    /// The rate of the last ten minutes.
+    pub long_rate: f64,
+    /// The rate that is usual now.
+    pub baseline: f64,
+    /// The rate that is a flood.
+    pub limit: f64,
+    /// Unproven bounces of the last ten minutes.
+    pub unproven: u32,
+    /// Forged ones.
+    pub forged: u32,
+    /// Refused recipients of the null sender.
+    pub refused: u32,
+    /// How many different recipients were hit in the last ten minutes, about.
+    pub recipients: u32,
+    /// An administrator's word that holds.
+    pub by_hand: Option<ByHand>,
+    /// When a siege can end if it is quiet from now on.
+    pub earliest_end: Option<u64>,
+    /// When it ends although it is not.
+    pub latest_end: Option<u64>,
+}
+
+impl Change {
+    /// The same, of this domain.
+    pub fn of(self, domain: Option<Domain>) -> Self {
+        Self { domain, ..self }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.domain {
+            Some(domain) => write!(f, "{domain}: ")?,
+            None => f.write_str("all domains: ")?,
+        }
+        write!(f, "{} -> {}", self.from, self.to)?;
+        match (self.cause, self.status.by_hand) {
+            (Cause::Rate, _) => {}
+            (Cause::Longest, _) => f.write_str(", because it lasted for siege.longest")?,
+            (Cause::ByHand, Some(_)) => f.write_str(", by hand")?,
+            (Cause::ByHand, None) => f.write_str(", as what was set by hand is over")?,
+            (Cause::Elsewhere, _) => f.write_str(", as another host saw")?,
+        }
+        write!(f, "; {}", self.status)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.0} a minute (usual {:.1}, flood from {:.0}); in ten minutes {} unproven, {} forged, {} refused, to \
+             about {} recipients",
+            self.rate,
+            self.baseline,
+            self.limit,
+            self.unproven,
+            self.forged,
+            self.refused,
+            self.recipients
+        )
+    }
+}

@@ -1,0 +1,85 @@
+//! How hosts share one record: each reads it, steps it with what it counted, and writes it back if nobody else did
+//! meanwhile.
+
+use super::{
+    Settings,
+    change::{Cause, Change},
+    deltas::Deltas,
+    record::Record,
+};
+
+/// So often a record is written that nothing happened to, in seconds: else the hours seem unobserved.
+const REFRESH: u64 = 600;
+
+/// What came of one round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchanged {
+    /// What is to be written, and to be kept as this host's own once it is.
+    pub record: Record,
+    /// A change to tell of: of the state that this host knew, by this round or by another host's. Only one
+    /// host has it with a cause other than [`Cause::Elsewhere`].
+    pub change: Option<Change>,
+    /// Whether anything is worth writing. If not, the record is kept, and nothing needs to be written.
+    pub must_write: bool,
+    /// What was in the store can't be read, so that this host's own goes on.
+    pub damaged: bool,
+}
+
+impl Record {
+    /// One round with what the store has (`shared`, as [`Self::to_bytes`] made it), what this host knows, and what it
+    /// counted since its last round that was written. `now` is the time of the store's clock, in seconds since 1970. Where
+    /// the write fails because another host was faster, the round is made again with what that one wrote; where the
+    /// store is gone, [`Self::step_alone`] takes its place.
+    pub fn exchange(
+        shared: Option<&[u8]>,
+        local: &Self,
+        pending: &Deltas,
+        now: u64,
+        settings: &Settings,
+    ) -> Exchanged {
+        let stored = shared.map(Self::from_bytes);
+        let damaged = matches!(stored, Some(Err(_)));
+        let mut own = local.clone();
+        own.settle(now);
+        let was_alone = own.alone.is_some();
+        let (mut record, written_at) = match stored {
+            Some(Ok(mut stored)) if stored.sequence >= own.sequence => {
+                let written_at = stored.at;
+                stored.settle(now);
+                if was_alone && stored.sequence == own.sequence {
+                    // Nobody wrote while this host was alone: what it knows is what came after.
+                    stored = own.clone();
+                } else if was_alone {
+                    stored.merge(&own);
+                }
+                (stored, Some(written_at))
+            }
+            // Lost, damaged, or an old copy.
+            _ => (own.clone(), None),
+        };
+        record.alone = None;
+        let hour_over = record.baseline.is_over(now);
+        let told = record.told;
+        let change = record.step(settings, pending, now);
+        let stale = written_at.is_none_or(|at| now.abs_diff(at) >= REFRESH);
+        let must_write = change.is_some()
+            || !pending.is_empty()
+            || was_alone
+            || damaged
+            || ((stale || hour_over) && !record.is_idle(now));
+        if must_write {
+            record.sequence = record.sequence.max(own.sequence).saturating_add(1);
+        }
+        let change = change.or_else(|| {
+            (told != local.told)
+                .then(|| record.change(settings, local.told, Cause::Elsewhere))
+                .flatten()
+        });
+        Exchanged {
+            record,
+            change,
+            must_write,
+            damaged,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The states of a siege, and what leads from one to the next.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Settings,
+    windows::{MINUTE, Rates, TEN_MINUTES, Windows},
+};
+use crate::core::proof::DAY;
+
+/// How far a siege is, mildest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// All is as usual.
+    #[default]
+    Calm,
+    /// More than usual. Nothing is answered otherwise.
+    Alert,
+    /// The flood is over, it seems; the stricter answers stay until that is sure.
+    Easing,
+    /// A flood: the stricter answers apply.
+    Siege,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Calm, Self::Alert, Self::Easing, Self::Siege];
+
+    /// The word in the log, in metrics and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Alert => "alert",
+            Self::Easing => "easing",
+            Self::Siege => "siege",
+        }
+    }
+
+    /// Whether the stricter answers apply.
+    pub fn is_besieged(self) -> bool {
+        matches!(self, Self::Easing | Self::Siege)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Each time that a flood comes back within a day, it must be quiet for twice as long; so often at most.
+const MOST_RELAPSES: u8 = 3;
+/// A flood that goes on when a siege is lifted begins another only when it is so many times as strong.
+const STRONGER: f64 = 2.0;
+/// So long it takes until half as strong a flood begins another, in seconds.
+const TOLERATED_HALF_LIFE: f64 = DAY as f64;
+/// One of so many recipients of our mail may bounce without a proof within a minute, for two hours.
+const OUTGOING_FOR_ONE: f64 = 200.0;
+
+/// The limits that rates are held to, in hits a minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Limits {
+    /// What is usual now.
+    pub usual: f64,
+    /// A flood, as the settings have it.
+    pub set: f64,
+    /// A flood: higher for a while after a siege was lifted in the middle of one.
+    pub flood: f64,
+    /// Hits that mail of ours explains.
+    pub excused: f64,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &Settings, usual: f64, tolerated: f64, outgoing: u64) -> Self {
+        let floor = f64::from(settings.floor);
+        let set = floor.max(f64::from(settings.factor) * usual);
+        Self {
+            usual,
+            set,
+            flood: set.max(STRONGER * tolerated),
+            // Bounded, so that a flood of twice the limit is never excused.
+            excused: (outgoing as f64 / OUTGOING_FOR_ONE).min((4.0 * floor).max(set / 4.0)),
+        }
+    }
+}
+
+/// What there is at one time.
+pub(super) struct Sight<'a> {
+    pub windows: &'a Windows,
+    pub rates: Rates,
+    pub limits: Limits,
+}
+
+impl Sight<'_> {
+    /// A flood of this rate. It takes time, too: one burst, such as a host that tries a hundred recipients at once, is
+    /// none. A flood lasts for half a minute, or comes again and again within ten.
+    fn is_flood(&self, rate: f64) -> bool {
+        let slot = rate / MINUTE as f64 / 2.0;
+        let lasts = |newest, least| self.windows.slots_with(slot, newest) >= least;
+        (self.rates.minute >= rate && lasts(MINUTE, MINUTE / 2))
+            || (self.rates.ten_minutes >= rate && lasts(TEN_MINUTES, TEN_MINUTES / 10))
+    }
+
+    /// More than usual: half of a flood within a minute.
+    fn is_alarming(&self) -> bool {
+        self.rates.minute >= self.limits.flood / 2.0
+    }
+
+    /// Not quiet: less is enough where it lasts, so that what comes and goes at the limit is one thing.
+    fn is_loud(&self) -> bool {
+        self.is_alarming() || self.rates.ten_minutes >= self.limits.flood / 4.0
+    }
+}
+
+/// Where one domain is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Machine {
+    pub state: State,
+    /// Since when.
+    pub since: u64,
+    /// When the siege began that is on, or the last one.
+    pub besieged_since: u64,
+    /// When it was last not quiet.
+    pub last_loud: u64,
+    /// When the last alert or siege ended; 0 for never.
+    pub ended: u64,
+    /// How often it came back within a day of its end.
+    pub relapses: u8,
+    /// The rate, in thousandths of a hit a minute, at which the last siege was lifted in the middle of a flood.
+    pub tolerated: u32,
+    /// When that was.
+    pub tolerated_at: u64,
+}
+
+impl Machine {
+    /// The rate that is tolerated, in hits a minute: it fades.
+    pub(super) fn tolerated(&self, now: u64) -> f64 {
+        let age = now.saturating_sub(self.tolerated_at) as f64;
+        f64::from(self.tolerated) / 1000.0 * (-age / TOLERATED_HALF_LIFE).exp2()
+    }
+
+    /// Goes on to the next state if that is due.
+    pub(super) fn step(&mut self, settings: &Settings, sight: &Sight<'_>, now: u64) {
+        let loud = sight.is_loud();
+        if loud {
+            self.last_loud = now;
+        }
+        let quiet = now.saturating_sub(self.last_loud);
+        let ease = self.ease(settings);
+        match self.state {
+            State::Calm | State::Alert if sight.is_flood(sight.limits.flood) => {
+                self.begin(now);
+                self.besieged_since = now;
+                self.enter(State::Siege, now);
+            }
+            State::Calm if sight.is_alarming() => {
+                self.begin(now);
+                self.enter(State::Alert, now);
+            }
+            State::Alert if quiet >= ease => self.end(now),
+            State::Siege | State::Easing if self.lasted(now) >= settings.longest_seconds() => {
+                let rate = sight.rates.ten_minutes.max(sight.rates.minute);
+                self.tolerated = (rate * 1000.0).round() as u32;
+                self.tolerated_at = now;
+                self.end(now);
+                if loud {
+                    self.enter(State::Alert, now);
+                }
+            }
+            State::Siege if quiet >= ease && self.lasted(now) >= settings.shortest_seconds() => {
+                // The second half of the quiet is easing's.
+                self.last_loud = self.last_loud.max(now.saturating_sub(ease));
+                self.enter(State::Easing, now);
+            }
+            State::Easing if sight.is_flood(sight.limits.flood / 2.0) => {
+                self.relapse();
+                self.enter(State::Siege, now);
+            }
+            State::Easing if quiet >= 2 * ease => self.end(now),
+            _ => {}
+        }
+    }
+
+    /// Nobody looked for so many seconds: they were not quiet, but unseen.
+    pub(super) fn unseen(&mut self, seconds: u64) {
+        self.last_loud = self.last_loud.saturating_add(seconds);
+    }
+
+    /// The clock was put back by so many seconds.
+    pub(super) fn put_back(&mut self, seconds: u64) {
+        for time in [
+            &mut self.since,
+            &mut self.besieged_since,
+            &mut self.last_loud,
+            &mut self.ended,
+            &mut self.tolerated_at,
+        ] {
+            *time = time.saturating_sub(seconds);
+        }
+    }
+
+    /// When the siege can end at the earliest if it is quiet from now on, and when it ends at the latest.
+    pub(super) fn ends(&self, settings: &Settings, now: u64) -> Option<(u64, u64)> {
+        if !self.state.is_besieged() {
+            return None;
+        }
+        let ease = self.ease(settings);
+        let shortest = self
+            .besieged_since
+            .saturating_add(settings.shortest_seconds());
+        let eased = self.last_loud.saturating_add(ease).max(shortest).max(now);
+        let latest = self
+            .besieged_since
+            .saturating_add(settings.longest_seconds());
+        let earliest = match self.state {
+            State::Siege => eased.saturating_add(ease),
+            _ => self.last_loud.saturating_add(2 * ease).max(now),
+        };
+        Some((earliest.min(latest), latest))
+    }
+
+    /// Joins what two hosts came to that could not see each other: the more severe state stays.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let (last_loud, ended) = (
+            self.last_loud.max(other.last_loud),
+            self.ended.max(other.ended),
+        );
+        let relapses = self.relapses.max(other.relapses);
+        let tolerated =
+            (self.tolerated_at, self.tolerated).max((other.tolerated_at, other.tolerated));
+        let besieged_since = match (self.state.is_besieged(), other.state.is_besieged()) {
+            (true, true) => self.besieged_since.min(other.besieged_since),
+            (true, false) => self.besieged_since,
+            (false, true) => other.besieged_since,
+            (false, false) => self.besieged_since.max(other.besieged_since),
+        };
+        if other.state > self.state {
+            self.state = other.state;
+            self.since = other.since;
+        } else if other.state == self.state {
+            self.since = self.since.min(other.since);
+        }
+        self.besieged_since = besieged_since;
+        self.last_loud = last_loud;
+        self.ended = ended;
+        self.relapses = relapses;
+        (self.tolerated_at, self.tolerated) = tolerated;
+    }
+
+    fn lasted(&self, now: u64) -> u64 {
+        now.saturating_sub(self.besieged_since)
+    }
+
+    /// Half of how long it must be quiet, in seconds.
+    fn ease(&self, settings: &Settings) -> u64 {
+        (settings.quiet_seconds() << self.relapses.min(MOST_RELAPSES)) / 2
+    }
+
+    /// Alert or siege begins after a calm.
+    fn begin(&mut self, now: u64) {
+        if self.state == State::Calm {
+            if self.ended > 0 && now.saturating_sub(self.ended) < DAY {
+                self.relapse();
+            } else {
+                self.relapses = 0;
+            }
+        }
+    }
+
+    fn relapse(&mut self) {
+        self.relapses = self.relapses.saturating_add(1).min(MOST_RELAPSES);
+    }
+
+    fn end(&mut self, now: u64) {
+        self.ended = now;
+        self.enter(State::Calm, now);
+    }
+
+    fn enter(&mut self, state: State, now: u64) {
+        self.state = state;
+        self.since = now;
+    }
+}

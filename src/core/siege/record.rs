@@ -1,0 +1,265 @@
+//! All that is kept of one domain.
+
+use super::{
+    Settings,
+    baseline::{Baseline, LONGEST_GAP},
+    change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status},
+    deltas::Deltas,
+    machine::{Limits, Machine, Sight, State},
+    windows::Windows,
+};
+
+/// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
+const SKEW: u64 = 20;
+
+/// The siege of one domain, or of all together: what came lately, what is usual, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// How often it was written.
+    pub(super) sequence: u64,
+    /// When it was last looked at.
+    pub(super) at: u64,
+    pub(super) windows: Windows,
+    pub(super) baseline: Baseline,
+    pub(super) machine: Machine,
+    pub(super) by_hand: Option<ByHand>,
+    /// When an administrator last said something, `auto` included.
+    pub(super) by_hand_at: u64,
+    /// The state that was last told of, and since when it is.
+    pub(super) told: State,
+    pub(super) told_at: u64,
+    /// What this host counted since it can't reach the others; not written.
+    pub(super) alone: Option<Box<Windows>>,
+}
+
+impl Record {
+    /// Nothing is known yet. `now` is in seconds since 1970, here as everywhere.
+    pub fn new(now: u64) -> Self {
+        Self {
+            sequence: 0,
+            at: now,
+            windows: Windows::new(now),
+            baseline: Baseline::new(now),
+            machine: Machine::default(),
+            by_hand: None,
+            by_hand_at: 0,
+            told: State::Calm,
+            told_at: 0,
+            alone: None,
+        }
+    }
+
+    /// Adds what was counted since the last step, and goes on to the next state if that is due. Without counts, a second
+    /// step at the same time changes nothing.
+    pub fn step(&mut self, settings: &Settings, deltas: &Deltas, now: u64) -> Option<Change> {
+        self.settle(now);
+        let now = self.at.max(now);
+        let before = self.at;
+        let gap = now - before;
+        if gap > LONGEST_GAP {
+            self.machine.unseen(gap);
+        }
+        self.windows.advance(now);
+        self.windows.add(deltas);
+        if let Some(alone) = &mut self.alone {
+            alone.advance(now);
+            alone.add(deltas);
+        }
+        if self.baseline.is_over(now) {
+            let most = self.limits(settings, before).set / 2.0;
+            self.baseline.advance(before, now, most);
+        } else {
+            self.baseline.advance(before, now, f64::INFINITY);
+        }
+        self.baseline.add(deltas.hits());
+        self.at = now;
+        self.by_hand = self.by_hand.filter(|word| now < word.until);
+
+        let limits = self.limits(settings, now);
+        let sight = Sight {
+            windows: &self.windows,
+            rates: self.windows.rates(limits.excused),
+            limits,
+        };
+        let lifted_at = self.machine.tolerated_at;
+        self.machine.step(settings, &sight, now);
+        // A flood must not become what is usual, nor may what one host alone sees of it.
+        self.baseline.unusual |= self.state(now).is_besieged()
+            || self.machine.state.is_besieged()
+            || limits.flood > limits.set
+            || self.alone.is_some();
+
+        let cause = if self.by_hand_decides() {
+            Cause::ByHand
+        } else if self.machine.tolerated_at != lifted_at {
+            Cause::Longest
+        } else {
+            Cause::Rate
+        };
+        self.tell(settings, cause)
+    }
+
+    /// The same while the other hosts, or the store, can't be reached: what is counted now is given to them later, and no
+    /// hour is learned from.
+    pub fn step_alone(&mut self, settings: &Settings, deltas: &Deltas, now: u64) -> Option<Change> {
+        self.settle(now);
+        self.alone
+            .get_or_insert_with(|| Box::new(Windows::new(now)));
+        self.step(settings, deltas, now)
+    }
+
+    /// What an administrator says; `None` for what the rates say. He is told of it by the next step.
+    pub fn set_by_hand(&mut self, word: Option<ByHand>, now: u64) {
+        self.settle(now);
+        let most = now.saturating_add(LONGEST_BY_HAND);
+        self.by_hand = word.map(|word| ByHand {
+            until: word.until.min(most),
+            ..word
+        });
+        self.by_hand_at = now;
+        self.sequence = self.sequence.saturating_add(1);
+    }
+
+    /// The state that holds.
+    pub fn state(&self, now: u64) -> State {
+        match self.by_hand.filter(|word| now < word.until) {
+            Some(ByHand {
+                forced: Forced::On, ..
+            }) => State::Siege,
+            Some(ByHand {
+                forced: Forced::Off,
+                ..
+            }) => State::Calm,
+            None => self.machine.state,
+        }
+    }
+
+    /// Whether the stricter answers apply: in siege, and while it eases.
+    pub fn is_besieged(&self, now: u64) -> bool {
+        self.state(now).is_besieged()
+    }
+
+    /// Whether nothing would be lost if it were dropped.
+    pub fn is_idle(&self, now: u64) -> bool {
+        let mut windows = self.windows;
+        windows.advance(now);
+        self.state(now) == State::Calm
+            && self.machine.state == State::Calm
+            && self.told == State::Calm
+            && self.by_hand.is_none()
+            && windows.is_empty()
+            && self.baseline.is_empty()
+    }
+
+    /// How it stands.
+    pub fn status(&self, settings: &Settings, now: u64) -> Status {
+        let now = now.max(self.at);
+        let mut windows = self.windows;
+        windows.advance(now);
+        let limits = self.limits(settings, now);
+        let rates = windows.rates(limits.excused);
+        let hits = windows.all_hits();
+        let by_hand = self.by_hand.filter(|word| now < word.until);
+        let ends = match by_hand {
+            Some(word) => (word.forced == Forced::On).then_some((word.until, word.until)),
+            None => self.machine.ends(settings, now),
+        };
+        Status {
+            state: self.state(now),
+            since: self.told_at,
+            rate: rates.minute,
+            long_rate: rates.ten_minutes,
+            baseline: limits.usual,
+            limit: limits.flood,
+            unproven: hits.unproven,
+            forged: hits.forged,
+            refused: hits.refused,
+            recipients: windows.recipients(),
+            by_hand,
+            earliest_end: ends.map(|(earliest, _)| earliest),
+            latest_end: ends.map(|(_, latest)| latest),
+        }
+    }
+
+    /// Joins what another host came to on its own. The more severe state stays; what both counted is added up, and what
+    /// they had in common before counts once.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.at = self.at.max(other.at);
+        self.windows
+            .join(other.alone.as_deref().unwrap_or(&other.windows));
+        self.baseline.merge(&other.baseline);
+        self.machine.merge(&other.machine);
+        let key = |record: &Self| {
+            let word = record.by_hand;
+            (
+                record.by_hand_at,
+                word.map(|word| (word.forced == Forced::On, word.until)),
+            )
+        };
+        if key(other) > key(self) {
+            self.by_hand = other.by_hand;
+            self.by_hand_at = other.by_hand_at;
+        }
+        (self.told, self.told_at) = (self.told, self.told_at).max((other.told, other.told_at));
+        self.sequence = self.sequence.max(other.sequence);
+    }
+
+    /// What is known of a change from `from`, if it is one.
+    pub(super) fn change(&self, settings: &Settings, from: State, cause: Cause) -> Option<Change> {
+        let status = self.status(settings, self.at);
+        (from != status.state).then(|| Change {
+            domain: None,
+            from,
+            to: status.state,
+            cause,
+            at: self.at,
+            status,
+        })
+    }
+
+    /// Where the clock was put back, by more than clocks differ, all that is remembered is moved with it: how long ago
+    /// it was stays true.
+    pub(super) fn settle(&mut self, now: u64) {
+        let back = self.at.saturating_sub(now);
+        if back <= SKEW {
+            return;
+        }
+        self.at = now;
+        self.windows.put_back(now);
+        if let Some(alone) = &mut self.alone {
+            alone.put_back(now);
+        }
+        self.baseline.put_back(now);
+        self.machine.put_back(back);
+        self.told_at = self.told_at.saturating_sub(back);
+        self.by_hand_at = self.by_hand_at.saturating_sub(back);
+        if let Some(word) = &mut self.by_hand {
+            word.until = word.until.saturating_sub(back);
+        }
+    }
+
+    fn limits(&self, settings: &Settings, now: u64) -> Limits {
+        Limits::new(
+            settings,
+            self.baseline.usual(now),
+            self.machine.tolerated(now),
+            self.windows.outgoing(),
+        )
+    }
+
+    /// Whether the state that holds, or held when it was last told of, is an administrator's word.
+    fn by_hand_decides(&self) -> bool {
+        self.by_hand.is_some() || self.by_hand_at > self.told_at
+    }
+
+    fn tell(&mut self, settings: &Settings, cause: Cause) -> Option<Change> {
+        let from = self.told;
+        let to = self.state(self.at);
+        if from == to {
+            return None;
+        }
+        self.told = to;
+        self.told_at = self.at;
+        self.change(settings, from, cause)
+    }
+}
