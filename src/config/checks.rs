@@ -4,6 +4,7 @@ mod dnsbl;
 mod forgery;
 mod headers;
 mod proof;
+mod siege;
 
 use super::{diagnostic::Mistake, file::File, findings::Findings, outline::Outline, path::Path};
 use crate::{
@@ -39,6 +40,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.dnsbl();
     checks.headers();
     checks.proof();
+    checks.siege();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

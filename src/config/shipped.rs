@@ -35,6 +35,9 @@ const PLACES: &[&[&str]] = &[
     &["proof", "ledger"],
     &["proof", "dkim"],
     &["proof", "dkim", "keys", "[]"],
+    &["siege"],
+    &["siege", "catch_all"],
+    &["siege", "learn"],
     &["log"],
 ];
 
