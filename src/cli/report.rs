@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Why nothing is counted.
-const NO_STORE: &str = "nothing is counted: neither a proof that `local.domains` could have is on, nor report.keep_samples \
-                        (see proof and report in milter.yaml)";
+const NO_STORE: &str = "nothing is counted: neither a proof that `local.domains` could have is on, nor siege.watch, nor \
+                        report.keep_samples (see milter.yaml)";
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

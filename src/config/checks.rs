@@ -5,6 +5,7 @@ mod forgery;
 mod headers;
 mod proof;
 mod report;
+mod siege;
 
 use super::{diagnostic::Mistake, file::File, findings::Findings, outline::Outline, path::Path};
 use crate::{
@@ -41,6 +42,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.headers();
     checks.proof();
     checks.report();
+    checks.siege();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

@@ -61,6 +61,20 @@ fn all(file: &File) -> Vec<(Path, Rule)> {
             file.null_sender.not_a_notification,
         ),
         (Path::of(&["proof", "forged"]), file.proof.forged),
+        (Path::of(&["siege", "unproven"]), file.siege.unproven),
+        (
+            Path::of(&["siege", "catch_all", "mail"]),
+            file.siege.catch_all.mail,
+        ),
+        (
+            Path::of(&["siege", "catch_all", "bounces"]),
+            file.siege.catch_all.bounces,
+        ),
+        (Path::of(&["siege", "listed"]), file.siege.listed),
+        (
+            Path::of(&["siege", "extra_recipients"]),
+            file.siege.extra_recipients,
+        ),
     ];
     for (path, results) in of_results(file) {
         let results = [

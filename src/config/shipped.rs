@@ -36,6 +36,9 @@ const PLACES: &[&[&str]] = &[
     &["proof", "dkim"],
     &["proof", "dkim", "keys", "[]"],
     &["report"],
+    &["siege"],
+    &["siege", "catch_all"],
+    &["siege", "learn"],
     &["log"],
 ];
 

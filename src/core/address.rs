@@ -5,6 +5,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::Serialize;
+
 use super::serde_text::deserialize_from_str;
 
 /// The longest domain name, in octets, without the trailing dot (RFC 1035 section 2.3.4).
@@ -13,7 +15,7 @@ const LONGEST_DOMAIN: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
 /// A domain name in its one comparable form: A-labels, lower case, no trailing dot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Domain(String);
 
 impl Domain {
@@ -69,12 +71,6 @@ impl fmt::Display for Domain {
 }
 
 deserialize_from_str!(Domain);
-
-impl serde::Serialize for Domain {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
 
 /// What stands right of the last `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

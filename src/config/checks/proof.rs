@@ -146,7 +146,8 @@ impl Checks<'_> {
     }
 }
 
-fn whole_days(span: Duration, most: u64) -> bool {
+/// Whether it is whole days, 1 to `most` seconds.
+pub(super) fn whole_days(span: Duration, most: u64) -> bool {
     let span = time::Duration::from(span);
     let whole = span.subsec_nanos() == 0 && span.as_secs().is_multiple_of(DAY);
     whole && (DAY..=most).contains(&span.as_secs())

@@ -6,7 +6,7 @@ use super::{
     baseline::{Baseline, HOURS, Slot},
     change::{ByHand, Forced},
     machine::{Machine, State},
-    record::Record,
+    record::{LATEST, Record},
     ring::Ring,
     sketch::{REGISTERS, Sketch},
     windows::{Hits, Windows},
@@ -18,8 +18,6 @@ const VERSION: u8 = 1;
 const SUM: usize = 4;
 /// The most octets that a record has.
 pub const LARGEST: usize = 4096;
-/// No time is later, in seconds since 1970: sums of two are far from the end of the numbers.
-const LATEST: u64 = 1 << 40;
 
 /// Why octets are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

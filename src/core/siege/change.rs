@@ -39,7 +39,7 @@ pub enum Cause {
     Longest,
     /// An administrator said so, or the time for which he did is over.
     ByHand,
-    /// Another host saw it.
+    /// Another host saw it, or this one did before it was started anew.
     Elsewhere,
 }
 
@@ -110,7 +110,7 @@ impl fmt::Display for Change {
             (Cause::Longest, _) => f.write_str(", because it lasted for siege.longest")?,
             (Cause::ByHand, Some(_)) => f.write_str(", by hand")?,
             (Cause::ByHand, None) => f.write_str(", as what was set by hand is over")?,
-            (Cause::Elsewhere, _) => f.write_str(", as another host saw")?,
+            (Cause::Elsewhere, _) => f.write_str(", as the store has it")?,
         }
         write!(f, "; {}", self.status)
     }

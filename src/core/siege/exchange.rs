@@ -54,7 +54,11 @@ impl Record {
                 }
                 (stored, Some(written_at))
             }
-            // Lost, damaged, or an old copy.
+            // The store lost what it had; an administrator may have spoken since.
+            Some(Ok(older)) => {
+                own.heed(&older);
+                (own.clone(), None)
+            }
             _ => (own.clone(), None),
         };
         record.alone = None;

@@ -185,8 +185,8 @@ impl Machine {
     }
 
     /// Nobody looked for so many seconds: they were not quiet, but unseen.
-    pub(super) fn unseen(&mut self, seconds: u64) {
-        self.last_loud = self.last_loud.saturating_add(seconds);
+    pub(super) fn unseen(&mut self, seconds: u64, now: u64) {
+        self.last_loud = self.last_loud.saturating_add(seconds).min(now);
     }
 
     /// The clock was put back by so many seconds.

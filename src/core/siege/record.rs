@@ -12,6 +12,9 @@ use super::{
 /// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
 const SKEW: u64 = 20;
 
+/// No time is later, in seconds since 1970: sums of two are far from the end of the numbers.
+pub(super) const LATEST: u64 = 1 << 40;
+
 /// The siege of one domain, or of all together: what came lately, what is usual, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -35,6 +38,7 @@ pub struct Record {
 impl Record {
     /// Nothing is known yet. `now` is in seconds since 1970, here as everywhere.
     pub fn new(now: u64) -> Self {
+        let now = now.min(LATEST);
         Self {
             sequence: 0,
             at: now,
@@ -52,12 +56,13 @@ impl Record {
     /// Adds what was counted since the last step, and goes on to the next state if that is due. Without counts, a second
     /// step at the same time changes nothing.
     pub fn step(&mut self, settings: &Settings, deltas: &Deltas, now: u64) -> Option<Change> {
+        let now = now.min(LATEST);
         self.settle(now);
         let now = self.at.max(now);
         let before = self.at;
-        let gap = now - before;
+        let gap = now.saturating_sub(before);
         if gap > LONGEST_GAP {
-            self.machine.unseen(gap);
+            self.machine.unseen(gap, now);
         }
         self.windows.advance(now);
         self.windows.add(deltas);
@@ -73,6 +78,7 @@ impl Record {
         }
         self.baseline.add(deltas.hits());
         self.at = now;
+        let spoken = self.by_hand.is_some() || self.by_hand_at >= before;
         self.by_hand = self.by_hand.filter(|word| now < word.until);
 
         let limits = self.limits(settings, now);
@@ -89,7 +95,7 @@ impl Record {
             || limits.flood > limits.set
             || self.alone.is_some();
 
-        let cause = if self.by_hand_decides() {
+        let cause = if spoken {
             Cause::ByHand
         } else if self.machine.tolerated_at != lifted_at {
             Cause::Longest
@@ -104,12 +110,13 @@ impl Record {
     pub fn step_alone(&mut self, settings: &Settings, deltas: &Deltas, now: u64) -> Option<Change> {
         self.settle(now);
         self.alone
-            .get_or_insert_with(|| Box::new(Windows::new(now)));
+            .get_or_insert_with(|| Box::new(Windows::new(self.at)));
         self.step(settings, deltas, now)
     }
 
     /// What an administrator says; `None` for what the rates say. He is told of it by the next step.
     pub fn set_by_hand(&mut self, word: Option<ByHand>, now: u64) {
+        let now = now.min(LATEST - LONGEST_BY_HAND);
         self.settle(now);
         let most = now.saturating_add(LONGEST_BY_HAND);
         self.by_hand = word.map(|word| ByHand {
@@ -189,6 +196,13 @@ impl Record {
             .join(other.alone.as_deref().unwrap_or(&other.windows));
         self.baseline.merge(&other.baseline);
         self.machine.merge(&other.machine);
+        self.heed(other);
+        (self.told, self.told_at) = (self.told, self.told_at).max((other.told, other.told_at));
+        self.sequence = self.sequence.max(other.sequence);
+    }
+
+    /// Takes over what an administrator said there, if it is the later word.
+    pub(super) fn heed(&mut self, other: &Self) {
         let key = |record: &Self| {
             let word = record.by_hand;
             (
@@ -200,14 +214,12 @@ impl Record {
             self.by_hand = other.by_hand;
             self.by_hand_at = other.by_hand_at;
         }
-        (self.told, self.told_at) = (self.told, self.told_at).max((other.told, other.told_at));
-        self.sequence = self.sequence.max(other.sequence);
     }
 
     /// What is known of a change from `from`, if it is one.
     pub(super) fn change(&self, settings: &Settings, from: State, cause: Cause) -> Option<Change> {
         let status = self.status(settings, self.at);
-        (from != status.state).then(|| Change {
+        (from != status.state).then_some(Change {
             domain: None,
             from,
             to: status.state,
@@ -245,11 +257,6 @@ impl Record {
             self.machine.tolerated(now),
             self.windows.outgoing(),
         )
-    }
-
-    /// Whether the state that holds, or held when it was last told of, is an administrator's word.
-    fn by_hand_decides(&self) -> bool {
-        self.by_hand.is_some() || self.by_hand_at > self.told_at
     }
 
     fn tell(&mut self, settings: &Settings, cause: Cause) -> Option<Change> {

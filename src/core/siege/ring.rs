@@ -49,9 +49,10 @@ impl<T: Copy + Default, const N: usize, const SECONDS: u64> Ring<T, N, SECONDS> 
         self.slots.iter()
     }
 
-    /// Joins what another ring has at the same times; this one must not be the older.
+    /// Joins what another ring has at the same times.
     pub(super) fn join(&mut self, other: &Self, join: impl Fn(&mut T, &T)) {
         let mut other = *other;
+        self.advance(other.newest.saturating_mul(SECONDS));
         other.advance(self.newest.saturating_mul(SECONDS));
         for (slot, other) in self.slots.iter_mut().zip(&other.slots) {
             join(slot, other);

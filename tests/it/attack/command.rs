@@ -98,7 +98,7 @@ fn what_makes_no_sense_is_told() {
     }
     for (yaml, told) in [
         (
-            "local: {domains: [example.org]}\nproof: {dkim: {verify: false}}\n",
+            "local: {domains: [example.org]}\nproof: {dkim: {verify: false}}\nsiege: {watch: false}\n",
             "neither a proof that `local.domains` could have",
         ),
         ("{}\n", "`local.domains` is empty"),

@@ -198,7 +198,7 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
         matches!(store.sent(vec![hash(1)]).await, Ok(Some(_)))
     })
     .await;
-    assert_eq!(store.health().waiting, 1);
+    assert_eq!(store.health().waiting, 2);
     until("the records are read, and not written", async || {
         refusals(&*store).await == [None, None, Some(Reason::Slow)]
     })

@@ -1,1 +1,7 @@
-//! Tests of the siege.
+//! The siege by tables, by any input, and by the shapes that floods have.
+
+mod exchange;
+mod parts;
+mod random;
+mod shapes;
+mod simulation;

@@ -1,0 +1,187 @@
+//! The pieces, one by one.
+
+use super::super::{
+    baseline::{Baseline, HOURS},
+    ring::Ring,
+    *,
+};
+use crate::core::{
+    address::Domain,
+    recipients::ClassAnswer,
+    verdict::{Action, Rule},
+};
+
+const HOUR: u64 = 3600;
+const NOW: u64 = 1_800_000_000 / HOUR * HOUR;
+
+/// What looks random, from a number.
+pub(super) fn hash(number: u64) -> u64 {
+    // SplitMix64's finish.
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn recipients_are_counted_about_right_and_once() {
+    for (distinct, off) in [
+        (0, 0),
+        (1, 0),
+        (5, 1),
+        (40, 8),
+        (1_000, 350),
+        (100_000, 35_000),
+    ] {
+        let mut sketch = Sketch::default();
+        for number in (0..distinct).chain(0..distinct) {
+            sketch.add(hash(number.into()));
+        }
+        assert!(
+            sketch.count().abs_diff(distinct) <= off,
+            "{distinct}: {}",
+            sketch.count()
+        );
+        let mut joined = sketch;
+        joined.join(&sketch);
+        assert_eq!(joined, sketch);
+    }
+    // No hash is out of its bounds.
+    let mut all = Sketch::default();
+    [0, u64::MAX, 1].iter().for_each(|hash| all.add(*hash));
+    assert_eq!(all.count(), 2, "0 and 1 fall into one register");
+}
+
+#[test]
+fn a_ring_forgets_what_is_old_and_stands_a_clock_that_steps() {
+    let sum = |ring: &Ring<u32, 6, 10>| ring.iter().sum::<u32>();
+    let mut ring = Ring::<u32, 6, 10>::new(1000);
+    *ring.newest().unwrap() = 7;
+    for (now, left) in [(1009, 7), (900, 7), (1050, 7), (1060, 0)] {
+        ring.advance(now);
+        assert_eq!(sum(&ring), left, "{now}");
+    }
+    *ring.newest().unwrap() = 7;
+    ring.put_back(100);
+    ring.advance(150);
+    assert_eq!(sum(&ring), 7);
+    ring.advance(u64::MAX);
+    assert_eq!(sum(&ring), 0);
+}
+
+#[test]
+fn rings_that_are_joined_agree_on_the_time() {
+    let with = |now, count| {
+        let mut ring = Ring::<u32, 6, 10>::new(now);
+        *ring.newest().unwrap() = count;
+        ring
+    };
+    let join = |one: &Ring<u32, 6, 10>, other| {
+        let mut joined = *one;
+        joined.join(&other, |slot, other| *slot += other);
+        joined
+    };
+    let (early, late) = (with(1000, 3), with(1020, 5));
+    assert_eq!(join(&early, late), join(&late, early));
+    assert_eq!(join(&early, late).parts().1, &[5, 0, 3, 0, 0, 0]);
+}
+
+/// An hour of so many hits, observed every minute.
+fn hour(baseline: &mut Baseline, from: u64, hits: u32, most: f64) {
+    for minute in 0..60 {
+        let now = from + minute * 60;
+        baseline.advance(now - 60, now, most);
+        if minute == 0 {
+            baseline.add(hits);
+        }
+    }
+}
+
+#[test]
+fn what_is_usual_is_learned_slowly() {
+    let week = HOURS as u64 * HOUR;
+    let mut baseline = Baseline::new(NOW);
+    for weeks in 0..20 {
+        hour(&mut baseline, NOW + weeks * week, 600, 100.0);
+        baseline.advance(
+            NOW + weeks * week + HOUR - 60,
+            NOW + weeks * week + HOUR,
+            100.0,
+        );
+    }
+    let usual = |baseline: &Baseline, at| (baseline.usual(at) * 10.0).round() / 10.0;
+    // 600 in an hour are 10 a minute; in the hours beside it too, and in those that nobody knows.
+    for at in [0, HOUR, week - HOUR, 50 * HOUR] {
+        assert_eq!(usual(&baseline, NOW + at), 10.0, "{at}");
+    }
+    // One other week moves it by an eighth.
+    hour(&mut baseline, NOW + 20 * week, 0, 100.0);
+    baseline.advance(NOW + 20 * week + HOUR - 60, NOW + 20 * week + HOUR, 100.0);
+    assert_eq!(usual(&baseline, NOW), 8.8);
+    // What is more than the most counts as that.
+    let mut clipped = Baseline::new(NOW);
+    hour(&mut clipped, NOW, 60_000, 10.0);
+    clipped.advance(NOW + HOUR - 60, NOW + HOUR, 10.0);
+    assert_eq!(usual(&clipped, NOW), 10.0);
+}
+
+#[test]
+fn an_hour_that_was_not_seen_whole_or_was_unusual_is_not_learned() {
+    for (gap, unusual, learned) in [(60, false, true), (60, true, false), (2000, false, false)] {
+        let mut baseline = Baseline::new(NOW);
+        baseline.add(1000);
+        baseline.unusual = unusual;
+        let mut now = NOW;
+        while now < NOW + HOUR {
+            baseline.advance(now, now + gap, 100.0);
+            now += gap;
+        }
+        assert_eq!(!baseline.is_empty(), learned, "{gap} {unusual}");
+    }
+}
+
+#[test]
+fn domains_that_a_stranger_invents_are_bounded() {
+    let local = ["example.org", ".example.org"].map(|text| text.parse().unwrap());
+    let domain = |number: usize| -> Domain { format!("n{number}.example.org").parse().unwrap() };
+    let mut tally = Tally::new(&local);
+    for round in 0..2 {
+        for number in 0..MOST_DOMAINS + 10 {
+            tally.of(&domain(number)).hit(Hit::Refused, hash(1));
+        }
+        // A name in the file always has its place.
+        tally
+            .of(&"example.org".parse().unwrap())
+            .hit(Hit::Unproven, hash(2));
+        let taken = tally.take(|domain| domain.as_str() != "example.org");
+        assert_eq!(taken.domains.len(), MOST_DOMAINS + 1, "{round}");
+        assert_eq!(taken.all.refused as usize, MOST_DOMAINS + 10);
+        // What floods one domain alone is no siege of all.
+        assert_eq!(taken.all.unproven, 0);
+    }
+    tally.forget(&domain(0));
+    tally.of(&domain(MOST_DOMAINS)).sent(3);
+    let taken = tally.take(|_| true);
+    assert_eq!(taken.domains.len(), 1);
+    assert_eq!(taken.all.outgoing, 3);
+    assert_eq!(tally.take(|_| true), Taken::default());
+}
+
+#[test]
+fn states_have_one_word() {
+    for state in State::ALL {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+    }
+    let severity = State::ALL.windows(2).all(|pair| pair[0] < pair[1]);
+    assert!(severity);
+}
+
+#[test]
+fn a_part_of_catch_all_keeps_the_rest() {
+    let settings: Settings = serde_yaml::from_str("catch_all: {mail: accept}").unwrap();
+    let expected = ClassAnswer {
+        mail: Rule::new(Action::Accept),
+        bounces: Rule::new(Action::Reject),
+    };
+    assert_eq!(settings.catch_all, expected);
+}
