@@ -4,6 +4,7 @@ use crate::{
     core::{
         envelope::Recipient,
         policy::{Addressed, Check, HeaderFacts, Judgement},
+        recipients::Known,
         verdict::Verdict,
     },
     filter::{Ending, LetIn, Message},
@@ -30,6 +31,8 @@ impl Walked {
 /// What became of one recipient.
 pub(super) struct Walk {
     pub(super) addressed: Addressed,
+    /// Whether a list knows it, where that was asked.
+    pub(super) known: Known,
     /// The answer at RCPT.
     pub(super) at_rcpt: Judgement,
     /// What was found at each stage behind, as far as it was let in until then, and what stood after it. At DATA and for
@@ -58,9 +61,11 @@ pub(super) async fn walk(
     let mut walks = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let addressed = message.addressed(recipient);
-        let at_rcpt = message.judge(&addressed).await;
+        let known = message.known(&addressed.recipient).await;
+        let at_rcpt = message.judge(&addressed, &known).await;
         walks.push(Walk {
             addressed,
+            known,
             verdict: at_rcpt.verdict.clone(),
             at_rcpt,
             at_data: None,
@@ -92,6 +97,7 @@ async fn behind_rcpt(
             addressed: walk.addressed.clone(),
             path: walk.addressed.sent.mailbox.to_bytes(),
             parameters: Vec::new(),
+            known: walk.known.clone(),
             verdict: walk.verdict.clone(),
         })
         .collect();

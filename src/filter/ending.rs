@@ -55,6 +55,7 @@ impl Ending {
             path,
             parameters,
             verdict,
+            ..
         } in let_in
         {
             if addressed.tag.is_some() && verdict.lets_in() && verdict.action != Action::Discard {

@@ -84,6 +84,8 @@ pub struct LetIn {
     pub path: Vec<u8>,
     /// What stood behind it (RFC 3461: NOTIFY, ORCPT), parted by blanks.
     pub parameters: Vec<u8>,
+    /// Whether a list knows it, as [`Message::known`] said.
+    pub known: Known,
     /// What is decided about it so far.
     pub verdict: Verdict,
 }
@@ -214,17 +216,16 @@ impl Message {
         policy.departure(&self.envelope, recipients, headers, now())
     }
 
-    /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
+    /// Judges the next recipient by the envelope, and by whether a list knows it. DNS is asked at the first one that needs it, once for the whole
     /// message and within `dns.budget`.
-    pub async fn judge(&mut self, addressed: &Addressed) -> Judgement {
+    pub async fn judge(&mut self, addressed: &Addressed, known: &Known) -> Judgement {
         let recipient = &addressed.recipient;
         let engine = Arc::clone(&self.engine);
         if self.spf.is_none() && engine.policy.needs_spf(&self.envelope, recipient) {
             self.ask_dns(engine.policy.needs_dnsbl(&self.envelope, recipient))
                 .await;
         }
-        let known = self.known(recipient);
-        let judgement = engine.policy.judge(&self.case(addressed, &known));
+        let judgement = engine.policy.judge(&self.case(addressed, known));
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
         }
@@ -319,10 +320,12 @@ impl Message {
         let mut found = Vec::with_capacity(let_in.len());
         for (index, let_in) in let_in.iter().enumerate() {
             let LetIn {
-                addressed, verdict, ..
+                addressed,
+                known,
+                verdict,
+                ..
             } = let_in;
-            let known = self.known(&addressed.recipient);
-            let judged = judge(index, self.case(addressed, &known));
+            let judged = judge(index, self.case(addressed, known));
             verdicts.push(verdict.clone().or_stronger(judged.verdict));
             found.push(judged.checks);
         }
@@ -333,15 +336,18 @@ impl Message {
         found
     }
 
-    /// Whether a list knows the recipient.
-    pub fn known(&self, recipient: &Recipient) -> Known {
+    /// Whether a list knows the recipient, where its verdict depends on that. To be asked once, for the list may be a
+    /// server far away.
+    pub async fn known(&self, recipient: &Recipient) -> Known {
         let policy = &self.engine.policy;
         match policy.recipients_of(recipient) {
-            Some((entry, settings)) if settings.has_lists => self.engine.directory.known(
-                entry,
-                &recipient.mailbox,
-                &policy.local.recipient_delimiter,
-            ),
+            Some((entry, settings))
+                if settings.has_lists && policy.needs_list(&self.envelope, recipient) =>
+            {
+                let delimiters = &policy.local.recipient_delimiter;
+                let directory = &self.engine.directory;
+                directory.known(entry, &recipient.mailbox, delimiters).await
+            }
             _ => Known::NotListed,
         }
     }

@@ -21,6 +21,7 @@ use crate::{
     core::{
         address::ReversePath,
         envelope::{Client, Envelope, Recipient},
+        recipients::Known,
         reply::Reply,
         verdict::Verdict,
     },
@@ -160,7 +161,9 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.decided(recipient.into(), args, Verdict::internal(), queue_id)
+        let known = Known::NotListed;
+        let verdict = Verdict::internal();
+        transaction.decided(recipient.into(), args, known, verdict, queue_id)
     }
 
     /// One header.

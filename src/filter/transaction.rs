@@ -14,6 +14,7 @@ use crate::{
         header::Headers,
         notification::Notification,
         policy::{Addressed, Check, Departure, HeaderFacts, Judgement, NotSigned, Tag},
+        recipients::Known,
         reply::Reply,
         trace_header::Forgeries,
         verdict::{Reason, Verdict},
@@ -84,9 +85,10 @@ impl Transaction {
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         let addressed = self.message.addressed(recipient);
-        let Judgement { verdict, checks } = self.message.judge(&addressed).await;
+        let known = self.message.known(&addressed.recipient).await;
+        let Judgement { verdict, checks } = self.message.judge(&addressed, &known).await;
         self.tell(&checks);
-        self.decided(addressed, args, verdict, queue_id)
+        self.decided(addressed, args, known, verdict, queue_id)
     }
 
     /// Keeps what was decided about a recipient.
@@ -94,6 +96,7 @@ impl Transaction {
         &mut self,
         addressed: Addressed,
         args: RcptArgs<'_>,
+        known: Known,
         verdict: Verdict,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
@@ -118,6 +121,7 @@ impl Transaction {
                 addressed,
                 path: path.to_vec(),
                 parameters: parameters.to_vec(),
+                known,
                 verdict,
             });
         } else {
