@@ -38,6 +38,8 @@ pub enum Event {
     Back {
         /// Which, without its password.
         directory: String,
+        /// How many questions it left open since its silence was told last.
+        questions: u64,
     },
 }
 
@@ -85,17 +87,23 @@ impl fmt::Display for Event {
                 why,
                 questions,
             } => {
-                let questions = match questions {
-                    1 => "1 question".to_owned(),
-                    several => format!("{several} questions"),
-                };
                 write!(
                     f,
-                    "{directory}: {why}; {questions} left open; what it answered lately counts, and nobody else is \
+                    "{directory}: {why}; questions left open: {questions}; what it answered lately counts, and nobody else is \
                      refused for not being listed"
                 )
             }
-            Self::Back { directory } => write!(f, "{directory}: answers again"),
+            Self::Back {
+                directory,
+                questions: 0,
+            } => write!(f, "{directory}: answers again"),
+            Self::Back {
+                directory,
+                questions,
+            } => write!(
+                f,
+                "{directory}: answers again; questions left open meanwhile: {questions}"
+            ),
         }
     }
 }

@@ -40,7 +40,7 @@ struct Down {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
     Silent { why: String, questions: u64 },
-    Back,
+    Back { questions: u64 },
 }
 
 impl Health {
@@ -95,20 +95,23 @@ impl Health {
     /// What is new; to be asked every few seconds.
     pub fn news(&self, now: Instant) -> Option<News> {
         let mut state = self.state();
+        if state.complained && state.answers {
+            state.complained = false;
+            let questions = std::mem::take(&mut state.open);
+            return Some(News::Back { questions });
+        }
         let due = state
             .told
             .is_none_or(|told| now.saturating_duration_since(told) >= SILENCE);
-        if state.open > 0 && due {
-            state.told = Some(now);
-            state.complained = true;
-            return Some(News::Silent {
-                why: state.why.clone(),
-                questions: std::mem::take(&mut state.open),
-            });
+        if state.open == 0 || !due {
+            return None;
         }
-        let back = state.complained && state.answers && state.open == 0;
-        state.complained &= !back;
-        back.then_some(News::Back)
+        state.told = Some(now);
+        state.complained = true;
+        Some(News::Silent {
+            why: state.why.clone(),
+            questions: std::mem::take(&mut state.open),
+        })
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -180,8 +183,16 @@ mod tests {
         }
         assert_eq!(health.news(begin + SECOND), None);
         assert_eq!(health.news(begin + SILENCE), silent(5));
+        let _ = health.may_ask(begin, TIMEOUT);
         health.answered();
-        assert_eq!(health.news(begin + SILENCE), Some(News::Back));
+        let back = Some(News::Back { questions: 1 });
+        assert_eq!(health.news(begin + SILENCE), back);
         assert_eq!(health.news(begin + SILENCE), None);
+        health.failed("down", begin + SILENCE);
+        assert_eq!(
+            health.news(begin + SILENCE),
+            None,
+            "it is not a minute since"
+        );
     }
 }

@@ -6,6 +6,9 @@
 //! finished. Who wants nobody known takes the list out of the file. The last good answer of a directory stays too, for
 //! a day, and what it was never asked is an open question.
 
+// What only the servers need stays where it is in a build without them.
+#![cfg_attr(not(all(feature = "sql", feature = "ldap")), allow(dead_code))]
+
 mod address_set;
 mod backend;
 mod event;

@@ -143,7 +143,10 @@ impl Remote {
                 why,
                 questions,
             },
-            News::Back => Event::Back { directory },
+            News::Back { questions } => Event::Back {
+                directory,
+                questions,
+            },
         })
     }
 
