@@ -124,7 +124,7 @@ impl Report {
         }
         for (way, reasons) in Mail::from(&self.ours).without {
             let mut reasons: Vec<_> = reasons.into_iter().collect();
-            reasons.sort_by(|one, other| other.1.cmp(&one.1));
+            reasons.sort_by_key(|reason| std::cmp::Reverse(reason.1));
             let reasons = reasons.iter().map(|(why, times)| format!("{why} {times}"));
             println!(
                 "  without {way}: {}",

@@ -71,7 +71,7 @@ impl Server {
             .process_group(0);
         self.daemon = Some(Daemon::spawn(&mut command, self.folder.path())?);
         let port = self.port;
-        wait_until(PATIENCE, || Ok(is_listening_v4(port)?)).map_err(|error| {
+        wait_until(PATIENCE, || is_listening_v4(port)).map_err(|error| {
             io::Error::other(format!("{:?}: {error}\n{}", self.kind, self.log()))
         })?;
         // PostgreSQL listens before it lets anybody in.
