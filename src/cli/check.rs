@@ -1,4 +1,4 @@
-//! `backstop check`: lints the file, reads its lists, asks its name servers, and says what is on.
+//! `backstop check`: lints the file, reads its lists, asks its directories and name servers, and says what is on.
 
 use std::{path::Path, process::ExitCode};
 
@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read the file and its lists only; ask no name server
+    /// Read the file and its lists only; ask no name server, database or LDAP server
     #[arg(long)]
     no_dns: bool,
     /// Print one JSON object
@@ -85,6 +85,17 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         report
             .problems
             .extend(engine.blocklists.self_test(lists, &engine.resolver).await);
+        for (directory, answer) in engine.directory.probe().await {
+            match answer {
+                Ok(time) => report.on.push(format!(
+                    "directory {directory} answers in {} ms",
+                    time.as_millis()
+                )),
+                Err(why) => report
+                    .problems
+                    .push(format!("directory {directory}: {why}")),
+            }
+        }
         for (nameserver, answer) in engine.resolver.probe().await {
             match answer {
                 Ok(time) => report.on.push(format!(

@@ -67,7 +67,7 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (what is done when no command is given)
     Run,
-    /// Lint the configuration, read its lists, ask its name servers, and say what is on
+    /// Lint the configuration, read its lists, ask its servers, and say what is on
     Check(check::Arguments),
     /// Say what would be done with a message, and why
     Explain(explain::Arguments),

@@ -30,7 +30,8 @@ impl Walked {
 /// What became of one recipient.
 pub(super) struct Walk {
     pub(super) addressed: Addressed,
-    asked: Asked,
+    /// What was asked about it.
+    pub(super) asked: Asked,
     /// The answer at RCPT.
     pub(super) at_rcpt: Judgement,
     /// What was found at each stage behind, as far as it was let in until then, and what stood after it. At DATA and for

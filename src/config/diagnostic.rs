@@ -63,7 +63,7 @@ impl Mistake {
             severity: self.severity,
             file: printable(file),
             place: self.place,
-            line: without_password(&line),
+            line: without_passwords(&line),
             message: printable(&self.message),
             help: printable(&self.help),
         }
@@ -137,21 +137,39 @@ fn source_line(text: &str, number: usize) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The line with stars for the password in a URL, `scheme://user:password@host`: mistakes found at a reload go to the log. A
-/// password that should be percent-encoded, and isn't, may hold any of `:/@`.
-fn without_password(line: &str) -> String {
-    let Some((before, rest)) = line.split_once("://") else {
-        return line.to_owned();
+/// The line with a star for each character of a password, so that the mark stays under what it marks. A message may go
+/// to a log that others read.
+fn without_passwords(line: &str) -> String {
+    let mut shown: Vec<char> = line.chars().collect();
+    let mut hide = |from: usize, text: &str| {
+        let from = line.get(..from).map_or(0, |before| before.chars().count());
+        let hidden = shown.iter_mut().skip(from).take(text.chars().count());
+        hidden.for_each(|c| *c = '*');
     };
-    match (rest.find(':'), rest.rfind('@')) {
-        (Some(colon), Some(at)) if colon < at => {
-            let (user, password) = rest.split_at(colon + 1);
-            let (password, host) = password.split_at(at - colon - 1);
-            let stars = "*".repeat(password.chars().count());
-            format!("{before}://{user}{stars}{host}")
-        }
-        _ => line.to_owned(),
+    for (at, key) in line.match_indices("password:") {
+        let from = at + key.len();
+        let rest = line.get(from..).unwrap_or_default();
+        let value = rest.trim_start();
+        let end = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => value.rfind(quote).map(|end| end + 1),
+            _ => value.find([',', '}']),
+        };
+        let value_from = from + rest.len() - value.len();
+        hide(
+            value_from,
+            value.get(..end.unwrap_or(value.len())).unwrap_or(value),
+        );
     }
+    for (at, scheme) in line.match_indices("://") {
+        let from = at + scheme.len();
+        let rest = line.get(from..).unwrap_or_default();
+        // Whatever stands before the last `@`: a password that should have had its own `@` or `/` escaped too.
+        let login = rest.rfind('@').and_then(|end| rest.get(..end));
+        if let Some((user, password)) = login.and_then(|login| login.split_once(':')) {
+            hide(from + user.len() + 1, password);
+        }
+    }
+    shown.into_iter().collect()
 }
 
 /// The part of a line that is shown, and where and how wide the mark under it is.
@@ -209,7 +227,7 @@ mod tests {
             ("store: redis://host:6379/0", "store: redis://host:6379/0"),
             ("never_send: [a@b.example]", "never_send: [a@b.example]"),
         ] {
-            assert_eq!(without_password(line), shown);
+            assert_eq!(without_passwords(line), shown);
         }
     }
 
@@ -230,6 +248,24 @@ mod tests {
             shown("a: 1\r\nmode: off\r\n", 2, 7, 3),
             "m.yaml:2:7: error: wrong\n 2 | mode: off\n   |       ^^^\nhelp: mend it"
         );
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        for (line, expected) in [
+            (
+                "url: postgres://me:s3/c@re@h/m",
+                "url: postgres://me:*******@h/m",
+            ),
+            ("store: redis://:é@h", "store: redis://:*@h"),
+            ("url: mysql://me@h/m # a: b", "url: mysql://me@h/m # a: b"),
+            ("  password: s3cret # x", "  password: **********"),
+            ("{password: s3c, base: 'ö'}", "{password: ***, base: 'ö'}"),
+            ("{password: 's, t', url: x}", "{password: ******, url: x}"),
+            ("password_file: /etc/pw", "password_file: /etc/pw"),
+        ] {
+            assert_eq!(without_passwords(line), expected);
+        }
     }
 
     #[test]

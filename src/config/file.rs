@@ -22,6 +22,7 @@ use crate::{
         spf_rules::SpfRules,
         verdict::Mode,
     },
+    directory::{ldap::Ldap, sql::Sql},
     dns,
     filter::{Address, SocketOptions},
     store::StoreUrl,
@@ -92,13 +93,15 @@ pub(super) struct Entry {
     pub unknown: Option<ClassAnswer>,
 }
 
-/// One entry of `recipients[].known`: just one of the three.
+/// One entry of `recipients[].known`: just one of the five.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownList {
     pub addresses: Option<Vec<AddressPattern>>,
     pub file: Option<PathBuf>,
     pub postfix_map: Option<PathBuf>,
+    pub sql: Option<Box<Sql>>,
+    pub ldap: Option<Box<Ldap>>,
 }
 
 /// `log:` of `milter.yaml`.

@@ -6,6 +6,7 @@
 
 mod checks;
 mod diagnostic;
+mod directories;
 mod file;
 mod findings;
 pub mod key_file;

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     diagnostic::Mistake,
+    directories,
     file::{Entry, File, KnownList},
     findings::Findings,
     outline::Outline,
@@ -52,8 +53,13 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
     let mut tried: HashMap<PathBuf, bool> = HashMap::new();
     for (entry, directory) in directories.iter().enumerate() {
         for (index, source) in directory.sources.iter().enumerate() {
+            let list = top().index(entry).key("known").index(index);
             let (key, file) = match source {
                 Source::Addresses(_) => continue,
+                Source::Sql(_) | Source::Ldap(_) => {
+                    mistakes.extend(directories::unreadable(source, &list, outline));
+                    continue;
+                }
                 Source::File(file) => ("file", file),
                 Source::PostfixMap(file) => ("postfix_map", file),
             };
@@ -63,9 +69,8 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
             let opened = open(file);
             tried.insert(file.clone(), opened.is_ok());
             if let Err(error) = opened {
-                let path = top().index(entry).key("known").index(index).key(key);
                 mistakes.push(Mistake::error(
-                    outline.value(&path),
+                    outline.value(&list.key(key)),
                     format!("{} can't be read: {error}", file.display()),
                     "create the file, with one address a line, or mend its path or permission; a relative path is \
                      relative to this file's folder",
@@ -107,6 +112,7 @@ impl Reader<'_> {
                 self.list(&path.key("known").index(index), list, &entry.domain)
             })
             .collect();
+        directories::together(&mut self.findings, &path.key("known"), &sources);
         for index in 0..entry.rules.len() {
             let path = path.key("rules").index(index).key("match");
             if self
@@ -159,6 +165,8 @@ impl Reader<'_> {
             addresses,
             file,
             postfix_map,
+            sql,
+            ldap,
         } = list;
         let mut sources = Vec::new();
         if let Some(addresses) = addresses {
@@ -175,12 +183,22 @@ impl Reader<'_> {
                 self.list_file(&path.key("postfix_map"), map),
             ));
         }
+        if let Some(sql) = sql {
+            directories::sql(&mut self.findings, &path.key("sql"), sql);
+            let sql = sql.as_ref().clone().relative_to(self.folder);
+            sources.push(Source::Sql(Box::new(sql)));
+        }
+        if let Some(ldap) = ldap {
+            directories::ldap(&mut self.findings, &path.key("ldap"), ldap);
+            let ldap = ldap.as_ref().clone().relative_to(self.folder);
+            sources.push(Source::Ldap(Box::new(ldap)));
+        }
         match sources.len() {
             1 => {}
             0 => self.findings.error(
                 path,
                 format!("`{path}` names no list"),
-                "give it one of the keys addresses, file or postfix_map",
+                "give it one of the keys addresses, file, postfix_map, sql or ldap",
             ),
             _ => self.findings.error(
                 path,

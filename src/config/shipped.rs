@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use super::{Config, keys::keys_at, parse};
+use crate::directory::Source;
 
 const SHIPPED: &str = include_str!("../../milter.yaml");
 
@@ -23,6 +24,8 @@ const PLACES: &[&[&str]] = &[
     &["exempt"],
     &["recipients", "[]"],
     &["recipients", "[]", "known", "[]"],
+    &["recipients", "[]", "known", "[]", "sql"],
+    &["recipients", "[]", "known", "[]", "ldap"],
     &["recipients", "[]", "rules", "[]"],
     &["recipients", "[]", "catch_all"],
     &["recipients", "[]", "unknown"],
@@ -211,4 +214,34 @@ fn with_all_examples() -> String {
     blocks()
         .iter()
         .fold(SHIPPED.to_owned(), |text, block| uncommented(&text, block))
+}
+
+/// What a key of a directory has when it is left out stands in the file's words only, which are held to the code here.
+#[test]
+fn it_says_what_directories_have_by_default() {
+    let text = "local: {domains: [example.org]}\n\
+                recipients: [{domain: example.org, known: [\
+                {sql: {url: 'sqlite:/x', query: 'SELECT :address'}}, \
+                {ldap: {url: 'ldap://127.0.0.1', base: '', filter: '(mail=:address)'}}]}]";
+    let config = read(text);
+    let [Source::Sql(sql), Source::Ldap(ldap)] = &config.directories[0].sources[..] else {
+        panic!("{:?}", config.directories);
+    };
+    let said = |key: &str, default: &str| {
+        let line = SHIPPED
+            .lines()
+            .find(|line| line.starts_with(&format!("#  - {key}: ")))
+            .unwrap_or_else(|| panic!("{key}"));
+        assert!(line.contains(&format!("left out, {default}")), "{line}");
+    };
+    said("connections", &sql.connections.to_string());
+    for (key, sql, ldap) in [
+        ("timeout", sql.timeout, ldap.timeout),
+        ("cache_known", sql.cache_known, ldap.cache_known),
+        ("cache_unknown", sql.cache_unknown, ldap.cache_unknown),
+    ] {
+        assert_eq!(sql, ldap, "{key}");
+        said(key, &sql.to_string());
+    }
+    said("start_tls", &ldap.start_tls.to_string());
 }

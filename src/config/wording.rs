@@ -206,7 +206,11 @@ fn keys_below(path: &Path) -> &'static str {
     let list = path.parent().unwrap_or_default();
     match (path.last_key(), list.last_key()) {
         (Some("catch_all" | "unknown"), _) => "{mail: accept, bounces: reject}",
-        (None, Some("known")) => "{addresses: [info, sales]}, {file: PATH} or {postfix_map: PATH}",
+        (None, Some("known")) => {
+            "{addresses: [info, sales]}, {file: PATH}, {postfix_map: PATH}, {sql: {...}} or {ldap: {...}}"
+        }
+        (Some("sql"), _) => "{url: ..., query: ...}",
+        (Some("ldap"), _) => "{url: ..., base: ..., filter: ...}",
         (None, Some("rules")) => "{match: 'shop-[a-z0-9]+', bounces: reject}",
         (None, Some("recipients")) => "{domain: example.org, ...}",
         (None, Some("dnsbl")) => "{zone: ips.backscatterer.org, action: tag}",

@@ -1,16 +1,33 @@
-//! Knows which recipients exist: reads the lists that `recipients[].known` names, and re-reads them when they change.
+//! Knows which recipients exist: reads the lists that `recipients[].known` names, and reads them again when they change;
+//! asks the directories that it names, which are databases and LDAP servers.
 //!
 //! Two rules keep mail from being refused for a list's sake. The last good copy stays while a newer one can't be read,
 //! and a list without any address counts as one that can't be read: whatever was to write it has failed, or has not
-//! finished. Who wants nobody known takes the list out of the file.
+//! finished. Who wants nobody known takes the list out of the file. The last good answer of a directory stays too, for
+//! a day, and what it was never asked is an open question.
+
+// What only the servers need stays where it is in a build without them.
+#![cfg_attr(not(all(feature = "sql", feature = "ldap")), allow(dead_code))]
 
 mod address_set;
+mod backend;
+mod event;
+mod health;
+pub mod ldap;
+pub mod limits;
 mod list_file;
 mod parse;
+mod remote;
+pub mod sql;
+mod template;
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
-use self::{address_set::AddressSet, list_file::ListFile};
+pub use self::event::Event;
+use self::{
+    address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, remote::Remote,
+    sql::Sql,
+};
 use crate::core::{
     address::{Domain, Mailbox},
     pattern::AddressPattern,
@@ -26,6 +43,10 @@ pub enum Source {
     File(PathBuf),
     /// In the text form of a Postfix lookup table (virtual, relay_recipients) or of aliases(5): the keys.
     PostfixMap(PathBuf),
+    /// In a database.
+    Sql(Box<Sql>),
+    /// In an LDAP directory.
+    Ldap(Box<Ldap>),
 }
 
 /// Where the recipients of one domain are listed.
@@ -37,131 +58,82 @@ pub struct DomainSources {
     pub sources: Vec<Source>,
 }
 
-/// What has changed about a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// It was read, and is in use.
-    Loaded {
-        /// The file.
-        list: PathBuf,
-        /// How many addresses it holds.
-        addresses: usize,
-        /// What was not understood in it, as `line N: what`; the first ten.
-        skipped: Vec<String>,
-        /// How many lines were skipped in all.
-        skipped_count: usize,
-    },
-    /// It can't be read.
-    Failed {
-        /// The file.
-        list: PathBuf,
-        /// Why not.
-        why: String,
-        /// How many addresses the older copy holds that stays in use; none where there is none.
-        kept: Option<usize>,
-    },
-}
-
-impl Event {
-    /// Whether an administrator should look at it.
-    pub fn is_problem(&self) -> bool {
-        match self {
-            Self::Loaded { skipped_count, .. } => *skipped_count > 0,
-            Self::Failed { .. } => true,
-        }
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Loaded {
-                list,
-                addresses,
-                skipped,
-                skipped_count,
-            } => {
-                let addresses = match addresses {
-                    1 => "1 address".to_owned(),
-                    several => format!("{several} addresses"),
-                };
-                write!(f, "{}: {addresses} read", list.display())?;
-                if *skipped_count > 0 {
-                    write!(f, ", {skipped_count} lines skipped: {}", skipped.join("; "))?;
-                }
-                Ok(())
-            }
-            Self::Failed { list, why, kept } => {
-                write!(f, "{}: {why}; ", list.display())?;
-                match kept {
-                    Some(count) => write!(f, "the {count} addresses read before stay in use"),
-                    None => {
-                        f.write_str("until it can be read, nobody is refused for not being listed")
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// The recipients that exist, by the entries of `recipients:`.
-#[derive(Debug)]
 pub struct Directory {
     entries: Vec<Entry>,
     files: HashMap<Source, Arc<ListFile>>,
+    remotes: HashMap<Source, Arc<Remote>>,
 }
 
-#[derive(Debug)]
 struct Entry {
     domain: Domain,
     lists: Vec<List>,
 }
 
-#[derive(Debug)]
+#[derive(Clone)]
 enum List {
-    Inline(AddressSet),
+    Inline(Arc<AddressSet>),
     File(Arc<ListFile>),
+    Remote(Arc<Remote>),
 }
 
 impl Directory {
-    /// A directory of the entries of `recipients:`, in their order. Files are not read before [`Self::refresh`]; one
-    /// that several entries name is read once.
+    /// A directory of the entries of `recipients:`, in their order. Files are not read before [`Self::refresh`], and
+    /// servers not asked before somebody wants to know; one that several entries name is one.
     pub fn new(entries: Vec<DomainSources>) -> Self {
-        Self::sharing(&HashMap::new(), entries)
+        Self::sharing(None, entries)
     }
 
-    /// A directory of other entries, as after a reload. Files that both name keep the copy that was read.
+    /// A directory of other entries, as after a reload. Files that both name keep the copy that was read, servers their
+    /// connections and answers.
     pub fn succeeded_by(&self, entries: Vec<DomainSources>) -> Self {
-        Self::sharing(&self.files, entries)
+        Self::sharing(Some(self), entries)
     }
 
-    fn sharing(known: &HashMap<Source, Arc<ListFile>>, entries: Vec<DomainSources>) -> Self {
-        let mut files: HashMap<Source, Arc<ListFile>> = HashMap::new();
-        let mut list = |source: Source| {
-            let (path, format) = match &source {
-                Source::Addresses(patterns) => return List::Inline(patterns.iter().collect()),
-                Source::File(path) => (path.clone(), parse::Format::Text),
-                Source::PostfixMap(path) => (path.clone(), parse::Format::PostfixMap),
-            };
-            let old = known.get(&source).cloned();
-            let file = files
-                .entry(source)
-                .or_insert_with(|| old.unwrap_or_else(|| Arc::new(ListFile::new(path, format))));
-            List::File(Arc::clone(file))
+    fn sharing(former: Option<&Self>, entries: Vec<DomainSources>) -> Self {
+        let mut directory = Self {
+            entries: Vec::with_capacity(entries.len()),
+            files: HashMap::new(),
+            remotes: HashMap::new(),
         };
-        let entries = entries
-            .into_iter()
-            .map(|DomainSources { domain, sources }| Entry {
-                domain,
-                lists: sources.into_iter().map(&mut list).collect(),
-            })
-            .collect();
-        Self { entries, files }
+        for DomainSources { domain, sources } in entries {
+            let lists = sources
+                .into_iter()
+                .map(|source| directory.list(former, source))
+                .collect();
+            directory.entries.push(Entry { domain, lists });
+        }
+        directory
+    }
+
+    /// The list of this source: one that is there already, of the former directory, or a new one.
+    fn list(&mut self, former: Option<&Self>, source: Source) -> List {
+        let (path, format) = match &source {
+            Source::Addresses(patterns) => {
+                return List::Inline(Arc::new(patterns.iter().collect()));
+            }
+            Source::Sql(_) | Source::Ldap(_) => {
+                let old = former.and_then(|former| former.remotes.get(&source).cloned());
+                let remote = self.remotes.entry(source).or_insert_with_key(|source| {
+                    old.unwrap_or_else(|| Arc::new(Remote::new(Backend::of(source))))
+                });
+                return List::Remote(Arc::clone(remote));
+            }
+            Source::File(path) => (path.clone(), parse::Format::Text),
+            Source::PostfixMap(path) => (path.clone(), parse::Format::PostfixMap),
+        };
+        let old = former.and_then(|former| former.files.get(&source).cloned());
+        let file = self
+            .files
+            .entry(source)
+            .or_insert_with(|| old.unwrap_or_else(|| Arc::new(ListFile::new(path, format))));
+        List::File(Arc::clone(file))
     }
 
     /// Whether a list of this entry (its place in `recipients:`, from 0) knows the mailbox, with its extension or
-    /// without. A list entry without a domain means the mailbox of that name in the entry's domain.
-    pub fn known(&self, entry: usize, mailbox: &Mailbox, delimiters: &str) -> Known {
+    /// without. A list entry without a domain means the mailbox of that name in the entry's domain. A server takes as
+    /// long as its `timeout` at most.
+    pub async fn known(&self, entry: usize, mailbox: &Mailbox, delimiters: &str) -> Known {
         let Some(entry) = self.entries.get(entry) else {
             return Known::NotListed;
         };
@@ -171,16 +143,21 @@ impl Directory {
         };
         let mut unavailable = None;
         for list in &entry.lists {
-            match list {
-                List::Inline(set) if listed(set) => {
-                    return Known::Listed("the list in milter.yaml".to_owned());
+            let (name, answer) = match list {
+                List::Inline(set) => ("the list in milter.yaml".to_owned(), Ok(listed(set))),
+                List::File(file) => {
+                    let name = file.path().display().to_string();
+                    (name, file.with_addresses(listed))
                 }
-                List::Inline(_) => {}
-                List::File(file) => match file.with_addresses(listed) {
-                    Ok(true) => return Known::Listed(file.path().display().to_string()),
-                    Ok(false) => {}
-                    Err(why) => unavailable = Some(why),
-                },
+                List::Remote(remote) => {
+                    let answer = remote.lists(&local, &entry.domain, delimiters).await;
+                    (remote.name().to_owned(), answer)
+                }
+            };
+            match answer {
+                Ok(true) => return Known::Listed(name),
+                Ok(false) => {}
+                Err(why) => unavailable = Some(why),
             }
         }
         unavailable.map_or(Known::NotListed, Known::Unavailable)
@@ -189,10 +166,26 @@ impl Directory {
     /// Reads the files that have changed, and tells what is new. Blocks on the disk: to be called every few seconds,
     /// and not from where mail waits. Each change of a list's state is told once.
     pub fn refresh(&self) -> Vec<Event> {
-        self.files
-            .values()
-            .filter_map(|file| file.refresh())
-            .collect()
+        let files = self.files.values().filter_map(|file| file.refresh());
+        let remotes = self.remotes.values().filter_map(|remote| remote.news());
+        files.chain(remotes).collect()
+    }
+
+    /// Asks each server for an address that can't exist: its name, and how long that took or what is wrong with it.
+    pub async fn probe(&self) -> Vec<(String, Result<Duration, String>)> {
+        let mut answers = Vec::new();
+        for remote in self.remotes.values() {
+            let is_it = |list: &List| matches!(list, List::Remote(one) if Arc::ptr_eq(one, remote));
+            let entry = self
+                .entries
+                .iter()
+                .find(|entry| entry.lists.iter().any(is_it));
+            if let Some(Entry { domain, .. }) = entry {
+                answers.push((remote.name().to_owned(), remote.probe(domain).await));
+            }
+        }
+        answers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        answers
     }
 }
 

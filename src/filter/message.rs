@@ -238,7 +238,7 @@ impl Message {
         policy.departure(&self.envelope, recipients, headers, now())
     }
 
-    /// Judges the next recipient by the envelope. DNS is asked at the first one that needs it, once for the whole
+    /// Judges the next recipient by the envelope, and by whether a list knows it. DNS is asked at the first one that needs it, once for the whole
     /// message and within `dns.budget`.
     pub async fn judge(&mut self, addressed: &Addressed) -> (Judgement, Asked) {
         let recipient = &addressed.recipient;
@@ -248,7 +248,7 @@ impl Message {
                 .await;
         }
         let mut asked = Asked {
-            known: self.known(recipient),
+            known: self.known(recipient).await,
             ..Asked::NOTHING
         };
         asked.siege = self.siege(addressed, &asked).await;
@@ -378,15 +378,18 @@ impl Message {
         found
     }
 
-    /// Whether a list knows the recipient.
-    pub fn known(&self, recipient: &Recipient) -> Known {
+    /// Whether a list knows the recipient, where its verdict depends on that. To be asked once, for the list may be a
+    /// server far away.
+    pub async fn known(&self, recipient: &Recipient) -> Known {
         let policy = &self.engine.policy;
         match policy.recipients_of(recipient) {
-            Some((entry, settings)) if settings.has_lists => self.engine.directory.known(
-                entry,
-                &recipient.mailbox,
-                &policy.local.recipient_delimiter,
-            ),
+            Some((entry, settings))
+                if settings.has_lists && policy.needs_list(&self.envelope, recipient) =>
+            {
+                let delimiters = &policy.local.recipient_delimiter;
+                let directory = &self.engine.directory;
+                directory.known(entry, &recipient.mailbox, delimiters).await
+            }
             _ => Known::NotListed,
         }
     }

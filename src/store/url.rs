@@ -1,16 +1,17 @@
 //! `store` of `milter.yaml`: which store, and where.
 
 use std::{
-    borrow::Cow,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::core::serde_text::deserialize_from_str;
+use crate::{
+    core::serde_text::deserialize_from_str,
+    server::{self, Password},
+};
 
 const REDIS_PORT: u16 = 6379;
 
@@ -46,13 +47,6 @@ pub(super) enum Address {
     /// With TLS; the file has the certificates that are believed instead of the system's.
     Tls(String, u16, Option<PathBuf>),
     Unix(PathBuf),
-}
-
-/// What proves that it is us.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Password {
-    Written(String),
-    InFile(PathBuf),
 }
 
 impl Default for StoreUrl {
@@ -126,9 +120,9 @@ impl FromStr for StoreUrl {
             }
             "redis" | "rediss" | "redis+unix" => {
                 let url = Url::parse(text).map_err(|_| StoreUrlError::Server)?;
-                let server = server(&url)?;
+                let server = redis_server(&url)?;
                 Ok(Self {
-                    shown: without_password(url),
+                    shown: server::without_password(url),
                     place: Place::Redis(server),
                 })
             }
@@ -137,7 +131,7 @@ impl FromStr for StoreUrl {
     }
 }
 
-fn server(url: &Url) -> Result<Server, StoreUrlError> {
+fn redis_server(url: &Url) -> Result<Server, StoreUrlError> {
     if url.fragment().is_some() {
         return Err(StoreUrlError::Option);
     }
@@ -172,9 +166,10 @@ fn server(url: &Url) -> Result<Server, StoreUrlError> {
             .into(),
     };
     let port = url.port().unwrap_or(REDIS_PORT);
+    let host = || server::host(url).ok_or(StoreUrlError::Server);
     let address = match url.scheme() {
-        "redis" => Address::Tcp(host(url)?, port),
-        "rediss" => Address::Tls(host(url)?, port, ca),
+        "redis" => Address::Tcp(host()?, port),
+        "rediss" => Address::Tls(host()?, port, ca),
         _ if url.has_host() => return Err(StoreUrlError::Server),
         _ => Address::Unix(absolute(&decoded(url.path())?.unwrap_or_default())?),
     };
@@ -186,34 +181,14 @@ fn server(url: &Url) -> Result<Server, StoreUrlError> {
     })
 }
 
-/// An IPv6 address without its brackets.
-fn host(url: &Url) -> Result<String, StoreUrlError> {
-    let host = url.host_str().filter(|host| !host.is_empty());
-    let host = host.ok_or(StoreUrlError::Server)?;
-    Ok(host.trim_matches(['[', ']']).to_owned())
-}
-
 fn absolute(path: &str) -> Result<PathBuf, StoreUrlError> {
-    let path = PathBuf::from(path);
-    let names_a_file = path.is_absolute() && path.file_name().is_some();
-    names_a_file.then_some(path).ok_or(StoreUrlError::Relative)
+    server::absolute(path).ok_or(StoreUrlError::Relative)
 }
 
 /// `None` where it is empty.
 fn decoded(part: &str) -> Result<Option<String>, StoreUrlError> {
-    let text = percent_decode_str(part).decode_utf8();
-    let text = text.map_err(|_| StoreUrlError::Server)?;
-    Ok(Some(text)
-        .filter(|text| !text.is_empty())
-        .map(Cow::into_owned))
-}
-
-fn without_password(mut url: Url) -> String {
-    if url.password().is_some() {
-        // Where there is a password there is a host, so it can be set.
-        let _ = url.set_password(Some("***"));
-    }
-    url.to_string()
+    let text = server::decoded(part).ok_or(StoreUrlError::Server)?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 impl fmt::Display for StoreUrl {

@@ -20,6 +20,7 @@ mod coverage;
 mod daemon;
 mod decisions;
 mod dialogues;
+mod directory;
 mod dkim;
 mod docs;
 mod explain;

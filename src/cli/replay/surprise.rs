@@ -82,7 +82,7 @@ pub(super) fn surprise(
         has_lists: policy
             .recipients_of(&walk.addressed.recipient)
             .is_some_and(|(_, entry)| entry.has_lists),
-        known: message.known(&walk.addressed.recipient),
+        known: walk.asked.known.clone(),
         facts,
         marks,
     };

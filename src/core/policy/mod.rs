@@ -108,6 +108,16 @@ impl Policy {
             && self.exempt.of(&envelope.client, &recipient.mailbox) != Some(Exempt::Client)
     }
 
+    /// Whether the verdict on this recipient needs to know if a list has it: a directory far away is not asked in vain.
+    pub fn needs_list(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
+        self.outgoing(envelope).is_none()
+            && recipient.refused.is_none()
+            && self
+                .exempt
+                .of(&envelope.client, &recipient.mailbox)
+                .is_none()
+    }
+
     /// Whether a trusted forwarder could explain what SPF answered, so that `spf.trusted_forwarders` is worth asking.
     pub fn needs_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> bool {
         let trusted = self.trusted_forwarder(envelope, spf).is_some();

@@ -1,12 +1,6 @@
 //! Connecting: the address, TLS, the password, and whether we know what is stored there.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    path::Path,
-    time::Duration,
-};
+use std::time::Duration;
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
@@ -14,9 +8,12 @@ use redis::{
 };
 
 use super::{LONGEST, failure::unavailable};
-use crate::store::{
-    Reason, Unavailable,
-    url::{Address, Password, Server},
+use crate::{
+    server::read_file,
+    store::{
+        Reason, Unavailable,
+        url::{Address, Server},
+    },
 };
 
 /// How long a connection may take, with TLS and the password.
@@ -26,8 +23,6 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The schema of what is stored, whose keys begin with `backstop:1:`.
 const SCHEMA: u64 = 1;
 const SCHEMA_KEY: &str = "backstop:schema";
-/// The largest file of a password or of certificates that is read, in octets.
-const LARGEST_FILE: u64 = 1 << 20;
 
 /// A connection to a server that we may use.
 pub(super) async fn connect(
@@ -75,13 +70,8 @@ fn client(name: &str, server: &Server) -> Result<Client, Unavailable> {
     if let Some(user) = &server.user {
         login = login.set_username(user);
     }
-    match &server.password {
-        None => {}
-        Some(Password::Written(password)) => login = login.set_password(password),
-        Some(Password::InFile(path)) => {
-            let password = password(path).map_err(unusable)?;
-            login = login.set_password(password);
-        }
+    if let Some(password) = &server.password {
+        login = login.set_password(password.read().map_err(unusable)?);
     }
     let client = match &server.address {
         Address::Tcp(host, port) => open(ConnectionAddr::Tcp(host.clone(), *port), login, None),
@@ -94,7 +84,7 @@ fn client(name: &str, server: &Server) -> Result<Client, Unavailable> {
                 tls_params: None,
             };
             let ca = match ca {
-                Some(path) => Some(read(path).map_err(unusable)?),
+                Some(path) => Some(read_file(path).map_err(unusable)?),
                 None => None,
             };
             open(address, login, ca)
@@ -118,32 +108,4 @@ fn open(
         root_cert: Some(root_cert),
     };
     Client::build_with_tls(info, certificates)
-}
-
-/// The first line of a file that nobody else may read.
-fn password(path: &Path) -> Result<String, String> {
-    let text = String::from_utf8(read(path)?)
-        .map_err(|_| format!("{} is not text in UTF-8", path.display()))?;
-    let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o7777);
-    if mode & 0o007 != 0 {
-        let path = path.display();
-        return Err(format!(
-            "{path} has mode {mode:04o}, so that everybody can read the password: chmod 640 {path}"
-        ));
-    }
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || -> io::Result<Vec<u8>> {
-        // Opening a pipe would wait for its writer.
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        let file = File::open(path)?;
-        file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(|error| format!("{} can't be read: {error}", path.display()))
 }

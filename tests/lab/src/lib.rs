@@ -1,5 +1,5 @@
-//! What the tests and `packaging/try` stand on: a small DNS, private MTAs, an SMTP and a milter client, and the daemon
-//! under test.
+//! What the tests and `packaging/try` stand on: a small DNS, private MTAs and databases, an SMTP and a milter client, and
+//! the daemon under test.
 //!
 //! Everything here lives on loopback, in folders of its own, and ends with the process that started it. It is no part
 //! of the product: here a mistake panics and says so.
@@ -14,6 +14,8 @@
 
 pub mod backstop;
 pub mod bouncer;
+pub mod certificates;
+pub mod directory;
 pub mod dns;
 pub mod exim;
 pub mod joe_job;

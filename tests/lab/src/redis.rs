@@ -1,10 +1,11 @@
 //! A private Redis on loopback: its own port, socket and folder. Nothing is saved to disk.
 
+use crate::certificates::make_certificates;
 use crate::process::{Daemon, free_port, is_listening_v4, run, wait_until};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -142,23 +143,4 @@ impl Redis {
         lines.extend(self.options.lines.iter().cloned());
         lines.join("\n") + "\n"
     }
-}
-
-/// A CA, and a certificate by it for 127.0.0.1.
-fn make_certificates(folder: &Path) -> io::Result<()> {
-    let openssl = |arguments: &str| {
-        let mut command = Command::new("openssl");
-        run(command.args(arguments.split(' ')).current_dir(folder)).map(drop)
-    };
-    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n")?;
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!(
-        "req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=lab -days 2"
-    ))?;
-    openssl(&format!(
-        "req -new {key} -keyout server.key -out server.csr -subj /CN=server"
-    ))?;
-    openssl(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile server.ext -days 2 -out server.pem",
-    )
 }

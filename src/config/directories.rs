@@ -1,0 +1,253 @@
+//! `sql` and `ldap` in `recipients[].known`: what is well-formed, but can't work or would be dangerous.
+
+use std::fs;
+
+use super::{diagnostic::Mistake, findings::Findings, outline::Outline, path::Path};
+use crate::{
+    core::duration::Duration,
+    directory::{
+        Source,
+        ldap::Ldap,
+        limits::{
+            LONGEST_CACHE_KNOWN, LONGEST_CACHE_UNKNOWN, LONGEST_TIMEOUT, MOST_CONNECTIONS,
+            SHORTEST_TIMEOUT,
+        },
+        sql::{Sql, Tls},
+    },
+    server::{Password, read_file},
+};
+
+/// A database.
+pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
+    let at = |key| path.key(key);
+    if !cfg!(feature = "sql") {
+        not_built_in(findings, path, "sql");
+    }
+    if sql.url.password().is_some() && sql.password_file.is_some() {
+        findings.error(
+            &at("password_file"),
+            "the password stands in the URL and in a file".to_owned(),
+            "keep one of them, the file if you can choose",
+        );
+    }
+    if sql.url.file().is_some() {
+        let server = [
+            ("password_file", sql.password_file.is_some()),
+            ("tls", sql.tls.is_some()),
+            ("ca", sql.ca.is_some()),
+        ];
+        for (key, _) in server.into_iter().filter(|(_, set)| *set) {
+            findings.error(
+                &at(key),
+                format!("`{key}` is for a server, but `url` is a file"),
+                "take it out",
+            );
+        }
+    } else if sql.url.has_socket() && sql.tls == Some(Tls::Verify) {
+        findings.error(
+            &at("tls"),
+            "a socket has no TLS, for it doesn't leave this host".to_owned(),
+            "take `tls` out, or `socket` out of the URL",
+        );
+    } else if sql.ca.is_some() && !sql.is_verified() {
+        findings.error(
+            &at("ca"),
+            "`ca` says whose certificates are believed, but there is no TLS".to_owned(),
+            "write `tls: verify` beside it",
+        );
+    } else if !sql.is_verified() && !sql.url.is_this_host() {
+        findings.warning(
+            &at("tls"),
+            "the password and the addresses cross the network in clear, and what answers need not be the server"
+                .to_owned(),
+            "write `tls: verify`, with `ca: PATH` for a certificate of your own making",
+        );
+    }
+    if sql.query.has_question_mark() && !sql.url.is_postgres() {
+        findings.error(
+            &at("query"),
+            "nothing would be put at the `?` in this query".to_owned(),
+            "right would be one of :address, :local and :domain",
+        );
+    }
+    if sql.connections == 0 || sql.connections > MOST_CONNECTIONS {
+        findings.error(
+            &at("connections"),
+            format!("`{}` is {}", at("connections"), sql.connections),
+            &format!("right would be 1 to {MOST_CONNECTIONS}; the default, 5, answers thousands of questions a second"),
+        );
+    }
+    times(
+        findings,
+        path,
+        sql.timeout,
+        sql.cache_known,
+        sql.cache_unknown,
+    );
+}
+
+/// An LDAP server.
+pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
+    let at = |key| path.key(key);
+    if !cfg!(feature = "ldap") {
+        not_built_in(findings, path, "ldap");
+    }
+    if ldap.start_tls && !ldap.url.is_clear() {
+        findings.error(
+            &at("start_tls"),
+            format!("`start_tls` is for ldap:, but `url` is {}", ldap.url),
+            "take it out",
+        );
+    }
+    if ldap.ca.is_some() && !ldap.start_tls && !ldap.url.is_tls() {
+        findings.error(
+            &at("ca"),
+            "`ca` says whose certificates are believed, but there is no TLS".to_owned(),
+            "write `start_tls: true` beside it, or ldaps: in the URL",
+        );
+    }
+    let secret = match (&ldap.password, &ldap.password_file) {
+        (None, None) => None,
+        (Some(_), None) => Some("password"),
+        (None, Some(_)) => Some("password_file"),
+        (Some(_), Some(_)) => {
+            findings.error(
+                &at("password_file"),
+                "the password stands here and in a file".to_owned(),
+                "keep one of them, the file if you can choose",
+            );
+            None
+        }
+    };
+    match (&ldap.bind_dn, secret) {
+        (None, Some(key)) => findings.error(
+            &at(key),
+            "there is a password, but nobody whose it is".to_owned(),
+            "add `bind_dn: ...`, or take it out to ask anonymously",
+        ),
+        // RFC 4513 section 5.1.2: a server takes that for anonymous, and says yes.
+        (Some(_), None) if ldap.password.is_none() => findings.error(
+            &at("bind_dn"),
+            "there is nothing that proves who asks".to_owned(),
+            "add `password_file: PATH`, or take `bind_dn` out to ask anonymously",
+        ),
+        _ => {}
+    }
+    if matches!(&ldap.password, Some(Password::Written(password)) if password.is_empty()) {
+        findings.error(
+            &at("password"),
+            "the password is empty".to_owned(),
+            "write it here or into a file, or take it and `bind_dn` out to ask anonymously",
+        );
+    }
+    if ldap.url.is_overheard() && !ldap.start_tls {
+        findings.warning(
+            &at("url"),
+            "what is asked and answered crosses the network in clear, and the password too, if there is one"
+                .to_owned(),
+            "write `start_tls: true`, or ldaps: in the URL",
+        );
+    }
+    times(
+        findings,
+        path,
+        ldap.timeout,
+        ldap.cache_known,
+        ldap.cache_unknown,
+    );
+}
+
+/// Whether the directories of one entry leave the MTA its patience.
+pub(super) fn together(findings: &mut Findings<'_>, path: &Path, sources: &[Source]) {
+    let timeouts = sources.iter().filter_map(|source| match source {
+        Source::Sql(sql) => Some(sql.timeout),
+        Source::Ldap(ldap) => Some(ldap.timeout),
+        _ => None,
+    });
+    let timeouts: Vec<std::time::Duration> = timeouts.map(Into::into).collect();
+    let sum = Duration::from(timeouts.iter().sum::<std::time::Duration>());
+    if timeouts.len() > 1 && sum > LONGEST_TIMEOUT {
+        findings.error(
+            path,
+            format!("the directories here may take {sum} together, more than {LONGEST_TIMEOUT}"),
+            "give each a shorter `timeout`; Postfix gives up on a milter after 30s",
+        );
+    }
+}
+
+fn times(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    timeout: Duration,
+    known: Duration,
+    unknown: Duration,
+) {
+    let at = |key| path.key(key);
+    if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout) {
+        findings.error(
+            &at("timeout"),
+            format!("`{}` is {timeout}", at("timeout")),
+            &format!("right would be {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT}, for Postfix gives up on a milter after 30s; the default is 3s"),
+        );
+    }
+    for (key, value, most, default) in [
+        ("cache_known", known, LONGEST_CACHE_KNOWN, "10m"),
+        ("cache_unknown", unknown, LONGEST_CACHE_UNKNOWN, "1m"),
+    ] {
+        if value > most {
+            findings.error(
+                &at(key),
+                format!("`{}` is {value}, more than {most}", at(key)),
+                &format!("so long a change would go unnoticed; the default is {default}"),
+            );
+        }
+    }
+}
+
+fn not_built_in(findings: &mut Findings<'_>, path: &Path, feature: &str) {
+    findings.error(
+        path,
+        format!("this backstop was built without `{feature}`"),
+        &format!(
+            "build it with `cargo build --release --features {feature}`, which is so by default"
+        ),
+    );
+}
+
+/// Finds the files that a directory needs and that can't be read.
+pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec<Mistake> {
+    let (key, password, ca) = match source {
+        Source::Sql(sql) => ("sql", &sql.password_file, &sql.ca),
+        Source::Ldap(ldap) => ("ldap", &ldap.password_file, &ldap.ca),
+        _ => return Vec::new(),
+    };
+    let path = path.key(key);
+    let mut mistakes = Vec::new();
+    if let Some(file) = password
+        && let Err(why) = Password::InFile(file.clone()).read()
+    {
+        let help =
+            "the password is the first line of a file that our user may read, and not everybody";
+        mistakes.push(Mistake::error(
+            outline.value(&path.key("password_file")),
+            why,
+            help,
+        ));
+    }
+    if let Some(file) = ca
+        && let Err(why) = read_file(file)
+    {
+        let help = "name a file with certificates in PEM";
+        mistakes.push(Mistake::error(outline.value(&path.key("ca")), why, help));
+    }
+    if let Source::Sql(sql) = source
+        && let Some(file) = sql.url.file()
+        && let Err(error) = fs::File::open(file)
+    {
+        let why = format!("{} can't be read: {error}", file.display());
+        let help =
+            "it is neither made nor changed by us: name the file of whatever keeps your recipients";
+        mistakes.push(Mistake::error(outline.value(&path.key("url")), why, help));
+    }
+    mistakes
+}

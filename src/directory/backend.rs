@@ -1,0 +1,85 @@
+//! The kinds of servers that are asked, as this program was built.
+
+#[cfg(feature = "ldap")]
+use super::ldap;
+#[cfg(feature = "sql")]
+use super::sql;
+use super::{Source, remote::Times, template::Asked};
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Whoever asks next would get none either.
+    Down(String),
+    /// It is this question that the server refused. A stranger may have caused that, so others are asked all the same.
+    Question(String),
+}
+
+/// A server that is asked.
+pub(super) enum Backend {
+    #[cfg(feature = "sql")]
+    Sql(sql::Client),
+    #[cfg(feature = "ldap")]
+    Ldap(ldap::Client),
+    /// One that needs another build of this program; `config` refuses it.
+    None,
+}
+
+impl Backend {
+    /// The server of a source that is one.
+    pub fn of(source: &Source) -> Self {
+        match source {
+            #[cfg(feature = "sql")]
+            Source::Sql(settings) => Self::Sql(sql::Client::new((**settings).clone())),
+            #[cfg(feature = "ldap")]
+            Source::Ldap(settings) => Self::Ldap(ldap::Client::new((**settings).clone())),
+            _ => Self::None,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => client.name(),
+            #[cfg(feature = "ldap")]
+            Self::Ldap(client) => client.name(),
+            Self::None => "a directory",
+        }
+    }
+
+    pub fn times(&self) -> Times {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => client.times(),
+            #[cfg(feature = "ldap")]
+            Self::Ldap(client) => client.times(),
+            Self::None => Times::default(),
+        }
+    }
+
+    /// Whether an address is listed. Takes as long as it takes.
+    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => client.ask(asked).await,
+            #[cfg(feature = "ldap")]
+            Self::Ldap(client) => client.ask(asked).await,
+            Self::None => {
+                let address = asked.address();
+                let why = format!("this program was built without what could ask for {address}");
+                Err(Failure::Down(why))
+            }
+        }
+    }
+
+    /// Closes the connections that nobody uses now.
+    pub fn disconnect(&self) {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => client.disconnect(),
+            #[cfg(feature = "ldap")]
+            Self::Ldap(client) => client.disconnect(),
+            Self::None => {}
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What there is to tell of lists and directories.
+
+use std::{fmt, path::PathBuf};
+
+/// What has changed about a list, or about a directory that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A list was read, and is in use.
+    Loaded {
+        /// The file.
+        list: PathBuf,
+        /// How many addresses it holds.
+        addresses: usize,
+        /// What was not understood in it, as `line N: what`; the first ten.
+        skipped: Vec<String>,
+        /// How many lines were skipped in all.
+        skipped_count: usize,
+    },
+    /// A list can't be read.
+    Failed {
+        /// The file.
+        list: PathBuf,
+        /// Why not.
+        why: String,
+        /// How many addresses the older copy holds that stays in use; none where there is none.
+        kept: Option<usize>,
+    },
+    /// A directory did not answer. Told once a minute at most.
+    Silent {
+        /// Which, without its password.
+        directory: String,
+        /// What it said last.
+        why: String,
+        /// How many questions it left open since this was told last.
+        questions: u64,
+    },
+    /// It answers again.
+    Back {
+        /// Which, without its password.
+        directory: String,
+        /// How many questions it left open since its silence was told last.
+        questions: u64,
+    },
+}
+
+impl Event {
+    /// Whether an administrator should look at it.
+    pub fn is_problem(&self) -> bool {
+        match self {
+            Self::Loaded { skipped_count, .. } => *skipped_count > 0,
+            Self::Failed { .. } | Self::Silent { .. } => true,
+            Self::Back { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loaded {
+                list,
+                addresses,
+                skipped,
+                skipped_count,
+            } => {
+                let addresses = match addresses {
+                    1 => "1 address".to_owned(),
+                    several => format!("{several} addresses"),
+                };
+                write!(f, "{}: {addresses} read", list.display())?;
+                if *skipped_count > 0 {
+                    write!(f, ", {skipped_count} lines skipped: {}", skipped.join("; "))?;
+                }
+                Ok(())
+            }
+            Self::Failed { list, why, kept } => {
+                write!(f, "{}: {why}; ", list.display())?;
+                match kept {
+                    Some(count) => write!(f, "the {count} addresses read before stay in use"),
+                    None => {
+                        f.write_str("until it can be read, nobody is refused for not being listed")
+                    }
+                }
+            }
+            Self::Silent {
+                directory,
+                why,
+                questions,
+            } => {
+                write!(
+                    f,
+                    "{directory}: {why}; questions left open: {questions}; what it answered lately counts, and nobody else is \
+                     refused for not being listed"
+                )
+            }
+            Self::Back {
+                directory,
+                questions: 0,
+            } => write!(f, "{directory}: answers again"),
+            Self::Back {
+                directory,
+                questions,
+            } => write!(
+                f,
+                "{directory}: answers again; questions left open meanwhile: {questions}"
+            ),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Asks an LDAP server, over one connection that carries all questions side by side.
+
+use std::{
+    fmt::Display,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ldap3::{
+    LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope, SearchOptions, ldap_escape,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::Ldap;
+use crate::{
+    directory::{backend::Failure, remote::Times, template::Asked},
+    server::read_file,
+};
+
+/// RFC 4511 section 4.1.9.
+const SUCCESS: u32 = 0;
+const SIZE_LIMIT_EXCEEDED: u32 = 4;
+const BUSY: u32 = 51;
+const UNAVAILABLE: u32 = 52;
+const UNWILLING: u32 = 53;
+/// No attribute (RFC 4511 section 4.5.1.8): that there is an entry says all.
+const NO_ATTRIBUTE: [&str; 1] = ["1.1"];
+
+/// A directory, and the connection to it.
+pub(in crate::directory) struct Client {
+    name: String,
+    settings: Ldap,
+    open: Mutex<Option<ldap3::Ldap>>,
+    /// Held by whoever connects, so that nobody else does.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl Client {
+    /// One that is not connected yet.
+    pub fn new(settings: Ldap) -> Self {
+        Self {
+            name: settings.url.to_string(),
+            settings,
+            open: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn times(&self) -> Times {
+        self.settings.times()
+    }
+
+    pub fn disconnect(&self) {
+        // The last handle closes the connection.
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+        if let Some(connection) = self.connection() {
+            match self.search(connection, asked).await {
+                // Mostly, the server was started anew.
+                Err(Failure::Down(_)) => self.disconnect(),
+                answer => return answer,
+            }
+        }
+        let connection = self.connect().await?;
+        let answer = self.search(connection, asked).await;
+        if let Err(Failure::Down(_)) = &answer {
+            self.disconnect();
+        }
+        answer
+    }
+
+    fn connection(&self) -> Option<ldap3::Ldap> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.as_mut().is_some_and(ldap3::Ldap::is_closed) {
+            *open = None;
+        }
+        open.clone()
+    }
+
+    async fn connect(&self) -> Result<ldap3::Ldap, Failure> {
+        let _alone = self.connecting.lock().await;
+        if let Some(connection) = self.connection() {
+            return Ok(connection);
+        }
+        let Ldap {
+            url,
+            start_tls,
+            ca,
+            bind_dn,
+            ..
+        } = &self.settings;
+        let mut settings = LdapConnSettings::new().set_starttls(*start_tls);
+        if let Some(ca) = ca {
+            let tls = Self::believing(ca).map_err(Failure::Down)?;
+            settings = settings.set_config(Arc::new(tls));
+        }
+        let (driver, mut connection) = LdapConnAsync::from_url_with_settings(settings, url.url())
+            .await
+            .map_err(down)?;
+        tokio::spawn(async move {
+            if let Err(error) = driver.drive().await {
+                log::debug!("LDAP connection: {error}");
+            }
+        });
+        if let (Some(dn), Some(secret)) = (bind_dn, self.settings.secret()) {
+            let secret = secret.read().map_err(Failure::Down)?;
+            let bound = connection.simple_bind(dn, &secret).await;
+            bound.and_then(ldap3::LdapResult::success).map_err(down)?;
+        }
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Believes these certificates, and no others.
+    fn believing(ca: &Path) -> Result<ClientConfig, String> {
+        let unusable =
+            |error: &dyn Display| format!("{} has no usable certificate: {error}", ca.display());
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&read_file(ca)?) {
+            let certificate = certificate.map_err(|error| unusable(&error))?;
+            roots.add(certificate).map_err(|error| unusable(&error))?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth())
+    }
+
+    async fn search(&self, mut connection: ldap3::Ldap, asked: &Asked) -> Result<bool, Failure> {
+        let filter = self
+            .settings
+            .filter
+            .filled(|placeholder| ldap_escape(asked.part(placeholder)).into_owned());
+        let scope = match self.settings.scope {
+            super::Scope::Base => Scope::Base,
+            super::Scope::One => Scope::OneLevel,
+            super::Scope::Sub => Scope::Subtree,
+        };
+        let found = connection
+            .with_search_options(SearchOptions::new().sizelimit(1))
+            .search(&self.settings.base, scope, &filter, NO_ATTRIBUTE)
+            .await
+            .map_err(down)?;
+        let entry = |entry: &ResultEntry| !entry.is_ref() && !entry.is_intermediate();
+        let any = found.0.iter().any(entry);
+        match found.1.rc {
+            SUCCESS => Ok(any),
+            // There are more than the one that we asked for.
+            SIZE_LIMIT_EXCEEDED if any => Ok(true),
+            BUSY | UNAVAILABLE | UNWILLING => Err(Failure::Down(found.1.to_string())),
+            _ => Err(Failure::Question(found.1.to_string())),
+        }
+    }
+}
+
+fn down(error: LdapError) -> Failure {
+    Failure::Down(error.to_string())
+}

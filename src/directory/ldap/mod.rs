@@ -1,0 +1,91 @@
+//! Recipients in an LDAP directory.
+
+#[cfg(feature = "ldap")]
+mod client;
+mod filter;
+mod url;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+#[cfg(feature = "ldap")]
+pub(super) use self::client::Client;
+pub use self::{
+    filter::{Filter, FilterError},
+    url::{LdapUrl, LdapUrlError},
+};
+use super::{limits, remote::Times};
+use crate::{core::duration::Duration, server::Password};
+
+/// `ldap:` in an entry of `known`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ldap {
+    /// Where the server is.
+    pub url: LdapUrl,
+    /// Whether an ldap: connection is encrypted after it was made.
+    #[serde(default)]
+    pub start_tls: bool,
+    /// The certificates that are believed instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Who asks; left out, nobody in particular.
+    pub bind_dn: Option<String>,
+    /// What proves that it is him.
+    pub password: Option<Password>,
+    /// A file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// Below which entry is looked.
+    pub base: String,
+    /// How far below it.
+    #[serde(default)]
+    pub scope: Scope,
+    /// What is looked for: any entry means that the address exists.
+    pub filter: Filter,
+    /// How long the questions for one recipient may take, connecting included.
+    #[serde(default = "limits::timeout")]
+    pub timeout: Duration,
+    /// How long a listed address counts without asking again.
+    #[serde(default = "limits::cache_known")]
+    pub cache_known: Duration,
+    /// The same for one that is not listed.
+    #[serde(default = "limits::cache_unknown")]
+    pub cache_unknown: Duration,
+}
+
+/// The words for `scope` (RFC 4511 section 4.5.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The entry alone.
+    Base,
+    /// Those right below it.
+    One,
+    /// It and all below it.
+    #[default]
+    Sub,
+}
+
+impl Ldap {
+    /// The same with files relative to this folder.
+    #[must_use]
+    pub fn relative_to(mut self, folder: &Path) -> Self {
+        self.password_file = self.password_file.map(|file| folder.join(file));
+        self.ca = self.ca.map(|file| folder.join(file));
+        self
+    }
+
+    /// What proves that it is us, where something must.
+    pub fn secret(&self) -> Option<Password> {
+        let in_file = self.password_file.clone().map(Password::InFile);
+        in_file.or_else(|| self.password.clone())
+    }
+
+    pub(super) fn times(&self) -> Times {
+        Times {
+            timeout: self.timeout.into(),
+            cache_known: self.cache_known.into(),
+            cache_unknown: self.cache_unknown.into(),
+        }
+    }
+}

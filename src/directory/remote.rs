@@ -1,0 +1,229 @@
+//! A directory on a server: its answers are kept, and the last good one stands in while it is down.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use moka::{Expiry, future, sync};
+use tokio::time::timeout_at;
+
+use super::{
+    Event,
+    backend::{Backend, Failure},
+    health::{Health, News},
+    limits::{LARGEST_CACHE, LATELY_KNOWN, LATELY_UNKNOWN},
+    template::Asked,
+};
+use crate::core::{address::Domain, recipients::lookup_keys};
+
+/// What an entry of a cache takes up beside the address, in octets, roughly.
+const ENTRY: usize = 100;
+/// The longest text of a server that is told, in characters.
+const LONGEST_TEXT: usize = 300;
+
+/// How long its questions may take, and its answers count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    pub timeout: Duration,
+    pub cache_known: Duration,
+    pub cache_unknown: Duration,
+}
+
+/// A directory that is asked address by address.
+pub(super) struct Remote {
+    backend: Backend,
+    timeout: Duration,
+    /// What needs no question. Two that ask for one address at a time are one question.
+    fresh: future::Cache<String, bool>,
+    /// The last answers, for when it is down.
+    known: sync::Cache<String, ()>,
+    unknown: sync::Cache<String, ()>,
+    health: Health,
+}
+
+struct Fresh {
+    known: Duration,
+    unknown: Duration,
+}
+
+impl Expiry<String, bool> for Fresh {
+    fn expire_after_create(&self, _: &String, listed: &bool, _: Instant) -> Option<Duration> {
+        Some(if *listed { self.known } else { self.unknown })
+    }
+}
+
+impl Remote {
+    /// One that is not connected yet.
+    pub fn new(backend: Backend) -> Self {
+        let Times {
+            timeout,
+            cache_known,
+            cache_unknown,
+        } = backend.times();
+        let fresh = Fresh {
+            known: cache_known,
+            unknown: cache_unknown,
+        };
+        Self {
+            backend,
+            timeout,
+            fresh: future::Cache::builder()
+                .max_capacity(LARGEST_CACHE)
+                .weigher(|address: &String, _: &bool| weight(address))
+                .expire_after(fresh)
+                .build(),
+            known: lately(LATELY_KNOWN),
+            unknown: lately(LATELY_UNKNOWN),
+            health: Health::default(),
+        }
+    }
+
+    /// Its address, without a password.
+    pub fn name(&self) -> &str {
+        self.backend.name()
+    }
+
+    /// Whether it lists a local part of this domain, with its extension or without.
+    ///
+    /// # Errors
+    /// Why that can't be told.
+    pub async fn lists(
+        &self,
+        local_key: &[u8],
+        domain: &Domain,
+        delimiters: &str,
+    ) -> Result<bool, String> {
+        let deadline = Instant::now() + self.timeout;
+        let mut open = None;
+        for key in lookup_keys(local_key, delimiters) {
+            let Some(asked) = Asked::new(key, domain) else {
+                continue;
+            };
+            match self.answer(&asked, deadline).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(why) => open = Some(why),
+            }
+        }
+        match open {
+            None => Ok(false),
+            Some(why) => Err(format!("{}: {why}", self.name())),
+        }
+    }
+
+    /// Connects and asks for an address that can't exist; how long it took.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub async fn probe(&self, domain: &Domain) -> Result<Duration, String> {
+        let begun = Instant::now();
+        let local = format!(
+            "backstop-check-{:016x}",
+            getrandom::u64().unwrap_or_default()
+        );
+        let asked = Asked::new(local.as_bytes(), domain).ok_or("the domain is too long")?;
+        match self.ask(&asked, begun + self.timeout).await {
+            Ok(false) => Ok(begun.elapsed()),
+            Ok(true) => Err(format!(
+                "it lists {}, an address that was made up just now; a question that always finds something, such as \
+                 one that counts, makes everybody known",
+                asked.address()
+            )),
+            Err(Failure::Down(why) | Failure::Question(why)) => Err(why),
+        }
+    }
+
+    /// What there is to tell since the last time.
+    pub fn news(&self) -> Option<Event> {
+        let directory = self.name().to_owned();
+        Some(match self.health.news(Instant::now())? {
+            News::Silent { why, questions } => Event::Silent {
+                directory,
+                why,
+                questions,
+            },
+            News::Back { questions } => Event::Back {
+                directory,
+                questions,
+            },
+        })
+    }
+
+    async fn answer(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
+        let address = asked.address();
+        let fresh = self
+            .fresh
+            .try_get_with_by_ref(address, self.fetch(asked, deadline))
+            .await;
+        fresh.or_else(|why: Arc<String>| self.lately(address).ok_or_else(|| why.to_string()))
+    }
+
+    fn lately(&self, address: &str) -> Option<bool> {
+        if self.known.get(address).is_some() {
+            return Some(true);
+        }
+        self.unknown.get(address).map(|()| false)
+    }
+
+    async fn fetch(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
+        self.health.may_ask(Instant::now(), self.timeout)?;
+        match self.ask(asked, deadline).await {
+            Ok(listed) => {
+                self.health.answered();
+                let address = asked.address().to_owned();
+                if listed {
+                    self.unknown.invalidate(&address);
+                    self.known.insert(address, ());
+                } else {
+                    self.known.invalidate(&address);
+                    self.unknown.insert(address, ());
+                }
+                Ok(listed)
+            }
+            Err(Failure::Question(why)) => {
+                self.health.refused(&why);
+                Err(why)
+            }
+            Err(Failure::Down(why)) => {
+                self.health.failed(&why, Instant::now());
+                Err(why)
+            }
+        }
+    }
+
+    async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+        let answer = match timeout_at(deadline.into(), self.backend.ask(asked)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // The connection that hangs went with its question; the others hang too.
+                self.backend.disconnect();
+                let seconds = self.timeout.as_secs_f32();
+                Err(Failure::Down(format!("no answer within {seconds} s")))
+            }
+        };
+        // A server's error may quote the address, which a stranger chose.
+        answer.map_err(|failure| match failure {
+            Failure::Down(why) => Failure::Down(plain(&why)),
+            Failure::Question(why) => Failure::Question(plain(&why)),
+        })
+    }
+}
+
+fn lately(kept: Duration) -> sync::Cache<String, ()> {
+    sync::Cache::builder()
+        .max_capacity(LARGEST_CACHE)
+        .weigher(|address: &String, (): &()| weight(address))
+        .time_to_live(kept)
+        .build()
+}
+
+fn weight(address: &str) -> u32 {
+    u32::try_from(address.len() + ENTRY).unwrap_or(u32::MAX)
+}
+
+/// One line that a log can take.
+fn plain(text: &str) -> String {
+    let one_line = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(one_line).take(LONGEST_TEXT).collect()
+}

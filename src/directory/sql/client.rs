@@ -1,0 +1,157 @@
+//! Asks a database.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions, MySql, Postgres, Sqlite,
+    mysql::{MySqlConnectOptions, MySqlSslMode},
+    postgres::{PgConnectOptions, PgSslMode},
+    sqlite::SqliteConnectOptions,
+};
+
+use super::{
+    Sql,
+    connections::Connections,
+    url::{Kind, Place, Server},
+};
+use crate::directory::{backend::Failure, remote::Times, template::Asked};
+
+/// A database, and its connections.
+pub(in crate::directory) struct Client {
+    name: String,
+    settings: Sql,
+    connections: Kinds,
+}
+
+enum Kinds {
+    Sqlite(Connections<Sqlite>),
+    Postgres(Connections<Postgres>),
+    Mysql(Connections<MySql>),
+}
+
+impl Client {
+    /// One that is not connected yet.
+    pub fn new(settings: Sql) -> Self {
+        let (most, query) = (settings.connections, &settings.query);
+        let question_mark = |_| "?".to_owned();
+        let connections = match settings.url.place() {
+            Place::Sqlite(_) => Kinds::Sqlite(Connections::new(most, query, question_mark)),
+            Place::Server(server) => match server.kind {
+                Kind::Postgres => {
+                    let number = |number| format!("${number}");
+                    Kinds::Postgres(Connections::new(most, query, number))
+                }
+                Kind::Mysql => Kinds::Mysql(Connections::new(most, query, question_mark)),
+            },
+        };
+        Self {
+            name: settings.url.to_string(),
+            settings,
+            connections,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn times(&self) -> Times {
+        self.settings.times()
+    }
+
+    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+        match (&self.connections, self.settings.url.place()) {
+            (Kinds::Sqlite(connections), Place::Sqlite(path)) => {
+                let busy = self.settings.timeout.into();
+                connections.ask(|| Ok(sqlite(path, busy)), asked).await
+            }
+            (Kinds::Postgres(connections), Place::Server(server)) => {
+                connections.ask(|| self.postgres(server), asked).await
+            }
+            (Kinds::Mysql(connections), Place::Server(server)) => {
+                connections.ask(|| self.mysql(server), asked).await
+            }
+            // Each was made for the other.
+            _ => Err(Failure::Down("it is another kind of database".to_owned())),
+        }
+    }
+
+    pub fn disconnect(&self) {
+        match &self.connections {
+            Kinds::Sqlite(connections) => connections.close(),
+            Kinds::Postgres(connections) => connections.close(),
+            Kinds::Mysql(connections) => connections.close(),
+        }
+    }
+
+    /// The password is read again for each connection, so that a new one needs no reload.
+    fn password(&self) -> Result<Option<String>, String> {
+        let password = self.settings.password();
+        password.map(|password| password.read()).transpose()
+    }
+
+    fn postgres(&self, server: &Server) -> Result<PgConnectOptions, String> {
+        let mode = if self.settings.is_verified() {
+            PgSslMode::VerifyFull
+        } else {
+            PgSslMode::Disable
+        };
+        let mut options = PgConnectOptions::new_without_pgpass()
+            .host(&server.host)
+            .port(server.port)
+            .username(&server.user)
+            .database(&server.database)
+            .application_name("backstop")
+            .ssl_mode(mode)
+            .disable_statement_logging();
+        if let Some(folder) = &server.socket {
+            options = options.socket(folder);
+        }
+        if let Some(password) = self.password()? {
+            options = options.password(&password);
+        }
+        if let Some(ca) = &self.settings.ca {
+            options = options.ssl_root_cert(ca);
+        }
+        Ok(options)
+    }
+
+    fn mysql(&self, server: &Server) -> Result<MySqlConnectOptions, String> {
+        let mode = if self.settings.is_verified() {
+            MySqlSslMode::VerifyIdentity
+        } else {
+            MySqlSslMode::Disabled
+        };
+        let mut options = MySqlConnectOptions::new()
+            .host(&server.host)
+            .port(server.port)
+            .username(&server.user)
+            .database(&server.database)
+            .ssl_mode(mode)
+            // The query means what it means in the server's own client.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None)
+            .disable_statement_logging();
+        if let Some(socket) = &server.socket {
+            options = options.socket(socket);
+        }
+        if let Some(password) = self.password()? {
+            options = options.password(&password);
+        }
+        if let Some(ca) = &self.settings.ca {
+            options = options.ssl_ca(ca);
+        }
+        Ok(options)
+    }
+}
+
+/// A file of somebody else's, which is read and neither made nor changed.
+fn sqlite(path: &Path, busy: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .create_if_missing(false)
+        .busy_timeout(busy)
+        .disable_statement_logging()
+}

@@ -1,0 +1,99 @@
+//! Connections to one server, as many at a time as it may have.
+//!
+//! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
+//! only says that it is; a dead server must fail at once, and say why.
+
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::{
+    AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
+};
+use tokio::sync::Semaphore;
+
+use super::super::{backend::Failure, template::Asked};
+use super::query::Query;
+
+/// How to connect to such a database.
+pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
+
+pub(super) struct Connections<DB: Database> {
+    idle: Mutex<Vec<DB::Connection>>,
+    permits: Semaphore,
+    query: Query,
+    /// The text of the query, as this kind of server wants it.
+    text: String,
+}
+
+impl<DB: Database> Connections<DB> {
+    pub fn new(most: u32, query: &Query, parameter: fn(usize) -> String) -> Self {
+        Self {
+            idle: Mutex::default(),
+            permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
+            query: query.clone(),
+            text: query.text(parameter),
+        }
+    }
+
+    /// Closes those that nobody uses now.
+    pub fn close(&self) {
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DB::Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<DB: Database> Connections<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'q> &'q str: Encode<'q, DB>,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+{
+    /// Whether the query finds a row. A connection whose question is given up is closed, so no answer is ever taken
+    /// for that of another question.
+    pub async fn ask(
+        &self,
+        options: impl FnOnce() -> Result<Options<DB>, String>,
+        asked: &Asked,
+    ) -> Result<bool, Failure> {
+        let down = |error: &Error| Failure::Down(error.to_string());
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|error| Failure::Down(error.to_string()))?;
+        let idle = self.idle().pop();
+        if let Some(mut connection) = idle {
+            if let Ok(found) = self.row(&mut connection, asked).await {
+                self.idle().push(connection);
+                return Ok(found);
+            }
+            // Mostly, the server was started anew, and the others are as dead.
+            self.close();
+        }
+        let options = options().map_err(Failure::Down)?;
+        let mut connection = DB::Connection::connect_with(&options)
+            .await
+            .map_err(|error| down(&error))?;
+        match self.row(&mut connection, asked).await {
+            Ok(found) => {
+                self.idle().push(connection);
+                Ok(found)
+            }
+            Err(Error::Database(error)) => Err(Failure::Question(error.to_string())),
+            Err(error) => Err(down(&error)),
+        }
+    }
+
+    async fn row(&self, connection: &mut DB::Connection, asked: &Asked) -> Result<bool, Error> {
+        // The text is the administrator's; what a stranger chose is bound to it.
+        let text = AssertSqlSafe(self.text.as_str()).into_sql_str();
+        let mut query = sqlx::query(text);
+        for placeholder in self.query.parameters() {
+            query = query.bind(asked.part(placeholder).to_owned());
+        }
+        Ok(query.fetch_optional(connection).await?.is_some())
+    }
+}

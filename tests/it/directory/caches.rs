@@ -1,0 +1,115 @@
+//! What was answered is not asked again, for as long as it counts.
+
+use std::{thread::sleep, time::Duration};
+
+use backstop::directory::DomainSources;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use backstop::core::{address::Mailbox, recipients::Known};
+
+use super::{KINDS, RUNTIME, directory, is_listed, known, lent};
+
+#[test]
+fn answers_count_for_their_time() {
+    for kind in KINDS {
+        let server = lent(kind);
+        let more = ", cache_known: 1500ms, cache_unknown: 500ms";
+        let directory = directory(&known(kind, server.port(), more));
+        let asked = |address| {
+            let before = server.asked(address);
+            let listed = is_listed(&directory, address);
+            // The log is written behind the answer, at times.
+            sleep(Duration::from_millis(50));
+            (listed, server.asked(address) - before)
+        };
+        let begun = Instant::now();
+        assert_eq!(
+            asked("joe@example.org"),
+            (true, 1),
+            "{kind:?}: {}",
+            server.log()
+        );
+        assert_eq!(asked("unheard-of@example.org"), (false, 1), "{kind:?}");
+        assert_eq!(asked("joe@example.org"), (true, 0), "{kind:?}");
+        assert_eq!(asked("unheard-of@example.org"), (false, 0), "{kind:?}");
+        sleep(Duration::from_millis(600));
+        assert!(
+            begun.elapsed() < Duration::from_millis(1400),
+            "a slow machine"
+        );
+        assert_eq!(asked("joe@example.org"), (true, 0), "{kind:?}");
+        assert_eq!(asked("unheard-of@example.org"), (false, 1), "{kind:?}");
+        sleep(Duration::from_millis(1000));
+        assert_eq!(asked("joe@example.org"), (true, 1), "{kind:?}");
+    }
+}
+
+#[test]
+fn many_who_ask_for_one_address_ask_once() {
+    for kind in KINDS {
+        let server = lent(kind);
+        let directory = directory(&known(kind, server.port(), ""));
+        let mailbox = Mailbox::from_bytes(b"asked-by-many@example.org");
+        let before = server.asked("asked-by-many");
+        let answers = RUNTIME.block_on(join_all(
+            (0..100).map(|_| directory.known(0, &mailbox, "+")),
+        ));
+        assert!(answers.iter().all(|answer| *answer == Known::NotListed));
+        sleep(Duration::from_millis(50));
+        assert_eq!(server.asked("asked-by-many") - before, 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn many_who_ask_for_many_are_all_answered() {
+    for kind in KINDS {
+        let server = lent(kind);
+        let directory = directory(&known(kind, server.port(), ", timeout: 10s"));
+        let mailboxes: Vec<_> = (0..200)
+            .map(|number| Mailbox::from_bytes(format!("guess{number}@example.org").as_bytes()))
+            .collect();
+        let questions = mailboxes.iter().map(|one| directory.known(0, one, "+"));
+        let answers = RUNTIME.block_on(join_all(questions));
+        assert!(
+            answers.iter().all(|answer| *answer == Known::NotListed),
+            "{kind:?}: {answers:?}"
+        );
+        if kind == lab::directory::Kind::Postgresql {
+            let log = server.log();
+            assert!(!log.contains("too many"), "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_reload_keeps_answers_and_connections() {
+    for kind in KINDS {
+        let server = lent(kind);
+        let entry = known(kind, server.port(), "");
+        let before = directory(&entry);
+        assert!(is_listed(&before, "joe@example.org"));
+        let asked = server.asked("");
+        let config = |entry: &str| {
+            let yaml = format!(
+                "local: {{domains: [example.org]}}\n{}",
+                super::recipients(entry)
+            );
+            backstop::config::parse(std::path::Path::new("/m.yaml"), &yaml)
+                .unwrap()
+                .directories
+        };
+        let same: Vec<DomainSources> = config(&entry);
+        let after = before.succeeded_by(same);
+        assert!(is_listed(&after, "joe@example.org"));
+        assert_eq!(server.asked(""), asked, "{kind:?}");
+        let other = before.succeeded_by(config(&known(kind, server.port(), ", timeout: 2s")));
+        assert!(is_listed(&other, "joe@example.org"));
+        sleep(Duration::from_millis(50));
+        assert_eq!(
+            server.asked(""),
+            asked + 1,
+            "{kind:?}: another one is another one"
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Servers that stop, hang, and come back.
+
+use std::{
+    io::Read,
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{backstop::Backstop, directory::Server, dns::Zone, milter::Client, process::wait_until};
+
+use super::{KINDS, RUNTIME, ask, directory, is_listed, is_unavailable, known, lent, recipients};
+
+/// The server runs again, whatever becomes of the test.
+struct Stopped<'a>(&'a mut Server);
+
+impl<'a> Stopped<'a> {
+    fn now(server: &'a mut Server) -> Self {
+        server.stop().unwrap();
+        Self(server)
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        let started = self.0.start_again();
+        assert!(started.is_ok() || thread::panicking(), "{started:?}");
+    }
+}
+
+#[test]
+fn while_it_is_down_the_last_good_answer_counts() {
+    for kind in KINDS {
+        let mut server = lent(kind);
+        let more = ", cache_known: 1ms, cache_unknown: 1ms, timeout: 2s";
+        let directory = directory(&known(kind, server.port(), more));
+        assert!(is_listed(&directory, "joe@example.org"));
+        assert!(!is_listed(&directory, "nobody@example.org"));
+        assert_eq!(directory.refresh(), []);
+        {
+            let _stopped = Stopped::now(&mut server);
+            let begun = Instant::now();
+            for _ in 0..50 {
+                assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+                assert!(!is_listed(&directory, "nobody@example.org"), "{kind:?}");
+                assert!(
+                    is_unavailable(&directory, "never-asked@example.org"),
+                    "{kind:?}"
+                );
+                // Her extension was never asked for, she herself was.
+                assert!(is_listed(&directory, "joe+new@example.org"), "{kind:?}");
+            }
+            let took = begun.elapsed();
+            assert!(took < Duration::from_secs(2), "{kind:?}: {took:?}");
+            let events = directory.refresh();
+            assert!(
+                matches!(&events[..], [event] if event.is_problem()),
+                "{kind:?}: {events:?}"
+            );
+            assert!(!events[0].to_string().contains("p/w"), "{events:?}");
+            assert_eq!(directory.refresh(), [], "told once");
+        }
+        // It is noticed without a word from anybody.
+        wait_until(Duration::from_secs(20), || {
+            Ok(!is_unavailable(&directory, "never-asked@example.org"))
+        })
+        .unwrap();
+        let events: Vec<String> = directory
+            .refresh()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            matches!(&events[..], [event] if event.contains("answers again")),
+            "{kind:?}: {events:?}"
+        );
+    }
+}
+
+#[test]
+fn a_server_started_anew_is_connected_to_anew() {
+    for kind in KINDS {
+        let mut server = lent(kind);
+        let more = ", cache_known: 1ms, cache_unknown: 1ms";
+        let directory = directory(&known(kind, server.port(), more));
+        assert!(is_listed(&directory, "joe@example.org"));
+        drop(Stopped::now(&mut server));
+        // Not one question is lost to the old connection.
+        assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+        assert_eq!(directory.refresh(), [], "{kind:?}");
+    }
+}
+
+/// Takes connections, and never says a word.
+fn silent() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            thread::spawn(move || while stream.read(&mut [0; 512]).is_ok_and(|read| read > 0) {});
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_that_hangs_costs_its_timeout_once() {
+    for kind in KINDS {
+        let directory = directory(&known(kind, silent(), ", timeout: 500ms"));
+        let begun = Instant::now();
+        let mailboxes: Vec<_> = (0..50)
+            .map(|number| format!("user{number}+x@example.org"))
+            .collect();
+        let mailboxes: Vec<_> = mailboxes
+            .iter()
+            .map(|one| backstop::core::address::Mailbox::from_bytes(one.as_bytes()))
+            .collect();
+        let questions = mailboxes.iter().map(|one| directory.known(0, one, "+"));
+        RUNTIME.block_on(futures_util::future::join_all(questions));
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(1500), "{kind:?}: {took:?}");
+        let begun = Instant::now();
+        let answer = ask(&directory, "ann@example.org");
+        assert!(begun.elapsed() < Duration::from_millis(100), "{kind:?}");
+        assert!(
+            matches!(&answer, backstop::core::recipients::Known::Unavailable(why) if why.contains("0.5 s")),
+            "{kind:?}: {answer:?}"
+        );
+    }
+}
+
+/// Over the milter protocol: only the class that needs the directory is asked to come again.
+#[test]
+fn mail_for_whom_it_was_never_asked_comes_again() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let zone = Zone::new().txt("pass.example", "v=spf1 ip4:192.0.2.0/24 -all");
+    let dns = runtime.block_on(lab::dns::Server::start(zone));
+    for kind in KINDS {
+        let mut server = lent(kind);
+        let yaml = format!(
+            "listen: inet:0@127.0.0.1\nmode: enforce\nlocal: {{domains: [example.org]}}\n\
+             dns: {{nameservers: [\"{}\"]}}\n{}",
+            dns.addr(),
+            recipients(&known(
+                kind,
+                server.port(),
+                ", cache_known: 1ms, cache_unknown: 1ms"
+            ))
+        );
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_backstop"));
+        let backstop = Backstop::start(binary, &yaml).unwrap();
+        let rcpt = |address: &str| {
+            let mut client = Client::tcp(backstop.addr()).unwrap();
+            let peer = lab::milter::Peer::at("192.0.2.1".parse().unwrap());
+            client.connect("client.example", peer).unwrap();
+            client.helo("client.example").unwrap();
+            client.mail("a@pass.example", &[]).unwrap();
+            match client.rcpt(address, &[]).unwrap() {
+                lab::milter::Reply::ReplyCode(text) => text.chars().take(9).collect(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(rcpt("joe@example.org"), "Continue", "{kind:?}");
+        assert_eq!(rcpt("nobody@example.org"), "550 5.1.1", "{kind:?}");
+        {
+            let _stopped = Stopped::now(&mut server);
+            assert_eq!(rcpt("joe@example.org"), "Continue", "{kind:?}");
+            assert_eq!(rcpt("nobody@example.org"), "550 5.1.1", "{kind:?}");
+            assert_eq!(rcpt("new@example.org"), "451 4.3.0", "{kind:?}");
+            assert_eq!(rcpt("postmaster@example.org"), "Continue", "{kind:?}");
+            backstop.wait_for_log("questions left open: ").unwrap();
+        }
+        wait_until(Duration::from_secs(20), || {
+            Ok(rcpt("new@example.org") == "550 5.1.1")
+        })
+        .unwrap();
+        backstop.wait_for_log("answers again").unwrap();
+        let log = backstop.log();
+        assert_eq!(log.matches("questions left open: ").count(), 1, "{log}");
+        assert!(!log.contains("p/w") && !log.contains("p%2fw"), "{log}");
+    }
+}
