@@ -8,6 +8,7 @@ use crate::{
         header_rules::HeaderRule,
         proof,
         recipients::{Class, DomainRecipients},
+        siege,
         spf_rules::ResultRules,
         verdict::{Mode, Rule},
     },
@@ -70,6 +71,9 @@ impl Config {
         }
         lines.push(batv(&policy.proof));
         lines.push(watermark(&policy.proof));
+        if !policy.local.domains.is_empty() {
+            lines.push(siege(&policy.siege));
+        }
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
         lines
@@ -168,6 +172,21 @@ fn watermark(proof: &proof::Settings) -> String {
             lifetime(proof)
         ),
     }
+}
+
+fn siege(siege: &siege::Settings) -> String {
+    if !siege.watch {
+        return "floods of backscatter (siege): not watched for".to_owned();
+    }
+    format!(
+        "floods of backscatter (siege): from {} times the usual and {} a minute; while it lasts, unproven notifications: \
+         {}; unlearned catch-all recipients: mail {}, bounces {}",
+        siege.factor,
+        siege.floor,
+        answer(siege.unproven),
+        answer(siege.catch_all.mail),
+        answer(siege.catch_all.bounces),
+    )
 }
 
 fn lifetime(proof: &proof::Settings) -> String {

@@ -214,7 +214,7 @@ impl Record {
     /// What is known of a change from `from`, if it is one.
     pub(super) fn change(&self, settings: &Settings, from: State, cause: Cause) -> Option<Change> {
         let status = self.status(settings, self.at);
-        (from != status.state).then(|| Change {
+        (from != status.state).then_some(Change {
             domain: None,
             from,
             to: status.state,
