@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{Config, keys::keys_at, parse};
+use super::{Config, Diagnostic, keys::keys_at, parse};
 use crate::directory::Source;
 
 const SHIPPED: &str = include_str!("../../milter.yaml");
@@ -117,14 +117,15 @@ fn every_example_works() {
             text
         };
         let config = read(&text);
-        assert!(
-            config
-                .warnings
+        // An example shows one thing; its file may lack another that goes with it.
+        let expected = ["nothing that comes to", "under siege, mail to all of"];
+        let unexpected = |warning: &&Diagnostic| {
+            !expected
                 .iter()
-                .all(|warning| warning.message.starts_with("nothing that comes to")),
-            "{:?}",
-            config.warnings
-        );
+                .any(|begin| warning.message.starts_with(begin))
+        };
+        let warnings: Vec<_> = config.warnings.iter().filter(unexpected).collect();
+        assert!(warnings.is_empty(), "{warnings:?}");
     }
     assert!(blocks().len() >= 10);
 }

@@ -8,6 +8,7 @@ use crate::{
         header_rules::HeaderRule,
         proof,
         recipients::{Class, DomainRecipients},
+        siege,
         spf_rules::ResultRules,
         verdict::{Mode, Rule},
     },
@@ -71,6 +72,9 @@ impl Config {
         lines.push(batv(&policy.proof));
         let of_proofs = [watermark, ledger, dkim, unproven];
         lines.extend(of_proofs.map(|line| line(&policy.proof)));
+        if !policy.local.domains.is_empty() {
+            lines.push(siege(&policy.siege));
+        }
         if self.report.keep_samples {
             lines
                 .push("samples of refused bounces: kept for `backstop report --export`".to_owned());
@@ -220,6 +224,21 @@ fn unproven(proof: &proof::Settings) -> String {
         answer(proof.unproven),
         answer(proof.unproven_replies),
         proof.weak.as_str()
+    )
+}
+
+fn siege(siege: &siege::Settings) -> String {
+    if !siege.watch {
+        return "floods of backscatter (siege): not watched for".to_owned();
+    }
+    format!(
+        "floods of backscatter (siege): from {} times the usual and {} a minute; while it lasts, unproven notifications: \
+         {}; unlearned catch-all recipients: mail {}, bounces {}",
+        siege.factor,
+        siege.floor,
+        answer(siege.unproven),
+        answer(siege.catch_all.mail),
+        answer(siege.catch_all.bounces),
     )
 }
 

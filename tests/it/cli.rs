@@ -42,6 +42,7 @@ recipients:
   - domain: example.org
     known: [{file: known.txt}]
     catch_all: {mail: accept, bounces: reject}
+siege: {catch_all: {mail: accept}}
 "#;
 
 /// Where commands are given: a DNS, and a folder with a configuration.

@@ -3,7 +3,11 @@
 use super::{Checks, proof::whole_days};
 use crate::{
     config::path::Path,
-    core::{duration::Duration, proof::DAY, verdict::Action},
+    core::{
+        duration::Duration,
+        proof::DAY,
+        verdict::{Action, Rule},
+    },
 };
 
 const MINUTE: u64 = 60;
@@ -90,11 +94,10 @@ impl Checks<'_> {
         ];
         for (key, span, least, most, between, help) in spans {
             if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&span) {
-                self.findings.error(
-                    &Path::of(&["siege", key]),
-                    format!("`siege.{key}` is {span}, which is not between {between}"),
-                    help,
-                );
+                let at = Path::of(&["siege", key]);
+                let written = self.outline.scalar(&at).unwrap_or_default();
+                let message = format!("`siege.{key}` is {written}, which is not between {between}");
+                self.findings.error(&at, message, help);
             } else if key != "longest" && span >= siege.longest {
                 self.findings.error(
                     &Path::of(&["siege", key]),
@@ -147,17 +150,13 @@ impl Checks<'_> {
     /// Without keys nobody is learned, so a siege would close a catch-all to all that no list knows.
     fn catch_all_without_keys(&mut self) {
         let siege = &self.file.siege;
-        let refuses = matches!(
-            siege.catch_all.mail.action,
-            Action::Tempfail | Action::Reject | Action::Discard
-        );
-        if !siege.watch || !refuses || self.file.proof.key_file.is_some() {
+        if !siege.watch || lets_in(siege.catch_all.mail) || self.file.proof.key_file.is_some() {
             return;
         }
-        let first = self.file.recipients.iter().enumerate().find(|(_, entry)| {
-            entry
-                .catch_all
-                .is_some_and(|answer| answer.mail.action != Action::Reject)
+        let mut entries = self.file.recipients.iter().enumerate();
+        let first = entries.find(|(_, entry)| {
+            let catch_all = entry.catch_all.as_ref();
+            catch_all.is_some_and(|answer| lets_in(answer.mail))
         });
         if let Some((index, entry)) = first {
             self.findings.warning(
@@ -172,4 +171,11 @@ impl Checks<'_> {
             );
         }
     }
+}
+
+fn lets_in(rule: Rule) -> bool {
+    !matches!(
+        rule.action,
+        Action::Tempfail | Action::Reject | Action::Discard
+    )
 }

@@ -238,6 +238,7 @@ fn a_host_from_the_future_is_brought_back() {
     }
     let now = START + 2 * MINUTE;
     hosts[1].round(None, now + 365 * 24 * HOUR);
+    hosts[0].pending.hit(Hit::Unproven, 1);
     hosts[0].round(Some(&mut shared), now);
     hosts[1].round(Some(&mut shared), now + 1);
     hosts[0].round(Some(&mut shared), now + 2);
