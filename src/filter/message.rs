@@ -196,7 +196,7 @@ impl Message {
         } = &*self.engine;
         let client = self.envelope.client.address;
         let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
-        let addressed = policy.addressed(&self.envelope, sent, today(), wrong_before);
+        let addressed = policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
         if let (Some(Tag::Wrong), Some(client)) = (addressed.tag, client) {
             guesses.note(client, Instant::now());
         }
@@ -339,17 +339,14 @@ impl Message {
     /// Whether a list knows the recipient, where its verdict depends on that. To be asked once, for the list may be a
     /// server far away.
     pub async fn known(&self, recipient: &Recipient) -> Known {
-        let policy = &self.engine.policy;
-        match policy.recipients_of(recipient) {
-            Some((entry, settings))
-                if settings.has_lists && policy.needs_list(&self.envelope, recipient) =>
-            {
-                let delimiters = &policy.local.recipient_delimiter;
-                let directory = &self.engine.directory;
-                directory.known(entry, &recipient.mailbox, delimiters).await
-            }
-            _ => Known::NotListed,
-        }
+        let Engine {
+            policy, directory, ..
+        } = &*self.engine;
+        let Some(entry) = policy.lists_to_ask(&self.envelope, recipient) else {
+            return Known::NotListed;
+        };
+        let delimiters = &policy.local.recipient_delimiter;
+        directory.known(entry, &recipient.mailbox, delimiters).await
     }
 
     fn case<'a>(&'a self, addressed: &'a Addressed, known: &'a Known) -> Case<'a> {
@@ -433,11 +430,6 @@ impl Message {
 pub(super) fn now() -> u64 {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed();
     since_epoch.unwrap_or_default().as_secs()
-}
-
-/// Days since 1970-01-01.
-fn today() -> u64 {
-    proof::today(now())
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.

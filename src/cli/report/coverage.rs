@@ -1,6 +1,6 @@
 //! What `report coverage` prints; also its JSON object.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
 
@@ -124,7 +124,7 @@ impl Report {
         }
         for (way, reasons) in Mail::from(&self.ours).without {
             let mut reasons: Vec<_> = reasons.into_iter().collect();
-            reasons.sort_by_key(|reason| std::cmp::Reverse(reason.1));
+            reasons.sort_by_key(|(_, times)| Reverse(*times));
             let reasons = reasons.iter().map(|(why, times)| format!("{why} {times}"));
             println!(
                 "  without {way}: {}",

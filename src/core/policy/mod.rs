@@ -100,14 +100,17 @@ impl Policy {
             && self.exempt.of(&envelope.client, &recipient.mailbox) != Some(Exempt::Client)
     }
 
-    /// Whether the verdict on this recipient needs to know if a list has it: a directory far away is not asked in vain.
-    pub fn needs_list(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
-        self.outgoing(envelope).is_none()
+    /// The entry of `recipients` (its place, from 0) whose lists are to be asked, where the verdict on this recipient
+    /// needs them: a directory far away is not asked in vain.
+    pub fn lists_to_ask(&self, envelope: &Envelope, recipient: &Recipient) -> Option<usize> {
+        let (entry, settings) = self.recipients_of(recipient)?;
+        let judged = self.outgoing(envelope).is_none()
             && recipient.refused.is_none()
             && self
                 .exempt
                 .of(&envelope.client, &recipient.mailbox)
-                .is_none()
+                .is_none();
+        (settings.has_lists && judged).then_some(entry)
     }
 
     /// Whether a trusted forwarder could explain what SPF answered, so that `spf.trusted_forwarders` is worth asking.
