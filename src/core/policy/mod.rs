@@ -106,10 +106,7 @@ impl Policy {
         let (entry, settings) = self.recipients_of(recipient)?;
         let judged = self.outgoing(envelope).is_none()
             && recipient.refused.is_none()
-            && self
-                .exempt
-                .of(&envelope.client, &recipient.mailbox)
-                .is_none();
+            && self.exempt_by(envelope, recipient).is_none();
         (settings.has_lists && judged).then_some(entry)
     }
 
@@ -202,17 +199,17 @@ impl Policy {
     }
 
     /// RFC 5321 section 4.5.1: postmaster is always accepted.
-    fn exempt_by(&self, case: &Case<'_>) -> Option<Exempt> {
-        let mailbox = &case.recipient.mailbox;
+    fn exempt_by(&self, envelope: &Envelope, recipient: &Recipient) -> Option<Exempt> {
+        let mailbox = &recipient.mailbox;
         if mailbox.local_key() == b"postmaster" {
             Some(Exempt::Postmaster)
         } else {
-            self.exempt.of(&case.envelope.client, mailbox)
+            self.exempt.of(&envelope.client, mailbox)
         }
     }
 
     fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
-        let why = self.exempt_by(case);
+        let why = self.exempt_by(case.envelope, case.recipient);
         if let Some(why) = why {
             let text = match why {
                 Exempt::Postmaster => "postmaster is always reachable",
