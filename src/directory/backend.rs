@@ -1,5 +1,7 @@
 //! The kinds of servers that are asked, as this program was built.
 
+use std::time::Instant;
+
 #[cfg(feature = "ldap")]
 use super::ldap;
 #[cfg(feature = "sql")]
@@ -57,13 +59,14 @@ impl Backend {
         }
     }
 
-    /// Whether an address is listed. Takes as long as it takes.
-    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+    /// Whether an address is listed. Takes as long as it takes; nothing new is begun when others failed meanwhile, who
+    /// gave up at their deadlines as the caller does at this one.
+    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
         match self {
             #[cfg(feature = "sql")]
-            Self::Sql(client) => client.ask(asked).await,
+            Self::Sql(client) => client.ask(asked, deadline).await,
             #[cfg(feature = "ldap")]
-            Self::Ldap(client) => client.ask(asked).await,
+            Self::Ldap(client) => client.ask(asked, deadline).await,
             Self::None => {
                 let address = asked.address();
                 let why = format!("this program was built without what could ask for {address}");

@@ -10,6 +10,7 @@
 #![cfg_attr(not(all(feature = "sql", feature = "ldap")), allow(dead_code))]
 
 mod address_set;
+mod attempts;
 mod backend;
 mod event;
 mod health;

@@ -193,7 +193,7 @@ impl Remote {
     }
 
     async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
-        let answer = match timeout_at(deadline.into(), self.backend.ask(asked)).await {
+        let answer = match timeout_at(deadline.into(), self.backend.ask(asked, deadline)).await {
             Ok(answer) => answer,
             Err(_) => {
                 // The connection that hangs went with its question; the others hang too.

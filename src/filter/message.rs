@@ -381,17 +381,14 @@ impl Message {
     /// Whether a list knows the recipient, where its verdict depends on that. To be asked once, for the list may be a
     /// server far away.
     pub async fn known(&self, recipient: &Recipient) -> Known {
-        let policy = &self.engine.policy;
-        match policy.recipients_of(recipient) {
-            Some((entry, settings))
-                if settings.has_lists && policy.needs_list(&self.envelope, recipient) =>
-            {
-                let delimiters = &policy.local.recipient_delimiter;
-                let directory = &self.engine.directory;
-                directory.known(entry, &recipient.mailbox, delimiters).await
-            }
-            _ => Known::NotListed,
-        }
+        let Engine {
+            policy, directory, ..
+        } = &*self.engine;
+        let Some(entry) = policy.lists_to_ask(&self.envelope, recipient) else {
+            return Known::NotListed;
+        };
+        let delimiters = &policy.local.recipient_delimiter;
+        directory.known(entry, &recipient.mailbox, delimiters).await
     }
 
     fn case<'a>(&'a self, addressed: &'a Addressed, asked: &'a Asked) -> Case<'a> {

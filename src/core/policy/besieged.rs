@@ -38,7 +38,7 @@ impl Policy {
         closed
             && self.outgoing(case.envelope).is_none()
             && case.recipient.refused.is_none()
-            && self.exempt_by(case).is_none()
+            && self.exempt_by(case.envelope, case.recipient).is_none()
             && self.is_caught(case)
     }
 

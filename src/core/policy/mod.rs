@@ -108,14 +108,14 @@ impl Policy {
             && self.exempt.of(&envelope.client, &recipient.mailbox) != Some(Exempt::Client)
     }
 
-    /// Whether the verdict on this recipient needs to know if a list has it: a directory far away is not asked in vain.
-    pub fn needs_list(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
-        self.outgoing(envelope).is_none()
+    /// The entry of `recipients` (its place, from 0) whose lists are to be asked, where the verdict on this recipient
+    /// needs them: a directory far away is not asked in vain.
+    pub fn lists_to_ask(&self, envelope: &Envelope, recipient: &Recipient) -> Option<usize> {
+        let (entry, settings) = self.recipients_of(recipient)?;
+        let judged = self.outgoing(envelope).is_none()
             && recipient.refused.is_none()
-            && self
-                .exempt
-                .of(&envelope.client, &recipient.mailbox)
-                .is_none()
+            && self.exempt_by(envelope, recipient).is_none();
+        (settings.has_lists && judged).then_some(entry)
     }
 
     /// Whether a trusted forwarder could explain what SPF answered, so that `spf.trusted_forwarders` is worth asking.
@@ -208,17 +208,17 @@ impl Policy {
     }
 
     /// RFC 5321 section 4.5.1: postmaster is always accepted.
-    fn exempt_by(&self, case: &Case<'_>) -> Option<Exempt> {
-        let mailbox = &case.recipient.mailbox;
+    fn exempt_by(&self, envelope: &Envelope, recipient: &Recipient) -> Option<Exempt> {
+        let mailbox = &recipient.mailbox;
         if mailbox.local_key() == b"postmaster" {
             Some(Exempt::Postmaster)
         } else {
-            self.exempt.of(&case.envelope.client, mailbox)
+            self.exempt.of(&envelope.client, mailbox)
         }
     }
 
     fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
-        let why = self.exempt_by(case);
+        let why = self.exempt_by(case.envelope, case.recipient);
         if let Some(why) = why {
             let text = match why {
                 Exempt::Postmaster => "postmaster is always reachable",

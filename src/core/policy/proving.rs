@@ -48,7 +48,7 @@ impl Policy {
         matches!(case.tag, None | Some(Tag::Irrelevant))
             && case.recipient.mailbox.domain().is_some_and(ours)
             && self.outgoing(case.envelope).is_none()
-            && self.exempt_by(case).is_none()
+            && self.exempt_by(case.envelope, case.recipient).is_none()
     }
 
     /// Whether this is a bounce that must have a tag, and has none.

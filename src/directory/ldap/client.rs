@@ -4,6 +4,7 @@ use std::{
     fmt::Display,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use ldap3::{
@@ -16,7 +17,7 @@ use rustls::{
 
 use super::Ldap;
 use crate::{
-    directory::{backend::Failure, remote::Times, template::Asked},
+    directory::{attempts::Attempts, backend::Failure, remote::Times, template::Asked},
     server::read_file,
 };
 
@@ -36,6 +37,7 @@ pub(in crate::directory) struct Client {
     open: Mutex<Option<ldap3::Ldap>>,
     /// Held by whoever connects, so that nobody else does.
     connecting: tokio::sync::Mutex<()>,
+    attempts: Attempts,
 }
 
 impl Client {
@@ -46,6 +48,7 @@ impl Client {
             settings,
             open: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -62,7 +65,7 @@ impl Client {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
         if let Some(connection) = self.connection() {
             match self.search(connection, asked).await {
                 // Mostly, the server was started anew.
@@ -70,7 +73,7 @@ impl Client {
                 answer => return answer,
             }
         }
-        let connection = self.connect().await?;
+        let connection = self.connected(deadline).await?;
         let answer = self.search(connection, asked).await;
         if let Err(Failure::Down(_)) = &answer {
             self.disconnect();
@@ -86,11 +89,22 @@ impl Client {
         open.clone()
     }
 
-    async fn connect(&self) -> Result<ldap3::Ldap, Failure> {
+    /// The connection, which whoever comes first makes for all who wait.
+    async fn connected(&self, deadline: Instant) -> Result<ldap3::Ldap, Failure> {
+        let before = self.attempts.before();
         let _alone = self.connecting.lock().await;
         if let Some(connection) = self.connection() {
             return Ok(connection);
         }
+        let attempt = self.attempts.begin(before, deadline)?;
+        let connection = self.connect().await;
+        if connection.is_err() {
+            attempt.failed();
+        }
+        connection
+    }
+
+    async fn connect(&self) -> Result<ldap3::Ldap, Failure> {
         let Ldap {
             url,
             start_tls,

@@ -1,6 +1,9 @@
 //! Asks a database.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions, MySql, Postgres, Sqlite,
@@ -59,17 +62,23 @@ impl Client {
         self.settings.times()
     }
 
-    pub async fn ask(&self, asked: &Asked) -> Result<bool, Failure> {
+    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
         match (&self.connections, self.settings.url.place()) {
             (Kinds::Sqlite(connections), Place::Sqlite(path)) => {
                 let busy = self.settings.timeout.into();
-                connections.ask(|| Ok(sqlite(path, busy)), asked).await
+                connections
+                    .ask(|| Ok(sqlite(path, busy)), asked, deadline)
+                    .await
             }
             (Kinds::Postgres(connections), Place::Server(server)) => {
-                connections.ask(|| self.postgres(server), asked).await
+                connections
+                    .ask(|| self.postgres(server), asked, deadline)
+                    .await
             }
             (Kinds::Mysql(connections), Place::Server(server)) => {
-                connections.ask(|| self.mysql(server), asked).await
+                connections
+                    .ask(|| self.mysql(server), asked, deadline)
+                    .await
             }
             // Each was made for the other.
             _ => Err(Failure::Down("it is another kind of database".to_owned())),

@@ -3,14 +3,17 @@
 //! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
 //! only says that it is; a dead server must fail at once, and say why.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
 use tokio::sync::Semaphore;
 
-use super::super::{backend::Failure, template::Asked};
+use super::super::{attempts::Attempts, backend::Failure, template::Asked};
 use super::query::Query;
 
 /// How to connect to such a database.
@@ -19,6 +22,7 @@ pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Opti
 pub(super) struct Connections<DB: Database> {
     idle: Mutex<Vec<DB::Connection>>,
     permits: Semaphore,
+    attempts: Attempts,
     query: Query,
     /// The text of the query, as this kind of server wants it.
     text: String,
@@ -29,6 +33,7 @@ impl<DB: Database> Connections<DB> {
         Self {
             idle: Mutex::default(),
             permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
+            attempts: Attempts::default(),
             query: query.clone(),
             text: query.text(parameter),
         }
@@ -57,13 +62,15 @@ where
         &self,
         options: impl FnOnce() -> Result<Options<DB>, String>,
         asked: &Asked,
+        deadline: Instant,
     ) -> Result<bool, Failure> {
-        let down = |error: &Error| Failure::Down(error.to_string());
+        let before = self.attempts.before();
         let _permit = self
             .permits
             .acquire()
             .await
             .map_err(|error| Failure::Down(error.to_string()))?;
+        let attempt = self.attempts.begin(before, deadline)?;
         let idle = self.idle().pop();
         if let Some(mut connection) = idle {
             if let Ok(found) = self.row(&mut connection, asked).await {
@@ -73,17 +80,28 @@ where
             // Mostly, the server was started anew, and the others are as dead.
             self.close();
         }
+        let answer = self.connect_and_ask(options, asked).await;
+        if let Err(Failure::Down(_)) = &answer {
+            attempt.failed();
+        }
+        answer
+    }
+
+    async fn connect_and_ask(
+        &self,
+        options: impl FnOnce() -> Result<Options<DB>, String>,
+        asked: &Asked,
+    ) -> Result<bool, Failure> {
+        let down = |error: Error| Failure::Down(error.to_string());
         let options = options().map_err(Failure::Down)?;
-        let mut connection = DB::Connection::connect_with(&options)
-            .await
-            .map_err(|error| down(&error))?;
+        let mut connection = DB::Connection::connect_with(&options).await.map_err(down)?;
         match self.row(&mut connection, asked).await {
             Ok(found) => {
                 self.idle().push(connection);
                 Ok(found)
             }
             Err(Error::Database(error)) => Err(Failure::Question(error.to_string())),
-            Err(error) => Err(down(&error)),
+            Err(error) => Err(down(error)),
         }
     }
 

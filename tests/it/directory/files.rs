@@ -1,6 +1,6 @@
 //! SQLite: a file of somebody else's, which is read and neither made nor changed.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use backstop::core::recipients::Known;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -77,5 +77,42 @@ fn nothing_can_be_written() {
     assert!(
         matches!(&answer, Known::Unavailable(why) if why.contains("readonly")),
         "{answer:?}"
+    );
+}
+
+#[test]
+fn explain_names_the_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mail.db");
+    change(
+        &file,
+        "CREATE TABLE mailbox AS SELECT 'joe' AS local, 'example.org' AS domain",
+    );
+    let config = folder.path().join("milter.yaml");
+    let yaml = format!(
+        "mode: enforce\nlocal: {{domains: [example.org]}}\n{}",
+        super::recipients(&entry(&file))
+    );
+    fs::write(&config, yaml).unwrap();
+    let explain = |rcpt: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["explain", "--no-dns", "--client-ip", "192.0.2.1"])
+            .args(["--helo", "client.example", "--from", "a@pass.example"])
+            .args(["--rcpt", rcpt, "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = explain("joe@example.org");
+    let named = format!("known, in sqlite:{}", file.display());
+    assert!(said.contains(&named), "{said}");
+    let said = explain("nobody@example.org");
+    assert!(said.contains("550 5.1.1"), "{said}");
+    fs::write(&file, "no database at all, but long enough to look at it").unwrap();
+    let said = explain("joe@example.org");
+    assert!(
+        said.contains("451 4.3.0") && said.contains("not a database"),
+        "{said}"
     );
 }

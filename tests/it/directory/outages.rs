@@ -3,10 +3,15 @@
 use std::{
     io::Read,
     net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use backstop::core::{address::Mailbox, recipients::Known};
 use lab::{backstop::Backstop, directory::Server, dns::Zone, milter::Client, process::wait_until};
 
 use super::{KINDS, RUNTIME, ask, directory, is_listed, is_unavailable, known, lent, recipients};
@@ -91,30 +96,31 @@ fn a_server_started_anew_is_connected_to_anew() {
     }
 }
 
-/// Takes connections, and never says a word.
-fn silent() -> u16 {
+/// Takes connections, counts them, and never says a word.
+fn silent() -> (u16, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
+            count.fetch_add(1, Ordering::Relaxed);
             thread::spawn(move || while stream.read(&mut [0; 512]).is_ok_and(|read| read > 0) {});
         }
     });
-    port
+    (port, taken)
 }
 
 #[test]
 fn a_server_that_hangs_costs_its_timeout_once() {
     for kind in KINDS {
-        let directory = directory(&known(kind, silent(), ", timeout: 500ms"));
+        let (port, taken) = silent();
+        let directory = directory(&known(kind, port, ", timeout: 500ms"));
         let begun = Instant::now();
         let mailboxes: Vec<_> = (0..50)
             .map(|number| format!("user{number}+x@example.org"))
-            .collect();
-        let mailboxes: Vec<_> = mailboxes
-            .iter()
-            .map(|one| backstop::core::address::Mailbox::from_bytes(one.as_bytes()))
+            .map(|address| Mailbox::from_bytes(address.as_bytes()))
             .collect();
         let questions = mailboxes.iter().map(|one| directory.known(0, one, "+"));
         RUNTIME.block_on(futures_util::future::join_all(questions));
@@ -124,9 +130,19 @@ fn a_server_that_hangs_costs_its_timeout_once() {
         let answer = ask(&directory, "ann@example.org");
         assert!(begun.elapsed() < Duration::from_millis(100), "{kind:?}");
         assert!(
-            matches!(&answer, backstop::core::recipients::Known::Unavailable(why) if why.contains("0.5 s")),
+            matches!(&answer, Known::Unavailable(why) if why.contains("0.5 s")),
             "{kind:?}: {answer:?}"
         );
+        // Five at a time; and those that waited for one of them, until their own time was up.
+        let before = taken.load(Ordering::Relaxed);
+        assert!(before <= 5, "{kind:?}: {before}");
+        // One question tries it from then on, however many there are.
+        thread::sleep(Duration::from_millis(1100));
+        for _ in 0..20 {
+            assert!(is_unavailable(&directory, "ann@example.org"), "{kind:?}");
+        }
+        let tried = taken.load(Ordering::Relaxed) - before;
+        assert_eq!(tried, 1, "{kind:?}");
     }
 }
 

@@ -130,6 +130,16 @@ impl Server {
             .count()
     }
 
+    /// How many connections it was asked for so far.
+    pub fn connections(&self) -> usize {
+        let mark = match self.kind {
+            Kind::Postgresql => "connection received",
+            Kind::Mariadb => "Connect\t",
+            Kind::Openldap => " ACCEPT ",
+        };
+        self.log().matches(mark).count()
+    }
+
     fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }

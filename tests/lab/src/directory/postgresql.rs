@@ -71,6 +71,7 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
             "listen_addresses=127.0.0.1".to_owned(),
             format!("unix_socket_directories={here}"),
             "log_statement=all".to_owned(),
+            "log_connections=on".to_owned(),
             "fsync=off".to_owned(),
             "ssl=on".to_owned(),
             format!("ssl_cert_file={here}/server.pem"),
