@@ -14,6 +14,7 @@ mod replay;
 mod report;
 mod run;
 mod spf;
+mod status;
 mod stored;
 mod walk;
 
@@ -66,6 +67,8 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (what is done when no command is given)
     Run,
+    /// Say whether the daemon answers, and whether its store and its lists can be read
+    Status(status::Arguments),
     /// Lint the configuration, read its lists, ask its name servers, and say what is on
     Check(check::Arguments),
     /// Say what would be done with a message, and why
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
+            Command::Status(arguments) => status::status(&config, &arguments).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,

@@ -3,6 +3,7 @@
 mod dnsbl;
 mod forgery;
 mod headers;
+mod observe;
 mod proof;
 
 use super::{diagnostic::Mistake, file::File, findings::Findings, outline::Outline, path::Path};
@@ -39,6 +40,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.dnsbl();
     checks.headers();
     checks.proof();
+    checks.observe();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

@@ -22,6 +22,7 @@ use crate::{
     },
     dns,
     filter::{Address, SocketOptions},
+    observe,
     store::StoreUrl,
 };
 
@@ -43,6 +44,7 @@ pub(super) struct File {
     pub headers: Vec<HeaderRule>,
     pub proof: proof::Settings,
     pub store: StoreUrl,
+    pub observe: observe::Settings,
     pub log: Log,
 }
 
@@ -68,6 +70,7 @@ impl Default for File {
             headers: Vec::new(),
             proof: proof::Settings::default(),
             store: StoreUrl::default(),
+            observe: observe::Settings::default(),
             log: Log::default(),
         }
     }

@@ -35,6 +35,7 @@ use crate::{
     directory::DomainSources,
     dkim, dns,
     filter::{Address, SocketOptions},
+    observe,
     store::StoreUrl,
 };
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub directories: Vec<DomainSources>,
     /// Where what outlives a message is kept. It is opened only where something needs it.
     pub store: StoreUrl,
+    /// What of the daemon can be seen from outside.
+    pub observe: observe::Settings,
     /// The DKIM keys of `proof.dkim.keys`.
     pub dkim_keys: dkim::Keys,
     /// What is written to the log.
@@ -141,6 +144,7 @@ fn config(
         },
         directories,
         store: file.store,
+        observe: file.observe,
         dkim_keys,
         log: file.log,
         file: path.to_owned(),

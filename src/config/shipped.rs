@@ -35,6 +35,7 @@ const PLACES: &[&[&str]] = &[
     &["proof", "ledger"],
     &["proof", "dkim"],
     &["proof", "dkim", "keys", "[]"],
+    &["observe"],
     &["log"],
 ];
 

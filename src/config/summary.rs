@@ -70,6 +70,9 @@ impl Config {
         }
         lines.push(batv(&policy.proof));
         lines.push(watermark(&policy.proof));
+        if let Some(address) = self.observe.http {
+            lines.push(format!("metrics: http://{address}/metrics"));
+        }
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
         lines

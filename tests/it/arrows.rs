@@ -29,6 +29,11 @@ const HOME: &[(&str, &str)] = &[
     ("mail_auth", "dkim"),
     ("redis", "store"),
     ("sqlx", "store"),
+    // Who counts something gives numbers; what they look like to the world is one layer's.
+    ("prometheus_client", "observe"),
+    ("hyper", "observe"),
+    ("hyper_util", "observe"),
+    ("http_body_util", "observe"),
     ("clap", "cli"),
     ("indicatif", "cli"),
 ];

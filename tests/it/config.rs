@@ -145,6 +145,7 @@ fn a_full_file_says_what_it_says() {
              signed with key 2 for 5 days; your MTA must let mail to tagged addresses in, which can't be seen from \
              here: see TAGS in milter.yaml(5)",
             "watermarks in what bounces return: verified; outgoing mail gets one, made with key 2 for 5 days",
+            "metrics: http://[::1]:8895/metrics",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]

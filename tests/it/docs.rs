@@ -8,8 +8,9 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "run",
+    "status",
     "check",
     "explain",
     "replay",
@@ -209,7 +210,7 @@ fn the_readme_names_files_that_exist() {
 #[test]
 fn the_readme_names_options_that_exist() {
     let commands =
-        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf|report coverage|keygen)((?:.*\\\n)*.*)$")
+        Regex::new(r"(?m)^ +(?:\$ )?backstop (run|status|check|explain|replay|spf|report coverage|keygen)((?:.*\\\n)*.*)$")
             .unwrap();
     let readme = text("README.md");
     let mut count = 0;
