@@ -114,14 +114,10 @@ fn messages_are_counted_by_what_became_of_them() {
     client.mail("", &[]).unwrap();
     client.rcpt("nobody@example.org", &[]).unwrap();
     client.abort().unwrap();
-    // Refused by the MTA itself.
-    client
-        .macros(
-            b'R',
-            &[("{rcpt_mailer}", "error"), ("{rcpt_host}", "5.1.1")],
-        )
-        .unwrap();
     client.mail("a@pass.example", &[]).unwrap();
+    // Refused by the MTA itself.
+    let refused = [("{rcpt_mailer}", "error"), ("{rcpt_host}", "5.1.1")];
+    client.macros(b'R', &refused).unwrap();
     client.rcpt("guess@example.org", &[]).unwrap();
     client.quit().unwrap();
 
@@ -329,7 +325,7 @@ fn whoever_asks_does_not_hold_up_the_end() {
     mail.mail("a@pass.example", &[]).unwrap();
     let mut slow = TcpStream::connect(http).unwrap();
     slow.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
-    assert_eq!(stage.numbers()["backstop_messages_in_progress"], 1.0);
+    stage.numbers_with("backstop_messages_in_progress", 1.0);
     stage.backstop.terminate().unwrap();
     stage
         .backstop
