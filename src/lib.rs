@@ -6,7 +6,7 @@
 //! | [`config`]  | turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend |
 //! | [`filter`]  | speaks the milter protocol: translates what the MTA says into facts, and verdicts into replies |
 //! | [`directory`] | knows which recipients exist: reads lists again when they change, asks SQL and LDAP servers |
-//! | [`observe`] | tells of every verdict: the decision line, and warnings that are counted instead of repeated |
+//! | [`observe`] | tells of every verdict: the decision line, metrics, and warnings that are counted instead of repeated |
 //! | [`mailstore`] | reads stored mail: maildirs, mboxes, folders of `.eml`, and what it tells of its envelope |
 //! | [`store`]   | remembers: the ledger of outgoing mail, uses of proofs, counts, samples; in SQLite or Redis |
 //! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |

@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod siege;
 mod spf;
+mod status;
 mod stored;
 mod walk;
 
@@ -67,6 +68,8 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (what is done when no command is given)
     Run,
+    /// Say whether the daemon answers, and whether its store and its lists can be read
+    Status(status::Arguments),
     /// Lint the configuration, read its lists, ask its servers, and say what is on
     Check(check::Arguments),
     /// Say what would be done with a message, and why
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
+            Command::Status(arguments) => status::status(&config, &arguments).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,

@@ -1,6 +1,7 @@
 //! `backstop run`: the daemon.
 
 mod daily;
+mod metrics;
 mod siege;
 
 use std::{
@@ -61,6 +62,10 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         }
         Err(error) => return unavailable(&error.to_string()),
     };
+    let http = match config.observe.http.map(metrics::bind).transpose() {
+        Ok(http) => http,
+        Err(error) => return unavailable(&error),
+    };
     let listener = match Listener::bind(
         &config.listen,
         &config.socket,
@@ -84,6 +89,10 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         NotifyState::Ready,
         NotifyState::Status(&format!("listening on {listening}")),
     ]);
+    if let Some(http) = http {
+        let (shared, counters) = (Arc::clone(&shared), Arc::clone(&counters));
+        tokio::spawn(metrics::serve(http, shared, counters));
+    }
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
@@ -184,10 +193,15 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
             // Reading files blocks, so it is done off the threads that serve mail.
             tokio::task::spawn_blocking(move || reloaded(&path, &running, &former)).await
         };
-        let status = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
+        let read = read.unwrap_or_else(|panic| Err(panic.to_string()));
+        shared.metrics.reloaded(read.is_ok());
+        let status = match read {
             Ok((config, engine)) => {
                 if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
                     log::warn!("`listen` and `socket` take effect at the next restart");
+                }
+                if config.observe != running.observe {
+                    log::warn!("`observe.http` takes effect at the next restart");
                 }
                 for warning in &config.warnings {
                     log::warn!("{warning}");

@@ -3,6 +3,7 @@
 mod dnsbl;
 mod forgery;
 mod headers;
+mod observe;
 mod proof;
 mod report;
 mod siege;
@@ -43,6 +44,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.proof();
     checks.report();
     checks.siege();
+    checks.observe();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),

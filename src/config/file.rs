@@ -25,6 +25,7 @@ use crate::{
     directory::{ldap::Ldap, sql::Sql},
     dns,
     filter::{Address, SocketOptions},
+    observe,
     store::StoreUrl,
 };
 
@@ -48,6 +49,7 @@ pub(super) struct File {
     pub siege: siege::Settings,
     pub store: StoreUrl,
     pub report: attack::Settings,
+    pub observe: observe::Settings,
     pub log: Log,
 }
 
@@ -75,6 +77,7 @@ impl Default for File {
             siege: siege::Settings::default(),
             store: StoreUrl::default(),
             report: attack::Settings::default(),
+            observe: observe::Settings::default(),
             log: Log::default(),
         }
     }

@@ -36,6 +36,7 @@ use crate::{
     directory::DomainSources,
     dkim, dns,
     filter::{Address, SocketOptions},
+    observe,
     store::StoreUrl,
 };
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub store: StoreUrl,
     /// What is kept for `backstop report`.
     pub report: attack::Settings,
+    /// What of the daemon can be seen from outside.
+    pub observe: observe::Settings,
     /// The DKIM keys of `proof.dkim.keys`.
     pub dkim_keys: dkim::Keys,
     /// What is written to the log.
@@ -146,6 +149,7 @@ fn config(
         directories,
         store: file.store,
         report: file.report,
+        observe: file.observe,
         dkim_keys,
         log: file.log,
         file: path.to_owned(),

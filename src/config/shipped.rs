@@ -42,6 +42,7 @@ const PLACES: &[&[&str]] = &[
     &["siege"],
     &["siege", "catch_all"],
     &["siege", "learn"],
+    &["observe"],
     &["log"],
 ];
 

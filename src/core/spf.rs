@@ -22,6 +22,17 @@ pub enum SpfResult {
 }
 
 impl SpfResult {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Neutral,
+        Self::Pass,
+        Self::Fail,
+        Self::Softfail,
+        Self::Temperror,
+        Self::Permerror,
+    ];
+
     /// The word that RFC 7208 section 9.1 writes into Received-SPF.
     pub fn as_str(self) -> &'static str {
         match self {

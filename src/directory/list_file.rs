@@ -5,7 +5,10 @@ use std::{
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -26,6 +29,8 @@ pub(super) struct ListFile {
     /// The last good copy, or why there is none yet.
     copy: ArcSwap<Result<AddressSet, String>>,
     watch: Mutex<Watch>,
+    /// Whether the last look failed. Apart from `watch`, which is locked while a disk is waited for.
+    unreadable: AtomicBool,
 }
 
 /// What was seen of the file so far.
@@ -81,11 +86,17 @@ impl ListFile {
             format,
             copy: ArcSwap::from_pointee(unread),
             watch: Mutex::default(),
+            unreadable: AtomicBool::new(false),
         }
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it could not be read when it was last tried, whatever was read before. Never waits.
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Relaxed)
     }
 
     /// Asks the last good copy.
@@ -159,6 +170,7 @@ impl ListFile {
     }
 
     fn loaded(&self, skipped: Vec<String>, skipped_count: usize) -> Event {
+        self.unreadable.store(false, Ordering::Relaxed);
         Event::Loaded {
             list: self.path.clone(),
             addresses: self.with_addresses(AddressSet::len).unwrap_or_default(),
@@ -168,6 +180,7 @@ impl ListFile {
     }
 
     fn complain(&self, watch: &mut Watch, why: String) -> Option<Event> {
+        self.unreadable.store(true, Ordering::Relaxed);
         let kept = self.with_addresses(AddressSet::len).ok();
         if kept.is_none() {
             let unavailable = Err(format!("{}: {why}", self.path.display()));

@@ -164,6 +164,12 @@ impl Directory {
         unavailable.map_or(Known::NotListed, Known::Unavailable)
     }
 
+    /// How many lists could not be read when that was last tried. Never waits.
+    pub fn unreadable(&self) -> usize {
+        let files = self.files.values();
+        files.filter(|file| file.is_unreadable()).count()
+    }
+
     /// Reads the files that have changed, and tells what is new. Blocks on the disk: to be called every few seconds,
     /// and not from where mail waits. Each change of a list's state is told once.
     pub fn refresh(&self) -> Vec<Event> {

@@ -83,14 +83,7 @@ pub(super) fn bind(address: &Address, options: &SocketOptions) -> Result<Bound, 
     match address {
         Address::Inet { host, port, ipv6 } => {
             let socket_address = resolve(host, *port, *ipv6)?;
-            bind_tcp(socket_address)
-                .map(Bound::Tcp)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::AddrInUse => ListenError::Taken {
-                        address: address.to_string(),
-                    },
-                    kind => system("listen on", address, hint_for_tcp(kind))(error),
-                })
+            bind_tcp(socket_address, address).map(Bound::Tcp)
         }
         Address::Unix(path) => {
             let (listener, file) = socket_file::bind(path, options)?;
@@ -143,7 +136,20 @@ fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError>
         })
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP socket that listens there and does not block; errors call the address `shown`.
+///
+/// # Errors
+/// That it is taken, or what the system says.
+pub fn bind_tcp(address: SocketAddr, shown: &impl ToString) -> Result<TcpListener, ListenError> {
+    listening(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken {
+            address: shown.to_string(),
+        },
+        kind => system("listen on", shown.to_string(), hint_for_tcp(kind))(error),
+    })
+}
+
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // The port is free for the next instance while old connections linger.
     socket.set_reuse_address(true)?;
@@ -159,7 +165,9 @@ pub(super) fn listen(socket: &Socket) -> io::Result<()> {
 
 fn hint_for_tcp(kind: io::ErrorKind) -> &'static str {
     match kind {
-        io::ErrorKind::PermissionDenied => "; ports below 1024 take a privilege, 8894 does not",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 take a privilege, those above do not"
+        }
         io::ErrorKind::AddrNotAvailable => "; no interface of this host has that address",
         _ => "",
     }

@@ -39,6 +39,32 @@ pub enum Violation {
     SlowReader,
 }
 
+impl Violation {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Empty,
+        Self::TooLarge,
+        Self::UnknownCommand,
+        Self::OutOfOrder,
+        Self::Silent,
+        Self::SlowPacket,
+        Self::SlowReader,
+    ];
+
+    /// The one word for it in metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLarge => "too_large",
+            Self::UnknownCommand => "unknown_command",
+            Self::OutOfOrder => "out_of_order",
+            Self::Silent => "silent",
+            Self::SlowPacket => "slow_packet",
+            Self::SlowReader => "slow_reader",
+        }
+    }
+}
+
 /// Where in its packets, and in the order of its commands, a connection stands.
 #[derive(Debug)]
 pub(super) struct Framing {

@@ -24,7 +24,7 @@ use crate::{
         reply::Reply,
         verdict::Verdict,
     },
-    observe::Warnings,
+    observe::{Metrics, Warnings},
 };
 
 /// What all sessions share.
@@ -35,6 +35,8 @@ pub struct Shared {
     pub drain: Drain,
     /// Where warnings go that a stranger can repeat.
     pub warnings: Warnings,
+    /// Counts what was decided.
+    pub metrics: Arc<Metrics>,
     ids: AtomicU64,
 }
 
@@ -47,6 +49,7 @@ impl Shared {
             engine: ArcSwap::from_pointee(engine),
             drain,
             warnings: Warnings::default(),
+            metrics: Arc::default(),
             ids: AtomicU64::new(since_epoch.as_secs() << 20),
         }
     }
@@ -133,6 +136,7 @@ impl Session {
             self.shared.next_id(),
             Message::new(engine, envelope, self.receiver.clone()),
             self.shared.drain.message(),
+            Arc::clone(&self.shared.metrics),
         ));
     }
 

@@ -1,6 +1,8 @@
 //! One message in progress: its recipients, its headers, what was decided, and what is to be done at its end.
 
-use std::mem::take;
+use std::{mem::take, sync::Arc};
+
+use log::Level;
 
 use super::{
     content::Content,
@@ -18,7 +20,7 @@ use crate::{
         trace_header::Forgeries,
         verdict::{Reason, Verdict},
     },
-    observe::{Decision, Warnings},
+    observe::{Decision, Metrics, Warnings},
 };
 
 /// The most recipients let in, ten times Postfix's `smtpd_recipient_limit`: what is more is asked to come again.
@@ -57,11 +59,17 @@ pub(super) struct Transaction {
     data: bool,
     /// Only of a notification, and only where something in it could prove that it is ours.
     content: Option<Content>,
+    metrics: Arc<Metrics>,
     _in_progress: MessageGuard,
 }
 
 impl Transaction {
-    pub(super) fn new(id: String, message: Message, in_progress: MessageGuard) -> Self {
+    pub(super) fn new(
+        id: String,
+        message: Message,
+        in_progress: MessageGuard,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             id,
             forgeries: Forgeries::new(message.authserv_id()),
@@ -72,6 +80,7 @@ impl Transaction {
             facts: None,
             data: false,
             content: None,
+            metrics,
             _in_progress: in_progress,
         }
     }
@@ -84,7 +93,11 @@ impl Transaction {
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         let addressed = self.message.addressed(recipient);
+        let asked_before = self.message.spf().is_some();
         let (Judgement { verdict, checks }, asked) = self.message.judge(&addressed).await;
+        if let Some(spf) = self.message.spf().filter(|_| !asked_before) {
+            self.metrics.checked_spf(spf);
+        }
         self.tell(&checks);
         self.decided(addressed, asked, args, verdict, queue_id)
     }
@@ -100,7 +113,7 @@ impl Transaction {
     ) -> Option<Reply> {
         if let Reason::RefusedByMta { .. } = verdict.reason {
             // The MTA has logged it already, and a flood of guesses makes thousands of them.
-            log::debug!("{}", self.decision(&addressed, &verdict, &[], queue_id));
+            self.record(Level::Debug, &addressed, &verdict, &[], queue_id);
             self.count(&addressed, &verdict);
             return self.reply(&verdict);
         }
@@ -124,7 +137,7 @@ impl Transaction {
                 verdict,
             });
         } else {
-            log::info!("{}", self.decision(&addressed, &verdict, &[], queue_id));
+            self.record(Level::Info, &addressed, &verdict, &[], queue_id);
             self.count(&addressed, &verdict);
         }
         reply
@@ -269,8 +282,7 @@ impl Transaction {
             addressed, verdict, ..
         } in &self.let_in
         {
-            let decision = self.decision(addressed, verdict, signed, queue_id);
-            log::info!("{decision}");
+            self.record(Level::Info, addressed, verdict, signed, queue_id);
             // Whoever asks whether an address exists, and goes away, brings nothing back.
             if self.data {
                 self.count(addressed, verdict);
@@ -287,6 +299,20 @@ impl Transaction {
             let engine = self.message.engine();
             engine.is_over(id, envelope, let_in, &facts.headers, body, now());
         }
+    }
+
+    /// Logs and counts what was decided about a recipient, once it is final.
+    fn record(
+        &self,
+        level: Level,
+        rcpt: &Addressed,
+        verdict: &Verdict,
+        signed: &[&'static str],
+        queue_id: Option<&[u8]>,
+    ) {
+        let decision = self.decision(rcpt, verdict, signed, queue_id);
+        log::log!(level, "{decision}");
+        self.metrics.decided(verdict);
     }
 
     fn count(&self, rcpt: &Addressed, verdict: &Verdict) {

@@ -1,12 +1,20 @@
 //! What an administrator sees of the daemon: one line for each decision, warnings that are counted instead of
-//! repeated, and a log that systemd and a terminal can both read.
+//! repeated, a log that systemd and a terminal can both read, and numbers for whoever collects such.
 
 mod decision;
+mod http;
 mod log;
+mod metrics;
+mod readings;
+mod settings;
 mod warnings;
 
 pub use self::{
     decision::Decision,
+    http::serve_http,
     log::{set_level, start_logging},
+    metrics::Metrics,
+    readings::{Readings, SiegeReading, StoreReading},
+    settings::Settings,
     warnings::Warnings,
 };

@@ -37,6 +37,11 @@ const HOME: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("mail_builder", &["cli"]),
     ("maud", &["cli"]),
+    // Who counts something gives numbers; what they look like to the world is one layer's.
+    ("prometheus_client", &["observe"]),
+    ("hyper", &["observe"]),
+    ("hyper_util", &["observe"]),
+    ("http_body_util", &["observe"]),
 ];
 
 /// All that a layer may name beside std and the layers below it, where that is little.

@@ -152,6 +152,7 @@ fn a_full_file_says_what_it_says() {
             "bounces that prove nothing: reject; other automatic answers: accept; weak evidence: accept",
             "floods of backscatter (siege): from 5 times the usual and 50 a minute; while it lasts, unproven notifications: \
              reject (only monitored); unlearned catch-all recipients: mail accept, bounces reject",
+            "metrics: http://[::1]:8895/metrics",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",
         ]

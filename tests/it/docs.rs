@@ -8,8 +8,8 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 8] = [
-    "run", "check", "explain", "replay", "spf", "report", "siege", "keygen",
+const COMMANDS: [&str; 9] = [
+    "run", "status", "check", "explain", "replay", "spf", "report", "siege", "keygen",
 ];
 
 #[test]
@@ -203,7 +203,7 @@ fn the_readme_names_files_that_exist() {
 #[test]
 fn the_readme_names_options_that_exist() {
     let commands = Regex::new(
-        r"(?m)^ +(?:\$ )?backstop (run|check|explain|replay|spf|report|siege|keygen)((?:.*\\\n)*.*)$",
+        r"(?m)^ +(?:\$ )?backstop (run|status|check|explain|replay|spf|report|siege|keygen)((?:.*\\\n)*.*)$",
     )
     .unwrap();
     let readme = text("README.md");

@@ -44,5 +44,6 @@ mod spf_case;
 mod spf_corners;
 mod spf_sizes;
 mod spf_suite;
+mod status;
 mod store;
 mod stored;

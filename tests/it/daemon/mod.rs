@@ -16,6 +16,7 @@ mod lists;
 mod log_lines;
 mod marks;
 mod messages;
+mod metrics;
 mod negotiation;
 mod outages;
 mod proofs;

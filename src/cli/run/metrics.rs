@@ -1,0 +1,88 @@
+//! `observe.http`: the port, and what is served there beside what is counted where mail is decided.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::net::TcpListener;
+
+use crate::{
+    core::{
+        address::Domain,
+        pattern::DomainPattern,
+        siege::{State, Status},
+    },
+    filter::{Counters, Engine, Shared, Violation, bind_tcp},
+    observe::{Readings, SiegeReading, StoreReading, serve_http},
+};
+
+/// Takes the port.
+///
+/// # Errors
+/// Why it can't be had, and what would help.
+pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    let told = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
+    let listener = bind_tcp(address, &address).map_err(|error| told(&error))?;
+    TcpListener::from_std(listener).map_err(|error| told(&error))
+}
+
+/// Serves until the daemon begins to end: then the port is free for the next one.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, counters: Arc<Counters>) {
+    if let Ok(address) = listener.local_addr() {
+        log::info!("metrics are at http://{address}/metrics");
+    }
+    let page = {
+        let shared = Arc::clone(&shared);
+        move || shared.metrics.page(readings(&shared, &counters))
+    };
+    tokio::select! {
+        _ = serve_http(listener, page, &shared.warnings) => {}
+        () = shared.drain.begun() => {}
+    }
+}
+
+fn readings(shared: &Shared, counters: &Counters) -> Readings {
+    let engine = shared.engine.load();
+    let counts = counters.snapshot();
+    let of = |violation| counts.violations.get(&violation).copied();
+    let violations = Violation::ALL.map(|one| (one.code(), of(one).unwrap_or_default()));
+    let store = engine.store.as_ref().map(|store| store.health());
+    Readings {
+        messages: shared.drain.messages(),
+        connections_open: counts.open,
+        connections_accepted: counts.accepted,
+        connections_refused: counts.refused_over_limit,
+        accept_errors: counts.accept_errors,
+        violations: violations.to_vec(),
+        unreadable_lists: engine.directory.unreadable(),
+        store: store.map(|health| StoreReading {
+            is_up: health.down.is_none(),
+            dropped: health.dropped,
+            failures: health.failures,
+        }),
+        sieges: sieges(&engine),
+    }
+}
+
+/// Only of domains that the file names: below `.example.org` a stranger may invent as many as he likes.
+fn sieges(engine: &Engine) -> Vec<SiegeReading> {
+    let named = |domain: &Domain| {
+        let itself = |pattern: &DomainPattern| *pattern == DomainPattern::Itself(domain.clone());
+        engine.policy.local.domains.iter().any(itself)
+    };
+    let view = engine.sieges.view();
+    let statuses = view.statuses.iter();
+    let shown = statuses.filter(|(domain, _)| domain.as_ref().is_none_or(named));
+    let reading = |(domain, status): &(Option<Domain>, Status)| SiegeReading {
+        domain: domain
+            .as_ref()
+            .map_or_else(|| "all".to_owned(), Domain::to_string),
+        state: match status.state {
+            State::Calm => 0,
+            State::Alert => 1,
+            State::Easing => 2,
+            State::Siege => 3,
+        },
+        rate: status.rate,
+        usual: status.baseline,
+    };
+    shown.map(reading).collect()
+}

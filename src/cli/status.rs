@@ -1,0 +1,265 @@
+//! `backstop status`: whether the daemon answers, and how what it needs fares.
+
+use std::{
+    fmt,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{NO, load, open_store_to_ask, print_json, today, uses_store};
+use crate::{
+    config::Config,
+    core::{address::Domain, siege},
+    directory::{Directory, Event},
+    filter::{self, Rounds, Sieges},
+    store::Store,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    file: String,
+    mode: &'static str,
+    domains: Vec<String>,
+    daemon: Part,
+    /// None where nothing needs it.
+    store: Option<Part>,
+    recipient_lists: Vec<Part>,
+    /// None where floods are not watched for.
+    sieges: Option<Vec<Siege>>,
+    /// Where metrics are served, if they are.
+    metrics: Option<String>,
+    is_well: bool,
+}
+
+/// Something that is there or is not.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    is_well: bool,
+    /// The same for people.
+    says: String,
+}
+
+/// The siege of one domain, or of `all` together.
+#[derive(Serialize)]
+struct Siege {
+    domain: String,
+    #[serde(flatten)]
+    status: siege::Status,
+}
+
+impl Status {
+    async fn of(config: &Config) -> Self {
+        let (daemon, (store, sieges), recipient_lists) =
+            tokio::join!(daemon(config), store(config), recipient_lists(config));
+        let mut others = store.iter().chain(&recipient_lists);
+        let is_well = daemon.is_well && others.all(|part| part.is_well);
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            file: config.file.display().to_string(),
+            mode: config.policy.mode.as_str(),
+            domains: texts(&config.policy.local.domains),
+            is_well,
+            daemon,
+            store,
+            recipient_lists,
+            sieges,
+            metrics: config
+                .observe
+                .http
+                .map(|address| format!("http://{address}/metrics")),
+        }
+    }
+
+    fn print(&self) {
+        let Self { version, file, .. } = self;
+        println!("backstop {version}, {file}");
+        println!("mode: {}", self.mode);
+        println!(
+            "own domains: {}",
+            if self.domains.is_empty() {
+                "none".to_owned()
+            } else {
+                self.domains.join(", ")
+            }
+        );
+        println!("daemon on {}: {}", self.daemon.name, self.daemon.says);
+        if let Some(store) = &self.store {
+            println!("store {}: {}", store.name, store.says);
+        }
+        for list in &self.recipient_lists {
+            println!("recipients: {}", list.says);
+        }
+        for siege in self.sieges.iter().flatten() {
+            println!("{siege}");
+        }
+        if let Some([]) = self.sieges.as_deref() {
+            println!("sieges: none, and nothing came that could begin one");
+        }
+        if let Some(address) = &self.metrics {
+            println!("metrics: {address}");
+        }
+        println!("{}", if self.is_well { "fine" } else { "not well" });
+    }
+}
+
+pub(super) async fn status(path: &Path, arguments: &Arguments) -> ExitCode {
+    let config = match load(path) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let status = Status::of(&config).await;
+    if arguments.json {
+        print_json(&status);
+    } else {
+        status.print();
+    }
+    if status.is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NO)
+    }
+}
+
+async fn daemon(config: &Config) -> Part {
+    let reached = filter::reach(&config.listen).await;
+    Part {
+        name: config.listen.to_string(),
+        is_well: reached.is_ok(),
+        says: match reached {
+            Ok(()) => "answers".to_owned(),
+            Err(error) => format!(
+                "does not answer: {error} (`systemctl status backstop` and `journalctl -u backstop` tell more)"
+            ),
+        },
+    }
+}
+
+/// The store as another process finds it (the daemon has a connection of its own), and the sieges that it knows.
+async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
+    if !uses_store(config) {
+        return (None, None);
+    }
+    let mut known = None;
+    let (is_well, says) = match open_store_to_ask(config) {
+        None => (
+            false,
+            "not there (the daemon makes it when it starts), or not to be seen by you".to_owned(),
+        ),
+        Some(store) => match store.coverage(today()..=today()).await {
+            Ok(_) => {
+                if config.policy.siege.watch {
+                    known = Some(sieges(config, &*store).await);
+                }
+                (true, "answers".to_owned())
+            }
+            Err(why) => (false, format!("is down: {why}")),
+        },
+    };
+    let part = Part {
+        name: config.store.to_string(),
+        is_well,
+        says,
+    };
+    (Some(part), known)
+}
+
+/// The lists as they can be read now, by whoever asks.
+async fn recipient_lists(config: &Config) -> Vec<Part> {
+    let directory = Directory::new(config.directories.clone());
+    // Reading files blocks.
+    let read = tokio::task::spawn_blocking(move || directory.refresh());
+    let events = read.await.unwrap_or_default().into_iter();
+    let mut parts: Vec<Part> = events
+        .map(|event| match &event {
+            Event::Loaded { list, .. } => (list.clone(), true, event.to_string()),
+            Event::Failed { list, why, .. } => {
+                let says = format!("{}: can't be read: {why}", list.display());
+                (list.clone(), false, says)
+            }
+            // Nobody has asked a directory yet.
+            Event::Silent { directory, .. } | Event::Back { directory, .. } => {
+                (directory.into(), !event.is_problem(), event.to_string())
+            }
+        })
+        .map(|(list, is_well, says)| Part {
+            name: list.display().to_string(),
+            is_well,
+            says,
+        })
+        .collect();
+    parts.extend(directories(config).await);
+    parts.sort_by(|one, other| one.name.cmp(&other.name));
+    parts
+}
+
+/// The SQL and LDAP servers, asked once each.
+async fn directories(config: &Config) -> Vec<Part> {
+    let directory = Directory::new(config.directories.clone());
+    let probed = directory.probe().await.into_iter();
+    let parts = probed.map(|(name, answer)| Part {
+        is_well: answer.is_ok(),
+        says: match answer {
+            Ok(time) => format!("{name}: answers in {} ms", time.as_millis()),
+            Err(why) => format!("{name}: {why}"),
+        },
+        name,
+    });
+    parts.collect()
+}
+
+/// How far the siege of each domain is that something came for lately, as all hosts see it that use the store.
+async fn sieges(config: &Config, store: &dyn Store) -> Vec<Siege> {
+    let sieges = Arc::<Sieges>::default();
+    let mut rounds = Rounds::new(Arc::clone(&sieges));
+    rounds.look(&config.policy, store).await;
+    let view = sieges.view();
+    let statuses = view.statuses.iter();
+    let siege = |(domain, status): &(Option<Domain>, siege::Status)| Siege {
+        domain: domain
+            .as_ref()
+            .map_or_else(|| "all".to_owned(), Domain::to_string),
+        status: status.clone(),
+    };
+    statuses.map(siege).collect()
+}
+
+impl fmt::Display for Siege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, status } = self;
+        let time =
+            |seconds| humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds));
+        write!(f, "siege of {domain}: {}", status.state)?;
+        if status.since > 0 {
+            write!(f, " since {}", time(status.since))?;
+        }
+        if let Some(word) = status.by_hand {
+            write!(f, ", by hand until {}", time(word.until))?;
+        } else if let (Some(earliest), Some(latest)) = (status.earliest_end, status.latest_end) {
+            write!(
+                f,
+                ", until {} if quiet, {} at the latest",
+                time(earliest),
+                time(latest)
+            )?;
+        }
+        write!(f, "; {status}")
+    }
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(T::to_string).collect()
+}

@@ -1,0 +1,36 @@
+//! `observe`.
+
+use std::net::IpAddr;
+
+use super::Checks;
+use crate::{config::path::Path, filter::Address};
+
+impl Checks<'_> {
+    pub(super) fn observe(&mut self) {
+        let Some(address) = self.file.observe.http else {
+            return;
+        };
+        let place = Path::of(&["observe", "http"]);
+        if let Address::Inet { host, port, .. } = &self.file.listen {
+            let host = host.parse::<IpAddr>();
+            let is_same = |host: &IpAddr| {
+                *host == address.ip() || host.is_unspecified() || address.ip().is_unspecified()
+            };
+            if *port == address.port() && *port != 0 && host.as_ref().is_ok_and(is_same) {
+                self.findings.error(
+                    &place,
+                    format!("`observe.http` has port {port}, which `listen` has already"),
+                    "MTAs and monitoring each need a port of their own, e.g. `http: 127.0.0.1:8895`",
+                );
+                return;
+            }
+        }
+        if !address.ip().to_canonical().is_loopback() {
+            self.findings.warning(
+                &place,
+                format!("anybody who reaches {address} may read how much mail you get, and what becomes of it"),
+                "listen on 127.0.0.1, or let a firewall admit your monitoring host alone",
+            );
+        }
+    }
+}

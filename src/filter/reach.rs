@@ -1,0 +1,31 @@
+//! Whether a daemon listens on an address.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
+
+use super::listen::Address;
+
+/// How long it is waited for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Connects, and closes the connection without a word.
+///
+/// # Errors
+/// What the system says, or that nothing came in 3 s.
+pub async fn reach(address: &Address) -> io::Result<()> {
+    let connected = async {
+        match address {
+            Address::Inet { host, port, .. } => {
+                TcpStream::connect((host.as_str(), *port)).await.map(drop)
+            }
+            Address::Unix(path) => UnixStream::connect(path).await.map(drop),
+        }
+    };
+    timeout(PATIENCE, connected)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,113 @@
+//! The pages of `observe.http`: HTTP/1 for a monitoring host that asks now and then, and for nobody to lean on.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Warnings, metrics::MEDIA_TYPE};
+
+/// Connections open at a time. One more is closed at once, so that none waits in the kernel.
+const MOST_CONNECTIONS: usize = 16;
+/// How long a client may take to say what it wants.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+/// How long a connection may last in all, a slow reader's too.
+const WHOLE_TIME: Duration = Duration::from_secs(10);
+/// The largest head of a request, in octets; the least that hyper takes.
+const LARGEST_HEAD: usize = 8192;
+/// The most lines in it.
+const MOST_HEADERS: usize = 64;
+/// The pause after a connection could not be accepted: out of descriptors, mostly.
+const PAUSE: Duration = Duration::from_secs(1);
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// Serves `/metrics`, which is made for each that asks, and `/healthz`; until it is dropped.
+pub async fn serve_http(
+    listener: TcpListener,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    warnings: &Warnings,
+) -> Infallible {
+    let warn = |text: &str| warnings.warn("observe.http", text, Instant::now().into_std());
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let metrics = Arc::new(metrics);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn(&format!(
+                    "a connection could not be accepted: {error}; trying on"
+                ));
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => {
+                let metrics = Arc::clone(&metrics);
+                tokio::spawn(async move {
+                    // Who asks for nothing, or goes away, is no trouble of ours.
+                    let _ = timeout(WHOLE_TIME, converse(stream, &*metrics)).await;
+                    drop(place);
+                });
+            }
+            Err(_) => warn(&format!(
+                "a connection was closed at once: {MOST_CONNECTIONS} are open, the most allowed"
+            )),
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, metrics: &impl Fn() -> String) -> hyper::Result<()> {
+    let service = service_fn(|request: Request<Incoming>| {
+        let response = answer(request.method(), request.uri().path(), metrics);
+        async { Ok::<_, Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+fn answer(method: &Method, path: &str, metrics: impl Fn() -> String) -> Response<Full<Bytes>> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let (status, media_type, text) = match path {
+        "/metrics" if reads => (StatusCode::OK, MEDIA_TYPE, metrics()),
+        "/healthz" if reads => (StatusCode::OK, PLAIN, "ok\n".to_owned()),
+        "/metrics" | "/healthz" => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            PLAIN,
+            "only GET and HEAD\n".to_owned(),
+        ),
+        _ => (
+            StatusCode::NOT_FOUND,
+            PLAIN,
+            "there are /metrics and /healthz\n".to_owned(),
+        ),
+    };
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}

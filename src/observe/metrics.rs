@@ -1,0 +1,200 @@
+//! The numbers that `observe.http` serves, in Prometheus' text format.
+//!
+//! The values of all labels are constants of ours: no address, no name and no text of a stranger becomes one, so that
+//! nobody can make the series many. backstop(8) lists the names.
+
+use std::time::UNIX_EPOCH;
+
+use prometheus_client::{
+    encoding::{
+        EncodeLabelSet,
+        prometheus_text::{self, CONTENT_TYPE},
+    },
+    metrics::{counter::Counter, family::Family, gauge::ConstGauge, info::Info},
+    registry::Registry,
+};
+
+use super::Readings;
+use crate::core::{
+    policy::SpfAnswers,
+    spf::{Identity, SpfResult},
+    verdict::Verdict,
+};
+
+/// What a page of metrics is, in Content-Type.
+pub(super) const MEDIA_TYPE: &str = CONTENT_TYPE;
+
+/// Counts since the start, through all reloads. To count takes a look into a small table and an atomic addition.
+#[derive(Debug)]
+pub struct Metrics {
+    verdicts: Family<VerdictLabels, Counter>,
+    proofs: Family<ProofLabels, Counter>,
+    spf: Family<SpfLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
+    /// In seconds since 1970.
+    started: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    action: &'static str,
+    reason: &'static str,
+    would: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProofLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SpfLabels {
+    identity: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+impl Metrics {
+    /// Nothing counted yet. What has few values begins at 0, so that the first of each is seen as a rise.
+    pub fn new() -> Self {
+        let metrics = Self {
+            verdicts: Family::default(),
+            proofs: Family::default(),
+            spf: Family::default(),
+            reloads: Family::default(),
+            started: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64(),
+        };
+        for identity in [Identity::Helo, Identity::MailFrom] {
+            for result in SpfResult::ALL {
+                let _ = metrics.spf.get_or_create(&SpfLabels::of(identity, result));
+            }
+        }
+        for result in ["done", "failed"] {
+            let _ = metrics.reloads.get_or_create(&ReloadLabels { result });
+        }
+        metrics
+    }
+
+    /// Counts the answer to one recipient, when it is final.
+    pub fn decided(&self, verdict: &Verdict) {
+        let labels = VerdictLabels {
+            action: verdict.action.as_str(),
+            reason: verdict.reason.code(),
+            would: verdict.would.map_or("none", |action| action.as_str()),
+        };
+        self.verdicts.get_or_create(&labels).inc();
+        if let Some(proof) = &verdict.proof {
+            let outcome = proof.code();
+            self.proofs.get_or_create(&ProofLabels { outcome }).inc();
+        }
+    }
+
+    /// Counts what SPF said of one message.
+    pub fn checked_spf(&self, answers: &SpfAnswers) {
+        for check in [&answers.helo, &answers.mail_from].into_iter().flatten() {
+            let labels = SpfLabels::of(check.identity, check.result);
+            self.spf.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, is_done: bool) {
+        let result = if is_done { "done" } else { "failed" };
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+
+    /// All numbers, in Prometheus' text format; `readings` are those that others count.
+    pub fn page(&self, readings: Readings) -> String {
+        // Names of counters get their `_total`, and help its full stop, from the crate.
+        let mut registry = Registry::default();
+        registry.register(
+            "backstop_verdicts",
+            "Recipients, by what was done, why, and what would have been done but for monitoring",
+            self.verdicts.clone(),
+        );
+        registry.register(
+            "backstop_proofs",
+            "Recipients of bounces whose proof was looked for, by what came of it",
+            self.proofs.clone(),
+        );
+        registry.register(
+            "backstop_spf",
+            "Messages for which SPF was asked, by whose word was checked and what it said",
+            self.spf.clone(),
+        );
+        registry.register(
+            "backstop_reloads",
+            "Times that the configuration was read again",
+            self.reloads.clone(),
+        );
+        registry.register(
+            "backstop_build",
+            "The version that runs",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
+            "backstop_start_time_seconds",
+            "When the daemon started, in seconds since 1970",
+            ConstGauge::new(self.started),
+        );
+        registry.register_collector(Box::new(readings));
+        let mut page = String::new();
+        // A String takes all that is written to it.
+        let _ = prometheus_text::encode(&mut page, &registry);
+        page
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SpfLabels {
+    fn of(identity: Identity, result: SpfResult) -> Self {
+        Self {
+            identity: identity.as_str(),
+            result: result.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::verdict::{Action, Mode, Reason, Rule};
+
+    #[test]
+    fn what_is_counted_stands_on_the_page() {
+        let metrics = Metrics::new();
+        let verdict = Verdict::of(Rule::new(Action::Reject), Mode::Monitor, Reason::NeverSends);
+        metrics.decided(&verdict);
+        metrics.decided(&verdict);
+        metrics.reloaded(false);
+        let page = metrics.page(Readings {
+            violations: vec![("silent", 3)],
+            ..Readings::default()
+        });
+        for line in [
+            "# TYPE backstop_verdicts_total counter",
+            "backstop_verdicts_total{action=\"tag\",reason=\"never_sends\",would=\"reject\"} 2",
+            "backstop_reloads_total{result=\"failed\"} 1",
+            "backstop_reloads_total{result=\"done\"} 0",
+            "backstop_spf_total{identity=\"helo\",result=\"permerror\"} 0",
+            "backstop_protocol_violations_total{violation=\"silent\"} 3",
+            concat!(
+                "backstop_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+        ] {
+            assert!(page.lines().any(|l| l == line), "no `{line}` in:\n{page}");
+        }
+        assert!(!page.contains("backstop_store"), "{page}");
+    }
+}

@@ -1,0 +1,189 @@
+//! What other layers count already, read when somebody asks.
+
+use std::fmt;
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet},
+    metrics::MetricType,
+};
+
+/// Numbers that are known elsewhere, as they are at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Readings {
+    /// Messages in progress.
+    pub messages: usize,
+    /// Connections of MTAs that are open.
+    pub connections_open: usize,
+    /// Connections of MTAs that were accepted.
+    pub connections_accepted: u64,
+    /// Connections that were closed at once because too many were open.
+    pub connections_refused: u64,
+    /// Times that accepting a connection failed.
+    pub accept_errors: u64,
+    /// Connections that were closed, by what was wrong with what came.
+    pub violations: Vec<(&'static str, u64)>,
+    /// Lists of recipients that can't be read.
+    pub unreadable_lists: usize,
+    /// How the store fares, where there is one.
+    pub store: Option<StoreReading>,
+    /// The sieges of domains that are named in `local.domains`.
+    pub sieges: Vec<SiegeReading>,
+}
+
+/// How far a siege is.
+#[derive(Clone, Debug)]
+pub struct SiegeReading {
+    /// Of which domain, or `all`.
+    pub domain: String,
+    /// 0 for calm, 1 for alert, 2 for easing, 3 for siege.
+    pub state: i64,
+    /// Backscatter in the last minute.
+    pub rate: f64,
+    /// The same as it is usual at this hour.
+    pub usual: f64,
+}
+
+/// How the store fares.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreReading {
+    /// Whether it can be asked.
+    pub is_up: bool,
+    /// What was not remembered or counted, for the queue was full.
+    pub dropped: u64,
+    /// Questions and writes that failed.
+    pub failures: u64,
+}
+
+impl Collector for Readings {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        page.gauge(
+            "backstop_messages_in_progress",
+            "Messages between MAIL and their end.",
+            &whole(self.messages),
+        )?;
+        page.gauge(
+            "backstop_connections_open",
+            "Connections of MTAs that are open.",
+            &whole(self.connections_open),
+        )?;
+        page.counter(
+            "backstop_connections_accepted",
+            "Connections of MTAs that were accepted.",
+            self.connections_accepted,
+        )?;
+        page.counter(
+            "backstop_connections_refused",
+            "Connections that were closed at once, for too many were open.",
+            self.connections_refused,
+        )?;
+        page.counter(
+            "backstop_accept_errors",
+            "Times that a connection could not be accepted.",
+            self.accept_errors,
+        )?;
+        page.counters(
+            "backstop_protocol_violations",
+            "Connections that were closed for what came over them.",
+            "violation",
+            &self.violations,
+        )?;
+        page.gauge(
+            "backstop_recipient_lists_unreadable",
+            "Lists of recipients that can't be read; what was read of them before stays in use.",
+            &whole(self.unreadable_lists),
+        )?;
+        let sieges = &self.sieges;
+        page.gauges(
+            "backstop_siege_state",
+            "How far the siege of a domain is: 0 calm, 1 alert, 2 easing, 3 siege.",
+            sieges.iter().map(|siege| (&*siege.domain, siege.state)),
+        )?;
+        page.gauges(
+            "backstop_backscatter_per_minute",
+            "Unproven, forged and refused bounces of the last minute.",
+            sieges.iter().map(|siege| (&*siege.domain, siege.rate)),
+        )?;
+        page.gauges(
+            "backstop_backscatter_usual_per_minute",
+            "The same as it is usual at this hour of the week.",
+            sieges.iter().map(|siege| (&*siege.domain, siege.usual)),
+        )?;
+        let Some(store) = self.store else {
+            return Ok(());
+        };
+        page.gauge(
+            "backstop_store_up",
+            "Whether the store can be asked.",
+            &i64::from(store.is_up),
+        )?;
+        page.counter(
+            "backstop_store_dropped",
+            "Entries that the store did not take in time, and that are lost.",
+            store.dropped,
+        )?;
+        page.counter(
+            "backstop_store_failures",
+            "Questions to the store and writes that failed.",
+            store.failures,
+        )
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What is being written. Names of counters get their `_total` from the encoder.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn gauge(&mut self, name: &str, help: &str, value: &impl EncodeGaugeValue) -> fmt::Result {
+        let encoder = &mut self.0;
+        encoder
+            .encode_descriptor(name, help, None, MetricType::Gauge)?
+            .encode_gauge(value)
+    }
+
+    /// One for each domain.
+    fn gauges<'d, V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (&'d str, V)>,
+    ) -> fmt::Result {
+        let encoder = &mut self.0;
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (domain, value) in values {
+            metric
+                .encode_family(&[("domain", domain)])?
+                .encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let encoder = &mut self.0;
+        encoder
+            .encode_descriptor(name, help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, u64>(&value, None)
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: &[(&str, u64)],
+    ) -> fmt::Result {
+        let encoder = &mut self.0;
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (value, count) in values {
+            metric
+                .encode_family(&[(label, *value)])?
+                .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! `backstop status`, of a daemon that runs and of one that doesn't.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+};
+
+use lab::{backstop::Backstop, mta};
+use serde_json::Value;
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_backstop"))
+}
+
+fn status(config: &Path, arguments: &[&str]) -> Output {
+    Command::new(binary())
+        .arg("--config")
+        .arg(config)
+        .arg("status")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn it_tells_of_a_daemon_from_its_start_to_its_end() {
+    let folder = mta::folder().unwrap();
+    let list = folder.path().join("list");
+    fs::write(&list, "joe\nann\n").unwrap();
+    let socket = folder.path().join("s");
+    let yaml = format!(
+        "listen: unix:{}\nsocket: {{mode: 0666}}\nmode: enforce\nlocal: {{domains: [example.org, .example.org]}}\n\
+         recipients: [{{domain: example.org, known: [{{file: list}}]}}]\n",
+        socket.display()
+    );
+    let mut backstop = Backstop::start_in(binary(), &yaml, folder).unwrap();
+    backstop.wait_for_log(" listens on ").unwrap();
+    let config = backstop.config();
+    let store = backstop.folder().join("state.db");
+    lab::process::wait_until(std::time::Duration::from_secs(10), || Ok(store.exists())).unwrap();
+
+    let output = status(&config, &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        lines(&output),
+        [
+            format!(
+                "backstop {}, {}",
+                env!("CARGO_PKG_VERSION"),
+                config.display()
+            ),
+            "mode: enforce".to_owned(),
+            "own domains: example.org, .example.org".to_owned(),
+            format!("daemon on unix:{}: answers", socket.display()),
+            format!("store sqlite:{}: answers", store.display()),
+            format!("recipients: {}: 2 addresses read", list.display()),
+            "sieges: none, and nothing came that could begin one".to_owned(),
+            "fine".to_owned(),
+        ]
+    );
+
+    let said = Command::new(binary())
+        .arg("--config")
+        .arg(&config)
+        .args(["siege", "on", "example.org"])
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let told = lines(&status(&config, &[]));
+    let siege = told
+        .iter()
+        .find(|line| line.starts_with("siege of example.org: siege"));
+    assert!(
+        siege.is_some_and(|line| line.contains(", by hand until 20")),
+        "{told:?}"
+    );
+    let told: Value = serde_json::from_slice(&status(&config, &["--json"]).stdout).unwrap();
+    assert_eq!(told["sieges"][0]["domain"], "example.org");
+    assert_eq!(told["sieges"][0]["state"], "siege");
+
+    fs::remove_file(&list).unwrap();
+    fs::create_dir(&list).unwrap();
+    let output = status(&config, &["--json"]);
+    // The configuration names it, so this is no configuration.
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    fs::remove_dir(&list).unwrap();
+    fs::write(&list, "# nobody\n").unwrap();
+    let output = status(&config, &["--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["daemon"]["is_well"], true);
+    assert_eq!(told["recipient_lists"][0]["is_well"], false);
+    let says = told["recipient_lists"][0]["says"].as_str().unwrap();
+    assert!(
+        says.contains("can't be read: it holds no address"),
+        "{says}"
+    );
+    assert_eq!(told["is_well"], false);
+    fs::write(&list, "joe\n").unwrap();
+
+    backstop.stop().unwrap();
+    let output = status(&config, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = lines(&output);
+    assert!(
+        said[3].contains(": does not answer: No such file or directory"),
+        "{said:?}"
+    );
+    assert_eq!(said.last().unwrap(), "not well");
+    let told: Value = serde_json::from_slice(&status(&config, &["--json"]).stdout).unwrap();
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(told["mode"], "enforce");
+    assert_eq!(told["daemon"]["is_well"], false);
+    assert_eq!(told["store"]["is_well"], true);
+    assert_eq!(told["metrics"], Value::Null);
+}
+
+#[test]
+fn it_tells_of_a_port_and_of_a_store_that_is_down() {
+    let folder = mta::folder().unwrap();
+    let port = || {
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port()
+    };
+    let (listen, redis) = (port(), port());
+    let yaml = format!(
+        "listen: inet:{listen}@127.0.0.1\nlocal: {{domains: [example.org]}}\nobserve: {{http: 127.0.0.1:8895}}\n\
+         store: redis://127.0.0.1:{redis}/0\n"
+    );
+    let config = folder.path().join("milter.yaml");
+    fs::write(&config, &yaml).unwrap();
+    let output = status(&config, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = lines(&output);
+    assert!(
+        said[3].contains("does not answer: Connection refused"),
+        "{said:?}"
+    );
+    assert!(
+        said[4].starts_with(&format!("store redis://127.0.0.1:{redis}/0: is down: ")),
+        "{said:?}"
+    );
+    assert_eq!(said[5], "metrics: http://127.0.0.1:8895/metrics");
+
+    let yaml = yaml.replace("observe: {http: 127.0.0.1:8895}\n", "");
+    let backstop = Backstop::start(binary(), &yaml).unwrap();
+    let said = lines(&status(&backstop.config(), &[]));
+    assert_eq!(
+        said[3],
+        format!("daemon on inet:{listen}@127.0.0.1: answers")
+    );
+}
+
+#[test]
+fn a_file_with_a_mistake_is_no_status() {
+    let folder = mta::folder().unwrap();
+    let config = folder.path().join("milter.yaml");
+    fs::write(&config, "mode: enfroce\n").unwrap();
+    for arguments in [&[][..], &["--json"]] {
+        assert_eq!(status(&config, arguments).status.code(), Some(78));
+    }
+    assert_eq!(status(&config, &["--jsno"]).status.code(), Some(64));
+}
