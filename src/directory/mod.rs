@@ -7,7 +7,10 @@
 //! a day, and what it was never asked is an open question.
 
 // What only the servers need stays where it is in a build without them.
-#![cfg_attr(not(all(feature = "sql", feature = "ldap")), allow(dead_code))]
+#![cfg_attr(
+    not(all(feature = "sql", feature = "ldap")),
+    allow(dead_code, unused_variables)
+)]
 
 mod address_set;
 mod attempts;
