@@ -336,7 +336,7 @@ fn what_can_not_be_said_by_hand() {
 }
 
 #[test]
-fn a_command_that_hangs_or_is_not_there_is_told_of_and_stops_nothing() {
+fn a_command_that_is_not_there_is_told_of_and_stops_nothing() {
     let host = Host::set("", &format!("{SIEGE}, notify: [/nowhere/notify]}}"));
     host.said(&["siege", "on", "example.org"]);
     let line = host
@@ -345,4 +345,30 @@ fn a_command_that_hangs_or_is_not_there_is_told_of_and_stops_nothing() {
         .unwrap();
     assert!(line.contains("No such file"), "{line}");
     wait_until(Duration::from_secs(20), || Ok(!host.is_open())).unwrap();
+}
+
+/// One that hangs is stopped after half a minute; the next change waits for that, and mail for neither.
+#[test]
+fn one_command_runs_at_a_time_and_not_for_ever() {
+    let folder = mta::folder().unwrap();
+    let (program, told) = (folder.path().join("notify"), folder.path().join("told"));
+    let script = format!(
+        "#!/bin/sh\necho $BACKSTOP_TO >>{}\nexec sleep 600\n",
+        told.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let host = Host::set("", &format!("{SIEGE}, notify: [{}]}}", program.display()));
+    let told = || fs::read_to_string(&told).unwrap_or_default();
+    host.said(&["siege", "on", "example.org"]);
+    wait_until(Duration::from_secs(20), || Ok(told() == "siege\n")).unwrap();
+    host.said(&["siege", "off", "example.org"]);
+    wait_until(Duration::from_secs(20), || Ok(host.is_open())).unwrap();
+    let stopped = " was stopped, for it took longer than 30 s";
+    assert!(!host.backstop.log().contains(stopped) && told() == "siege\n");
+    wait_until(Duration::from_secs(50), || {
+        Ok(host.backstop.log().contains(stopped))
+    })
+    .unwrap();
+    wait_until(Duration::from_secs(20), || Ok(told() == "siege\ncalm\n")).unwrap();
 }
