@@ -35,11 +35,16 @@ pub(super) struct Answer {
 pub(super) enum Ends {
     /// With a message, to whom it is let in for.
     Mail,
-    /// With a bounce.
-    Bounce,
+    /// With a bounce of a message that this host sent, by what it calls itself.
+    Bounce(&'static str),
     /// With QUIT right after the recipients: somebody only asks whether an address exists.
     Quit,
 }
+
+/// Who sent what is returned: a spammer in joe's name, or joe himself.
+const FORGED: Ends = Ends::Bounce("pc.spam.example");
+const GENUINE: Ends = Ends::Bounce(LAPTOP);
+const LAPTOP: &str = "laptop";
 
 const SPAMMER: &str = "203.0.113.66";
 const BYSTANDER: &str = "198.51.100.7";
@@ -75,6 +80,15 @@ const fn put_off(code: &'static str, reason: &'static str) -> Answer {
 /// domain is a catch-all that takes mail and no bounces.
 pub(super) const ACTS: &[Act] = &[
     Act {
+        title: "joe's own mail from a hotel, logged in",
+        client: "203.0.113.99",
+        helo: LAPTOP,
+        login: Some("joe"),
+        from: "joe@example.org",
+        recipients: &[("bob@friend.example", let_in("outgoing_authenticated"))],
+        ends: Ends::Mail,
+    },
+    Act {
         title: "spam that forges a bank",
         client: SPAMMER,
         helo: "pc.spam.example",
@@ -99,7 +113,7 @@ pub(super) const ACTS: &[Act] = &[
         login: None,
         from: "",
         recipients: &[("noreply@example.org", refused("550 5.7.1", "never_sends"))],
-        ends: Ends::Bounce,
+        ends: FORGED,
     },
     Act {
         title: "one bounce to three recipients",
@@ -136,7 +150,7 @@ pub(super) const ACTS: &[Act] = &[
                 refused("550 5.7.1", "catch_all_bounce"),
             ),
         ],
-        ends: Ends::Bounce,
+        ends: FORGED,
     },
     Act {
         title: "a bounce to an address given to a shop",
@@ -145,7 +159,7 @@ pub(super) const ACTS: &[Act] = &[
         login: None,
         from: "",
         recipients: &[("shop-acme@example.org", refused("550 5.7.1", "rule_bounce"))],
-        ends: Ends::Bounce,
+        ends: FORGED,
     },
     Act {
         title: "mail to a name of the catch-all",
@@ -191,13 +205,22 @@ pub(super) const ACTS: &[Act] = &[
         ends: Ends::Mail,
     },
     Act {
+        title: "a bounce of a spammer's message, to joe",
+        client: BYSTANDER,
+        helo: "mx.bystander.example",
+        login: None,
+        from: "",
+        recipients: &[("joe@example.org", refused("550 5.7.1", "unproven"))],
+        ends: FORGED,
+    },
+    Act {
         title: "a good bounce, of mail that joe sent",
         client: FRIEND,
         helo: "mx.friend.example",
         login: None,
         from: "",
-        recipients: &[("joe@example.org", let_in("nothing_found"))],
-        ends: Ends::Bounce,
+        recipients: &[("joe@example.org", let_in("message_id_known"))],
+        ends: GENUINE,
     },
     Act {
         title: "a complaint to postmaster, from where SPF fails",
@@ -216,14 +239,5 @@ pub(super) const ACTS: &[Act] = &[
         from: "",
         recipients: &[("joe@example.org", let_in("nothing_found"))],
         ends: Ends::Quit,
-    },
-    Act {
-        title: "joe's own mail from a hotel, logged in",
-        client: "203.0.113.99",
-        helo: "laptop",
-        login: Some("joe"),
-        from: "joe@example.org",
-        recipients: &[("bob@friend.example", let_in("outgoing_authenticated"))],
-        ends: Ends::Mail,
     },
 ];

@@ -1,6 +1,6 @@
 //! The copy of `milter.yaml` that is played with: the shipped file, with the values of some keys replaced.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::Path};
 
 use serde_yaml::Value;
 
@@ -8,7 +8,11 @@ use serde_yaml::Value;
 ///
 /// # Errors
 /// When the text is no YAML, or lacks one of the keys: the shipped file is the list of all keys there are.
-pub(super) fn for_the_play(shipped: &str, nameserver: SocketAddr) -> io::Result<String> {
+pub(super) fn for_the_play(
+    shipped: &str,
+    nameserver: SocketAddr,
+    keys: &Path,
+) -> io::Result<String> {
     let mut config: Value = serde_yaml::from_str(shipped).map_err(io::Error::other)?;
     for (key, value) in [
         ("listen", "inet:0@127.0.0.1".to_owned()),
@@ -19,8 +23,11 @@ pub(super) fn for_the_play(shipped: &str, nameserver: SocketAddr) -> io::Result<
         ("dns.timeout", "1s".to_owned()),
         ("dns.budget", "2s".to_owned()),
         ("null_sender.never_send", "[noreply@example.org]".to_owned()),
-        // Nobody signs here, so no bounce could prove anything.
+        // Nobody signs with DKIM here: bounces prove themselves by the Message-ID of what they return.
         ("proof.dkim.verify", "false".to_owned()),
+        ("proof.keys", keys.display().to_string()),
+        ("proof.ledger.remember", "true".to_owned()),
+        ("proof.unproven", "reject".to_owned()),
         (
             "recipients",
             "[{domain: example.org, known: [{addresses: [joe, sales, info]}], \
@@ -58,13 +65,13 @@ dns: {nameservers: [], timeout: 2s, budget: 8s}
 null_sender:
   never_send: []
 recipients: []
-proof: {dkim: {verify: true}}
+proof: {keys: '', dkim: {verify: true}, ledger: {remember: false}, unproven: tag}
 ";
 
     #[test]
     fn values_are_replaced_and_the_rest_stays() {
         let nameserver = "127.0.0.1:53".parse().unwrap();
-        let played = for_the_play(SHIPPED, nameserver).unwrap();
+        let played = for_the_play(SHIPPED, nameserver, Path::new("/k")).unwrap();
         let config: Value = serde_yaml::from_str(&played).unwrap();
         assert_eq!(config["listen"], "inet:0@127.0.0.1");
         assert_eq!(config["dns"]["nameservers"][0], "127.0.0.1:53");
@@ -76,7 +83,7 @@ proof: {dkim: {verify: true}}
     fn a_key_that_is_gone_is_an_error() {
         let nameserver = "127.0.0.1:53".parse().unwrap();
         let shipped = SHIPPED.replace("never_send", "never_sends");
-        let error = for_the_play(&shipped, nameserver).unwrap_err();
+        let error = for_the_play(&shipped, nameserver, Path::new("/k")).unwrap_err();
         assert!(
             error.to_string().contains("`null_sender.never_send`"),
             "{error}"

@@ -1,6 +1,6 @@
 //! Postfix and backstop, and one act played on them.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fs, io, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 
 use super::{
     Options,
@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     backstop::Backstop,
+    mta,
     postfix::{self, Postfix},
-    process::wait_until,
+    process::{run, wait_until},
     smtp::{Client, Identity, Reply},
 };
 
@@ -69,10 +70,12 @@ impl Stage {
     /// Starts backstop, then a Postfix that asks it.
     pub(super) fn set(options: &Options, nameserver: SocketAddr) -> io::Result<Self> {
         let shipped = fs::read_to_string(&options.config)?;
-        let backstop = Backstop::start(
-            &options.backstop,
-            &settings::for_the_play(&shipped, nameserver)?,
-        )?;
+        let folder = mta::folder()?;
+        let keys = folder.path().join("keys");
+        let mut keygen = Command::new(&options.backstop);
+        run(keygen.arg("keygen").arg("--file").arg(&keys))?;
+        let yaml = settings::for_the_play(&shipped, nameserver, &keys)?;
+        let backstop = Backstop::start_in(&options.backstop, &yaml, folder)?;
         let milter = format!("inet:{}", backstop.addr());
         let postfix = Postfix::start(&postfix::Options {
             smtpd_milters: vec![milter.clone()],
@@ -140,11 +143,11 @@ impl Stage {
         }
         let reply = smtp.data(&message(act))?;
         for (answered, before) in let_in {
-            answered.trouble = if reply.is_positive() {
-                self.arrival(answered, before)
+            if reply.is_positive() {
+                answered.trouble = self.arrival(answered, before);
             } else {
-                Some(format!("then refused: {} {}", reply.code, reply.text()))
-            };
+                answered.reply = reply.clone();
+            }
         }
         Ok(())
     }
@@ -224,7 +227,7 @@ fn message(act: &Act) -> Vec<u8> {
         .recipients
         .first()
         .map_or("", |(recipient, _)| recipient);
-    let text = if act.ends == Ends::Bounce {
+    let text = if let Ends::Bounce(sender) = act.ends {
         format!(
             "From: Mail Delivery System <MAILER-DAEMON@{helo}>
 To: {to}
@@ -243,7 +246,7 @@ Content-Type: message/delivery-status
 
 Reporting-MTA: dns; {helo}
 
-Final-Recipient: rfc822; gone@friend.example
+Final-Recipient: rfc822; bob@friend.example
 Action: failed
 Status: 5.1.1
 
@@ -251,7 +254,8 @@ Status: 5.1.1
 Content-Type: text/rfc822-headers
 
 From: {to}
-To: gone@friend.example
+To: bob@friend.example
+Message-ID: <1@{sender}>
 Subject: Lunch
 
 --b--
@@ -260,8 +264,9 @@ Subject: Lunch
         )
     } else {
         format!(
-            "From: {from}\nTo: {to}\nSubject: {title}\n\nHello.\n",
+            "From: {from}\nTo: {to}\nMessage-ID: <1@{helo}>\nSubject: {title}\n\nHello.\n",
             from = act.from,
+            helo = act.helo,
             title = act.title,
         )
     };
