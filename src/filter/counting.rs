@@ -10,7 +10,7 @@ use crate::core::{
     attack::{Sample, hour},
     envelope::Envelope,
     header::Headers,
-    policy::{Departure, Learned, Policy},
+    policy::{Departure, Policy, WasLearned},
     proof::{
         coverage::Count,
         ledger::{Hashed, hashes},
@@ -105,7 +105,8 @@ impl Engine {
             local,
             ..
         } = &self.policy;
-        let Some(store) = self.store.as_deref().filter(|_| siege.watch) else {
+        let learns = siege.watch && siege.learn.addresses > 0;
+        let Some(store) = self.store.as_deref().filter(|_| learns) else {
             return;
         };
         for mailbox in mailboxes {
@@ -116,7 +117,7 @@ impl Engine {
     }
 
     /// Whether the address was in use before.
-    pub(super) async fn learned(&self, mailbox: &Mailbox, now: u64) -> Learned {
+    pub(super) async fn learned(&self, mailbox: &Mailbox, now: u64) -> WasLearned {
         let Policy {
             siege,
             proof,
@@ -127,13 +128,13 @@ impl Engine {
         let keep = siege.learn.keep_days();
         let hashes = hashes(&proof.keys, Hashed::Learned, &form, today(now), keep);
         let Some(store) = self.store.as_deref().filter(|_| !hashes.is_empty()) else {
-            return Learned::No;
+            return WasLearned::No;
         };
         match store.learned(hashes).await {
-            Ok(Some(learned)) if learned.last_sent.is_some() => Learned::Yes,
-            Ok(Some(learned)) if learned.days >= siege.learn.days => Learned::Yes,
-            Ok(_) => Learned::No,
-            Err(_) => Learned::Unanswered,
+            Ok(Some(learned)) if learned.last_sent.is_some() => WasLearned::Yes,
+            Ok(Some(learned)) if learned.days >= siege.learn.days => WasLearned::Yes,
+            Ok(_) => WasLearned::No,
+            Err(_) => WasLearned::Unanswered,
         }
     }
 }

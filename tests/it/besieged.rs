@@ -7,10 +7,10 @@ use backstop::{
     core::{
         address::{Mailbox, ReversePath},
         dnsbl::Listing,
-        envelope::{Client, Envelope, Recipient},
+        envelope::Recipient,
         header::Headers,
         notification::Notification,
-        policy::{Case, Judgement, Learned, Policy, Siege, SpfAnswers},
+        policy::{Case, Judgement, Policy, Siege, SpfAnswers, WasLearned},
         proof::evidence::{Answer, By, Evidence, Looked, Outside},
         recipients::Known,
         reply::Reply,
@@ -19,6 +19,8 @@ use backstop::{
         verdict::Verdict,
     },
 };
+
+use crate::proof::envelope;
 
 const SITE: &str = "
 mode: enforce
@@ -40,17 +42,6 @@ fn policy(changes: &[(&str, &str)]) -> Policy {
     config.unwrap_or_else(|wrong| panic!("{wrong}")).policy
 }
 
-fn envelope(client: &str, from: &str) -> Envelope {
-    Envelope {
-        client: Client {
-            address: client.parse().ok(),
-            helo: Some(b"mx.example.com".to_vec()),
-            ..Client::default()
-        },
-        reverse_path: ReversePath::from_bytes(from.as_bytes()),
-    }
-}
-
 /// A recipient's case, and how it is judged.
 struct Asked<'a> {
     client: &'a str,
@@ -59,7 +50,7 @@ struct Asked<'a> {
     earlier: usize,
     listed: bool,
     unreadable: bool,
-    siege: Option<Learned>,
+    siege: Option<WasLearned>,
 }
 
 const BOUNCE: Asked<'static> = Asked {
@@ -69,7 +60,7 @@ const BOUNCE: Asked<'static> = Asked {
     earlier: 0,
     listed: false,
     unreadable: false,
-    siege: Some(Learned::No),
+    siege: Some(WasLearned::No),
 };
 
 impl Asked<'_> {
@@ -140,7 +131,7 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
         ),
         (
             Asked {
-                siege: Some(Learned::Yes),
+                siege: Some(WasLearned::Yes),
                 ..BOUNCE
             },
             "accept nothing_found",
@@ -148,7 +139,7 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
         // The store does not tell: nobody is refused for that.
         (
             Asked {
-                siege: Some(Learned::Unanswered),
+                siege: Some(WasLearned::Unanswered),
                 ..BOUNCE
             },
             "tempfail siege_catch_all_bounce 450 4.7.1",
@@ -214,7 +205,7 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
         (mail, "tempfail siege_catch_all_mail 450 4.7.1"),
         (
             Asked {
-                siege: Some(Learned::Yes),
+                siege: Some(WasLearned::Yes),
                 from: "bob@friend.example",
                 ..BOUNCE
             },
@@ -237,7 +228,7 @@ fn null_senders_are_answered_more_strictly() {
     let policy = policy(&[]);
     let to = |rcpt| Asked {
         rcpt,
-        siege: Some(Learned::Yes),
+        siege: Some(WasLearned::Yes),
         ..BOUNCE
     };
     for (asked, outcome) in [
@@ -319,7 +310,7 @@ fn each_answer_is_a_rule_of_its_own() {
             "siege: {listed: tempfail}",
             Asked {
                 listed: true,
-                siege: Some(Learned::Yes),
+                siege: Some(WasLearned::Yes),
                 ..BOUNCE
             },
             "tempfail siege_listed 450 4.7.1",
@@ -329,7 +320,7 @@ fn each_answer_is_a_rule_of_its_own() {
             "siege: {extra_recipients: accept}",
             Asked {
                 earlier: 1,
-                siege: Some(Learned::Yes),
+                siege: Some(WasLearned::Yes),
                 ..BOUNCE
             },
             "tempfail null_sender_extra_recipient 452 4.5.3",
@@ -407,7 +398,7 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
     ] {
         let asked = Asked {
             rcpt: "jane@example.org",
-            siege: siege.then_some(Learned::No),
+            siege: siege.then_some(WasLearned::No),
             ..BOUNCE
         };
         let evidence = evidence(&[found]);

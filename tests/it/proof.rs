@@ -72,7 +72,8 @@ fn wrong(address: &str) -> String {
     [tag, digit, rest].concat()
 }
 
-fn envelope(client: &str, from: &str) -> Envelope {
+/// Of a client that is called mx.example.com.
+pub fn envelope(client: &str, from: &str) -> Envelope {
     Envelope {
         client: Client {
             address: client.parse().ok(),

@@ -15,12 +15,12 @@ use crate::core::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Siege {
     /// Whether the recipient was learned before.
-    pub learned: Learned,
+    pub learned: WasLearned,
 }
 
 /// Whether the store has learned that somebody uses an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Learned {
+pub enum WasLearned {
     /// It has.
     Yes,
     /// It has not, or was not asked, for nothing depends on it.
@@ -85,20 +85,20 @@ impl Policy {
         let rule = self.siege.catch_all.rule(bounce);
         let (finding, rule) = match siege.learned {
             // Had the list been readable, the recipient might have been known.
-            Learned::No if matches!(case.known, Known::Unavailable(_)) => {
+            WasLearned::No if matches!(case.known, Known::Unavailable(_)) => {
                 let finding = format!("{domain} is besieged, and a list can't be read");
                 (finding, for_now(rule))
             }
-            Learned::Yes => {
+            WasLearned::Yes => {
                 let finding = format!("{domain} is besieged, but this address was in use before");
                 walk.tell("siege.catch_all", finding);
                 return Continue(());
             }
-            Learned::No => {
+            WasLearned::No => {
                 let finding = format!("{domain} is besieged, and nobody knows this address");
                 (finding, rule)
             }
-            Learned::Unanswered => {
+            WasLearned::Unanswered => {
                 let finding = format!(
                     "{domain} is besieged, and whether this address is in use the store does not tell"
                 );

@@ -28,7 +28,7 @@ use super::{
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing, Reason},
 };
-pub use besieged::{Learned, Siege};
+pub use besieged::{Siege, WasLearned};
 pub use eoh::{HeaderFacts, settle};
 pub use outgoing::{Departure, NotSigned};
 pub use tag::{Addressed, Tag};

@@ -3,7 +3,7 @@
 use super::{Asked, Engine, LetIn, Message, now};
 use crate::core::{
     address::Mailbox,
-    policy::{Addressed, Learned, Siege},
+    policy::{Addressed, Siege, WasLearned},
     siege::State,
     spf::SpfResult,
     verdict::Action,
@@ -20,7 +20,7 @@ impl Message {
         let learned = if engine.policy.needs_learned(&self.case(addressed, asked)) {
             engine.learned(&addressed.recipient.mailbox, now()).await
         } else {
-            Learned::No
+            WasLearned::No
         };
         Some(Siege { learned })
     }

@@ -13,7 +13,7 @@ use crate::{
         policy::Policy,
         siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, State, Taken},
     },
-    store::{SiegeRecord, SiegeRecords, Store, Unavailable},
+    store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
 
 /// The name of the record of a domain in the store; `None` for all domains together, and no domain is called that.
@@ -158,14 +158,28 @@ impl Rounds {
                 Some(_) => Ok(known.alone(settings, now)),
             };
             let change = change.unwrap_or_else(|unavailable| {
-                outage = Some(unavailable);
+                // Another domain's record may still have its place.
+                if unavailable.reason() != Reason::Full {
+                    outage = Some(unavailable);
+                }
                 known.alone(settings, now)
             });
             changes.extend(change.map(|change| change.of(name.clone())));
         }
-        self.known
-            .retain(|_, known| !known.record.is_idle(now) || !known.pending.is_empty());
+        self.drop_idle(now);
         changes
+    }
+
+    /// Makes room for other domains.
+    fn drop_idle(&mut self, now: u64) {
+        let is_idle = |known: &Known| known.record.is_idle(now) && known.pending.is_empty();
+        let idle = self.known.extract_if(|_, known| is_idle(known));
+        let mut tally = self.sieges.lock();
+        for (name, _) in idle {
+            if let Some(domain) = name {
+                tally.forget(&domain);
+            }
+        }
     }
 
     fn alone(&mut self, settings: &Settings, now: u64) -> Vec<Change> {
