@@ -134,10 +134,14 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{joe_job::acts::ACTS, smtp::Reply};
+    use crate::{
+        joe_job::acts::{ACTS, Act},
+        smtp::Reply,
+    };
 
     fn outcome(code: u16) -> Outcome {
-        let act = &ACTS[0];
+        let is_spam = |act: &&Act| act.title == "spam that forges a bank";
+        let act = ACTS.iter().find(is_spam).unwrap();
         let (recipient, expected) = act.recipients[0];
         let reply = Reply {
             code,
