@@ -11,7 +11,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de};
-use url::Url;
+use url::{Position, Url};
 
 /// The largest file of a password or of certificates that is read, in octets.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -120,6 +120,17 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         Ok(bytes)
     };
     read().map_err(|error| format!("{} can't be read: {error}", path.display()))
+}
+
+/// A URL whose only bare `@` stands before its host; none where it is no URL, or has another.
+///
+/// RFC 3986 3.3 has a bare `@` in a path too. But in `user:@host/secret@host` it is the end of a password that
+/// was not encoded, and what follows its `/` would be taken for a path, and shown.
+pub fn parsed(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let bare = text.matches('@').count();
+    let behind_host = url[Position::BeforeHost..].contains('@');
+    (!url.has_host() || (bare <= 1 && !behind_host)).then_some(url)
 }
 
 /// The host of a URL, an IPv6 address without its brackets; none where it is empty.

@@ -119,7 +119,7 @@ impl FromStr for StoreUrl {
                 Ok(Self { shown, place })
             }
             "redis" | "rediss" | "redis+unix" => {
-                let url = Url::parse(text).map_err(|_| StoreUrlError::Server)?;
+                let url = server::parsed(text).ok_or(StoreUrlError::Server)?;
                 let server = redis_server(&url)?;
                 Ok(Self {
                     shown: server::without_password(url),
@@ -263,8 +263,8 @@ mod tests {
         assert!(tls.user.is_none());
 
         let unix =
-            server("redis+unix:///run/redis/my%20redis.sock?db=2&user=me&password_file=/etc/pw");
-        assert!(unix.address == Address::Unix("/run/redis/my redis.sock".into()));
+            server("redis+unix:///run/redis@mx/my%20redis.sock?db=2&user=me&password_file=/etc/pw");
+        assert!(unix.address == Address::Unix("/run/redis@mx/my redis.sock".into()));
         assert!(unix.password == Some(Password::InFile("/etc/pw".into())));
         assert_eq!((unix.user.as_deref(), unix.database), (Some("me"), 2));
     }
@@ -286,6 +286,8 @@ mod tests {
             ("redis://192.0.2.1/-1", Database),
             ("redis://192.0.2.1/0/1", Database),
             ("redis://:pass#word@192.0.2.1", Server),
+            ("redis://user:@192.0.2.1/0@192.0.2.1", Server),
+            ("redis://user:1/word@192.0.2.1", Server),
             ("redis://192.0.2.1/0#1", Option),
             ("redis://192.0.2.1?ca=/etc/ca.pem", Option),
             ("rediss://192.0.2.1?insecure=1", Option),

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     core::serde_text::deserialize_from_str,
-    server::{Password, absolute, decoded, host, without_password},
+    server::{Password, absolute, decoded, host, parsed, without_password},
 };
 
 /// Where a database is, and who asks. It is shown without its password.
@@ -144,7 +144,7 @@ impl FromStr for SqlUrl {
             "mysql" | "mariadb" => Kind::Mysql,
             _ => return Err(SqlUrlError::Scheme),
         };
-        let url = Url::parse(text).map_err(|_| SqlUrlError::Server)?;
+        let url = parsed(text).ok_or(SqlUrlError::Server)?;
         let server = server(kind, &url)?;
         Ok(Self {
             shown: without_password(url),
@@ -251,6 +251,9 @@ mod tests {
             ("postgres:", Server),
             ("postgres:///mail", Server),
             ("mysql://u@h:99999/mail", Server),
+            ("mysql://u:@h/word@h", Server),
+            ("mysql://u:p@ss@h/mail", Server),
+            ("mysql://u:1/word@h", Server),
             ("mysql://192.0.2.1/mail", User),
             ("mysql://u@192.0.2.1", Database),
             ("mysql://u@192.0.2.1/a/b", Database),
