@@ -8,6 +8,7 @@
 
 mod backend;
 mod health;
+mod held;
 mod keeper;
 mod redis;
 mod siege;

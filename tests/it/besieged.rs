@@ -1,23 +1,18 @@
 //! What is answered while a domain is besieged, as tables; and what the sensors take notice of.
 
-use std::path::Path;
-
-use backstop::{
-    config,
-    core::{
-        address::{Mailbox, ReversePath},
-        dnsbl::Listing,
-        envelope::Recipient,
-        header::Headers,
-        notification::Notification,
-        policy::{Case, Judgement, Policy, Siege, SpfAnswers, WasLearned},
-        proof::evidence::{Answer, By, Evidence, Looked, Outside},
-        recipients::Known,
-        reply::Reply,
-        siege::Hit,
-        spf::{Identity, SpfCheck, SpfResult},
-        verdict::Verdict,
-    },
+use backstop::core::{
+    address::{Mailbox, ReversePath},
+    dnsbl::Listing,
+    envelope::Recipient,
+    header::Headers,
+    notification::Notification,
+    policy::{Case, Judgement, Policy, Siege, SpfAnswers, WasLearned},
+    proof::evidence::{Answer, By, Evidence, Looked, Outside},
+    recipients::Known,
+    reply::Reply,
+    siege::Hit,
+    spf::{Identity, SpfCheck, SpfResult},
+    verdict::Verdict,
 };
 
 use crate::proof::envelope;
@@ -37,9 +32,7 @@ proof: {unproven: tag}
 ";
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let yaml = crate::site::changed(SITE, changes);
-    let config = config::parse(Path::new("besieged.yaml"), &yaml);
-    config.unwrap_or_else(|wrong| panic!("{wrong}")).policy
+    crate::site::policy(SITE, changes)
 }
 
 /// A recipient's case, and how it is judged.

@@ -1,19 +1,14 @@
 //! What is remembered of outgoing mail, and what the coverage report counts of it.
 
-use std::path::Path;
-
-use backstop::{
-    config,
-    core::{
-        address::{Mailbox, ReversePath},
-        envelope::{Client, Envelope},
-        header::Headers,
-        policy::Policy,
-        proof::{
-            DAY, Keys,
-            coverage::{CoverageRow, Summary, Way},
-            ledger::{self, Hashed},
-        },
+use backstop::core::{
+    address::{Mailbox, ReversePath},
+    envelope::{Client, Envelope},
+    header::Headers,
+    policy::Policy,
+    proof::{
+        DAY, Keys,
+        coverage::{CoverageRow, Summary, Way},
+        ledger::{self, Hashed},
     },
 };
 
@@ -29,10 +24,7 @@ const NOW: u64 = 20_997 * DAY + 7;
 const WHOLE: &str = "From: jane@example.org\r\nDate: now\r\nMessage-ID: <1@example.org>\r\n";
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let yaml = crate::site::changed(SITE, changes);
-    let mut policy = config::parse(Path::new("coverage.yaml"), &yaml)
-        .unwrap()
-        .policy;
+    let mut policy = crate::site::policy(SITE, changes);
     policy.proof.keys = Keys::parse("0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n").unwrap();
     policy
 }

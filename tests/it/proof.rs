@@ -1,24 +1,19 @@
 //! Proof as tables: a bounce to an address with a tag, or an outgoing message; what becomes of it, and why.
 
-use std::path::Path;
-
-use backstop::{
-    config,
-    core::{
-        address::{Mailbox, ReversePath},
-        dnsbl::Listing,
-        envelope::{Client, Envelope, Recipient},
-        header::Headers,
-        policy::{Case, Judgement, Policy, SpfAnswers, Tag},
-        proof::{
-            self, Keys,
-            batv::{self, Layout, Proof, Tagged},
-            watermark,
-        },
-        recipients::Known,
-        reply::Reply,
-        spf::{Identity, SpfCheck, SpfResult},
+use backstop::core::{
+    address::{Mailbox, ReversePath},
+    dnsbl::Listing,
+    envelope::{Client, Envelope, Recipient},
+    header::Headers,
+    policy::{Case, Judgement, Policy, SpfAnswers, Tag},
+    proof::{
+        self, Keys,
+        batv::{self, Layout, Proof, Tagged},
+        watermark,
     },
+    recipients::Known,
+    reply::Reply,
+    spf::{Identity, SpfCheck, SpfResult},
 };
 
 const SITE: &str = "
@@ -47,10 +42,7 @@ const KEY: &str = "0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
 const TODAY: u64 = 20_997;
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let yaml = crate::site::changed(SITE, changes);
-    let mut policy = config::parse(Path::new("proof.yaml"), &yaml)
-        .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
-        .policy;
+    let mut policy = crate::site::policy(SITE, changes);
     policy.proof.keys = Keys::parse(KEY).unwrap();
     policy
 }

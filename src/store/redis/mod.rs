@@ -14,19 +14,15 @@ mod learned;
 mod siege;
 mod write;
 
-use std::{
-    fmt,
-    ops::RangeInclusive,
-    sync::{LazyLock, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, ops::RangeInclusive, sync::LazyLock, time::Duration};
 
 use redis::{Script, aio::MultiplexedConnection, cmd, pipe};
 
 use self::failure::unavailable;
 use super::{
-    Keep, Reason, SiegeRecords, StoreUrl, Unavailable,
+    Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now},
+    held::Held,
     siege::too_many,
     url::Server,
 };
@@ -49,7 +45,7 @@ pub(super) struct Redis {
     name: String,
     server: Server,
     keep: Keep,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    connection: Held<MultiplexedConnection>,
 }
 
 impl Redis {
@@ -58,25 +54,12 @@ impl Redis {
             name: url.to_string(),
             server: server.clone(),
             keep,
-            connection: Mutex::default(),
+            connection: Held::nothing(),
         }
     }
 
-    fn set(&self, connection: Option<MultiplexedConnection>) {
-        *self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = connection;
-    }
-
     fn connection(&self) -> Result<MultiplexedConnection, Unavailable> {
-        let connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        connection.clone().ok_or_else(|| {
-            Unavailable::new(Reason::Down, format!("{} is not connected", self.name))
-        })
+        self.connection.held(&self.name)
     }
 
     /// How long an entry of the ledger is kept, in seconds.
@@ -111,9 +94,9 @@ impl Backend for Redis {
     }
 
     async fn open(&self) -> Result<(), Unavailable> {
-        self.set(None);
+        self.connection.release();
         let connection = connect::connect(&self.name, &self.server).await?;
-        self.set(Some(connection));
+        self.connection.hold(connection);
         Ok(())
     }
 

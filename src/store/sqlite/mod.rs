@@ -14,7 +14,7 @@ use std::{
     fmt, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,8 +26,9 @@ use tokio::sync;
 
 use self::failure::unavailable;
 use super::{
-    Keep, Reason, SiegeRecords, StoreUrl, Unavailable,
+    Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now, since_1970, unpacked},
+    held::Held,
     siege::too_many,
 };
 use crate::core::{
@@ -55,7 +56,7 @@ pub(super) struct Sqlite {
     name: String,
     path: PathBuf,
     keep: Keep,
-    open: Mutex<Option<Arc<Open>>>,
+    open: Held<Arc<Open>>,
 }
 
 /// The connections.
@@ -72,18 +73,12 @@ impl Sqlite {
             name: url.to_string(),
             path: path.to_owned(),
             keep,
-            open: Mutex::default(),
+            open: Held::nothing(),
         }
     }
 
-    fn set(&self, open: Option<Arc<Open>>) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = open;
-    }
-
     fn connections(&self) -> Result<Arc<Open>, Unavailable> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.clone()
-            .ok_or_else(|| Unavailable::new(Reason::Down, format!("{} is not open", self.name)))
+        self.open.held(&self.name)
     }
 
     /// The error in words that name the file.
@@ -135,9 +130,9 @@ impl Backend for Sqlite {
     }
 
     async fn open(&self) -> Result<(), Unavailable> {
-        self.set(None);
+        self.open.release();
         let open = self.connect().await?;
-        self.set(Some(Arc::new(open)));
+        self.open.hold(Arc::new(open));
         Ok(())
     }
 

@@ -6,10 +6,13 @@ use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
 use super::*;
-use crate::core::{
-    attack::{Count as AttackCount, Fate, Kind},
-    learned::Learn,
-    proof::ledger::Sent,
+use crate::{
+    core::{
+        attack::{Count as AttackCount, Fate, Kind},
+        learned::Learn,
+        proof::ledger::Sent,
+    },
+    store::Reason,
 };
 
 const KEEP: Keep = Keep {

@@ -19,7 +19,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{bounce::now, store::place::KEEP};
+use crate::{
+    bounce::now,
+    store::{attack::count, place::KEEP},
+};
 
 /// What a stranger may write into an address: it is stored so, by `core::printable`.
 const HOSTILE: &str = "<script>alert(1)</script>&amp;%s%n\\x0d\\x0aX:\\x1b[31m\\xff@example.org";
@@ -85,15 +88,6 @@ impl Site {
     fn json(&self, arguments: &[&str]) -> Value {
         let text = self.text(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap()
-    }
-}
-
-fn count(kind: Kind, fate: Fate, text: &str) -> Count {
-    Count {
-        kind,
-        domain: "example.org".to_owned(),
-        fate,
-        text: text.to_owned(),
     }
 }
 

@@ -25,7 +25,7 @@ on_both! {
     there_are_only_so_many_samples
 }
 
-fn count(kind: Kind, fate: Fate, text: &str) -> Count {
+pub fn count(kind: Kind, fate: Fate, text: &str) -> Count {
     Count {
         kind,
         domain: "example.org".to_owned(),

@@ -22,7 +22,7 @@ macro_rules! on_both {
     };
 }
 
-mod attack;
+pub mod attack;
 mod learned;
 pub mod place;
 mod redis;

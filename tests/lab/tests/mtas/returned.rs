@@ -34,15 +34,14 @@ struct Report {
 #[test]
 fn postfix_returns_what_was_asked_for() {
     use Returned::{Headers, Message};
-    for (setting, parameters, returned) in [
+    let cases = [
         (Setting::Default, "", Message),
         (Setting::Default, "RET=FULL", Message),
         (Setting::Default, "RET=HDRS", Headers),
         (Setting::HeadersOnly, "", Headers),
         (Setting::HeadersOnly, "RET=FULL", Headers),
-    ] {
-        let report = report(Kind::Postfix, setting, parameters, ORIGINAL);
-        assert_eq!(report.returned, returned, "{setting:?} {parameters}");
+    ];
+    for report in asked_for(Kind::Postfix, cases) {
         assert_eq!(report.added, ["Return-Path", "Received"]);
         assert_same(&report.header, header(ORIGINAL));
     }
@@ -55,15 +54,14 @@ fn sendmail_returns_what_was_asked_for_but_for_a_tab() {
     let sent = String::from_utf8(header(ORIGINAL).to_vec()).unwrap();
     let expected = sent.replace(",\r\n\tOther", ",\r\n        Other");
     assert_ne!(sent, expected);
-    for (setting, parameters, returned) in [
+    let cases = [
         (Setting::Default, "", Message),
         (Setting::Default, "RET=FULL", Message),
         (Setting::Default, "RET=HDRS", Headers),
         (Setting::HeadersOnly, "", Headers),
         (Setting::NoMime, "", MessageInText),
-    ] {
-        let report = report(Kind::Sendmail, setting, parameters, ORIGINAL);
-        assert_eq!(report.returned, returned, "{setting:?} {parameters}");
+    ];
+    for report in asked_for(Kind::Sendmail, cases) {
         assert_eq!(report.added, ["Return-Path", "Received"]);
         assert_same(&report.header, expected.as_bytes());
     }
@@ -75,18 +73,16 @@ fn exim_returns_what_was_asked_for() {
     use Returned::{Headers, Message};
     const LIMITED: &[u8] =
         b"X-Exim-DSN-Information: Due to administrative limits only headers are returned\r\n";
-    for (setting, parameters, returned) in [
+    let cases = [
         (Setting::Default, "", Message),
         (Setting::Default, "RET=FULL", Message),
         (Setting::Default, "RET=HDRS", Headers),
         (Setting::HeadersOnly, "", Headers),
         (Setting::HeadersOnly, "RET=FULL", Headers),
-    ] {
-        let report = report(Kind::Exim, setting, parameters, ORIGINAL);
-        assert_eq!(report.returned, returned, "{setting:?} {parameters}");
+    ];
+    let below: [&[u8]; 5] = [b"", b"", b"", b"", LIMITED];
+    for (report, below) in asked_for(Kind::Exim, cases).zip(below) {
         assert_eq!(report.added, ["Return-path", "Received"]);
-        let limited = setting == Setting::HeadersOnly && parameters == "RET=FULL";
-        let below = if limited { LIMITED } else { b"" };
         assert_same(&report.header, &[header(ORIGINAL), below].concat());
     }
 }
@@ -159,6 +155,20 @@ fn large_messages_come_back_as_headers_or_in_pieces() {
             }
         }
     }
+}
+
+/// The bounces of one MTA, each made by its setting and the parameters of MAIL; each has returned what it should.
+fn asked_for(
+    kind: Kind,
+    cases: [(Setting, &'static str, Returned); 5],
+) -> impl Iterator<Item = Report> {
+    cases
+        .into_iter()
+        .map(move |(setting, parameters, returned)| {
+            let report = report(kind, setting, parameters, ORIGINAL);
+            assert_eq!(report.returned, returned, "{setting:?} {parameters}");
+            report
+        })
 }
 
 fn report(kind: Kind, setting: Setting, parameters: &str, message: &[u8]) -> Report {
