@@ -82,18 +82,18 @@ async fn silence_ends_with_the_attempts_or_the_budget() {
     let dns = budgeted(&resolver);
 
     let (cause, took) = failed(dns.txt("a.test")).await;
-    assert!(cause.contains("no answer within 400ms"), "{cause}");
+    assert!(cause.contains("no answer within 1s"), "{cause}");
     assert!(
         took >= 2 * PATIENCE && took < 2 * PATIENCE + SLACK,
         "{took:?}"
     );
 
     let (cause, took) = failed(dns.txt("b.test")).await;
-    assert_eq!(cause, "time budget of 1s 200ms spent");
+    assert_eq!(cause, "time budget of 3s spent");
     assert!(took < BUDGET - 2 * PATIENCE + SLACK, "{took:?}");
 
     let (_, took) = failed(dns.txt("c.test")).await;
-    assert!(took < Duration::from_millis(50), "{took:?}");
+    assert!(took < SLACK, "{took:?}");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn past_the_deadline_not_even_the_cache_answers() {
     let late = resolver.budgeted(time::Instant::now());
     assert_eq!(
         failed(late.txt("a.test")).await.0,
-        "time budget of 1s 200ms spent"
+        "time budget of 3s spent"
     );
 }
 
@@ -222,14 +222,14 @@ async fn a_tcp_connection_gone_silent_is_given_up() {
     let resolver = resolver_with(Settings {
         nameservers: vec![address.into()],
         timeout: PATIENCE.into(),
-        budget: Duration::from_secs(5).into(),
+        budget: Duration::from_secs(12).into(),
         ..Settings::default()
     });
     let dns = budgeted(&resolver);
     let lookup = tokio::spawn(async move { dns.txt("a.test").await });
     let mut connections = Vec::new();
     for _ in 0..2 {
-        let accepted = time::timeout(Duration::from_secs(2), tcp.accept()).await;
+        let accepted = time::timeout(5 * PATIENCE, tcp.accept()).await;
         connections.push(accepted.expect("a second attempt connects anew").unwrap());
     }
     assert!(lookup.await.unwrap().is_err());
@@ -247,6 +247,6 @@ async fn a_probe_tells_who_answers() {
     assert_eq!(first.address(), fine.address);
     assert!(fine_took.as_ref().unwrap() < &SLACK);
     assert_eq!(sour_said, &Err("REFUSED".to_owned()));
-    assert_eq!(silent_said, &Err("no answer within 400ms".to_owned()));
+    assert_eq!(silent_said, &Err("no answer within 1s".to_owned()));
     assert_eq!(fine.seen(), ["udp NS "]);
 }

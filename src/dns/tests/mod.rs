@@ -35,10 +35,10 @@ fn budgeted(resolver: &Resolver) -> Budgeted {
     resolver.budgeted(time::Instant::now() + resolver.budget())
 }
 
-const PATIENCE: Duration = Duration::from_millis(400);
-const BUDGET: Duration = Duration::from_millis(1_200);
+const PATIENCE: Duration = Duration::from_secs(1);
+const BUDGET: Duration = Duration::from_secs(3);
 /// What a busy machine may add to either.
-const SLACK: Duration = Duration::from_millis(300);
+const SLACK: Duration = Duration::from_millis(900);
 
 /// The cause, and the time it took.
 async fn failed<T: std::fmt::Debug>(
