@@ -153,9 +153,10 @@ impl Upstream {
 
     async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
         let mut outcome = self.lookup(&server.pool, query).await;
-        if let Err(NetError::Proto(_)) = outcome {
+        if let Err(NetError::Proto(_) | NetError::Truncated) = outcome {
             // Some send a long answer in one datagram, whatever size they were told (RFC 6891 section 6.2.5).
-            // Over TCP it is whole; where there is none, what was said over UDP stands.
+            // Over TCP it is whole; where there is none, what was said over UDP stands. And an answer that stayed
+            // truncated found the first pool's TCP connection full for too long.
             outcome = self.lookup(&server.tcp, query).await.or(outcome);
         }
         let reply = self.read(outcome, query);

@@ -117,7 +117,7 @@ async fn serve_tcp(mut stream: TcpStream, mind: Arc<Mind>) {
         stream.read_exact(&mut request).await.unwrap();
         if let Some(reply) = mind.reply(&request, "tcp") {
             // So that a crowd has to wait.
-            sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(2)).await;
             stream
                 .write_u16(reply.len().try_into().unwrap())
                 .await

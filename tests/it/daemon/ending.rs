@@ -12,7 +12,7 @@ use lab::{
 
 use super::{ENFORCE, SENDER, Stage, assert_refused, field};
 
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(15);
 
 impl Stage {
     /// SIGTERM, and the wait until nobody gets in any more.
@@ -84,7 +84,7 @@ fn idle_sessions_do_not_delay_the_end() {
     stage.terminate();
     assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );

@@ -217,7 +217,7 @@ fn a_thousand_recipients_cost_no_more_than_one() {
     let begun = std::time::Instant::now();
     assert_eq!(client.eoh().unwrap(), Reply::Continue);
     let took = begun.elapsed();
-    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
     client.eom().unwrap();
     let line = stage.decision("joe999@example.org");
     assert_eq!(field(&line, "verdict"), "accept");

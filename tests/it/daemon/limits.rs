@@ -45,7 +45,7 @@ fn five_hundred_idle_connections_hold_up_nobody() {
     let begun = Instant::now();
     stage.serves();
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );

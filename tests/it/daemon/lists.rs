@@ -33,12 +33,12 @@ fn a_list_that_changed_is_read_again_within_seconds() {
     assert_refused(ask(&stage, "ann@example.org"), "550 5.1.1 ");
     let begun = Instant::now();
     fs::write(stage.backstop.folder().join("known"), "joe\nann\n").unwrap();
-    wait_until(Duration::from_secs(10), || {
+    wait_until(Duration::from_secs(30), || {
         Ok(ask(&stage, "ann@example.org")? == Reply::Continue)
     })
     .unwrap();
     assert!(
-        begun.elapsed() < Duration::from_secs(6),
+        begun.elapsed() < Duration::from_secs(15),
         "{:?}",
         begun.elapsed()
     );
@@ -58,7 +58,7 @@ fn a_list_that_is_gone_keeps_its_last_copy_and_is_complained_of_once() {
     let log = stage.backstop.log();
     assert_eq!(log.matches("stay in use").count(), 1, "{log}");
     fs::write(&list, "ann\n").unwrap();
-    wait_until(Duration::from_secs(10), || {
+    wait_until(Duration::from_secs(30), || {
         Ok(ask(&stage, "ann@example.org")? == Reply::Continue)
     })
     .unwrap();

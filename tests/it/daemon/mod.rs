@@ -80,11 +80,11 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_backstop"))
 }
 
-/// A daemon that asks this server; a silent one costs a second.
+/// A daemon that asks this server; a silent one costs three seconds.
 fn asking(server: SocketAddr, more: &str) -> String {
     format!(
         "listen: inet:0@127.0.0.1\n\
-         dns: {{nameservers: [\"{server}\"], timeout: 300ms, budget: 1s}}\n\
+         dns: {{nameservers: [\"{server}\"], timeout: 1s, budget: 3s}}\n\
          {more}"
     )
 }

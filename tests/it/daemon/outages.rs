@@ -9,7 +9,9 @@ use super::{
 };
 
 /// `dns.budget` of the tests' configuration.
-const BUDGET: Duration = Duration::from_secs(1);
+const BUDGET: Duration = Duration::from_secs(3);
+/// What a busy machine may add to it; less than a second `BUDGET` would.
+const SLACK: Duration = Duration::from_millis(2_500);
 
 #[test]
 fn a_silent_dns_is_a_temporary_refusal_within_the_budget() {
@@ -19,13 +21,13 @@ fn a_silent_dns_is_a_temporary_refusal_within_the_budget() {
     let begun = Instant::now();
     assert_refused(client.rcpt("joe@example.org", &[]), "451 4.7.24 ");
     let took = begun.elapsed();
-    assert!(took < BUDGET + Duration::from_secs(1), "{took:?}");
+    assert!(took < BUDGET + SLACK, "{took:?}");
     // The others of the message don't wait again.
     let begun = Instant::now();
     for _ in 0..10 {
         assert_refused(client.rcpt("ann@example.org", &[]), "451 4.7.24 ");
     }
-    assert!(begun.elapsed() < BUDGET, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -43,11 +45,7 @@ fn waiting_sessions_do_not_wait_for_each_other() {
     for mut client in sessions {
         assert_refused(client.reply(), "451 4.7.24 ");
     }
-    assert!(
-        begun.elapsed() < BUDGET + Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < 4 * BUDGET, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -73,10 +71,7 @@ fn without_any_dns_mail_is_asked_to_come_again_and_dns_is_asked_again_too() {
         client.mail(from, &[]).unwrap();
         let begun = Instant::now();
         let reply = client.rcpt(rcpt, &[]);
-        assert!(
-            begun.elapsed() < BUDGET + Duration::from_secs(1),
-            "{from} {rcpt}"
-        );
+        assert!(begun.elapsed() < BUDGET + SLACK, "{from} {rcpt}");
         client.abort().unwrap();
         reply
     };

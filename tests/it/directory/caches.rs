@@ -19,18 +19,30 @@ use lab::{
 
 use super::{KINDS, RUNTIME, directory, is_listed, known, lent};
 
+/// A count of what a server has logged, which is written behind the answer at times: once it stays the same.
+fn settled(count: impl Fn() -> usize) -> usize {
+    let mut last = count();
+    let mut since = Instant::now();
+    while since.elapsed() < Duration::from_millis(150) {
+        sleep(Duration::from_millis(10));
+        let now = count();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
+}
+
 #[test]
 fn answers_count_for_their_time() {
     for kind in KINDS {
         let server = lent(kind);
-        let more = ", cache_known: 1500ms, cache_unknown: 500ms";
+        let more = ", cache_known: 6s, cache_unknown: 2s";
         let directory = directory(&known(kind, server.port(), more));
         let asked = |address| {
             let before = server.asked(address);
             let listed = is_listed(&directory, address);
-            // The log is written behind the answer, at times.
-            sleep(Duration::from_millis(50));
-            (listed, server.asked(address) - before)
+            (listed, settled(|| server.asked(address)) - before)
         };
         let begun = Instant::now();
         assert_eq!(
@@ -42,14 +54,12 @@ fn answers_count_for_their_time() {
         assert_eq!(asked("unheard-of@example.org"), (false, 1), "{kind:?}");
         assert_eq!(asked("joe@example.org"), (true, 0), "{kind:?}");
         assert_eq!(asked("unheard-of@example.org"), (false, 0), "{kind:?}");
-        sleep(Duration::from_millis(600));
-        assert!(
-            begun.elapsed() < Duration::from_millis(1400),
-            "a slow machine"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(2), "a slow machine");
+        sleep(Duration::from_millis(2_100));
         assert_eq!(asked("joe@example.org"), (true, 0), "{kind:?}");
+        assert!(begun.elapsed() < Duration::from_secs(6), "a slow machine");
         assert_eq!(asked("unheard-of@example.org"), (false, 1), "{kind:?}");
-        sleep(Duration::from_millis(1000));
+        sleep(Duration::from_secs(4));
         assert_eq!(asked("joe@example.org"), (true, 1), "{kind:?}");
     }
 }
@@ -65,8 +75,8 @@ fn many_who_ask_for_one_address_ask_once() {
             (0..100).map(|_| directory.known(0, &mailbox, "+")),
         ));
         assert!(answers.iter().all(|answer| *answer == Known::NotListed));
-        sleep(Duration::from_millis(50));
-        assert_eq!(server.asked("asked-by-many") - before, 1, "{kind:?}");
+        let asked = settled(|| server.asked("asked-by-many")) - before;
+        assert_eq!(asked, 1, "{kind:?}");
     }
 }
 
@@ -89,12 +99,12 @@ fn many_who_ask_for_many_are_all_answered() {
             answers.iter().all(|answer| *answer == Known::NotListed),
             "{kind:?}: {answers:?}"
         );
-        sleep(Duration::from_millis(50));
+        let asked = settled(|| server.asked("guess"));
         let connections = server.connections() - before;
         // All questions to an LDAP server share one.
         let most = if kind == Kind::Openldap { 1 } else { 3 };
         assert!((1..=most).contains(&connections), "{kind:?}: {connections}");
-        assert_eq!(server.asked("guess"), 200, "{kind:?}");
+        assert_eq!(asked, 200, "{kind:?}");
     }
 }
 
@@ -105,7 +115,7 @@ fn a_reload_keeps_answers_and_connections() {
         let entry = known(kind, server.port(), "");
         let before = directory(&entry);
         assert!(is_listed(&before, "joe@example.org"));
-        let asked = server.asked("");
+        let asked = settled(|| server.asked(""));
         let config = |entry: &str| {
             let yaml = format!(
                 "local: {{domains: [example.org]}}\n{}",
@@ -118,12 +128,11 @@ fn a_reload_keeps_answers_and_connections() {
         let same: Vec<DomainSources> = config(&entry);
         let after = before.succeeded_by(same);
         assert!(is_listed(&after, "joe@example.org"));
-        assert_eq!(server.asked(""), asked, "{kind:?}");
+        assert_eq!(settled(|| server.asked("")), asked, "{kind:?}");
         let other = before.succeeded_by(config(&known(kind, server.port(), ", timeout: 2s")));
         assert!(is_listed(&other, "joe@example.org"));
-        sleep(Duration::from_millis(50));
         assert_eq!(
-            server.asked(""),
+            settled(|| server.asked("")),
             asked + 1,
             "{kind:?}: another one is another one"
         );
@@ -160,15 +169,14 @@ fn one_recipient_is_one_question() {
             session.eom().unwrap();
         };
         message("198.51.100.1", &["joe@example.org"]);
-        sleep(Duration::from_millis(50));
-        assert_eq!(server.asked("") - before, 1, "{kind:?}: {}", server.log());
+        let asked = settled(|| server.asked(""));
+        assert_eq!(asked - before, 1, "{kind:?}: {}", server.log());
         // What the answer would change nothing for: outgoing mail, and those who get all theirs.
         message("127.0.0.1", &["joe@example.org"]);
         message(
             "198.51.100.1",
             &["postmaster@example.org", "abuse@example.org"],
         );
-        sleep(Duration::from_millis(50));
-        assert_eq!(server.asked("") - before, 1, "{kind:?}");
+        assert_eq!(settled(|| server.asked("")) - before, 1, "{kind:?}");
     }
 }
