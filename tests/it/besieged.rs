@@ -5,13 +5,15 @@ use backstop::core::{
     dnsbl::Listing,
     envelope::Recipient,
     header::Headers,
+    header_rules::Matches,
     notification::Notification,
-    policy::{Case, Judgement, Policy, Siege, SpfAnswers, WasLearned},
+    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, WasLearned},
     proof::evidence::{Answer, By, Evidence, Looked, Outside},
     recipients::Known,
     reply::Reply,
     siege::Hit,
     spf::{Identity, SpfCheck, SpfResult},
+    trace_header::Forgeries,
     verdict::Verdict,
 };
 
@@ -40,6 +42,7 @@ struct Asked<'a> {
     client: &'a str,
     from: &'a str,
     rcpt: &'a str,
+    tag: Option<Tag>,
     earlier: usize,
     listed: bool,
     unreadable: bool,
@@ -50,6 +53,7 @@ const BOUNCE: Asked<'static> = Asked {
     client: "192.0.2.1",
     from: "",
     rcpt: "joe@example.org",
+    tag: None,
     earlier: 0,
     listed: false,
     unreadable: false,
@@ -76,7 +80,7 @@ impl Asked<'_> {
             envelope: &envelope,
             spf: &SpfAnswers::default(),
             recipient: &recipient,
-            tag: None,
+            tag: self.tag,
             earlier: self.earlier,
             known: &known,
             listings: &[listing],
@@ -187,6 +191,22 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
             },
             "accept outgoing_network",
         ),
+        // A tag has proven it already, whatever the store says.
+        (
+            Asked {
+                tag: Some(Tag::Valid),
+                ..BOUNCE
+            },
+            "accept batv_valid",
+        ),
+        (
+            Asked {
+                tag: Some(Tag::Valid),
+                siege: Some(WasLearned::Unanswered),
+                ..BOUNCE
+            },
+            "accept batv_valid",
+        ),
         // What never sends is refused as before, and by its own name.
         (
             Asked {
@@ -225,17 +245,10 @@ fn null_senders_are_answered_more_strictly() {
         ..BOUNCE
     };
     for (asked, outcome) in [
+        // What it returns may prove it: that is not known before the message came.
         (
             Asked {
                 listed: true,
-                ..to("jane@example.org")
-            },
-            "reject siege_listed 550 5.7.1",
-        ),
-        (
-            Asked {
-                listed: true,
-                siege: None,
                 ..to("jane@example.org")
             },
             "tag dnsbl",
@@ -246,6 +259,14 @@ fn null_senders_are_answered_more_strictly() {
                 ..to("jane@example.org")
             },
             "reject siege_extra_recipient 554 5.5.3",
+        ),
+        (
+            Asked {
+                earlier: 1,
+                tag: Some(Tag::Valid),
+                ..to("jane@example.org")
+            },
+            "tempfail null_sender_extra_recipient 452 4.5.3",
         ),
         (
             Asked {
@@ -299,14 +320,34 @@ fn each_answer_is_a_rule_of_its_own() {
             },
             "reject siege_catch_all_mail 550 5.7.1",
         ),
+        // Where nothing in a message can prove it, a listed host is answered before it comes.
         (
-            "siege: {listed: tempfail}",
+            "siege: {listed: tempfail}\nproof: {dkim: {verify: false}}",
             Asked {
                 listed: true,
                 siege: Some(WasLearned::Yes),
                 ..BOUNCE
             },
             "tempfail siege_listed 450 4.7.1",
+        ),
+        (
+            "proof: {dkim: {verify: false}}",
+            Asked {
+                listed: true,
+                siege: None,
+                ..BOUNCE
+            },
+            "tag dnsbl",
+        ),
+        (
+            "proof: {dkim: {verify: false}}",
+            Asked {
+                listed: true,
+                tag: Some(Tag::Valid),
+                siege: Some(WasLearned::Yes),
+                ..BOUNCE
+            },
+            "accept batv_valid",
         ),
         // What the siege lets pass is answered as on other days.
         (
@@ -398,6 +439,56 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
         let judgement =
             asked.judged(|case| policy.judge_content(case, &notification, &evidence, false));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
+    }
+}
+
+#[test]
+fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
+    let policy = policy(&[("unproven: tag", "unproven: tag}\nsiege: {unproven: accept")]);
+    let notification = notification();
+    for (siege, found, outcome) in [
+        (true, Answer::Absent, "reject siege_listed 550 5.7.1"),
+        (true, Answer::Wrong, "reject siege_listed 550 5.7.1"),
+        (
+            true,
+            Answer::Unanswered(Outside::Dns),
+            "tempfail siege_listed 450 4.7.1",
+        ),
+        (true, Answer::Counts, "accept dkim_valid"),
+        (false, Answer::Absent, "tag unproven"),
+    ] {
+        let asked = Asked {
+            rcpt: "jane@example.org",
+            listed: true,
+            siege: siege.then_some(WasLearned::No),
+            ..BOUNCE
+        };
+        assert_eq!(asked.at_rcpt(&policy), "tag dnsbl");
+        let evidence = evidence(&[(By::Dkim, found)]);
+        let judgement =
+            asked.judged(|case| policy.judge_content(case, &notification, &evidence, false));
+        assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
+    }
+    // What is no notification returns nothing; at the end of its headers that is known.
+    for (kind, outcome) in [
+        ("text/plain", "reject siege_listed 550 5.7.1"),
+        (
+            "multipart/report; report-type=delivery-status; boundary=x",
+            "accept nothing_found",
+        ),
+    ] {
+        let asked = Asked {
+            rcpt: "jane@example.org",
+            listed: true,
+            ..BOUNCE
+        };
+        let mut headers = Headers::new();
+        headers.push(b"Content-Type", kind.as_bytes());
+        let forgeries = Forgeries::new("mx.example.org");
+        let facts = HeaderFacts::of(&ReversePath::Null, headers, forgeries);
+        let matches = Matches::new(&[], &facts.headers);
+        let judgement = asked.judged(|case| policy.judge_headers(case, &facts, &matches));
+        assert_eq!(told(&judgement), outcome);
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::ops::ControlFlow::{self, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, Tag, walk::Walk};
 use crate::core::{
     address::Domain,
+    dnsbl::Listing,
     proof::evidence::{Outcome, Outside},
     recipients::{Class, Known},
     verdict::{Action, Reason, Rule, UnderSiege, Verdict},
@@ -36,6 +37,7 @@ impl Policy {
         let closed =
             !self.siege.catch_all.mail.accepts() || !self.siege.catch_all.bounces.accepts();
         closed
+            && case.tag != Some(Tag::Valid)
             && self.outgoing(case.envelope).is_none()
             && case.recipient.refused.is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
@@ -109,18 +111,32 @@ impl Policy {
         walk.apply("siege.catch_all", finding, rule, reason)
     }
 
+    /// `unanswered`: what was asked in vain for a proof.
     pub(super) fn besieged_listed(
         &self,
         case: &Case<'_>,
-        zone: &Domain,
+        unanswered: Option<Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let Some(domain) = besieged(case) else {
             return Continue(());
         };
-        let finding = format!("{domain} is besieged, and {zone} lists the client");
-        let reason = Reason::Siege(UnderSiege::Listed { zone: zone.clone() });
-        walk.apply("siege.listed", finding, self.siege.listed, reason)
+        if self.spares_null_sender(case) {
+            return Continue(());
+        }
+        let rule = match unanswered {
+            None => self.siege.listed,
+            Some(_) => for_now(self.siege.listed),
+        };
+        for (list, listing) in self.dnsbl.iter().zip(case.listings) {
+            if matches!(listing, Listing::Listed(_)) {
+                let zone = list.zone.clone();
+                let finding = format!("{domain} is besieged, and {zone} lists the client");
+                let reason = Reason::Siege(UnderSiege::Listed { zone });
+                walk.apply("siege.listed", finding, rule, reason)?;
+            }
+        }
+        Continue(())
     }
 
     /// `unanswered`: what was asked in vain for a proof.
@@ -144,7 +160,11 @@ impl Policy {
     }
 }
 
+/// The domain that is besieged, where that decides something: a bounce with a tag of ours is let in as always.
 fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
+    if case.tag == Some(Tag::Valid) {
+        return None;
+    }
     case.siege?;
     case.recipient.mailbox.domain()
 }

@@ -76,6 +76,9 @@ impl Policy {
             None => walk.tell("notification", "it is none".to_owned()),
         }
         self.not_a_notification(case, facts, walk)?;
+        if self.content_may_prove(case) && !self.needs_content(case, facts.notification.as_ref()) {
+            self.besieged_listed(case, None, walk)?;
+        }
         self.daemon_like(case, facts, walk)?;
         self.header_from(case, facts, walk)?;
         self.header_rules(case, facts, matches, walk)

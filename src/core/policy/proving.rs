@@ -35,11 +35,13 @@ impl Policy {
             Kind::Mdn | Kind::AutoReply => null,
             Kind::Report | Kind::Distribution | Kind::Callout => false,
         });
-        judged
-            && self.reads_content()
-            && self.may_prove(case)
-            && !(null && self.requires_tag())
-            && !self.spares_null_sender(case)
+        judged && self.content_may_prove(case) && !self.spares_null_sender(case)
+    }
+
+    /// Whether the content of a notification that is no more than announced could prove it.
+    pub(super) fn content_may_prove(&self, case: &Case<'_>) -> bool {
+        let by_tag_alone = case.envelope.reverse_path.is_null() && self.requires_tag();
+        self.reads_content() && self.may_prove(case) && !by_tag_alone
     }
 
     /// Whether a proof could be there, and was not answered yet.
@@ -123,7 +125,7 @@ impl Policy {
             Outcome::Unproven(_) if !self.makes_proofs() => {
                 let finding = "nothing proves it; but nothing is put into outgoing mail that could";
                 walk.tell("proof.unproven", finding.to_owned());
-                return Continue(());
+                return self.besieged_listed(case, unanswered, walk);
             }
             Outcome::Unproven(unproven) => {
                 let (check, rule) = if notification.is_bounce() {
@@ -135,6 +137,7 @@ impl Policy {
             }
         };
         walk.prove(&outcome);
+        self.besieged_listed(case, unanswered, walk)?;
         if let Outcome::Unproven(_) = outcome {
             self.besieged_unproven(case, &outcome, unanswered, walk)?;
         }

@@ -31,6 +31,10 @@ impl Policy {
         if proven {
             return Continue(());
         }
+        // A host that sends backscatter sends bounces of our mail too: what those return is read first.
+        if !self.content_may_prove(case) {
+            self.besieged_listed(case, None, walk)?;
+        }
         self.dnsbl(case, walk)
     }
 
@@ -237,7 +241,6 @@ impl Policy {
                 }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
-                    self.besieged_listed(case, zone, walk)?;
                     let reason = Reason::Dnsbl { zone: zone.clone() };
                     walk.apply(
                         "dnsbl",
