@@ -6,7 +6,7 @@ use crate::core::{
     policy::{Addressed, Siege, WasLearned},
     siege::State,
     spf::SpfResult,
-    verdict::Action,
+    verdict::{Action, Reason, Verdict},
 };
 
 impl Message {
@@ -39,7 +39,7 @@ impl Message {
         let candidates = let_in.iter().filter(move |_| vouched);
         candidates
             .filter(|let_in| {
-                let_in.verdict.action == Action::Accept
+                is_welcome(&let_in.verdict)
                     && policy.is_caught(&self.case(&let_in.addressed, &let_in.asked))
             })
             .map(|let_in| &let_in.addressed.recipient.mailbox)
@@ -47,5 +47,16 @@ impl Message {
                 let domain = mailbox.domain();
                 domain.is_some_and(|domain| sieges.state(domain) == State::Calm)
             })
+    }
+}
+
+/// Whether nothing spoke against it: that all which the catch-all takes is tagged says nothing of this message.
+fn is_welcome(verdict: &Verdict) -> bool {
+    match verdict.action {
+        Action::Accept => true,
+        Action::Tag => {
+            verdict.would.is_none() && matches!(verdict.reason, Reason::Recipient { .. })
+        }
+        _ => false,
     }
 }
