@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
-    core::{proof::coverage::Summary, verdict::Action},
+    core::{
+        policy::Policy,
+        proof::coverage::Summary,
+        verdict::{Action, Mode},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -125,11 +129,6 @@ async fn look_at_store(config: &Config, report: &mut Report) {
     if !uses_store(config) {
         return;
     }
-    let refuses = !matches!(
-        config.policy.proof.unproven.action,
-        Action::Accept | Action::Tag
-    );
-    let refuses = refuses && !config.policy.proof.unproven.monitor;
     let summary = match open_store_to_ask(config) {
         None => {
             let made = "made when the daemon starts";
@@ -149,16 +148,31 @@ async fn look_at_store(config: &Config, report: &mut Report) {
             }
         },
     };
-    if refuses {
+    let refused = refuse_unproven(&config.policy);
+    if !refused.is_empty() {
+        let refused = refused.join(" and ");
         let doubts = summary.doubts(today(), &config.policy.proof);
-        let doubts = doubts.into_iter().map(|doubt| {
-            let action = config.policy.proof.unproven.action;
-            format!(
-                "proof.unproven is {action}, but {doubt} (`backstop report coverage` tells more)"
-            )
-        });
+        let doubts = doubts
+            .into_iter()
+            .map(|doubt| format!("{refused}, but {doubt} (`backstop report coverage` tells more)"));
         report.warnings.extend(doubts);
     }
+}
+
+/// The keys by which a bounce that proves nothing is refused, with their actions. That a siege refuses it is the default,
+/// so it is told of only where refusing is what the file is for.
+fn refuse_unproven(policy: &Policy) -> Vec<String> {
+    let besieged = policy.siege.watch && policy.mode == Mode::Enforce;
+    let keys = [
+        ("proof.unproven", Some(policy.proof.unproven)),
+        ("siege.unproven", besieged.then_some(policy.siege.unproven)),
+    ];
+    let refused = keys.into_iter().filter_map(|(key, rule)| {
+        let rule = rule?;
+        let refuses = !matches!(rule.action, Action::Accept | Action::Tag) && !rule.monitor;
+        refuses.then(|| format!("{key} is {}", rule.action))
+    });
+    refused.collect()
 }
 
 fn print(report: &Report) {

@@ -150,16 +150,18 @@ fn an_administrator_sees_whose_bounces_would_be_refused() {
     }
 
     // `check` says the same, where the file would refuse.
-    let doubt = "proof.unproven is reject, but only 66.6 % of the mail from example.org";
+    let doubt = "proof.unproven is reject and siege.unproven is reject, but only 66.6 % of the mail from example.org";
     let check = ["check", "--no-dns"];
     let refusing = ("proof: {", "proof: {unproven: reject, ");
     assert!(office.says(&check, refusing).contains(doubt));
-    assert!(!office.says(&check, ("", "")).contains("proof.unproven is"));
+    let accepting = ("proof: {", "siege: {unproven: tag}\nproof: {");
+    assert!(!office.says(&check, accepting).contains("unproven is"));
     let monitored = (
         "proof: {",
         "proof: {unproven: {action: reject, monitor: true}, ",
     );
-    assert!(!office.says(&check, monitored).contains(doubt));
+    let besieged = "\nsiege.unproven is reject, but only 66.6 %";
+    assert!(office.says(&check, monitored).contains(besieged));
 
     holds_nothing_in_the_clear(office.folder.path());
 }
