@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
+use redis::{Cmd, Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 
 use super::{PREFIX, write::BETWEEN};
 use crate::{
@@ -93,6 +93,17 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .ignore();
     }
     commands
+}
+
+/// What takes away samples that were kept long enough at `now`: the next one may be far off.
+pub(super) fn prune(now: u64) -> Cmd {
+    let mut command = cmd("ZREMRANGEBYSCORE");
+    let oldest = now.saturating_sub(SAMPLE_DAYS * DAY);
+    command
+        .arg(samples_key())
+        .arg("-inf")
+        .arg(format!("({oldest}"));
+    command
 }
 
 /// What was counted in these hours. No more of them are asked for than are kept at `now`.

@@ -129,10 +129,14 @@ impl Backend for Redis {
         written.map_err(|error| self.failed(error))
     }
 
-    async fn prune(&self, _now: u64) -> Result<(), Unavailable> {
+    async fn prune(&self, now: u64) -> Result<(), Unavailable> {
         // All else the server does. And one that went away is noticed though nobody asks anything.
         let mut connection = self.connection()?;
-        let pruned: Result<(), _> = siege::prune().invoke_async(&mut connection).await;
+        let pruned = async {
+            let () = siege::prune().invoke_async(&mut connection).await?;
+            attack::prune(now).query_async(&mut connection).await
+        };
+        let pruned: Result<(), _> = pruned.await;
         pruned.map_err(|error| self.failed(error))
     }
 

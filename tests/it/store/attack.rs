@@ -1,6 +1,6 @@
 //! What a store keeps for the attack report, whichever it is: counts by hour, and samples.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use backstop::{
     core::{
@@ -12,6 +12,7 @@ use backstop::{
     },
     store::Store,
 };
+use tokio::time::sleep;
 
 use super::place::{Place, now, until, until_written};
 
@@ -174,11 +175,14 @@ async fn old_samples_go(place: Place) {
     let store = place.open().await;
     let now = now();
     store.keep_sample(sample("192.0.2.7", now - SAMPLE_DAYS * DAY - 60, "old"));
+    store.keep_sample(sample("192.0.2.7", now - SAMPLE_DAYS * DAY + 3, "old soon"));
     store.keep_sample(sample("192.0.2.7", now - SAMPLE_DAYS * DAY + 600, "young"));
     until_written(&*store).await;
     drop(store);
+    // Nothing is written any more.
+    sleep(Duration::from_secs(4)).await;
     let store = place.open().await;
-    until("the old one is gone", async || {
+    until("the old ones are gone", async || {
         let samples = kept(&*store).await;
         samples.len() == 1 && samples[0].id == "young"
     })
