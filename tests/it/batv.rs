@@ -5,13 +5,14 @@ use std::{
     net::IpAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use backstop::core::{
     address::Mailbox,
     proof::{
-        self, Keys,
+        self, DAY, Keys,
         batv::{self, Layout},
     },
 };
@@ -278,10 +279,20 @@ impl<M: Mta> Signing<M> {
 
 /// A key file as the daemon wants it.
 pub fn key_file(folder: &Path) -> PathBuf {
+    avoid_midnight();
     let keys = folder.join("batv.keys");
     fs::write(&keys, KEY).unwrap();
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
     keys
+}
+
+/// Waits until it is not about to be another day (UTC), whose tags are others.
+fn avoid_midnight() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let left = DAY - now % DAY;
+    if left < 120 {
+        thread::sleep(Duration::from_secs(left));
+    }
 }
 
 /// An address with a tag of that key, as of so many days ago.

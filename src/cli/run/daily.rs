@@ -89,8 +89,20 @@ mod tests {
         store.flush().await;
         let (day, told) = (AtomicU64::new(first), Mutex::new(Vec::new()));
         let told_so_far = || told.lock().unwrap().clone();
+        let looks = AtomicU64::new(0);
+        let today = || {
+            looks.fetch_add(1, Ordering::Relaxed);
+            day.load(Ordering::Relaxed)
+        };
+        // By the second, all that follows from the first has been done.
+        let two_more_looks = async || {
+            let before = looks.load(Ordering::Relaxed);
+            while looks.load(Ordering::Relaxed) < before + 2 {
+                sleep(LOOK).await;
+            }
+        };
         let clock = async {
-            sleep(20 * LOOK).await;
+            two_more_looks().await;
             assert!(told_so_far().is_empty());
             // The day that a clock is set back to is told once more.
             for (add, lines) in [(1, 1), (0, 1), (1, 2), (3, 3)] {
@@ -98,13 +110,13 @@ mod tests {
                 while told_so_far().len() < lines {
                     sleep(LOOK).await;
                 }
-                sleep(20 * LOOK).await;
+                two_more_looks().await;
                 assert_eq!(told_so_far().len(), lines);
             }
         };
         let open = || Some(Arc::clone(&store));
         let tell = |line| told.lock().unwrap().push(line);
-        let lines = lines(LOOK, || day.load(Ordering::Relaxed), open, tell);
+        let lines = lines(LOOK, today, open, tell);
         let told = timeout(Duration::from_secs(20), async {
             tokio::select! {
                 () = lines => Vec::new(),
