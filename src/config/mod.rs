@@ -12,6 +12,7 @@ mod findings;
 pub mod key_file;
 mod keys;
 mod outline;
+mod passwords;
 mod path;
 mod recipients;
 mod rules;
@@ -32,7 +33,7 @@ pub use self::{
     file::{Level, Log},
 };
 use crate::{
-    core::{attack, policy::Policy, proof, spf_rules::ResultRules},
+    core::{attack, policy::Policy, spf_rules::ResultRules},
     directory::DomainSources,
     dkim, dns,
     filter::{Address, SocketOptions},
@@ -77,9 +78,10 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     let name = path.display().to_string();
     let text = text::of(path)
         .map_err(|(mistake, text)| Diagnostics(vec![mistake.found_in(&name, &text)]))?;
-    config(path, &text, |directories, proof, outline| {
+    config(path, &text, |directories, file, outline| {
         let mut mistakes = recipients::unreadable(directories, outline);
-        mistakes.extend(key_file::load(proof, outline));
+        mistakes.extend(key_file::load(&mut file.proof, outline));
+        mistakes.extend(passwords::exposed(path, file, directories, outline));
         mistakes
     })
 }
@@ -95,7 +97,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
 fn config(
     path: &Path,
     text: &str,
-    look_at_files: impl Fn(&[DomainSources], &mut proof::Settings, &Outline) -> Vec<Mistake>,
+    look_at_files: impl Fn(&[DomainSources], &mut File, &Outline) -> Vec<Mistake>,
 ) -> Result<Config, Diagnostics> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let name = path.display().to_string();
@@ -119,7 +121,7 @@ fn config(
         *keys = folder.join(&keys);
     }
     if !is_fatal(&mistakes) {
-        mistakes.extend(look_at_files(&directories, &mut file.proof, &outline));
+        mistakes.extend(look_at_files(&directories, &mut file, &outline));
     }
     if is_fatal(&mistakes) {
         return Err(Diagnostics(found(mistakes)));

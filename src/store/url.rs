@@ -65,6 +65,14 @@ impl StoreUrl {
         &self.place
     }
 
+    /// The password, where there is one.
+    pub fn password(&self) -> Option<&Password> {
+        match &self.place {
+            Place::Sqlite(_) => None,
+            Place::Redis(server) => server.password.as_ref(),
+        }
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {

@@ -1,0 +1,108 @@
+//! Passwords that stand in `milter.yaml`, where everybody may read it.
+
+use std::{fs, os::unix::fs::MetadataExt, path as std_path};
+
+use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
+use crate::{
+    directory::{DomainSources, Source},
+    server::Password,
+};
+
+/// A warning for each password in the file at `path`, where others than its owner and group can read it.
+pub(super) fn exposed(
+    path: &std_path::Path,
+    file: &File,
+    directories: &[DomainSources],
+    outline: &Outline,
+) -> Vec<Mistake> {
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o7777);
+    if mode & 0o004 == 0 {
+        return Vec::new();
+    }
+    let shown = path.display();
+    let warning = |key: Path| {
+        let message = format!("everybody can read the password here: {shown} has mode {mode:04o}");
+        let help = format!(
+            "`chgrp backstop {shown} && chmod 640 {shown}`, or put the password into a file of its own, with password_file"
+        );
+        Mistake::warning(outline.value(&key), message, &help)
+    };
+    passwords(file, directories)
+        .into_iter()
+        .map(warning)
+        .collect()
+}
+
+/// Where they stand.
+fn passwords(file: &File, directories: &[DomainSources]) -> Vec<Path> {
+    let is_written = |password: Option<&Password>| matches!(password, Some(Password::Written(_)));
+    let mut places = Vec::new();
+    if is_written(file.store.password()) {
+        places.push(Path::of(&["store"]));
+    }
+    for (entry, directory) in directories.iter().enumerate() {
+        for (index, source) in directory.sources.iter().enumerate() {
+            let list = Path::of(&["recipients"])
+                .index(entry)
+                .key("known")
+                .index(index);
+            match source {
+                Source::Sql(sql) if is_written(sql.url.password()) => {
+                    places.push(list.key("sql").key("url"));
+                }
+                Source::Ldap(ldap) if is_written(ldap.password.as_ref()) => {
+                    places.push(list.key("ldap").key("password"));
+                }
+                _ => {}
+            }
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::config;
+
+    const YAML: &str = "\
+local: {domains: [example.org]}
+store: redis://:s3cret@127.0.0.1/0
+recipients:
+  - domain: example.org
+    known:
+      - sql: {url: 'mysql://u:s3cret@127.0.0.1/mail', query: 'SELECT :address'}
+      - sql: {url: 'mysql://u@127.0.0.1/mail', query: 'SELECT :address', password_file: pw}
+      - ldap: {url: 'ldap://127.0.0.1', bind_dn: cn=x, password: s3cret, base: '', filter: '(mail=:address)'}
+";
+
+    #[test]
+    fn a_password_that_everybody_can_read_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, password) = (folder.path().join("m.yaml"), folder.path().join("pw"));
+        let set_mode =
+            |path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::write(&file, YAML).unwrap();
+        std::fs::write(&password, "s3cret\n").unwrap();
+        set_mode(&password, 0o640);
+        for (mode, lines) in [
+            (0o640, vec![]),
+            (0o644, vec![2, 6, 8]),
+            (0o604, vec![2, 6, 8]),
+        ] {
+            set_mode(&file, mode);
+            let warnings = config::load(&file).unwrap().warnings;
+            let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), lines.len(), "{told:?}");
+            for (told, line) in told.iter().zip(lines) {
+                let place = format!("m.yaml:{line}:");
+                assert!(
+                    told.contains(&place) && told.contains("chmod 640"),
+                    "{told}"
+                );
+                assert!(!told.contains("s3cret"), "{told}");
+            }
+        }
+    }
+}
