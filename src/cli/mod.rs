@@ -68,7 +68,7 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (what is done when no command is given)
     Run,
-    /// Say whether the daemon answers, and whether its store and its lists can be read
+    /// Say whether the daemon answers, whether its store and lists can be read, and what is besieged
     Status(status::Arguments),
     /// Lint the configuration, read its lists, ask its servers, and say what is on
     Check(check::Arguments),
