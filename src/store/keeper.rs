@@ -173,8 +173,14 @@ struct Keeper<B> {
 }
 
 impl<B: Backend> Keeper<B> {
-    fn enqueue(&self, entry: Entry) {
-        if !self.queue.push(entry) {
+    /// `ours`: something that mail of our own made. What strangers make may fill half of the queue at most.
+    fn enqueue(&self, entry: Entry, ours: bool) {
+        let has_place = if ours {
+            self.queue.push(entry)
+        } else {
+            self.queue.push_if_spare(entry)
+        };
+        if !has_place {
             self.kept.journal.dropped(self.kept.backend.name());
         }
     }
@@ -183,22 +189,24 @@ impl<B: Backend> Keeper<B> {
 impl<B: Backend> Store for Keeper<B> {
     fn remember(&self, mut sent: Sent) {
         sent.recipients.truncate(MOST_RECIPIENTS);
-        self.enqueue(Entry::Sent(sent));
+        self.enqueue(Entry::Sent(sent), true);
     }
 
     fn count(&self, day: u64, count: Count) {
         if count.fits() {
-            self.enqueue(Entry::Count(day, count));
+            let ours = matches!(count, Count::Outgoing { .. });
+            self.enqueue(Entry::Count(day, count), ours);
         }
     }
 
     fn learn(&self, learn: Learn) {
-        self.enqueue(Entry::Learn(learn));
+        let ours = learn.sent;
+        self.enqueue(Entry::Learn(learn), ours);
     }
 
     fn count_attack(&self, hour: u64, counts: Vec<attack::Count>) {
-        if !counts.is_empty() && !self.queue.push_if_spare(Entry::Attack(hour, counts)) {
-            self.kept.journal.dropped(self.kept.backend.name());
+        if !counts.is_empty() {
+            self.enqueue(Entry::Attack(hour, counts), false);
         }
     }
 

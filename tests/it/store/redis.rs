@@ -11,7 +11,7 @@ use std::{
 };
 
 use backstop::{
-    core::learned::Learn,
+    core::{learned::Learn, proof::coverage::Count},
     store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
 };
 use futures_util::future::join_all;
@@ -62,6 +62,23 @@ async fn until_unused(store: &dyn Store, reason: Reason) -> Unavailable {
     })
     .await;
     refusal.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_make_leaves_our_own_mail_its_place() {
+    let redis = Redis::stopped(Options::default()).unwrap();
+    let store = open(&redis_url(&redis), KEEP);
+    until_refused(&*store, Reason::Down).await;
+    let outcome = || Count::Bounce {
+        outcome: "unproven".to_owned(),
+    };
+    for number in 0..12_000 {
+        store.count(1, outcome());
+        store.learn(accepted(number));
+    }
+    assert!(store.health().dropped > 12_000);
+    store.remember(message(1));
+    assert!(remembers(&*store, 1).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
