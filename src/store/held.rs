@@ -13,14 +13,17 @@ impl<T: Clone> Held<T> {
         Self(Mutex::new(None))
     }
 
-    /// Holds this from now on.
-    pub fn hold(&self, connection: T) {
-        *self.lock() = Some(connection);
-    }
-
-    /// Lets go of what is held.
-    pub fn release(&self) {
-        *self.lock() = None;
+    /// Holds this from now on, in place of what was held; nothing where it could not be opened.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub fn hold(&self, opened: Result<T, Unavailable>) -> Result<(), Unavailable> {
+        let (connection, outcome) = match opened {
+            Ok(connection) => (Some(connection), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        *self.lock() = connection;
+        outcome
     }
 
     /// What is held of the store with this name.

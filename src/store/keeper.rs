@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(10);
 /// How long a store that is down is left alone between two attempts.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// How long one that can't be written to is left so.
+const READ_ONLY: Duration = Duration::from_secs(10);
 /// How many samples wait to be written; further ones are not kept. 3 MB if each is as large as it may be.
 const MOST_WAITING: usize = 100;
 /// How often what is over is forgotten.
@@ -133,32 +135,39 @@ impl<B: Backend> Kept<B> {
 async fn keep<B: Backend>(kept: Arc<Kept<B>>) {
     let mut state = kept.state.subscribe();
     loop {
-        match kept.backend.open().await {
+        let pause = match kept.backend.open().await {
             Ok(()) => {
-                kept.journal.is_back(kept.backend.name());
                 kept.state.send_replace(State::Open);
                 select! {
-                    _ = state.wait_for(|state| *state != State::Open) => {}
-                    () = prune(&kept) => {}
+                    _ = state.wait_for(|state| *state != State::Open) => RETRY,
+                    () = prune(&kept) => READ_ONLY,
                 }
             }
             Err(error) => {
                 kept.journal.background_failed(&error);
                 kept.state.send_replace(State::Down(error));
+                RETRY
             }
-        }
-        sleep(RETRY).await;
+        };
+        sleep(pause).await;
     }
 }
 
-/// Never ends.
+/// Ends where nothing can be written: a connection that was made to a file or a server that is read-only stays so, whatever
+/// becomes of that, while it still answers questions.
 async fn prune<B: Backend>(kept: &Kept<B>) {
     let mut ticks = interval(PRUNE);
     loop {
         ticks.tick().await;
-        if let Err(error) = kept.backend.prune(now()).await {
-            kept.journal.background_failed(&error);
-            kept.failed(&error);
+        match kept.backend.prune(now()).await {
+            Ok(()) => kept.journal.is_back(kept.backend.name()),
+            Err(error) => {
+                kept.journal.background_failed(&error);
+                kept.failed(&error);
+                if error.reason() == Reason::ReadOnly {
+                    return;
+                }
+            }
         }
     }
 }

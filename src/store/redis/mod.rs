@@ -94,10 +94,8 @@ impl Backend for Redis {
     }
 
     async fn open(&self) -> Result<(), Unavailable> {
-        self.connection.release();
-        let connection = connect::connect(&self.name, &self.server).await?;
-        self.connection.hold(connection);
-        Ok(())
+        let connection = connect::connect(&self.name, &self.server).await;
+        self.connection.hold(connection)
     }
 
     async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {

@@ -130,10 +130,8 @@ impl Backend for Sqlite {
     }
 
     async fn open(&self) -> Result<(), Unavailable> {
-        self.open.release();
-        let open = self.connect().await?;
-        self.open.hold(Arc::new(open));
-        Ok(())
+        let open = self.connect().await;
+        self.open.hold(open.map(Arc::new))
     }
 
     async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {

@@ -305,8 +305,11 @@ async fn without_the_right_to_write(folder: &Path) {
     store.learn(accepted(1));
     store.flush().await;
     assert_eq!(fs::read(&path).unwrap(), before);
-    drop(store);
+    // The connection that was made would never write, though the file is mended.
     allow(&path, 0o600);
+    until_written(&*store).await;
+    assert_eq!(refusals(&*store).await, [None; 3]);
+    drop(store);
 
     // The folder, without a file in it.
     let empty = folder.join("empty");
