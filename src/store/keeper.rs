@@ -183,7 +183,7 @@ struct Keeper<B> {
 
 impl<B: Backend> Keeper<B> {
     /// `ours`: something that mail of our own made. What strangers make may fill half of the queue at most.
-    fn enqueue(&self, entry: Entry, ours: bool) {
+    fn enqueue(&self, entry: Entry, ours: bool) -> bool {
         let has_place = if ours {
             self.queue.push(entry)
         } else {
@@ -192,6 +192,7 @@ impl<B: Backend> Keeper<B> {
         if !has_place {
             self.kept.journal.dropped(self.kept.backend.name());
         }
+        has_place
     }
 }
 
@@ -208,9 +209,9 @@ impl<B: Backend> Store for Keeper<B> {
         }
     }
 
-    fn learn(&self, learn: Learn) {
+    fn learn(&self, learn: Learn) -> bool {
         let ours = learn.sent;
-        self.enqueue(Entry::Learn(learn), ours);
+        self.enqueue(Entry::Learn(learn), ours)
     }
 
     fn count_attack(&self, hour: u64, counts: Vec<attack::Count>) {

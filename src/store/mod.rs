@@ -45,7 +45,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn count(&self, day: u64, count: Count);
 
     /// Learns something of an address. What is learned again changes nothing, nor do days before the last one. Never waits.
-    fn learn(&self, learn: Learn);
+    /// `false`: there was no room for it.
+    fn learn(&self, learn: Learn) -> bool;
 
     /// Counts a bounce for the attack report; `hour` is in hours since 1970. Never waits.
     fn count_attack(&self, hour: u64, counts: Vec<attack::Count>);

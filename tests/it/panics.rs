@@ -42,7 +42,9 @@ impl Store for Buggy {
 
     fn keep_sample(&self, _: attack::Sample) {}
 
-    fn learn(&self, _: Learn) {}
+    fn learn(&self, _: Learn) -> bool {
+        true
+    }
 
     fn learned(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<Learned>, Unavailable>> {
         panic!("a bug in what was learned")

@@ -50,9 +50,8 @@ impl Learning {
             return;
         };
         let learn = Learn { address, day, sent };
-        if self.0.get(&learn).is_none() {
+        if self.0.get(&learn).is_none() && store.learn(learn) {
             self.0.insert(learn, ());
-            store.learn(learn);
         }
     }
 }

@@ -81,6 +81,15 @@ impl Sqlite {
         self.open.held(&self.name)
     }
 
+    /// Whether the file is still the one that was opened: what is written to one that was moved away is lost.
+    fn is_in_place(&self, open: &Open) -> Result<(), Unavailable> {
+        let file = schema::identity(&self.path).ok();
+        match file == Some(open.file) {
+            true => Ok(()),
+            false => Err(failure::moved(&self.name)),
+        }
+    }
+
     /// The error in words that name the file.
     fn failed(&self, error: &sqlx::Error) -> Unavailable {
         unavailable(&self.name, error)
@@ -136,6 +145,7 @@ impl Backend for Sqlite {
 
     async fn write(&self, batch: &mut Batch) -> Result<(), Unavailable> {
         let open = self.connections()?;
+        self.is_in_place(&open)?;
         let mut writer = open.writer.lock().await;
         let learned_since = self.learned_since(today(now()));
         let written = write::batch(&mut writer, batch, learned_since).await;
@@ -146,9 +156,7 @@ impl Backend for Sqlite {
 
     async fn prune(&self, now: u64) -> Result<(), Unavailable> {
         let open = self.connections()?;
-        if schema::identity(&self.path).ok() != Some(open.file) {
-            return Err(failure::moved(&self.name));
-        }
+        self.is_in_place(&open)?;
         let pruned = async {
             write::prune(&open.writer, now, self.since(now), MOST_SENT).await?;
             let most = integer(self.keep.most_learned);

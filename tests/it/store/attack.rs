@@ -196,7 +196,7 @@ async fn there_are_only_so_many_samples(place: Place) {
         let client = format!("10.{}.{}.1", number / 200, number % 200);
         store.keep_sample(sample(&client, at + number, &format!("{number:04}")));
         if number % 90 == 89 {
-            store.flush().await;
+            until_written(&*store).await;
         }
     }
     until_written(&*store).await;
