@@ -59,17 +59,21 @@ pub enum Fate {
     WouldRefuse,
     /// It was let in without proof.
     LetIn,
+    /// It was asked to come again, or held, for we, or what we ask, did not answer: nothing is known of it. One that
+    /// comes again is counted again.
+    Deferred,
     /// It was let in, and taken for an answer to mail of ours.
     Proven,
 }
 
 impl Fate {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Refused,
         Self::RefusedByMta,
         Self::WouldRefuse,
         Self::LetIn,
+        Self::Deferred,
         Self::Proven,
     ];
 
@@ -80,6 +84,7 @@ impl Fate {
             Self::RefusedByMta => "refused_by_mta",
             Self::WouldRefuse => "would_refuse",
             Self::LetIn => "let_in",
+            Self::Deferred => "deferred",
             Self::Proven => "proven",
         }
     }
@@ -91,20 +96,29 @@ impl Fate {
             Self::RefusedByMta => "refused by your MTA",
             Self::WouldRefuse => "would be refused",
             Self::LetIn => "let in without proof",
+            Self::Deferred => "put off for want of an answer",
             Self::Proven => "let in as yours",
         }
+    }
+
+    /// Whether it says something against the bounce.
+    pub fn is_suspect(self) -> bool {
+        !matches!(self, Self::Deferred | Self::Proven)
     }
 
     /// What became of it by this verdict.
     pub fn of(verdict: &Verdict) -> Self {
         let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
+        let unanswered = verdict.reason.is_unanswered();
+        let comes_later = matches!(verdict.action, Action::Tempfail | Action::Quarantine);
         match verdict {
             Verdict {
                 reason: Reason::RefusedByMta { .. },
                 ..
             } => Self::RefusedByMta,
+            _ if unanswered && comes_later => Self::Deferred,
             verdict if keeps_out(verdict.action) => Self::Refused,
-            verdict if verdict.would.is_some_and(keeps_out) => Self::WouldRefuse,
+            verdict if verdict.would.is_some_and(keeps_out) && !unanswered => Self::WouldRefuse,
             verdict => match &verdict.proof {
                 Some(Outcome::Genuine(_) | Outcome::Weak(_)) => Self::Proven,
                 _ => Self::LetIn,
@@ -243,13 +257,19 @@ impl Policy {
         counts.collect()
     }
 
-    /// Whether a bounce to this recipient, of which this became, is one that samples are kept of.
+    /// Whether a bounce to this recipient, of which this became, is one that samples are kept of: evidence against its
+    /// sender. So it is none that proved to be ours, or might have, had we got an answer.
     pub fn is_sample(&self, envelope: &Envelope, recipient: &Mailbox, verdict: &Verdict) -> bool {
         let notification = verdict.notification.as_ref();
         matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)
-            && verdict.reason != Reason::Internal
+            && !verdict.reason.is_unanswered()
+            && !verdict.proof.as_ref().is_some_and(may_be_ours)
             && self.bounced_to(envelope, recipient, notification).is_some()
     }
+}
+
+fn may_be_ours(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Genuine(_) | Outcome::Weak(_)) || outcome.is_unanswered()
 }
 
 /// The network that is counted for a client: /24, or /48 of IPv6.

@@ -273,3 +273,6 @@ fn push_line(message: &mut Vec<u8>, line: &[u8]) {
     message.extend(shown);
     message.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,9 +24,11 @@ impl Tally {
             .fold(0, |sum, times| sum.saturating_add(*times))
     }
 
-    /// All but those that were taken for answers to our own mail.
+    /// Those of a fate that is suspect: not those that were taken for answers to our own mail, nor those of which
+    /// nothing is known.
     pub fn suspect(&self) -> u64 {
-        self.all().saturating_sub(self.of(Fate::Proven))
+        let suspect = Fate::ALL.into_iter().filter(|fate| fate.is_suspect());
+        suspect.fold(0, |sum, fate| sum.saturating_add(self.of(fate)))
     }
 
     /// Those that did not reach their recipient.

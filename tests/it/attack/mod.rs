@@ -131,6 +131,11 @@ fn attacked() -> Site {
                 };
                 store.count_attack(at, bounce(fate, why, "unproven", &host, joe));
             }
+            if back % 20 == 5 {
+                let (why, host) = ("tempfail unproven", "192.0.2.26");
+                let joe = "joe@example.org";
+                store.count_attack(at, bounce(Fate::Deferred, why, "unproven", host, joe));
+            }
             if back % 3 == 0 {
                 let accepted = bounce(
                     Fate::Proven,

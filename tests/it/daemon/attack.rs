@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use lab::{
+    dns::{Fault, Scope},
     milter::{Client, Reply, wire::command},
     mta,
 };
@@ -228,6 +229,32 @@ fn who_only_watches_is_told_what_would_have_been() {
         2,
         "{list}"
     );
+}
+
+/// A bounce of our own mail comes while its key can't be had: it is asked to come again, and accuses nobody.
+#[test]
+fn our_own_outage_is_laid_to_nobody() {
+    let scene = Scene::set("enforce");
+    let down = super::zone().fault(SELECTOR, Scope::Every, Fault::Servfail);
+    scene.stage.dns.set_zone(down);
+    let to = "far@friend.example";
+    let ours = body(to, &Ours::new("2", to).signed(SIGNED));
+    for _ in 0..2 {
+        scene.bounce(SENDER, "", "jane@example.org", &ours);
+    }
+    let (told, backstop) = scene.report(&["--export", "samples"]);
+    let bounces = &told["bounces"];
+    assert_eq!(
+        (&bounces["deferred"], &bounces["all"], &bounces["suspect"]),
+        (&2.into(), &2.into(), &0.into()),
+        "{told:#}"
+    );
+    assert_eq!(told["reasons"][0]["why"], "tempfail unproven", "{told:#}");
+    for list in ["hosts", "networks", "recipients"] {
+        assert_eq!(names(&told[list]), [], "{list}");
+    }
+    let samples = fs::read_dir(backstop.folder().join("samples")).unwrap();
+    assert_eq!(samples.count(), 1, "README.txt");
 }
 
 #[test]

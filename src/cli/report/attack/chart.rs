@@ -105,7 +105,7 @@ pub(super) fn bar(tally: &Tally, most: u64) -> Markup {
     let part = |number: u64| round(100.0 * float(number) / float(most.max(1)));
     html! {
         svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
-            @for (fate, below, above) in stacked(tally).filter(|(fate, _, _)| *fate != Fate::Proven) {
+            @for (fate, below, above) in stacked(tally).filter(|(fate, _, _)| fate.is_suspect()) {
                 rect class=(fate.as_str()) x=(part(below)) width=(part(above.saturating_sub(below))) y="0" height="10" {}
             }
         }
