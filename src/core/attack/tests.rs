@@ -258,6 +258,36 @@ fn what_is_stored_is_read_again() {
     assert_eq!(Count::stored("host", "", "new", ""), None);
 }
 
+fn summary(rows: Vec<Row>, domain: Option<&str>) -> Summary {
+    let mut summary = Summary::default();
+    summary.add(rows, domain);
+    summary
+}
+
+/// Three months of ever new hosts don't fill the memory, and those that came often are told.
+#[test]
+fn a_summary_is_bounded() {
+    let mut summary = Summary::default();
+    let often = || row(1, Kind::Host, Fate::Refused, "192.0.2.7", 5);
+    for number in 0..260_000_u64 {
+        let host = format!("host {number}");
+        summary.add([row(number, Kind::Host, Fate::Refused, &host, 1)], None);
+        if number % 1_000 == 0 {
+            summary.add([often()], None);
+        }
+    }
+    let hosts = &summary.hosts;
+    assert!(hosts.len() <= 100_000, "{}", hosts.len());
+    assert_eq!(hosts.top(1)[0].0, "192.0.2.7");
+    assert_eq!(hosts.top(1)[0].1.all(), 5 * 260);
+    let named: u64 = hosts
+        .top(usize::MAX)
+        .iter()
+        .map(|(_, tally)| tally.all())
+        .sum();
+    assert_eq!(named + hosts.others.all(), 260_000 + 5 * 260);
+}
+
 #[test]
 fn a_summary_adds_up() {
     let mut rows = vec![
@@ -277,12 +307,12 @@ fn a_summary_adds_up() {
     let mut other = row(101, Kind::Reason, Fate::Refused, "reject unproven", 1000);
     other.count.domain = "example.net".to_owned();
     rows.push(other);
-    let summary = Summary::of(rows.clone(), Some("example.org"));
+    let summary = summary(rows.clone(), Some("example.org"));
     assert_eq!((summary.all.all(), summary.all.suspect()), (107, 13));
     assert_eq!(summary.worst_hour(), Some((100, 7)));
     assert_eq!(
-        summary.reasons[0],
-        (Fate::Proven, "accept batv_valid".to_owned(), 90)
+        summary.reasons()[0],
+        (Fate::Proven, "accept batv_valid", 90)
     );
     assert_eq!(summary.proofs["unproven"], 12);
     let hosts: Vec<_> = summary.hosts.top(9).iter().map(|(host, _)| *host).collect();
@@ -294,8 +324,12 @@ fn a_summary_adds_up() {
         .map(|(hour, tally)| (*hour, tally.all()))
         .collect();
     assert_eq!(series, [(99, 7), (101, 0), (103, 100)]);
-    assert_eq!(Summary::of(rows, None).all.suspect(), 1013);
-    let none = Summary::of([], None);
+    let by_hour = rows.chunk_by(|one, other| one.hour == other.hour);
+    let mut whole = Summary::default();
+    by_hour.for_each(|rows| whole.add(rows.to_vec(), None));
+    assert_eq!(whole.all.suspect(), 1013);
+    assert_eq!(whole, self::summary(rows, None));
+    let none = Summary::default();
     assert_eq!(none.worst_hour(), None);
     assert!(none.hosts.is_empty() && none.series(5, 4, 1).is_empty());
 }

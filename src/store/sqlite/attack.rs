@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{integer, natural};
@@ -102,13 +103,15 @@ pub(super) async fn rows(
 ) -> sqlx::Result<Vec<Row>> {
     const ROWS: &str =
         "SELECT hour, kind, domain, fate, what, times FROM attack WHERE hour BETWEEN ?1 AND ?2";
-    let rows = sqlx::query(ROWS)
+    let mut found = sqlx::query(ROWS)
         .bind(integer(*hours.start()))
         .bind(integer(*hours.end()))
-        .fetch_all(readers)
-        .await?;
-    let rows = rows.iter().filter_map(|row| counted(row).transpose());
-    rows.collect()
+        .fetch(readers);
+    let mut rows = Vec::new();
+    while let Some(row) = found.try_next().await? {
+        rows.extend(counted(&row)?);
+    }
+    Ok(rows)
 }
 
 /// `None` for what a newer version counted.

@@ -3,6 +3,7 @@
 mod browser;
 mod command;
 mod exported;
+mod long;
 mod page;
 
 use std::{

@@ -190,7 +190,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                 }
                 @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " has all." } }
                 @if others.suspect() > 0 {
-                    p.soft { "And " (others.suspect()) " bounces of others: too many came in an hour to tell them apart." }
+                    p.soft { "And " (others.suspect()) " bounces of others: too many to be told apart." }
                 }
             }
         }

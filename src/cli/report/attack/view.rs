@@ -61,7 +61,7 @@ pub(super) struct Hour {
 pub(super) struct List {
     pub different: usize,
     pub top: Vec<Entry>,
-    /// The bounces of those that were too many in their hour to be told apart.
+    /// The bounces of those that were too many to be told apart.
     pub others: Numbers,
 }
 
@@ -94,10 +94,11 @@ impl View {
         let domains = summary.domains.iter();
         let hours = summary.hours.iter();
         let worst = summary.worst_hour();
-        let reasons = summary.reasons.iter().map(|(fate, why, bounces)| Reason {
+        let reasons = summary.reasons().into_iter();
+        let reasons = reasons.map(|(fate, why, bounces)| Reason {
             fate: fate.as_str(),
             why: or_others(why).to_owned(),
-            bounces: *bounces,
+            bounces,
             words: fate.words(),
         });
         Self {
