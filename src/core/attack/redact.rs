@@ -4,9 +4,13 @@
 //! What is encoded can't be searched for addresses, so it is left out: parts in base64 or quoted-printable, and headers
 //! whose encoded words hide an address of ours.
 
+mod encoded;
+
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use encoded::Encoded;
 
 use super::Sample;
 use crate::core::{
@@ -77,12 +81,10 @@ impl<'a> Redaction<'a> {
     pub fn message(&self, sample: &Sample) -> Vec<u8> {
         let mut message = Vec::new();
         let mut encoded = Encoded::default();
-        let headers = self.fields(&sample.headers.0);
-        for line in lines(&headers) {
-            encoded.see(line);
-            push_line(&mut message, line);
-        }
+        lines(&sample.headers.0).for_each(|line| encoded.see(line));
         encoded.see(b"");
+        let headers = self.fields(&sample.headers.0);
+        lines(&headers).for_each(|line| push_line(&mut message, line));
         message.extend_from_slice(b"\r\n");
         if encoded.is_inside {
             push_line(&mut message, LEFT_OUT);
@@ -180,40 +182,6 @@ impl<'a> Redaction<'a> {
         let bytes = bytes.get(..LENGTH).unwrap_or(&bytes);
         format!("{REDACTED}{}", HEXLOWER.encode(bytes))
     }
-}
-
-/// Whether the lines that come are within an encoded part.
-#[derive(Default)]
-struct Encoded {
-    is_inside: bool,
-    announced: bool,
-}
-
-impl Encoded {
-    fn see(&mut self, line: &[u8]) {
-        const NAME: &[u8] = b"content-transfer-encoding:";
-        let name = line.get(..NAME.len()).unwrap_or_default();
-        if is_boundary(line) {
-            *self = Self::default();
-        } else if self.is_inside {
-            // Until the next part.
-        } else if line.is_empty() {
-            self.is_inside = self.announced;
-            self.announced = false;
-        } else if name.eq_ignore_ascii_case(NAME) {
-            let value = line.get(NAME.len()..).unwrap_or_default().trim_ascii();
-            let plain = ["7bit", "8bit", "binary"];
-            self.announced = !plain
-                .iter()
-                .any(|plain| value.eq_ignore_ascii_case(plain.as_bytes()));
-        }
-    }
-}
-
-/// Whether the line may part a multipart message. A signature's `-- ` does not, and boundaries with blanks are rare: where
-/// one has some, more is left out than must be.
-fn is_boundary(line: &[u8]) -> bool {
-    line.starts_with(b"--") && line.len() > 2 && !line.contains(&b' ')
 }
 
 /// Where the local part that ends at `at` begins, no earlier than `from`.

@@ -79,7 +79,8 @@ fn message(headers: &str, body: &str) -> String {
 #[test]
 fn what_is_encoded_is_left_out() {
     let text = message(
-        "Subject: =?utf-8?B?am9lQGV4YW1wbGUub3Jn?=\r\nX: =?utf-8?Q?plain?=\r\n",
+        "Subject: =?utf-8?B?am9lQGV4YW1wbGUub3Jn?=\r\nX: =?utf-8?Q?plain?=\r\n\
+         Content-Type: multipart/mixed;\r\n\tBOUNDARY=b; x=y\r\n",
         "--b\r\nContent-Type: text/plain\r\n\r\nto joe@example.org\r\n\
          --b\r\nContent-Transfer-Encoding: base64\r\n\r\nam9lQGV4YW1wbGUub3Jn\r\n-- \r\nam9l\r\n\
          --b\r\ncontent-transfer-encoding: 8bit\r\n\r\nplain\0\x1b[1m\r\n=?utf-8?Q?joe=40example.org?=\r\n--b--\r\n",
@@ -97,6 +98,26 @@ fn what_is_encoded_is_left_out() {
         "Content-Transfer-Encoding:\r\n quoted-printable\r\n",
         "joe@exam=\r\nple.org\r\n",
     );
+    // Nothing but a boundary that was named ends an encoded part.
+    let hidden =
+        "Hello\n--=20\nJoe Doe, reach me at joe.doe@example=\n.org\n-----Original=20Message-----\n";
+    let encoded = "Content-Transfer-Encoding: quoted-printable\r\n";
+    let part = format!("--=_b c\r\n{encoded}\r\n{hidden}--=_b c--\r\nfor joe@example.org\r\n");
+    let in_part = message(
+        "Content-Type: multipart/report; boundary=\"=_b c\"\r\n",
+        &part,
+    );
+    assert!(in_part.contains("--=_b c--\r\nfor redacted-"), "{in_part}");
+    for text in [
+        in_part,
+        message(encoded, hidden),
+        message("A: b\r\n", &part),
+    ] {
+        assert!(
+            !text.to_lowercase().contains("joe") && !text.contains("Original"),
+            "{text}"
+        );
+    }
     assert!(
         whole.ends_with(
             "\r\n\r\n[left out by Backstop: encoded, so it can't be searched for addresses]\r\n"
