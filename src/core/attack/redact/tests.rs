@@ -38,10 +38,49 @@ fn our_users_are_taken_out_wherever_they_stand() {
             "joe=example.org@lists.example",
             format!("{joe}=example.org@lists.example"),
         ),
+        (
+            "<SRS0=aBcD=XY=example.org=joe@fwd.example>",
+            format!("<SRS0=aBcD=XY=example.org={joe}@fwd.example>"),
+        ),
+        (
+            "srs1+cD=x.example==aB=XY=example.org=joe@example.org",
+            format!("srs1+cD=x.example==aB=XY=example.org={joe}@example.org"),
+        ),
+        ("<joe @example.org>", format!("<{joe} @example.org>")),
+        (
+            "\"joe\"\t@\r\n example.org",
+            format!("{joe}\t@\r\n example.org"),
+        ),
+        (
+            "rfc822;joe+40example.org",
+            format!("rfc822;{joe}+40example.org"),
+        ),
+        ("joe%2540example.org", format!("{joe}%2540example.org")),
+        ("joe%example.org@relay", format!("{joe}%example.org@relay")),
+        (
+            "joe=example.org=40lists.example",
+            format!("{joe}=example.org=40lists.example"),
+        ),
+        (
+            "prvs=1234abcdef=joe@example.org, prvs=joe/1234abcdef@example.org",
+            format!("{joe}@example.org, {joe}@example.org"),
+        ),
+        (
+            "prvs=joe=1234abcdef@example.org joe+PRVS=1234abcdef@example.org",
+            format!("{joe}@example.org {joe}@example.org"),
+        ),
+        (
+            "btv1==0123==joe@example.org msprvs1=x1=joe@example.org",
+            format!("{joe}@example.org {joe}@example.org"),
+        ),
+        (
+            "SRS0=aBcD=XY=example.org=prvs=1234abcdef=joe@fwd.example",
+            format!("SRS0=aBcD=XY=example.org={joe}@fwd.example"),
+        ),
         ("joe@example.org.", format!("{joe}@example.org.")),
         (
-            "joe@example.orgy, d=example.org; s=x",
-            "joe@example.orgy, d=example.org; s=x".to_owned(),
+            "joe@example.orgy, d=example.org; s=x, a=40 @ b",
+            "joe@example.orgy, d=example.org; s=x, a=40 @ b".to_owned(),
         ),
         ("@example.org @", "@example.org @".to_owned()),
         (
