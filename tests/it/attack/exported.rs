@@ -189,6 +189,8 @@ fn each_sample_is_a_report_that_others_can_read() {
                 .contains("UNTRUSTED| it called itself mx.far.example; 2 Received lines came back"),
         "{list}"
     );
+    // Without -i a line with a dot alone would be the end.
+    assert!(list.contains("`sendmail -i -f postmaster@"), "{list}");
 }
 
 #[test]

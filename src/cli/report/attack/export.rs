@@ -116,7 +116,7 @@ fn head(samples: usize, view: &View) -> String {
             Go by the client's address alone, which your server saw. What the bounce says, the Received lines that came back\n   \
             above all, is UNTRUSTED: whoever wrote it may have forged it.\n\
          3. Put that desk's address into a To: of its own, check From:, and send the file as it is, for example with\n   \
-            `sendmail -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
+            `sendmail -i -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
          What is marked {UNTRUSTED}is a stranger's word.\n",
         view.from, view.to,
     )
