@@ -20,7 +20,7 @@ use super::{
     network::Network,
     notification::Notification,
     policy::Policy,
-    printable::printable,
+    printable::shortened,
     proof::{coverage, evidence::Outcome},
     verdict::{Action, Reason, Verdict},
 };
@@ -32,7 +32,7 @@ pub const KEEP_DAYS: u64 = 90;
 /// How many different ones of a kind are counted in an hour. Further ones are counted together, without their text:
 /// strangers must not fill the store. 90 days have 3 million rows at the very most.
 pub const MOST_AN_HOUR: u64 = 250;
-/// The longest text that is counted, in octets: longer ones are cut.
+/// The longest text that is counted, in characters: longer ones are cut.
 const LONGEST_TEXT: usize = 256;
 
 /// `report:` of `milter.yaml`.
@@ -245,7 +245,10 @@ impl Policy {
             (Kind::Proof, Some(proof.unwrap_or("not_asked").to_owned())),
             (Kind::Host, host.map(|host| host.to_string())),
             (Kind::Network, host.map(network)),
-            (Kind::Recipient, Some(shortened(&recipient.to_bytes()))),
+            (
+                Kind::Recipient,
+                Some(shortened(&recipient.to_bytes(), LONGEST_TEXT)),
+            ),
         ];
         let fate = Fate::of(verdict);
         let counts = texts.into_iter().map(|(kind, text)| Count {
@@ -284,15 +287,6 @@ fn reason(verdict: &Verdict) -> String {
         _ => verdict.would.unwrap_or(verdict.action),
     };
     format!("{action} {}", verdict.reason.code())
-}
-
-fn shortened(bytes: &[u8]) -> String {
-    let mut text = printable(bytes, LONGEST_TEXT);
-    if text.len() > LONGEST_TEXT {
-        text.truncate(LONGEST_TEXT - "...".len());
-        text.push_str("...");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -17,12 +17,13 @@ use crate::core::{
     attack::{Sample, network, redact::Redaction},
     envelope::Local,
     header::Headers,
-    printable::printable,
+    printable::{cut, printable, shortened},
     proof::returned,
 };
 
-/// The longest word or line of a stranger's that is quoted in the text, in octets.
-const LONGEST_QUOTE: usize = 500;
+/// The longest word or line of a stranger's that is quoted in the text, in characters: a line of 7bit text has 998 at
+/// most (RFC 2045 section 2.7).
+const LONGEST_QUOTE: usize = 200;
 /// The most Received lines that are.
 const MOST_RECEIVED: usize = 20;
 /// What stands before each line that a stranger wrote.
@@ -117,7 +118,7 @@ impl Report<'_> {
         let sample = self.sample;
         let recipients = sample.recipients.iter();
         let recipients: Vec<_> = recipients
-            .map(|recipient| format!("<{}>", self.quoted(&recipient.0)))
+            .map(|recipient| format!("RCPT TO:<{}>", self.quoted(&recipient.0)))
             .collect();
         let answer = if sample.done {
             format!("{} ({})", sample.action, sample.reason)
@@ -139,7 +140,7 @@ impl Report<'_> {
              \x20 client    {} (network {})\r\n\
              \x20 it said   HELO {}\r\n\
              \x20           MAIL FROM:<{}>\r\n\
-             \x20           RCPT TO:{}\r\n\
+             \x20           {}\r\n\
              \x20 answer    {answer}\r\n\
              \x20 in all    {} bounces of this host in the time of the report\r\n\r\n\
              WHAT THE BOUNCE SAYS. We do not vouch for any of it: a stranger wrote it, and may\r\n\
@@ -149,7 +150,7 @@ impl Report<'_> {
             network(sample.client),
             self.helo(),
             self.quoted(&sample.mail_from.0),
-            recipients.join(" "),
+            recipients.join("\r\n            "),
             self.incidents.max(1),
         );
         for line in self.untrusted() {
@@ -201,7 +202,7 @@ impl Report<'_> {
     }
 
     fn quoted(&self, bytes: &[u8]) -> String {
-        printable(&self.redaction.text(bytes), LONGEST_QUOTE)
+        shortened(&self.redaction.text(bytes), LONGEST_QUOTE)
     }
 
     /// What the client called itself.
@@ -221,14 +222,9 @@ pub(super) fn domain_of<'a>(sample: &Sample, local: &'a Local) -> Option<&'a Dom
 
 /// Fit to be printed, its blanks as they are.
 fn spaced(bytes: &[u8]) -> String {
-    let cut = bytes.get(..LONGEST_QUOTE).unwrap_or(bytes);
-    let words = cut.split(|byte| *byte == b' ' || *byte == b'\t');
+    let words = bytes.split(|byte| *byte == b' ' || *byte == b'\t');
     let words: Vec<_> = words.map(|word| printable(word, LONGEST_QUOTE)).collect();
-    let mut text = words.join(" ");
-    if cut.len() < bytes.len() {
-        text.push_str("...");
-    }
-    text
+    cut(words.join(" "), LONGEST_QUOTE)
 }
 
 fn date(seconds: u64) -> Date {
