@@ -127,7 +127,8 @@ impl Fate {
     }
 }
 
-/// What is counted of a bounce. Each of them counts all bounces once.
+/// What is counted of a bounce, each once: why and what it proved of all of them, and who sent it and where it came to of
+/// those that are [suspect](Fate::is_suspect). The others are in no list, and would take the places of those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// What was done, or would have been, and why: `reject unproven`.
@@ -251,7 +252,11 @@ impl Policy {
             ),
         ];
         let fate = Fate::of(verdict);
-        let counts = texts.into_iter().map(|(kind, text)| Count {
+        let listed = |kind| matches!(kind, Kind::Host | Kind::Network | Kind::Recipient);
+        let told = texts
+            .into_iter()
+            .filter(|(kind, _)| fate.is_suspect() || !listed(*kind));
+        let counts = told.map(|(kind, text)| Count {
             kind,
             domain: domain.to_owned(),
             fate,

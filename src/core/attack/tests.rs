@@ -72,6 +72,20 @@ fn a_bounce_is_counted_once_in_each_kind() {
             ),
         ]
     );
+    // Of what is in no list only these are counted: it takes nobody's place.
+    let mut proven = Verdict::accept(Reason::NothingFound);
+    proven.proof = Some(Outcome::Genuine(By::Dkim));
+    for (verdict, why, proof) in [
+        (proven, "accept nothing_found", "dkim"),
+        (Verdict::internal(), "tempfail internal", "not_asked"),
+    ] {
+        let expected = [
+            (Kind::Reason, why.to_owned()),
+            (Kind::Proof, proof.to_owned()),
+        ];
+        let counts = counted(&envelope("192.0.2.7", ""), "joe@example.org", &verdict);
+        assert_eq!(counts, expected);
+    }
     let long = format!("{}@example.org", "\r".repeat(5000));
     let (_, text) = counted(&envelope("192.0.2.7", ""), &long, &verdict)
         .pop()

@@ -102,11 +102,12 @@ fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<Cou
         (Kind::Network, network(host.parse().unwrap())),
         (Kind::Recipient, rcpt.to_owned()),
     ];
-    let counts = texts.map(|(kind, text)| Count {
+    let kept = if fate.is_suspect() { 5 } else { 2 };
+    let counts = texts.into_iter().take(kept).map(|(kind, text)| Count {
         domain: domain.to_owned(),
         ..count(kind, fate, &text)
     });
-    counts.to_vec()
+    counts.collect()
 }
 
 /// A joe job of some days: it swells, ebbs and comes again, beside the bounces of every day.
