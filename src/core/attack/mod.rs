@@ -29,8 +29,9 @@ use super::{
 pub const HOUR: u64 = 60 * 60;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
-/// How many different ones of a kind are counted in an hour. Further ones are counted together, without their text:
-/// strangers must not fill the store. 90 days have 3 million rows at the very most.
+/// How many hosts are told apart in an hour, how many networks and how many addresses, each counted anew for each domain
+/// of ours that it came to and for each [`Fate`]. Further ones are counted together, without their text: strangers must
+/// not fill the store. 90 days have some 2 million rows at the very most.
 pub const MOST_AN_HOUR: u64 = 250;
 /// The longest text that is counted, in characters: longer ones are cut.
 const LONGEST_TEXT: usize = 256;
@@ -153,6 +154,16 @@ impl Kind {
         Self::Recipient,
     ];
 
+    /// How many are told apart in an hour. The words for a reason and for a proof are ours, and few.
+    pub fn most_an_hour(self) -> Option<u64> {
+        self.is_listed().then_some(MOST_AN_HOUR)
+    }
+
+    /// Whether it is a stranger's word, in a list of its own.
+    fn is_listed(self) -> bool {
+        matches!(self, Self::Host | Self::Network | Self::Recipient)
+    }
+
     /// The word in the store.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -252,10 +263,9 @@ impl Policy {
             ),
         ];
         let fate = Fate::of(verdict);
-        let listed = |kind| matches!(kind, Kind::Host | Kind::Network | Kind::Recipient);
         let told = texts
             .into_iter()
-            .filter(|(kind, _)| fate.is_suspect() || !listed(*kind));
+            .filter(|(kind, _)| fate.is_suspect() || !kind.is_listed());
         let counts = told.map(|(kind, text)| Count {
             kind,
             domain: domain.to_owned(),

@@ -9,8 +9,8 @@ use super::{integer, natural};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, MOST_AN_HOUR, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR,
-            Sample, hour, network,
+            Count, HOUR, KEEP_DAYS, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample, hour,
+            network,
         },
         proof::DAY,
     },
@@ -56,7 +56,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
             .bind(count.fate.as_str())
             .bind(&count.text)
             .bind(integer(times))
-            .bind(integer(MOST_AN_HOUR))
+            .bind(integer(count.kind.most_an_hour().unwrap_or(u64::MAX)))
             .execute(&mut *writer)
             .await?;
     }

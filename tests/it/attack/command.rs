@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use backstop::core::attack::{Fate, Kind, hour};
+
 use super::{HOSTILE, Site, attacked};
+use crate::{bounce::now, store::attack::count};
 
 #[test]
 fn the_numbers_are_those_that_were_counted() {
@@ -63,6 +66,20 @@ fn the_text_has_a_plot_and_no_control_character() {
     assert_eq!(text, site.text(&["attack"]));
     let none = site.text(&["--since", "1h", "--domain", "example.org"]);
     assert!(none.contains("none came"), "{none}");
+}
+
+/// Older versions counted reasons and proofs together where there were too many.
+#[test]
+fn what_has_no_name_is_others() {
+    let site = Site::new("");
+    site.store(|store| {
+        let counts = [Kind::Reason, Kind::Proof].map(|kind| count(kind, Fate::Refused, ""));
+        store.count_attack(hour(now()), counts.to_vec());
+    });
+    let text = site.text(&["--since", "3h"]);
+    assert_eq!(text.matches("         1  others").count(), 2, "{text}");
+    let json = site.json(&["--since", "3h"]);
+    assert_eq!(json["proofs"]["others"], 1, "{json}");
 }
 
 #[test]

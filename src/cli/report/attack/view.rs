@@ -101,6 +101,8 @@ impl View {
             bounces,
             words: fate.words(),
         });
+        let proofs = summary.proofs.iter();
+        let proofs = proofs.map(|(proof, bounces)| (or_others(proof).to_owned(), *bounces));
         Self {
             from: rfc3339(period.first.saturating_mul(HOUR)),
             to: rfc3339(end),
@@ -111,7 +113,7 @@ impl View {
                 suspect,
             }),
             reasons: reasons.collect(),
-            proofs: summary.proofs.clone(),
+            proofs: proofs.collect(),
             domains: domains
                 .map(|(domain, tally)| (domain.clone(), Numbers(*tally)))
                 .collect(),
@@ -171,7 +173,7 @@ impl List {
     }
 }
 
-/// What has no name is what was counted together.
+/// What has no name is what was counted together; an older version did that with reasons and proofs too.
 fn or_others(name: &str) -> &str {
     if name.is_empty() { "others" } else { name }
 }
