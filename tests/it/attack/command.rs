@@ -1,8 +1,12 @@
 //! What the command prints, and what it refuses.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use backstop::core::attack::{Fate, Kind, hour};
+use backstop::core::attack::{Fate, HOUR, Kind, hour};
 
 use super::{HOSTILE, Site, attacked};
 use crate::{bounce::now, store::attack::count};
@@ -44,7 +48,15 @@ fn the_numbers_are_those_that_were_counted() {
 #[test]
 fn the_text_has_a_plot_and_no_control_character() {
     let site = attacked();
-    let text = site.text(&[]);
+    // To the end of this hour, whenever the next one begins.
+    let time = |hour: u64| {
+        let time = UNIX_EPOCH + Duration::from_secs(hour * HOUR);
+        humantime::format_rfc3339_seconds(time).to_string()
+    };
+    let end = hour(now());
+    let (from, to) = (time(end - 7 * 24), time(end));
+    let period = ["--from", &from, "--to", &to];
+    let text = site.text(&period);
     assert!(
         text.lines()
             .any(|line| line.contains('|') && line.contains('█')),
@@ -63,7 +75,7 @@ fn the_text_has_a_plot_and_no_control_character() {
         text.lines().all(|line| line.chars().count() <= 110),
         "{text}"
     );
-    assert_eq!(text, site.text(&["attack"]));
+    assert_eq!(text, site.text(&[&["attack"], &period[..]].concat()));
     let none = site.text(&["--since", "1h", "--domain", "example.org"]);
     assert!(none.contains("none came"), "{none}");
 }
