@@ -100,6 +100,7 @@ fn each_sample_is_a_report_that_others_can_read() {
             .unwrap()
             .ends_with("@example.org>")
     );
+    assert_eq!(headers["Content-Transfer-Encoding"], "8bit");
     assert!(headers.get("To").is_none() && headers.get("Date").is_some());
 
     let fields = &found["fields"];

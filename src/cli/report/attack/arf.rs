@@ -74,7 +74,8 @@ impl Report<'_> {
             .subject(format!("Abuse report: backscatter from {client}"))
             .date(date(self.now))
             .message_id(format!("{unique}@{domain}"))
-            .body(MimePart::new(report, parts))
+            // What holds 8bit is 8bit itself (RFC 2045 section 6.4).
+            .body(MimePart::new(report, parts).transfer_encoding(encoding))
             .write_to_vec()
     }
 
