@@ -7,12 +7,12 @@ use std::{
     process::Command,
 };
 
-use backstop::core::attack::{Octets, Sample};
+use backstop::core::attack::{Fate, Kind, Octets, Sample, hour};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use serde_json::Value;
 
 use super::{Site, attacked, sample};
-use crate::{batv::key_file, bounce::now};
+use crate::{batv::key_file, bounce::now, store::attack::count};
 
 /// What Python reads in a message, as JSON.
 const READ: &str = r#"
@@ -268,7 +268,7 @@ fn strangers_write_no_field_and_no_line() {
             "Original-Mail-From",
         ][..],
         &["Original-Rcpt-To"; 10],
-        &["Arrival-Date", "Source-IP", "Incidents"],
+        &["Arrival-Date", "Source-IP"],
     ];
     assert_eq!(names, expected.concat());
     // RFC 5322 section 2.1.1.
@@ -295,6 +295,50 @@ fn strangers_write_no_field_and_no_line() {
             !text.lines().any(|line| line.starts_with("Feedback-Type")),
             "{text}"
         );
+    }
+}
+
+/// What was counted among others has no name, so nobody knows how many of it were of one host.
+#[test]
+fn bounces_of_a_host_are_told_as_far_as_they_are_known() {
+    let told = |counted: &[&str]| {
+        let site = Site::new("report: {keep_samples: true}\n");
+        let at = now() - 60;
+        site.store(|store| {
+            for host in counted {
+                let host = count(Kind::Host, Fate::Refused, host);
+                store.count_attack(hour(at), vec![host]);
+            }
+            store.keep_sample(sample(at));
+        });
+        site.text(&["--export", "reports"]);
+        let files = files(&site.path("reports"));
+        let found = read(&files[0]);
+        let incidents = all(&found["fields"], "Incidents");
+        let incidents: Vec<_> = incidents.into_iter().map(str::to_owned).collect();
+        let text = found["text"].as_str().unwrap().to_owned();
+        let list = fs::read_to_string(&files[1]).unwrap();
+        (incidents.concat(), text, list)
+    };
+    let (host, other) = ("198.51.0.10", "");
+    for (counted, incidents, words) in [
+        (
+            &[host, host, "192.0.2.1"][..],
+            "2",
+            "  2 bounces of this host",
+        ),
+        (&[host], "1", "  1 bounce of this host"),
+        (
+            &[host, host, other],
+            "2",
+            "  at least 2 bounces of this host",
+        ),
+        (&[other], "", "  at least 1 bounce of this host"),
+        (&[], "", "  at least 1 bounce of this host"),
+    ] {
+        let (found, text, list) = told(counted);
+        assert_eq!(found, incidents, "{counted:?}");
+        assert!(text.contains(words) && list.contains(words), "{text}{list}");
     }
 }
 

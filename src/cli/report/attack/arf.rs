@@ -35,8 +35,10 @@ pub(super) struct Report<'a> {
     pub redaction: &'a Redaction<'a>,
     /// Our domain that it came to.
     pub domain: &'a str,
-    /// How many bounces of this host the period has, this one included.
-    pub incidents: u64,
+    /// How many bounces of this host were counted in the period; `None` where none was under its name.
+    pub incidents: Option<u64>,
+    /// Whether there may be more of them, which were counted without a name.
+    pub some_unnamed: bool,
     /// A word for Message-ID that no other report has.
     pub unique: &'a str,
     /// When it is written, in seconds since 1970.
@@ -106,11 +108,10 @@ impl Report<'_> {
         if let Some(domain) = name.filter(|domain| !self.redaction.is_ours(domain)) {
             let _ = write!(fields, "Reported-Domain: {domain}\r\n");
         }
-        let _ = write!(
-            fields,
-            "Incidents: {}\r\n",
-            self.incidents.clamp(1, u32::MAX.into())
-        );
+        if let Some(incidents) = self.incidents {
+            let incidents = incidents.clamp(1, u32::MAX.into());
+            let _ = write!(fields, "Incidents: {incidents}\r\n");
+        }
         fields
     }
 
@@ -143,7 +144,7 @@ impl Report<'_> {
              \x20           MAIL FROM:<{}>\r\n\
              \x20           {}\r\n\
              \x20 answer    {answer}\r\n\
-             \x20 in all    {} bounces of this host in the time of the report\r\n\r\n\
+             \x20 in all    {} of this host in the time of the report\r\n\r\n\
              WHAT THE BOUNCE SAYS. We do not vouch for any of it: a stranger wrote it, and may\r\n\
              have forged it, the Received lines of the returned message above all.\r\n\r\n",
             exact(sample.at),
@@ -152,7 +153,7 @@ impl Report<'_> {
             self.helo(),
             self.quoted(&sample.mail_from.0),
             recipients.join("\r\n            "),
-            self.incidents.max(1),
+            self.bounces(),
         );
         for line in self.untrusted() {
             text.push_str(&line);
@@ -204,6 +205,18 @@ impl Report<'_> {
 
     fn quoted(&self, bytes: &[u8]) -> String {
         shortened(&self.redaction.text(bytes), LONGEST_QUOTE)
+    }
+
+    /// How many bounces of this host there were, in words.
+    pub fn bounces(&self) -> String {
+        // This one at least.
+        let known = self.incidents.unwrap_or(1).max(1);
+        let at_least = match self.incidents {
+            Some(_) if !self.some_unnamed => "",
+            _ => "at least ",
+        };
+        let plural = if known == 1 { "" } else { "s" };
+        format!("{at_least}{known} bounce{plural}")
     }
 
     /// What the client called itself.
