@@ -121,7 +121,7 @@ impl Fate {
             verdict if keeps_out(verdict.action) => Self::Refused,
             verdict if verdict.would.is_some_and(keeps_out) && !unanswered => Self::WouldRefuse,
             verdict => match &verdict.proof {
-                Some(Outcome::Genuine(_) | Outcome::Weak(_)) => Self::Proven,
+                Some(outcome) if is_ours(outcome) => Self::Proven,
                 _ => Self::LetIn,
             },
         }
@@ -129,7 +129,7 @@ impl Fate {
 }
 
 /// What is counted of a bounce, each once: why and what it proved of all of them, and who sent it and where it came to of
-/// those that are [suspect](Fate::is_suspect). The others are in no list, and would take the places of those that are.
+/// those that are [suspect](Fate::is_suspect) and did not prove to be ours. The others are in no list, and would take the places of those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// What was done, or would have been, and why: `reject unproven`.
@@ -263,9 +263,10 @@ impl Policy {
             ),
         ];
         let fate = Fate::of(verdict);
+        let names = fate.is_suspect() && !verdict.proof.as_ref().is_some_and(is_ours);
         let told = texts
             .into_iter()
-            .filter(|(kind, _)| fate.is_suspect() || !kind.is_listed());
+            .filter(|(kind, _)| names || !kind.is_listed());
         let counts = told.map(|(kind, text)| Count {
             kind,
             domain: domain.to_owned(),
@@ -281,13 +282,16 @@ impl Policy {
         let notification = verdict.notification.as_ref();
         matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)
             && !verdict.reason.is_unanswered()
-            && !verdict.proof.as_ref().is_some_and(may_be_ours)
+            && !verdict
+                .proof
+                .as_ref()
+                .is_some_and(|outcome| is_ours(outcome) || outcome.is_unanswered())
             && self.bounced_to(envelope, recipient, notification).is_some()
     }
 }
 
-fn may_be_ours(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Genuine(_) | Outcome::Weak(_)) || outcome.is_unanswered()
+fn is_ours(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Genuine(_) | Outcome::Weak(_))
 }
 
 /// The network that is counted for a client: /24, or /48 of IPv6.

@@ -75,8 +75,11 @@ fn a_bounce_is_counted_once_in_each_kind() {
     // Of what is in no list only these are counted: it takes nobody's place.
     let mut proven = Verdict::accept(Reason::NothingFound);
     proven.proof = Some(Outcome::Genuine(By::Dkim));
+    let mut refused_all_the_same = verdict.clone();
+    refused_all_the_same.proof = proven.proof.clone();
     for (verdict, why, proof) in [
         (proven, "accept nothing_found", "dkim"),
+        (refused_all_the_same, "reject never_sends", "dkim"),
         (Verdict::internal(), "tempfail internal", "not_asked"),
     ] {
         let expected = [
