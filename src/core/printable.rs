@@ -21,6 +21,20 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
     text
 }
 
+/// The same, but it is what comes out that is cut: at `most` characters, three dots included.
+pub fn shortened(bytes: &[u8], most: usize) -> String {
+    cut(printable(bytes, most), most)
+}
+
+/// An ASCII text, cut at `most` characters.
+pub fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(most.saturating_sub("...".len()));
+        text.push_str("...");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +46,8 @@ mod tests {
             "a\\x20b\\x0d\\x0aid=1\\x00\\x22\\x5c\\xff"
         );
         assert_eq!(printable(b"abcdef", 3), "abc...");
+        assert_eq!(shortened(b"abcdef", 6), "abcdef");
+        assert_eq!(shortened(b"abcdef", 5), "ab...");
+        assert_eq!(shortened(b"\0\0\0", 8), "\\x00\\...");
     }
 }

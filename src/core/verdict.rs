@@ -185,6 +185,8 @@ pub enum UnderSiege {
     CatchAll {
         /// Whether it is a bounce.
         bounce: bool,
+        /// Whether what would tell that the address is in use did not answer.
+        unanswered: bool,
     },
     /// The null sender, from a client that a DNS list has.
     Listed {
@@ -196,6 +198,19 @@ pub enum UnderSiege {
 }
 
 impl Reason {
+    /// Whether it is that we, or what we ask, did not answer: that says nothing of the mail.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Internal | Self::DirectoryUnavailable => true,
+            Self::Spf { result, .. } => *result == SpfResult::Temperror,
+            Self::Proof(outcome) | Self::Siege(UnderSiege::Unproven(outcome)) => {
+                outcome.is_unanswered()
+            }
+            Self::Siege(UnderSiege::CatchAll { unanswered, .. }) => *unanswered,
+            _ => false,
+        }
+    }
+
     /// The one word for it, in the log, in metrics and in X-Backstop: `[a-z0-9_]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {
@@ -245,8 +260,8 @@ impl Reason {
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
             Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",
-            Self::Siege(UnderSiege::CatchAll { bounce: true }) => "siege_catch_all_bounce",
-            Self::Siege(UnderSiege::CatchAll { bounce: false }) => "siege_catch_all_mail",
+            Self::Siege(UnderSiege::CatchAll { bounce: true, .. }) => "siege_catch_all_bounce",
+            Self::Siege(UnderSiege::CatchAll { bounce: false, .. }) => "siege_catch_all_mail",
             Self::Siege(UnderSiege::Listed { .. }) => "siege_listed",
             Self::Siege(UnderSiege::ExtraRecipient) => "siege_extra_recipient",
             Self::ForgedHeaders => "forged_headers",

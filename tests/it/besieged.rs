@@ -586,6 +586,7 @@ fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
             ((By::Dkim, Answer::Absent), Some(Hit::Unproven)),
             ((By::Watermark, Answer::Wrong), Some(Hit::Forged)),
             ((By::Dkim, Answer::Counts), None),
+            ((By::Dkim, Answer::Unanswered(Outside::Dns)), None),
         ] {
             let (notification, evidence) = (notification(), evidence(&[found]));
             let judge =

@@ -2,12 +2,11 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Command, Output},
 };
 
-use lab::{backstop::Backstop, mta};
+use lab::{backstop::Backstop, mta, process::free_port};
 use serde_json::Value;
 
 fn binary() -> &'static Path {
@@ -125,14 +124,7 @@ fn it_tells_of_a_daemon_from_its_start_to_its_end() {
 #[test]
 fn it_tells_of_a_port_and_of_a_store_that_is_down() {
     let folder = mta::folder().unwrap();
-    let port = || {
-        TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
-    };
-    let (listen, redis) = (port(), port());
+    let (listen, redis) = (free_port().unwrap(), free_port().unwrap());
     let yaml = format!(
         "listen: inet:{listen}@127.0.0.1\nlocal: {{domains: [example.org]}}\nobserve: {{http: 127.0.0.1:8895}}\n\
          store: redis://127.0.0.1:{redis}/0\n"

@@ -20,7 +20,7 @@ use super::{
     network::Network,
     notification::Notification,
     policy::Policy,
-    printable::printable,
+    printable::shortened,
     proof::{coverage, evidence::Outcome},
     verdict::{Action, Reason, Verdict},
 };
@@ -29,10 +29,11 @@ use super::{
 pub const HOUR: u64 = 60 * 60;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
-/// How many different ones of a kind are counted in an hour. Further ones are counted together, without their text:
-/// strangers must not fill the store. 90 days have 3 million rows at the very most.
+/// How many hosts are told apart in an hour, how many networks and how many addresses, each counted anew for each domain
+/// of ours that it came to and for each [`Fate`]. Further ones are counted together, without their text: strangers must
+/// not fill the store. 90 days have some 2 million rows at the very most.
 pub const MOST_AN_HOUR: u64 = 250;
-/// The longest text that is counted, in octets: longer ones are cut.
+/// The longest text that is counted, in characters: longer ones are cut.
 const LONGEST_TEXT: usize = 256;
 
 /// `report:` of `milter.yaml`.
@@ -59,17 +60,21 @@ pub enum Fate {
     WouldRefuse,
     /// It was let in without proof.
     LetIn,
+    /// It was asked to come again, or held, for we, or what we ask, did not answer: nothing is known of it. One that
+    /// comes again is counted again.
+    Deferred,
     /// It was let in, and taken for an answer to mail of ours.
     Proven,
 }
 
 impl Fate {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Refused,
         Self::RefusedByMta,
         Self::WouldRefuse,
         Self::LetIn,
+        Self::Deferred,
         Self::Proven,
     ];
 
@@ -80,6 +85,7 @@ impl Fate {
             Self::RefusedByMta => "refused_by_mta",
             Self::WouldRefuse => "would_refuse",
             Self::LetIn => "let_in",
+            Self::Deferred => "deferred",
             Self::Proven => "proven",
         }
     }
@@ -91,29 +97,39 @@ impl Fate {
             Self::RefusedByMta => "refused by your MTA",
             Self::WouldRefuse => "would be refused",
             Self::LetIn => "let in without proof",
+            Self::Deferred => "put off for want of an answer",
             Self::Proven => "let in as yours",
         }
+    }
+
+    /// Whether it says something against the bounce.
+    pub fn is_suspect(self) -> bool {
+        !matches!(self, Self::Deferred | Self::Proven)
     }
 
     /// What became of it by this verdict.
     pub fn of(verdict: &Verdict) -> Self {
         let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
+        let unanswered = verdict.reason.is_unanswered();
+        let comes_later = matches!(verdict.action, Action::Tempfail | Action::Quarantine);
         match verdict {
             Verdict {
                 reason: Reason::RefusedByMta { .. },
                 ..
             } => Self::RefusedByMta,
+            _ if unanswered && comes_later => Self::Deferred,
             verdict if keeps_out(verdict.action) => Self::Refused,
-            verdict if verdict.would.is_some_and(keeps_out) => Self::WouldRefuse,
+            verdict if verdict.would.is_some_and(keeps_out) && !unanswered => Self::WouldRefuse,
             verdict => match &verdict.proof {
-                Some(Outcome::Genuine(_) | Outcome::Weak(_)) => Self::Proven,
+                Some(outcome) if is_ours(outcome) => Self::Proven,
                 _ => Self::LetIn,
             },
         }
     }
 }
 
-/// What is counted of a bounce. Each of them counts all bounces once.
+/// What is counted of a bounce, each once: why and what it proved of all of them, and who sent it and where it came to of
+/// those that are [suspect](Fate::is_suspect) and did not prove to be ours. The others are in no list, and would take the places of those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// What was done, or would have been, and why: `reject unproven`.
@@ -137,6 +153,16 @@ impl Kind {
         Self::Network,
         Self::Recipient,
     ];
+
+    /// How many are told apart in an hour. The words for a reason and for a proof are ours, and few.
+    pub fn most_an_hour(self) -> Option<u64> {
+        self.is_listed().then_some(MOST_AN_HOUR)
+    }
+
+    /// Whether it is a stranger's word, in a list of its own.
+    fn is_listed(self) -> bool {
+        matches!(self, Self::Host | Self::Network | Self::Recipient)
+    }
 
     /// The word in the store.
     pub fn as_str(self) -> &'static str {
@@ -231,10 +257,17 @@ impl Policy {
             (Kind::Proof, Some(proof.unwrap_or("not_asked").to_owned())),
             (Kind::Host, host.map(|host| host.to_string())),
             (Kind::Network, host.map(network)),
-            (Kind::Recipient, Some(shortened(&recipient.to_bytes()))),
+            (
+                Kind::Recipient,
+                Some(shortened(&recipient.to_bytes(), LONGEST_TEXT)),
+            ),
         ];
         let fate = Fate::of(verdict);
-        let counts = texts.into_iter().map(|(kind, text)| Count {
+        let names = fate.is_suspect() && !verdict.proof.as_ref().is_some_and(is_ours);
+        let told = texts
+            .into_iter()
+            .filter(|(kind, _)| names || !kind.is_listed());
+        let counts = told.map(|(kind, text)| Count {
             kind,
             domain: domain.to_owned(),
             fate,
@@ -243,13 +276,22 @@ impl Policy {
         counts.collect()
     }
 
-    /// Whether a bounce to this recipient, of which this became, is one that samples are kept of.
+    /// Whether a bounce to this recipient, of which this became, is one that samples are kept of: evidence against its
+    /// sender. So it is none that proved to be ours, or might have, had we got an answer.
     pub fn is_sample(&self, envelope: &Envelope, recipient: &Mailbox, verdict: &Verdict) -> bool {
         let notification = verdict.notification.as_ref();
         matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)
-            && verdict.reason != Reason::Internal
+            && !verdict.reason.is_unanswered()
+            && !verdict
+                .proof
+                .as_ref()
+                .is_some_and(|outcome| is_ours(outcome) || outcome.is_unanswered())
             && self.bounced_to(envelope, recipient, notification).is_some()
     }
+}
+
+fn is_ours(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Genuine(_) | Outcome::Weak(_))
 }
 
 /// The network that is counted for a client: /24, or /48 of IPv6.
@@ -264,15 +306,6 @@ fn reason(verdict: &Verdict) -> String {
         _ => verdict.would.unwrap_or(verdict.action),
     };
     format!("{action} {}", verdict.reason.code())
-}
-
-fn shortened(bytes: &[u8]) -> String {
-    let mut text = printable(bytes, LONGEST_TEXT);
-    if text.len() > LONGEST_TEXT {
-        text.truncate(LONGEST_TEXT - "...".len());
-        text.push_str("...");
-    }
-    text
 }
 
 #[cfg(test)]

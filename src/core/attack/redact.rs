@@ -1,18 +1,25 @@
 //! Takes our users out of what is shown to strangers (RFC 6590): the local part of each address of ours is replaced by
-//! a keyed hash, the same one for the same address, so that reports can be compared and nobody learns who it is.
+//! a keyed hash, the same one for the same address, with a tag (BATV) or without, so that reports can be compared and nobody learns who it is.
 //!
 //! What is encoded can't be searched for addresses, so it is left out: parts in base64 or quoted-printable, and headers
 //! whose encoded words hide an address of ours.
 
+mod encoded;
+
+use std::ops::Range;
+
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use encoded::Encoded;
 
 use super::Sample;
 use crate::core::{
     address::{Domain, Mailbox},
     envelope::Local,
     header::Header,
+    proof::batv,
 };
 
 /// What the hash is of, ending in NUL: no tag, watermark or hash of the ledger can be had for one of these.
@@ -43,26 +50,32 @@ impl<'a> Redaction<'a> {
         })
     }
 
-    /// The text with all addresses of ours redacted, those within VERP addresses (`user=example.org@`) too.
+    /// The text with all addresses of ours redacted, those within VERP and SRS addresses (`user=example.org@`,
+    /// `=example.org=user@`) too.
     pub fn text(&self, text: &[u8]) -> Vec<u8> {
         let mut written = Vec::with_capacity(text.len());
         // From where on the text is still to be written.
         let mut from = 0;
         let mut at = 0;
-        while let Some(&byte) = text.get(at) {
-            if let Some((end, domain_end)) = self.separator(text, at, byte) {
-                let start = local_start(text, from, at);
-                if start < at {
-                    let local = text.get(start..at).unwrap_or_default();
-                    let domain = text.get(end..domain_end).unwrap_or_default();
-                    written.extend_from_slice(text.get(from..start).unwrap_or_default());
-                    written.extend_from_slice(self.hash(local, domain).as_bytes());
-                    from = at;
-                }
-                at = domain_end;
-            } else {
+        while at < text.len() {
+            let Some(Found {
+                local,
+                domain,
+                next,
+            }) = self.found(text, from, at)
+            else {
                 at += 1;
+                continue;
+            };
+            if !local.is_empty() {
+                let (start, end) = (local.start, local.end);
+                let domain = text.get(domain).unwrap_or_default();
+                written.extend_from_slice(text.get(from..start).unwrap_or_default());
+                let local = text.get(local).unwrap_or_default();
+                written.extend_from_slice(self.hash(local, domain).as_bytes());
+                from = end;
             }
+            at = next;
         }
         written.extend_from_slice(text.get(from..).unwrap_or_default());
         written
@@ -77,12 +90,10 @@ impl<'a> Redaction<'a> {
     pub fn message(&self, sample: &Sample) -> Vec<u8> {
         let mut message = Vec::new();
         let mut encoded = Encoded::default();
-        let headers = self.fields(&sample.headers.0);
-        for line in lines(&headers) {
-            encoded.see(line);
-            push_line(&mut message, line);
-        }
+        lines(&sample.headers.0).for_each(|line| encoded.see(line));
         encoded.see(b"");
+        let headers = self.fields(&sample.headers.0);
+        lines(&headers).for_each(|line| push_line(&mut message, line));
         message.extend_from_slice(b"\r\n");
         if encoded.is_inside {
             push_line(&mut message, LEFT_OUT);
@@ -144,37 +155,61 @@ impl<'a> Redaction<'a> {
         self.text(decoded.as_bytes()) != decoded.as_bytes()
     }
 
-    /// Where the text has, from `at` on, what parts a local part from a domain of ours: where that domain begins and
-    /// ends.
-    fn separator(&self, text: &[u8], at: usize, byte: u8) -> Option<(usize, usize)> {
+    /// The address of ours whose separator the text has at `at`; none of it is before `from`.
+    fn found(&self, text: &[u8], from: usize, at: usize) -> Option<Found> {
         let rest = text.get(at..)?;
-        let (length, is_verp) = match byte {
-            b'@' => (1, false),
-            b'%' | b'=' if rest.get(1..3) == Some(b"40") => (3, false),
-            b'=' => (1, true),
+        let (&byte, behind) = rest.split_first()?;
+        let length = match byte {
+            b'@' => 1 + blanks(behind),
+            b'%' | b'=' | b'+' if encoded_at(rest) > 0 => encoded_at(rest),
+            b'%' | b'=' => 1,
             _ => return None,
         };
-        let start = at + length;
+        let domain = self.domain(text, at + length)?;
+        let next = domain.end;
+        let behind = text.get(next..).unwrap_or_default();
+        if byte == b'=' && length == 1 && !behind.starts_with(b"@") && encoded_at(behind) == 0 {
+            // `d=example.org` of a signature is no address; the `=example.org=user` of SRS is one.
+            behind.strip_prefix(b"=")?;
+            let start = next + 1;
+            let local = text.get(start..)?.iter();
+            let local = local.take_while(|byte| is_of_local(**byte)).count();
+            return Some(Found {
+                local: start..start + local,
+                domain,
+                next: start + local,
+            });
+        }
+        // RFC 5322 section 4.4 lets blanks stand around the @.
+        let before = text.get(from..at).unwrap_or_default();
+        let before = match byte {
+            b'@' => before.trim_ascii_end(),
+            _ => before,
+        };
+        let end = from + before.len();
+        Some(Found {
+            local: local_start(text, from, end)..end,
+            domain,
+            next,
+        })
+    }
+
+    /// Where a domain of ours ends that begins here.
+    fn domain(&self, text: &[u8], start: usize) -> Option<Range<usize>> {
         let name = text.get(start..)?;
         let length = name.iter().take_while(|byte| is_of_domain(**byte)).count();
         let name = name.get(..length)?;
-        let trimmed = name.trim_ascii_end();
-        let trimmed = trimmed
-            .iter()
-            .rposition(|byte| !matches!(byte, b'.' | b'-'))
-            .and_then(|last| trimmed.get(..=last))?;
-        let end = start + trimmed.len();
-        let domain = Domain::from_bytes(trimmed);
-        let ours = domain.is_some_and(|domain| self.is_ours(&domain));
-        // `d=example.org` of a signature is no address; `user=example.org@` is one.
-        let follows = !is_verp || text.get(end) == Some(&b'@');
-        (ours && follows).then_some((start, end))
+        let last = name.iter().rposition(|byte| !b".-".contains(byte))?;
+        let name = name.get(..=last)?;
+        let ours = Domain::from_bytes(name).is_some_and(|domain| self.is_ours(&domain));
+        ours.then(|| start..start + name.len())
     }
 
     fn hash(&self, local: &[u8], domain: &[u8]) -> String {
         let mailbox = Mailbox::from_bytes(&[local, b"@", domain].concat());
+        let user = batv::untagged(&mailbox, &self.local.recipient_delimiter);
         let domain = domain.to_ascii_lowercase();
-        let mac = self.mac.clone().chain_update(mailbox.local_key());
+        let mac = self.mac.clone().chain_update(user.local_key());
         let bytes = mac.chain_update(b"@").chain_update(domain).finalize();
         let bytes = bytes.into_bytes();
         let bytes = bytes.get(..LENGTH).unwrap_or(&bytes);
@@ -182,38 +217,29 @@ impl<'a> Redaction<'a> {
     }
 }
 
-/// Whether the lines that come are within an encoded part.
-#[derive(Default)]
-struct Encoded {
-    is_inside: bool,
-    announced: bool,
+/// An address of ours in a text.
+struct Found {
+    local: Range<usize>,
+    domain: Range<usize>,
+    /// Where to look on.
+    next: usize,
 }
 
-impl Encoded {
-    fn see(&mut self, line: &[u8]) {
-        const NAME: &[u8] = b"content-transfer-encoding:";
-        let name = line.get(..NAME.len()).unwrap_or_default();
-        if is_boundary(line) {
-            *self = Self::default();
-        } else if self.is_inside {
-            // Until the next part.
-        } else if line.is_empty() {
-            self.is_inside = self.announced;
-            self.announced = false;
-        } else if name.eq_ignore_ascii_case(NAME) {
-            let value = line.get(NAME.len()..).unwrap_or_default().trim_ascii();
-            let plain = ["7bit", "8bit", "binary"];
-            self.announced = !plain
-                .iter()
-                .any(|plain| value.eq_ignore_ascii_case(plain.as_bytes()));
-        }
+/// How long an encoded `@` at the beginning is, if there is one: `%40` of a URL, `=40` of quoted-printable, `+40` of xtext
+/// (RFC 3461 section 4), or `%2540`, which was encoded twice.
+fn encoded_at(text: &[u8]) -> usize {
+    let Some((b'%' | b'=' | b'+', mut code)) = text.split_first() else {
+        return 0;
+    };
+    while let Some(once) = code.strip_prefix(b"25") {
+        code = once;
     }
+    let rest = code.strip_prefix(b"40");
+    rest.map_or(0, |rest| text.len() - rest.len())
 }
 
-/// Whether the line may part a multipart message. A signature's `-- ` does not, and boundaries with blanks are rare: where
-/// one has some, more is left out than must be.
-fn is_boundary(line: &[u8]) -> bool {
-    line.starts_with(b"--") && line.len() > 2 && !line.contains(&b' ')
+fn blanks(text: &[u8]) -> usize {
+    text.len() - text.trim_ascii_start().len()
 }
 
 /// Where the local part that ends at `at` begins, no earlier than `from`.
@@ -273,3 +299,6 @@ fn push_line(message: &mut Vec<u8>, line: &[u8]) {
     message.extend(shown);
     message.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

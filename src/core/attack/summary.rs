@@ -4,6 +4,10 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Fate, Kind, Row};
 
+/// How many different things of one kind are told apart in a report, at least: when there are twice as many, the rarer
+/// half is counted together, so that no period takes more than some 100 MB.
+const MOST_TOLD_APART: usize = 50_000;
+
 /// How often each became of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally([u64; Fate::ALL.len()]);
@@ -24,9 +28,11 @@ impl Tally {
             .fold(0, |sum, times| sum.saturating_add(*times))
     }
 
-    /// All but those that were taken for answers to our own mail.
+    /// Those of a fate that is suspect: not those that were taken for answers to our own mail, nor those of which
+    /// nothing is known.
     pub fn suspect(&self) -> u64 {
-        self.all().saturating_sub(self.of(Fate::Proven))
+        let suspect = Fate::ALL.into_iter().filter(|fate| fate.is_suspect());
+        suspect.fold(0, |sum, fate| sum.saturating_add(self.of(fate)))
     }
 
     /// Those that did not reach their recipient.
@@ -55,7 +61,7 @@ impl Tally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
     named: BTreeMap<String, Tally>,
-    /// Those that were too many in their hour to be told apart.
+    /// Those that were too many to be told apart, in their hour or in all.
     pub others: Tally,
 }
 
@@ -93,6 +99,18 @@ impl Ranked {
             text => self.named.entry(text).or_default(),
         };
         tally.add(row.count.fate, row.times);
+        if self.named.len() > 2 * MOST_TOLD_APART {
+            self.forget_the_rarest();
+        }
+    }
+
+    fn forget_the_rarest(&mut self) {
+        let mut all: Vec<_> = std::mem::take(&mut self.named).into_iter().collect();
+        all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
+        for (_, tally) in all.split_off(MOST_TOLD_APART) {
+            self.others.join(&tally);
+        }
+        self.named = all.into_iter().collect();
     }
 }
 
@@ -105,8 +123,8 @@ pub struct Summary {
     pub hours: BTreeMap<u64, Tally>,
     /// The same by the recipient's domain.
     pub domains: BTreeMap<String, Tally>,
-    /// What was done and why, the most frequent first.
-    pub reasons: Vec<(Fate, String, u64)>,
+    /// What became of them, what was done, and why.
+    reasons: BTreeMap<(Fate, String), u64>,
     /// What they proved.
     pub proofs: BTreeMap<String, u64>,
     /// Where they came from.
@@ -118,39 +136,39 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What these rows say; of one domain, as `local.domains` has it, or of all.
-    pub fn of(rows: impl IntoIterator<Item = Row>, domain: Option<&str>) -> Self {
-        let mut summary = Self::default();
-        let mut reasons: BTreeMap<(Fate, String), u64> = BTreeMap::new();
-        for row in rows {
-            if domain.is_some_and(|domain| domain != row.count.domain) {
-                continue;
-            }
+    /// Adds what these rows say; of one domain, as `local.domains` has it, or of all.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = Row>, domain: Option<&str>) {
+        let of_it = |row: &Row| domain.is_none_or(|domain| domain == row.count.domain);
+        for row in rows.into_iter().filter(of_it) {
+            let (fate, times) = (row.count.fate, row.times);
             match row.count.kind {
                 Kind::Reason => {
-                    let (fate, times) = (row.count.fate, row.times);
-                    summary.all.add(fate, times);
-                    summary.hours.entry(row.hour).or_default().add(fate, times);
-                    let domain = summary.domains.entry(row.count.domain).or_default();
+                    self.all.add(fate, times);
+                    self.hours.entry(row.hour).or_default().add(fate, times);
+                    let domain = self.domains.entry(row.count.domain).or_default();
                     domain.add(fate, times);
-                    let sum = reasons.entry((fate, row.count.text)).or_default();
+                    let sum = self.reasons.entry((fate, row.count.text)).or_default();
                     *sum = sum.saturating_add(times);
                 }
                 Kind::Proof => {
-                    let sum = summary.proofs.entry(row.count.text).or_default();
-                    *sum = sum.saturating_add(row.times);
+                    let sum = self.proofs.entry(row.count.text).or_default();
+                    *sum = sum.saturating_add(times);
                 }
-                Kind::Host => summary.hosts.add(row),
-                Kind::Network => summary.networks.add(row),
-                Kind::Recipient => summary.recipients.add(row),
+                Kind::Host => self.hosts.add(row),
+                Kind::Network => self.networks.add(row),
+                Kind::Recipient => self.recipients.add(row),
             }
         }
-        let reasons = reasons.into_iter();
-        summary.reasons = reasons
-            .map(|((fate, why), times)| (fate, why, times))
+    }
+
+    /// What became of bounces, what was done, and why, the most frequent first.
+    pub fn reasons(&self) -> Vec<(Fate, &str, u64)> {
+        let reasons = self.reasons.iter();
+        let mut reasons: Vec<_> = reasons
+            .map(|((fate, why), times)| (*fate, why.as_str(), *times))
             .collect();
-        summary.reasons.sort_by_key(|(_, _, times)| Reverse(*times));
-        summary
+        reasons.sort_by_key(|(_, _, times)| Reverse(*times));
+        reasons
     }
 
     /// The hour with the most suspect bounces, the first of several; `None` where no hour has any.

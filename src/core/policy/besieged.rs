@@ -85,10 +85,12 @@ impl Policy {
             return Continue(());
         }
         let rule = self.siege.catch_all.rule(bounce);
+        let mut unanswered = false;
         let (finding, rule) = match siege.learned {
             // Had the list been readable, the recipient might have been known.
             WasLearned::No if matches!(case.known, Known::Unavailable(_)) => {
                 let finding = format!("{domain} is besieged, and a list can't be read");
+                unanswered = true;
                 (finding, for_now(rule))
             }
             WasLearned::Yes => {
@@ -104,10 +106,11 @@ impl Policy {
                 let finding = format!(
                     "{domain} is besieged, and whether this address is in use the store does not tell"
                 );
+                unanswered = true;
                 (finding, for_now(rule))
             }
         };
-        let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
+        let reason = Reason::Siege(UnderSiege::CatchAll { bounce, unanswered });
         walk.apply("siege.catch_all", finding, rule, reason)
     }
 

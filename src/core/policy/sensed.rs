@@ -6,11 +6,10 @@ use super::Policy;
 use crate::core::{
     address::{Domain, Mailbox},
     envelope::{Envelope, Recipient},
-    proof::evidence::{Outcome, Unproven, Why},
+    proof::evidence::Outcome,
     recipients::{Class, Known, lookup_keys},
     siege::Hit,
-    spf::SpfResult,
-    verdict::{Action, Reason, Verdict},
+    verdict::{Action, Reason, UnderSiege, Verdict},
 };
 
 impl Policy {
@@ -31,9 +30,7 @@ impl Policy {
         let hit = match &verdict.proof {
             Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
             Some(Outcome::Forged(_)) => Some(Hit::Forged),
-            Some(Outcome::Unproven(Unproven { why, .. })) if !matches!(why, Why::Unanswered(_)) => {
-                Some(Hit::Unproven)
-            }
+            Some(outcome @ Outcome::Unproven(_)) if !outcome.is_unanswered() => Some(Hit::Unproven),
             Some(Outcome::Unproven(_)) | None => {
                 let refused = envelope.reverse_path.is_null() && is_refused(verdict);
                 refused.then_some(Hit::Refused)
@@ -68,9 +65,9 @@ fn is_refused(verdict: &Verdict) -> bool {
     let refuses = matches!(action, Action::Tempfail | Action::Reject | Action::Discard);
     match &verdict.reason {
         Reason::RefusedByMta { .. } => true,
-        // We, or what we ask, did not answer: that says nothing of the mail.
-        Reason::Internal | Reason::DirectoryUnavailable => false,
-        Reason::Spf { result, .. } if *result == SpfResult::Temperror => false,
+        // In a flood, what comes to the catch-all is the flood: it counts on while the store is away.
+        Reason::Siege(UnderSiege::CatchAll { .. }) => refuses,
+        reason if reason.is_unanswered() => false,
         // It comes again alone, and counts then.
         Reason::NullSenderExtraRecipient => action == Action::Reject,
         _ => refuses,

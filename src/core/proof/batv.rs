@@ -183,6 +183,35 @@ fn read_prvs(recipient: &Mailbox, rest: &[u8]) -> Option<Tagged> {
     Some(ours.flatten().map_or(Tagged::Foreign, Tagged::Ours))
 }
 
+/// The address without its tag, ours or another's: good for telling whose it is, and for nothing else.
+pub fn untagged(address: &Mailbox, delimiters: &str) -> Mailbox {
+    if let Some(Tagged::Ours(tag)) = read(address, delimiters) {
+        return tag.original;
+    }
+    let local = address.local_unquoted();
+    let user = if let Some(rest) = without_prefix(&local, PRVS) {
+        // `TAG=USER`, `USER=TAG`, `USER/TAG`: the tag is the one that looks like one.
+        let mut pieces = rest.splitn(2, |byte| b"=/".contains(byte));
+        let (first, second) = (pieces.next(), pieces.next());
+        let is_tag = |piece: &[u8]| tag_of(piece, address.clone()).is_some();
+        if first.is_some_and(is_tag) || second.is_none_or(|second| !is_tag(second)) {
+            second
+        } else {
+            first
+        }
+    } else if let Some(rest) = without_prefix(&local, b"btv1==") {
+        let tag = rest.windows(2).position(|two| two == b"==");
+        tag.and_then(|tag| rest.get(tag + 2..))
+    } else {
+        let rest = without_prefix(&local, b"msprvs1=");
+        rest.and_then(|rest| rest.splitn(2, |byte| *byte == b'=').nth(1))
+    };
+    match user {
+        Some(user) if !user.is_empty() => address.with_local(user),
+        _ => address.clone(),
+    }
+}
+
 /// What a tag proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {

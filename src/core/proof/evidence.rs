@@ -254,6 +254,17 @@ pub enum Forged {
 }
 
 impl Outcome {
+    /// Whether nothing proves it because what would tell did not answer.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::Unproven(Unproven {
+                why: Why::Unanswered(_),
+                ..
+            })
+        )
+    }
+
     /// The reason's one word: `[a-z0-9_]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {

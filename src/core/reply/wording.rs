@@ -71,11 +71,11 @@ pub(super) fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
         },
         Reason::Proof(outcome) => proof(outcome),
         Reason::Siege(UnderSiege::Unproven(outcome)) => in_a_flood(proof(outcome)),
-        Reason::Siege(UnderSiege::CatchAll { bounce: true }) => in_a_flood(policy(
+        Reason::Siege(UnderSiege::CatchAll { bounce: true, .. }) => in_a_flood(policy(
             "No mail is known to be sent from this address, so no bounce can be meant for it"
                 .to_owned(),
         )),
-        Reason::Siege(UnderSiege::CatchAll { bounce: false }) => in_a_flood(policy(
+        Reason::Siege(UnderSiege::CatchAll { bounce: false, .. }) => in_a_flood(policy(
             "Mail is taken for known addresses only; please try again later".to_owned(),
         )),
         Reason::BatvGuessed => policy(format!(

@@ -8,8 +8,8 @@ use super::{PREFIX, write::BETWEEN};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, Kind, MOST_AN_HOUR, MOST_SAMPLES, Row, SAMPLE_DAYS,
-            SAMPLES_AN_HOUR, Sample, hour, network,
+            Count, HOUR, KEEP_DAYS, Kind, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample,
+            hour, network,
         },
         proof::DAY,
     },
@@ -69,7 +69,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .arg(field(count))
             .arg(field(&count.among_others()))
             .arg(*times)
-            .arg(MOST_AN_HOUR)
+            .arg(count.kind.most_an_hour().unwrap_or(u64::MAX))
             .arg(left)
             .ignore();
     }

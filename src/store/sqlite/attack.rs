@@ -2,14 +2,15 @@
 
 use std::ops::RangeInclusive;
 
+use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{integer, natural};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, MOST_AN_HOUR, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR,
-            Sample, hour, network,
+            Count, HOUR, KEEP_DAYS, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample, hour,
+            network,
         },
         proof::DAY,
     },
@@ -55,7 +56,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
             .bind(count.fate.as_str())
             .bind(&count.text)
             .bind(integer(times))
-            .bind(integer(MOST_AN_HOUR))
+            .bind(integer(count.kind.most_an_hour().unwrap_or(u64::MAX)))
             .execute(&mut *writer)
             .await?;
     }
@@ -102,13 +103,15 @@ pub(super) async fn rows(
 ) -> sqlx::Result<Vec<Row>> {
     const ROWS: &str =
         "SELECT hour, kind, domain, fate, what, times FROM attack WHERE hour BETWEEN ?1 AND ?2";
-    let rows = sqlx::query(ROWS)
+    let mut found = sqlx::query(ROWS)
         .bind(integer(*hours.start()))
         .bind(integer(*hours.end()))
-        .fetch_all(readers)
-        .await?;
-    let rows = rows.iter().filter_map(|row| counted(row).transpose());
-    rows.collect()
+        .fetch(readers);
+    let mut rows = Vec::new();
+    while let Some(row) = found.try_next().await? {
+        rows.extend(counted(&row)?);
+    }
+    Ok(rows)
 }
 
 /// `None` for what a newer version counted.

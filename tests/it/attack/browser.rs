@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Command, Output, Stdio},
     thread,
@@ -67,23 +67,28 @@ pub fn serve(pages: &'static [(&'static str, String)]) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = String::new();
-            let mut reader = BufReader::new(connection.try_clone().unwrap());
-            while reader
-                .read_line(&mut request)
-                .is_ok_and(|length| length > 2)
-            {}
-            let path = request.split(' ').nth(1).unwrap_or_default();
-            let page = pages.iter().find(|(name, _)| *name == path);
-            let (status, body) = page.map_or(("404 Not Found", ""), |(_, body)| ("200 OK", body));
-            // A browser that went away reads no more.
-            let _ = write!(
-                connection,
-                "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            );
+            let connection = connection.unwrap();
+            // A browser may open some before it asks on one of them.
+            thread::spawn(move || answer(connection, pages));
         }
     });
     address
+}
+
+fn answer(mut connection: TcpStream, pages: &[(&str, String)]) {
+    let mut request = String::new();
+    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    while reader
+        .read_line(&mut request)
+        .is_ok_and(|length| length > 2)
+    {}
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let page = pages.iter().find(|(name, _)| *name == path);
+    let (status, body) = page.map_or(("404 Not Found", ""), |(_, body)| ("200 OK", body));
+    // A browser that went away reads no more.
+    let _ = write!(
+        connection,
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
 }

@@ -1,8 +1,15 @@
 //! What the command prints, and what it refuses.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use backstop::core::attack::{Fate, HOUR, Kind, hour};
 
 use super::{HOSTILE, Site, attacked};
+use crate::{bounce::now, store::attack::count};
 
 #[test]
 fn the_numbers_are_those_that_were_counted() {
@@ -10,11 +17,12 @@ fn the_numbers_are_those_that_were_counted() {
     let json = site.json(&["--since", "7d"]);
     let bounces = &json["bounces"];
     let of = |fate: &str| bounces[fate].as_u64().unwrap();
-    let sum =
-        of("refused") + of("refused_by_mta") + of("would_refuse") + of("let_in") + of("proven");
-    assert_eq!(sum, of("all"));
-    assert_eq!(of("proven"), 54);
-    assert_eq!(of("suspect"), of("all") - 54);
+    let suspect = of("refused") + of("refused_by_mta") + of("would_refuse") + of("let_in");
+    assert_eq!(
+        (of("suspect"), of("proven"), of("deferred")),
+        (suspect, 54, 8)
+    );
+    assert_eq!(of("all"), suspect + 54 + 8);
     for list in ["hosts", "networks", "recipients"] {
         let top = json[list]["top"].as_array().unwrap();
         let sum: u64 = top.iter().map(|one| one["suspect"].as_u64().unwrap()).sum();
@@ -40,7 +48,15 @@ fn the_numbers_are_those_that_were_counted() {
 #[test]
 fn the_text_has_a_plot_and_no_control_character() {
     let site = attacked();
-    let text = site.text(&[]);
+    // To the end of this hour, whenever the next one begins.
+    let time = |hour: u64| {
+        let time = UNIX_EPOCH + Duration::from_secs(hour * HOUR);
+        humantime::format_rfc3339_seconds(time).to_string()
+    };
+    let end = hour(now());
+    let (from, to) = (time(end - 7 * 24), time(end));
+    let period = ["--from", &from, "--to", &to];
+    let text = site.text(&period);
     assert!(
         text.lines()
             .any(|line| line.contains('|') && line.contains('█')),
@@ -59,9 +75,23 @@ fn the_text_has_a_plot_and_no_control_character() {
         text.lines().all(|line| line.chars().count() <= 110),
         "{text}"
     );
-    assert_eq!(text, site.text(&["attack"]));
+    assert_eq!(text, site.text(&[&["attack"], &period[..]].concat()));
     let none = site.text(&["--since", "1h", "--domain", "example.org"]);
     assert!(none.contains("none came"), "{none}");
+}
+
+/// Older versions counted reasons and proofs together where there were too many.
+#[test]
+fn what_has_no_name_is_others() {
+    let site = Site::new("");
+    site.store(|store| {
+        let counts = [Kind::Reason, Kind::Proof].map(|kind| count(kind, Fate::Refused, ""));
+        store.count_attack(hour(now()), counts.to_vec());
+    });
+    let text = site.text(&["--since", "3h"]);
+    assert_eq!(text.matches("         1  others").count(), 2, "{text}");
+    let json = site.json(&["--since", "3h"]);
+    assert_eq!(json["proofs"]["others"], 1, "{json}");
 }
 
 #[test]

@@ -7,12 +7,12 @@ use std::{
     process::Command,
 };
 
-use backstop::core::attack::{Octets, Sample};
+use backstop::core::attack::{Fate, Kind, Octets, Sample, hour};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use serde_json::Value;
 
 use super::{Site, attacked, sample};
-use crate::{batv::key_file, bounce::now};
+use crate::{batv::key_file, bounce::now, store::attack::count};
 
 /// What Python reads in a message, as JSON.
 const READ: &str = r#"
@@ -100,6 +100,7 @@ fn each_sample_is_a_report_that_others_can_read() {
             .unwrap()
             .ends_with("@example.org>")
     );
+    assert_eq!(headers["Content-Transfer-Encoding"], "8bit");
     assert!(headers.get("To").is_none() && headers.get("Date").is_some());
 
     let fields = &found["fields"];
@@ -189,6 +190,8 @@ fn each_sample_is_a_report_that_others_can_read() {
                 .contains("UNTRUSTED| it called itself mx.far.example; 2 Received lines came back"),
         "{list}"
     );
+    // Without -i a line with a dot alone would be the end.
+    assert!(list.contains("`sendmail -i -f postmaster@"), "{list}");
 }
 
 #[test]
@@ -227,12 +230,18 @@ fn strangers_write_no_field_and_no_line() {
     let hostile = Sample {
         helo: Octets(b"x\r\nFeedback-Type: not-spam\r\n\r\n--\xff%s".to_vec()),
         mail_from: Octets(b"mailer-daemon\r\nSource-IP: 192.0.2.1@far.example".to_vec()),
-        recipients: vec![
-            Octets(b"\"a\r\nIncidents: 9\"@example.org".to_vec()),
-            Octets(b"b@example.org".to_vec()),
-        ],
+        recipients: [
+            vec![Octets(b"\"a\r\nIncidents: 9\"@example.org".to_vec())],
+            vec![Octets([&[1; 500][..], b"@far.example"].concat()); 9],
+        ]
+        .concat(),
         headers: Octets(
-            b"Subject: x\rFeedback-Type: a\nSource-IP: 1\n\n--b\n\x00\x80\xfe".to_vec(),
+            [
+                &b"Subject: x\rFeedback-Type: a "[..],
+                &[2; 3_000],
+                b"\nSource-IP: 1\n\n--b\n\x00\x80\xfe",
+            ]
+            .concat(),
         ),
         body: Octets((0..=255_u8).cycle().take(5_000).collect()),
         client: "2001:db8::7".parse().unwrap(),
@@ -252,17 +261,24 @@ fn strangers_write_no_field_and_no_line() {
         .map(|field| field[0].as_str().unwrap())
         .collect();
     let expected = [
-        "Feedback-Type",
-        "User-Agent",
-        "Version",
-        "Original-Mail-From",
-        "Original-Rcpt-To",
-        "Original-Rcpt-To",
-        "Arrival-Date",
-        "Source-IP",
-        "Incidents",
+        &[
+            "Feedback-Type",
+            "User-Agent",
+            "Version",
+            "Original-Mail-From",
+        ][..],
+        &["Original-Rcpt-To"; 10],
+        &["Arrival-Date", "Source-IP"],
     ];
-    assert_eq!(names, expected);
+    assert_eq!(names, expected.concat());
+    // RFC 5322 section 2.1.1.
+    for file in &files {
+        let octets = fs::read(file).unwrap();
+        let lines = octets
+            .split(|&byte| byte == b'\n')
+            .map(<[u8]>::trim_ascii_end);
+        assert_eq!(lines.filter(|line| line.len() > 998).count(), 0, "{file:?}");
+    }
     assert_eq!(all(&found["fields"], "Source-IP"), ["2001:db8::7"]);
     for text in [
         found["text"].as_str().unwrap(),
@@ -279,6 +295,50 @@ fn strangers_write_no_field_and_no_line() {
             !text.lines().any(|line| line.starts_with("Feedback-Type")),
             "{text}"
         );
+    }
+}
+
+/// What was counted among others has no name, so nobody knows how many of it were of one host.
+#[test]
+fn bounces_of_a_host_are_told_as_far_as_they_are_known() {
+    let told = |counted: &[&str]| {
+        let site = Site::new("report: {keep_samples: true}\n");
+        let at = now() - 60;
+        site.store(|store| {
+            for host in counted {
+                let host = count(Kind::Host, Fate::Refused, host);
+                store.count_attack(hour(at), vec![host]);
+            }
+            store.keep_sample(sample(at));
+        });
+        site.text(&["--export", "reports"]);
+        let files = files(&site.path("reports"));
+        let found = read(&files[0]);
+        let incidents = all(&found["fields"], "Incidents");
+        let incidents: Vec<_> = incidents.into_iter().map(str::to_owned).collect();
+        let text = found["text"].as_str().unwrap().to_owned();
+        let list = fs::read_to_string(&files[1]).unwrap();
+        (incidents.concat(), text, list)
+    };
+    let (host, other) = ("198.51.0.10", "");
+    for (counted, incidents, words) in [
+        (
+            &[host, host, "192.0.2.1"][..],
+            "2",
+            "  2 bounces of this host",
+        ),
+        (&[host], "1", "  1 bounce of this host"),
+        (
+            &[host, host, other],
+            "2",
+            "  at least 2 bounces of this host",
+        ),
+        (&[other], "", "  at least 1 bounce of this host"),
+        (&[], "", "  at least 1 bounce of this host"),
+    ] {
+        let (found, text, list) = told(counted);
+        assert_eq!(found, incidents, "{counted:?}");
+        assert!(text.contains(words) && list.contains(words), "{text}{list}");
     }
 }
 

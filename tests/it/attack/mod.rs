@@ -3,6 +3,7 @@
 mod browser;
 mod command;
 mod exported;
+mod long;
 mod page;
 
 use std::{
@@ -101,11 +102,12 @@ fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<Cou
         (Kind::Network, network(host.parse().unwrap())),
         (Kind::Recipient, rcpt.to_owned()),
     ];
-    let counts = texts.map(|(kind, text)| Count {
+    let kept = if fate.is_suspect() { 5 } else { 2 };
+    let counts = texts.into_iter().take(kept).map(|(kind, text)| Count {
         domain: domain.to_owned(),
         ..count(kind, fate, &text)
     });
-    counts.to_vec()
+    counts.collect()
 }
 
 /// A joe job of some days: it swells, ebbs and comes again, beside the bounces of every day.
@@ -130,6 +132,11 @@ fn attacked() -> Site {
                     _ => (Fate::Refused, "reject unproven"),
                 };
                 store.count_attack(at, bounce(fate, why, "unproven", &host, joe));
+            }
+            if back % 20 == 5 {
+                let (why, host) = ("tempfail unproven", "192.0.2.26");
+                let joe = "joe@example.org";
+                store.count_attack(at, bounce(Fate::Deferred, why, "unproven", host, joe));
             }
             if back % 3 == 0 {
                 let accepted = bounce(

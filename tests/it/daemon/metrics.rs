@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{backstop::Backstop, milter::Client, mta};
+use lab::{backstop::Backstop, milter::Client, mta, process::free_port};
 
 use super::{ENFORCE, SENDER, STRANGER, Stage, asking, binary, introduce};
 use crate::package::text;
@@ -160,11 +160,7 @@ fn a_store_that_is_down_and_a_list_that_is_gone_are_told() {
     let list = folder.path().join("list");
     fs::write(&list, "joe\n").unwrap();
     // A port where nobody listens.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port().unwrap();
     let more = format!(
         "{OBSERVED}store: redis://127.0.0.1:{port}/0\nrecipients:\n  - domain: example.org\n    known: [{{file: {}}}]\n",
         list.display()
@@ -263,11 +259,7 @@ fn a_hundred_slow_clients_hurt_neither_mail_nor_memory_and_are_gone_soon() {
         })
         .collect();
     stage.serves();
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     let warning = stage
         .backstop
         .wait_for_log("observe.http: a connection was closed")

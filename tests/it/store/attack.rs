@@ -19,6 +19,7 @@ use super::place::{Place, now, until, until_written};
 on_both! {
     bounces_add_up_by_hour
     an_hour_tells_only_so_many_apart
+    reasons_are_all_told_apart
     counts_of_a_flood_are_one_write
     samples_are_kept_as_they_came
     one_network_leaves_few_samples
@@ -98,6 +99,28 @@ async fn an_hour_tells_only_so_many_apart(place: Place) {
     assert_eq!(times(&host("10.0.0.0")), Some(2));
     assert_eq!(times(&host("10.9.9.9")), None);
     assert_eq!(rows.iter().map(|row| row.times).sum::<u64>(), 404);
+}
+
+/// The words for them are ours: those of many domains don't crowd each other out.
+async fn reasons_are_all_told_apart(place: Place) {
+    let store = place.open().await;
+    let hour = hour(now());
+    for number in 0..300 {
+        let domain = format!("d{number}.example");
+        let of = |kind, text| Count {
+            domain: domain.clone(),
+            ..count(kind, Fate::Refused, text)
+        };
+        let counts = vec![
+            of(Kind::Reason, "reject unproven"),
+            of(Kind::Proof, "unproven"),
+        ];
+        store.count_attack(hour, counts);
+    }
+    until_written(&*store).await;
+    let rows = store.attack(hour..=hour).await.unwrap();
+    assert_eq!(rows.len(), 600);
+    assert!(rows.iter().all(|row| !row.count.text.is_empty()));
 }
 
 async fn counts_of_a_flood_are_one_write(place: Place) {

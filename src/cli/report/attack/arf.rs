@@ -17,12 +17,13 @@ use crate::core::{
     attack::{Sample, network, redact::Redaction},
     envelope::Local,
     header::Headers,
-    printable::printable,
+    printable::{cut, printable, shortened},
     proof::returned,
 };
 
-/// The longest word or line of a stranger's that is quoted in the text, in octets.
-const LONGEST_QUOTE: usize = 500;
+/// The longest word or line of a stranger's that is quoted in the text, in characters: a line of 7bit text has 998 at
+/// most (RFC 2045 section 2.7).
+const LONGEST_QUOTE: usize = 200;
 /// The most Received lines that are.
 const MOST_RECEIVED: usize = 20;
 /// What stands before each line that a stranger wrote.
@@ -34,8 +35,10 @@ pub(super) struct Report<'a> {
     pub redaction: &'a Redaction<'a>,
     /// Our domain that it came to.
     pub domain: &'a str,
-    /// How many bounces of this host the period has, this one included.
-    pub incidents: u64,
+    /// How many bounces of this host were counted in the period; `None` where none was under its name.
+    pub incidents: Option<u64>,
+    /// Whether there may be more of them, which were counted without a name.
+    pub some_unnamed: bool,
     /// A word for Message-ID that no other report has.
     pub unique: &'a str,
     /// When it is written, in seconds since 1970.
@@ -73,7 +76,8 @@ impl Report<'_> {
             .subject(format!("Abuse report: backscatter from {client}"))
             .date(date(self.now))
             .message_id(format!("{unique}@{domain}"))
-            .body(MimePart::new(report, parts))
+            // What holds 8bit is 8bit itself (RFC 2045 section 6.4).
+            .body(MimePart::new(report, parts).transfer_encoding(encoding))
             .write_to_vec()
     }
 
@@ -104,11 +108,10 @@ impl Report<'_> {
         if let Some(domain) = name.filter(|domain| !self.redaction.is_ours(domain)) {
             let _ = write!(fields, "Reported-Domain: {domain}\r\n");
         }
-        let _ = write!(
-            fields,
-            "Incidents: {}\r\n",
-            self.incidents.clamp(1, u32::MAX.into())
-        );
+        if let Some(incidents) = self.incidents {
+            let incidents = incidents.clamp(1, u32::MAX.into());
+            let _ = write!(fields, "Incidents: {incidents}\r\n");
+        }
         fields
     }
 
@@ -117,7 +120,7 @@ impl Report<'_> {
         let sample = self.sample;
         let recipients = sample.recipients.iter();
         let recipients: Vec<_> = recipients
-            .map(|recipient| format!("<{}>", self.quoted(&recipient.0)))
+            .map(|recipient| format!("RCPT TO:<{}>", self.quoted(&recipient.0)))
             .collect();
         let answer = if sample.done {
             format!("{} ({})", sample.action, sample.reason)
@@ -139,9 +142,9 @@ impl Report<'_> {
              \x20 client    {} (network {})\r\n\
              \x20 it said   HELO {}\r\n\
              \x20           MAIL FROM:<{}>\r\n\
-             \x20           RCPT TO:{}\r\n\
+             \x20           {}\r\n\
              \x20 answer    {answer}\r\n\
-             \x20 in all    {} bounces of this host in the time of the report\r\n\r\n\
+             \x20 in all    {} of this host in the time of the report\r\n\r\n\
              WHAT THE BOUNCE SAYS. We do not vouch for any of it: a stranger wrote it, and may\r\n\
              have forged it, the Received lines of the returned message above all.\r\n\r\n",
             exact(sample.at),
@@ -149,8 +152,8 @@ impl Report<'_> {
             network(sample.client),
             self.helo(),
             self.quoted(&sample.mail_from.0),
-            recipients.join(" "),
-            self.incidents.max(1),
+            recipients.join("\r\n            "),
+            self.bounces(),
         );
         for line in self.untrusted() {
             text.push_str(&line);
@@ -201,7 +204,19 @@ impl Report<'_> {
     }
 
     fn quoted(&self, bytes: &[u8]) -> String {
-        printable(&self.redaction.text(bytes), LONGEST_QUOTE)
+        shortened(&self.redaction.text(bytes), LONGEST_QUOTE)
+    }
+
+    /// How many bounces of this host there were, in words.
+    pub fn bounces(&self) -> String {
+        // This one at least.
+        let known = self.incidents.unwrap_or(1).max(1);
+        let at_least = match self.incidents {
+            Some(_) if !self.some_unnamed => "",
+            _ => "at least ",
+        };
+        let plural = if known == 1 { "" } else { "s" };
+        format!("{at_least}{known} bounce{plural}")
     }
 
     /// What the client called itself.
@@ -221,14 +236,9 @@ pub(super) fn domain_of<'a>(sample: &Sample, local: &'a Local) -> Option<&'a Dom
 
 /// Fit to be printed, its blanks as they are.
 fn spaced(bytes: &[u8]) -> String {
-    let cut = bytes.get(..LONGEST_QUOTE).unwrap_or(bytes);
-    let words = cut.split(|byte| *byte == b' ' || *byte == b'\t');
+    let words = bytes.split(|byte| *byte == b' ' || *byte == b'\t');
     let words: Vec<_> = words.map(|word| printable(word, LONGEST_QUOTE)).collect();
-    let mut text = words.join(" ");
-    if cut.len() < bytes.len() {
-        text.push_str("...");
-    }
-    text
+    cut(words.join(" "), LONGEST_QUOTE)
 }
 
 fn date(seconds: u64) -> Date {

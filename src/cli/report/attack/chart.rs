@@ -10,7 +10,7 @@ const COLUMNS: u64 = 112;
 /// Of the drawing, in its own units.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 300.0;
-/// Where the columns stand in it.
+/// Where the columns stand in it; left of them is room for 8 characters.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 995.0;
 const TOP: f64 = 14.0;
@@ -37,7 +37,7 @@ pub(super) fn hours(view: &View) -> Markup {
             }
             @for level in scale.levels() {
                 line.grid x1=(LEFT) x2=(RIGHT) y1=(round(scale.y(level))) y2=(round(scale.y(level))) {}
-                text x=(LEFT - 8.0) y=(round(scale.y(level) + 4.5)) text-anchor="end" { (level) }
+                text x=(LEFT - 8.0) y=(round(scale.y(level) + 4.5)) text-anchor="end" { (brief(level)) }
             }
             @for (x, (hour, tally)) in placed() {
                 @if tally.all() > 0 {
@@ -105,7 +105,7 @@ pub(super) fn bar(tally: &Tally, most: u64) -> Markup {
     let part = |number: u64| round(100.0 * float(number) / float(most.max(1)));
     html! {
         svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
-            @for (fate, below, above) in stacked(tally).filter(|(fate, _, _)| *fate != Fate::Proven) {
+            @for (fate, below, above) in stacked(tally).filter(|(fate, _, _)| fate.is_suspect()) {
                 rect class=(fate.as_str()) x=(part(below)) width=(part(above.saturating_sub(below))) y="0" height="10" {}
             }
         }
@@ -172,6 +172,21 @@ impl Scale {
     }
 }
 
+/// A level of the scale, in 7 characters at most: `500000`, `1.5 M`.
+fn brief(number: u64) -> String {
+    const UNITS: [(u32, &str); 5] = [(18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M")];
+    for (power, sign) in UNITS {
+        let unit = 10_u64.pow(power);
+        let (whole, tenths) = (number / unit, number % unit / (unit / 10));
+        match (whole, tenths) {
+            (0, _) => {}
+            (whole, 0) => return format!("{whole} {sign}"),
+            (whole, tenths) => return format!("{whole}.{tenths} {sign}"),
+        }
+    }
+    number.to_string()
+}
+
 /// What is drawn need not be exact.
 #[allow(clippy::cast_precision_loss)]
 fn float(number: u64) -> f64 {
@@ -199,6 +214,23 @@ mod tests {
         ] {
             let scale = Scale::of(most);
             assert_eq!((scale.step, scale.steps), (step, steps), "{most}");
+        }
+        for (number, text) in [
+            (0, "0"),
+            (500_000, "500000"),
+            (1_500_000, "1.5 M"),
+            (300_000_000, "300 M"),
+            (25_000_000_000, "25 G"),
+            (u64::MAX, "18.4 E"),
+        ] {
+            assert_eq!(brief(number), text);
+        }
+        // No level is told as another: a step is 1, 2 or 5 and zeros.
+        for most in (0..19).map(|power| 7 * 10_u64.pow(power) / 2) {
+            let levels: Vec<_> = Scale::of(most).levels().map(brief).collect();
+            let different: std::collections::BTreeSet<_> = levels.iter().collect();
+            assert_eq!(different.len(), levels.len(), "{levels:?}");
+            assert!(levels.iter().all(|level| level.len() <= 7), "{levels:?}");
         }
         let huge = Scale::of(u64::MAX);
         assert!(huge.y(u64::MAX) >= TOP - 1.0 && huge.y(0) == BOTTOM);

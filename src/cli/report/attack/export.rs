@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Config,
     core::{
-        attack::{Sample, network, redact::Redaction},
+        attack::{Sample, Tally, network, redact::Redaction},
         envelope::Local,
     },
 };
@@ -72,13 +72,15 @@ fn one(
 ) -> io::Result<()> {
     let mut unique = [0; 16];
     getrandom::fill(&mut unique).map_err(io::Error::other)?;
-    let of_host = view.summary.hosts.named(&sample.client.to_string());
+    let hosts = &view.summary.hosts;
+    let of_host = hosts.named(&sample.client.to_string());
     let domain = domain_of(sample, &config.policy.local);
     let report = Report {
         sample,
         redaction,
         domain: domain.map_or("localhost", |domain| domain.as_str()),
-        incidents: of_host.map_or(1, |tally| tally.suspect()),
+        incidents: of_host.map(Tally::suspect),
+        some_unnamed: hosts.others.suspect() > 0,
         unique: &HEXLOWER.encode(&unique),
         now: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs(),
     };
@@ -86,7 +88,7 @@ fn one(
     // Writing to a String can't fail.
     let _ = write!(
         list,
-        "\n{name}\n  came {} from {} (network {}), {} ({}){}\n  {} bounces of this host in the period\n  \
+        "\n{name}\n  came {} from {} (network {}), {} ({}){}\n  {} of this host in the period\n  \
          {UNTRUSTED}it called itself {}; {} Received lines came back\n",
         exact(sample.at),
         sample.client,
@@ -98,7 +100,7 @@ fn one(
         } else {
             ", but let in: only watched"
         },
-        report.incidents.max(1),
+        report.bounces(),
         report.helo(),
         report.returned_received(),
     );
@@ -116,7 +118,7 @@ fn head(samples: usize, view: &View) -> String {
             Go by the client's address alone, which your server saw. What the bounce says, the Received lines that came back\n   \
             above all, is UNTRUSTED: whoever wrote it may have forged it.\n\
          3. Put that desk's address into a To: of its own, check From:, and send the file as it is, for example with\n   \
-            `sendmail -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
+            `sendmail -i -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
          What is marked {UNTRUSTED}is a stranger's word.\n",
         view.from, view.to,
     )

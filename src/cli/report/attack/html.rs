@@ -190,7 +190,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                 }
                 @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " has all." } }
                 @if others.suspect() > 0 {
-                    p.soft { "And " (others.suspect()) " bounces of others: too many came in an hour to tell them apart." }
+                    p.soft { "And " (others.suspect()) " bounces of others: too many to be told apart." }
                 }
             }
         }
@@ -223,8 +223,11 @@ fn notes() -> Markup {
             h2 { "How to read this" }
             p {
                 "Counted is mail from strangers to addresses of yours with the null sender, from a mailer-daemon or "
-                "postmaster, or that its headers show to be a bounce; each recipient once. "
-                "What is “" (Fate::Proven.words()) "” proved that it answers mail of yours, and is left out of the lists."
+                "postmaster, or that its headers show to be a bounce; each recipient once, and what is asked to come again "
+                "each time. "
+                "What is “" (Fate::Proven.words()) "” proved that it answers mail of yours, and what is “"
+                (Fate::Deferred.words()) "” came while DNS, the store or a list of yours did not answer: both are left out of "
+                "the lists."
             }
             p {
                 "The hosts are those that spoke to your servers: that much is certain. "

@@ -62,11 +62,16 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
         Err(code) => return code,
     };
     let failed = |why| unavailable(&format!("{}: {why}", config.store));
-    let rows = match store.attack(period.hours()).await {
-        Ok(rows) => rows,
-        Err(why) => return failed(why),
-    };
-    let view = View::of(Summary::of(rows, domain), period, domain);
+    // Day by day: each question has its own time to be answered in, and after a flood all rows at once would be a
+    // gigabyte.
+    let mut summary = Summary::default();
+    for day in period.days() {
+        match store.attack(day).await {
+            Ok(rows) => summary.add(rows, domain),
+            Err(why) => return failed(why),
+        }
+    }
+    let view = View::of(summary, period, domain);
     let mut told = Vec::new();
     if let Some(file) = &arguments.html {
         if let Err(why) = html::write(&view, file) {

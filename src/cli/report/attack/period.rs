@@ -51,8 +51,11 @@ pub(super) struct Period {
 }
 
 impl Period {
-    pub fn hours(self) -> RangeInclusive<u64> {
-        self.first..=self.last
+    /// Its hours, at most 24 at once.
+    pub fn days(self) -> impl Iterator<Item = RangeInclusive<u64>> {
+        let Self { first, last } = self;
+        let days = (first..=last).step_by(24);
+        days.map(move |first| first..=last.min(first.saturating_add(23)))
     }
 
     /// In seconds since 1970.
@@ -153,6 +156,15 @@ mod tests {
         ] {
             assert_eq!(period(line), None, "{line}");
         }
+        let days: Vec<_> = period("--since 49h").unwrap().days().collect();
+        assert_eq!(
+            days,
+            [
+                hour_now - 48..=hour_now - 25,
+                hour_now - 24..=hour_now - 1,
+                hour_now..=hour_now
+            ]
+        );
         let period = period("--days 1").unwrap();
         assert_eq!(
             period.seconds(),

@@ -129,7 +129,7 @@ fn print_list(title: &str, list: &List) {
     }
     if list.others.0.suspect() > 0 {
         println!(
-            "{:>10} {:>10}  from others: too many came in an hour to tell them apart",
+            "{:>10} {:>10}  from others: too many to be told apart",
             list.others.0.suspect(),
             list.others.0.kept_out()
         );

@@ -61,7 +61,7 @@ pub(super) struct Hour {
 pub(super) struct List {
     pub different: usize,
     pub top: Vec<Entry>,
-    /// The bounces of those that were too many in their hour to be told apart.
+    /// The bounces of those that were too many to be told apart.
     pub others: Numbers,
 }
 
@@ -94,12 +94,15 @@ impl View {
         let domains = summary.domains.iter();
         let hours = summary.hours.iter();
         let worst = summary.worst_hour();
-        let reasons = summary.reasons.iter().map(|(fate, why, bounces)| Reason {
+        let reasons = summary.reasons().into_iter();
+        let reasons = reasons.map(|(fate, why, bounces)| Reason {
             fate: fate.as_str(),
             why: or_others(why).to_owned(),
-            bounces: *bounces,
+            bounces,
             words: fate.words(),
         });
+        let proofs = summary.proofs.iter();
+        let proofs = proofs.map(|(proof, bounces)| (or_others(proof).to_owned(), *bounces));
         Self {
             from: rfc3339(period.first.saturating_mul(HOUR)),
             to: rfc3339(end),
@@ -110,7 +113,7 @@ impl View {
                 suspect,
             }),
             reasons: reasons.collect(),
-            proofs: summary.proofs.clone(),
+            proofs: proofs.collect(),
             domains: domains
                 .map(|(domain, tally)| (domain.clone(), Numbers(*tally)))
                 .collect(),
@@ -170,7 +173,7 @@ impl List {
     }
 }
 
-/// What has no name is what was counted together.
+/// What has no name is what was counted together; an older version did that with reasons and proofs too.
 fn or_others(name: &str) -> &str {
     if name.is_empty() { "others" } else { name }
 }

@@ -119,8 +119,8 @@ pub fn parts<'a>(body: Part<'a>, boundary: &[u8]) -> Vec<Part<'a>> {
     parts
 }
 
-/// Whether the line is a delimiter, and then whether it is the last one.
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
+/// Whether the line is a delimiter, and then whether it is the last one (RFC 2046 section 5.1.1).
+pub fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
     match rest.trim_ascii_end() {
         b"" => Some(false),

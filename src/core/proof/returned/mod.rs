@@ -20,6 +20,7 @@ mod text;
 mod walk;
 
 pub use markers::Marker;
+pub use mime::delimiter;
 
 use crate::core::{address::Mailbox, header::Headers};
 
