@@ -17,8 +17,9 @@
 //!   comes back makes the quiet that is needed longer, so no rhythm makes many changes.
 //! - **`siege.longest` ends it** even in the middle of a flood, for what is wrong for days is the siege. The flood's rate is
 //!   then tolerated: twice of it begins another siege at once, the same a day later, as the tolerance halves.
-//! - **All domains together** have a record of their own, for a flood that is spread thin. What comes to a domain that is
-//!   not calm itself is left out of it ([`Tally::take`]), else a flood on one would besiege the others.
+//! - **All domains together** have a record of their own, for a flood that is spread thin. What may become a domain's own
+//!   siege is left out of it ([`Record::is_shared`]), else a flood on one would besiege the others; ten minutes of an alert
+//!   are long enough to tell. While all are besieged, no domain learns its part of the flood.
 //! - **Hosts share a record** by compare-and-swap ([`Record::exchange`]). One that is cut off counts on
 //!   ([`Record::step_alone`]), sees its own part of a flood only, and gives what it counted to the others when they meet.
 //! - **Clocks step.** Forward is time in which nobody looked: neither quiet nor learned. Backward, all that is remembered

@@ -12,6 +12,9 @@ use super::{
 /// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
 const SKEW: u64 = 20;
 
+/// A flood of a domain's own begins its siege within so many seconds, or is none: the longer window is full by then.
+const OWN: u64 = 600;
+
 /// No time is later, in seconds since 1970: sums of two are far from the end of the numbers.
 pub(super) const LATEST: u64 = 1 << 40;
 
@@ -93,6 +96,7 @@ impl Record {
         self.baseline.unusual |= self.state(now).is_besieged()
             || self.machine.state.is_besieged()
             || limits.flood > limits.set
+            || deltas.unusual
             || self.alone.is_some();
 
         let cause = if spoken {
@@ -144,6 +148,24 @@ impl Record {
     /// Whether the stricter answers apply: in siege, and while it eases.
     pub fn is_besieged(&self, now: u64) -> bool {
         self.state(now).is_besieged()
+    }
+
+    /// Whether what comes to the domain counts for all domains together too, as of the last step. What may become its own
+    /// siege does not, or a flood on one domain would besiege all; nor does what went on when its siege was lifted, or
+    /// what an administrator has spoken on. An alert that lasts is no flood of its own, but may be part of one on all.
+    pub fn is_shared(&self, settings: &Settings) -> bool {
+        let its_own = match self.machine.state {
+            State::Calm => false,
+            State::Alert => self.at.saturating_sub(self.machine.since) < OWN,
+            State::Easing | State::Siege => true,
+        };
+        let limits = self.limits(settings, self.at);
+        !its_own && limits.flood <= limits.set && self.by_hand.is_none()
+    }
+
+    /// Whether the hour of the last step is not to be learned.
+    pub fn is_unusual(&self) -> bool {
+        self.baseline.unusual
     }
 
     /// Whether nothing would be lost if it were dropped.

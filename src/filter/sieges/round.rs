@@ -110,17 +110,17 @@ impl Rounds {
         self.show(&policy.siege, now);
     }
 
-    /// Takes over what was counted. What makes a domain restless is its own, or a flood on one would besiege all; so is
-    /// what an administrator has spoken on. Where there is one domain only, it is all there is.
+    /// Takes over what was counted. Where there is one domain only, it is all there is.
     fn take(&mut self, policy: &Policy, now: u64) {
-        let calm = |domain: &Domain| {
+        let is_shared = |domain: &Domain| {
             let known = self.known.get(&Some(domain.clone()));
-            known.is_none_or(|known| {
-                let status = known.record.status(&policy.siege, now);
-                status.state == State::Calm && status.by_hand.is_none()
-            })
+            known.is_none_or(|known| known.record.is_shared(&policy.siege))
         };
-        let Taken { all, domains } = self.sieges.lock().take(calm);
+        let Taken { all, domains } = self.sieges.lock().take(is_shared);
+        let unusual = self
+            .known
+            .get(&None)
+            .is_some_and(|all| all.record.is_unusual());
         let counted = domains
             .into_iter()
             .map(|(domain, deltas)| (Some(domain), deltas));
@@ -132,6 +132,7 @@ impl Rounds {
             if !full && !deltas.is_empty() {
                 let known = self.known.entry(name).or_insert_with(|| Known::new(now));
                 known.pending.add(&deltas);
+                known.pending.unusual |= unusual;
             }
         }
     }

@@ -330,3 +330,20 @@ fn a_change_is_told_in_one_line_with_numbers() {
         (&"example.org".into(), &"siege".into())
     );
 }
+
+/// Nor while it is on for all domains, which this one's own rate does not tell.
+#[test]
+fn a_part_of_a_flood_on_all_is_not_learned() {
+    for unusual in [false, true] {
+        let mut site = Site::new();
+        for _ in 0..3 * HOUR / MINUTE {
+            site.now += MINUTE;
+            let mut deltas = Traffic::flood(6.0).deltas(&mut site.random, MINUTE);
+            deltas.unusual = unusual;
+            site.record.step(&site.settings, &deltas, site.now);
+            assert_eq!(site.record.is_unusual(), unusual);
+        }
+        let status = site.record.status(&site.settings, site.now);
+        assert_eq!(status.baseline == 0.0, unusual, "{}", status.baseline);
+    }
+}
