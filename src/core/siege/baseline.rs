@@ -71,8 +71,10 @@ impl Baseline {
         self.hour != now / HOUR
     }
 
-    /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate `most` a minute.
-    pub(super) fn advance(&mut self, before: u64, now: u64, most: f64) {
+    /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate that `most` gives for what was
+    /// usual in this very hour of the weeks before, all a minute. What was learned a moment ago, in the hour beside it,
+    /// vouches for nothing: who sends ever more would teach us his flood within a day.
+    pub(super) fn advance(&mut self, before: u64, now: u64, most: impl Fn(f64) -> f64) {
         let gap = now.saturating_sub(before);
         let known = gap <= LONGEST_GAP;
         if self.is_over(now) {
@@ -131,15 +133,15 @@ impl Baseline {
         self.observed = self.observed.saturating_add(seconds).min(HOUR as u32);
     }
 
-    fn learn(&mut self, most: f64) {
+    fn learn(&mut self, most: impl Fn(f64) -> f64) {
         if self.unusual || self.observed < ENOUGH {
             return;
         }
         let rate = f64::from(self.hits) * 60.0 / f64::from(self.observed);
-        let rate = rate.min(most) * 1000.0;
         if let Some(slot) = self.slots.get_mut(slot_of(self.hour)) {
             slot.seen = slot.seen.saturating_add(1).min(WEEKS);
             let old = f64::from(slot.rate);
+            let rate = rate.min(most(old / 1000.0)) * 1000.0;
             slot.rate = (old + (rate - old) / f64::from(slot.seen)).round() as u32;
         }
     }

@@ -76,7 +76,7 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(settings: &Settings, usual: f64, tolerated: f64, outgoing: u64) -> Self {
         let floor = f64::from(settings.floor);
-        let set = floor.max(f64::from(settings.factor) * usual);
+        let set = Self::set(settings, usual);
         Self {
             usual,
             set,
@@ -84,6 +84,11 @@ impl Limits {
             // Bounded, so that a flood of twice the limit is never excused.
             excused: (outgoing as f64 / OUTGOING_FOR_ONE).min((4.0 * floor).max(set / 4.0)),
         }
+    }
+
+    /// What is a flood where so many hits a minute are usual.
+    pub(super) fn set(settings: &Settings, usual: f64) -> f64 {
+        f64::from(settings.floor).max(f64::from(settings.factor) * usual)
     }
 }
 

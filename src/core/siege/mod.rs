@@ -11,8 +11,9 @@
 //! - **A flood lasts.** It is `siege.factor` times the usual, and at least `siege.floor`, within a minute, in three of its
 //!   six slots at least; or within ten minutes, in six slots at least. So one host that tries a hundred recipients at once
 //!   makes an alert, and bursts every minute make a siege.
-//! - **A flood does not become usual.** Hours with a siege are not learned, and others up to the rate of an alert at
-//!   most, which is what a patient attacker could teach us without one too.
+//! - **A flood does not become usual.** Hours with a siege are not learned, and others up to the rate at most that would
+//!   be an alert by what the same hour had in the weeks before. So a patient attacker can teach us half of the floor in
+//!   the first week, and at most three times as much in each of those that follow.
 //! - **Easing is strict.** Floods come in waves; answers that come and go with them would let in each wave's begin. What
 //!   comes back makes the quiet that is needed longer, so no rhythm makes many changes.
 //! - **`siege.longest` ends it** even in the middle of a flood, for what is wrong for days is the siege. The flood's rate is

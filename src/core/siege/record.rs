@@ -73,12 +73,8 @@ impl Record {
             alone.advance(now);
             alone.add(deltas);
         }
-        if self.baseline.is_over(now) {
-            let most = self.limits(settings, before).set / 2.0;
-            self.baseline.advance(before, now, most);
-        } else {
-            self.baseline.advance(before, now, f64::INFINITY);
-        }
+        let alert = |usual| Limits::set(settings, usual) / 2.0;
+        self.baseline.advance(before, now, alert);
         self.baseline.add(deltas.hits());
         self.at = now;
         let spoken = self.by_hand.is_some() || self.by_hand_at >= before;

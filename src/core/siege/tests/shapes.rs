@@ -331,6 +331,18 @@ fn a_change_is_told_in_one_line_with_numbers() {
     );
 }
 
+/// Each hour as much as is nearly an alert: on a site that has learned nothing, that does not become usual either.
+#[test]
+fn a_ramp_by_the_hour_teaches_a_fresh_site_half_of_the_floor() {
+    let mut site = Site::new();
+    for _ in 0..6 {
+        let limit = site.record.status(&site.settings, site.now).limit;
+        site.every(10, HOUR, |_| Traffic::flood(0.45 * limit));
+        let status = site.record.status(&site.settings, site.now);
+        assert!(status.baseline <= 10.0, "{status:?}");
+    }
+}
+
 /// Nor while it is on for all domains, which this one's own rate does not tell.
 #[test]
 fn a_part_of_a_flood_on_all_is_not_learned() {
