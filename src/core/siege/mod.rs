@@ -43,7 +43,7 @@ mod windows;
 pub use bytes::{Damaged, LARGEST};
 pub use change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status};
 pub use deltas::{Deltas, Hit, MOST_DOMAINS, Taken, Tally};
-pub use exchange::Exchanged;
+pub use exchange::{Exchanged, Shared};
 pub use machine::State;
 pub use record::Record;
 pub use settings::{Learn, Settings};

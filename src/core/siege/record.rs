@@ -210,8 +210,11 @@ impl Record {
     /// they had in common before counts once.
     pub(super) fn merge(&mut self, other: &Self) {
         self.at = self.at.max(other.at);
-        self.windows
-            .join(other.alone.as_deref().unwrap_or(&other.windows));
+        if let Some(alone) = &other.alone {
+            self.windows.join(alone, u32::saturating_add);
+        }
+        // All that the other counted with others is in here already, or the store lost it.
+        self.windows.join(&other.windows, u32::max);
         self.baseline.merge(&other.baseline);
         self.machine.merge(&other.machine);
         self.heed(other);

@@ -11,7 +11,7 @@ use crate::{
         address::Domain,
         pattern::DomainPattern,
         policy::Policy,
-        siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, State, Taken},
+        siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
     },
     store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
@@ -34,6 +34,8 @@ struct Known {
     record: Record,
     /// What was counted, and is not in the record yet.
     pending: Deltas,
+    /// The version in the store that this host last saw or wrote; 0 for none.
+    seen: u64,
 }
 
 impl Known {
@@ -41,6 +43,7 @@ impl Known {
         Self {
             record: Record::new(now),
             pending: Deltas::default(),
+            seen: 0,
         }
     }
 }
@@ -103,8 +106,11 @@ impl Rounds {
         let now = now_millis / 1000;
         for (name, stored) in named(records) {
             if let Ok(record) = Record::from_bytes(&stored.bytes) {
-                let pending = Deltas::default();
-                self.known.insert(name, Known { record, pending });
+                let known = Known {
+                    record,
+                    ..Known::new(now)
+                };
+                self.known.insert(name, known);
             }
         }
         self.show(&policy.siege, now);
@@ -241,21 +247,26 @@ async fn exchange(
     found: Option<&SiegeRecord>,
     now: u64,
 ) -> Result<Option<Change>, Unavailable> {
-    let bytes = found.map(|record| record.bytes.as_slice());
-    let exchanged = Record::exchange(bytes, &known.record, &known.pending, now, settings);
+    let shared = found.map(|found| Shared {
+        bytes: &found.bytes,
+        written: found.version.cmp(&known.seen),
+    });
+    let exchanged = Record::exchange(shared, &known.record, &known.pending, now, settings);
     let name = siege_name(name);
     if exchanged.damaged {
         log::warn!("siege: the store's record of {name} is damaged, and made anew");
     }
+    let mut version = found.map_or(0, |record| record.version);
     if exchanged.must_write {
-        let seen = found.map_or(0, |record| record.version);
         let bytes = exchanged.record.to_bytes();
-        let written = store.write_siege_record(name.to_owned(), seen, bytes);
-        if written.await?.is_none() {
+        let written = store.write_siege_record(name.to_owned(), version, bytes);
+        let Some(written) = written.await? else {
             return Ok(None);
-        }
+        };
+        version = written;
         known.pending = Deltas::default();
     }
+    known.seen = version;
     known.record = exchanged.record;
     Ok(exchanged.change)
 }
