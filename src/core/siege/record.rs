@@ -129,16 +129,17 @@ impl Record {
 
     /// The state that holds.
     pub fn state(&self, now: u64) -> State {
-        match self.by_hand.filter(|word| now < word.until) {
-            Some(ByHand {
-                forced: Forced::On, ..
-            }) => State::Siege,
-            Some(ByHand {
-                forced: Forced::Off,
-                ..
-            }) => State::Calm,
+        match self.forced(now) {
+            Some(Forced::On) => State::Siege,
+            Some(Forced::Off) => State::Calm,
             None => self.machine.state,
         }
+    }
+
+    /// An administrator's word that holds.
+    pub fn forced(&self, now: u64) -> Option<Forced> {
+        let word = self.by_hand.filter(|word| now < word.until);
+        word.map(|word| word.forced)
     }
 
     /// Whether the stricter answers apply: in siege, and while it eases.

@@ -5,7 +5,7 @@ mod learning;
 mod round;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -36,7 +36,9 @@ pub struct Sieges {
 #[derive(Debug, Default)]
 pub struct View {
     states: HashMap<Domain, State>,
-    /// The state of all domains together, which is the state of each that is milder itself.
+    /// Domains that are not besieged, as an administrator said: that holds whatever all domains are.
+    off: HashSet<Domain>,
+    /// The state of all domains together, which is the state of each other one that is milder itself.
     all: State,
     /// Each domain that something came for, and all together (`None`).
     pub statuses: Vec<(Option<Domain>, Status)>,
@@ -51,6 +53,9 @@ impl Sieges {
     /// How far the siege of this domain is.
     pub fn state(&self, domain: &Domain) -> State {
         let view = self.view.load();
+        if view.off.contains(domain) {
+            return State::Calm;
+        }
         let own = view.states.get(domain).copied().unwrap_or_default();
         own.max(view.all)
     }

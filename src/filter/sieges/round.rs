@@ -11,7 +11,7 @@ use crate::{
         address::Domain,
         pattern::DomainPattern,
         policy::Policy,
-        siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
+        siege::{Change, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
     },
     store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
@@ -197,10 +197,12 @@ impl Rounds {
     }
 
     fn show(&self, settings: &Settings, now: u64) {
-        let states = self.known.iter().filter_map(|(name, known)| {
-            let domain = name.clone()?;
-            Some((domain, known.record.state(now)))
-        });
+        let records = || {
+            let known = self.known.iter();
+            known.filter_map(|(name, known)| Some((name.clone()?, &known.record)))
+        };
+        let states = records().map(|(domain, record)| (domain, record.state(now)));
+        let off = records().filter(|(_, record)| record.forced(now) == Some(Forced::Off));
         let all = self.known.get(&None);
         let mut statuses: Vec<_> = self
             .known
@@ -210,6 +212,7 @@ impl Rounds {
         statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.sieges.view.store(Arc::new(View {
             states: states.collect(),
+            off: off.map(|(domain, _)| domain).collect(),
             all: all.map_or(State::Calm, |all| all.record.state(now)),
             statuses,
         }));
