@@ -83,12 +83,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Writes the record of a siege where it still has the version `seen`, or where there is none if that is 0, and gives
     /// its new version: no other record of this name had it or will. `None`: somebody else has written it meanwhile, and
-    /// it is as he left it. After an error it may have been written: read it again. It is kept for 100 days.
+    /// it is as he left it. After an error it may have been written: read it again. It is kept for 100 days; where there
+    /// are [`MOST_RECORDS`], a new one takes the place of the one that was written longest ago.
     ///
     /// # Errors
     ///
-    /// [`Reason::Full`] also where this would be one more than [`MOST_RECORDS`]; [`Reason::Other`] also where the name is
-    /// empty or longer than [`LONGEST_NAME`], or the record longer than [`LONGEST_RECORD`].
+    /// [`Reason::Other`] also where the name is empty or longer than [`LONGEST_NAME`], or the record longer than
+    /// [`LONGEST_RECORD`].
     fn write_siege_record(
         &self,
         name: String,

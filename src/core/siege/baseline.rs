@@ -8,6 +8,8 @@ const HOUR: u64 = 3600;
 const WEEKS: u8 = 8;
 /// Hours of which less was observed, in seconds, are not learned.
 const ENOUGH: u32 = 1800;
+/// Less than so many thousandths of a hit a minute is nothing that anybody would miss: less than a hit in twenty minutes.
+const NOTHING: u32 = 50;
 /// Longer gaps between two observations, in seconds, are not observed: nobody knows what came then.
 pub(super) const LONGEST_GAP: u64 = 900;
 
@@ -108,9 +110,9 @@ impl Baseline {
         };
     }
 
-    /// Whether nothing was learned.
+    /// Whether nothing was learned that is worth keeping.
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.iter().all(|slot| slot.rate == 0)
+        self.slots.iter().all(|slot| slot.rate < NOTHING)
     }
 
     /// The better known of two.

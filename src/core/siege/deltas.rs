@@ -1,6 +1,9 @@
 //! What the sensors of one host counted since they were last asked.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::sketch::Sketch;
 use crate::core::{address::Domain, pattern::DomainPattern};
@@ -82,7 +85,7 @@ impl Deltas {
 /// What one host counts, domain by domain.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    named: HashSet<Domain>,
+    named: Arc<HashSet<Domain>>,
     /// Those that are not named, and have not been forgotten.
     others_seen: HashSet<Domain>,
     domains: HashMap<Domain, Deltas>,
@@ -108,9 +111,14 @@ impl Tally {
             DomainPattern::Below(_) => None,
         });
         Self {
-            named: named.collect(),
+            named: Arc::new(named.collect()),
             ..Self::default()
         }
+    }
+
+    /// The domains that have their place in any case.
+    pub fn named(&self) -> Arc<HashSet<Domain>> {
+        Arc::clone(&self.named)
     }
 
     /// Where hits and mail of this domain, which is one of ours, are counted.

@@ -165,7 +165,7 @@ impl Record {
         self.baseline.unusual
     }
 
-    /// Whether nothing would be lost if it were dropped.
+    /// Whether nothing to speak of would be lost if it were dropped.
     pub fn is_idle(&self, now: u64) -> bool {
         let mut windows = self.windows;
         windows.advance(now);

@@ -12,6 +12,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub(super) use learning::{Learning, learned_form};
+#[cfg(test)]
+use round::MOST_NEW;
 pub use round::{Rounds, siege_name};
 
 use crate::core::{

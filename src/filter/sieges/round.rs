@@ -16,6 +16,10 @@ use crate::{
     store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
 
+/// So many names below a domain of ours get a record in the store in one round; the rest are this host's until then. The
+/// store may have to look through all it has for each.
+pub(super) const MOST_NEW: usize = 20;
+
 /// The name of the record of a domain in the store; `None` for all domains together, and no domain is called that.
 pub fn siege_name(domain: Option<&Domain>) -> &str {
     domain.map_or("*", Domain::as_str)
@@ -157,18 +161,27 @@ impl Rounds {
                 .or_insert_with(|| Known::new(now));
         }
         let mut changes = Vec::new();
-        let mut outage = None;
+        let mut outage = false;
+        let named = self.sieges.lock().named();
+        let mut places = MOST_NEW;
         for (name, known) in &mut self.known {
             let found = stored.get(name);
-            let change = match &outage {
-                None => exchange(settings, store, name.as_ref(), known, found, now).await,
-                Some(_) => Ok(known.alone(settings, now)),
+            if found.is_none() && name.as_ref().is_some_and(|name| !named.contains(name)) {
+                let Some(left) = places.checked_sub(1) else {
+                    let change = known.alone(settings, now);
+                    changes.extend(change.map(|change| change.of(name.clone())));
+                    continue;
+                };
+                places = left;
+            }
+            let change = if outage {
+                Ok(known.alone(settings, now))
+            } else {
+                exchange(settings, store, name.as_ref(), known, found, now).await
             };
             let change = change.unwrap_or_else(|unavailable| {
                 // Another domain's record may still have its place.
-                if unavailable.reason() != Reason::Full {
-                    outage = Some(unavailable);
-                }
+                outage = unavailable.reason() != Reason::Full;
                 known.alone(settings, now)
             });
             changes.extend(change.map(|change| change.of(name.clone())));

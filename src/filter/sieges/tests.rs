@@ -1,12 +1,15 @@
 //! Rounds of one host without a store, by a clock that the tests set.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{Rounds, Sieges};
-use crate::core::{
-    address::Domain,
-    policy::Policy,
-    siege::{Hit, State},
+use super::{MOST_NEW, Rounds, Sieges};
+use crate::{
+    core::{
+        address::Domain,
+        policy::Policy,
+        siege::{Hit, State},
+    },
+    store::{Keep, open},
 };
 
 const START: u64 = 1_799_625_600;
@@ -65,6 +68,45 @@ fn domains(count: usize) -> Vec<Domain> {
     (0..count)
         .map(|number| format!("d{number}.example").parse().unwrap())
         .collect()
+}
+
+/// The store is asked for a place for each name that the file has, and for some a round of those that it does not.
+#[tokio::test]
+async fn names_that_a_stranger_invents_come_into_the_store_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/state.db", folder.path().display());
+    let keep = Keep {
+        ledger_days: 1,
+        learned_days: 1,
+        most_learned: 1,
+    };
+    let store = open(&url.parse().unwrap(), keep);
+    while store.siege_records().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let named = domains(2 * MOST_NEW);
+    let mut host = Host::of(&named, "");
+    host.policy
+        .local
+        .domains
+        .push(".example.org".parse().unwrap());
+    for domain in &named {
+        host.hit(domain, 1);
+    }
+    let invented = 2 * MOST_NEW + 1;
+    for number in 0..invented {
+        let domain = format!("n{number}.example.org").parse().unwrap();
+        host.hit(&domain, 1);
+    }
+    // All domains together have one, too.
+    let in_any_case = named.len() + 1;
+    for expected in [MOST_NEW, 2 * MOST_NEW, invented, invented] {
+        host.rounds
+            .round(&host.policy, Some(&*store), host.now)
+            .await;
+        let there = store.siege_records().await.unwrap().records;
+        assert_eq!(there.len(), in_any_case + expected);
+    }
 }
 
 /// Each domain gets more than an alert and less than a siege, for hours: that all are besieged does not end meanwhile.

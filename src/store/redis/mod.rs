@@ -23,7 +23,6 @@ use super::{
     Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now},
     held::Held,
-    siege::too_many,
     url::Server,
 };
 use crate::core::{
@@ -252,7 +251,6 @@ impl Backend for Redis {
             .await;
         match written.map_err(|error| self.failed(error))? {
             siege::CHANGED => Ok(None),
-            siege::TOO_MANY => Err(too_many(&self.name)),
             version => Ok(u64::try_from(version).ok()),
         }
     }

@@ -218,6 +218,19 @@ fn a_dead_baseline_stays_alive() {
     assert!((25.0..36.0).contains(&baseline), "{baseline}");
 }
 
+/// A name below a domain of ours that somebody hit for an hour, and never again.
+#[test]
+fn a_name_that_was_hit_for_an_hour_is_idle_again_some_weeks_later() {
+    let mut site = Site::new();
+    site.every(MINUTE, HOUR, |at| {
+        Traffic::flood(if at % (9 * MINUTE) == 0 { 1.0 } else { 0.0 })
+    });
+    site.every(5 * MINUTE, HOUR, |_| Traffic::default());
+    assert!(!site.record.is_idle(site.now));
+    site.every(10 * MINUTE, 35 * DAY, |_| Traffic::default());
+    assert!(site.record.is_idle(site.now));
+}
+
 #[test]
 fn a_clock_that_steps_begins_no_siege_and_leaves_none() {
     for step in [
