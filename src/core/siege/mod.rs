@@ -5,9 +5,12 @@
 //! - **One rate.** Unproven bounces, forged ones and refused recipients of the null sender are added up: the same joe job
 //!   is the one at a domain with a catch-all, and the other at one with a list. Each bounce is counted once.
 //! - **Mail of ours excuses some.** Of a mailing, some bounces come back without a proof. They come to few addresses, so
-//!   hits on recipients that were hit before are excused: one a minute for 200 recipients of the last two hours, and
-//!   never so many that a flood of twice the limit would hide among them. Hits on ever new recipients, as in a joe job
-//!   that invents senders, are never excused; nor is a joe job on one address when we sent nothing.
+//!   hits on recipients that were hit before are excused: one a minute for 200 recipients of the last two hours, and half
+//!   of the limit at most. So twice the limit, which is twenty times the usual with a factor of 10, is always a flood.
+//!   Where less is usual than makes a limit above the floor, more is excused, up to four times the floor where nothing is
+//!   usual: there, after a mailing, a flood on few addresses may hide that is less than five times the floor, for it looks
+//!   like the mailing's bounces. Hits on ever new recipients, as in a joe job that invents senders, are never excused; nor
+//!   is a joe job on one address when we sent nothing.
 //! - **A flood lasts.** It is `siege.factor` times the usual, and at least `siege.floor`, within a minute, in three of its
 //!   six slots at least; or within ten minutes, in six slots at least. So one host that tries a hundred recipients at once
 //!   makes an alert, and bursts every minute make a siege.

@@ -5,11 +5,11 @@ use super::{
     simulation::{DAY, HOUR, MINUTE, Site, Traffic},
 };
 
-/// Twenty times what is usual, or of the floor, begins a siege within a minute: to many recipients or to one, and while
-/// a mailing of ours is on.
+/// Twenty times what is usual begins a siege within a minute, or of the floor, where that makes the limit: to many
+/// recipients or to one, and while a mailing of ours is on.
 #[test]
 fn a_flood_is_noticed_within_a_minute() {
-    for usual in [0.0, 1.0, 20.0, 100.0, 700.0] {
+    for usual in [0.0, 1.0, 3.0, 20.0, 100.0, 700.0] {
         for recipients in [0, 1] {
             for outgoing in [0.0, 5000.0] {
                 let mut site = if usual > 0.0 {
@@ -27,7 +27,9 @@ fn a_flood_is_noticed_within_a_minute() {
                     recipients: 50,
                     outgoing,
                 });
-                let rate = 20.0 * f64::max(usual, site.settings.floor.into());
+                let (floor, factor) = (site.settings.floor, site.settings.factor);
+                let makes_limit = usual * f64::from(factor) >= f64::from(floor);
+                let rate = 20.0 * if makes_limit { usual } else { floor.into() };
                 site.run(MINUTE, |_| recipients_of(rate));
                 assert_eq!(
                     site.state(),
@@ -52,7 +54,7 @@ fn a_burst_is_no_flood() {
 #[test]
 fn a_mailing_of_ours_is_no_flood() {
     for sent_within in [10, 60] {
-        for usual in [0.0, 0.5] {
+        for usual in [0.0, 0.5, 1.0] {
             let mut site = Site::used_to(usual);
             site.run(3 * HOUR, |at| {
                 let minute = at / MINUTE;
