@@ -1,7 +1,7 @@
 //! One round: what was counted is handed to the records of the domains, which all hosts share through the store.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -13,12 +13,46 @@ use crate::{
         policy::Policy,
         siege::{Change, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
     },
-    store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
+    store::{MOST_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
 
-/// So many names below a domain of ours get a record in the store in one round; the rest are this host's until then. The
-/// store may have to look through all it has for each.
+/// So many domains that the file names, and so many others, get a record in a full store in one round; the rest are this
+/// host's until then. The store has to look through all it has for each.
 pub(super) const MOST_NEW: usize = 20;
+
+/// What a store has room for in one round.
+struct Places {
+    free: usize,
+    /// In place of others' records.
+    named: usize,
+    invented: usize,
+}
+
+impl Places {
+    /// Of more named domains than there are places, those that came first stay: else they would push each other out without
+    /// end.
+    fn new(records: usize, named: usize) -> Self {
+        let most = usize::try_from(MOST_RECORDS).unwrap_or(usize::MAX);
+        let new = if named > MOST_DOMAINS { 0 } else { MOST_NEW };
+        Self {
+            free: most.saturating_sub(records),
+            named: new,
+            invented: new,
+        }
+    }
+
+    /// Whether there is one for a record that the store has not.
+    fn take(&mut self, is_named: bool) -> bool {
+        let of = match (self.free, is_named) {
+            (1.., _) => &mut self.free,
+            (0, true) => &mut self.named,
+            (0, false) => &mut self.invented,
+        };
+        let left = of.checked_sub(1);
+        *of = left.unwrap_or_default();
+        left.is_some()
+    }
+}
 
 /// The name of the record of a domain in the store; `None` for all domains together, and no domain is called that.
 pub fn siege_name(domain: Option<&Domain>) -> &str {
@@ -126,7 +160,10 @@ impl Rounds {
             let known = self.known.get(&Some(domain.clone()));
             known.is_none_or(|known| known.record.is_shared(&policy.siege))
         };
-        let Taken { all, domains } = self.sieges.lock().take(is_shared);
+        let (Taken { all, domains }, named) = {
+            let mut tally = self.sieges.lock();
+            (tally.take(is_shared), tally.named())
+        };
         let unusual = self
             .known
             .get(&None)
@@ -138,7 +175,9 @@ impl Rounds {
         let all = (!is_one).then_some((None, all));
         for (name, deltas) in counted.chain(all) {
             // A stranger may invent names below a domain that is ours with all below it.
-            let full = self.known.len() > 2 * MOST_DOMAINS && !self.known.contains_key(&name);
+            let full = !is_named(&named, &name)
+                && self.known.len() > named.len().saturating_add(2 * MOST_DOMAINS)
+                && !self.known.contains_key(&name);
             if !full && !deltas.is_empty() {
                 let known = self.known.entry(name).or_insert_with(|| Known::new(now));
                 known.pending.add(&deltas);
@@ -163,18 +202,11 @@ impl Rounds {
         let mut changes = Vec::new();
         let mut outage = false;
         let named = self.sieges.lock().named();
-        let mut places = MOST_NEW;
+        let mut places = Places::new(stored.len(), named.len());
         for (name, known) in &mut self.known {
             let found = stored.get(name);
-            if found.is_none() && name.as_ref().is_some_and(|name| !named.contains(name)) {
-                let Some(left) = places.checked_sub(1) else {
-                    let change = known.alone(settings, now);
-                    changes.extend(change.map(|change| change.of(name.clone())));
-                    continue;
-                };
-                places = left;
-            }
-            let change = if outage {
+            let has_place = found.is_some() || places.take(is_named(&named, name));
+            let change = if outage || !has_place {
                 Ok(known.alone(settings, now))
             } else {
                 exchange(settings, store, name.as_ref(), known, found, now).await
@@ -230,6 +262,11 @@ impl Rounds {
             statuses,
         }));
     }
+}
+
+/// Whether no stranger has invented the name; all domains together have none.
+fn is_named(named: &HashSet<Domain>, name: &Option<Domain>) -> bool {
+    name.as_ref().is_none_or(|name| named.contains(name))
 }
 
 /// The records by the domain they are of.
