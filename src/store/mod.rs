@@ -126,8 +126,8 @@ pub struct Keep {
     /// The most addresses that are kept. Those with the least known of them go first: mail on one day only. So a stranger
     /// who writes to ever new addresses drives out what he brought, not what others did. Of those the oldest go.
     ///
-    /// SQLite has more of them for a minute at most. Redis spreads them over 8,192 keys, each with an equal share and room
-    /// for one at least, of which an eighth goes when it is full: so some go before there are so many.
+    /// SQLite has more of them for a minute at most. Redis spreads them over up to 8,192 keys, each with room for its share
+    /// and somewhat more, of which an eighth goes when it is full: so of 720 and more there are up to half more.
     pub most_learned: u64,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
 //! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
-//! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:SHARD`, the records of all sieges
+//! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:[OF:]SHARD`, the records of all sieges
 //! `backstop:1:sieges`; of an attack, what was counted in an hour is `backstop:1:a:HOUR:KIND`, and the samples are
 //! `backstop:1:samples`. 1 is the version of the schema, which new kinds of keys leave as it is: hosts of both versions may
 //! share a server while they are upgraded.
