@@ -90,18 +90,18 @@ async fn a_full_store_takes_in_one_after_the_other() {
     let mut host = Host::of(&named, "");
     let pattern = ".example.org".parse().unwrap();
     host.policy.local.domains.push(pattern);
-    let invented = 2 * MOST_NEW + 1;
-    for number in 0..invented {
-        let domain = format!("n{number}.example.org").parse().unwrap();
-        host.hit(&domain, 1);
-        host.hit(&named[number], 1);
+    for (number, domain) in named.iter().enumerate() {
+        host.hit(domain, 1);
+        let invented = format!("n{number}.example.org").parse().unwrap();
+        host.hit(&invented, 1);
     }
-    for expected in [MOST_NEW, 2 * MOST_NEW, invented, invented] {
+    let all = named.len();
+    for expected in [MOST_NEW, 2 * MOST_NEW, all, all] {
         assert_eq!(host.round_with(&*store, ".example.org").await, expected);
     }
     // All domains together have one, too, and count as named: it may take one round more.
     host.round_with(&*store, "").await;
-    assert_eq!(host.round_with(&*store, ".example").await, named.len());
+    assert_eq!(host.round_with(&*store, ".example").await, all);
     assert_eq!(host.round_with(&*store, "").await as u64, MOST_RECORDS);
 }
 
