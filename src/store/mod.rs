@@ -84,12 +84,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Writes the record of a siege where it still has the version `seen`, or where there is none if that is 0, and gives
     /// its new version: no other record of this name had it or will. `None`: somebody else has written it meanwhile, and
-    /// it is as he left it. After an error it may have been written: read it again. It is kept for 100 days.
+    /// it is as he left it. After an error it may have been written: read it again. It is kept for 100 days; where there
+    /// are [`MOST_RECORDS`], a new one takes the place of the one that was written longest ago.
     ///
     /// # Errors
     ///
-    /// [`Reason::Full`] also where this would be one more than [`MOST_RECORDS`]; [`Reason::Other`] also where the name is
-    /// empty or longer than [`LONGEST_NAME`], or the record longer than [`LONGEST_RECORD`].
+    /// [`Reason::Other`] also where the name is empty or longer than [`LONGEST_NAME`], or the record longer than
+    /// [`LONGEST_RECORD`].
     fn write_siege_record(
         &self,
         name: String,
@@ -126,8 +127,8 @@ pub struct Keep {
     /// The most addresses that are kept. Those with the least known of them go first: mail on one day only. So a stranger
     /// who writes to ever new addresses drives out what he brought, not what others did. Of those the oldest go.
     ///
-    /// SQLite has more of them for a minute at most. Redis spreads them over 8,192 keys, each with an equal share and room
-    /// for one at least, of which an eighth goes when it is full: so some go before there are so many.
+    /// SQLite has more of them for a minute at most. Redis spreads them over up to 8,192 keys, each with room for its share
+    /// and somewhat more, of which an eighth goes when it is full: so of 720 and more there are up to half more.
     pub most_learned: u64,
 }
 

@@ -7,7 +7,7 @@ use crate::core::proof::DAY;
 pub const LONGEST_NAME: usize = 255;
 /// The longest record, in octets.
 pub const LONGEST_RECORD: usize = 16 * 1024;
-/// The most records.
+/// The most records: a new one takes the place of that which was written longest ago.
 pub const MOST_RECORDS: u64 = 1_100;
 /// How long a record is kept that nobody writes, in seconds.
 pub(super) const KEEP: u64 = 100 * DAY;
@@ -47,15 +47,6 @@ pub(super) fn check(name: &str, bytes: &[u8]) -> Result<(), Unavailable> {
          name 1 to {LONGEST_NAME}"
     );
     Err(Unavailable::new(Reason::Other, text))
-}
-
-/// There are as many as there may be.
-pub(super) fn too_many(store: &str) -> Unavailable {
-    let text = format!(
-        "{store} has the records of {MOST_RECORDS} sieges, and takes no more: those that nobody writes go after {} days",
-        KEEP / DAY
-    );
-    Unavailable::new(Reason::Full, text)
 }
 
 /// The first version of which records are kept at `now`, in seconds since 1970.

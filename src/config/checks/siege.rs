@@ -5,7 +5,9 @@ use crate::{
     config::path::Path,
     core::{
         duration::Duration,
+        pattern::DomainPattern,
         proof::DAY,
+        siege::MOST_DOMAINS,
         verdict::{Action, Rule},
     },
 };
@@ -27,6 +29,7 @@ impl Checks<'_> {
         self.stays();
         self.learning();
         self.catch_all_without_keys();
+        self.more_than_are_shared();
         if self
             .file
             .siege
@@ -39,6 +42,21 @@ impl Checks<'_> {
                 "the command does not begin with a `/`".to_owned(),
                 "it is run without a shell: name the program with its folder, and each argument by itself: \
                  `notify: [/usr/local/sbin/siege-changed, postmaster@example.org]`",
+            );
+        }
+    }
+
+    /// The store has places for so many.
+    fn more_than_are_shared(&mut self) {
+        let domains = &self.file.local.domains;
+        let named = |pattern: &&DomainPattern| matches!(pattern, DomainPattern::Itself(_));
+        let count = domains.iter().filter(named).count();
+        if self.file.siege.watch && count > MOST_DOMAINS {
+            self.findings.warning(
+                &Path::of(&["local", "domains"]),
+                format!("of {count} domains, the sieges of about {MOST_DOMAINS} are shared by hosts, and outlive a restart"),
+                "each host watches the rest by itself, and does not learn what is usual for them; \
+                 to watch for no floods at all, write `siege: {watch: false}`",
             );
         }
     }

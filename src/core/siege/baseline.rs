@@ -8,6 +8,8 @@ const HOUR: u64 = 3600;
 const WEEKS: u8 = 8;
 /// Hours of which less was observed, in seconds, are not learned.
 const ENOUGH: u32 = 1800;
+/// Less than so many thousandths of a hit a minute is nothing that anybody would miss: less than a hit in twenty minutes.
+const NOTHING: u32 = 50;
 /// Longer gaps between two observations, in seconds, are not observed: nobody knows what came then.
 pub(super) const LONGEST_GAP: u64 = 900;
 
@@ -71,8 +73,10 @@ impl Baseline {
         self.hour != now / HOUR
     }
 
-    /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate `most` a minute.
-    pub(super) fn advance(&mut self, before: u64, now: u64, most: f64) {
+    /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate that `most` gives for what was
+    /// usual in this very hour of the weeks before, all a minute. What was learned a moment ago, in the hour beside it,
+    /// vouches for nothing: who sends ever more would teach us his flood within a day.
+    pub(super) fn advance(&mut self, before: u64, now: u64, most: impl Fn(f64) -> f64) {
         let gap = now.saturating_sub(before);
         let known = gap <= LONGEST_GAP;
         if self.is_over(now) {
@@ -106,9 +110,9 @@ impl Baseline {
         };
     }
 
-    /// Whether nothing was learned.
+    /// Whether nothing was learned that is worth keeping.
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.iter().all(|slot| slot.rate == 0)
+        self.slots.iter().all(|slot| slot.rate < NOTHING)
     }
 
     /// The better known of two.
@@ -131,15 +135,15 @@ impl Baseline {
         self.observed = self.observed.saturating_add(seconds).min(HOUR as u32);
     }
 
-    fn learn(&mut self, most: f64) {
+    fn learn(&mut self, most: impl Fn(f64) -> f64) {
         if self.unusual || self.observed < ENOUGH {
             return;
         }
         let rate = f64::from(self.hits) * 60.0 / f64::from(self.observed);
-        let rate = rate.min(most) * 1000.0;
         if let Some(slot) = self.slots.get_mut(slot_of(self.hour)) {
             slot.seen = slot.seen.saturating_add(1).min(WEEKS);
             let old = f64::from(slot.rate);
+            let rate = rate.min(most(old / 1000.0)) * 1000.0;
             slot.rate = (old + (rate - old) / f64::from(slot.seen)).round() as u32;
         }
     }

@@ -1,6 +1,9 @@
 //! What the sensors of one host counted since they were last asked.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::sketch::Sketch;
 use crate::core::{address::Domain, pattern::DomainPattern};
@@ -33,6 +36,8 @@ pub struct Deltas {
     pub outgoing: u32,
     /// Who was hit.
     pub recipients: Sketch,
+    /// Whether it came while a flood was on that the domain's own record need not know of: it is not to be learned.
+    pub unusual: bool,
 }
 
 impl Deltas {
@@ -73,13 +78,14 @@ impl Deltas {
         self.refused = self.refused.saturating_add(other.refused);
         self.outgoing = self.outgoing.saturating_add(other.outgoing);
         self.recipients.join(&other.recipients);
+        self.unusual |= other.unusual;
     }
 }
 
 /// What one host counts, domain by domain.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    named: HashSet<Domain>,
+    named: Arc<HashSet<Domain>>,
     /// Those that are not named, and have not been forgotten.
     others_seen: HashSet<Domain>,
     domains: HashMap<Domain, Deltas>,
@@ -90,7 +96,8 @@ pub struct Tally {
 /// What a [`Tally`] hands over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// Of all domains together that are calm themselves: a flood on one of them alone is that domain's siege.
+    /// Of all domains together, without the hits that are one domain's own business: a flood on one alone is that
+    /// domain's siege.
     pub all: Deltas,
     /// Of each domain for which something was counted.
     pub domains: Vec<(Domain, Deltas)>,
@@ -104,9 +111,14 @@ impl Tally {
             DomainPattern::Below(_) => None,
         });
         Self {
-            named: named.collect(),
+            named: Arc::new(named.collect()),
             ..Self::default()
         }
+    }
+
+    /// The domains that have their place in any case.
+    pub fn named(&self) -> Arc<HashSet<Domain>> {
+        Arc::clone(&self.named)
     }
 
     /// Where hits and mail of this domain, which is one of ours, are counted.
@@ -125,14 +137,17 @@ impl Tally {
         self.others_seen.remove(domain);
     }
 
-    /// Hands over what was counted, and begins anew. `is_calm`: whether the siege of the domain itself is calm.
-    pub fn take(&mut self, is_calm: impl Fn(&Domain) -> bool) -> Taken {
+    /// Hands over what was counted, and begins anew. `is_shared`: whether what comes to the domain
+    /// [is shared](super::Record::is_shared) by all. What a domain sent always is: its bounces may be, later.
+    pub fn take(&mut self, is_shared: impl Fn(&Domain) -> bool) -> Taken {
         let mut all = std::mem::take(&mut self.others);
         let mut domains: Vec<_> = self.domains.drain().collect();
         domains.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         for (domain, deltas) in &domains {
-            if is_calm(domain) {
+            if is_shared(domain) {
                 all.add(deltas);
+            } else {
+                all.sent(deltas.outgoing);
             }
         }
         Taken { all, domains }

@@ -1,6 +1,8 @@
 //! How hosts share one record: each reads it, steps it with what it counted, and writes it back if nobody else did
 //! meanwhile.
 
+use std::cmp::Ordering;
+
 use super::{
     Settings,
     change::{Cause, Change},
@@ -10,6 +12,16 @@ use super::{
 
 /// So often a record is written that nothing happened to, in seconds: else the hours seem unobserved.
 const REFRESH: u64 = 600;
+
+/// What the store has.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// As [`Record::to_bytes`] made it.
+    pub bytes: &'a [u8],
+    /// When it was written, beside what this host last saw there or wrote itself: that is equal, what another wrote since
+    /// is greater, and a copy of how it was before is less.
+    pub written: Ordering,
+}
 
 /// What came of one round.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,38 +38,40 @@ pub struct Exchanged {
 }
 
 impl Record {
-    /// One round with what the store has (`shared`, as [`Self::to_bytes`] made it), what this host knows, and what it
-    /// counted since its last round that was written. `now` is the time of the store's clock, in seconds since 1970. Where
+    /// One round with what the store has, what this host knows, and what it counted since its last round that was written.
+    /// `now` is the time of the store's clock, in seconds since 1970. Where
     /// the write fails because another host was faster, the round is made again with what that one wrote; where the
     /// store is gone, [`Self::step_alone`] takes its place.
     pub fn exchange(
-        shared: Option<&[u8]>,
+        shared: Option<Shared<'_>>,
         local: &Self,
         pending: &Deltas,
         now: u64,
         settings: &Settings,
     ) -> Exchanged {
-        let stored = shared.map(Self::from_bytes);
+        let stored = shared.map(|shared| Self::from_bytes(shared.bytes));
+        let written = shared.map_or(Ordering::Less, |shared| shared.written);
         let damaged = matches!(stored, Some(Err(_)));
         let mut own = local.clone();
         own.settle(now);
         let was_alone = own.alone.is_some();
         let (mut record, written_at) = match stored {
-            Some(Ok(mut stored)) if stored.sequence >= own.sequence => {
-                let written_at = stored.at;
-                stored.settle(now);
-                if was_alone && stored.sequence == own.sequence {
-                    // Nobody wrote while this host was alone: what it knows is what came after.
-                    stored = own.clone();
-                } else if was_alone {
-                    stored.merge(&own);
-                }
-                (stored, Some(written_at))
-            }
-            // The store lost what it had; an administrator may have spoken since.
-            Some(Ok(older)) => {
+            // Nobody wrote while this host was alone: what it knows is what came after.
+            Some(Ok(_)) if was_alone && written.is_eq() => (own.clone(), None),
+            // The store has an old copy; an administrator may have spoken since.
+            Some(Ok(older)) if written.is_lt() && older.sequence < own.sequence => {
                 own.heed(&older);
                 (own.clone(), None)
+            }
+            Some(Ok(mut stored)) => {
+                let lost = stored.sequence < own.sequence;
+                let written_at = stored.at;
+                stored.settle(now);
+                // The others may have written there what they knew, too, after it had lost all.
+                if was_alone || lost {
+                    stored.merge(&own);
+                }
+                (stored, (!lost).then_some(written_at))
             }
             _ => (own.clone(), None),
         };

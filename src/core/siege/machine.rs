@@ -60,6 +60,11 @@ const TOLERATED_HALF_LIFE: f64 = DAY as f64;
 /// One of so many recipients of our mail may bounce without a proof within a minute, for two hours.
 const OUTGOING_FOR_ONE: f64 = 200.0;
 
+/// So much of the limit is excused at most, where it is so many times the usual.
+const EXCUSED: f64 = 0.5;
+/// So many times the floor, where nothing is usual: a mailing's bounces are many times of nothing.
+const EXCUSED_OF_FLOOR: f64 = 4.0;
+
 /// The limits that rates are held to, in hits a minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Limits {
@@ -75,15 +80,26 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn new(settings: &Settings, usual: f64, tolerated: f64, outgoing: u64) -> Self {
-        let floor = f64::from(settings.floor);
-        let set = floor.max(f64::from(settings.factor) * usual);
+        let set = Self::set(settings, usual);
         Self {
             usual,
             set,
             flood: set.max(STRONGER * tolerated),
-            // Bounded, so that a flood of twice the limit is never excused.
-            excused: (outgoing as f64 / OUTGOING_FOR_ONE).min((4.0 * floor).max(set / 4.0)),
+            excused: (outgoing as f64 / OUTGOING_FOR_ONE).min(Self::most_excused(settings, usual)),
         }
+    }
+
+    /// Bounded, so that a flood of twice what is usual times `factor` is never excused. Where the floor is higher than
+    /// that, more is the nearer the usual is to nothing.
+    fn most_excused(settings: &Settings, usual: f64) -> f64 {
+        let floor = f64::from(settings.floor);
+        let below = (floor - f64::from(settings.factor) * usual).max(0.0);
+        EXCUSED * Self::set(settings, usual) + (EXCUSED_OF_FLOOR - EXCUSED) * below
+    }
+
+    /// What is a flood where so many hits a minute are usual.
+    pub(super) fn set(settings: &Settings, usual: f64) -> f64 {
+        f64::from(settings.floor).max(f64::from(settings.factor) * usual)
     }
 }
 

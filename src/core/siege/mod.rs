@@ -5,20 +5,25 @@
 //! - **One rate.** Unproven bounces, forged ones and refused recipients of the null sender are added up: the same joe job
 //!   is the one at a domain with a catch-all, and the other at one with a list. Each bounce is counted once.
 //! - **Mail of ours excuses some.** Of a mailing, some bounces come back without a proof. They come to few addresses, so
-//!   hits on recipients that were hit before are excused: one a minute for 200 recipients of the last two hours, and
-//!   never so many that a flood of twice the limit would hide among them. Hits on ever new recipients, as in a joe job
-//!   that invents senders, are never excused; nor is a joe job on one address when we sent nothing.
+//!   hits on recipients that were hit before are excused: one a minute for 200 recipients of the last two hours, and half
+//!   of the limit at most. So twice the limit, which is twenty times the usual with a factor of 10, is always a flood.
+//!   Where less is usual than makes a limit above the floor, more is excused, up to four times the floor where nothing is
+//!   usual: there, after a mailing, a flood on few addresses may hide that is less than five times the floor, for it looks
+//!   like the mailing's bounces. Hits on ever new recipients, as in a joe job that invents senders, are never excused; nor
+//!   is a joe job on one address when we sent nothing.
 //! - **A flood lasts.** It is `siege.factor` times the usual, and at least `siege.floor`, within a minute, in three of its
 //!   six slots at least; or within ten minutes, in six slots at least. So one host that tries a hundred recipients at once
 //!   makes an alert, and bursts every minute make a siege.
-//! - **A flood does not become usual.** Hours with a siege are not learned, and others up to the rate of an alert at
-//!   most, which is what a patient attacker could teach us without one too.
+//! - **A flood does not become usual.** Hours with a siege are not learned, and others up to the rate at most that would
+//!   be an alert by what the same hour had in the weeks before. So a patient attacker can teach us half of the floor in
+//!   the first week, and at most three times as much in each of those that follow.
 //! - **Easing is strict.** Floods come in waves; answers that come and go with them would let in each wave's begin. What
 //!   comes back makes the quiet that is needed longer, so no rhythm makes many changes.
 //! - **`siege.longest` ends it** even in the middle of a flood, for what is wrong for days is the siege. The flood's rate is
 //!   then tolerated: twice of it begins another siege at once, the same a day later, as the tolerance halves.
-//! - **All domains together** have a record of their own, for a flood that is spread thin. What comes to a domain that is
-//!   not calm itself is left out of it ([`Tally::take`]), else a flood on one would besiege the others.
+//! - **All domains together** have a record of their own, for a flood that is spread thin. What may become a domain's own
+//!   siege is left out of it ([`Record::is_shared`]), else a flood on one would besiege the others; ten minutes of an alert
+//!   are long enough to tell. While all are besieged, no domain learns its part of the flood.
 //! - **Hosts share a record** by compare-and-swap ([`Record::exchange`]). One that is cut off counts on
 //!   ([`Record::step_alone`]), sees its own part of a flood only, and gives what it counted to the others when they meet.
 //! - **Clocks step.** Forward is time in which nobody looked: neither quiet nor learned. Backward, all that is remembered
@@ -41,7 +46,7 @@ mod windows;
 pub use bytes::{Damaged, LARGEST};
 pub use change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status};
 pub use deltas::{Deltas, Hit, MOST_DOMAINS, Taken, Tally};
-pub use exchange::Exchanged;
+pub use exchange::{Exchanged, Shared};
 pub use machine::State;
 pub use record::Record;
 pub use settings::{Learn, Settings};

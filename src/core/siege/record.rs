@@ -12,6 +12,9 @@ use super::{
 /// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
 const SKEW: u64 = 20;
 
+/// A flood of a domain's own begins its siege within so many seconds, or is none: the longer window is full by then.
+const OWN: u64 = 600;
+
 /// No time is later, in seconds since 1970: sums of two are far from the end of the numbers.
 pub(super) const LATEST: u64 = 1 << 40;
 
@@ -70,12 +73,8 @@ impl Record {
             alone.advance(now);
             alone.add(deltas);
         }
-        if self.baseline.is_over(now) {
-            let most = self.limits(settings, before).set / 2.0;
-            self.baseline.advance(before, now, most);
-        } else {
-            self.baseline.advance(before, now, f64::INFINITY);
-        }
+        let alert = |usual| Limits::set(settings, usual) / 2.0;
+        self.baseline.advance(before, now, alert);
         self.baseline.add(deltas.hits());
         self.at = now;
         let spoken = self.by_hand.is_some() || self.by_hand_at >= before;
@@ -93,6 +92,7 @@ impl Record {
         self.baseline.unusual |= self.state(now).is_besieged()
             || self.machine.state.is_besieged()
             || limits.flood > limits.set
+            || deltas.unusual
             || self.alone.is_some();
 
         let cause = if spoken {
@@ -129,16 +129,17 @@ impl Record {
 
     /// The state that holds.
     pub fn state(&self, now: u64) -> State {
-        match self.by_hand.filter(|word| now < word.until) {
-            Some(ByHand {
-                forced: Forced::On, ..
-            }) => State::Siege,
-            Some(ByHand {
-                forced: Forced::Off,
-                ..
-            }) => State::Calm,
+        match self.forced(now) {
+            Some(Forced::On) => State::Siege,
+            Some(Forced::Off) => State::Calm,
             None => self.machine.state,
         }
+    }
+
+    /// An administrator's word that holds.
+    pub fn forced(&self, now: u64) -> Option<Forced> {
+        let word = self.by_hand.filter(|word| now < word.until);
+        word.map(|word| word.forced)
     }
 
     /// Whether the stricter answers apply: in siege, and while it eases.
@@ -146,7 +147,25 @@ impl Record {
         self.state(now).is_besieged()
     }
 
-    /// Whether nothing would be lost if it were dropped.
+    /// Whether what comes to the domain counts for all domains together too, as of the last step. What may become its own
+    /// siege does not, or a flood on one domain would besiege all; nor does what went on when its siege was lifted, or
+    /// what an administrator has spoken on. An alert that lasts is no flood of its own, but may be part of one on all.
+    pub fn is_shared(&self, settings: &Settings) -> bool {
+        let its_own = match self.machine.state {
+            State::Calm => false,
+            State::Alert => self.at.saturating_sub(self.machine.since) < OWN,
+            State::Easing | State::Siege => true,
+        };
+        let limits = self.limits(settings, self.at);
+        !its_own && limits.flood <= limits.set && self.by_hand.is_none()
+    }
+
+    /// Whether the hour of the last step is not to be learned.
+    pub fn is_unusual(&self) -> bool {
+        self.baseline.unusual
+    }
+
+    /// Whether nothing to speak of would be lost if it were dropped.
     pub fn is_idle(&self, now: u64) -> bool {
         let mut windows = self.windows;
         windows.advance(now);
@@ -192,8 +211,11 @@ impl Record {
     /// they had in common before counts once.
     pub(super) fn merge(&mut self, other: &Self) {
         self.at = self.at.max(other.at);
-        self.windows
-            .join(other.alone.as_deref().unwrap_or(&other.windows));
+        if let Some(alone) = &other.alone {
+            self.windows.join(alone, u32::saturating_add);
+        }
+        // All that the other counted with others is in here already, or the store lost it.
+        self.windows.join(&other.windows, u32::max);
         self.baseline.merge(&other.baseline);
         self.machine.merge(&other.machine);
         self.heed(other);

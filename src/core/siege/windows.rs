@@ -25,10 +25,14 @@ impl Hits {
             .sum()
     }
 
+    fn join(&mut self, other: &Self, counts: fn(u32, u32) -> u32) {
+        self.unproven = counts(self.unproven, other.unproven);
+        self.forged = counts(self.forged, other.forged);
+        self.refused = counts(self.refused, other.refused);
+    }
+
     fn add(&mut self, other: &Self) {
-        self.unproven = self.unproven.saturating_add(other.unproven);
-        self.forged = self.forged.saturating_add(other.forged);
-        self.refused = self.refused.saturating_add(other.refused);
+        self.join(other, u32::saturating_add);
     }
 }
 
@@ -89,13 +93,13 @@ impl Windows {
         }
     }
 
-    /// Adds what another host counted at the same times.
-    pub(super) fn join(&mut self, other: &Self) {
-        self.hits.join(&other.hits, Hits::add);
+    /// Joins what another host counted at the same times. `counts` makes one count of two.
+    pub(super) fn join(&mut self, other: &Self, counts: fn(u32, u32) -> u32) {
+        let hits = |one: &mut Hits, other: &Hits| one.join(other, counts);
+        self.hits.join(&other.hits, hits);
         self.recipients.join(&other.recipients, Sketch::join);
-        self.outgoing.join(&other.outgoing, |one, other| {
-            *one = one.saturating_add(*other)
-        });
+        self.outgoing
+            .join(&other.outgoing, |one, other| *one = counts(*one, *other));
     }
 
     /// The rates without the hits that mail of ours explains: of hits on recipients that were hit before, at most

@@ -5,13 +5,15 @@ mod learning;
 mod round;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
 
 pub(super) use learning::{Learning, learned_form};
+#[cfg(test)]
+use round::MOST_NEW;
 pub use round::{Rounds, siege_name};
 
 use crate::core::{
@@ -36,7 +38,9 @@ pub struct Sieges {
 #[derive(Debug, Default)]
 pub struct View {
     states: HashMap<Domain, State>,
-    /// The state of all domains together, which is the state of each that is milder itself.
+    /// Domains that are not besieged, as an administrator said: that holds whatever all domains are.
+    off: HashSet<Domain>,
+    /// The state of all domains together, which is the state of each other one that is milder itself.
     all: State,
     /// Each domain that something came for, and all together (`None`).
     pub statuses: Vec<(Option<Domain>, Status)>,
@@ -51,6 +55,9 @@ impl Sieges {
     /// How far the siege of this domain is.
     pub fn state(&self, domain: &Domain) -> State {
         let view = self.view.load();
+        if view.off.contains(domain) {
+            return State::Calm;
+        }
         let own = view.states.get(domain).copied().unwrap_or_default();
         own.max(view.all)
     }
@@ -90,3 +97,6 @@ impl Sieges {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! One round: what was counted is handed to the records of the domains, which all hosts share through the store.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -11,10 +11,48 @@ use crate::{
         address::Domain,
         pattern::DomainPattern,
         policy::Policy,
-        siege::{Change, Deltas, MOST_DOMAINS, Record, Settings, State, Taken},
+        siege::{Change, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
     },
-    store::{Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
+    store::{MOST_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
+
+/// So many domains that the file names, and so many others, get a record in a full store in one round; the rest are this
+/// host's until then. The store has to look through all it has for each.
+pub(super) const MOST_NEW: usize = 20;
+
+/// What a store has room for in one round.
+struct Places {
+    free: usize,
+    /// In place of others' records.
+    named: usize,
+    invented: usize,
+}
+
+impl Places {
+    /// Of more named domains than there are places, those that came first stay: else they would push each other out without
+    /// end.
+    fn new(records: usize, named: usize) -> Self {
+        let most = usize::try_from(MOST_RECORDS).unwrap_or(usize::MAX);
+        let new = if named > MOST_DOMAINS { 0 } else { MOST_NEW };
+        Self {
+            free: most.saturating_sub(records),
+            named: new,
+            invented: new,
+        }
+    }
+
+    /// Whether there is one for a record that the store has not.
+    fn take(&mut self, is_named: bool) -> bool {
+        let of = match (self.free, is_named) {
+            (1.., _) => &mut self.free,
+            (0, true) => &mut self.named,
+            (0, false) => &mut self.invented,
+        };
+        let left = of.checked_sub(1);
+        *of = left.unwrap_or_default();
+        left.is_some()
+    }
+}
 
 /// The name of the record of a domain in the store; `None` for all domains together, and no domain is called that.
 pub fn siege_name(domain: Option<&Domain>) -> &str {
@@ -34,6 +72,8 @@ struct Known {
     record: Record,
     /// What was counted, and is not in the record yet.
     pending: Deltas,
+    /// The version in the store that this host last saw or wrote; 0 for none.
+    seen: u64,
 }
 
 impl Known {
@@ -41,6 +81,7 @@ impl Known {
         Self {
             record: Record::new(now),
             pending: Deltas::default(),
+            seen: 0,
         }
     }
 }
@@ -103,24 +144,30 @@ impl Rounds {
         let now = now_millis / 1000;
         for (name, stored) in named(records) {
             if let Ok(record) = Record::from_bytes(&stored.bytes) {
-                let pending = Deltas::default();
-                self.known.insert(name, Known { record, pending });
+                let known = Known {
+                    record,
+                    ..Known::new(now)
+                };
+                self.known.insert(name, known);
             }
         }
         self.show(&policy.siege, now);
     }
 
-    /// Takes over what was counted. What makes a domain restless is its own, or a flood on one would besiege all; so is
-    /// what an administrator has spoken on. Where there is one domain only, it is all there is.
+    /// Takes over what was counted. Where there is one domain only, it is all there is.
     fn take(&mut self, policy: &Policy, now: u64) {
-        let calm = |domain: &Domain| {
+        let is_shared = |domain: &Domain| {
             let known = self.known.get(&Some(domain.clone()));
-            known.is_none_or(|known| {
-                let status = known.record.status(&policy.siege, now);
-                status.state == State::Calm && status.by_hand.is_none()
-            })
+            known.is_none_or(|known| known.record.is_shared(&policy.siege))
         };
-        let Taken { all, domains } = self.sieges.lock().take(calm);
+        let (Taken { all, domains }, named) = {
+            let mut tally = self.sieges.lock();
+            (tally.take(is_shared), tally.named())
+        };
+        let unusual = self
+            .known
+            .get(&None)
+            .is_some_and(|all| all.record.is_unusual());
         let counted = domains
             .into_iter()
             .map(|(domain, deltas)| (Some(domain), deltas));
@@ -128,10 +175,13 @@ impl Rounds {
         let all = (!is_one).then_some((None, all));
         for (name, deltas) in counted.chain(all) {
             // A stranger may invent names below a domain that is ours with all below it.
-            let full = self.known.len() > 2 * MOST_DOMAINS && !self.known.contains_key(&name);
+            let full = !is_named(&named, &name)
+                && self.known.len() > named.len().saturating_add(2 * MOST_DOMAINS)
+                && !self.known.contains_key(&name);
             if !full && !deltas.is_empty() {
                 let known = self.known.entry(name).or_insert_with(|| Known::new(now));
                 known.pending.add(&deltas);
+                known.pending.unusual |= unusual;
             }
         }
     }
@@ -150,18 +200,20 @@ impl Rounds {
                 .or_insert_with(|| Known::new(now));
         }
         let mut changes = Vec::new();
-        let mut outage = None;
+        let mut outage = false;
+        let named = self.sieges.lock().named();
+        let mut places = Places::new(stored.len(), named.len());
         for (name, known) in &mut self.known {
             let found = stored.get(name);
-            let change = match &outage {
-                None => exchange(settings, store, name.as_ref(), known, found, now).await,
-                Some(_) => Ok(known.alone(settings, now)),
+            let has_place = found.is_some() || places.take(is_named(&named, name));
+            let change = if outage || !has_place {
+                Ok(known.alone(settings, now))
+            } else {
+                exchange(settings, store, name.as_ref(), known, found, now).await
             };
             let change = change.unwrap_or_else(|unavailable| {
                 // Another domain's record may still have its place.
-                if unavailable.reason() != Reason::Full {
-                    outage = Some(unavailable);
-                }
+                outage = unavailable.reason() != Reason::Full;
                 known.alone(settings, now)
             });
             changes.extend(change.map(|change| change.of(name.clone())));
@@ -190,10 +242,12 @@ impl Rounds {
     }
 
     fn show(&self, settings: &Settings, now: u64) {
-        let states = self.known.iter().filter_map(|(name, known)| {
-            let domain = name.clone()?;
-            Some((domain, known.record.state(now)))
-        });
+        let records = || {
+            let known = self.known.iter();
+            known.filter_map(|(name, known)| Some((name.clone()?, &known.record)))
+        };
+        let states = records().map(|(domain, record)| (domain, record.state(now)));
+        let off = records().filter(|(_, record)| record.forced(now) == Some(Forced::Off));
         let all = self.known.get(&None);
         let mut statuses: Vec<_> = self
             .known
@@ -203,10 +257,16 @@ impl Rounds {
         statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.sieges.view.store(Arc::new(View {
             states: states.collect(),
+            off: off.map(|(domain, _)| domain).collect(),
             all: all.map_or(State::Calm, |all| all.record.state(now)),
             statuses,
         }));
     }
+}
+
+/// Whether no stranger has invented the name; all domains together have none.
+fn is_named(named: &HashSet<Domain>, name: &Option<Domain>) -> bool {
+    name.as_ref().is_none_or(|name| named.contains(name))
 }
 
 /// The records by the domain they are of.
@@ -240,21 +300,26 @@ async fn exchange(
     found: Option<&SiegeRecord>,
     now: u64,
 ) -> Result<Option<Change>, Unavailable> {
-    let bytes = found.map(|record| record.bytes.as_slice());
-    let exchanged = Record::exchange(bytes, &known.record, &known.pending, now, settings);
+    let shared = found.map(|found| Shared {
+        bytes: &found.bytes,
+        written: found.version.cmp(&known.seen),
+    });
+    let exchanged = Record::exchange(shared, &known.record, &known.pending, now, settings);
     let name = siege_name(name);
     if exchanged.damaged {
         log::warn!("siege: the store's record of {name} is damaged, and made anew");
     }
+    let mut version = found.map_or(0, |record| record.version);
     if exchanged.must_write {
-        let seen = found.map_or(0, |record| record.version);
         let bytes = exchanged.record.to_bytes();
-        let written = store.write_siege_record(name.to_owned(), seen, bytes);
-        if written.await?.is_none() {
+        let written = store.write_siege_record(name.to_owned(), version, bytes);
+        let Some(written) = written.await? else {
             return Ok(None);
-        }
+        };
+        version = written;
         known.pending = Deltas::default();
     }
+    known.seen = version;
     known.record = exchanged.record;
     Ok(exchanged.change)
 }

@@ -1,4 +1,4 @@
-//! What is learned of addresses, in hashes of about a hundred each.
+//! What is learned of addresses, in hashes of some hundred each.
 //!
 //! A key for each address would need four times the memory, and to know how many there are either a count, which goes wrong
 //! whenever the server forgets a key, or a list of all. The size of a hash the server knows. Which hash an address is in
@@ -15,8 +15,12 @@ use crate::core::{
     proof::{DAY, ledger::Hash, today},
 };
 
-/// How many hashes there are. Another number would find nothing of what is stored.
-const SHARDS: u16 = 1 << 13;
+/// How many hashes there are: as many as leave [`LEAST`] addresses to each. All of these are asked, for what may be kept is
+/// set anew now and then. Another number would find nothing of what is stored.
+const SHARDS: [u16; 5] = [MOST_SHARDS, 1 << 10, 1 << 7, 1 << 4, 1];
+const MOST_SHARDS: u16 = 1 << 13;
+/// Of fewer addresses to a hash, some hashes would have several times as many as others.
+const LEAST: u64 = 45;
 
 /// To KEYS[1] adds that the address ARGV[1] was seen on the day ARGV[2], as a sender if ARGV[3] is 1. Keeps all for ARGV[6]
 /// seconds at least.
@@ -68,13 +72,16 @@ end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %.0f', days, accepted, sent))
 if tonumber(ARGV[6]) > redis.call('TTL', KEYS[1]) then redis.call('EXPIRE', KEYS[1], ARGV[6]) end";
 
-/// What is learned of days since which addresses are kept for `keep_days`, in hashes that have room for `most` together.
+/// What is learned of days since which addresses are kept for `keep_days`, in hashes that have room for `most` together, and
+/// up to half more.
 pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u64) -> Pipeline {
     let script = Script::new(LEARN);
     let since = today(now).saturating_sub(keep_days);
-    let each = (most / u64::from(SHARDS)).max(1);
+    let shards = shards(most);
+    let room = room(most, shards);
     let mut commands = pipe();
-    for entry in entries.iter().filter(|entry| entry.day >= since) {
+    let wanted = |entry: &&Learn| entry.day >= since && most > 0;
+    for entry in entries.iter().filter(wanted) {
         if commands.is_empty() {
             // Long enough not to be sent with each entry; a server that forgets it between two of them has all again.
             commands.cmd("SCRIPT").arg("LOAD").arg(LEARN).ignore();
@@ -82,12 +89,12 @@ pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u
         let over = entry.day.saturating_add(keep_days).saturating_add(1);
         let left = over.saturating_mul(DAY).saturating_sub(now).min(LONGEST);
         let eval = commands.cmd("EVALSHA").arg(script.get_hash()).arg(1);
-        eval.arg(key(entry.address))
+        eval.arg(key(entry.address, shards))
             .arg(entry.address.as_bytes().as_slice())
             .arg(entry.day)
             .arg(u8::from(entry.sent))
             .arg(since)
-            .arg(each)
+            .arg(room)
             .arg(left)
             .ignore();
     }
@@ -98,8 +105,10 @@ pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u
 pub(super) fn ask(addresses: &[Hash]) -> Pipeline {
     let mut commands = pipe();
     for &address in addresses {
-        let get = commands.cmd("HGET").arg(key(address));
-        get.arg(address.as_bytes().as_slice());
+        for shards in SHARDS {
+            let get = commands.cmd("HGET").arg(key(address, shards));
+            get.arg(address.as_bytes().as_slice());
+        }
     }
     commands
 }
@@ -122,10 +131,28 @@ pub(super) fn read(value: &[u8], since: u64) -> Option<Learned> {
     Some(learned)
 }
 
-fn key(address: Hash) -> String {
+fn shards(most: u64) -> u16 {
+    let enough = |shards: &u16| most / u64::from(*shards) >= LEAST;
+    SHARDS.into_iter().find(enough).unwrap_or(1)
+}
+
+/// How many addresses one hash has room for. They are spread by chance: a hash has more than its share by three times the
+/// root of that once in seven hundred (Poisson), so that hardly any is full before there are `most` together.
+fn room(most: u64, shards: u16) -> u64 {
+    let share = most / u64::from(shards);
+    match shards {
+        1 => share,
+        _ => share.saturating_add(share.saturating_mul(9).isqrt()),
+    }
+}
+
+fn key(address: Hash, shards: u16) -> String {
     let [first, second, ..] = *address.as_bytes();
-    let shard = u16::from_be_bytes([first, second]) % SHARDS;
-    format!("{PREFIX}l:{shard:04x}")
+    let shard = u16::from_be_bytes([first, second]) % shards;
+    match shards {
+        MOST_SHARDS => format!("{PREFIX}l:{shard:04x}"),
+        fewer => format!("{PREFIX}l:{fewer}:{shard:04x}"),
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +193,30 @@ mod tests {
         // The script, and the entry.
         assert_eq!(written(90), 2);
         assert_eq!(written(u64::MAX), 2);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_as_are_wanted_and_half_more_at_most() {
+        for (most, has, each) in [
+            (5, 1, 5),
+            (700, 1, 700),
+            (10_000, 1 << 7, 78 + 26),
+            (1_000_000, MOST_SHARDS, 122 + 33),
+            (10_000_000, MOST_SHARDS, 1_220 + 104),
+        ] {
+            assert_eq!((shards(most), room(most, has)), (has, each), "{most}");
+        }
+        for most in (1..20_000_000).step_by(997) {
+            let shards = shards(most);
+            let all = room(most, shards) * u64::from(shards);
+            assert!(all >= most && all <= most + most / 2, "{most}: {all}");
+        }
+        let entry = Learn {
+            address: Hash::from_bytes([1; 16]),
+            day: 100,
+            sent: true,
+        };
+        assert!(learn(&BTreeSet::from([entry]), 10, 0, 100 * DAY).is_empty());
     }
 
     proptest! {

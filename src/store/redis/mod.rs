@@ -2,7 +2,7 @@
 //!
 //! Every key has a lifetime, so the server forgets by itself. A message is `backstop:1:m:HASH`, a sender
 //! `backstop:1:s:HASH`, the uses of a proof `backstop:1:u:HASH`, what was counted on a day
-//! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:SHARD`, the records of all sieges
+//! `backstop:1:c:DAY:KIND`, what is learned of some addresses `backstop:1:l:[OF:]SHARD`, the records of all sieges
 //! `backstop:1:sieges`; of an attack, what was counted in an hour is `backstop:1:a:HOUR:KIND`, and the samples are
 //! `backstop:1:samples`. 1 is the version of the schema, which new kinds of keys leave as it is: hosts of both versions may
 //! share a server while they are upgraded.
@@ -23,7 +23,6 @@ use super::{
     Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now},
     held::Held,
-    siege::too_many,
     url::Server,
 };
 use crate::core::{
@@ -254,7 +253,6 @@ impl Backend for Redis {
             .await;
         match written.map_err(|error| self.failed(error))? {
             siege::CHANGED => Ok(None),
-            siege::TOO_MANY => Err(too_many(&self.name)),
             version => Ok(u64::try_from(version).ok()),
         }
     }

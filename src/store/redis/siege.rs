@@ -9,7 +9,8 @@ use super::{PREFIX, write::DIGITS};
 use crate::store::siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord};
 
 /// Writes ARGV[3] to the field ARGV[1], if its version is ARGV[2], and gives the new version: the time, or one more than
-/// the version. 0 if it isn't, -1 if there are ARGV[4] already. Keeps all for ARGV[5] seconds.
+/// the version. 0 if it isn't. Where there are ARGV[4] already, a new one takes the place of that which was written longest
+/// ago. Keeps all for ARGV[5] seconds.
 ///
 /// Lua's numbers hold whole ones up to 2^53, which is a time in the year 2255.
 static WRITE: LazyLock<Script> = LazyLock::new(|| {
@@ -17,10 +18,18 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
         "local before = redis.call('HGET', KEYS[1], ARGV[1])
         local version = before and tonumber(string.sub(before, 1, 20)) or 0
         if version ~= tonumber(ARGV[2]) then return '0' end
-        if not before and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return '-1' end
+        local oldest
+        if not before and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
+            local all, first = redis.call('HGETALL', KEYS[1]), nil
+            for i = 1, #all, 2 do
+                local written = string.sub(all[i + 1], 1, 20)
+                if not first or written < first then oldest, first = all[i], written end
+            end
+        end
         local time = redis.call('TIME')
         local new = string.format('%020.0f', math.max(time[1] * 1000000 + time[2], version + 1))
         redis.call('HSET', KEYS[1], ARGV[1], new .. ARGV[3])
+        if oldest then redis.call('HDEL', KEYS[1], oldest) end
         redis.call('EXPIRE', KEYS[1], ARGV[5])
         return new",
     )
@@ -37,9 +46,8 @@ static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What came of a write that gives no version.
+/// What a write gives in place of a version.
 pub(super) const CHANGED: i64 = 0;
-pub(super) const TOO_MANY: i64 = -1;
 
 pub(super) fn write(name: &str, seen: u64, bytes: &[u8]) -> ScriptInvocation<'static> {
     let mut write = WRITE.key(key());

@@ -29,7 +29,6 @@ use super::{
     Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now, since_1970, unpacked},
     held::Held,
-    siege::too_many,
 };
 use crate::core::{
     attack::{Row as AttackRow, Sample},
@@ -259,11 +258,7 @@ impl Backend for Sqlite {
         let mut writer = open.writer.lock().await;
         let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
         let written = siege::write(&mut writer, name, seen, bytes, now).await;
-        match written.map_err(|error| self.failed(&error))? {
-            siege::Written::Version(version) => Ok(Some(version)),
-            siege::Written::Changed => Ok(None),
-            siege::Written::TooMany => Err(too_many(&self.name)),
-        }
+        written.map_err(|error| self.failed(&error))
     }
 
     async fn attack(&self, hours: RangeInclusive<u64>) -> Result<Vec<AttackRow>, Unavailable> {

@@ -6,53 +6,40 @@ use tokio::sync::Mutex;
 use super::{integer, natural, write::delete};
 use crate::store::siege::{MOST_RECORDS, SiegeRecord, first_kept};
 
-/// What came of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    /// The new version.
-    Version(u64),
-    /// Somebody else was first.
-    Changed,
-    /// There are too many already.
-    TooMany,
-}
-
-/// One statement each, so that nobody writes between the look at the version and the write.
+/// Writes a record over the version `seen`, or a new one where that is 0, and gives the new version; `None` where somebody
+/// else was first. One statement each, so that nobody writes between the look at the version and the write.
 pub(super) async fn write(
     writer: &mut SqliteConnection,
     name: &str,
     seen: u64,
     bytes: &[u8],
     now_micros: u64,
-) -> sqlx::Result<Written> {
-    const NEW: &str = "INSERT INTO sieges (name, version, bytes) SELECT ?1, ?2, ?3 \
-        WHERE (SELECT count(*) FROM sieges) < ?4 ON CONFLICT DO NOTHING";
+) -> sqlx::Result<Option<u64>> {
     const AGAIN: &str =
         "UPDATE sieges SET version = ?2, bytes = ?3 WHERE name = ?1 AND version = ?4";
-    const IS_THERE: &str = "SELECT count(*) FROM sieges WHERE name = ?1";
+    const NEW: &str = "INSERT INTO sieges (name, version, bytes) SELECT ?1, ?2, ?3 \
+        WHERE (SELECT count(*) FROM sieges) < ?4 ON CONFLICT DO NOTHING";
+    const IN_PLACE_OF_THE_OLDEST: &str = "UPDATE sieges SET name = ?1, version = ?2, bytes = ?3 \
+        WHERE name = (SELECT name FROM sieges ORDER BY version LIMIT 1) \
+        AND (SELECT count(*) FROM sieges) >= ?4 AND NOT EXISTS (SELECT 1 FROM sieges WHERE name = ?1)";
     let version = integer(now_micros.max(seen.saturating_add(1)));
-    let (statement, bound) = match seen {
-        0 => (NEW, MOST_RECORDS),
-        _ => (AGAIN, seen),
+    let (statements, bound) = match seen {
+        0 => (&[NEW, IN_PLACE_OF_THE_OLDEST][..], MOST_RECORDS),
+        _ => (&[AGAIN][..], seen),
     };
-    let written = sqlx::query(statement)
-        .bind(name)
-        .bind(version)
-        .bind(bytes)
-        .bind(integer(bound))
-        .execute(&mut *writer)
-        .await?;
-    if written.rows_affected() > 0 {
-        return Ok(Written::Version(natural(version)));
+    for &statement in statements {
+        let written = sqlx::query(statement)
+            .bind(name)
+            .bind(version)
+            .bind(bytes)
+            .bind(integer(bound))
+            .execute(&mut *writer)
+            .await?;
+        if written.rows_affected() > 0 {
+            return Ok(Some(natural(version)));
+        }
     }
-    let there: i64 = sqlx::query_scalar(IS_THERE)
-        .bind(name)
-        .fetch_one(writer)
-        .await?;
-    Ok(match (seen, there) {
-        (0, 0) => Written::TooMany,
-        _ => Written::Changed,
-    })
+    Ok(None)
 }
 
 /// All that are kept at `now`, in seconds since 1970.

@@ -102,6 +102,23 @@ impl Host {
             .unwrap()
     }
 
+    /// What `backstop explain` says of a bounce to an address that nobody knows.
+    fn explained(&self) -> String {
+        let rcpt = "nobody@example.org";
+        let output = self.command(&[
+            "explain",
+            "--client-ip",
+            SENDER,
+            "--helo",
+            "x.example",
+            "--from",
+            "",
+            "--rcpt",
+            rcpt,
+        ]);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn said(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -270,18 +287,7 @@ fn a_word_by_hand_outlives_a_restart_and_ends_by_another() {
         line.contains("by hand") && line.contains("catch-all: mail tempfail, bounces reject"),
         "{line}"
     );
-    let explained = host.command(&[
-        "explain",
-        "--client-ip",
-        SENDER,
-        "--helo",
-        "x.example",
-        "--from",
-        "",
-        "--rcpt",
-        "nobody@example.org",
-    ]);
-    let explained = String::from_utf8(explained.stdout).unwrap();
+    let explained = host.explained();
     assert!(explained.contains("siege.catch_all"), "{explained}");
     assert!(
         explained.contains("example.org is besieged, and nobody knows this address"),
@@ -305,6 +311,31 @@ fn a_word_by_hand_outlives_a_restart_and_ends_by_another() {
     // All domains at once.
     again.said(&["siege", "on", "all"]);
     wait_until(Duration::from_secs(20), || Ok(!again.is_open())).unwrap();
+}
+
+/// An administrator's word on one domain goes before any on all.
+#[test]
+fn no_siege_by_hand_is_none_while_all_are_besieged() {
+    let host = Host::set("", &format!("{SIEGE}}}"));
+    let status = || String::from_utf8(host.command(&["status"]).stdout).unwrap();
+    host.said(&["siege", "on", "all"]);
+    wait_until(Duration::from_secs(20), || Ok(!host.is_open())).unwrap();
+    assert!(host.explained().contains("example.org is besieged"));
+    let said = host.said(&["siege", "off", "example.org"]);
+    assert!(said.starts_with("example.org: calm, by hand"), "{said}");
+    wait_until(Duration::from_secs(20), || Ok(host.is_open())).unwrap();
+    let explained = host.explained();
+    assert!(!explained.contains("besieged"), "{explained}");
+    let told = status();
+    for says in [
+        "siege of all: siege",
+        "siege of example.org: calm",
+        "by hand until",
+    ] {
+        assert!(told.contains(says), "{says}: {told}");
+    }
+    host.said(&["siege", "auto", "example.org"]);
+    wait_until(Duration::from_secs(20), || Ok(!host.is_open())).unwrap();
 }
 
 #[test]

@@ -477,11 +477,12 @@ async fn an_hour_late(url: &StoreUrl) {
 /// All hashes with small numbers are in one key.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_that_share_a_key_have_room_for_their_share() {
-    const SHARE: u64 = 16;
+    const SHARE: u64 = 65;
     const KEY: &str = "backstop:1:l:0000";
     let redis = start(Options::default());
     let keep = Keep {
-        most_learned: SHARE * 8_192,
+        // Their share is 45; they may have more by three times the root of that.
+        most_learned: 45 * 8_192,
         ..KEEP
     };
     let store = open(&redis_url(&redis), keep);
@@ -512,13 +513,14 @@ async fn addresses_that_share_a_key_have_room_for_their_share() {
     // One too many: an eighth goes, of those that were seen once.
     store.learn(seen(100, today));
     until_written(&*store).await;
-    assert_eq!(length(), SHARE);
+    let left = SHARE - SHARE / 8 + 2;
+    assert_eq!(length(), left);
     assert!(is_known(0).await && is_known(1).await && is_known(100).await);
     for number in 101..300 {
         store.learn(seen(number, today));
     }
     until_written(&*store).await;
-    assert!((SHARE..=SHARE + 1).contains(&length()), "{}", length());
+    assert!((left..=SHARE + 1).contains(&length()), "{}", length());
     assert!(is_known(0).await && is_known(1).await && is_known(299).await);
     for number in 2..SHARE {
         assert!(!is_known(number).await, "{number}");

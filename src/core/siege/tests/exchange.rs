@@ -1,5 +1,7 @@
 //! Hosts that share a record, and lose sight of each other.
 
+use std::cmp::Ordering;
+
 use super::{
     super::*,
     simulation::{HOUR, MINUTE, Random, START, Traffic},
@@ -7,13 +9,13 @@ use super::{
 
 /// A store that refuses to overwrite what it was not asked about.
 #[derive(Default)]
-struct Shared {
+struct Stored {
     bytes: Option<Vec<u8>>,
     version: u64,
     writes: u64,
 }
 
-impl Shared {
+impl Stored {
     fn write(&mut self, version: u64, bytes: Vec<u8>) -> bool {
         let same = self.version == version;
         if same {
@@ -29,6 +31,7 @@ struct Host {
     local: Record,
     pending: Deltas,
     changes: Vec<Change>,
+    seen: u64,
 }
 
 impl Host {
@@ -37,10 +40,11 @@ impl Host {
             local: Record::new(START),
             pending: Deltas::default(),
             changes: Vec::new(),
+            seen: 0,
         }
     }
 
-    fn round(&mut self, shared: Option<&mut Shared>, now: u64) {
+    fn round(&mut self, shared: Option<&mut Stored>, now: u64) {
         let settings = Settings::default();
         let Some(shared) = shared else {
             self.changes
@@ -49,17 +53,16 @@ impl Host {
             return;
         };
         let version = shared.version;
-        let done = Record::exchange(
-            shared.bytes.as_deref(),
-            &self.local,
-            &self.pending,
-            now,
-            &settings,
-        );
+        let found = shared.bytes.as_deref().map(|bytes| Shared {
+            bytes,
+            written: version.cmp(&self.seen),
+        });
+        let done = Record::exchange(found, &self.local, &self.pending, now, &settings);
         assert!(!done.damaged);
         if done.must_write {
             assert!(shared.write(version, done.record.to_bytes()));
         }
+        self.seen = shared.version;
         self.local = done.record;
         self.pending = Deltas::default();
         self.changes.extend(done.change);
@@ -69,7 +72,7 @@ impl Host {
 /// A flood that is spread over three hosts is one flood: each has a third, all know within a round, one of them tells.
 #[test]
 fn three_hosts_see_one_flood() {
-    let mut shared = Shared::default();
+    let mut shared = Stored::default();
     let mut hosts = [Host::new(), Host::new(), Host::new()];
     let mut random = Random::new(3);
     let flood = Traffic::flood(400.0 / 3.0);
@@ -110,14 +113,18 @@ fn a_lost_race_is_run_again() {
     let local = Record::new(START);
     let first = Record::exchange(None, &local, &deltas, START, &settings);
     let bytes = first.record.to_bytes();
-    let again = Record::exchange(Some(&bytes), &local, &deltas, START, &settings);
+    let written = Shared {
+        bytes: &bytes,
+        written: Ordering::Greater,
+    };
+    let again = Record::exchange(Some(written), &local, &deltas, START, &settings);
     assert_eq!(again.record.status(&settings, START).unproven, 2);
     assert!(again.must_write && again.record.sequence == 2);
 }
 
 #[test]
 fn a_quiet_domain_is_seldom_written() {
-    let mut shared = Shared::default();
+    let mut shared = Stored::default();
     let mut host = Host::new();
     for now in START..START + HOUR {
         host.round(Some(&mut shared), now);
@@ -143,7 +150,7 @@ fn hosts_that_were_alone_agree_when_they_meet() {
         [2, 0, 1],
         [2, 1, 0],
     ] {
-        let mut shared = Shared::default();
+        let mut shared = Stored::default();
         let mut hosts = [Host::new(), Host::new(), Host::new()];
         let mut random = Random::new(9);
         let mut sent = 0;
@@ -179,7 +186,7 @@ fn hosts_that_were_alone_agree_when_they_meet() {
 /// One host alone on its store, which is away for hours: what the store has is old, and does not come back to life.
 #[test]
 fn what_nobody_else_wrote_meanwhile_is_older() {
-    let mut shared = Shared::default();
+    let mut shared = Stored::default();
     let mut host = Host::new();
     let mut random = Random::new(1);
     for now in START..START + 2 * MINUTE {
@@ -201,7 +208,7 @@ fn what_nobody_else_wrote_meanwhile_is_older() {
 /// A store that lost or damaged what it had, or has an old copy of it, ends no siege.
 #[test]
 fn a_store_that_forgot_ends_no_siege() {
-    let mut shared = Shared::default();
+    let mut shared = Stored::default();
     let mut host = Host::new();
     let mut random = Random::new(1);
     let mut old = None;
@@ -217,16 +224,114 @@ fn a_store_that_forgot_ends_no_siege() {
     for shared in [None, Some(damaged), old] {
         let settings = Settings::default();
         let nothing = Deltas::default();
-        let done = Record::exchange(shared.as_deref(), &host.local, &nothing, now, &settings);
+        let shared = shared.as_deref().map(|bytes| Shared {
+            bytes,
+            written: Ordering::Less,
+        });
+        let done = Record::exchange(shared, &host.local, &nothing, now, &settings);
         assert_eq!(done.record.state(now), State::Siege);
         assert!(done.must_write && done.change.is_none());
+    }
+}
+
+/// It lost what it had while hosts were alone, one of which saw a flood: what that one wrote there then is not taken for
+/// what was there before, whichever host had written more often.
+#[test]
+fn a_calm_host_does_not_wipe_out_what_another_saw_alone() {
+    for ahead in 0..4 {
+        let mut shared = Stored::default();
+        let mut hosts = [Host::new(), Host::new()];
+        let mut random = Random::new(5);
+        let mut sent = 1;
+        hosts[1].pending.hit(Hit::Unproven, 0);
+        for at in [1, 0] {
+            hosts[at].round(Some(&mut shared), START);
+        }
+        for recipient in 1..=ahead {
+            sent += 1;
+            hosts[0].pending.hit(Hit::Unproven, recipient);
+            hosts[0].round(Some(&mut shared), START);
+        }
+        for now in START + MINUTE..START + 2 * MINUTE {
+            let deltas = Traffic::flood(300.0).deltas(&mut random, 1);
+            sent += deltas.hits();
+            hosts[1].pending.add(&deltas);
+            hosts.iter_mut().for_each(|host| host.round(None, now));
+        }
+        let now = START + 2 * MINUTE;
+        let states = hosts.each_ref().map(|host| host.local.state(now));
+        assert_eq!(states, [State::Calm, State::Siege], "{ahead}");
+        shared.bytes = None;
+        for at in [1, 0, 1, 0] {
+            hosts[at].round(Some(&mut shared), now);
+        }
+        let [one, two] = hosts.map(|host| host.local);
+        assert_eq!(one, two);
+        assert_eq!(one.state(now), State::Siege, "{ahead}");
+        let status = one.status(&Settings::default(), now);
+        assert_eq!(status.unproven + status.refused, sent, "{ahead}");
+    }
+}
+
+/// Nor where nobody noticed that it was gone, and the one who wrote first had just been started.
+#[test]
+fn a_store_is_told_again_what_it_lost_unnoticed() {
+    let mut shared = Stored::default();
+    let (mut old, mut new) = (Host::new(), Host::new());
+    let mut random = Random::new(5);
+    let mut sent = 0;
+    for now in START..START + MINUTE {
+        let deltas = Traffic::flood(300.0).deltas(&mut random, 1);
+        sent += deltas.hits();
+        old.pending.add(&deltas);
+        old.round(Some(&mut shared), now);
+    }
+    let now = START + MINUTE;
+    shared.bytes = None;
+    new.pending.hit(Hit::Unproven, 1);
+    for _ in 0..2 {
+        new.round(Some(&mut shared), now);
+        old.round(Some(&mut shared), now);
+    }
+    assert_eq!(new.local.state(now), State::Siege);
+    let status = new.local.status(&Settings::default(), now);
+    // In the slots of ten seconds that both counted in, the more of the two.
+    let counted = status.unproven + status.refused;
+    assert!((sent..=sent + 1).contains(&counted), "{counted} {sent}");
+}
+
+/// A store that is set back to how it was in a siege begins none anew.
+#[test]
+fn an_old_copy_does_not_come_back_to_life() {
+    let mut shared = Stored::default();
+    let mut host = Host::new();
+    let mut random = Random::new(1);
+    let mut old = None;
+    for now in START..START + 3 * HOUR {
+        if now < START + 2 * MINUTE {
+            let deltas = Traffic::flood(400.0).deltas(&mut random, 1);
+            host.pending.add(&deltas);
+        }
+        host.round(Some(&mut shared), now);
+        if now == START + 2 * MINUTE {
+            old = Some((shared.bytes.clone(), shared.version));
+        }
+    }
+    let now = START + 3 * HOUR;
+    (shared.bytes, shared.version) = old.unwrap();
+    for alone in [false, true] {
+        if alone {
+            host.round(None, now);
+        }
+        host.round(Some(&mut shared), now);
+        assert_eq!(host.local.state(now), State::Calm, "{alone}");
     }
 }
 
 /// A host whose clock ran far ahead while it was alone does not move the time of the others.
 #[test]
 fn a_host_from_the_future_is_brought_back() {
-    let mut shared = Shared::default();
+    let mut shared = Stored::default();
     let mut hosts = [Host::new(), Host::new()];
     let mut random = Random::new(1);
     for now in START..START + 2 * MINUTE {

@@ -90,7 +90,7 @@ fn rings_that_are_joined_agree_on_the_time() {
 fn hour(baseline: &mut Baseline, from: u64, hits: u32, most: f64) {
     for minute in 0..60 {
         let now = from + minute * 60;
-        baseline.advance(now - 60, now, most);
+        baseline.advance(now - 60, now, |_| most);
         if minute == 0 {
             baseline.add(hits);
         }
@@ -106,7 +106,7 @@ fn what_is_usual_is_learned_slowly() {
         baseline.advance(
             NOW + weeks * week + HOUR - 60,
             NOW + weeks * week + HOUR,
-            100.0,
+            |_| 100.0,
         );
     }
     let usual = |baseline: &Baseline, at| (baseline.usual(at) * 10.0).round() / 10.0;
@@ -116,13 +116,41 @@ fn what_is_usual_is_learned_slowly() {
     }
     // One other week moves it by an eighth.
     hour(&mut baseline, NOW + 20 * week, 0, 100.0);
-    baseline.advance(NOW + 20 * week + HOUR - 60, NOW + 20 * week + HOUR, 100.0);
+    baseline.advance(NOW + 20 * week + HOUR - 60, NOW + 20 * week + HOUR, |_| {
+        100.0
+    });
     assert_eq!(usual(&baseline, NOW), 8.8);
     // What is more than the most counts as that.
     let mut clipped = Baseline::new(NOW);
     hour(&mut clipped, NOW, 60_000, 10.0);
-    clipped.advance(NOW + HOUR - 60, NOW + HOUR, 10.0);
+    clipped.advance(NOW + HOUR - 60, NOW + HOUR, |_| 10.0);
     assert_eq!(usual(&clipped, NOW), 10.0);
+}
+
+/// Whoever sends as much as is learned, every hour, triples it in a week at most; and who sends more than an alert of the
+/// first week, always as much, is known within some weeks.
+#[test]
+fn what_was_learned_an_hour_ago_vouches_for_nothing() {
+    let alert = |usual: f64| f64::max(20.0, 10.0 * usual) / 2.0;
+    let after_weeks = |rate: f64| {
+        let mut baseline = Baseline::new(NOW);
+        let mut weeks = Vec::new();
+        for hour in 0..4 * HOURS as u64 {
+            let from = NOW + hour * HOUR;
+            let now = f64::min(rate, 5.0 * baseline.usual(from).max(2.0));
+            for minute in 0..6 {
+                let at = from + minute * 600;
+                baseline.add((now * 10.0).round() as u32);
+                baseline.advance(at, at + 600, alert);
+            }
+            if (hour + 1).is_multiple_of(HOURS as u64) {
+                weeks.push(baseline.usual(from + HOUR).round());
+            }
+        }
+        weeks
+    };
+    assert_eq!(after_weeks(1_000_000.0), [10.0, 30.0, 70.0, 140.0]);
+    assert_eq!(after_weeks(16.0), [10.0, 13.0, 14.0, 15.0]);
 }
 
 #[test]
@@ -133,7 +161,7 @@ fn an_hour_that_was_not_seen_whole_or_was_unusual_is_not_learned() {
         baseline.unusual = unusual;
         let mut now = NOW;
         while now < NOW + HOUR {
-            baseline.advance(now, now + gap, 100.0);
+            baseline.advance(now, now + gap, |_| 100.0);
             now += gap;
         }
         assert_eq!(!baseline.is_empty(), learned, "{gap} {unusual}");

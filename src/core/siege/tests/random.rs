@@ -1,5 +1,7 @@
 //! Whatever comes, in whatever time.
 
+use std::cmp::Ordering;
+
 use proptest::prelude::*;
 
 use super::super::{record::Record, *};
@@ -17,6 +19,7 @@ enum Event {
     },
     Exchange {
         forward: i64,
+        written: Ordering,
     },
     Restart,
     ByHand(Option<(bool, u64)>),
@@ -36,7 +39,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         6 => (forward(), hits(), hits()).prop_map(|(forward, hits, outgoing)| Event::Step { forward, hits, outgoing }),
         2 => (forward(), hits()).prop_map(|(forward, hits)| Event::Alone { forward, hits }),
-        2 => forward().prop_map(|forward| Event::Exchange { forward }),
+        2 => (forward(), -1..=1_i8).prop_map(|(forward, written)| Event::Exchange { forward, written: written.cmp(&0) }),
         1 => Just(Event::Restart),
         1 => proptest::option::of((any::<bool>(), any::<u64>())).prop_map(Event::ByHand),
     ];
@@ -70,15 +73,16 @@ proptest! {
         let mut shared: Option<Vec<u8>> = None;
         for event in events {
             let (forward, told) = match event {
-                Event::Step { forward, .. } | Event::Alone { forward, .. } | Event::Exchange { forward } => (forward, record.told),
+                Event::Step { forward, .. } | Event::Alone { forward, .. } | Event::Exchange { forward, .. } => (forward, record.told),
                 _ => (0, record.told),
             };
             now = now.saturating_add_signed(forward);
             let change = match event {
                 Event::Step { hits, outgoing, .. } => record.step(&settings, &counted(hits, outgoing), now),
                 Event::Alone { hits, .. } => record.step_alone(&settings, &counted(hits, 0), now),
-                Event::Exchange { .. } => {
-                    let done = Record::exchange(shared.as_deref(), &record, &Deltas::default(), now, &settings);
+                Event::Exchange { written, .. } => {
+                    let shared_now = shared.as_deref().map(|bytes| Shared { bytes, written });
+                    let done = Record::exchange(shared_now, &record, &Deltas::default(), now, &settings);
                     if done.must_write {
                         shared = Some(done.record.to_bytes());
                     }

@@ -5,11 +5,11 @@ use super::{
     simulation::{DAY, HOUR, MINUTE, Site, Traffic},
 };
 
-/// Twenty times what is usual, or of the floor, begins a siege within a minute: to many recipients or to one, and while
-/// a mailing of ours is on.
+/// Twenty times what is usual begins a siege within a minute, or of the floor, where that makes the limit: to many
+/// recipients or to one, and while a mailing of ours is on.
 #[test]
 fn a_flood_is_noticed_within_a_minute() {
-    for usual in [0.0, 1.0, 20.0, 100.0, 700.0] {
+    for usual in [0.0, 1.0, 3.0, 20.0, 100.0, 700.0] {
         for recipients in [0, 1] {
             for outgoing in [0.0, 5000.0] {
                 let mut site = if usual > 0.0 {
@@ -27,7 +27,9 @@ fn a_flood_is_noticed_within_a_minute() {
                     recipients: 50,
                     outgoing,
                 });
-                let rate = 20.0 * f64::max(usual, site.settings.floor.into());
+                let (floor, factor) = (site.settings.floor, site.settings.factor);
+                let makes_limit = usual * f64::from(factor) >= f64::from(floor);
+                let rate = 20.0 * if makes_limit { usual } else { floor.into() };
                 site.run(MINUTE, |_| recipients_of(rate));
                 assert_eq!(
                     site.state(),
@@ -52,7 +54,7 @@ fn a_burst_is_no_flood() {
 #[test]
 fn a_mailing_of_ours_is_no_flood() {
     for sent_within in [10, 60] {
-        for usual in [0.0, 0.5] {
+        for usual in [0.0, 0.5, 1.0] {
             let mut site = Site::used_to(usual);
             site.run(3 * HOUR, |at| {
                 let minute = at / MINUTE;
@@ -218,6 +220,19 @@ fn a_dead_baseline_stays_alive() {
     assert!((25.0..36.0).contains(&baseline), "{baseline}");
 }
 
+/// A name below a domain of ours that somebody hit for an hour, and never again.
+#[test]
+fn a_name_that_was_hit_for_an_hour_is_idle_again_some_weeks_later() {
+    let mut site = Site::new();
+    site.every(MINUTE, HOUR, |at| {
+        Traffic::flood(if at % (9 * MINUTE) == 0 { 1.0 } else { 0.0 })
+    });
+    site.every(5 * MINUTE, HOUR, |_| Traffic::default());
+    assert!(!site.record.is_idle(site.now));
+    site.every(10 * MINUTE, 35 * DAY, |_| Traffic::default());
+    assert!(site.record.is_idle(site.now));
+}
+
 #[test]
 fn a_clock_that_steps_begins_no_siege_and_leaves_none() {
     for step in [
@@ -329,4 +344,33 @@ fn a_change_is_told_in_one_line_with_numbers() {
         (&json["domain"], &json["to"]),
         (&"example.org".into(), &"siege".into())
     );
+}
+
+/// Each hour as much as is nearly an alert: on a site that has learned nothing, that does not become usual either.
+#[test]
+fn a_ramp_by_the_hour_teaches_a_fresh_site_half_of_the_floor() {
+    let mut site = Site::new();
+    for _ in 0..6 {
+        let limit = site.record.status(&site.settings, site.now).limit;
+        site.every(10, HOUR, |_| Traffic::flood(0.45 * limit));
+        let status = site.record.status(&site.settings, site.now);
+        assert!(status.baseline <= 10.0, "{status:?}");
+    }
+}
+
+/// Nor while it is on for all domains, which this one's own rate does not tell.
+#[test]
+fn a_part_of_a_flood_on_all_is_not_learned() {
+    for unusual in [false, true] {
+        let mut site = Site::new();
+        for _ in 0..3 * HOUR / MINUTE {
+            site.now += MINUTE;
+            let mut deltas = Traffic::flood(6.0).deltas(&mut site.random, MINUTE);
+            deltas.unusual = unusual;
+            site.record.step(&site.settings, &deltas, site.now);
+            assert_eq!(site.record.is_unusual(), unusual);
+        }
+        let status = site.record.status(&site.settings, site.now);
+        assert_eq!(status.baseline == 0.0, unusual, "{}", status.baseline);
+    }
 }
