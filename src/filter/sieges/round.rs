@@ -11,7 +11,9 @@ use crate::{
         address::Domain,
         pattern::DomainPattern,
         policy::Policy,
-        siege::{Change, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken},
+        siege::{
+            Change, Damaged, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken,
+        },
     },
     store::{MOST_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
@@ -64,6 +66,9 @@ pub fn siege_name(domain: Option<&Domain>) -> &str {
 pub struct Rounds {
     sieges: Arc<Sieges>,
     known: HashMap<Option<Domain>, Known>,
+    /// How many seconds the store's clock is ahead of this host's, since it last answered: what it has is in its time, and
+    /// stays so while it is away.
+    ahead: i64,
 }
 
 /// What this host knows of one domain.
@@ -92,6 +97,7 @@ impl Rounds {
         Self {
             sieges,
             known: HashMap::new(),
+            ahead: 0,
         }
     }
 
@@ -109,6 +115,8 @@ impl Rounds {
             self.sieges.view.store(Arc::default());
             return Vec::new();
         }
+        let host_now = now;
+        let now = host_now.saturating_add_signed(self.ahead);
         self.take(policy, now);
         let shared = match store {
             Some(store) => store
@@ -121,6 +129,7 @@ impl Rounds {
         let (now, changes) = match shared {
             Some((store, shared)) => {
                 let now = shared.now_millis / 1000;
+                self.ahead = now.checked_signed_diff(host_now).unwrap_or_default();
                 (
                     now,
                     self.together(settings, store, shared.records, now).await,
@@ -300,15 +309,25 @@ async fn exchange(
     found: Option<&SiegeRecord>,
     now: u64,
 ) -> Result<Option<Change>, Unavailable> {
+    if let Some(found) = found
+        && let Err(Damaged::Version(version)) = Record::from_bytes(&found.bytes)
+    {
+        // A host that was upgraded first: what it knows is not to be overwritten.
+        if known.seen != found.version {
+            let name = siege_name(name);
+            log::warn!(
+                "siege: the store's record of {name} is of version {version}, so this host goes on alone"
+            );
+        }
+        known.seen = found.version;
+        return Ok(known.alone(settings, now));
+    }
     let shared = found.map(|found| Shared {
         bytes: &found.bytes,
         written: found.version.cmp(&known.seen),
     });
     let exchanged = Record::exchange(shared, &known.record, &known.pending, now, settings);
     let name = siege_name(name);
-    if exchanged.damaged {
-        log::warn!("siege: the store's record of {name} is damaged, and made anew");
-    }
     let mut version = found.map_or(0, |record| record.version);
     if exchanged.must_write {
         let bytes = exchanged.record.to_bytes();
@@ -316,6 +335,9 @@ async fn exchange(
         let Some(written) = written.await? else {
             return Ok(None);
         };
+        if exchanged.damaged {
+            log::warn!("siege: the store's record of {name} was damaged, and is made anew");
+        }
         version = written;
         known.pending = Deltas::default();
     }

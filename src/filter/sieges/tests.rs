@@ -9,7 +9,7 @@ use crate::{
     core::{
         address::Domain,
         policy::Policy,
-        siege::{Hit, MOST_DOMAINS, Record, State},
+        siege::{ByHand, Forced, Hit, MOST_DOMAINS, Record, State},
     },
     store::{Keep, MOST_RECORDS, Store, open},
 };
@@ -124,8 +124,62 @@ async fn no_named_domain_is_left_unwatched() {
     assert_eq!(host.sieges.state(last), State::Siege);
 }
 
+/// The host's clock is years ahead of the store's, in whose time a word of an administrator holds.
+#[tokio::test]
+async fn a_store_that_goes_away_takes_its_clock_not_along() {
+    let (_folder, store) = empty_store().await;
+    let mut host = Host::of(&domains(2), "");
+    let domain = &domains(1)[0];
+    let now = store.siege_records().await.unwrap().now_millis / 1000;
+    let mut record = Record::new(now);
+    let until = now + HOUR;
+    let forced = Forced::On;
+    record.set_by_hand(Some(ByHand { forced, until }), now);
+    let written = store.write_siege_record(domain.to_string(), 0, record.to_bytes());
+    written.await.unwrap();
+    host.round_with(&*store, "").await;
+    assert_eq!(host.sieges.state(domain), State::Siege);
+    for _ in 0..10 {
+        host.round().await;
+    }
+    assert_eq!(host.sieges.state(domain), State::Siege);
+    host.now += HOUR;
+    host.round().await;
+    assert_eq!(host.sieges.state(domain), State::Calm);
+}
+
+/// While hosts are upgraded one after the other, the first must not lose what it wrote.
+#[tokio::test]
+async fn what_a_newer_version_wrote_is_left_as_it_is() {
+    let (_folder, store) = empty_store().await;
+    let mut host = Host::of(&domains(2), "");
+    let domain = &domains(1)[0];
+    let newer = vec![2, 3, 5, 7];
+    let written = store.write_siege_record(domain.to_string(), 0, newer.clone());
+    written.await.unwrap();
+    for _ in 0..6 {
+        host.hit(domain, 100);
+        host.now += STEP;
+        host.round_with(&*store, "").await;
+    }
+    let records = store.siege_records().await.unwrap().records;
+    let mut theirs = records.iter().filter(|one| one.name == domain.as_str());
+    assert_eq!(theirs.next().unwrap().bytes, newer);
+}
+
 /// A store whose places all are taken, by records of which nobody knows.
 async fn full_store() -> (TempDir, Arc<dyn Store>) {
+    let (folder, store) = empty_store().await;
+    let idle = Record::new(START).to_bytes();
+    for number in 0..MOST_RECORDS {
+        let name = format!("old{number}.invalid");
+        let written = store.write_siege_record(name, 0, idle.clone()).await;
+        assert!(written.unwrap().is_some());
+    }
+    (folder, store)
+}
+
+async fn empty_store() -> (TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/state.db", folder.path().display());
     let keep = Keep {
@@ -136,12 +190,6 @@ async fn full_store() -> (TempDir, Arc<dyn Store>) {
     let store = open(&url.parse().unwrap(), keep);
     while store.siege_records().await.is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let idle = Record::new(START).to_bytes();
-    for number in 0..MOST_RECORDS {
-        let name = format!("old{number}.invalid");
-        let written = store.write_siege_record(name, 0, idle.clone()).await;
-        assert!(written.unwrap().is_some());
     }
     (folder, store)
 }
