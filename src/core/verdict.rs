@@ -202,6 +202,8 @@ impl Reason {
     pub fn is_unanswered(&self) -> bool {
         match self {
             Self::Internal | Self::DirectoryUnavailable => true,
+            // RFC 3463 section 3.4: the mail system; Postfix says so where a map can't be read.
+            Self::RefusedByMta { status } => status.starts_with("4.3."),
             Self::Spf { result, .. } => *result == SpfResult::Temperror,
             Self::Proof(outcome) | Self::Siege(UnderSiege::Unproven(outcome)) => {
                 outcome.is_unanswered()

@@ -14,7 +14,7 @@ use backstop::core::{
     siege::Hit,
     spf::{Identity, SpfCheck, SpfResult},
     trace_header::Forgeries,
-    verdict::Verdict,
+    verdict::{Reason, Verdict},
 };
 
 use crate::proof::envelope;
@@ -655,6 +655,14 @@ fn our_own_failures_are_not_sensed() {
     assert_eq!(sensed, None);
     let internal = policy.sensed(&envelope, &recipient.mailbox, &Verdict::internal());
     assert_eq!(internal, None);
+    // The MTA refused it: for the recipient's sake, or since it could not look.
+    for (status, sensed) in [("5.1.1", Some(Hit::Refused)), ("4.3.0", None)] {
+        let refused = Verdict::accept(Reason::RefusedByMta {
+            status: status.to_owned(),
+        });
+        let hit = policy.sensed(&envelope, &recipient.mailbox, &refused);
+        assert_eq!(hit.map(|(_, hit)| hit), sensed, "{status}");
+    }
 }
 
 #[test]

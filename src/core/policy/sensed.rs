@@ -30,8 +30,10 @@ impl Policy {
         let hit = match &verdict.proof {
             Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
             Some(Outcome::Forged(_)) => Some(Hit::Forged),
-            Some(outcome @ Outcome::Unproven(_)) if !outcome.is_unanswered() => Some(Hit::Unproven),
-            Some(Outcome::Unproven(_)) | None => {
+            Some(outcome @ Outcome::Unproven(_)) => {
+                (!outcome.is_unanswered()).then_some(Hit::Unproven)
+            }
+            None => {
                 let refused = envelope.reverse_path.is_null() && is_refused(verdict);
                 refused.then_some(Hit::Refused)
             }
@@ -64,10 +66,10 @@ fn is_refused(verdict: &Verdict) -> bool {
     let action = verdict.would.unwrap_or(verdict.action);
     let refuses = matches!(action, Action::Tempfail | Action::Reject | Action::Discard);
     match &verdict.reason {
-        Reason::RefusedByMta { .. } => true,
         // In a flood, what comes to the catch-all is the flood: it counts on while the store is away.
         Reason::Siege(UnderSiege::CatchAll { .. }) => refuses,
         reason if reason.is_unanswered() => false,
+        Reason::RefusedByMta { .. } => true,
         // It comes again alone, and counts then.
         Reason::NullSenderExtraRecipient => action == Action::Reject,
         _ => refuses,
