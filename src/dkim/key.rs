@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use data_encoding::BASE64;
 use mail_auth::common::{parse::TxtRecordParser, verify::DomainKey};
 
-use super::{signature::Signature, tags::Tags};
+use super::signature::Signature;
 use crate::{
     core::{
         address::Domain,
-        proof::dkim::{Outcome, Settings},
+        proof::dkim::{Outcome, Settings, tags::Tags},
     },
     spf::Lookup,
 };

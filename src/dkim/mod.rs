@@ -6,7 +6,6 @@
 //!
 //! | module      | what it does, in one sentence |
 //! |-------------|-------------------------------|
-//! | `tags`      | the grammar of tag-lists (3.2) |
 //! | `signature` | one DKIM-Signature, and what can be told of it without its key (3.5) |
 //! | `fields`    | which fields a signature covers (5.4.2) |
 //! | `key`       | public keys, from the configuration or from DNS (3.6) |
@@ -16,7 +15,6 @@ mod chain;
 mod fields;
 mod key;
 mod signature;
-mod tags;
 
 #[cfg(test)]
 mod tests;
@@ -25,14 +23,13 @@ pub use chain::verify_dsn;
 pub use key::Keys;
 
 use signature::{Age, Signature};
-use tags::Tags;
 
 use crate::{
     core::{
         address::Domain,
         header::{RawField, raw_fields},
         printable::printable,
-        proof::dkim::{Outcome, Signed, SignedFields},
+        proof::dkim::{Outcome, Signed, SignedFields, tags::Tags},
     },
     spf::Lookup,
 };

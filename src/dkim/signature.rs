@@ -5,11 +5,12 @@ use mail_auth::{
     dkim,
 };
 
-use super::{
-    fields::is_well_formed,
-    tags::{Tags, without_signature},
+use super::fields::is_well_formed;
+use crate::core::{
+    address::Domain,
+    header::RawField,
+    proof::dkim::tags::{Tags, without_signature},
 };
-use crate::core::{address::Domain, header::RawField};
 
 /// How far clocks of signers may be wrong, in seconds.
 pub(super) const CLOCK_SKEW: u64 = 5 * 60;

@@ -92,7 +92,10 @@ fn the_ledger_gets_hashes_of_what_will_be_asked() {
 /// One message: client, sender, recipient, headers; what is counted of it.
 #[test]
 fn every_outgoing_message_is_counted_with_what_it_lacks() {
-    let signed = format!("DKIM-Signature: v=1; a=rsa-sha256; d = example.net ; s=x\r\n{WHOLE}");
+    let signed = format!(
+        "DKIM-Signature: v=1; a=rsa-sha256; d = example.net ; s=x;\r\n h=from : Date:message-ID\r\n{WHOLE}"
+    );
+    let hasty = signed.replace(":message-ID", "");
     let foreign = format!("DKIM-Signature: v=1; d=example.com; s=x\r\n{WHOLE}");
     let unnamed = "From: jane@example.org\r\nDate: now\r\n";
     for (client, from, rcpt, head, made, without) in [
@@ -111,6 +114,14 @@ fn every_outgoing_message_is_counted_with_what_it_lacks() {
             &*signed,
             &["batv", "watermark", "ledger", "dkim"],
             &[],
+        ),
+        (
+            "10.0.0.1",
+            "jane@example.org",
+            "a@b.example",
+            &hasty,
+            &["batv", "watermark", "ledger"],
+            &["dkim:too_little"],
         ),
         (
             "10.0.0.1",

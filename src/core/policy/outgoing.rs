@@ -10,6 +10,7 @@ use crate::core::{
         self, Settings,
         batv::{self, Unsigned},
         coverage::{Count, Way},
+        dkim::tags::Tags,
         ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
         watermark::{self, Unmarked},
     },
@@ -70,6 +71,9 @@ pub enum NotSigned {
     /// Its headers don't tell what to sign.
     #[error("{0}")]
     Unmarked(Unmarked),
+    /// There is a DKIM signature of ours, and it does not cover From, Date and Message-ID.
+    #[error("the signature does not cover From, Date and Message-ID")]
+    TooLittle,
     /// The MTA lets no milter do it.
     #[error("the MTA doesn't offer it")]
     NotOffered,
@@ -87,6 +91,7 @@ impl NotSigned {
             Self::NotOurs => Some("not_ours"),
             Self::Untagged(why) => Some(why.as_str()),
             Self::Unmarked(why) => Some(why.as_str()),
+            Self::TooLittle => Some("too_little"),
             Self::NotOffered => Some("not_offered"),
         }
     }
@@ -168,14 +173,22 @@ impl Policy {
         Count::of_outgoing(domain.as_str(), &made, &without)
     }
 
-    /// Whether a signature of ours is there by now. What signs behind us can't be known.
+    /// Whether a signature of ours is there by now that will prove bounces. What signs behind us can't be known.
     fn has_our_signature(&self, headers: &Headers) -> Result<(), NotSigned> {
-        let signed = headers
+        if !self.proof.dkim.verify {
+            return Err(NotSigned::Off);
+        }
+        let signatures = headers
             .iter()
             .filter(|header| header.is("DKIM-Signature"))
-            .filter_map(|header| signing_domain(&header.unfolded()))
-            .any(|domain| self.local.is_ours(&domain));
-        signed.then_some(()).ok_or(NotSigned::Off)
+            .filter_map(|header| {
+                says_enough(&header.unfolded(), |domain| self.local.is_ours(domain))
+            });
+        match signatures.max() {
+            Some(true) => Ok(()),
+            Some(false) => Err(NotSigned::TooLittle),
+            None => Err(NotSigned::Off),
+        }
     }
 
     /// The sender of an outgoing message, where it is one of ours; or why not.
@@ -264,11 +277,12 @@ impl Policy {
     }
 }
 
-/// The tag `d=` of a DKIM-Signature (RFC 6376 section 3.5).
-fn signing_domain(value: &[u8]) -> Option<Domain> {
-    let tags = value.split(|byte| *byte == b';');
-    let domain = tags
-        .filter_map(|tag| tag.trim_ascii().strip_prefix(b"d"))
-        .find_map(|rest| rest.trim_ascii_start().strip_prefix(b"="))?;
-    Domain::from_bytes(domain.trim_ascii())
+/// Whether a DKIM-Signature of a domain of ours covers what it must to be more than weak evidence; none where it is
+/// another's (RFC 6376 section 3.5).
+fn says_enough(value: &[u8], is_ours: impl Fn(&Domain) -> bool) -> Option<bool> {
+    let tags = Tags::parse(value)?;
+    let domain = Domain::from_bytes(tags.value("d")?);
+    domain.filter(is_ours)?;
+    let covers = |name| tags.value("h").is_some() && tags.allows("h", &[name]);
+    Some(["From", "Date", "Message-ID"].into_iter().all(covers))
 }

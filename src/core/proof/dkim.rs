@@ -4,6 +4,8 @@
 //! whoever has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
 //! of that is in [`SignedFields`].
 
+pub mod tags;
+
 use mail_parser::DateTime;
 use serde::Deserialize;
 

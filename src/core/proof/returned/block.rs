@@ -26,8 +26,9 @@ impl Block {
     /// Reads it from text with CRLF line ends; blank lines and mbox lines before it are skipped. Where `open`, the
     /// text may have gone on: its last field is then left out, because its end was not seen.
     pub fn read(text: &[u8], open: bool) -> Self {
-        // Half a line end is none.
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        // Half a line end is none, nor are several.
+        let end = text.iter().rposition(|&byte| byte != b'\r');
+        let text = text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
         let mut lead = blank_lines(text);
         let mut rest = text.get(lead..).unwrap_or_default();
         loop {

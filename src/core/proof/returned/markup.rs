@@ -87,6 +87,6 @@ fn entity(bytes: &[u8]) -> Option<(u8, usize)> {
         },
         None => ENTITIES.iter().find(|(known, _)| *known == name)?.1,
     };
-    // Numbers above ASCII are code points, and no headers' business.
-    byte.is_ascii().then_some((byte, length + 1))
+    // Numbers above ASCII are code points, and no headers' business; nor are lines that end in the middle of one.
+    (byte.is_ascii() && !byte.is_ascii_control()).then_some((byte, length + 1))
 }

@@ -4,11 +4,11 @@
 const MOST_TAGS: usize = 64;
 
 /// The tags of a list, in their order. Names are case-sensitive.
-pub(super) struct Tags<'a>(Vec<(&'a [u8], &'a [u8])>);
+pub struct Tags<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Tags<'a> {
     /// Reads a list. `None` where something in it is no tag, or a name stands twice: the whole list is invalid then.
-    pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
         let mut tags: Vec<(&[u8], &[u8])> = Vec::new();
         for tag in text.split(|&byte| byte == b';') {
             if tag.trim_ascii().is_empty() {
@@ -25,21 +25,21 @@ impl<'a> Tags<'a> {
     }
 
     /// The value of a tag, without the blanks around it.
-    pub(super) fn value(&self, name: &str) -> Option<&'a [u8]> {
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
         let mut tags = self.0.iter();
         tags.find(|(other, _)| *other == name.as_bytes())
             .map(|(_, value)| *value)
     }
 
     /// Whether the list begins with this tag.
-    pub(super) fn begins_with(&self, name: &str) -> bool {
+    pub fn begins_with(&self, name: &str) -> bool {
         self.0
             .first()
             .is_some_and(|(first, _)| *first == name.as_bytes())
     }
 
     /// Whether a list of words, parted by colons, names `word` or isn't there at all.
-    pub(super) fn allows(&self, name: &str, words: &[&str]) -> bool {
+    pub fn allows(&self, name: &str, words: &[&str]) -> bool {
         let Some(value) = self.value(name) else {
             return true;
         };
@@ -55,7 +55,7 @@ impl<'a> Tags<'a> {
 }
 
 /// The list with nothing behind the `=` of `b`, as it was when it was signed (RFC 6376 section 3.7).
-pub(super) fn without_signature(text: &[u8]) -> Vec<u8> {
+pub fn without_signature(text: &[u8]) -> Vec<u8> {
     let mut unsigned = Vec::with_capacity(text.len());
     for (at, tag) in text.split(|&byte| byte == b';').enumerate() {
         if at > 0 {
