@@ -129,6 +129,7 @@ fn check_asks_each_directory_and_shows_no_password() {
     let check = |entry: &str, option: &[&str]| {
         let yaml = format!("local: {{domains: [example.org]}}\n{}", recipients(entry));
         fs::write(&file, yaml).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let output = Command::new(Path::new(env!("CARGO_BIN_EXE_backstop")))
             .args(["check", "--config"])
             .arg(&file)
