@@ -14,7 +14,7 @@ use sqlx::{
 use tokio::sync::Semaphore;
 
 use super::super::{attempts::Attempts, backend::Failure, template::Asked};
-use super::query::Query;
+use super::{query::Query, refusal::is_the_servers};
 
 /// How to connect to such a database.
 pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
@@ -24,17 +24,26 @@ pub(super) struct Connections<DB: Database> {
     permits: Semaphore,
     attempts: Attempts,
     query: Query,
+    /// What keeps the server from working on a question for longer than anybody waits: a connection that is closed is
+    /// one that it notices only when it answers.
+    limit: Option<String>,
     /// The text of the query, as this kind of server wants it.
     text: String,
 }
 
 impl<DB: Database> Connections<DB> {
-    pub fn new(most: u32, query: &Query, parameter: fn(usize) -> String) -> Self {
+    pub fn new(
+        most: u32,
+        query: &Query,
+        limit: Option<String>,
+        parameter: fn(usize) -> String,
+    ) -> Self {
         Self {
             idle: Mutex::default(),
             permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
             attempts: Attempts::default(),
             query: query.clone(),
+            limit,
             text: query.text(parameter),
         }
     }
@@ -95,12 +104,18 @@ where
         let down = |error: Error| Failure::Down(error.to_string());
         let options = options().map_err(Failure::Down)?;
         let mut connection = DB::Connection::connect_with(&options).await.map_err(down)?;
+        if let Some(limit) = &self.limit {
+            let limit = AssertSqlSafe(limit.as_str()).into_sql_str();
+            connection.execute(limit).await.map_err(down)?;
+        }
         match self.row(&mut connection, asked).await {
             Ok(found) => {
                 self.idle().push(connection);
                 Ok(found)
             }
-            Err(Error::Database(error)) => Err(Failure::Question(error.to_string())),
+            Err(Error::Database(error)) if !is_the_servers(&*error) => {
+                Err(Failure::Question(error.to_string()))
+            }
             Err(error) => Err(down(error)),
         }
     }

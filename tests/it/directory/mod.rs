@@ -4,6 +4,7 @@ mod caches;
 mod connecting;
 mod data;
 mod files;
+mod locked;
 mod outages;
 
 use std::{
