@@ -17,6 +17,7 @@ mod attempts;
 mod backend;
 mod event;
 mod health;
+mod idle;
 pub mod ldap;
 pub mod limits;
 mod list_file;

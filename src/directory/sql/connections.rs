@@ -3,24 +3,21 @@
 //! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
 //! only says that it is; a dead server must fail at once, and say why.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use std::time::Instant;
 
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
 use tokio::sync::Semaphore;
 
-use super::super::{attempts::Attempts, backend::Failure, template::Asked};
+use super::super::{attempts::Attempts, backend::Failure, idle::Idle, template::Asked};
 use super::{query::Query, refusal::is_the_servers};
 
 /// How to connect to such a database.
 pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 pub(super) struct Connections<DB: Database> {
-    idle: Mutex<Vec<DB::Connection>>,
+    idle: Idle<DB::Connection>,
     permits: Semaphore,
     attempts: Attempts,
     query: Query,
@@ -39,7 +36,7 @@ impl<DB: Database> Connections<DB> {
         parameter: fn(usize) -> String,
     ) -> Self {
         Self {
-            idle: Mutex::default(),
+            idle: Idle::default(),
             permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
             attempts: Attempts::default(),
             query: query.clone(),
@@ -50,11 +47,7 @@ impl<DB: Database> Connections<DB> {
 
     /// Closes those that nobody uses now.
     pub fn close(&self) {
-        self.idle().clear();
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DB::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.clear();
     }
 }
 
@@ -80,10 +73,9 @@ where
             .await
             .map_err(|error| Failure::Down(error.to_string()))?;
         let attempt = self.attempts.begin(before, deadline)?;
-        let idle = self.idle().pop();
-        if let Some(mut connection) = idle {
+        if let Some(mut connection) = self.idle.pop(Instant::now()) {
             if let Ok(found) = self.row(&mut connection, asked).await {
-                self.idle().push(connection);
+                self.idle.push(connection, Instant::now());
                 return Ok(found);
             }
             // Mostly, the server was started anew, and the others are as dead.
@@ -110,7 +102,7 @@ where
         }
         match self.row(&mut connection, asked).await {
             Ok(found) => {
-                self.idle().push(connection);
+                self.idle.push(connection, Instant::now());
                 Ok(found)
             }
             Err(Error::Database(error)) if !is_the_servers(&*error) => {

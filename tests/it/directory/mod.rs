@@ -4,6 +4,7 @@ mod caches;
 mod connecting;
 mod data;
 mod files;
+mod idle;
 mod locked;
 mod outages;
 
