@@ -11,7 +11,7 @@ use sqlx::{
 use tokio::sync::Semaphore;
 
 use super::super::{attempts::Attempts, backend::Failure, idle::Idle, template::Asked};
-use super::{query::Query, refusal::is_the_servers};
+use super::{query::Query, refusal::Fault};
 
 /// How to connect to such a database.
 pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
@@ -73,13 +73,13 @@ where
             .await
             .map_err(|error| Failure::Down(error.to_string()))?;
         let attempt = self.attempts.begin(before, deadline)?;
-        if let Some(mut connection) = self.idle.pop(Instant::now()) {
-            if let Ok(found) = self.row(&mut connection, asked).await {
-                self.idle.push(connection, Instant::now());
-                return Ok(found);
+        if let Some(connection) = self.idle.pop(Instant::now()) {
+            match self.ask_over(connection, asked).await {
+                Ok(found) => return Ok(found),
+                Err((Fault::Question, error)) => return Err(Failure::Question(error.to_string())),
+                // Mostly, the server was started anew, and the others are as dead; or their statements as old.
+                Err((Fault::Statement | Fault::Server, _)) => self.close(),
             }
-            // Mostly, the server was started anew, and the others are as dead.
-            self.close();
         }
         let answer = self.connect_and_ask(options, asked).await;
         if let Err(Failure::Down(_)) = &answer {
@@ -100,16 +100,25 @@ where
             let limit = AssertSqlSafe(limit.as_str()).into_sql_str();
             connection.execute(limit).await.map_err(down)?;
         }
-        match self.row(&mut connection, asked).await {
-            Ok(found) => {
-                self.idle.push(connection, Instant::now());
-                Ok(found)
-            }
-            Err(Error::Database(error)) if !is_the_servers(&*error) => {
-                Err(Failure::Question(error.to_string()))
-            }
-            Err(error) => Err(down(error)),
+        let answer = self.ask_over(connection, asked).await;
+        answer.map_err(|(fault, error)| match fault {
+            Fault::Question | Fault::Statement => Failure::Question(error.to_string()),
+            Fault::Server => down(error),
+        })
+    }
+
+    /// Keeps the connection, unless it or the server is at fault that there is no answer.
+    async fn ask_over(
+        &self,
+        mut connection: DB::Connection,
+        asked: &Asked,
+    ) -> Result<bool, (Fault, Error)> {
+        let answer = self.row(&mut connection, asked).await;
+        let answer = answer.map_err(|error| (Fault::of(&error), error));
+        if matches!(answer, Ok(_) | Err((Fault::Question, _))) {
+            self.idle.push(connection, Instant::now());
         }
+        answer
     }
 
     async fn row(&self, connection: &mut DB::Connection, asked: &Asked) -> Result<bool, Error> {

@@ -1,17 +1,40 @@
-//! What the error of a database says of the questions that come after.
+//! Whose fault it is that a database did not answer.
 
-use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
+use sqlx::{Error, error::DatabaseError, mysql::MySqlDatabaseError, sqlite::SqliteError};
 
-/// Whether it is the server, or the connection, that can't answer; any other question would fare the same.
-pub(super) fn is_the_servers(error: &(dyn DatabaseError + 'static)) -> bool {
-    // By class: 08 is the connection; 57 an operator who stops something, and a statement that took too long. 55P03 is
-    // a lock that could not be had, 70100 MariaDB's and MySQL's word for a question that was cut off.
-    let by_state = error.code().is_some_and(|state| {
-        state.starts_with("08") || state.starts_with("57") || ["55P03", "70100"].contains(&&*state)
-    });
-    // For these MySQL has no state of their own: a lock that could not be had, a question that took too long, and a
-    // connection that was idle for too long.
-    by_state || matches!(number(error), Some(1205 | 3024 | 4031))
+/// What can't be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The question, with what a stranger put into it.
+    Question,
+    /// What was prepared or opened before, perhaps: the table has changed since, or the file.
+    Statement,
+    /// The server or the connection: any other question would fare the same.
+    Server,
+}
+
+impl Fault {
+    pub fn of(error: &Error) -> Self {
+        let Error::Database(error) = error else {
+            return Self::Server;
+        };
+        // A file costs nothing to open again, and another may have taken its place.
+        if error.try_downcast_ref::<SqliteError>().is_some() {
+            return Self::Statement;
+        }
+        let state = error.code().unwrap_or_default();
+        match (&*state, number(&**error)) {
+            // Cached plans, and statements that are not there; MySQL has no states for those.
+            ("0A000" | "26000", _) | (_, Some(1243 | 1615)) => Self::Statement,
+            // A lock that could not be had; what MariaDB and MySQL cut off.
+            ("55P03" | "70100", _) => Self::Server,
+            // For MySQL the same, by number: a lock, a question that took too long, a connection that was idle too long.
+            (_, Some(1205 | 3024 | 4031)) => Self::Server,
+            // By class: the connection; an operator who stops something, and a statement that took too long.
+            (state, _) if state.starts_with("08") || state.starts_with("57") => Self::Server,
+            _ => Self::Question,
+        }
+    }
 }
 
 fn number(error: &(dyn DatabaseError + 'static)) -> Option<u16> {

@@ -5,8 +5,8 @@ mod connecting;
 mod data;
 mod files;
 mod idle;
-mod locked;
 mod outages;
+mod trouble;
 
 use std::{
     path::Path,

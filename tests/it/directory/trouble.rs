@@ -1,4 +1,4 @@
-//! A table that somebody else has locked: whoever asks gives up, and so does the server.
+//! Databases that are there, but slow, busy, or at odds with one question.
 
 use std::{
     thread,
@@ -187,5 +187,46 @@ fn what_the_server_cuts_off_is_not_tried_again_at_once() {
         let took = begun.elapsed();
         assert!(took < Duration::from_millis(500), "{kind:?}: {took:?}");
         holder.unlock();
+    }
+}
+
+/// A stranger may have chosen what the server stumbles over.
+#[test]
+fn a_refused_question_closes_no_connection() {
+    for kind in DATABASES {
+        let server = lent(kind);
+        let more = ", cache_known: 1ms, cache_unknown: 1ms";
+        // More than one row where there may be one.
+        let entry = known(kind, server.port(), more).replace(
+            "address = :address",
+            "address = :address OR address = (SELECT m.address FROM mailbox m WHERE :local = 'broken')",
+        );
+        let directory = directory(&entry);
+        let before = server.connections();
+        for _ in 0..3 {
+            assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+            assert!(is_unavailable(&directory, "broken@example.org"), "{kind:?}");
+            assert!(!is_listed(&directory, "nobody@example.org"), "{kind:?}");
+        }
+        assert_eq!(server.connections() - before, 1, "{kind:?}");
+    }
+}
+
+/// A statement that the server prepared before a change of the table may be one that it refuses ever after.
+#[test]
+fn a_table_that_was_changed_is_asked_anew() {
+    for kind in DATABASES {
+        let server = lent(kind);
+        let more = ", cache_known: 1ms, cache_unknown: 1ms";
+        let entry =
+            known(kind, server.port(), more).replace("SELECT address FROM", "SELECT * FROM");
+        let directory = directory(&entry);
+        assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+        let mut administrator = Administrator::of(kind, &server);
+        for change in ["ADD COLUMN name varchar(9)", "DROP COLUMN name"] {
+            administrator.run(format!("ALTER TABLE mailbox {change}"));
+            assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+        }
+        assert_eq!(directory.refresh(), [], "{kind:?}");
     }
 }
