@@ -8,9 +8,17 @@ use std::time::Instant;
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
-use super::super::{attempts::Attempts, backend::Failure, idle::Idle, template::Asked};
+use super::super::{
+    attempts::{Attempts, Before},
+    backend::Failure,
+    idle::Idle,
+    template::Asked,
+};
 use super::{query::Query, refusal::Fault};
 
 /// How to connect to such a database.
@@ -67,11 +75,7 @@ where
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let before = self.attempts.before();
-        let _permit = self
-            .permits
-            .acquire()
-            .await
-            .map_err(|error| Failure::Down(error.to_string()))?;
+        let _permit = self.permit(before, deadline).await?;
         let attempt = self.attempts.begin(before, deadline)?;
         if let Some(connection) = self.idle.pop(Instant::now()) {
             match self.ask_over(connection, asked).await {
@@ -86,6 +90,21 @@ where
             attempt.failed();
         }
         answer
+    }
+
+    /// Leaves the server half of the time: one that is asked with nothing left would look dead. That we ask a lot says
+    /// nothing of it.
+    async fn permit(
+        &self,
+        before: Before,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, Failure> {
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        if let Ok(permit) = timeout(half, self.permits.acquire()).await {
+            return permit.map_err(|error| Failure::Down(error.to_string()));
+        }
+        self.attempts.since(before)?;
+        Err(Failure::Question("all connections are busy".to_owned()))
     }
 
     async fn connect_and_ask(

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use backstop::core::{address::Mailbox, recipients::Known};
+use futures_util::future::join_all;
 use lab::{
     directory::{Kind, Server},
     process::wait_until,
@@ -14,7 +16,7 @@ use sqlx::{
     mysql::MySqlConnectOptions, postgres::PgConnectOptions,
 };
 
-use super::{RUNTIME, directory, is_listed, is_unavailable, known, lent};
+use super::{RUNTIME, ask, directory, is_listed, is_unavailable, known, lent};
 
 const DATABASES: [Kind; 2] = [Kind::Postgresql, Kind::Mariadb];
 
@@ -229,4 +231,28 @@ fn a_table_that_was_changed_is_asked_anew() {
         }
         assert_eq!(directory.refresh(), [], "{kind:?}");
     }
+}
+
+/// Who waits for one of our own connections learns nothing of the server.
+#[test]
+fn a_queue_of_our_own_is_no_outage() {
+    let server = lent(Kind::Postgresql);
+    let more = ", timeout: 3s, connections: 1";
+    let entry = known(Kind::Postgresql, server.port(), more).replace(
+        "address = :address",
+        "address = :address OR :local LIKE 'slow%' AND (SELECT 1 FROM pg_sleep(2)) = 5",
+    );
+    let directory = directory(&entry);
+    let addresses: Vec<_> = (0..4)
+        .map(|number| format!("slow{number}@example.org"))
+        .map(|address| Mailbox::from_bytes(address.as_bytes()))
+        .collect();
+    let questions = addresses.iter().map(|one| directory.known(0, one, "+"));
+    let answers = RUNTIME.block_on(join_all(questions));
+    let answered = answers.iter().filter(|one| **one == Known::NotListed);
+    let busy = answers.iter().filter(
+        |one| matches!(one, Known::Unavailable(why) if why.contains("all connections are busy")),
+    );
+    assert_eq!((answered.count(), busy.count()), (1, 3), "{answers:?}");
+    assert_eq!(ask(&directory, "nobody@example.org"), Known::NotListed);
 }
