@@ -29,7 +29,8 @@ impl Password {
     /// The password itself.
     ///
     /// # Errors
-    /// A file that can't be read, that isn't text, or that everybody may read; no text shows what is in it.
+    /// A file that can't be read, that isn't text, that everybody may read, or whose first line is empty; no text shows
+    /// what is in it.
     pub fn read(&self) -> Result<String, String> {
         match self {
             Self::Written(password) => Ok(password.clone()),
@@ -101,7 +102,11 @@ fn first_line(path: &Path) -> Result<String, String> {
             "{path} has mode {mode:04o}, so that everybody can read the password: chmod 640 {path}"
         ));
     }
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    // RFC 4513 section 5.1.2: an LDAP server takes a name with an empty password for anonymous, and says yes.
+    let password = text.lines().next().filter(|line| !line.is_empty());
+    password
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{} has no password in its first line", path.display()))
 }
 
 /// What is in a file that is small.

@@ -2,6 +2,7 @@
 
 mod daily;
 mod metrics;
+mod process_group;
 mod siege;
 
 use std::{

@@ -149,6 +149,16 @@ impl Checks<'_> {
             );
         }
         for (index, domain) in local.domains.iter().enumerate() {
+            if let DomainPattern::Itself(domain) = domain
+                && domain.to_string() == "all"
+            {
+                self.findings.error(
+                    &at("domains").index(index),
+                    "`all` stands for all domains together, in `backstop siege` and in the metrics"
+                        .to_owned(),
+                    "right would be the name in full, e.g. all.example.org",
+                );
+            }
             if let DomainPattern::Below(parent) = domain
                 && is_single_label(parent)
             {

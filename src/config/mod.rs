@@ -18,6 +18,7 @@ mod recipients;
 mod rules;
 #[cfg(test)]
 mod shipped;
+mod shown_line;
 mod summary;
 mod syntax;
 mod text;

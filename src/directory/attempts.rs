@@ -25,15 +25,24 @@ impl Attempts {
         Before(self.0.load(Ordering::SeqCst))
     }
 
+    /// Whether none came to nothing meanwhile.
+    ///
+    /// # Errors
+    /// One did.
+    pub fn since(&self, before: Before) -> Result<(), Failure> {
+        if self.0.load(Ordering::SeqCst) != before.0 {
+            let why = "the one who asked before got no answer";
+            return Err(Failure::Down(why.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Begins one, which is to end before the place is given to the next: declare it behind the lock.
     ///
     /// # Errors
     /// The one before it came to nothing.
     pub fn begin(&self, before: Before, deadline: Instant) -> Result<Attempt<'_>, Failure> {
-        if self.0.load(Ordering::SeqCst) != before.0 {
-            let why = "the one who asked before got no answer";
-            return Err(Failure::Down(why.to_owned()));
-        }
+        self.since(before)?;
         Ok(Attempt {
             vain: &self.0,
             deadline,

@@ -92,6 +92,11 @@ impl Health {
         });
     }
 
+    /// Whether it failed when it was last asked.
+    pub fn is_down(&self) -> bool {
+        self.state().down.is_some()
+    }
+
     /// What is new; to be asked every few seconds.
     pub fn news(&self, now: Instant) -> Option<News> {
         let mut state = self.state();

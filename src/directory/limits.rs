@@ -40,6 +40,8 @@ pub(super) const LONGEST_ADDRESS: usize = 512;
 pub(super) const FIRST_PAUSE: time::Duration = time::Duration::from_secs(1);
 /// The longest such pause: so long it may take until it is noticed that it is back.
 pub(super) const LONGEST_PAUSE: time::Duration = time::Duration::from_secs(10);
+/// How long a connection may be silent and still be used. Firewalls forget one after minutes, some after one.
+pub(super) const LONGEST_IDLE: time::Duration = time::Duration::from_secs(60);
 /// How often it is told that a directory fails.
 pub(super) const SILENCE: time::Duration = time::Duration::from_secs(60);
 

@@ -17,6 +17,7 @@ mod attempts;
 mod backend;
 mod event;
 mod health;
+mod idle;
 pub mod ldap;
 pub mod limits;
 mod list_file;
@@ -167,10 +168,11 @@ impl Directory {
         unavailable.map_or(Known::NotListed, Known::Unavailable)
     }
 
-    /// How many lists could not be read when that was last tried. Never waits.
+    /// How many lists could not be read, and servers not asked, when that was last tried. Never waits.
     pub fn unreadable(&self) -> usize {
-        let files = self.files.values();
-        files.filter(|file| file.is_unreadable()).count()
+        let files = self.files.values().filter(|file| file.is_unreadable());
+        let remotes = self.remotes.values().filter(|remote| remote.is_down());
+        files.count() + remotes.count()
     }
 
     /// Reads the files that have changed, and tells what is new. Blocks on the disk: to be called every few seconds,

@@ -134,6 +134,11 @@ impl Remote {
         }
     }
 
+    /// Whether it failed when it was last asked.
+    pub fn is_down(&self) -> bool {
+        self.health.is_down()
+    }
+
     /// What there is to tell since the last time.
     pub fn news(&self) -> Option<Event> {
         let directory = self.name().to_owned();

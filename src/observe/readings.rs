@@ -91,7 +91,7 @@ impl Collector for Readings {
         )?;
         page.gauge(
             "backstop_recipient_lists_unreadable",
-            "Lists of recipients that can't be read; what was read of them before stays in use.",
+            "Lists of recipients that can't be read, and directories that are down; what they said before stays in use.",
             &whole(self.unreadable_lists),
         )?;
         let sieges = &self.sieges;

@@ -13,6 +13,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+use super::process_group::ProcessGroup;
 use crate::{
     core::{
         policy::Policy,
@@ -24,7 +25,7 @@ use crate::{
 
 /// How often there is a round: what one host sees, others heed a second later.
 const ROUND: Duration = Duration::from_millis(500);
-/// How long the command may run.
+/// How long the command may run, with all that it starts.
 const LONGEST: Duration = Duration::from_secs(30);
 /// How many changes wait for the command; further ones are in the log alone.
 const MOST_WAITING: usize = 32;
@@ -106,7 +107,7 @@ async fn notify(mut waiting: Receiver<Notice>) {
     }
 }
 
-/// Without a shell; the line is its standard input.
+/// Without a shell; the line is its standard input. Nothing that it starts outlives it.
 async fn run(notice: Notice) -> Result<(), String> {
     let Notice { argv, change, line } = notice;
     let Some((program, arguments)) = argv.split_first() else {
@@ -116,22 +117,21 @@ async fn run(notice: Notice) -> Result<(), String> {
         .domain
         .as_ref()
         .map_or_else(|| "all".to_owned(), ToString::to_string);
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env("BACKSTOP_DOMAIN", domain)
         .env("BACKSTOP_FROM", change.from.as_str())
         .env("BACKSTOP_TO", change.to.as_str())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    if let Some(mut stdin) = child.stdin.take() {
+        .stderr(Stdio::null());
+    let mut program = ProcessGroup::spawn(&mut command).map_err(|error| error.to_string())?;
+    if let Some(mut stdin) = program.stdin() {
         // It need not read it.
         let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
     }
-    let status = child.wait().await.map_err(|error| error.to_string())?;
+    let status = program.ended().await.map_err(|error| error.to_string())?;
     status
         .success()
         .then_some(())

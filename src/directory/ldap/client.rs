@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -17,7 +17,9 @@ use rustls::{
 
 use super::Ldap;
 use crate::{
-    directory::{attempts::Attempts, backend::Failure, remote::Times, template::Asked},
+    directory::{
+        attempts::Attempts, backend::Failure, limits::LONGEST_IDLE, remote::Times, template::Asked,
+    },
     server::read_file,
 };
 
@@ -34,10 +36,16 @@ const NO_ATTRIBUTE: [&str; 1] = ["1.1"];
 pub(in crate::directory) struct Client {
     name: String,
     settings: Ldap,
-    open: Mutex<Option<ldap3::Ldap>>,
+    open: Mutex<Option<Open>>,
     /// Held by whoever connects, so that nobody else does.
     connecting: tokio::sync::Mutex<()>,
     attempts: Attempts,
+}
+
+struct Open {
+    connection: ldap3::Ldap,
+    /// When it last answered.
+    answered: Instant,
 }
 
 impl Client {
@@ -62,7 +70,7 @@ impl Client {
 
     pub fn disconnect(&self) {
         // The last handle closes the connection.
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.open() = None;
     }
 
     pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
@@ -70,7 +78,10 @@ impl Client {
             match self.search(connection, asked).await {
                 // Mostly, the server was started anew.
                 Err(Failure::Down(_)) => self.disconnect(),
-                answer => return answer,
+                answer => {
+                    self.answered();
+                    return answer;
+                }
             }
         }
         let connection = self.connected(deadline).await?;
@@ -81,12 +92,26 @@ impl Client {
         answer
     }
 
+    /// The connection, unless it is closed, or was silent for so long that a firewall may have forgotten it.
     fn connection(&self) -> Option<ldap3::Ldap> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.as_mut().is_some_and(ldap3::Ldap::is_closed) {
+        let mut open = self.open();
+        let is_usable = |open: &mut Open| {
+            !open.connection.is_closed() && open.answered.elapsed() < LONGEST_IDLE
+        };
+        if !open.as_mut().is_some_and(is_usable) {
             *open = None;
         }
-        open.clone()
+        open.as_ref().map(|open| open.connection.clone())
+    }
+
+    fn answered(&self) {
+        if let Some(open) = &mut *self.open() {
+            open.answered = Instant::now();
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection, which whoever comes first makes for all who wait.
@@ -130,7 +155,10 @@ impl Client {
             let bound = connection.simple_bind(dn, &secret).await;
             bound.and_then(ldap3::LdapResult::success).map_err(down)?;
         }
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        *self.open() = Some(Open {
+            connection: connection.clone(),
+            answered: Instant::now(),
+        });
         Ok(connection)
     }
 

@@ -36,15 +36,20 @@ impl Client {
     /// One that is not connected yet.
     pub fn new(settings: Sql) -> Self {
         let (most, query) = (settings.connections, &settings.query);
+        let timeout = settings.timeout.into();
         let question_mark = |_| "?".to_owned();
         let connections = match settings.url.place() {
-            Place::Sqlite(_) => Kinds::Sqlite(Connections::new(most, query, question_mark)),
+            Place::Sqlite(_) => Kinds::Sqlite(Connections::new(most, query, None, question_mark)),
             Place::Server(server) => match server.kind {
                 Kind::Postgres => {
                     let number = |number| format!("${number}");
-                    Kinds::Postgres(Connections::new(most, query, number))
+                    let limit = Some(postgres_limit(timeout));
+                    Kinds::Postgres(Connections::new(most, query, limit, number))
                 }
-                Kind::Mysql => Kinds::Mysql(Connections::new(most, query, question_mark)),
+                Kind::Mysql => {
+                    let limit = Some(mysql_limit(timeout));
+                    Kinds::Mysql(Connections::new(most, query, limit, question_mark))
+                }
             },
         };
         Self {
@@ -163,4 +168,22 @@ fn sqlite(path: &Path, busy: Duration) -> SqliteConnectOptions {
         .create_if_missing(false)
         .busy_timeout(busy)
         .disable_statement_logging()
+}
+
+/// Behind pgbouncer this can't be an option of the connection.
+fn postgres_limit(timeout: Duration) -> String {
+    format!("SET statement_timeout = {}", timeout.as_millis())
+}
+
+/// A lock is waited for in whole seconds. MariaDB and MySQL have different names for the rest, and each reads what
+/// stands in a comment of its own.
+fn mysql_limit(timeout: Duration) -> String {
+    let milliseconds = timeout.as_millis();
+    let seconds = timeout.as_secs_f64();
+    format!(
+        "SET SESSION lock_wait_timeout = {:.0}\
+         /*M!100101 , SESSION max_statement_time = {seconds:.3} */\
+         /*!50708 , SESSION max_execution_time = {milliseconds} */",
+        seconds.ceil()
+    )
 }

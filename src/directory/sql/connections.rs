@@ -3,49 +3,59 @@
 //! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
 //! only says that it is; a dead server must fail at once, and say why.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use std::time::Instant;
 
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
-use super::super::{attempts::Attempts, backend::Failure, template::Asked};
-use super::query::Query;
+use super::super::{
+    attempts::{Attempts, Before},
+    backend::Failure,
+    idle::Idle,
+    template::Asked,
+};
+use super::{query::Query, refusal::Fault};
 
 /// How to connect to such a database.
 pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 pub(super) struct Connections<DB: Database> {
-    idle: Mutex<Vec<DB::Connection>>,
+    idle: Idle<DB::Connection>,
     permits: Semaphore,
     attempts: Attempts,
     query: Query,
+    /// What keeps the server from working on a question for longer than anybody waits: a connection that is closed is
+    /// one that it notices only when it answers.
+    limit: Option<String>,
     /// The text of the query, as this kind of server wants it.
     text: String,
 }
 
 impl<DB: Database> Connections<DB> {
-    pub fn new(most: u32, query: &Query, parameter: fn(usize) -> String) -> Self {
+    pub fn new(
+        most: u32,
+        query: &Query,
+        limit: Option<String>,
+        parameter: fn(usize) -> String,
+    ) -> Self {
         Self {
-            idle: Mutex::default(),
+            idle: Idle::default(),
             permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
             attempts: Attempts::default(),
             query: query.clone(),
+            limit,
             text: query.text(parameter),
         }
     }
 
     /// Closes those that nobody uses now.
     pub fn close(&self) {
-        self.idle().clear();
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DB::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.clear();
     }
 }
 
@@ -65,26 +75,36 @@ where
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let before = self.attempts.before();
-        let _permit = self
-            .permits
-            .acquire()
-            .await
-            .map_err(|error| Failure::Down(error.to_string()))?;
+        let _permit = self.permit(before, deadline).await?;
         let attempt = self.attempts.begin(before, deadline)?;
-        let idle = self.idle().pop();
-        if let Some(mut connection) = idle {
-            if let Ok(found) = self.row(&mut connection, asked).await {
-                self.idle().push(connection);
-                return Ok(found);
+        if let Some(connection) = self.idle.pop(Instant::now()) {
+            match self.ask_over(connection, asked).await {
+                Ok(found) => return Ok(found),
+                Err((Fault::Question, error)) => return Err(Failure::Question(error.to_string())),
+                // Mostly, the server was started anew, and the others are as dead; or their statements as old.
+                Err((Fault::Statement | Fault::Server, _)) => self.close(),
             }
-            // Mostly, the server was started anew, and the others are as dead.
-            self.close();
         }
         let answer = self.connect_and_ask(options, asked).await;
         if let Err(Failure::Down(_)) = &answer {
             attempt.failed();
         }
         answer
+    }
+
+    /// Leaves the server half of the time: one that is asked with nothing left would look dead. That we ask a lot says
+    /// nothing of it.
+    async fn permit(
+        &self,
+        before: Before,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, Failure> {
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        if let Ok(permit) = timeout(half, self.permits.acquire()).await {
+            return permit.map_err(|error| Failure::Down(error.to_string()));
+        }
+        self.attempts.since(before)?;
+        Err(Failure::Question("all connections are busy".to_owned()))
     }
 
     async fn connect_and_ask(
@@ -95,14 +115,29 @@ where
         let down = |error: Error| Failure::Down(error.to_string());
         let options = options().map_err(Failure::Down)?;
         let mut connection = DB::Connection::connect_with(&options).await.map_err(down)?;
-        match self.row(&mut connection, asked).await {
-            Ok(found) => {
-                self.idle().push(connection);
-                Ok(found)
-            }
-            Err(Error::Database(error)) => Err(Failure::Question(error.to_string())),
-            Err(error) => Err(down(error)),
+        if let Some(limit) = &self.limit {
+            let limit = AssertSqlSafe(limit.as_str()).into_sql_str();
+            connection.execute(limit).await.map_err(down)?;
         }
+        let answer = self.ask_over(connection, asked).await;
+        answer.map_err(|(fault, error)| match fault {
+            Fault::Question | Fault::Statement => Failure::Question(error.to_string()),
+            Fault::Server => down(error),
+        })
+    }
+
+    /// Keeps the connection, unless it or the server is at fault that there is no answer.
+    async fn ask_over(
+        &self,
+        mut connection: DB::Connection,
+        asked: &Asked,
+    ) -> Result<bool, (Fault, Error)> {
+        let answer = self.row(&mut connection, asked).await;
+        let answer = answer.map_err(|error| (Fault::of(&error), error));
+        if matches!(answer, Ok(_) | Err((Fault::Question, _))) {
+            self.idle.push(connection, Instant::now());
+        }
+        answer
     }
 
     async fn row(&self, connection: &mut DB::Connection, asked: &Asked) -> Result<bool, Error> {

@@ -5,6 +5,8 @@ mod client;
 #[cfg(feature = "sql")]
 mod connections;
 mod query;
+#[cfg(feature = "sql")]
+mod refusal;
 mod url;
 
 use std::path::{Path, PathBuf};

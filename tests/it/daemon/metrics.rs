@@ -107,9 +107,9 @@ fn messages_are_counted_by_what_became_of_them() {
     for rcpt in ["joe@example.org", "well@example.org", "x@example.org"] {
         super::assert_refused(client.rcpt(rcpt, &[]), "550 ");
     }
-    let during = stage.numbers();
+    // The two that just quit may be there for a moment yet.
+    let during = stage.numbers_with("backstop_connections_open", 1.0);
     assert_eq!(during["backstop_messages_in_progress"], 1.0);
-    assert_eq!(during["backstop_connections_open"], 1.0);
     client.abort().unwrap();
     client.mail("", &[]).unwrap();
     client.rcpt("nobody@example.org", &[]).unwrap();

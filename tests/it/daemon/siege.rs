@@ -379,21 +379,34 @@ fn a_command_that_is_not_there_is_told_of_and_stops_nothing() {
     wait_until(Duration::from_secs(20), || Ok(!host.is_open())).unwrap();
 }
 
-/// One that hangs is stopped after half a minute; the next change waits for that, and mail for neither.
+/// One that hangs is stopped after half a minute, with all that it started; the next change waits for that, and mail for
+/// neither. One that ends leaves nothing behind.
 #[test]
 fn one_command_runs_at_a_time_and_not_for_ever() {
     let folder = mta::folder().unwrap();
-    let (program, told) = (folder.path().join("notify"), folder.path().join("told"));
+    let file = |name: &str| folder.path().join(name);
+    let (program, told, started) = (file("notify"), file("told"), file("started"));
     let script = format!(
-        "#!/bin/sh\necho $BACKSTOP_TO >>{}\nexec sleep 600\n",
+        "#!/bin/sh\nsleep 600 &\necho $! >>{}\necho $BACKSTOP_TO >>{}\n[ $BACKSTOP_TO = calm ] || wait\n",
+        started.display(),
         told.display()
     );
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let host = Host::set("", &format!("{SIEGE}, notify: [{}]}}", program.display()));
     let told = || fs::read_to_string(&told).unwrap_or_default();
+    // Those that it started and that run. One that ended may stand there until somebody asks how, but without a name.
+    let sleeping = || {
+        let started = fs::read_to_string(&started).unwrap_or_default();
+        let sleeps = |pid: &&str| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline"));
+            arguments.is_ok_and(|arguments| arguments.starts_with(b"sleep"))
+        };
+        started.lines().filter(sleeps).count()
+    };
     host.said(&["siege", "on", "example.org"]);
     wait_until(Duration::from_secs(20), || Ok(told() == "siege\n")).unwrap();
+    assert_eq!(sleeping(), 1);
     host.said(&["siege", "off", "example.org"]);
     wait_until(Duration::from_secs(20), || Ok(host.is_open())).unwrap();
     let stopped = " was stopped, for it took longer than 30 s";
@@ -403,4 +416,6 @@ fn one_command_runs_at_a_time_and_not_for_ever() {
     })
     .unwrap();
     wait_until(Duration::from_secs(20), || Ok(told() == "siege\ncalm\n")).unwrap();
+    wait_until(Duration::from_secs(5), || Ok(sleeping() == 0)).unwrap();
+    assert!(!host.backstop.log().contains("exit status"));
 }

@@ -77,6 +77,13 @@ fn a_password_in_a_file_is_read_for_each_connection() {
         written("wrong\n");
         let why = probe(&entry).unwrap_err();
         assert!(!why.contains("wrong"), "{kind:?}: {why}");
+        // RFC 4513 section 5.1.2: a name with an empty password is anonymous, and nobody's addresses are listed for it.
+        for nothing in ["", "\n", "\r\n", &format!("\n{PASSWORD}\n")] {
+            written(nothing);
+            let why = probe(&entry).unwrap_err();
+            let expected = format!("{} has no password in its first line", file.display());
+            assert!(why.ends_with(&expected), "{kind:?}: {why}");
+        }
         let directory = directory(&entry);
         assert!(
             super::is_unavailable(&directory, "joe@example.org"),
@@ -129,6 +136,7 @@ fn check_asks_each_directory_and_shows_no_password() {
     let check = |entry: &str, option: &[&str]| {
         let yaml = format!("local: {{domains: [example.org]}}\n{}", recipients(entry));
         fs::write(&file, yaml).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let output = Command::new(Path::new(env!("CARGO_BIN_EXE_backstop")))
             .args(["check", "--config"])
             .arg(&file)

@@ -4,7 +4,9 @@ mod caches;
 mod connecting;
 mod data;
 mod files;
+mod idle;
 mod outages;
+mod trouble;
 
 use std::{
     path::Path,

@@ -42,6 +42,7 @@ fn while_it_is_down_the_last_good_answer_counts() {
         assert!(is_listed(&directory, "joe@example.org"));
         assert!(!is_listed(&directory, "nobody@example.org"));
         assert_eq!(directory.refresh(), []);
+        assert_eq!(directory.unreadable(), 0);
         {
             let _stopped = Stopped::now(&mut server);
             let begun = Instant::now();
@@ -58,6 +59,7 @@ fn while_it_is_down_the_last_good_answer_counts() {
             let took = begun.elapsed();
             // One question that waits costs two seconds, and there are two hundred.
             assert!(took < Duration::from_secs(15), "{kind:?}: {took:?}");
+            assert_eq!(directory.unreadable(), 1, "{kind:?}");
             let events = directory.refresh();
             assert!(
                 matches!(&events[..], [event] if event.is_problem()),
@@ -71,6 +73,7 @@ fn while_it_is_down_the_last_good_answer_counts() {
             Ok(!is_unavailable(&directory, "never-asked@example.org"))
         })
         .unwrap();
+        assert_eq!(directory.unreadable(), 0, "{kind:?}");
         let events: Vec<String> = directory
             .refresh()
             .iter()

@@ -1,0 +1,180 @@
+//! A line of `milter.yaml` as it may be shown: without passwords, for what is wrong may go to a log that others read.
+
+use std::iter;
+
+/// The line of this number, from 1, with a star for each character of a password, so that a mark under it stays under
+/// what it marks. Empty where there is no such line.
+pub(super) fn shown_line(text: &str, number: usize) -> String {
+    let mut before: Vec<&str> = lines(text).take(number).collect();
+    match before.pop() {
+        Some(line) if before.len() + 1 == number => {
+            if is_below_password(&before, line) {
+                let value = line.trim_start();
+                let indent = line.len() - value.len();
+                let stars = iter::repeat_n('*', value.chars().count());
+                line.chars().take(indent).chain(stars).collect()
+            } else {
+                without_passwords(line)
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+/// YAML ends a line at CR, LF, or both.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n')
+        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+/// Whether a line belongs to a password that begins above it: it stands further in.
+fn is_below_password(before: &[&str], line: &str) -> bool {
+    let mut indent = key_column(line);
+    for above in before.iter().rev() {
+        let key = above.trim_start();
+        if key.is_empty() || key.starts_with('#') || key_column(above) >= indent {
+            continue;
+        }
+        indent = key_column(above);
+        if password_values(above).next().is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Where the key of a line stands, whether the line begins an entry of a list or not.
+fn key_column(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '-']).len()
+}
+
+fn without_passwords(line: &str) -> String {
+    let mut shown: Vec<char> = line.chars().collect();
+    let mut hide = |from: usize, text: &str| {
+        let from = line.get(..from).map_or(0, |before| before.chars().count());
+        let hidden = shown.iter_mut().skip(from).take(text.chars().count());
+        hidden.for_each(|c| *c = '*');
+    };
+    for from in password_values(line) {
+        let (before, value) = line.split_at_checked(from).unwrap_or_default();
+        let length = length(value, before.contains('{'));
+        hide(from, value.get(..length).unwrap_or(value));
+    }
+    // Not `://`, where a colon may have been forgotten.
+    for (at, slashes) in line.match_indices("//") {
+        let from = at + slashes.len();
+        let rest = line.get(from..).unwrap_or_default();
+        // Whatever stands before the last `@`: a password that should have had its own `@` or `/` escaped too.
+        let login = rest.rfind('@').and_then(|end| rest.get(..end));
+        if let Some((user, password)) = login.and_then(|login| login.split_once(':')) {
+            hide(from + user.len() + 1, password);
+        }
+    }
+    shown.into_iter().collect()
+}
+
+/// Where the values of `password` begin in a line, however the key is written.
+fn password_values(line: &str) -> impl Iterator<Item = usize> {
+    let lower = line.to_ascii_lowercase();
+    let ends: Vec<usize> = lower
+        .match_indices("password")
+        .map(|(at, key)| at + key.len())
+        .collect();
+    ends.into_iter().filter_map(|end| {
+        let rest = line.get(end..)?;
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        let value = rest.trim_start().strip_prefix(':')?.trim_start();
+        Some(line.len() - value.len())
+    })
+}
+
+/// How long the value is that a text begins with, in octets: all of it, but for what surely stands behind the value.
+fn length(value: &str, in_braces: bool) -> usize {
+    let is_behind = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.is_empty() || rest.starts_with([',', '}', '#'])
+    };
+    let end = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => value
+            .rfind(quote)
+            .filter(|last| *last > 0)
+            .map(|last| last + 1)
+            .filter(|end| value.get(*end..).is_some_and(is_behind)),
+        _ if in_braces => {
+            let mut ends = value.match_indices([',', '}']);
+            ends.find_map(|(at, mark)| {
+                let rest = value.get(at + mark.len()..)?;
+                (rest.starts_with(' ') || is_behind(rest)).then_some(at)
+            })
+        }
+        _ => None,
+    };
+    end.unwrap_or(value.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (line, shown) in [
+            (
+                "store: redis://u:p:/@w@host/0",
+                "store: redis://u:*****@host/0",
+            ),
+            ("store: redis://:pw@host", "store: redis://:**@host"),
+            ("store: redis://u@host:6379", "store: redis://u@host:6379"),
+            ("store: redis://host:6379/0", "store: redis://host:6379/0"),
+            ("never_send: [a@b.example]", "never_send: [a@b.example]"),
+        ] {
+            assert_eq!(without_passwords(line), shown);
+        }
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        for (line, expected) in [
+            (
+                "url: postgres://me:s3/c@re@h/m",
+                "url: postgres://me:*******@h/m",
+            ),
+            ("store: redis://:é@h", "store: redis://:*@h"),
+            ("url: mysql://me@h/m # a: b", "url: mysql://me@h/m # a: b"),
+            ("  password: s3cret # x", "  password: **********"),
+            ("{password: s3c, base: 'ö'}", "{password: ***, base: 'ö'}"),
+            ("{password: 's, t', url: x}", "{password: ******, url: x}"),
+            ("password_file: /etc/pw", "password_file: /etc/pw"),
+            ("'password_file' : /etc/pw", "'password_file' : /etc/pw"),
+            ("password: 'SEKRET", "password: *******"),
+            (
+                "{password: \"SEKRET, url: x}",
+                "{password: ****************",
+            ),
+            ("{'password': SEKRET, x: y}", "{'password': ******, x: y}"),
+            ("{\"password\": SEKRET }", "{\"password\": *******}"),
+            ("password : SEKRET", "password : ******"),
+            ("Password: SEKRET", "Password: ******"),
+            ("  password: SEK, RET", "  password: ********"),
+            ("{password: SEK,RET, x: y}", "{password: *******, x: y}"),
+            ("{password: 'SEK'RET', x: y}", "{password: *********, x: y}"),
+            ("{password: 'SEK'RET}", "{password: *********"),
+            ("url: postgres//u:SEKRET@h/m", "url: postgres//u:******@h/m"),
+        ] {
+            assert_eq!(without_passwords(line), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_below_a_password_is_shown() {
+        let text = "- password:\n\n    # its value\n    SEKRET: x\n      deeper: y\n  base: z\n- password: 'SEK\n    RET'\n";
+        for (line, expected) in [
+            (4, "    *********"),
+            (5, "      *********"),
+            (6, "  base: z"),
+            (8, "    ****"),
+        ] {
+            assert_eq!(shown_line(text, line), expected);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Connections that nobody has used for a while.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{KINDS, directory, is_listed, known, lent};
+
+/// A firewall before this port: once it has forgotten what is open, nothing of that comes through, and nobody is told.
+fn firewall(port: u16) -> (u16, impl Fn()) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap().port();
+    let forgets = Arc::new(AtomicBool::new(false));
+    let signal = Arc::clone(&forgets);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port))) else {
+                return;
+            };
+            // What is opened afterwards is remembered.
+            let forgotten = if forgets.load(Ordering::SeqCst) {
+                Arc::default()
+            } else {
+                Arc::clone(&forgets)
+            };
+            let ends = [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client),
+            ];
+            for (from, to) in ends {
+                let forgotten = Arc::clone(&forgotten);
+                thread::spawn(move || pass(from, to, &forgotten));
+            }
+        }
+    });
+    (here, move || signal.store(true, Ordering::SeqCst))
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, forgotten: &AtomicBool) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if !forgotten.load(Ordering::SeqCst) && to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    if !forgotten.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Both);
+    }
+}
+
+#[test]
+fn a_connection_that_a_firewall_forgot_is_not_used() {
+    let more = ", timeout: 3s, cache_known: 1ms, cache_unknown: 1ms";
+    let directories = KINDS.map(|kind| {
+        let server = lent(kind);
+        let (port, forget) = firewall(server.port());
+        let directory = directory(&known(kind, port, more));
+        assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+        forget();
+        directory
+    });
+    thread::sleep(Duration::from_secs(61));
+    for (kind, directory) in KINDS.into_iter().zip(directories) {
+        let _server = lent(kind);
+        let begun = Instant::now();
+        assert!(!is_listed(&directory, "first@example.org"), "{kind:?}");
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(2), "{kind:?}: {took:?}");
+        assert_eq!(directory.refresh(), [], "{kind:?}");
+    }
+}
