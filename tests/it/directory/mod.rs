@@ -6,6 +6,7 @@ mod data;
 mod files;
 mod idle;
 mod outages;
+#[cfg(feature = "sql")]
 mod trouble;
 
 use std::{
