@@ -83,7 +83,8 @@ impl fmt::Display for Unsigned {
 }
 
 /// The sender's address with a tag that counts from `today` for `lifetime` days. `delimiter` is for
-/// [`Layout::SubAddress`].
+/// [`Layout::SubAddress`]. Its local part is written in lower case: some hosts return it so, and the tag would else be
+/// another's; here it is the same mailbox.
 ///
 /// # Errors
 /// Addresses that are better left alone; the message then goes out as it is.
@@ -95,6 +96,7 @@ pub fn sign(
     layout: Layout,
     delimiter: u8,
 ) -> Result<Vec<u8>, Unsigned> {
+    let sender = &in_lower_case(sender);
     let local = sender.local();
     if sender.domain().is_none() {
         return Err(Unsigned::NoDomain);
@@ -230,8 +232,8 @@ pub enum Proof {
 pub fn verify(tag: &Tag, keys: &Keys, today: u64, lifetime: u64) -> Proof {
     let head = format!("{}{:03}", tag.key, tag.day);
     let original = &tag.original;
-    // Some hosts change the case of what they return.
-    let lower_case = original.with_local(&original.local().to_ascii_lowercase());
+    // Some hosts change the case of what they return; others than us, Exim say, sign in any case.
+    let lower_case = in_lower_case(original);
     let signed = keys
         .live(today, lifetime)
         .filter(|key| key.id() == tag.key)
@@ -244,6 +246,10 @@ pub fn verify(tag: &Tag, keys: &Keys, today: u64, lifetime: u64) -> Proof {
         (true, false) => Proof::Expired,
         (false, _) => Proof::Wrong,
     }
+}
+
+fn in_lower_case(address: &Mailbox) -> Mailbox {
+    address.with_local(&address.local().to_ascii_lowercase())
 }
 
 /// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.

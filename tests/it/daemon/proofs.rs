@@ -221,6 +221,19 @@ fn a_proof_that_was_tampered_with_is_none() {
     ] {
         assert_eq!(desk.told(&body(FAR, &ours)), expected, "{}", ours.headers);
     }
+    // An old message of ours, attached to one that came back from somebody else, speaks against neither.
+    let old = Ours::new("old", FAR).marked(&desk.keys, 9);
+    let attached = format!(
+        "--n\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n{}\r\n--n--\r\n",
+        old.headers, old.body
+    );
+    let forwarding = Ours {
+        body: attached.leak(),
+        ..marked.with("Content-Type: multipart/mixed; boundary=n")
+    };
+    let other = "elsewhere@friend.example";
+    let weak = "reject unproven weak:recipient 550 5.7.1";
+    assert_eq!(desk.told(&body(other, &forwarding)), weak);
     // Something else proves it: then nothing was forged.
     let both = Ours::new("both", FAR).signed(SIGNED).marked(&desk.keys, 9);
     assert_eq!(desk.told(&body(FAR, &both)), "accept dkim_valid dkim");
