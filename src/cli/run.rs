@@ -207,7 +207,8 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
                 for warning in &config.warnings {
                     log::warn!("{warning}");
                 }
-                shared.engine.store(Arc::new(engine));
+                let former = shared.engine.swap(Arc::new(engine));
+                hand_over(&former, &shared.engine.load());
                 set_level(config.log.level.into());
                 running = config;
                 log::info!(
@@ -237,6 +238,15 @@ fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, E
         engine(&config, Some(former), store).map_err(|error| error.to_string())?;
     tell(&events);
     Ok((config, engine))
+}
+
+/// What the former store could not write, being down say, its successor is to write.
+fn hand_over(former: &Engine, engine: &Engine) {
+    if let (Some(former), Some(store)) = (&former.store, &engine.store)
+        && !Arc::ptr_eq(former, store)
+    {
+        former.hand_over_to(&**store);
+    }
 }
 
 /// What became of the lists of recipients.

@@ -125,6 +125,21 @@ impl Batch {
         let of_mail = self.sent.len() + self.counts.len() + self.learned.len();
         of_mail + self.attack.len() + self.samples.len()
     }
+
+    /// Writes another batch with this one.
+    pub fn add(&mut self, other: Self) {
+        self.sent.extend(other.sent);
+        for (count, times) in other.counts {
+            let sum = self.counts.entry(count).or_default();
+            *sum = sum.saturating_add(times);
+        }
+        self.learned.extend(other.learned);
+        for (count, times) in other.attack {
+            let sum = self.attack.entry(count).or_default();
+            *sum = sum.saturating_add(times);
+        }
+        self.samples.extend(other.samples);
+    }
 }
 
 /// Seconds since 1970.

@@ -343,6 +343,10 @@ impl<B: Backend> Store for Keeper<B> {
         .boxed()
     }
 
+    fn queue(&self) -> Option<&Queue> {
+        Some(&self.queue)
+    }
+
     fn flush(&self) -> BoxFuture<'_, ()> {
         self.queue.flush().boxed()
     }

@@ -26,6 +26,7 @@ pub use health::Health;
 pub use siege::{LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord, SiegeRecords};
 pub use unavailable::{Reason, Unavailable};
 pub use url::{StoreUrl, StoreUrlError};
+use writer::Queue;
 
 use crate::core::{
     attack,
@@ -109,6 +110,18 @@ pub trait Store: fmt::Debug + Send + Sync {
         &self,
         time: RangeInclusive<u64>,
     ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>>;
+
+    /// Another store takes this one's place: when this one is dropped, what it can't write is given to that.
+    fn hand_over_to(&self, successor: &dyn Store) {
+        if let (Some(own), Some(successor)) = (self.queue(), successor.queue()) {
+            own.hand_over_to(successor);
+        }
+    }
+
+    /// What waits to be written; none where nothing ever waits.
+    fn queue(&self) -> Option<&Queue> {
+        None
+    }
 
     /// Waits until all that was queued before is written, at most 3 s.
     fn flush(&self) -> BoxFuture<'_, ()>;

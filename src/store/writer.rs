@@ -1,6 +1,9 @@
 //! The queue of what is to be written, and the one task that writes it, off the path of the mail.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -37,6 +40,8 @@ pub enum Entry {
     Attack(u64, Vec<attack::Count>),
     /// A sample of a refused bounce.
     Sample(Box<Waiting>),
+    /// What another store was to write, and could not.
+    Left(Box<Batch>),
 }
 
 enum Queued {
@@ -46,25 +51,35 @@ enum Queued {
 }
 
 /// Where entries go.
+#[derive(Clone)]
 pub struct Queue {
     entries: mpsc::Sender<Queued>,
     pub unwritten: Arc<Unwritten>,
+    successor: Arc<OnceLock<Queue>>,
 }
 
 /// Where they come out.
 pub struct Entries {
     queue: mpsc::Receiver<Queued>,
     unwritten: Arc<Unwritten>,
+    successor: Arc<OnceLock<Queue>>,
 }
 
 pub fn queue() -> (Queue, Entries) {
     let (entries, queue) = mpsc::channel(ROOM);
     let unwritten = Arc::<Unwritten>::default();
+    let successor = Arc::<OnceLock<Queue>>::default();
     let entries = Queue {
         entries,
         unwritten: Arc::clone(&unwritten),
+        successor: Arc::clone(&successor),
     };
-    (entries, Entries { queue, unwritten })
+    let queue = Entries {
+        queue,
+        unwritten,
+        successor,
+    };
+    (entries, queue)
 }
 
 impl Queue {
@@ -74,8 +89,10 @@ impl Queue {
             return false;
         };
         self.unwritten.queued();
-        if let Entry::Sent(sent) = &entry {
-            self.unwritten.add(sent);
+        match &entry {
+            Entry::Sent(sent) => self.unwritten.add(sent),
+            Entry::Left(left) => left.sent.iter().for_each(|sent| self.unwritten.add(sent)),
+            _ => {}
         }
         room.send(Queued::Entry(entry));
         true
@@ -85,6 +102,20 @@ impl Queue {
     /// strangers send, what is remembered of our own mail has a place.
     pub fn push_if_spare(&self, entry: Entry) -> bool {
         self.entries.capacity() > ROOM / 2 && self.push(entry)
+    }
+
+    /// Another store takes this one's place: what this one can't write, it is given. Only the first one is.
+    pub fn hand_over_to(&self, successor: &Self) {
+        let _ = self.successor.set(successor.clone());
+    }
+
+    /// Takes what another store could not write; whether there was room for it.
+    fn take_over(&self, left: Batch) -> bool {
+        let mut last = self;
+        while let Some(successor) = last.successor.get() {
+            last = successor;
+        }
+        last.push(Entry::Left(Box::new(left)))
     }
 
     /// Waits until all that is in the queue is written, but not for long.
@@ -107,11 +138,11 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
         while batch.len() > 0 {
             let written = written(&kept, &mut batch, &entries).await;
             if !written && entries.queue.is_closed() {
-                let lost = batch.len() + entries.queue.len();
-                log::warn!(
-                    "store: {}: the last {lost} entries are lost",
-                    kept.backend.name()
-                );
+                let lost = entries.hand_over(batch).await;
+                if lost > 0 {
+                    let name = kept.backend.name();
+                    log::warn!("store: {name}: the last {lost} entries are lost");
+                }
                 return;
             }
             if !written {
@@ -144,6 +175,20 @@ async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entrie
 }
 
 impl Entries {
+    /// Gives the successor, if there is one, what is left; how much of it is lost.
+    async fn hand_over(&mut self, batch: Batch) -> usize {
+        let successor = self.successor.get().cloned();
+        let mut lost = 0;
+        let mut left = Some(batch);
+        while let Some(batch) = left {
+            let count = batch.len();
+            let taken = successor.as_ref().is_some_and(|to| to.take_over(batch));
+            lost += if taken { 0 } else { count };
+            left = self.batch(Duration::ZERO).await.map(|(batch, ..)| batch);
+        }
+        lost
+    }
+
     /// The next entries, how many they are, and who waits for them; `None` when there is nothing more to come.
     async fn batch(&mut self, gather: Duration) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
         let mut batch = Batch::default();
@@ -169,6 +214,7 @@ impl Entries {
                     }
                 }
                 Queued::Entry(Entry::Sample(waiting)) => batch.samples.push(*waiting),
+                Queued::Entry(Entry::Left(left)) => batch.add(*left),
                 Queued::Flush(done) => {
                     waiting.push(done);
                     break;

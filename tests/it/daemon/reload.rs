@@ -8,7 +8,7 @@ use super::{ENFORCE, STRANGER, Stage, asking, assert_refused};
 
 impl Stage {
     /// Writes another file, sends SIGHUP, and waits until the log says so.
-    fn reload(&self, more: &str, says: &str) -> String {
+    pub(super) fn reload(&self, more: &str, says: &str) -> String {
         fs::write(self.backstop.config(), asking(self.dns.addr(), more)).unwrap();
         self.backstop.reload().unwrap();
         self.backstop.wait_for_log(says).unwrap()

@@ -83,6 +83,37 @@ fn what_one_host_sent_comes_home_to_the_other() {
     assert!(!keys("*").contains("example"), "{}", keys("*"));
 }
 
+/// The password changed, say, or the server moved: the file is mended after messages have left that wait to be remembered.
+#[test]
+fn a_reload_takes_along_what_the_former_store_could_not_write() {
+    let mut gone = Redis::start(Options::default()).unwrap();
+    let folder = mta::folder().unwrap();
+    let keys = key_file(folder.path());
+    let stage = Stage::set(&yaml(&gone, &keys));
+    gone.kill().unwrap();
+    let ours: Vec<_> = (0..30)
+        .map(|number| Ours::new(&format!("moved{number}"), FAR))
+        .collect();
+    for ours in &ours {
+        sends(&stage, ours);
+    }
+    let redis = Redis::start(Options::default()).unwrap();
+    stage.reload(&yaml(&redis, &keys), "reloaded ");
+    let written = || {
+        let keys = redis.ask(&["KEYS", "backstop:1:m:*"]).unwrap();
+        // A hash may have a line end in it.
+        Ok(keys.matches("backstop:1:m:").count() == ours.len())
+    };
+    let came = wait_until(Duration::from_secs(20), written);
+    assert!(came.is_ok(), "{}", stage.backstop.log());
+    for (number, ours) in ours.iter().enumerate().step_by(9) {
+        let rcpt = format!("a{number}@example.org");
+        assert_eq!(told(&stage, &rcpt, ours), "accept message_id_known");
+    }
+    let log = stage.backstop.log();
+    assert!(!log.contains("are lost"), "{log}");
+}
+
 /// A server that hangs delays no outgoing mail, and costs a bounce a second; it is refused nothing for that.
 #[test]
 fn nobody_waits_for_a_store_that_hangs() {
