@@ -47,6 +47,8 @@ const READERS: u32 = 2;
 const BUSY: Duration = Duration::from_secs(5);
 /// The most entries that the ledger has: about a gigabyte where messages have few recipients.
 const MOST_SENT: u32 = 5_000_000;
+/// The most octets in use, at which the oldest entries of the ledger go: 4 GiB. The file itself does not become smaller.
+const LARGEST: i64 = 1 << 32;
 /// What the WAL is cut to when all of it is in the file, in octets.
 const LARGEST_WAL: &str = "67108864";
 
@@ -158,6 +160,7 @@ impl Backend for Sqlite {
         self.is_in_place(&open)?;
         let pruned = async {
             write::prune(&open.writer, now, self.since(now), MOST_SENT).await?;
+            write::shrink(&open.writer, LARGEST).await?;
             let most = integer(self.keep.most_learned);
             learned::prune(&open.writer, self.learned_since(today(now)), most).await?;
             siege::prune(&open.writer, now).await

@@ -169,6 +169,27 @@ async fn of_too_many_entries_the_oldest_go() {
 }
 
 #[tokio::test]
+async fn of_too_large_a_file_the_oldest_entries_go() {
+    let (_folder, store) = opened().await;
+    let entries = (0..200).map(|number| Sent {
+        recipients: vec![hash(number); 100],
+        ..sent(number, NOW + u64::from(number))
+    });
+    store.write(&mut batch(entries)).await.unwrap();
+    let open = store.connections().unwrap();
+    write::shrink(&open.writer, 1 << 30).await.unwrap();
+    assert_eq!(number(&store, "SELECT count(*) FROM sent").await, 200);
+    for most in [300_000, 200_000] {
+        write::shrink(&open.writer, most).await.unwrap();
+        // All else that the file has takes some of it.
+        let left = number(&store, "SELECT count(*) FROM sent").await;
+        assert!((most / 4_000..most / 1_600).contains(&left), "{left}");
+        assert!(store.sent(&[hash(199)], NOW).await.unwrap().is_some());
+        assert_eq!(store.sent(&[hash(0)], NOW).await, Ok(None));
+    }
+}
+
+#[tokio::test]
 async fn of_too_many_addresses_those_seen_once_go() {
     let (_folder, store) = opened().await;
     let open = store.connections().unwrap();

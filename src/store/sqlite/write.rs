@@ -90,6 +90,29 @@ pub(super) async fn use_proof(
         .await
 }
 
+// Entries come in order of time, nearly, so that the newest have the highest ids.
+const TOO_MANY: &str = "DELETE FROM sent WHERE id IN \
+    (SELECT id FROM sent WHERE id <= (SELECT max(id) FROM sent) - ?1 ORDER BY id LIMIT ?2)";
+
+/// Deletes the oldest entries of the ledger where the file has more than `most` octets in use: a message to many has an
+/// entry that is larger than others.
+pub(super) async fn shrink(writer: &Mutex<SqliteConnection>, most: i64) -> sqlx::Result<()> {
+    const USED: &str = "SELECT (page_count - freelist_count) * page_size \
+        FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+    const ENTRIES: &str = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM sent";
+    let ask = async |question| -> sqlx::Result<i64> {
+        let mut writer = writer.lock().await;
+        sqlx::query_scalar(question).fetch_one(&mut *writer).await
+    };
+    let used = ask(USED).await?;
+    if used <= most {
+        return Ok(());
+    }
+    let entries = i128::from(ask(ENTRIES).await?) * i128::from(most) / i128::from(used);
+    let entries = i64::try_from(entries).unwrap_or_default();
+    delete(writer, TOO_MANY, entries).await
+}
+
 /// Deletes what is over: entries of the ledger from before `since`, and the oldest of more than `most_sent`.
 pub(super) async fn prune(
     writer: &Mutex<SqliteConnection>,
@@ -99,9 +122,6 @@ pub(super) async fn prune(
 ) -> sqlx::Result<()> {
     const SENT: &str =
         "DELETE FROM sent WHERE id IN (SELECT id FROM sent WHERE at < ?1 ORDER BY at LIMIT ?2)";
-    // Entries come in order of time, nearly, so that the newest have the highest ids.
-    const TOO_MANY: &str = "DELETE FROM sent WHERE id IN \
-        (SELECT id FROM sent WHERE id <= (SELECT max(id) FROM sent) - ?1 ORDER BY id LIMIT ?2)";
     const USES: &str = "DELETE FROM proof_uses WHERE message IN \
         (SELECT message FROM proof_uses WHERE until <= ?1 ORDER BY until LIMIT ?2)";
     const COVERAGE: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
