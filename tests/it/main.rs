@@ -32,6 +32,7 @@ mod licences;
 mod notifications;
 mod outgoing;
 mod package;
+mod packaged;
 mod panics;
 mod postfix;
 mod proof;
