@@ -129,7 +129,8 @@ impl Fate {
 }
 
 /// What is counted of a bounce, each once: why and what it proved of all of them, and who sent it and where it came to of
-/// those that are [suspect](Fate::is_suspect) and did not prove to be ours. The others are in no list, and would take the places of those that are.
+/// those that are [suspect](Fate::is_suspect) and did not prove to be ours. The others are in no list, and would take the
+/// places of those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// What was done, or would have been, and why: `reject unproven`.

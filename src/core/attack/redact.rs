@@ -1,5 +1,6 @@
 //! Takes our users out of what is shown to strangers (RFC 6590): the local part of each address of ours is replaced by
-//! a keyed hash, the same one for the same address, with a tag (BATV) or without, so that reports can be compared and nobody learns who it is.
+//! a keyed hash, the same one for the same address, with a tag (BATV) or without, so that reports can be compared and
+//! nobody learns who it is.
 //!
 //! What is encoded can't be searched for addresses, so it is left out: parts in base64 or quoted-printable, and headers
 //! whose encoded words hide an address of ours.
