@@ -57,7 +57,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, forgotten: &AtomicBool) {
 
 #[test]
 fn a_connection_that_a_firewall_forgot_is_not_used() {
-    let more = ", timeout: 3s, cache_known: 1ms, cache_unknown: 1ms";
+    let more = ", timeout: 10s, cache_known: 1ms, cache_unknown: 1ms";
     let directories = KINDS.map(|kind| {
         let server = lent(kind);
         let (port, forget) = firewall(server.port());
@@ -72,7 +72,7 @@ fn a_connection_that_a_firewall_forgot_is_not_used() {
         let begun = Instant::now();
         assert!(!is_listed(&directory, "first@example.org"), "{kind:?}");
         let took = begun.elapsed();
-        assert!(took < Duration::from_secs(2), "{kind:?}: {took:?}");
+        assert!(took < Duration::from_secs(7), "{kind:?}: {took:?}");
         assert_eq!(directory.refresh(), [], "{kind:?}");
     }
 }

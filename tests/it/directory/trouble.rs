@@ -1,6 +1,7 @@
 //! Databases that are there, but slow, busy, or at odds with one question.
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -148,8 +149,8 @@ fn no_more_processes_work_for_us_than_connections() {
             most = most.max(administrator.backends().len());
             thread::sleep(Duration::from_millis(100));
         }
-        // The one that is just being given up, and the next.
-        assert!(most <= 3, "{kind:?}: {most}");
+        // Those that are just being given up, and the next.
+        assert!(most <= 4, "{kind:?}: {most}");
         // And those end, though nobody gives them what they wait for.
         administrator.alone();
         holder.unlock();
@@ -169,25 +170,31 @@ fn what_the_server_cuts_off_is_not_tried_again_at_once() {
         // Another, for PostgreSQL looks at its processes once in a transaction.
         let mut holder = Administrator::of(kind, &server);
         administrator.alone();
-        let directory = directory(&known(kind, server.port(), ", timeout: 5s"));
+        let directory = directory(&known(kind, server.port(), ", timeout: 10s"));
         holder.lock();
+        let was_cut_off = AtomicBool::new(false);
         thread::scope(|scope| {
-            let first = scope.spawn(|| is_unavailable(&directory, "first@example.org"));
-            let begun = Instant::now();
+            let asked = scope.spawn(|| {
+                let begun = Instant::now();
+                let first = is_unavailable(&directory, "first@example.org");
+                was_cut_off.store(true, Ordering::SeqCst);
+                let cut_off = Instant::now();
+                let second = is_unavailable(&directory, "second@example.org");
+                (first, second, cut_off - begun, cut_off.elapsed())
+            });
             // Once it has connected, and until it is cut off in what it came for.
-            while !first.is_finished() {
+            while !was_cut_off.load(Ordering::SeqCst) && !asked.is_finished() {
                 for backend in administrator.backends() {
                     administrator.cut_off(backend);
                 }
                 thread::sleep(Duration::from_millis(200));
             }
-            assert!(begun.elapsed() < Duration::from_secs(4), "{kind:?}");
-            assert!(first.join().unwrap(), "{kind:?}");
+            let (first, second, first_took, second_took) = asked.join().unwrap();
+            assert!(first && second, "{kind:?}");
+            let limits = [Duration::from_secs(9), Duration::from_secs(4)];
+            assert!(first_took < limits[0], "{kind:?}: {first_took:?}");
+            assert!(second_took < limits[1], "{kind:?}: {second_took:?}");
         });
-        let begun = Instant::now();
-        assert!(is_unavailable(&directory, "second@example.org"), "{kind:?}");
-        let took = begun.elapsed();
-        assert!(took < Duration::from_millis(500), "{kind:?}: {took:?}");
         holder.unlock();
     }
 }
@@ -237,10 +244,10 @@ fn a_table_that_was_changed_is_asked_anew() {
 #[test]
 fn a_queue_of_our_own_is_no_outage() {
     let server = lent(Kind::Postgresql);
-    let more = ", timeout: 3s, connections: 1";
+    let more = ", timeout: 10s, connections: 1";
     let entry = known(Kind::Postgresql, server.port(), more).replace(
         "address = :address",
-        "address = :address OR :local LIKE 'slow%' AND (SELECT 1 FROM pg_sleep(2)) = 5",
+        "address = :address OR :local LIKE 'slow%' AND (SELECT 1 FROM pg_sleep(7)) = 5",
     );
     let directory = directory(&entry);
     let addresses: Vec<_> = (0..4)
