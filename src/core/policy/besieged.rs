@@ -84,14 +84,11 @@ impl Policy {
         if !self.is_caught(case) {
             return Continue(());
         }
-        let rule = self.siege.catch_all.rule(bounce);
-        let mut unanswered = false;
-        let (finding, rule) = match siege.learned {
+        let (finding, unanswered) = match siege.learned {
             // Had the list been readable, the recipient might have been known.
             WasLearned::No if matches!(case.known, Known::Unavailable(_)) => {
                 let finding = format!("{domain} is besieged, and a list can't be read");
-                unanswered = true;
-                (finding, for_now(rule))
+                (finding, true)
             }
             WasLearned::Yes => {
                 let finding = format!("{domain} is besieged, but this address was in use before");
@@ -100,16 +97,16 @@ impl Policy {
             }
             WasLearned::No => {
                 let finding = format!("{domain} is besieged, and nobody knows this address");
-                (finding, rule)
+                (finding, false)
             }
             WasLearned::Unanswered => {
                 let finding = format!(
                     "{domain} is besieged, and whether this address is in use the store does not tell"
                 );
-                unanswered = true;
-                (finding, for_now(rule))
+                (finding, true)
             }
         };
+        let rule = softened(self.siege.catch_all.rule(bounce), unanswered);
         let reason = Reason::Siege(UnderSiege::CatchAll { bounce, unanswered });
         walk.apply("siege.catch_all", finding, rule, reason)
     }
@@ -127,10 +124,7 @@ impl Policy {
         if self.spares_null_sender(case) {
             return Continue(());
         }
-        let rule = match unanswered {
-            None => self.siege.listed,
-            Some(_) => for_now(self.siege.listed),
-        };
+        let rule = softened(self.siege.listed, unanswered.is_some());
         for (list, listing) in self.dnsbl.iter().zip(case.listings) {
             if matches!(listing, Listing::Listed(_)) {
                 let zone = list.zone.clone();
@@ -154,10 +148,7 @@ impl Policy {
             return Continue(());
         };
         let finding = format!("{domain} is besieged, and this notification proves nothing");
-        let rule = match unanswered {
-            None => self.siege.unproven,
-            Some(_) => for_now(self.siege.unproven),
-        };
+        let rule = softened(self.siege.unproven, unanswered.is_some());
         let reason = Reason::Siege(UnderSiege::Unproven(outcome.clone()));
         walk.apply("siege.unproven", finding, rule, reason)
     }
@@ -173,9 +164,9 @@ fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
 }
 
 /// In a flood, what can't be told right now is asked to come again: it is neither let in nor lost.
-fn for_now(rule: Rule) -> Rule {
+fn softened(rule: Rule, unanswered: bool) -> Rule {
     let action = match rule.action {
-        Action::Reject | Action::Discard => Action::Tempfail,
+        Action::Reject | Action::Discard if unanswered => Action::Tempfail,
         action => action,
     };
     Rule { action, ..rule }
