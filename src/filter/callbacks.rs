@@ -139,7 +139,7 @@ fn negotiate(
         context.requested_macros.extend([
             (
                 MacroStage::Connect,
-                c"j {daemon_name} {client_addr}".to_owned(),
+                c"j v {daemon_name} {client_addr}".to_owned(),
             ),
             (
                 MacroStage::Mail,

@@ -6,8 +6,17 @@ use milter::Macros;
 
 use crate::core::{
     address::{Host, Mailbox, bracketless},
+    mta::Mta,
     printable::printable,
 };
+
+/// Which MTA asks: what the other macros hold depends on it.
+pub(super) fn mta(macros: &Macros) -> Mta {
+    macros
+        .get(c"v")
+        .map(|version| Mta::from_version(version.to_bytes()))
+        .unwrap_or_default()
+}
 
 /// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
 /// host, Sendmail the recipient's domain.
@@ -26,11 +35,12 @@ pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
     })
 }
 
-/// The address, with the domain that the MTA gives it where it has none. Postfix makes joe@example.org of `joe`,
+/// The address, with the domain that Postfix gives it where it has none. Postfix makes joe@example.org of `joe`,
 /// `joe%example.org` and `example.org!joe` (append_at_myorigin, allow_percent_hack, swap_bangpath), and delivers that: it
-/// is what the rules are for. RFC 5321 knows no such addresses but `postmaster`.
+/// is what the rules are for. RFC 5321 knows no such addresses but `postmaster`. Sendmail's macro holds what becomes of
+/// the address by aliases and virtusertable, which is none of ours to judge.
 pub(super) fn completed(macros: &Macros, mailbox: Mailbox, macro_name: &CStr) -> Mailbox {
-    if *mailbox.host() != Host::Missing {
+    if *mailbox.host() != Host::Missing || mta(macros) != Mta::Postfix {
         return mailbox;
     }
     value(macros, macro_name)
