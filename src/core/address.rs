@@ -35,6 +35,12 @@ impl Domain {
             .strip_suffix(parent.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
+
+    /// Whether one of the two is the other or lies below it: whoever runs the upper one gave the lower one away. Which
+    /// names are sold to strangers side by side (`co.uk`) no list need say here, for neither of two siblings is.
+    pub fn is_in_line_with(&self, other: &Domain) -> bool {
+        self.is_at_or_below(other) || other.is_at_or_below(self)
+    }
 }
 
 impl FromStr for Domain {

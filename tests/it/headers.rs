@@ -308,6 +308,100 @@ fn strangers_do_not_write_in_our_name() {
     ]);
 }
 
+/// What passes SPF vouches for its own line of names alone, and each domain of ours in From: needs a voucher.
+#[test]
+fn one_domain_of_ours_does_not_vouch_for_another() {
+    const DOMAINS: &str =
+        "own-a.test, own-b.test, sub.own-a.test, other.own-a.test, a.sub.own-a.test, .below.test";
+    let policy = config::parse(
+        Path::new("forgery.yaml"),
+        &format!(
+            "mode: enforce\nlocal: {{domains: [{DOMAINS}]}}\nspf: {{trusted_forwarders: [203.0.113.0/24]}}\n\
+             forgery: {{header_from: reject, lists: [lists.example.net]}}\n"
+        ),
+    )
+    .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+    .policy;
+    let many: String = (0..70).map(|n| format!("a{n}@own-a.test, ")).collect();
+    let (accepted, forged) = ("accept nothing_found", "reject header_from_forged");
+    for (from, header, expected) in [
+        ("joe@own-a.test", "ceo@own-a.test", accepted),
+        ("joe@own-a.test", "ceo@OWN-A.test", accepted),
+        ("joe@own-b.test", "ceo@own-a.test", forged),
+        ("joe@own-a.test", "ceo@own-b.test", forged),
+        // Below and above.
+        ("joe@own-a.test", "ceo@sub.own-a.test", accepted),
+        ("joe@own-a.test", "ceo@a.sub.own-a.test", accepted),
+        ("joe@sub.own-a.test", "ceo@own-a.test", accepted),
+        ("joe@a.sub.own-a.test", "ceo@own-a.test", accepted),
+        ("joe@sub.own-a.test", "ceo@own-b.test", forged),
+        // Beside each other.
+        ("joe@sub.own-a.test", "ceo@other.own-a.test", forged),
+        ("joe@other.own-a.test", "ceo@a.sub.own-a.test", forged),
+        ("joe@a.below.test", "ceo@b.below.test", forged),
+        ("joe@a.below.test", "ceo@b.a.below.test", accepted),
+        // A name that only ends alike, and one that is not in local.domains.
+        ("joe@own-a.test", "ceo@xown-a.test", accepted),
+        ("joe@xown-a.test", "ceo@own-a.test", forged),
+        ("joe@new.own-a.test", "ceo@own-a.test", forged),
+        ("joe@below.test", "ceo@a.below.test", forged),
+        // Each address needs a voucher, wherever it stands.
+        ("joe@own-a.test", "a@own-a.test, b@own-b.test", forged),
+        ("joe@own-b.test", "a@own-a.test, b@own-b.test", forged),
+        ("joe@own-a.test", "a@own-a.test, b@sub.own-a.test", accepted),
+        ("joe@own-a.test", "a@own-a.test, x@else.example", accepted),
+        ("joe@own-a.test", "a@own-a.test\nFrom: b@own-b.test", forged),
+        ("joe@own-a.test", "All: a@own-a.test, b@own-b.test;", forged),
+        (
+            "joe@own-a.test",
+            "\"ceo@own-b.test\" <joe@own-a.test>",
+            forged,
+        ),
+        ("joe@own-a.test", "joe@own-a.test (ceo@own-b.test)", forged),
+        (
+            "joe@own-a.test",
+            "=?utf-8?Q?ceo=40own-b.test?= <joe@own-a.test>",
+            forged,
+        ),
+        (
+            "joe@own-a.test",
+            "\"a@sub.own-a.test\" <joe@own-a.test>",
+            accepted,
+        ),
+        // What is not read may be another's.
+        ("joe@own-a.test", many.as_str(), forged),
+        ("joe@lists.example.net", many.as_str(), accepted),
+        // Lists and forwarders bring the mail of all our users.
+        (
+            "joe@lists.example.net",
+            "a@own-a.test, b@own-b.test",
+            accepted,
+        ),
+        ("joe@other.example", "a@own-a.test", forged),
+        ("<>", "a@own-a.test", forged),
+    ] {
+        let headers = format!("From: {header}\n");
+        let sent = |client, spf| Sent {
+            client,
+            from,
+            spf,
+            headers: Box::leak(headers.clone().into_boxed_str()),
+            ..MAIL
+        };
+        let found = outcome(&policy, &sent(MAIL.client, SpfResult::Pass));
+        assert_eq!(found, expected, "{from} {header:.80}");
+        // Without SPF nothing vouches, and a forwarder does for all.
+        let of_a_stranger = header.contains("xown-a");
+        let without = if of_a_stranger { accepted } else { forged };
+        for spf in [SpfResult::None, SpfResult::Softfail, SpfResult::Permerror] {
+            let found = outcome(&policy, &sent(MAIL.client, spf));
+            assert_eq!(found, without, "{from} {header:.80} {spf}");
+        }
+        let forwarded = outcome(&policy, &sent("203.0.113.5", SpfResult::Fail));
+        assert!(!forwarded.starts_with("reject"), "{from} {forwarded}");
+    }
+}
+
 #[test]
 fn header_rules_see_decoded_values_of_the_mail_they_are_for() {
     holds(&[

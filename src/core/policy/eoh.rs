@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{Case, Policy, Tag, walk::Walk};
 use crate::core::{
-    address::ReversePath,
+    address::{Domain, ReversePath},
     from_header::Claims,
     header::Headers,
     header_rules::{HeaderRule, Matches, When},
@@ -132,27 +132,34 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let claims = &facts.claims;
-        let claimed = claims
-            .addresses
+        let claimed = claims.addresses.iter().chain(&claims.displayed);
+        let ours: Vec<&Domain> = claimed
+            .filter_map(|address| address.domain())
+            .filter(|domain| self.local.is_ours(domain))
+            .collect();
+        // Each needs a voucher of its own: what passes for one domain of ours says nothing of another.
+        let vouchers: Vec<_> = ours
             .iter()
-            .chain(&claims.displayed)
-            .filter_map(|address| address.domain());
-        let ours = claimed
-            .into_iter()
-            .find(|domain| self.local.is_ours(domain));
-        let claim = match ours {
-            Some(domain) => format!("From: claims {domain}, which is ours"),
+            .map(|domain| (*domain, self.may_claim(case, Some(domain))))
+            .collect();
+        let unvouched = vouchers.iter().find(|(_, voucher)| voucher.is_none());
+        let (domain, voucher) = match unvouched.or(vouchers.first()) {
             // Else it would be enough to write ours behind what is read.
-            None if claims.cut => "From: claims more than is read, so it may claim ours".to_owned(),
+            Some((_, Some(_))) | None if claims.cut => (None, self.may_claim(case, None)),
+            Some((domain, voucher)) => (Some(*domain), voucher.clone()),
             None => return Continue(()),
         };
-        if let Some(why) = self.may_claim(case) {
+        let claim = match domain {
+            Some(domain) => format!("From: claims {domain}, which is ours"),
+            None => "From: claims more than is read, so it may claim ours".to_owned(),
+        };
+        if let Some(why) = voucher {
             walk.tell("forgery.header_from", format!("{claim}; {why}"));
             return Continue(());
         }
         let finding = format!("{claim}, and the client is a stranger");
         let reason = Reason::HeaderFromForged {
-            domain: ours.cloned(),
+            domain: domain.cloned(),
         };
         walk.apply(
             "forgery.header_from",
@@ -162,9 +169,9 @@ impl Policy {
         )
     }
 
-    /// Why a stranger's message may carry an address of ours in From:. Each way needs SPF to pass, for everything
-    /// else in a message can be made up.
-    fn may_claim(&self, case: &Case<'_>) -> Option<String> {
+    /// Why a stranger's message may carry an address of this domain of ours in From:; `None` for one that was not
+    /// read. Each way needs SPF to pass, for everything else in a message can be made up.
+    fn may_claim(&self, case: &Case<'_>, claimed: Option<&Domain>) -> Option<String> {
         if let Some(why) = self.trusted_forwarder(case.envelope, case.spf) {
             return Some(why);
         }
@@ -174,15 +181,12 @@ impl Policy {
             .as_ref()
             .is_some_and(|check| check.result == SpfResult::Pass);
         let sender = case.envelope.reverse_path.domain().filter(|_| passes)?;
-        if self.local.is_ours(sender) {
-            return Some(format!("SPF passes for {sender}"));
+        let lists = &self.forgery.lists;
+        if lists.iter().any(|pattern| pattern.matches(sender)) {
+            return Some(format!("{sender} is in forgery.lists, and its SPF passes"));
         }
-        let listed = self
-            .forgery
-            .lists
-            .iter()
-            .any(|pattern| pattern.matches(sender));
-        listed.then(|| format!("{sender} is in forgery.lists, and its SPF passes"))
+        let vouched = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));
+        (self.local.is_ours(sender) && vouched).then(|| format!("SPF passes for {sender}"))
     }
 
     fn header_rules(
