@@ -1,5 +1,7 @@
 //! Which MTA asks. Postfix and Sendmail put different things into the macros of one name.
 
+pub mod refused;
+
 /// The MTA, as far as its macro `v` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mta {

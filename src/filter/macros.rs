@@ -6,8 +6,7 @@ use milter::Macros;
 
 use crate::core::{
     address::{Host, Mailbox, bracketless},
-    mta::Mta,
-    printable::printable,
+    mta::{Mta, refused::Route},
 };
 
 /// Which MTA asks: what the other macros hold depends on it.
@@ -18,20 +17,16 @@ pub(super) fn mta(macros: &Macros) -> Mta {
         .unwrap_or_default()
 }
 
-/// RCPT_REJ: for a recipient that the MTA refused, the mailer is `error`; Postfix then gives the enhanced code as the
-/// host, Sendmail the recipient's domain.
+/// The code with which the MTA refused the recipient, if it did.
 ///
-/// To be asked where it was negotiated: else such recipients don't come, and a mailer of this name is one that delivers.
+/// To be asked where RCPT_REJ was negotiated: else such recipients don't come, and a mailer named `error` is one that
+/// delivers.
 pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
-    if macros.get(c"{rcpt_mailer}")?.to_bytes() != b"error" {
-        return None;
-    }
-    let host = value(macros, c"{rcpt_host}").unwrap_or_default();
-    let is_code = matches!(host.as_slice(), [b'4' | b'5', b'.', ..]);
-    Some(if is_code {
-        printable(&host, 16)
-    } else {
-        "no code given".to_owned()
+    let bytes = |name| macros.get(name).map(CStr::to_bytes).unwrap_or_default();
+    mta(macros).refused(Route {
+        mailer: bytes(c"{rcpt_mailer}"),
+        host: bytes(c"{rcpt_host}"),
+        addr: bytes(c"{rcpt_addr}"),
     })
 }
 

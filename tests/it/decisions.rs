@@ -732,6 +732,16 @@ fn recipients_are_answered_by_class() {
             },
             "accept refused_by_mta",
         ),
+        // Nor is anything learned or signed for one that a user of ours named in vain.
+        (
+            Sent {
+                refused: true,
+                client: "10.0.0.1",
+                rcpt: "guess@example.org",
+                ..MAIL
+            },
+            "accept refused_by_mta",
+        ),
     ]);
 }
 

@@ -39,11 +39,7 @@ impl Policy {
     }
 
     fn direction(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
-        if let Some(why) = self.outgoing(case.envelope) {
-            walk.tell("direction", format!("outgoing ({})", outgoing_text(why)));
-            return Break(Verdict::accept(Reason::Outgoing(why)));
-        }
-        walk.tell("direction", "incoming, from a stranger".to_owned());
+        // Whoever sends it, nobody gets it: no proof is made for it, and nothing is learned of it.
         if let Some(status) = &case.recipient.refused {
             walk.tell(
                 "mta",
@@ -53,6 +49,11 @@ impl Policy {
                 status: status.clone(),
             }));
         }
+        if let Some(why) = self.outgoing(case.envelope) {
+            walk.tell("direction", format!("outgoing ({})", outgoing_text(why)));
+            return Break(Verdict::accept(Reason::Outgoing(why)));
+        }
+        walk.tell("direction", "incoming, from a stranger".to_owned());
         Continue(())
     }
 

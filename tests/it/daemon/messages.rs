@@ -98,12 +98,48 @@ fn a_refused_recipient_s_macros_are_not_carried_over_to_the_next() {
     let stage = Stage::set(ENFORCE);
     let mut client = stage.session(STRANGER);
     client.mail("a@fail.example", &[]).unwrap();
-    client
-        .macros(command::RCPT, &[("{rcpt_mailer}", "error")])
-        .unwrap();
+    let refused = [
+        ("{rcpt_mailer}", "error"),
+        ("{rcpt_host}", "5.1.1"),
+        ("{rcpt_addr}", "Recipient address rejected: User unknown"),
+    ];
+    client.macros(command::RCPT, &refused).unwrap();
     assert_eq!(client.rcpt("a@example.org", &[]).unwrap(), Reply::Continue);
     client.macros(command::RCPT, &[]).unwrap();
     assert_refused(client.rcpt("b@example.org", &[]), "550 5.7.23 ");
+}
+
+/// `error` is a transport of Postfix, too: mail to a virtual alias domain is resolved to it, and delivered.
+#[test]
+fn a_recipient_that_the_mta_resolves_to_error_is_judged() {
+    let stage = Stage::set(ENFORCE);
+    for (version, host, addr) in [
+        (
+            "Postfix 3.7.11",
+            "5.1.1 User unknown in virtual alias table",
+            "a@example.org",
+        ),
+        ("Postfix 3.7.11", "5.1.1", "a@example.org"),
+        (
+            "Postfix 3.7.11",
+            "5.1.1",
+            "\"Recipient address rejected: x\"@example.org",
+        ),
+        ("ESMTP 1", "5.1.1", "a@example.org"),
+        ("ESMTP 1", "", ""),
+    ] {
+        let mut client = stage.client();
+        client.macros(command::CONNECT, &[("v", version)]).unwrap();
+        super::introduce(&mut client, STRANGER);
+        client.mail("a@fail.example", &[]).unwrap();
+        let accepted = [
+            ("{rcpt_mailer}", "error"),
+            ("{rcpt_host}", host),
+            ("{rcpt_addr}", addr),
+        ];
+        client.macros(command::RCPT, &accepted).unwrap();
+        assert_refused(client.rcpt("a@example.org", &[]), "550 5.7.23 ");
+    }
 }
 
 #[test]
