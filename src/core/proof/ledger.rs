@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Key, Keys};
+use super::{DAY, Key, Keys};
 use crate::core::{
     address::Mailbox,
     from_header::lexeme::{Lexeme, lexemes},
@@ -151,6 +151,14 @@ pub struct Remembered {
     pub recipient_count: u32,
     /// The hashes of its recipients, at most [`MOST_RECIPIENTS`].
     pub recipients: Vec<Hash>,
+}
+
+impl Remembered {
+    /// Whether it still counts, being kept for so many days. The store forgets a little later, and does not know that
+    /// `proof.ledger.keep` became shorter.
+    pub fn is_kept(&self, keep_days: u64, now: u64) -> bool {
+        now.saturating_sub(self.at) <= keep_days.saturating_mul(DAY)
+    }
 }
 
 #[cfg(test)]

@@ -82,6 +82,16 @@ impl Settings {
         days(self.lifetime)
     }
 
+    /// How long the uses of a message's proofs are remembered after the last one, in seconds: as long as any proof of
+    /// it can count. Those of our marks end with a day, and the clock of the host that made them may be ahead by one.
+    pub fn uses_kept(&self) -> u64 {
+        let ledger = match self.ledger.remember {
+            true => self.ledger.keep_days(),
+            false => 0,
+        };
+        (self.lifetime_days().max(ledger) + 2) * DAY
+    }
+
     /// Whether anything needs a key that signs.
     pub fn signs(&self) -> bool {
         self.batv.sign || self.watermark.sign || self.ledger.remember
@@ -223,4 +233,33 @@ fn days(duration: Duration) -> u64 {
 fn none_if_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
     Ok((!path.as_os_str().is_empty()).then_some(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_are_remembered_as_long_as_a_proof_can_count() {
+        for (lifetime, remember, keep, days) in [
+            (7, true, 30, 32),
+            (7, true, 7, 9),
+            (7, false, 30, 9),
+            (99, true, 400, 402),
+        ] {
+            let settings = Settings {
+                lifetime: Duration::from_secs(lifetime * DAY),
+                ledger: Ledger {
+                    remember,
+                    keep: Duration::from_secs(keep * DAY),
+                },
+                ..Settings::default()
+            };
+            assert_eq!(
+                settings.uses_kept(),
+                days * DAY,
+                "{lifetime} {remember} {keep}"
+            );
+        }
+    }
 }

@@ -37,11 +37,12 @@ impl Search<'_> {
                     "the Message-ID {} is of a message sent from here",
                     shown(id)
                 );
-                vec![if remembered.at + self.lifetime() < self.now {
+                let keep = self.engine.policy.proof.ledger.keep_days();
+                vec![if !remembered.is_kept(keep, self.now) {
                     Looked {
                         by: By::MessageId,
                         answer: Answer::Expired,
-                        finding: format!("{what}, but too long ago"),
+                        finding: format!("{what}, but longer ago than proof.ledger.keep"),
                     }
                 } else {
                     let proven = self.in_ledger(id, remembered);

@@ -67,7 +67,8 @@ impl Search<'_> {
         }
         let limit = self.engine.policy.proof.replay_limit(proven.recipients());
         let used = if self.counts {
-            let (now, until) = (self.now, self.now + self.lifetime());
+            let settings = &self.engine.policy.proof;
+            let (now, until) = (self.now, self.now + settings.uses_kept());
             let used = self.ask(|store| store.use_proof(self.identity(proven.id), now, until));
             used.await
         } else {

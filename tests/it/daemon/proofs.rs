@@ -239,7 +239,7 @@ fn a_proof_that_was_tampered_with_is_none() {
     assert_eq!(desk.told(&body(FAR, &both)), "accept dkim_valid dkim");
 }
 
-/// Somebody who once got a message of ours can't use it for others, nor without end, nor for ever.
+/// Somebody who once got a message of ours can't use it for others, nor without end.
 #[test]
 fn a_copy_is_no_licence_to_flood() {
     let desk = Desk::set(&format!("{STRICT}, replay_limit: 0"));
@@ -247,7 +247,6 @@ fn a_copy_is_no_licence_to_flood() {
     let marked = Ours::new("marked", FAR).marked(&desk.keys, 0);
     let signed = Ours::new("signed", FAR).signed(SIGNED);
     desk.remember("known", &[FAR, "bcc@friend.example"], 60);
-    desk.remember("long-ago", &[FAR], 8 * 24 * 3600);
     let known = Ours::new("known", FAR);
     for ours in [&marked, &signed, &known] {
         assert_eq!(desk.told(&body("victim@else.example", ours)), weak);
@@ -255,7 +254,6 @@ fn a_copy_is_no_licence_to_flood() {
     // The ledger knows of recipients that no header names.
     let expected = "accept message_id_known message_id";
     assert_eq!(desk.told(&body("bcc@friend.example", &known)), expected);
-    assert_eq!(desk.told(&body(FAR, &Ours::new("long-ago", FAR))), UNPROVEN);
     // What was not used counts from here: five times each.
     for (ours, expected) in [
         (&marked, "accept watermark_valid watermark"),
@@ -333,6 +331,8 @@ fn weak_evidence_decides_only_where_it_may() {
 fn replies_are_known_by_what_they_answer() {
     let desk = Desk::set("unproven: reject, unproven_replies: tempfail");
     desk.remember("asked", &[FAR], 60);
+    // The ledger bounds what it proves, and not proof.lifetime, which is 7 days.
+    desk.remember("long-ago", &[FAR], 29 * 24 * 3600);
     let reply = |id: &str| {
         format!(
             "From: far@friend.example\nTo: joe@example.org\nSubject: Out of office\n\
@@ -341,12 +341,35 @@ fn replies_are_known_by_what_they_answer() {
     };
     for (id, expected) in [
         ("asked", "accept message_id_known message_id"),
+        ("long-ago", "accept message_id_known message_id"),
         ("never", "tempfail unproven unproven 450 4.7.1"),
     ] {
         let rcpt = rcpt();
         let outcome = desk.notification(&rcpt, &reply(id), "I am away.\r\n");
-        assert_eq!(desk.line(&rcpt, &outcome), expected);
+        assert_eq!(desk.line(&rcpt, &outcome), expected, "{id}");
+        let rcpt = self::rcpt();
+        let outcome = desk.notification(&rcpt, RECEIPT, &receipt(id));
+        assert_eq!(desk.line(&rcpt, &outcome), expected, "receipt {id}");
     }
+    let bounced = body(FAR, &Ours::new("long-ago", FAR));
+    assert_eq!(
+        desk.told(&bounced),
+        "accept message_id_known message_id",
+        "a bounce is as old as a receipt may be"
+    );
+}
+
+/// The headers of a receipt (RFC 8098).
+const RECEIPT: &str = "From: far@friend.example\nTo: joe@example.org\nSubject: Read: hello\nMIME-Version: 1.0\n\
+    Content-Type: multipart/report; report-type=disposition-notification; boundary=\"b\"\n";
+
+fn receipt(id: &str) -> String {
+    format!(
+        "--b\r\nContent-Type: text/plain\r\n\r\nYour message was read.\r\n\
+         --b\r\nContent-Type: message/disposition-notification\r\n\r\n\
+         Final-Recipient: rfc822; {FAR}\r\nOriginal-Message-ID: <{id}@example.org>\r\n\
+         Disposition: manual-action/MDN-sent-manually; displayed\r\n\r\n--b--\r\n"
+    )
 }
 
 /// A key that DNS doesn't give now may be there later: an honest MTA comes again.

@@ -153,3 +153,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_entry_counts_for_its_days() {
+    let at = 1_000_000_000;
+    let day = crate::core::proof::DAY;
+    let entry = Remembered {
+        at,
+        recipient_count: 0,
+        recipients: Vec::new(),
+    };
+    for (now, is_kept) in [
+        (at, true),
+        (at + 10 * day, true),
+        (at + 30 * day, true),
+        (at + 30 * day + 1, false),
+        // The clock of the host that sent it may be ahead.
+        (at - 600, true),
+        (u64::MAX, false),
+    ] {
+        assert_eq!(entry.is_kept(30, now), is_kept, "{now}");
+    }
+    assert!(entry.is_kept(u64::MAX, u64::MAX));
+}
