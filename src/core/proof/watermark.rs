@@ -15,7 +15,7 @@ use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{Key, Keys};
+use super::{DAYS_AHEAD, Key, Keys};
 use crate::core::header::{Header, Headers};
 
 /// The name of the header.
@@ -104,7 +104,7 @@ pub enum Answer {
     /// It names a key of ours, which did not make it.
     Wrong,
     /// It is ours, but From, Date and Message-ID did not come back as they were signed, once each; or it counts for
-    /// longer than `proof.lifetime` now has it. It proves nothing, for or against.
+    /// longer than `proof.lifetime` now has it, and a clock that is ahead. It proves nothing, for or against.
     Unverifiable,
     /// We signed this message, but its time is over.
     Expired,
@@ -249,7 +249,9 @@ impl Mark {
         match signed.filter(|signed| signed.digest == self.digest) {
             None => Answer::Unverifiable,
             Some(_) if self.expires < today => Answer::Expired,
-            Some(_) if self.expires - today > lifetime => Answer::Unverifiable,
+            Some(_) if self.expires - today > lifetime.saturating_add(DAYS_AHEAD) => {
+                Answer::Unverifiable
+            }
             Some(signed) => Answer::Valid {
                 message_id: signed.message_id.clone(),
                 expires: self.expires,

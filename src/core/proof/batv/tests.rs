@@ -246,9 +246,10 @@ fn a_tag_counts_for_its_lifetime_on_every_day_of_the_wheel() {
             (made + lifetime, Proof::Valid { key: 3 }),
             (made + lifetime + 1, Proof::Expired),
             (made + 500, Proof::Expired),
-            (made + 999 - lifetime, Proof::Expired),
-            // A clock that was ahead of ours made it.
-            (made - 1, Proof::Expired),
+            (made + 998 - lifetime, Proof::Expired),
+            // A clock that is ahead of ours made it: where midnight has come already, and where it is simply wrong.
+            (made - 1, Proof::Valid { key: 3 }),
+            (made - 2, Proof::Expired),
         ] {
             assert_eq!(
                 verify(&tag, &keys, day, lifetime),
