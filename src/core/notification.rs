@@ -119,6 +119,11 @@ impl Notification {
         matches!(self.kind, Kind::Dsn | Kind::Bounce)
     }
 
+    /// Whether it answers one message: it may then hold proof that this was ours.
+    pub fn answers_a_message(&self) -> bool {
+        self.is_bounce() || matches!(self.kind, Kind::Mdn | Kind::AutoReply)
+    }
+
     /// The codes of the evidence, each one word, for the log and X-Backstop.
     pub fn evidence_codes(&self) -> Vec<&'static str> {
         self.evidence.iter().map(Evidence::code).collect()

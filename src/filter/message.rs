@@ -23,7 +23,7 @@ use crate::{
         notification::Kind,
         policy::{
             Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
-            Tag, settle,
+            settle,
         },
         proof::{self, returned},
         recipients::Known,
@@ -219,7 +219,9 @@ impl Message {
         let client = self.envelope.client.address;
         let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
         let addressed = policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
-        if let (Some(Tag::Wrong), Some(client)) = (addressed.tag, client) {
+        if let Some(client) = client
+            && Policy::is_guess(&self.envelope, addressed.tag, None)
+        {
             guesses.note(client, Instant::now());
         }
         addressed
@@ -280,7 +282,19 @@ impl Message {
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
     /// found about each, in their order.
     pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
-        let policy = &self.engine.policy;
+        let Engine {
+            policy, guesses, ..
+        } = &*self.engine;
+        let notification = facts.notification.as_ref();
+        // With the null sender they were counted at RCPT.
+        if let Some(client) = self.envelope.client.address
+            && !self.envelope.reverse_path.is_null()
+        {
+            let tags = let_in.iter().map(|let_in| let_in.addressed.tag);
+            for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
+                guesses.note(client, Instant::now());
+            }
+        }
         let matches = Matches::new(&policy.headers, &facts.headers);
         self.settled(let_in, |_, case| {
             policy.judge_headers(&case, facts, &matches)

@@ -343,6 +343,12 @@ impl Transaction {
             client,
             reverse_path,
         } = self.message.envelope();
+        // With a sender it may be anybody's answer to the address that he sees.
+        let comes_back = reverse_path.is_null()
+            || verdict
+                .notification
+                .as_ref()
+                .is_some_and(Notification::answers_a_message);
         Decision {
             id: &self.id,
             queue_id,
@@ -352,7 +358,7 @@ impl Transaction {
             rcpt: &rcpt.sent.mailbox,
             verdict,
             spf: self.message.spf(),
-            batv: rcpt.tag.and_then(Tag::as_str),
+            batv: rcpt.tag.filter(|_| comes_back).and_then(Tag::as_str),
             signed,
         }
     }

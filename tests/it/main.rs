@@ -48,3 +48,4 @@ mod spf_suite;
 mod status;
 mod store;
 mod stored;
+mod tags;

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Continue};
 
-use super::{Case, Policy, Tag, walk::Walk};
+use super::{Case, Policy, walk::Walk};
 use crate::core::{
     address::Domain,
     dnsbl::Listing,
@@ -37,7 +37,7 @@ impl Policy {
         let closed =
             !self.siege.catch_all.mail.accepts() || !self.siege.catch_all.bounces.accepts();
         closed
-            && case.tag != Some(Tag::Valid)
+            && !case.is_proven_by_tag(None)
             && self.outgoing(case.envelope).is_none()
             && case.recipient.refused.is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
@@ -156,7 +156,7 @@ impl Policy {
 
 /// The domain that is besieged, where that decides something: a bounce with a tag of ours is let in as always.
 fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
-    if case.tag == Some(Tag::Valid) {
+    if case.is_proven_by_tag(None) {
         return None;
     }
     case.siege?;

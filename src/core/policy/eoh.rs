@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, Tag, walk::Walk};
+use super::{Case, Policy, walk::Walk};
 use crate::core::{
     address::{Domain, ReversePath},
     from_header::Claims,
@@ -76,10 +76,15 @@ impl Policy {
             None => walk.tell("notification", "it is none".to_owned()),
         }
         self.not_a_notification(case, facts, walk)?;
-        if self.content_may_prove(case) && !self.needs_content(case, facts.notification.as_ref()) {
-            self.besieged_listed(case, None, walk)?;
+        let notification = facts.notification.as_ref();
+        if case.is_proven_by_headers(notification) {
+            self.proven_by_tag(walk);
+        } else {
+            if self.content_may_prove(case) && !self.needs_content(case, notification) {
+                self.besieged_listed(case, None, walk)?;
+            }
+            self.daemon_like(case, facts, walk)?;
         }
-        self.daemon_like(case, facts, walk)?;
         self.header_from(case, facts, walk)?;
         self.header_rules(case, facts, matches, walk)
     }
@@ -92,7 +97,7 @@ impl Policy {
     ) -> ControlFlow<Verdict> {
         let null = case.envelope.reverse_path.is_null();
         // A proven bounce is one, whatever its headers look like.
-        let proven = case.tag == Some(Tag::Valid);
+        let proven = case.is_proven_by_tag(None);
         if !null || proven || facts.notification.is_some() || self.spares_null_sender(case) {
             return Continue(());
         }

@@ -26,7 +26,7 @@ use super::{
     siege,
     spf::{SpfCheck, SpfResult},
     spf_rules::SpfRules,
-    verdict::{Exempt, Mode, Outgoing, Reason},
+    verdict::{Exempt, Mode, Outgoing, Reason, Verdict},
 };
 pub use besieged::{Siege, WasLearned};
 pub use eoh::{HeaderFacts, settle};
@@ -158,9 +158,7 @@ impl Policy {
         let mut walk = Walk::new(self.mode);
         let end = self.at_rcpt(case, &mut walk);
         let mut judgement = walk.judgement(end);
-        if case.tag == Some(Tag::Valid) && judgement.verdict.reason == Reason::NothingFound {
-            judgement.verdict.reason = Reason::Proof(Outcome::Genuine(By::Batv));
-        }
+        name_proof(&mut judgement.verdict, case.is_proven_by_tag(None));
         judgement
     }
 
@@ -184,6 +182,8 @@ impl Policy {
         let mut walk = Walk::new(self.mode);
         let end = self.at_eoh(case, facts, matches, &mut walk);
         let mut judgement = walk.judgement(end);
+        let by_headers = case.is_proven_by_headers(facts.notification.as_ref());
+        name_proof(&mut judgement.verdict, by_headers);
         judgement
             .verdict
             .notification
@@ -257,5 +257,12 @@ impl Policy {
         Some(format!(
             "the client may send for {vouched}, which is in spf.trusted_forwarders"
         ))
+    }
+}
+
+/// What a tag has proven is let in because of it, where nothing else is the reason.
+fn name_proof(verdict: &mut Verdict, by_tag: bool) {
+    if by_tag && verdict.reason == Reason::NothingFound {
+        verdict.reason = Reason::Proof(Outcome::Genuine(By::Batv));
     }
 }

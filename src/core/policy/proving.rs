@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, Tag, walk::Walk};
+use super::{Case, Policy, walk::Walk};
 use crate::core::{
     address::Domain,
     notification::{Kind, Notification},
@@ -35,7 +35,10 @@ impl Policy {
             Kind::Mdn | Kind::AutoReply => null,
             Kind::Report | Kind::Distribution | Kind::Callout => false,
         });
-        judged && self.content_may_prove(case) && !self.spares_null_sender(case)
+        judged
+            && !case.is_proven_by_tag(notification)
+            && self.content_may_prove(case)
+            && !self.spares_null_sender(case)
     }
 
     /// Whether the content of a notification that is no more than announced could prove it.
@@ -47,7 +50,8 @@ impl Policy {
     /// Whether a proof could be there, and was not answered yet.
     fn may_prove(&self, case: &Case<'_>) -> bool {
         let ours = |domain: &Domain| self.local.is_ours(domain);
-        matches!(case.tag, None | Some(Tag::Irrelevant))
+        let answered = case.envelope.reverse_path.is_null() && case.tag.is_some();
+        !answered
             && case.recipient.mailbox.domain().is_some_and(ours)
             && self.outgoing(case.envelope).is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()

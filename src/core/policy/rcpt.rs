@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, Tag, walk::Walk};
+use super::{Case, Policy, walk::Walk};
 use crate::core::{
     dnsbl::Listing,
     recipients::{Answer, Known},
@@ -24,7 +24,7 @@ impl Policy {
         }
         self.tag(case, walk)?;
         // Its tag has answered what the rules for bounces ask: whether somebody here sent the message it returns.
-        let proven = case.tag == Some(Tag::Valid);
+        let proven = case.is_proven_by_tag(None);
         let bounce = case.envelope.reverse_path.is_null() && !proven;
         self.never_send(case, bounce, walk)?;
         self.recipient_class(case, bounce, walk)?;
@@ -93,7 +93,7 @@ impl Policy {
                 problem: check.problem.clone(),
             };
             let unanswered = check.result == SpfResult::Temperror;
-            let rule = if unanswered && case.tag == Some(Tag::Valid) {
+            let rule = if unanswered && case.is_proven_by_tag(None) {
                 // Nothing that DNS could say would outweigh the proof.
                 Rule::new(Action::Accept)
             } else {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow::{self, Continue};
 use super::{Case, Policy, walk::Walk};
 use crate::core::{
     envelope::{Envelope, Recipient},
+    notification::Notification,
     proof::{
         Settings,
         batv::{self, Proof, Tagged},
@@ -16,7 +17,7 @@ use crate::core::{
 /// What a tag of ours in RCPT TO says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
-    /// Made here, within its lifetime, and sent to as a bounce is: it answers a message of ours.
+    /// Made here, and within its lifetime.
     Valid,
     /// Made here, but its lifetime is over.
     Expired,
@@ -24,7 +25,7 @@ pub enum Tag {
     Wrong,
     /// Not looked at: the client has sent too many wrong ones.
     Unverified,
-    /// No bounce, so it has nothing to prove: people answer to the address they see.
+    /// On outgoing mail, which has nothing to prove.
     Irrelevant,
 }
 
@@ -88,8 +89,7 @@ impl Policy {
         let Some(Tagged::Ours(found)) = read.filter(|_| ours) else {
             return untagged;
         };
-        let judged = envelope.reverse_path.is_null() && self.outgoing(envelope).is_none();
-        let tag = if !judged {
+        let tag = if self.outgoing(envelope).is_some() {
             Tag::Irrelevant
         } else if batv.guesses > 0 && wrong_before >= batv.guesses {
             Tag::Unverified
@@ -110,21 +110,31 @@ impl Policy {
         }
     }
 
+    /// Whether this recipient's tag is a guess: it is wrong, and what was sent to it is a bounce. `notification` is what
+    /// the headers show, once they were read.
+    pub fn is_guess(
+        envelope: &Envelope,
+        tag: Option<Tag>,
+        notification: Option<&Notification>,
+    ) -> bool {
+        let is_bounce =
+            envelope.reverse_path.is_null() || notification.is_some_and(Notification::is_bounce);
+        tag == Some(Tag::Wrong) && is_bounce
+    }
+
     /// The answer to a bounce with a tag of ours.
     pub(super) fn tag(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
-        let Some(tag) = case.tag else {
+        let Some(tag) = case.tag.filter(|tag| *tag != Tag::Irrelevant) else {
             return Continue(());
         };
+        if !case.envelope.reverse_path.is_null() {
+            let finding = "it has a sender: the tag in the address proves something once the headers show a notification";
+            walk.tell("proof.batv", finding.to_owned());
+            return Continue(());
+        }
         let (finding, reason) = match tag {
-            Tag::Valid => {
-                let finding = "the tag in the address is ours: it answers a message of ours";
-                walk.tell("proof.batv", finding.to_owned());
-                walk.prove(&Outcome::Genuine(By::Batv));
-                return Continue(());
-            }
-            Tag::Irrelevant => {
-                let finding = "no bounce, so the tag in the address has nothing to prove";
-                walk.tell("proof.batv", finding.to_owned());
+            Tag::Valid | Tag::Irrelevant => {
+                self.proven_by_tag(walk);
                 return Continue(());
             }
             Tag::Expired => (
@@ -162,5 +172,27 @@ impl Policy {
             rule
         };
         walk.apply("proof.batv", finding.to_owned(), rule, reason)
+    }
+
+    pub(super) fn proven_by_tag(&self, walk: &mut Walk) {
+        let finding = "the tag in the address is ours: it answers a message of ours";
+        walk.tell("proof.batv", finding.to_owned());
+        walk.prove(&Outcome::Genuine(By::Batv));
+    }
+}
+
+impl Case<'_> {
+    /// Whether the tag proves that this answers a message of ours. With the null sender it does as it stands (RFC 5321
+    /// section 4.5.5); with a sender only what the headers show to be a notification: the tag stands in every Return-Path,
+    /// and people answer to the address they see.
+    pub(super) fn is_proven_by_tag(&self, notification: Option<&Notification>) -> bool {
+        let comes_back = self.envelope.reverse_path.is_null()
+            || notification.is_some_and(Notification::answers_a_message);
+        self.tag == Some(Tag::Valid) && comes_back
+    }
+
+    /// Whether it was the headers that made the tag a proof.
+    pub(super) fn is_proven_by_headers(&self, notification: Option<&Notification>) -> bool {
+        self.is_proven_by_tag(notification) && !self.envelope.reverse_path.is_null()
     }
 }
