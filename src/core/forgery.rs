@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use super::{
     pattern::DomainPattern,
-    spf::{SpfCheck, SpfResult},
     verdict::{Action, Rule},
 };
 
@@ -27,26 +26,6 @@ impl Default for Forgery {
             mail_from: Rule::new(Action::Reject),
             header_from: Rule::new(Action::Tag),
             lists: Vec::new(),
-        }
-    }
-}
-
-impl Forgery {
-    /// What to do with a claim on a domain of ours, given what that domain's SPF says; `None` where SPF passes.
-    /// While DNS doesn't tell, or wasn't asked, a refusal would be for our own failure: such mail is asked to come
-    /// again.
-    pub fn rule(&self, spf: Option<&SpfCheck>) -> Option<(Rule, SpfResult)> {
-        let result = spf.map_or(SpfResult::Temperror, |check| check.result);
-        match result {
-            SpfResult::Pass => None,
-            SpfResult::Temperror if self.mail_from.action == Action::Reject => Some((
-                Rule {
-                    action: Action::Tempfail,
-                    ..self.mail_from
-                },
-                result,
-            )),
-            _ => Some((self.mail_from, result)),
         }
     }
 }

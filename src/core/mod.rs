@@ -19,6 +19,7 @@ pub mod mta;
 pub mod network;
 pub mod notification;
 pub mod null_sender;
+pub mod outside;
 pub mod pattern;
 pub mod policy;
 pub mod printable;

@@ -152,34 +152,14 @@ pub struct DomainRecipients {
     pub rest_answer: ClassAnswer,
 }
 
-/// A recipient's class and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The class, and what it answers to this kind of mail.
-    Class(Class, Rule),
-    /// The answer depends on a list that can't be read.
-    Unavailable(String),
-}
-
 impl DomainRecipients {
     /// The class of a recipient.
     pub fn class(&self, mailbox: &Mailbox, known: &Known) -> Class {
-        self.class_and_rule(mailbox, known, false).0
+        self.answer(mailbox, known, false).0
     }
 
-    /// Finds the class of a recipient and what it answers.
-    pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> Answer {
-        let (class, rule) = self.class_and_rule(mailbox, known, bounce);
-        match known {
-            // Had the list been readable, the recipient might have been known, and let in.
-            Known::Unavailable(why) if !matches!(rule.action, Action::Accept | Action::Tag) => {
-                Answer::Unavailable(why.clone())
-            }
-            _ => Answer::Class(class, rule),
-        }
-    }
-
-    fn class_and_rule(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> (Class, Rule) {
+    /// The class of a recipient and what it answers. A list that can't be read knows nobody.
+    pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> (Class, Rule) {
         if let Known::Listed(_) = known {
             return (Class::Known, Rule::new(Action::Accept));
         }
@@ -278,26 +258,8 @@ mod tests {
         ] {
             let mailbox = Mailbox::from_bytes(format!("{local}@example.org").as_bytes());
             let answer = shop().answer(&mailbox, &known, bounce);
-            assert_eq!(
-                answer,
-                Answer::Class(class, Rule::new(action)),
-                "{local} {bounce}"
-            );
+            assert_eq!(answer, (class, Rule::new(action)), "{local} {bounce}");
         }
-    }
-
-    #[test]
-    fn an_unreadable_list_stops_refusals_only() {
-        let unavailable = Known::Unavailable("/etc/list: no such file".to_owned());
-        let mailbox = Mailbox::from_bytes(b"someone@example.org");
-        assert!(matches!(
-            shop().answer(&mailbox, &unavailable, true),
-            Answer::Unavailable(_)
-        ));
-        assert_eq!(
-            shop().answer(&mailbox, &unavailable, false),
-            Answer::Class(Class::CatchAll, Rule::new(Action::Accept))
-        );
     }
 
     #[test]

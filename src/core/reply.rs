@@ -41,7 +41,7 @@ impl Reply {
             subject,
             detail,
             text,
-        } = wording(&verdict.reason, client);
+        } = wording(verdict, client);
         let code = if class == 5 { permanent } else { transient };
         let codes = format!("{code} {class}.{subject}.{detail} ");
         let room = LONGEST_LINE.saturating_sub(codes.len() + SENDMAILS_PREFIX);

@@ -11,6 +11,7 @@ pub use rule::Rule;
 use super::{
     address::Domain,
     notification::Notification,
+    outside::Outside,
     proof::evidence::Outcome,
     recipients::Class,
     spf::{Identity, SpfResult},
@@ -35,6 +36,16 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Accept,
+        Self::Tag,
+        Self::Tempfail,
+        Self::Reject,
+        Self::Discard,
+        Self::Quarantine,
+    ];
+
     /// The word in `milter.yaml` and in the log.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,8 +196,6 @@ pub enum UnderSiege {
     CatchAll {
         /// Whether it is a bounce.
         bounce: bool,
-        /// Whether what would tell that the address is in use did not answer.
-        unanswered: bool,
     },
     /// The null sender, from a client that a DNS list has.
     Listed {
@@ -199,16 +208,17 @@ pub enum UnderSiege {
 
 impl Reason {
     /// Whether it is that we, or what we ask, did not answer: that says nothing of the mail.
-    pub fn is_unanswered(&self) -> bool {
+    pub(super) fn is_unanswered(&self) -> bool {
         match self {
             Self::Internal | Self::DirectoryUnavailable => true,
             // RFC 3463 section 3.4: the mail system; Postfix says so where a map can't be read.
             Self::RefusedByMta { status } => status.starts_with("4.3."),
-            Self::Spf { result, .. } => *result == SpfResult::Temperror,
+            Self::Spf { result, .. } | Self::OwnDomainForged { spf: result, .. } => {
+                *result == SpfResult::Temperror
+            }
             Self::Proof(outcome) | Self::Siege(UnderSiege::Unproven(outcome)) => {
                 outcome.is_unanswered()
             }
-            Self::Siege(UnderSiege::CatchAll { unanswered, .. }) => *unanswered,
             _ => false,
         }
     }
@@ -262,8 +272,8 @@ impl Reason {
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
             Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",
-            Self::Siege(UnderSiege::CatchAll { bounce: true, .. }) => "siege_catch_all_bounce",
-            Self::Siege(UnderSiege::CatchAll { bounce: false, .. }) => "siege_catch_all_mail",
+            Self::Siege(UnderSiege::CatchAll { bounce: true }) => "siege_catch_all_bounce",
+            Self::Siege(UnderSiege::CatchAll { bounce: false }) => "siege_catch_all_mail",
             Self::Siege(UnderSiege::Listed { .. }) => "siege_listed",
             Self::Siege(UnderSiege::ExtraRecipient) => "siege_extra_recipient",
             Self::ForgedHeaders => "forged_headers",
@@ -283,6 +293,8 @@ pub struct Verdict {
     pub would: Option<Action>,
     /// Why.
     pub reason: Reason,
+    /// What did not answer, where its answer could have changed the verdict, which is softened for that.
+    pub unanswered: Option<Outside>,
     /// What notification it is on, and by which evidence, where that is known by now and it is one.
     pub notification: Option<Notification>,
     /// What it proves, where that was asked, whatever decided.
@@ -296,6 +308,7 @@ impl Verdict {
             action: Action::Accept,
             would: None,
             reason,
+            unanswered: None,
             notification: None,
             proof: None,
         }
@@ -313,6 +326,7 @@ impl Verdict {
             action,
             would,
             reason,
+            unanswered: None,
             notification: None,
             proof: None,
         }
@@ -325,6 +339,7 @@ impl Verdict {
             action: Action::Tempfail,
             would: None,
             reason: Reason::Internal,
+            unanswered: None,
             notification: None,
             proof: None,
         }
@@ -355,6 +370,11 @@ impl Verdict {
             (Action::Tempfail, _) => 6,
             (Action::Reject, _) => 7,
         }
+    }
+
+    /// Whether it is what it is because we, or what we ask, did not answer: that says nothing of the mail.
+    pub fn is_unanswered(&self) -> bool {
+        self.unanswered.is_some() || self.reason.is_unanswered()
     }
 
     /// Whether the MTA is told 250 for this recipient.

@@ -23,7 +23,7 @@ use crate::{
         notification::Kind,
         policy::{
             Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
-            settle,
+            Vouched, settle,
         },
         proof::{self, returned},
         recipients::Known,
@@ -64,7 +64,7 @@ pub struct Engine {
 const NOT_ASKED: SpfAnswers = SpfAnswers {
     helo: None,
     mail_from: None,
-    forwarder: None,
+    forwarder: Vouched::Unanswered,
 };
 
 /// A message from MAIL on.
@@ -348,8 +348,11 @@ impl Message {
         } in &*let_in
         {
             let needed = self.needs_it(&self.case(addressed, asked), facts);
-            let asked = needed && evidence.proven().is_none();
-            let lately = asked && search.sent_lately(&addressed.recipient.mailbox).await;
+            let lately = if needed && evidence.proven().is_none() {
+                search.sent_lately(&addressed.recipient.mailbox).await
+            } else {
+                Ok(false)
+            };
             sent_lately.push(needed.then_some(lately));
         }
         let policy = &self.engine.policy;

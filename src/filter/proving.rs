@@ -73,7 +73,7 @@ impl Search<'_> {
                 return evidence;
             }
         }
-        evidence.weak = self.weak(&lookup).await;
+        (evidence.weak, evidence.weak_unanswered) = self.weak(&lookup).await;
         evidence
     }
 

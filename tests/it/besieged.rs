@@ -437,7 +437,7 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
         };
         let evidence = evidence(&[found]);
         let judgement =
-            asked.judged(|case| policy.judge_content(case, &notification, &evidence, false));
+            asked.judged(|case| policy.judge_content(case, &notification, &evidence, Ok(false)));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
     }
 }
@@ -466,7 +466,7 @@ fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
         assert_eq!(asked.at_rcpt(&policy), "tag dnsbl");
         let evidence = evidence(&[(By::Dkim, found)]);
         let judgement =
-            asked.judged(|case| policy.judge_content(case, &notification, &evidence, false));
+            asked.judged(|case| policy.judge_content(case, &notification, &evidence, Ok(false)));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
     }
     // What is no notification returns nothing; at the end of its headers that is known.
@@ -590,7 +590,7 @@ fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
         ] {
             let (notification, evidence) = (notification(), evidence(&[found]));
             let judge =
-                |case: &Case<'_>| policy.judge_content(case, &notification, &evidence, false);
+                |case: &Case<'_>| policy.judge_content(case, &notification, &evidence, Ok(false));
             let verdict = jane.judged(judge).verdict;
             assert_eq!(sensed(&policy, &jane, &verdict), hit, "{mode} {verdict:?}");
         }

@@ -8,7 +8,7 @@ use backstop::{
         address::{Mailbox, ReversePath},
         dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
-        policy::{Case, Judgement, Policy, SpfAnswers},
+        policy::{Case, Judgement, Policy, SpfAnswers, Vouched},
         recipients::Known,
         reply::Reply,
         spf::{Identity, SpfCheck, SpfResult},
@@ -96,7 +96,10 @@ fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
     let spf = SpfAnswers {
         helo: Some(check(Identity::Helo, "mx.example.com", sent.helo_spf)),
         mail_from: Some(check(Identity::MailFrom, &domain, sent.spf)),
-        forwarder: sent.forwarder.then(|| "forwarder.example".to_owned()),
+        forwarder: match sent.forwarder {
+            true => Vouched::Yes("forwarder.example".to_owned()),
+            false => Vouched::No,
+        },
     };
     let recipient = Recipient {
         mailbox: Mailbox::from_bytes(sent.rcpt.as_bytes()),

@@ -9,7 +9,7 @@ use backstop::{
         envelope::{Client, Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
-        policy::{Case, HeaderFacts, Policy, SpfAnswers, Tag, settle},
+        policy::{Case, HeaderFacts, Policy, SpfAnswers, Tag, Vouched, settle},
         recipients::Known,
         spf::{Identity, SpfCheck, SpfResult},
         trace_header::Forgeries,
@@ -84,7 +84,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
     let spf = SpfAnswers {
         helo: None,
         mail_from: Some(SpfCheck::new(Identity::MailFrom, domain, sent.spf)),
-        forwarder: None,
+        forwarder: Vouched::No,
     };
     let (headers, _) = Headers::parse(sent.headers.as_bytes());
     let facts = HeaderFacts::of(

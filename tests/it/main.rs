@@ -30,6 +30,7 @@ mod joe_job;
 mod keygen;
 mod licences;
 mod notifications;
+mod outages;
 mod outgoing;
 mod package;
 mod packaged;

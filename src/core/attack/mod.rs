@@ -110,7 +110,7 @@ impl Fate {
     /// What became of it by this verdict.
     pub fn of(verdict: &Verdict) -> Self {
         let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
-        let unanswered = verdict.reason.is_unanswered();
+        let unanswered = verdict.is_unanswered();
         let comes_later = matches!(verdict.action, Action::Tempfail | Action::Quarantine);
         match verdict {
             Verdict {
@@ -282,7 +282,7 @@ impl Policy {
     pub fn is_sample(&self, envelope: &Envelope, recipient: &Mailbox, verdict: &Verdict) -> bool {
         let notification = verdict.notification.as_ref();
         matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)
-            && !verdict.reason.is_unanswered()
+            && !verdict.is_unanswered()
             && !verdict
                 .proof
                 .as_ref()

@@ -203,18 +203,12 @@ fn what_could_not_be_told_accuses_nobody() {
         explanation: None,
         problem: None,
     };
-    let closed = |unanswered| {
-        Reason::Siege(UnderSiege::CatchAll {
-            bounce: true,
-            unanswered,
-        })
-    };
+    let closed = Reason::Siege(UnderSiege::CatchAll { bounce: true });
     for why in [
         Reason::Proof(unproven(Why::Unanswered(Outside::Dns))),
         Reason::Siege(UnderSiege::Unproven(unproven(Why::Unanswered(
             Outside::Store,
         )))),
-        closed(true),
         spf(SpfResult::Temperror),
         Reason::DirectoryUnavailable,
         Reason::Internal,
@@ -225,15 +219,20 @@ fn what_could_not_be_told_accuses_nobody() {
             (Action::Reject, Mode::Enforce, Fate::Refused),
             (Action::Tempfail, Mode::Monitor, Fate::LetIn),
         ] {
-            let verdict = of(action, mode, &why);
-            assert_eq!(Fate::of(&verdict), fate, "{verdict:?}");
-            assert!(!is_sample(&verdict), "{verdict:?}");
+            let softened = Verdict {
+                unanswered: Some(Outside::Store),
+                ..of(action, mode, &closed)
+            };
+            for verdict in [of(action, mode, &why), softened] {
+                assert_eq!(Fate::of(&verdict), fate, "{verdict:?}");
+                assert!(!is_sample(&verdict), "{verdict:?}");
+            }
         }
     }
     // What is answered so by a rule is refused, for the time being.
     for why in [
         Reason::Proof(unproven(Why::Nothing)),
-        closed(false),
+        closed,
         spf(SpfResult::Fail),
     ] {
         let verdict = of(Action::Tempfail, Mode::Enforce, &why);

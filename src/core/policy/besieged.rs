@@ -3,13 +3,14 @@
 
 use std::ops::ControlFlow::{self, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, soften::softened, walk::Walk};
 use crate::core::{
     address::Domain,
     dnsbl::Listing,
-    proof::evidence::{Outcome, Outside},
+    outside::Outside,
+    proof::evidence::Outcome,
     recipients::{Class, Known},
-    verdict::{Action, Reason, Rule, UnderSiege, Verdict},
+    verdict::{Reason, UnderSiege, Verdict},
 };
 
 /// That the recipient's domain is besieged.
@@ -88,7 +89,7 @@ impl Policy {
             // Had the list been readable, the recipient might have been known.
             WasLearned::No if matches!(case.known, Known::Unavailable(_)) => {
                 let finding = format!("{domain} is besieged, and a list can't be read");
-                (finding, true)
+                (finding, Some(Outside::Directory))
             }
             WasLearned::Yes => {
                 let finding = format!("{domain} is besieged, but this address was in use before");
@@ -97,17 +98,17 @@ impl Policy {
             }
             WasLearned::No => {
                 let finding = format!("{domain} is besieged, and nobody knows this address");
-                (finding, false)
+                (finding, None)
             }
             WasLearned::Unanswered => {
                 let finding = format!(
                     "{domain} is besieged, and whether this address is in use the store does not tell"
                 );
-                (finding, true)
+                (finding, Some(Outside::Store))
             }
         };
-        let rule = softened(self.siege.catch_all.rule(bounce), unanswered);
-        let reason = Reason::Siege(UnderSiege::CatchAll { bounce, unanswered });
+        let rule = softened(self.siege.catch_all.rule(bounce), unanswered, true);
+        let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
         walk.apply("siege.catch_all", finding, rule, reason)
     }
 
@@ -124,7 +125,7 @@ impl Policy {
         if self.spares_null_sender(case) {
             return Continue(());
         }
-        let rule = softened(self.siege.listed, unanswered.is_some());
+        let rule = softened(self.siege.listed, unanswered, true);
         for (list, listing) in self.dnsbl.iter().zip(case.listings) {
             if matches!(listing, Listing::Listed(_)) {
                 let zone = list.zone.clone();
@@ -148,7 +149,7 @@ impl Policy {
             return Continue(());
         };
         let finding = format!("{domain} is besieged, and this notification proves nothing");
-        let rule = softened(self.siege.unproven, unanswered.is_some());
+        let rule = softened(self.siege.unproven, unanswered, true);
         let reason = Reason::Siege(UnderSiege::Unproven(outcome.clone()));
         walk.apply("siege.unproven", finding, rule, reason)
     }
@@ -161,13 +162,4 @@ fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
     }
     case.siege?;
     case.recipient.mailbox.domain()
-}
-
-/// In a flood, what can't be told right now is asked to come again: it is neither let in nor lost.
-fn softened(rule: Rule, unanswered: bool) -> Rule {
-    let action = match rule.action {
-        Action::Reject | Action::Discard if unanswered => Action::Tempfail,
-        action => action,
-    };
-    Rule { action, ..rule }
 }

@@ -3,15 +3,14 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, Vouched, soften::softened, walk::Walk};
 use crate::core::{
-    address::{Domain, ReversePath},
+    address::ReversePath,
     from_header::Claims,
     header::Headers,
     header_rules::{HeaderRule, Matches, When},
     notification::Notification,
     printable::printable,
-    spf::SpfResult,
     trace_header::Forgeries,
     verdict::{Action, Reason, Rule, Verdict},
 };
@@ -138,60 +137,43 @@ impl Policy {
     ) -> ControlFlow<Verdict> {
         let claims = &facts.claims;
         let claimed = claims.addresses.iter().chain(&claims.displayed);
-        let ours: Vec<&Domain> = claimed
+        let ours = claimed
             .filter_map(|address| address.domain())
-            .filter(|domain| self.local.is_ours(domain))
-            .collect();
-        // Each needs a voucher of its own: what passes for one domain of ours says nothing of another.
-        let vouchers: Vec<_> = ours
-            .iter()
-            .map(|domain| (*domain, self.may_claim(case, Some(domain))))
-            .collect();
-        let unvouched = vouchers.iter().find(|(_, voucher)| voucher.is_none());
-        let (domain, voucher) = match unvouched.or(vouchers.first()) {
-            // Else it would be enough to write ours behind what is read.
-            Some((_, Some(_))) | None if claims.cut => (None, self.may_claim(case, None)),
-            Some((domain, voucher)) => (Some(*domain), voucher.clone()),
-            None => return Continue(()),
+            .filter(|domain| self.local.is_ours(domain));
+        // Else it would be enough to write ours behind what is read.
+        let unread = claims.cut.then_some(None);
+        // Each needs a voucher of its own: what passes for one domain of ours says nothing of another. So one that nothing
+        // vouches for decides, before one of which that is open.
+        let weakest = ours
+            .map(Some)
+            .chain(unread)
+            .map(|domain| (domain, self.may_claim(case, domain)))
+            .min_by_key(|(_, vouched)| match vouched {
+                Vouched::No => 0,
+                Vouched::Unanswered => 1,
+                Vouched::Yes(_) => 2,
+            });
+        let Some((domain, vouched)) = weakest else {
+            return Continue(());
         };
         let claim = match domain {
             Some(domain) => format!("From: claims {domain}, which is ours"),
             None => "From: claims more than is read, so it may claim ours".to_owned(),
         };
-        if let Some(why) = voucher {
-            walk.tell("forgery.header_from", format!("{claim}; {why}"));
-            return Continue(());
-        }
-        let finding = format!("{claim}, and the client is a stranger");
+        let unanswered = vouched.unanswered();
+        let finding = match (vouched, unanswered) {
+            (Vouched::Yes(why), _) => {
+                walk.tell("forgery.header_from", format!("{claim}; {why}"));
+                return Continue(());
+            }
+            (_, Some(out)) => format!("{claim}, and {out} did not answer whether the client may"),
+            (_, None) => format!("{claim}, and the client is a stranger"),
+        };
         let reason = Reason::HeaderFromForged {
             domain: domain.cloned(),
         };
-        walk.apply(
-            "forgery.header_from",
-            finding,
-            self.forgery.header_from,
-            reason,
-        )
-    }
-
-    /// Why a stranger's message may carry an address of this domain of ours in From:; `None` for one that was not
-    /// read. Each way needs SPF to pass, for everything else in a message can be made up.
-    fn may_claim(&self, case: &Case<'_>, claimed: Option<&Domain>) -> Option<String> {
-        if let Some(why) = self.trusted_forwarder(case.envelope, case.spf) {
-            return Some(why);
-        }
-        let passes = case
-            .spf
-            .mail_from
-            .as_ref()
-            .is_some_and(|check| check.result == SpfResult::Pass);
-        let sender = case.envelope.reverse_path.domain().filter(|_| passes)?;
-        let lists = &self.forgery.lists;
-        if lists.iter().any(|pattern| pattern.matches(sender)) {
-            return Some(format!("{sender} is in forgery.lists, and its SPF passes"));
-        }
-        let vouched = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));
-        (self.local.is_ours(sender) && vouched).then(|| format!("SPF passes for {sender}"))
+        let rule = softened(self.forgery.header_from, unanswered, case.siege.is_some());
+        walk.apply("forgery.header_from", finding, rule, reason)
     }
 
     fn header_rules(

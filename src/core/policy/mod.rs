@@ -6,11 +6,12 @@ mod outgoing;
 mod proving;
 mod rcpt;
 mod sensed;
+mod soften;
 mod tag;
+mod vouched;
 mod walk;
 
 use super::{
-    address::Domain,
     dnsbl::{self, Dnsbl, Listing},
     envelope::{Envelope, Local, Recipient},
     exempt::Exemptions,
@@ -18,13 +19,14 @@ use super::{
     header_rules::{HeaderRule, Matches},
     notification::Notification,
     null_sender::NullSender,
+    outside::Outside,
     proof::{
         self,
         evidence::{By, Evidence, Outcome},
     },
     recipients::{DomainRecipients, Known},
     siege,
-    spf::{SpfCheck, SpfResult},
+    spf::SpfCheck,
     spf_rules::SpfRules,
     verdict::{Exempt, Mode, Outgoing, Reason, Verdict},
 };
@@ -32,6 +34,7 @@ pub use besieged::{Siege, WasLearned};
 pub use eoh::{HeaderFacts, settle};
 pub use outgoing::{Departure, NotSigned};
 pub use tag::{Addressed, Tag};
+pub use vouched::Vouched;
 use walk::Walk;
 pub use walk::{Check, Judgement};
 
@@ -69,8 +72,8 @@ pub struct SpfAnswers {
     pub helo: Option<SpfCheck>,
     /// The check of MAIL FROM.
     pub mail_from: Option<SpfCheck>,
-    /// The domain in `spf.trusted_forwarders` that the client may send for, if that had to be asked.
-    pub forwarder: Option<String>,
+    /// Whether the client may send for a domain in `spf.trusted_forwarders`, and for which.
+    pub forwarder: Vouched,
 }
 
 /// All the facts about one recipient of one message.
@@ -116,25 +119,6 @@ impl Policy {
             && recipient.refused.is_none()
             && self.exempt_by(envelope, recipient).is_none();
         (settings.has_lists && judged).then_some(entry)
-    }
-
-    /// Whether a trusted forwarder could explain what SPF answered, so that `spf.trusted_forwarders` is worth asking.
-    pub fn needs_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> bool {
-        let trusted = self.trusted_forwarder(envelope, spf).is_some();
-        let speaks_against = |check: &Option<SpfCheck>| {
-            check
-                .as_ref()
-                .is_some_and(|check| !self.spf.rule(check).accepts())
-        };
-        let claims_ours = envelope
-            .reverse_path
-            .domain()
-            .is_some_and(|domain| self.local.is_ours(domain))
-            && self
-                .forgery
-                .rule(spf.mail_from.as_ref())
-                .is_some_and(|(rule, _)| !rule.accepts());
-        !trusted && (speaks_against(&spf.helo) || speaks_against(&spf.mail_from) || claims_ours)
     }
 
     /// Whether the lists in `dnsbl` are to be asked about the client.
@@ -192,13 +176,13 @@ impl Policy {
     }
 
     /// Judges one recipient by the content of the message, where [`needs_content`](Self::needs_content) says so.
-    /// `sent_lately`: the store has mail of his.
+    /// `sent_lately`: the store has mail of his, or it did not answer.
     pub fn judge_content(
         &self,
         case: &Case<'_>,
         notification: &Notification,
         evidence: &Evidence,
-        sent_lately: bool,
+        sent_lately: Result<bool, Outside>,
     ) -> Judgement {
         let mut walk = Walk::new(self.mode);
         let end = self.at_eom(case, notification, evidence, sent_lately, &mut walk);
@@ -228,35 +212,6 @@ impl Policy {
             walk.tell("exempt", text.to_owned());
         }
         why
-    }
-
-    fn trusted_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> Option<String> {
-        if let Some(address) = envelope
-            .client
-            .address
-            .filter(|address| self.spf.trusts_address(*address))
-        {
-            return Some(format!("{address} is in spf.trusted_forwarders"));
-        }
-        let helo = spf
-            .helo
-            .as_ref()
-            .filter(|check| check.result == SpfResult::Pass);
-        let helo_domain = helo.and_then(|check| check.domain.parse::<Domain>().ok());
-        if let Some(name) = helo_domain
-            && self
-                .spf
-                .forwarder_domains()
-                .any(|domain| name.is_at_or_below(domain))
-        {
-            return Some(format!(
-                "HELO {name} passes SPF and is in spf.trusted_forwarders"
-            ));
-        }
-        let vouched = spf.forwarder.as_ref()?;
-        Some(format!(
-            "the client may send for {vouched}, which is in spf.trusted_forwarders"
-        ))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{Case, Policy, soften::softened, walk::Walk};
 use crate::core::{
     address::Domain,
     notification::{Kind, Notification},
@@ -10,7 +10,7 @@ use crate::core::{
         Settings,
         evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
-    verdict::{Action, Reason, Rule, Verdict},
+    verdict::{Reason, Verdict},
 };
 
 impl Policy {
@@ -104,7 +104,7 @@ impl Policy {
         case: &Case<'_>,
         notification: &Notification,
         evidence: &Evidence,
-        sent_lately: bool,
+        sent_lately: Result<bool, Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         for looked in &evidence.looked {
@@ -115,8 +115,13 @@ impl Policy {
             let worth = self.proof.weak.as_str();
             walk.tell("proof.weak", format!("{weak}; proof.weak is {worth}"));
         }
-        let outcome = evidence.outcome(weak, self.proof.weak, self.missing(case));
-        let unanswered = evidence.unanswered();
+        let worth = self.proof.weak;
+        let outcome = evidence.outcome(sent_lately, worth, self.missing(case));
+        let unanswered = match outcome {
+            // Weak evidence does not outweigh a proof that is wrong.
+            Outcome::Forged(_) => evidence.unanswered(),
+            _ => evidence.unanswered_for(sent_lately, worth),
+        };
         let (check, finding, rule) = match &outcome {
             Outcome::Genuine(_) | Outcome::Weak(_) => {
                 walk.prove(&outcome);
@@ -145,7 +150,7 @@ impl Policy {
         if let Outcome::Unproven(_) = outcome {
             self.besieged_unproven(case, &outcome, unanswered, walk)?;
         }
-        let rule = softened(rule, unanswered);
+        let rule = softened(rule, unanswered, case.siege.is_some());
         walk.apply(check, finding, rule, Reason::Proof(outcome))
     }
 
@@ -183,28 +188,17 @@ impl Policy {
 }
 
 fn told(unproven: &Unproven, cut: bool) -> String {
-    let what = match unproven.why {
-        Why::Nothing | Why::NoTag => "nothing in it proves that it answers a message of ours",
-        Why::Replayed => "the message it returns is ours, but has been returned too often",
-        Why::Unanswered(Outside::Dns) => "nothing proves it so far, and DNS did not answer",
-        Why::Unanswered(Outside::Store) => "nothing proves it so far, and the store did not answer",
-    };
     let cut = if cut {
         "; only a part of it was read"
     } else {
         ""
     };
-    format!("{what}{cut}")
-}
-
-/// What is asked in vain must not cost mail. Name servers answer later, and a bounce is tried again; when the store will
-/// be back nobody knows, so nothing is refused for want of it.
-fn softened(rule: Rule, unanswered: Option<Outside>) -> Rule {
-    let action = match (unanswered, rule.action) {
-        (Some(Outside::Store), Action::Accept) | (None, _) => rule.action,
-        (Some(Outside::Store), _) => Action::Tag,
-        (Some(Outside::Dns), Action::Reject | Action::Discard) => Action::Tempfail,
-        (Some(Outside::Dns), action) => action,
+    let what = match unproven.why {
+        Why::Nothing | Why::NoTag => "nothing in it proves that it answers a message of ours",
+        Why::Replayed => "the message it returns is ours, but has been returned too often",
+        Why::Unanswered(outside) => {
+            return format!("nothing proves it so far, and {outside} did not answer{cut}");
+        }
     };
-    Rule { action, ..rule }
+    format!("{what}{cut}")
 }

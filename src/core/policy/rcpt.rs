@@ -2,10 +2,16 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, walk::Walk};
+use super::{
+    Case, Policy, Vouched,
+    soften::{Softened, softened},
+    vouched::mail_from,
+    walk::Walk,
+};
 use crate::core::{
     dnsbl::Listing,
-    recipients::{Answer, Known},
+    outside::Outside,
+    recipients::Known,
     spf::{Identity, SpfResult},
     verdict::{Action, Exempt, Outgoing, Reason, Rule, Verdict},
 };
@@ -14,9 +20,12 @@ impl Policy {
     pub(super) fn at_rcpt(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
         self.direction(case, walk)?;
         let exempt = self.exemption(case, walk);
-        if exempt.is_none() && !self.is_forwarded(case, walk) {
-            self.spf(case, walk)?;
-            self.own_domain(case, walk)?;
+        if exempt.is_none() {
+            let forwarder = self.forwarder(case, walk);
+            if !matches!(forwarder, Vouched::Yes(_)) {
+                self.spf(case, &forwarder, walk)?;
+                self.own_domain(case, &forwarder, walk)?;
+            }
         }
         self.extra_recipient(case, exempt, walk)?;
         if let Some(why) = exempt {
@@ -57,18 +66,21 @@ impl Policy {
         Continue(())
     }
 
-    fn is_forwarded(&self, case: &Case<'_>, walk: &mut Walk) -> bool {
+    fn forwarder(&self, case: &Case<'_>, walk: &mut Walk) -> Vouched {
         let trusted = self.trusted_forwarder(case.envelope, case.spf);
-        if let Some(why) = &trusted {
-            walk.tell(
-                "spf.trusted_forwarders",
-                format!("{why}: SPF and forgery of MAIL FROM do not apply"),
-            );
-        }
-        trusted.is_some()
+        let finding = match &trusted {
+            Vouched::Yes(why) => format!("{why}: SPF and forgery of MAIL FROM do not apply"),
+            Vouched::Unanswered => {
+                "whether the client is one, DNS did not answer: nothing is refused that it might excuse"
+                    .to_owned()
+            }
+            Vouched::No => return trusted,
+        };
+        walk.tell("spf.trusted_forwarders", finding);
+        trusted
     }
 
-    fn spf(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn spf(&self, case: &Case<'_>, forwarder: &Vouched, walk: &mut Walk) -> ControlFlow<Verdict> {
         for check in [&case.spf.helo, &case.spf.mail_from].into_iter().flatten() {
             let name = match check.identity {
                 Identity::Helo => "spf.helo",
@@ -92,19 +104,26 @@ impl Policy {
                 explanation: check.explanation.clone(),
                 problem: check.problem.clone(),
             };
-            let unanswered = check.result == SpfResult::Temperror;
-            let rule = if unanswered && case.is_proven_by_tag(None) {
+            let temperror = check.result == SpfResult::Temperror;
+            let rule = if temperror && case.is_proven_by_tag(None) {
                 // Nothing that DNS could say would outweigh the proof.
                 Rule::new(Action::Accept)
             } else {
                 self.spf.rule(check)
             };
+            let unanswered = forwarder.unanswered().or(temperror.then_some(Outside::Dns));
+            let rule = softened(rule, unanswered, case.siege.is_some());
             walk.apply(name, finding, rule, reason)?;
         }
         Continue(())
     }
 
-    fn own_domain(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn own_domain(
+        &self,
+        case: &Case<'_>,
+        forwarder: &Vouched,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         let Some(domain) = case
             .envelope
             .reverse_path
@@ -113,26 +132,24 @@ impl Policy {
         else {
             return Continue(());
         };
-        match self.forgery.rule(case.spf.mail_from.as_ref()) {
-            None => walk.tell(
-                "forgery.mail_from",
-                format!("{domain} is ours, and its SPF passes"),
-            ),
-            Some((rule, spf)) => {
-                let finding =
-                    format!("{domain} is ours, the client is a stranger, and SPF says {spf}");
-                walk.apply(
-                    "forgery.mail_from",
-                    finding,
-                    rule,
-                    Reason::OwnDomainForged {
-                        domain: domain.clone(),
-                        spf,
-                    },
-                )?;
-            }
+        let spf = mail_from(case.spf);
+        if spf == SpfResult::Pass {
+            let finding = format!("{domain} is ours, and its SPF passes");
+            walk.tell("forgery.mail_from", finding);
+            return Continue(());
         }
-        Continue(())
+        let unanswered = forwarder
+            .unanswered()
+            .or((spf == SpfResult::Temperror).then_some(Outside::Dns));
+        walk.apply(
+            "forgery.mail_from",
+            format!("{domain} is ours, the client is a stranger, and SPF says {spf}"),
+            softened(self.forgery.mail_from, unanswered, case.siege.is_some()),
+            Reason::OwnDomainForged {
+                domain: domain.clone(),
+                spf,
+            },
+        )
     }
 
     fn extra_recipient(
@@ -205,30 +222,28 @@ impl Policy {
         if !spared {
             self.besieged_catch_all(case, bounce, walk)?;
         }
-        match entry.answer(&case.recipient.mailbox, case.known, bounce && !spared) {
-            Answer::Class(class, rule) => {
-                let kind = if bounce { "a bounce" } else { "mail" };
-                let finding = match case.known {
-                    Known::Listed(list) => format!("{class}, in {list}; {kind}"),
-                    Known::NotListed | Known::Unavailable(_) => format!("{class}; {kind}"),
-                };
-                walk.apply(
-                    "recipients",
-                    finding,
-                    rule,
-                    Reason::Recipient { class, bounce },
-                )
+        let mailbox = &case.recipient.mailbox;
+        let (class, rule) = entry.answer(mailbox, case.known, bounce && !spared);
+        // Had the list been readable, the recipient might have been known, and accepted.
+        let unanswered = matches!(case.known, Known::Unavailable(_)).then_some(Outside::Directory);
+        let rule = softened(rule, unanswered, case.siege.is_some());
+        let kind = if bounce { "a bounce" } else { "mail" };
+        let class_says = Reason::Recipient { class, bounce };
+        let (finding, reason) = match (case.known, rule) {
+            (
+                Known::Unavailable(why),
+                Softened {
+                    unanswered: Some(_),
+                    ..
+                },
+            ) => {
+                let finding = format!("a list can't be read: {why}");
+                (finding, Reason::DirectoryUnavailable)
             }
-            Answer::Unavailable(why) => {
-                let rule = Rule::new(Action::Tempfail);
-                walk.apply(
-                    "recipients",
-                    format!("a list can't be read: {why}"),
-                    rule,
-                    Reason::DirectoryUnavailable,
-                )
-            }
-        }
+            (Known::Listed(list), _) => (format!("{class}, in {list}; {kind}"), class_says),
+            _ => (format!("{class}; {kind}"), class_says),
+        };
+        walk.apply("recipients", finding, rule, reason)
     }
 
     /// The client's standing with the lists, for mail they are asked about.

@@ -68,7 +68,7 @@ fn is_refused(verdict: &Verdict) -> bool {
     match &verdict.reason {
         // In a flood, what comes to the catch-all is the flood: it counts on while the store is away.
         Reason::Siege(UnderSiege::CatchAll { .. }) => refuses,
-        reason if reason.is_unanswered() => false,
+        _ if verdict.is_unanswered() => false,
         Reason::RefusedByMta { .. } => true,
         // It comes again alone, and counts then.
         Reason::NullSenderExtraRecipient => action == Action::Reject,

@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
+use super::soften::Softened;
 use crate::core::{
     proof::evidence::Outcome,
     verdict::{Action, Mode, Reason, Rule, Verdict},
@@ -18,7 +19,7 @@ pub struct Check {
     pub name: &'static str,
     /// What was asked, and the answer.
     pub finding: String,
-    /// What the file says is to be done about it; none where the check only tells.
+    /// What is to be done about it, as the file says and outages soften it; none where the check only tells.
     pub rule: Option<Rule>,
 }
 
@@ -95,15 +96,19 @@ impl Walk {
         &mut self,
         name: &'static str,
         finding: String,
-        rule: Rule,
+        rule: impl Into<Softened>,
         reason: Reason,
     ) -> ControlFlow<Verdict> {
+        let Softened { rule, unanswered } = rule.into();
         self.checks.push(Check {
             name,
             finding,
             rule: Some(rule),
         });
-        let verdict = Verdict::of(rule, self.mode, reason);
+        let verdict = Verdict {
+            unanswered,
+            ..Verdict::of(rule, self.mode, reason)
+        };
         match verdict.action {
             Action::Accept => {}
             Action::Tag => {

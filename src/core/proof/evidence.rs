@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Weak;
 use crate::core::address::{Domain, Mailbox};
+pub use crate::core::outside::Outside;
 
 /// What can prove that a notification answers a message of ours, in the order in which it is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,15 +43,6 @@ impl By {
             Self::Dkim2 => "proof.dkim.dkim2",
         }
     }
-}
-
-/// What is asked outside of the message, and may not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outside {
-    /// A name server: keys are published there.
-    Dns,
-    /// The store.
-    Store,
 }
 
 /// What came of looking for one proof.
@@ -134,6 +126,8 @@ pub struct Evidence {
     pub looked: Vec<Looked>,
     /// What else speaks for it.
     pub weak: WeakEvidence,
+    /// What did not answer of what else could speak for it.
+    pub weak_unanswered: Option<Outside>,
     /// Only a part of the content was read.
     pub cut: bool,
 }
@@ -155,19 +149,36 @@ impl Evidence {
         outside.max()
     }
 
+    /// What did not answer of all that could be worth something, where weak evidence is worth this.
+    pub fn unanswered_for(
+        &self,
+        sent_lately: Result<bool, Outside>,
+        worth: Weak,
+    ) -> Option<Outside> {
+        let weak = self.weak_unanswered.max(sent_lately.err());
+        self.unanswered()
+            .max(weak.filter(|_| worth == Weak::Accept))
+    }
+
     /// All weak evidence for a recipient, who sent mail lately or not.
-    pub fn weak(&self, sent_lately: bool) -> WeakEvidence {
+    pub fn weak(&self, sent_lately: Result<bool, Outside>) -> WeakEvidence {
         let has = |answer| self.looked.iter().any(|looked| looked.answer == answer);
         WeakEvidence {
-            sender: sent_lately,
+            sender: sent_lately == Ok(true),
             recipient: has(Answer::AboutAnother),
             signature: has(Answer::TooLittle),
             ..self.weak
         }
     }
 
-    /// What it all proves. `missing` is what a reply tells of where it proves nothing.
-    pub fn outcome(&self, weak: WeakEvidence, worth: Weak, missing: Missing) -> Outcome {
+    /// What it all proves to a recipient, where weak evidence is worth this. `missing` is what a reply tells of where it
+    /// proves nothing.
+    pub fn outcome(
+        &self,
+        sent_lately: Result<bool, Outside>,
+        worth: Weak,
+        missing: Missing,
+    ) -> Outcome {
         if let Some(by) = self.proven() {
             return Outcome::Genuine(by);
         }
@@ -181,11 +192,12 @@ impl Evidence {
         if of(By::Watermark, Answer::Expired) {
             return Outcome::Forged(Forged::WatermarkExpired);
         }
+        let weak = self.weak(sent_lately);
         if worth == Weak::Accept && !weak.is_none() {
             return Outcome::Weak(weak);
         }
         let replayed = self.looked.iter().any(|l| l.answer == Answer::Replayed);
-        let why = match self.unanswered() {
+        let why = match self.unanswered_for(sent_lately, worth) {
             _ if replayed => Why::Replayed,
             Some(outside) => Why::Unanswered(outside),
             None => Why::Nothing,
@@ -334,7 +346,7 @@ mod tests {
                 .collect(),
             ..Evidence::default()
         };
-        let outcome = evidence.outcome(evidence.weak(false), worth, Missing::default());
+        let outcome = evidence.outcome(Ok(false), worth, Missing::default());
         format!("{} {outcome}", outcome.code())
     }
 

@@ -6,7 +6,7 @@ use crate::core::{
     proof::evidence::{By, Forged, Outcome, Unproven, Why},
     recipients::Class,
     spf::{Identity, SpfResult},
-    verdict::{Reason, UnderSiege},
+    verdict::{Reason, UnderSiege, Verdict},
 };
 
 /// What a reason says, before the action has chosen between its two codes.
@@ -18,7 +18,22 @@ pub(super) struct Wording {
     pub(super) text: String,
 }
 
-pub(super) fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
+/// What a verdict says to the sender.
+pub(super) fn wording(verdict: &Verdict, client: Option<IpAddr>) -> Wording {
+    let wording = of_reason(&verdict.reason, client);
+    match verdict.unanswered {
+        Some(_) if !verdict.reason.is_unanswered() => Wording {
+            text: format!(
+                "{}. What could excuse it can't be looked up here at the moment; please try again later",
+                wording.text
+            ),
+            ..wording
+        },
+        _ => wording,
+    }
+}
+
+fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
     let client = client.map_or_else(|| "this client".to_owned(), |address| address.to_string());
     match reason {
         Reason::Spf { identity, domain, result, explanation, problem } => {
@@ -71,11 +86,11 @@ pub(super) fn wording(reason: &Reason, client: Option<IpAddr>) -> Wording {
         },
         Reason::Proof(outcome) => proof(outcome),
         Reason::Siege(UnderSiege::Unproven(outcome)) => in_a_flood(proof(outcome)),
-        Reason::Siege(UnderSiege::CatchAll { bounce: true, .. }) => in_a_flood(policy(
+        Reason::Siege(UnderSiege::CatchAll { bounce: true }) => in_a_flood(policy(
             "No mail is known to be sent from this address, so no bounce can be meant for it"
                 .to_owned(),
         )),
-        Reason::Siege(UnderSiege::CatchAll { bounce: false, .. }) => in_a_flood(policy(
+        Reason::Siege(UnderSiege::CatchAll { bounce: false }) => in_a_flood(policy(
             "Mail is taken for known addresses only; please try again later".to_owned(),
         )),
         Reason::BatvGuessed => policy(format!(

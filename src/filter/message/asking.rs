@@ -8,7 +8,7 @@ use super::Message;
 use crate::{
     core::{
         dnsbl::Dnsbl,
-        policy::{Policy, SpfAnswers},
+        policy::{Policy, SpfAnswers, Vouched},
         spf::{Identity, SpfCheck, SpfResult},
     },
     dns::Budgeted,
@@ -71,7 +71,7 @@ impl Message {
         let mut answers = SpfAnswers {
             helo: Some(helo),
             mail_from: Some(mail_from),
-            forwarder: None,
+            forwarder: Vouched::No,
         };
         let policy = &self.engine.policy;
         if policy.needs_forwarder(&self.envelope, &answers) {
@@ -82,16 +82,19 @@ impl Message {
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.
-async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Option<String> {
+async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Vouched {
+    let mut vouched = Vouched::No;
     for domain in policy.spf.forwarder_domains() {
         let postmaster = format!("postmaster@{domain}");
         let query = Query {
             mail_from: postmaster.as_bytes(),
             ..query
         };
-        if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
-            return Some(domain.to_string());
+        match spf::check_mail_from(lookup, &query).await.result {
+            SpfResult::Pass => return Vouched::Yes(domain.to_string()),
+            SpfResult::Temperror => vouched = Vouched::Unanswered,
+            _ => {}
         }
     }
-    None
+    vouched
 }

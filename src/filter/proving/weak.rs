@@ -13,7 +13,7 @@ use crate::{
         header::Headers,
         proof::{
             self,
-            evidence::WeakEvidence,
+            evidence::{Outside, WeakEvidence},
             ledger::{Hash, Hashed, address, hashes},
         },
         received::Hop,
@@ -63,27 +63,37 @@ impl Engine {
 }
 
 impl Search<'_> {
-    /// What can be told of the notification as a whole.
-    pub(super) async fn weak(&self, lookup: &Budgeted) -> WeakEvidence {
+    /// What can be told of the notification as a whole, and what did not answer of it.
+    pub(super) async fn weak(&self, lookup: &Budgeted) -> (WeakEvidence, Option<Outside>) {
         let mut weak = WeakEvidence::default();
+        let mut unanswered = None;
         for headers in self.returned() {
             let hops = headers.all("Received").take(MOST_HOPS);
             let hops: Vec<Hop> = hops.map(|header| Hop::read(&header.unfolded())).collect();
             weak.relay |= hops.iter().any(|hop| self.is_our_relay(hop));
-            if self.asks_dns && !weak.spf {
-                weak.spf = self.spf_passes(headers, &hops, lookup).await;
+            if !weak.spf {
+                match self.spf_passes(headers, &hops, lookup).await {
+                    Ok(passes) => weak.spf = passes,
+                    Err(outside) => unanswered = Some(outside),
+                }
             }
         }
-        weak
+        (weak, unanswered.filter(|_| !weak.spf))
     }
 
     /// Whether the recipient sent mail within the days that the ledger keeps.
-    pub(in crate::filter) async fn sent_lately(&self, recipient: &Mailbox) -> bool {
+    pub(in crate::filter) async fn sent_lately(
+        &self,
+        recipient: &Mailbox,
+    ) -> Result<bool, Outside> {
         let Some((senders, since)) = self.engine.senders(recipient, self.now) else {
-            return false;
+            return Ok(false);
         };
-        let last = self.ask(|store| store.last_sent(senders)).await;
-        matches!(last, Some(Ok(Some(at))) if at >= since)
+        match self.ask(|store| store.last_sent(senders)).await {
+            Some(Ok(last)) => Ok(last.is_some_and(|at| at >= since)),
+            None if self.engine.store.is_none() => Ok(false),
+            None | Some(Err(_)) => Err(Outside::Store),
+        }
     }
 
     fn is_our_relay(&self, hop: &Hop) -> bool {
@@ -101,13 +111,18 @@ impl Search<'_> {
             || hop.by.as_ref().is_some_and(ours)
     }
 
-    async fn spf_passes(&self, headers: &Headers, hops: &[Hop], lookup: &Budgeted) -> bool {
+    async fn spf_passes(
+        &self,
+        headers: &Headers,
+        hops: &[Hop],
+        lookup: &Budgeted,
+    ) -> Result<bool, Outside> {
         let local = &self.engine.policy.local;
         let ours =
             |mailbox: &&Mailbox| mailbox.domain().is_some_and(|domain| local.is_ours(domain));
         let claims = Claims::of(headers);
         let Some(sender) = claims.addresses.iter().find(ours).map(Mailbox::to_bytes) else {
-            return false;
+            return Ok(false);
         };
         let mut clients: Vec<IpAddr> = Vec::new();
         for client in hops.iter().filter_map(|hop| hop.address) {
@@ -115,7 +130,11 @@ impl Search<'_> {
                 clients.push(client);
             }
         }
+        let mut answer = Ok(false);
         for client in clients {
+            if !self.asks_dns {
+                return Err(Outside::Dns);
+            }
             let query = Query {
                 client,
                 helo: b"",
@@ -123,11 +142,13 @@ impl Search<'_> {
                 now: SystemTime::UNIX_EPOCH + Duration::from_secs(self.now),
                 receiver: "",
             };
-            if spf::check_mail_from(lookup, &query).await.result == SpfResult::Pass {
-                return true;
+            match spf::check_mail_from(lookup, &query).await.result {
+                SpfResult::Pass => return Ok(true),
+                SpfResult::Temperror => answer = Err(Outside::Dns),
+                _ => {}
             }
         }
-        false
+        answer
     }
 }
 

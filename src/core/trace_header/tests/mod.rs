@@ -8,7 +8,7 @@ use super::SpfTrace;
 use crate::core::{
     address::ReversePath,
     envelope::{Client, Envelope},
-    policy::SpfAnswers,
+    policy::{SpfAnswers, Vouched},
     spf::{Identity, SpfCheck, SpfResult},
 };
 
@@ -43,7 +43,7 @@ fn answers(mail_from: SpfCheck, helo: SpfCheck) -> SpfAnswers {
     SpfAnswers {
         helo: Some(helo),
         mail_from: Some(mail_from),
-        forwarder: None,
+        forwarder: Vouched::No,
     }
 }
 

@@ -1,0 +1,292 @@
+//! Every outage, every rule that asks the part that is out, every action: none ever ends in a refusal for good, nor in
+//! mail thrown away. The rules are those that the file has: one that is added, and has no row here, fails.
+
+mod rows;
+
+use backstop::core::{
+    header::Headers,
+    header_rules::Matches,
+    outside::Outside,
+    policy::{Case, HeaderFacts, Policy},
+    trace_header::Forgeries,
+    verdict::{Action, Verdict},
+};
+use serde_yaml::Value;
+
+use rows::{Row, World};
+
+/// What the shipped file has, and an entry in each list that takes answers.
+const ENTRIES: &str = "
+local: {domains: [example.org, example.net]}
+spf:
+  trusted_forwarders: [forwarder.example]
+  domains: {picky.example: {none: accept, fail: accept, softfail: accept, temperror: accept, permerror: accept}}
+forgery: {lists: [lists.example.net]}
+null_sender: {never_send: {addresses: [noreply@example.org]}}
+recipients:
+  - domain: example.org
+    known: [{addresses: [jane]}]
+    rules: [{match: 'shop-.*', mail: accept, bounces: accept}]
+    catch_all: {mail: accept, bounces: accept}
+  - domain: example.net
+    known: [{addresses: [jane]}]
+    unknown: {mail: accept, bounces: accept}
+dnsbl: [{zone: ips.backscatterer.org, action: accept}]
+headers: [{header: Subject, match: casino, action: accept}]
+";
+
+/// One step into a file.
+#[derive(Clone, Debug)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// The shipped file with the entries, and nothing that refuses.
+fn site() -> Value {
+    let mut file = serde_yaml::from_str(include_str!("../../milter.yaml")).unwrap();
+    overlay(&mut file, serde_yaml::from_str(ENTRIES).unwrap());
+    for path in answers(&file) {
+        *at(&mut file, &path) = "accept".into();
+    }
+    file
+}
+
+fn overlay(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Mapping(below), Value::Mapping(above)) => {
+            for (key, value) in above {
+                match below.get_mut(&key) {
+                    Some(below) => overlay(below, value),
+                    None => drop(below.insert(key, value)),
+                }
+            }
+        }
+        (below, above) => *below = above,
+    }
+}
+
+/// Where the file takes an answer: whatever is read as one, the parser says.
+fn answers(file: &Value) -> Vec<Vec<Step>> {
+    let mut leaves = Vec::new();
+    walk(file, &mut Vec::new(), &mut leaves);
+    let takes_answer = |path: &Vec<Step>| {
+        let mut changed = file.clone();
+        *at(&mut changed, path) = "no_action".into();
+        let wrong = read(&changed).err().unwrap_or_default();
+        wrong.contains("accept, tag, tempfail, reject, discard, quarantine")
+    };
+    leaves.into_iter().filter(takes_answer).collect()
+}
+
+fn walk(value: &Value, path: &mut Vec<Step>, leaves: &mut Vec<Vec<Step>>) {
+    let mut below = |step, value| {
+        path.push(step);
+        walk(value, path, leaves);
+        path.pop();
+    };
+    match value {
+        Value::Mapping(map) => {
+            for (key, value) in map {
+                below(Step::Key(key.as_str().unwrap().to_owned()), value);
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                below(Step::Index(index), item);
+            }
+        }
+        _ => leaves.push(path.clone()),
+    }
+}
+
+fn at<'a>(value: &'a mut Value, path: &[Step]) -> &'a mut Value {
+    path.iter().fold(value, |value, step| match step {
+        Step::Key(key) => value.get_mut(key.as_str()).unwrap(),
+        Step::Index(index) => value.get_mut(index).unwrap(),
+    })
+}
+
+fn name(path: &[Step]) -> String {
+    let steps = path.iter().map(|step| match step {
+        Step::Key(key) => format!(".{key}"),
+        Step::Index(index) => format!("[{index}]"),
+    });
+    steps.collect::<String>().trim_start_matches('.').to_owned()
+}
+
+fn read(file: &Value) -> Result<Policy, String> {
+    let text = serde_yaml::to_string(file).unwrap();
+    let config = backstop::config::parse("milter.yaml".as_ref(), &text);
+    config
+        .map(|config| config.policy)
+        .map_err(|wrong| wrong.to_string())
+}
+
+/// What becomes of the message, stage by stage as the daemon judges it.
+fn judged(policy: &Policy, world: &World) -> Verdict {
+    let mut policy = policy.clone();
+    policy.proof.weak = world.weak;
+    policy.proof.batv.required = world.tag_required;
+    policy.proof.dkim.verify = world.reads_content;
+    if world.tag_required {
+        policy.proof.keys = rows::keys();
+    }
+    let (envelope, spf, recipient) = (world.envelope(), world.spf(), world.recipient());
+    let case = Case {
+        envelope: &envelope,
+        spf: &spf,
+        recipient: &recipient,
+        tag: world.tag,
+        earlier: world.earlier,
+        known: &world.known,
+        listings: &[world.listing()],
+        siege: world.siege(),
+    };
+    let mut verdict = policy.judge(&case).verdict;
+    if !verdict.lets_in() {
+        return verdict;
+    }
+    let sent_lately = world.sent_lately == Ok(true);
+    verdict = verdict.or_stronger(policy.judge_data(&case, sent_lately).verdict);
+    let (headers, _) = Headers::parse(world.headers.as_bytes());
+    let facts = HeaderFacts::of(
+        &envelope.reverse_path,
+        headers,
+        Forgeries::new("mx.example.org"),
+    );
+    let matches = Matches::new(&policy.headers, &facts.headers);
+    verdict = verdict.or_stronger(policy.judge_headers(&case, &facts, &matches).verdict);
+    match &facts.notification {
+        Some(notification) if policy.needs_content(&case, Some(notification)) => {
+            let evidence = world.evidence();
+            let content = policy.judge_content(&case, notification, &evidence, world.sent_lately);
+            verdict.or_stronger(content.verdict)
+        }
+        _ => verdict,
+    }
+}
+
+/// How a rule acts: enforced, monitored by the mode, or monitored by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Acts {
+    Enforced,
+    Monitored,
+    MonitoredAlone,
+}
+
+/// The file with one rule that does something.
+fn policy(site: &Value, path: &[Step], action: Action, acts: Acts) -> Policy {
+    let mut file = site.clone();
+    let mode = match acts {
+        Acts::Monitored => "monitor",
+        _ => "enforce",
+    };
+    *at(&mut file, &[Step::Key("mode".to_owned())]) = mode.into();
+    *at(&mut file, path) = action.as_str().into();
+    if acts == Acts::MonitoredAlone {
+        match path.split_last().unwrap() {
+            // The entries of these two lists have the key beside them.
+            (Step::Key(last), entry) if last == "action" => {
+                let entry = at(&mut file, entry).as_mapping_mut().unwrap();
+                entry.insert("monitor".into(), true.into());
+            }
+            _ => {
+                let long = format!("{{action: {action}, monitor: true}}");
+                *at(&mut file, path) = serde_yaml::from_str(&long).unwrap();
+            }
+        }
+    }
+    read(&file).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+/// The action, and what enforcing would do.
+fn outcome(action: Action, acts: Acts) -> (Action, Option<Action>) {
+    match (action, acts) {
+        (Action::Accept | Action::Tag, _) | (_, Acts::Enforced) => (action, None),
+        (action, _) => (Action::Tag, Some(action)),
+    }
+}
+
+/// What the outage of these makes of an answer.
+fn softened(action: Action, outages: &[Outside], besieged: bool) -> Action {
+    match action {
+        Action::Accept | Action::Tag => action,
+        _ if outages.contains(&Outside::Store) && !besieged => Action::Tag,
+        _ => Action::Tempfail,
+    }
+}
+
+#[test]
+fn no_outage_ever_refuses_for_good_or_throws_away() {
+    let site = site();
+    let rules = answers(&site);
+    assert!(rules.len() > 35, "{}", rules.len());
+    let mut checked = 0;
+    for path in &rules {
+        let rule = name(path);
+        let rows = rows::of(&rule);
+        for action in Action::ALL {
+            for acts in [Acts::Enforced, Acts::Monitored, Acts::MonitoredAlone] {
+                let policy = policy(&site, path, action, acts);
+                for row in &rows {
+                    checked += held(&policy, &rule, row, action, acts);
+                }
+            }
+        }
+    }
+    assert!(checked > 5_000, "{checked}");
+}
+
+/// Holds one row to what it must be, on calm days and under siege; how many verdicts that were.
+fn held(policy: &Policy, rule: &str, row: &Row, action: Action, acts: Acts) -> usize {
+    let mut checked = 0;
+    let mut expect = |world: &World, besieged, action, outages: &[Outside]| {
+        let world = World {
+            besieged,
+            ..world.clone()
+        };
+        let verdict = judged(policy, &world);
+        let place = format!(
+            "{rule} {action} {acts:?} {outages:?} besieged={besieged} {world:?}: {verdict:?}"
+        );
+        assert_eq!(
+            (verdict.action, verdict.would),
+            outcome(action, acts),
+            "{place}"
+        );
+        if !outages.is_empty() {
+            let kept_out = |action| !matches!(action, Action::Accept | Action::Tag);
+            assert!(
+                !matches!(verdict.action, Action::Reject | Action::Discard),
+                "{place}"
+            );
+            // It says nothing of the mail, so the siege's sensor and the reports don't count it.
+            assert!(
+                verdict.is_unanswered() || !kept_out(verdict.action),
+                "{place}"
+            );
+        }
+        checked += 1;
+    };
+    let sieges: &[bool] = if rule.starts_with("siege.") {
+        &[true]
+    } else {
+        &[false, true]
+    };
+    for &besieged in sieges {
+        // All is answered, or what is not could have changed nothing: the rule says what it says.
+        for world in row.answered.iter().chain(&row.stands) {
+            expect(world, besieged, action, &[]);
+        }
+        for (outages, world) in &row.outages {
+            expect(
+                world,
+                besieged,
+                softened(action, outages, besieged),
+                outages,
+            );
+        }
+    }
+    checked
+}
