@@ -17,8 +17,8 @@ use crate::{
     mailstore::{self, Stored, Told},
 };
 
-/// Stands for a stranger whose address nobody knows: no client can have it (RFC 1122 section 3.2.1.3), while without
-/// one the message would be a local submission, and not judged at all.
+/// Stands for a stranger whose address the message doesn't tell: no client can have it (RFC 1122 section 3.2.1.3), while
+/// without one it would be a client that the MTA didn't know either, and be asked to come again.
 pub(super) const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Where the client's address is read.

@@ -1,8 +1,10 @@
 //! The facts of one message's envelope, and which way it goes.
 
-use std::net::IpAddr;
+mod client;
 
 use serde::Deserialize;
+
+pub use client::{Client, Peer};
 
 use super::{
     address::{Domain, Mailbox, ReversePath},
@@ -11,19 +13,6 @@ use super::{
     pattern::DomainPattern,
     verdict::Outgoing,
 };
-
-/// Who hands the message over, as far as the MTA told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Client {
-    /// Its address; none for a local submission.
-    pub address: Option<IpAddr>,
-    /// What it said in HELO or EHLO; none for a local submission.
-    pub helo: Option<Vec<u8>>,
-    /// The login of SMTP AUTH.
-    pub login: Option<Vec<u8>>,
-    /// The MTA's `{daemon_name}`: Postfix's `milter_macro_daemon_name`, Sendmail's daemon option `Name`.
-    pub daemon: Option<Vec<u8>>,
-}
 
 /// One message's envelope up to MAIL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,86 +103,31 @@ impl Local {
         })
     }
 
-    /// Why mail of this client is outgoing; none where it comes from a stranger.
+    /// Why mail of this client is outgoing; none where it comes from a stranger, as all does that shows no sign of being
+    /// ours.
     pub fn outgoing(&self, client: &Client) -> Option<Outgoing> {
+        if client.login.is_some() && self.authenticated == Authenticated::Outgoing {
+            return Some(Outgoing::Authenticated);
+        }
+        if client.local {
+            return Some(Outgoing::Local);
+        }
+        let in_networks = |address| {
+            let mut networks = self.networks.iter();
+            networks.any(|network| network.contains(address))
+        };
+        if client.address.is_some_and(in_networks) {
+            return Some(Outgoing::Network);
+        }
         let in_daemons = |daemon: &Vec<u8>| {
             self.daemons
                 .iter()
                 .any(|name| name.as_bytes() == daemon.as_slice())
         };
-        if client.login.is_some() && self.authenticated == Authenticated::Outgoing {
-            return Some(Outgoing::Authenticated);
-        }
-        let Some(address) = client.address else {
-            return Some(Outgoing::Local);
-        };
-        if self
-            .networks
-            .iter()
-            .any(|network| network.contains(address))
-        {
-            return Some(Outgoing::Network);
-        }
-        if client.daemon.as_ref().is_some_and(in_daemons) {
-            return Some(Outgoing::Daemon);
-        }
-        // Mail handed in without a TCP client may come as a loopback client that never says HELO; a refusal would leave
-        // it in the queue. Nobody from outside can be on loopback.
-        (address.is_loopback() && client.helo.is_none()).then_some(Outgoing::Local)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn direction() {
-        let local = Local {
-            networks: vec!["10.0.0.0/8".parse().unwrap()],
-            ..Local::default()
-        };
-        let client =
-            |address: &str, helo: Option<&str>, login: Option<&str>, daemon: Option<&str>| Client {
-                address: address.parse().ok(),
-                helo: helo.map(Into::into),
-                login: login.map(Into::into),
-                daemon: daemon.map(Into::into),
-            };
-        for (client, outgoing) in [
-            (
-                client("192.0.2.1", Some("mx.example"), None, Some("mail")),
-                None,
-            ),
-            (
-                client("192.0.2.1", Some("mx.example"), Some("joe"), None),
-                Some(Outgoing::Authenticated),
-            ),
-            (
-                client("10.1.2.3", Some("pc"), None, None),
-                Some(Outgoing::Network),
-            ),
-            (
-                client("::ffff:10.1.2.3", Some("pc"), None, None),
-                Some(Outgoing::Network),
-            ),
-            (
-                client("192.0.2.1", Some("pc"), None, Some("ORIGINATING")),
-                Some(Outgoing::Daemon),
-            ),
-            (client("127.0.0.1", None, None, None), Some(Outgoing::Local)),
-            (client("127.0.0.1", Some("localhost"), None, None), None),
-            (client("none", None, None, None), Some(Outgoing::Local)),
-        ] {
-            assert_eq!(local.outgoing(&client), outgoing, "{client:?}");
-        }
-        let judged = Local {
-            authenticated: Authenticated::Judged,
-            ..local
-        };
-        assert_eq!(
-            judged.outgoing(&client("192.0.2.1", Some("pc"), Some("joe"), None)),
-            None
-        );
+        client
+            .daemon
+            .as_ref()
+            .is_some_and(in_daemons)
+            .then_some(Outgoing::Daemon)
     }
 }

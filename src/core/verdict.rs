@@ -123,6 +123,8 @@ pub enum Reason {
         /// The enhanced status code the MTA gave, where it told.
         status: String,
     },
+    /// A stranger whose address the MTA doesn't know: it left before it was seen, or a proxy hid it.
+    ClientUnknown,
     /// The result of an SPF check.
     Spf {
         /// Whose word was checked.
@@ -210,7 +212,7 @@ impl Reason {
     /// Whether it is that we, or what we ask, did not answer: that says nothing of the mail.
     pub(super) fn is_unanswered(&self) -> bool {
         match self {
-            Self::Internal | Self::DirectoryUnavailable => true,
+            Self::Internal | Self::DirectoryUnavailable | Self::ClientUnknown => true,
             // RFC 3463 section 3.4: the mail system; Postfix says so where a map can't be read.
             Self::RefusedByMta { status } => status.starts_with("4.3."),
             Self::Spf { result, .. } | Self::OwnDomainForged { spf: result, .. } => {
@@ -235,6 +237,7 @@ impl Reason {
             Self::Exempt(Exempt::Recipient) => "exempt_recipient",
             Self::Exempt(Exempt::Client) => "exempt_client",
             Self::RefusedByMta { .. } => "refused_by_mta",
+            Self::ClientUnknown => "client_unknown",
             Self::Spf {
                 identity: Identity::Helo,
                 result,

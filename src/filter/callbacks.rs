@@ -1,7 +1,7 @@
 //! The milter callbacks: they translate, and decide nothing.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     future::Future,
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
-    envelope::Recipient,
+    envelope::{Client, Peer, Recipient},
     reply::Reply,
     verdict::Verdict,
 };
@@ -40,8 +40,6 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
-    /// CONNECT told that no SMTP client stands behind it, whatever address the macros name later.
-    no_client: bool,
     /// CONNECT or HELO failed by our own fault, where no answer could be given: what the client is, is not known, so
     /// the recipients of all its messages get it.
     session_failed: bool,
@@ -57,10 +55,10 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
             let session = Session::new(Arc::clone(&shared));
             Box::pin(async move { negotiate(context, session, actions, opts) })
         })
-        .on_connect(|context, _name, client| {
+        .on_connect(|context, name, client| {
             Box::pin(async move {
                 quiet(context, ProtoOpts::NOREPLY_CONNECT, |context| {
-                    connect(context, &client)
+                    connect(context, &name, &client)
                 })
             })
         })
@@ -156,7 +154,6 @@ fn negotiate(
         session,
         opts,
         actions,
-        no_client: false,
         session_failed: false,
         mail_failed: false,
     });
@@ -192,21 +189,22 @@ fn quiet(
     }
 }
 
-fn connect(context: &mut Context<Connection>, client: &SocketInfo) {
-    // Postfix hands in its own mail (non_smtpd_milters) as 127.0.0.1 with port 0, which no TCP client has.
-    let no_client = matches!(client, SocketInfo::Inet(address) if address.ip().is_loopback() && address.port() == 0);
-    let address = match client {
-        _ if no_client => None,
-        SocketInfo::Inet(address) => Some(address.ip().to_canonical()),
-        SocketInfo::Unix(_) | SocketInfo::Unknown => macros::client_addr(&context.macros),
+fn connect(context: &mut Context<Connection>, name: &CStr, client: &SocketInfo) {
+    let peer = match client {
+        SocketInfo::Inet(address) => Peer::Inet(*address),
+        SocketInfo::Unix(_) => Peer::Unix,
+        SocketInfo::Unknown => Peer::Unknown,
+    };
+    let client_addr = macros::value(&context.macros, c"{client_addr}");
+    let client = Client {
+        daemon: macros::value(&context.macros, c"{daemon_name}"),
+        ..Client::connected(name.to_bytes(), peer, client_addr.as_deref())
     };
     let receiver =
         macros::value(&context.macros, c"j").and_then(|name| String::from_utf8(name).ok());
-    let daemon = macros::value(&context.macros, c"{daemon_name}");
     if let Some(connection) = &mut context.data {
         connection.session_failed = false;
-        connection.no_client = no_client;
-        connection.session.connect(address, receiver, daemon);
+        connection.session.connect(client, receiver);
     }
 }
 
@@ -221,11 +219,12 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
     // Postfix and Sendmail leave both out for a client that didn't log in.
     let login = macros::value(&context.macros, c"{auth_authen}")
         .or_else(|| macros::value(&context.macros, c"{auth_type}"));
-    let address = macros::client_addr(&context.macros);
+    let client_addr = macros::value(&context.macros, c"{client_addr}");
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
-        let address = address.filter(|_| !connection.no_client);
-        connection.session.mail(reverse_path, login, address);
+        connection
+            .session
+            .mail(reverse_path, login, client_addr.as_deref());
     }
 }
 

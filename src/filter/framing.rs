@@ -1,5 +1,6 @@
 //! The packets of one connection, on their way to the milter crate: what it would hang on ends the connection
-//! here, and what it can't read is mended: some CONNECTs, and macro packets without a macro. Pure: bytes in, bytes out.
+//! here, and what it can't read is mended: some CONNECTs, macro packets without a macro, and those that didn't come. Pure:
+//! bytes in, bytes out.
 
 use super::{connect, phase::Phase};
 
@@ -9,6 +10,10 @@ const LARGEST_PACKET: usize = 128 * 1024 + 1;
 
 /// The largest CONNECT packet; it holds a host name and an address, and is the only one that is held back whole.
 const LARGEST_CONNECT: usize = 1024;
+
+/// MAIL and RCPT: what their macros say (a login, the refusal of a recipient) is true of one message or recipient, and the
+/// milter crate keeps it until other macros of the stage come. An MTA need not send any.
+const MACROS_OF_ITS_OWN: [u8; 2] = [b'M', b'R'];
 
 /// A macro with neither name nor value.
 const NO_MACRO: &[u8] = b"\0\0";
@@ -71,6 +76,8 @@ pub(super) struct Framing {
     phase: Phase,
     part: Part,
     begun: u64,
+    /// The stages whose macros came since the last command of that stage.
+    announced: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -79,10 +86,9 @@ enum Part {
     Head(Vec<u8>),
     /// What is left of a payload that passes through.
     Payload(usize),
-    /// The stage of a macro packet that has nothing else. The milter crate skips such a packet, and the macros of an
-    /// earlier message would stay (a login, or the refusal of another recipient): a macro without name and value
-    /// is added.
-    EmptyMacros,
+    /// The stage of a macro packet, and how much follows it. Where nothing does, a macro without name and value is added:
+    /// the milter crate skips a packet without a macro, and those of an earlier message would stay.
+    Macros(usize),
     /// A CONNECT payload, as far as it came, and its whole length.
     Connect(Vec<u8>, usize),
 }
@@ -93,6 +99,7 @@ impl Framing {
             phase: Phase::default(),
             part: Part::Head(Vec::new()),
             begun: 0,
+            announced: Vec::new(),
         }
     }
 
@@ -130,6 +137,13 @@ impl Framing {
                         [a, b, c, d, command] => {
                             let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
                             let command = self.phase.advance(*command)?;
+                            if MACROS_OF_ITS_OWN.contains(&command) {
+                                let before = self.announced.len();
+                                self.announced.retain(|&stage| stage != command);
+                                if self.announced.len() == before {
+                                    put_packet(b'D', &[&[command], NO_MACRO].concat(), output);
+                                }
+                            }
                             begin(length, command, output)?
                         }
                         _ => continue,
@@ -141,10 +155,22 @@ impl Framing {
                         self.part = Part::Head(Vec::new());
                     }
                 }
-                Part::EmptyMacros => {
-                    move_up_to(&mut input, output, 1);
-                    output.extend_from_slice(NO_MACRO);
-                    self.part = Part::Head(Vec::new());
+                Part::Macros(left) => {
+                    let left = *left;
+                    let mut stage = Vec::with_capacity(1);
+                    move_up_to(&mut input, &mut stage, 1);
+                    output.extend_from_slice(&stage);
+                    if MACROS_OF_ITS_OWN.iter().any(|known| stage == [*known]) {
+                        self.announced.retain(|known| stage != [*known]);
+                        self.announced.append(&mut stage);
+                    }
+                    self.part = match left {
+                        0 => {
+                            output.extend_from_slice(NO_MACRO);
+                            Part::Head(Vec::new())
+                        }
+                        left => Part::Payload(left),
+                    };
                 }
                 Part::Connect(payload, length) => {
                     let missing = *length - payload.len();
@@ -179,9 +205,11 @@ fn begin(length: usize, command: u8, output: &mut Vec<u8>) -> Result<Part, Viola
             _ => Err(Violation::TooLarge),
         };
     }
-    if (command, payload) == (b'D', 1) {
-        put_head(length + NO_MACRO.len(), command, output);
-        return Ok(Part::EmptyMacros);
+    if command == b'D' && payload > 0 {
+        let left = payload - 1;
+        let added = if left == 0 { NO_MACRO.len() } else { 0 };
+        put_head(length + added, command, output);
+        return Ok(Part::Macros(left));
     }
     put_head(length, command, output);
     Ok(match payload {
@@ -238,7 +266,9 @@ mod tests {
             packet(b'D', b"Cj\0mx\0"),
             packet(b'C', b"client.example\x004\x04\xd2192.0.2.1\0"),
             packet(b'H', b"client.example\0"),
+            packet(b'D', b"M{mail_addr}\0\0"),
             packet(b'M', b"<>\0"),
+            packet(b'D', b"R{rcpt_mailer}\0local\0"),
             packet(b'R', b"<a@example.org>\0"),
             packet(b'T', b""),
             packet(b'L', b"Subject\0x\0"),
@@ -316,6 +346,33 @@ mod tests {
     }
 
     #[test]
+    fn macros_of_an_earlier_message_or_recipient_do_not_stay() {
+        let connected = [negotiated(), packet(b'C', b"c\0U")].concat();
+        let mail = || packet(b'M', b"<>\0");
+        let rcpt = || packet(b'R', b"<a@example.org>\0");
+        let login = || packet(b'D', b"M{auth_authen}\0joe\0");
+        let refused = || packet(b'D', b"R{rcpt_mailer}\0error\0");
+        let none = |stage: u8| packet(b'D', &[&[stage], NO_MACRO].concat());
+        let input = [login(), mail(), refused(), rcpt(), rcpt(), mail(), rcpt()];
+        let output = [
+            login(),
+            mail(),
+            refused(),
+            rcpt(),
+            none(b'R'),
+            rcpt(),
+            none(b'M'),
+            mail(),
+            none(b'R'),
+            rcpt(),
+        ];
+        assert_eq!(
+            filter(&[connected.clone(), input.concat()].concat()),
+            ([connected, output.concat()].concat(), Ok(()))
+        );
+    }
+
+    #[test]
     fn quit_nc_becomes_quit() {
         let (output, _) = filter(&[negotiated(), packet(b'K', b"")].concat());
         assert_eq!(output, [negotiated(), packet(b'Q', b"")].concat());
@@ -376,8 +433,9 @@ mod tests {
         #[test]
         fn only_what_is_mended_grows(input in session()) {
             let (output, _) = filter(&input);
-            let mended = input.iter().filter(|&&b| b == b'C' || b == b'D').count();
-            prop_assert!(output.len() <= input.len() + 2 * mended);
+            // A CONNECT or a macro packet grows by two octets; one that is missing has eight.
+            let of = |commands: &[u8]| input.iter().filter(|&b| commands.contains(b)).count();
+            prop_assert!(output.len() <= input.len() + 2 * of(b"CD") + 8 * of(b"MR"));
         }
 
         /// Whatever came in, the milter crate reads whole packets of known commands.

@@ -1,6 +1,6 @@
 //! What the MTA says beside its commands, in macros.
 
-use std::{ffi::CStr, net::IpAddr};
+use std::ffi::CStr;
 
 use milter::Macros;
 
@@ -42,16 +42,6 @@ pub(super) fn completed(macros: &Macros, mailbox: Mailbox, macro_name: &CStr) ->
         .map(|address| Mailbox::from_bytes(bracketless(&address)))
         .filter(|complete| complete.domain().is_some())
         .unwrap_or(mailbox)
-}
-
-/// `{client_addr}`, which carries `IPv6:` before an IPv6 address.
-pub(super) fn client_addr(macros: &Macros) -> Option<IpAddr> {
-    let text = String::from_utf8(value(macros, c"{client_addr}")?).ok()?;
-    text.strip_prefix("IPv6:")
-        .unwrap_or(&text)
-        .parse::<IpAddr>()
-        .ok()
-        .map(|address| address.to_canonical())
 }
 
 /// Its bytes, where it is set and not empty.

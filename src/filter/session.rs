@@ -1,7 +1,6 @@
 //! One connection of the MTA: who the client is, and the message in progress.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -90,19 +89,10 @@ impl Session {
         &self.shared
     }
 
-    /// CONNECT: the client's address, the MTA's own name and the name of its daemon.
-    pub fn connect(
-        &mut self,
-        address: Option<IpAddr>,
-        receiver: Option<String>,
-        daemon: Option<Vec<u8>>,
-    ) {
+    /// CONNECT: the client, and the MTA's own name.
+    pub fn connect(&mut self, client: Client, receiver: Option<String>) {
         self.abandon(None);
-        self.client = Client {
-            address,
-            daemon,
-            ..Client::default()
-        };
+        self.client = client;
         if let Some(receiver) = receiver {
             self.receiver = receiver;
         }
@@ -113,20 +103,15 @@ impl Session {
         self.client.helo = Some(name);
     }
 
-    /// MAIL. `address` is the client's, where the MTA didn't tell at CONNECT.
+    /// MAIL, with the macro `{client_addr}` of this stage.
     pub fn mail(
         &mut self,
         reverse_path: ReversePath,
         login: Option<Vec<u8>>,
-        address: Option<IpAddr>,
+        client_addr: Option<&[u8]>,
     ) {
         self.abandon(None);
-        let address = self.client.address.or(address);
-        let client = Client {
-            login,
-            address,
-            ..self.client.clone()
-        };
+        let client = self.client.at_mail(login, client_addr);
         let engine = self.shared.engine.load_full();
         let envelope = Envelope {
             client,

@@ -26,7 +26,12 @@ pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'stati
         let hop = Hop::read(&header.unfolded());
         match (hop.through, hop.address) {
             (Through::Delivery, _) => {}
-            (Through::Submission, _) => inside = Some(Client::default()),
+            (Through::Submission, _) => {
+                inside = Some(Client {
+                    local: true,
+                    ..Client::default()
+                });
+            }
             (Through::Smtp, None) => {
                 return Err("a Received above any stranger's names no client address");
             }
@@ -34,6 +39,7 @@ pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'stati
                 let client = Client {
                     // What comes over loopback is our own: a content filter, or a local submission.
                     address: Some(address).filter(|address| !address.is_loopback()),
+                    local: address.is_loopback(),
                     helo: hop.helo,
                     login: hop.authenticated.then(|| b"as Received says".to_vec()),
                     daemon: None,

@@ -81,9 +81,10 @@ fn check(identity: Identity, domain: &str, result: SpfResult) -> SpfCheck {
 fn judge(policy: &Policy, sent: &Sent) -> (Judgement, Envelope) {
     let client = Client {
         address: sent.client.parse().ok(),
+        local: sent.client == "this host",
         helo: Some(b"mx.example.com".to_vec()),
         login: sent.login.then(|| b"jane".to_vec()),
-        daemon: None,
+        ..Client::default()
     };
     let envelope = Envelope {
         client,
@@ -169,10 +170,34 @@ fn outgoing_mail_is_never_judged() {
         ),
         (
             Sent {
-                client: "",
+                client: "this host",
                 ..forged()
             },
             "accept outgoing_local",
+        ),
+        // No address is no sign of being ours.
+        (
+            Sent {
+                client: "unknown",
+                ..forged()
+            },
+            "tempfail client_unknown 451 4.7.1",
+        ),
+        (
+            Sent {
+                client: "unknown",
+                login: true,
+                ..forged()
+            },
+            "accept outgoing_authenticated",
+        ),
+        (
+            Sent {
+                client: "unknown",
+                rcpt: "postmaster@example.org",
+                ..forged()
+            },
+            "accept exempt_postmaster",
         ),
         (
             Sent {

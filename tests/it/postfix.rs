@@ -92,6 +92,74 @@ fn whoever_logged_in_is_not_judged() {
     assert!(!site.backstop.log()[since..].contains("reason=spf"));
 }
 
+/// Postfix has no address of a client that sent its session at once and is gone, nor of one whose proxy hides it.
+#[test]
+fn a_client_that_postfix_lost_sight_of_is_a_stranger() {
+    let forbids = (
+        "smtpd_forbid_unauth_pipelining = yes",
+        "smtpd_forbid_unauth_pipelining = no",
+    );
+    let port = free_port().unwrap();
+    let start = |changes: &[(&str, &str)]| {
+        let milter = format!("inet:127.0.0.1:{port}");
+        let milter = ("inet:127.0.0.1:8894", &*milter);
+        start_postfix(&[&[milter][..], changes].concat())
+    };
+    // By the line that we ship, such a client gets nowhere.
+    let site = Site::start_around(port, &[], || start(&[]));
+    reset_after_a_session(&site);
+    site.mta
+        .wait_for_log("improper command pipelining")
+        .unwrap();
+    drop(site);
+
+    let site = Site::start_around(port, &[], || start(&[forbids]));
+    reset_after_a_session(&site);
+    let line = site.decision(0, &[" client=- ", " reason=client_unknown "]);
+    assert!(line.contains(" verdict=tempfail "), "{line}");
+    let mut client = Client::connect(site.mta.smtp_addr()).unwrap();
+    client.command(b"XCLIENT ADDR=[UNAVAILABLE]").unwrap();
+    client.ehlo("x.example").unwrap();
+    client.mail("boss@example.org").unwrap();
+    assert_eq!(codes(&client.rcpt("joe@example.org").unwrap()), "451 4.7.1");
+}
+
+fn reset_after_a_session(site: &Site<Postfix>) {
+    let letter = Letter::new();
+    let session = [
+        b"EHLO x\r\nMAIL FROM:<boss@example.org>\r\nRCPT TO:<joe@example.org>\r\nDATA\r\n",
+        &letter.bytes[..],
+        b"\r\n.\r\nQUIT\r\n",
+    ]
+    .concat();
+    for _ in 0..5 {
+        Client::send_and_reset(site.mta.smtp_addr(), &session).unwrap();
+    }
+}
+
+/// `sendmail -bs` of mail_owner speaks to smtpd itself, and so to smtpd_milters; anybody else's goes by maildrop.
+#[test]
+fn a_session_on_standard_input_is_never_refused() {
+    let site = Site::<Postfix>::start();
+    for as_owner in [true, false] {
+        let letter = Letter::new();
+        let message = [&letter.bytes[..], b"\r\n."].concat();
+        let commands: [&[u8]; 6] = [
+            b"EHLO x",
+            b"MAIL FROM:<boss@example.org>",
+            b"RCPT TO:<noreply@example.org>",
+            b"DATA",
+            &message,
+            b"QUIT",
+        ];
+        let replies = site.mta.session_on_stdin(as_owner, &commands).unwrap();
+        assert!(replies[5].starts_with("250 "), "{replies:?}");
+        site.delivered("noreply@example.org", &letter);
+    }
+    site.decision(0, &[" helo=x ", " reason=outgoing_local "]);
+    site.decision(0, &[" helo=localhost ", " reason=outgoing_local "]);
+}
+
 /// A refusal would leave such mail in the queue.
 #[test]
 fn local_submissions_are_never_refused() {

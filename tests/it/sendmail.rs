@@ -57,6 +57,30 @@ fn mail_of_this_host_is_outgoing() {
     assert_eq!(codes(&reply), "550 5.7.23", "{reply:?}");
 }
 
+/// `sendmail -bs`, where `local.networks` lacks loopback: no SMTP client stands behind it.
+#[test]
+fn a_session_on_standard_input_is_outgoing() {
+    let site = Site::<Sendmail>::start();
+    let letter = Letter::new();
+    let message = [&letter.bytes[..], b"\r\n."].concat();
+    let replies = site.mta.session_on_stdin(&[
+        b"EHLO elsewhere.example",
+        b"MAIL FROM:<boss@example.org>",
+        b"RCPT TO:<old-acme@example.org>",
+        b"DATA",
+        &message,
+        b"QUIT",
+    ]);
+    let codes: Vec<_> = replies.iter().flatten().map(|reply| &reply[..3]).collect();
+    assert_eq!(
+        codes,
+        ["220", "250", "250", "250", "354", "250", "221"],
+        "{replies:?}"
+    );
+    site.delivered("old-acme@example.org", &letter);
+    site.decision(0, &[" client=- ", " reason=outgoing_local "]);
+}
+
 /// Sendmail has a queue id from MAIL on, so every line tells it.
 #[test]
 fn every_line_has_the_queue_id() {

@@ -109,7 +109,8 @@ fn only_strangers_bounces_to_us_are_counted() {
         ),
         ("192.0.2.7", "jane@far.example", "joe@example.org", false),
         ("127.0.0.1", "", "joe@example.org", false),
-        ("none", "", "joe@example.org", false),
+        // One whose address the MTA doesn't know is a stranger too.
+        ("none", "", "joe@example.org", true),
         ("192.0.2.7", "", "joe@far.example", false),
         ("192.0.2.7", "", "postmaster", false),
     ] {

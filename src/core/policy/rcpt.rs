@@ -21,6 +21,7 @@ impl Policy {
         self.direction(case, walk)?;
         let exempt = self.exemption(case, walk);
         if exempt.is_none() {
+            self.unknown_client(case, walk)?;
             let forwarder = self.forwarder(case, walk);
             if !matches!(forwarder, Vouched::Yes(_)) {
                 self.spf(case, &forwarder, walk)?;
@@ -64,6 +65,17 @@ impl Policy {
         }
         walk.tell("direction", "incoming, from a stranger".to_owned());
         Continue(())
+    }
+
+    /// Nothing can be asked about a client without an address, and whoever hides its own could say what it likes. The
+    /// honest come again.
+    fn unknown_client(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        if !case.envelope.client.is_unknown() {
+            return Continue(());
+        }
+        let finding = "a stranger whose address the MTA doesn't know".to_owned();
+        let rule = Rule::new(Action::Tempfail);
+        walk.apply("client", finding, rule, Reason::ClientUnknown)
     }
 
     fn forwarder(&self, case: &Case<'_>, walk: &mut Walk) -> Vouched {

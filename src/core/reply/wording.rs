@@ -39,6 +39,10 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
         Reason::Spf { identity, domain, result, explanation, problem } => {
             spf(*identity, domain, *result, explanation.as_deref(), problem.as_deref(), &client)
         }
+        Reason::ClientUnknown => Wording {
+            transient: 451,
+            ..policy("The address of this client is not known here; please try again later".to_owned())
+        },
         Reason::OwnDomainForged { domain, spf: SpfResult::Temperror } => Wording {
             permanent: 550,
             transient: 451,

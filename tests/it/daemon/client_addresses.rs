@@ -88,6 +88,110 @@ fn an_address_that_may_not_send_is_refused_in_every_form() {
     }
 }
 
+/// A stranger whose address the MTA lost sight of is no mail of our own, whatever is left from another message.
+#[test]
+fn a_client_without_an_address_is_a_stranger() {
+    let yaml = "local: {domains: [example.org], networks: [127.0.0.1]}\n";
+    let folder = lab::mta::folder().unwrap();
+    let keys = crate::batv::key_file(folder.path());
+    let keys = keys.display();
+    let proof =
+        format!("proof: {{keys: {keys}, batv: {{sign: true}}, watermark: {{sign: true}}}}\n");
+    let enforce = Stage::set(&format!("mode: enforce\n{yaml}{proof}"));
+    let monitor = Stage::set(&format!("{yaml}{proof}"));
+    let cases: [(&str, Peer, &[(&str, &str)]); 7] = [
+        ("unknown", Peer::Unknown, &[("{client_addr}", "unknown")]),
+        (
+            "unknown",
+            Peer::Raw(b'4', 40_000, b"unknown"),
+            &[("{client_addr}", "unknown")],
+        ),
+        ("unknown", Peer::Unknown, &[]),
+        ("localhost", Peer::Unknown, &[("{client_addr}", "")]),
+        ("[0]", Peer::Unknown, &[("{client_addr}", "0")]),
+        (
+            "localhost",
+            Peer::Raw(b'6', 0, b"\xff"),
+            &[("{client_addr}", "\u{fc}")],
+        ),
+        ("localhost", Peer::Unix("/run/x"), &[]),
+    ];
+    for (number, (name, peer, macros)) in cases.into_iter().enumerate() {
+        for stage in [&enforce, &monitor] {
+            let mut client = stage.client();
+            client.macros(command::CONNECT, macros).unwrap();
+            client.connect(name, peer).unwrap();
+            // A login of the message before doesn't stay, although the MTA sends no macros.
+            client.helo("client.example").unwrap();
+            client
+                .macros(command::MAIL, &[("{auth_authen}", "joe")])
+                .unwrap();
+            client.mail("joe@example.org", &[]).unwrap();
+            client.abort().unwrap();
+            client.mail("joe@example.org", &[]).unwrap();
+            let rcpt = format!("joe{number}@example.org");
+            let reply = client.rcpt(&rcpt, &[]);
+            if std::ptr::eq(stage, &enforce) {
+                assert_refused(reply, "451 4.7.1 The address of this client ");
+                assert_eq!(
+                    client.rcpt("postmaster@example.org", &[]).unwrap(),
+                    Reply::Continue
+                );
+                let line = stage.decision(&rcpt);
+                assert_eq!(field(&line, "verdict"), "tempfail", "{name} {peer:?}");
+                assert_eq!(field(&line, "reason"), "client_unknown");
+                continue;
+            }
+            assert_eq!(reply.unwrap(), Reply::Continue);
+            super::headers(&mut client, "From: joe@example.org\nTo: x@example.org").unwrap();
+            let outcome = client.eom().unwrap();
+            assert_eq!(outcome.reply, Reply::Continue);
+            // No tag, no watermark: what it says of itself is all that is added.
+            assert_eq!(super::but_headers(&outcome), [], "{name} {peer:?}");
+            let added = super::inserted(&outcome);
+            assert!(
+                !added.contains(&"X-Backstop-Watermark".to_owned()),
+                "{added:?}"
+            );
+            let line = stage.decision(&rcpt);
+            assert_eq!(field(&line, "would"), "tempfail", "{line}");
+            assert_eq!(field(&line, "reason"), "client_unknown");
+            assert_eq!(field(&line, "signed"), "-", "{line}");
+        }
+    }
+    assert_eq!(enforce.dns.queries(), []);
+}
+
+/// Both MTAs' `sendmail -bs`, where `local.networks` lacks loopback.
+#[test]
+fn a_session_on_standard_input_is_of_this_host() {
+    let stage =
+        Stage::set("mode: enforce\nlocal: {domains: [example.org], networks: [10.0.0.0/8]}\n");
+    for (peer, client_addr) in [
+        (Peer::Unknown, "127.0.0.1"),
+        (Peer::Unknown, "IPv6:::1"),
+        (Peer::Unknown, "0"),
+        (Peer::Raw(b'L', 0, b""), "[UNIX: localhost]"),
+    ] {
+        let mut client = stage.client();
+        client
+            .macros(command::CONNECT, &[("{client_addr}", client_addr)])
+            .unwrap();
+        client.connect("localhost", peer).unwrap();
+        client.helo("elsewhere.example").unwrap();
+        client.mail("joe@fail.example", &[]).unwrap();
+        assert_eq!(
+            client.rcpt("joe@example.org", &[]).unwrap(),
+            Reply::Continue
+        );
+        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+        client.quit().unwrap();
+    }
+    let log = stage.backstop.log();
+    assert_eq!(log.matches(" reason=outgoing_local ").count(), 4, "{log}");
+    assert_eq!(stage.dns.queries(), []);
+}
+
 /// non_smtpd_milters: a session from 127.0.0.1, port 0, without HELO.
 #[test]
 fn postfix_s_own_mail_is_never_refused() {

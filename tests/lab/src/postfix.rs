@@ -2,7 +2,7 @@
 
 use crate::mailboxes::Mailboxes;
 use crate::mta::{HOSTNAME, PATIENCE, Running, folder, make_folder, must_be_root, unpacked};
-use crate::process::{free_port, has_ipv6, run, wait_until};
+use crate::process::{free_port, has_ipv6, run, smtp_on_stdin, wait_until};
 use crate::sasl;
 use serde::Deserialize;
 use std::fs::{self, File};
@@ -135,6 +135,27 @@ impl Postfix {
             stdin.write_all(message)?;
         }
         child.wait_with_output()
+    }
+
+    /// An SMTP session on the standard input of `sendmail -bs`. That of [`MAIL_OWNER`] is with `smtpd` itself, and so passes
+    /// `smtpd_milters`; anybody else's goes into the maildrop.
+    pub fn session_on_stdin(&self, as_owner: bool, commands: &[&[u8]]) -> io::Result<Vec<String>> {
+        let mut tool = self.tool("sbin/sendmail");
+        if !as_owner {
+            return smtp_on_stdin(tool.arg("-bs"), commands);
+        }
+        let mut setpriv = Command::new("setpriv");
+        let environment = tool
+            .get_envs()
+            .filter_map(|(key, value)| Some((key, value?)));
+        setpriv
+            .envs(environment)
+            .arg(format!("--reuid={MAIL_OWNER}"))
+            .arg(format!("--regid={MAIL_OWNER}"))
+            .arg("--clear-groups")
+            .arg(tool.get_program())
+            .arg("-bs");
+        smtp_on_stdin(&mut setpriv, commands)
     }
 
     /// `postmap -q`: what a lookup table of this Postfix answers.

@@ -5,7 +5,7 @@
 
 use crate::mailboxes::Mailboxes;
 use crate::mta::{HOSTNAME, Running, folder, make_folder, must_be_root, unpacked};
-use crate::process::{free_port, has_ipv6, run};
+use crate::process::{free_port, has_ipv6, run, smtp_on_stdin};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -56,6 +56,8 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Sendmail {
     running: Running,
+    tree: PathBuf,
+    hostname: String,
 }
 
 impl Deref for Sendmail {
@@ -112,20 +114,34 @@ impl Sendmail {
             .arg(&mc);
         let cf = path.join("sendmail.cf");
         fs::write(&cf, run(&mut m4)?.stdout)?;
-        let mut command = Command::new("unshare");
-        command
-            .args(["--uts", "--mount", "sh", "-c", ENTER, "enter"])
-            .arg(path)
-            .arg(&options.hostname)
-            .arg(tree.join("usr/libexec/sendmail/sendmail"))
-            .arg("-C")
-            .arg(&cf)
-            .arg("-bD")
-            .process_group(0);
+        let mut daemon = command(&tree, path, &options.hostname);
+        daemon.arg("-bD").process_group(0);
+        let hostname = options.hostname.clone();
         Ok(Self {
-            running: Running::start("Sendmail", &mut command, port, mailboxes, folder)?,
+            running: Running::start("Sendmail", &mut daemon, port, mailboxes, folder)?,
+            tree,
+            hostname,
         })
     }
+
+    /// An SMTP session on the standard input of `sendmail -bs`.
+    pub fn session_on_stdin(&self, commands: &[&[u8]]) -> io::Result<Vec<String>> {
+        let mut sendmail = command(&self.tree, self.folder(), &self.hostname);
+        smtp_on_stdin(sendmail.arg("-bs"), commands)
+    }
+}
+
+/// Sendmail with its configuration, in the folder's namespaces.
+fn command(tree: &Path, path: &Path, hostname: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--uts", "--mount", "sh", "-c", ENTER, "enter"])
+        .arg(path)
+        .arg(hostname)
+        .arg(tree.join("usr/libexec/sendmail/sendmail"))
+        .arg("-C")
+        .arg(path.join("sendmail.cf"));
+    command
 }
 
 fn make_etc(options: &Options, path: &Path) -> io::Result<()> {

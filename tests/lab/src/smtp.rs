@@ -61,6 +61,14 @@ impl Client {
         Self::greeted(TcpStream::from(socket))
     }
 
+    /// Sends all at once, and resets the connection before the server can ask who it is.
+    pub fn send_and_reset(server: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+        stream.write_all(bytes)?;
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
+        Ok(())
+    }
+
     fn greeted(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
