@@ -59,7 +59,7 @@ pub(super) async fn walk(
 ) -> Walked {
     let mut walks = Vec::with_capacity(recipients.len());
     for recipient in recipients {
-        let addressed = message.addressed(recipient);
+        let addressed = message.addressed(recipient).await;
         let (at_rcpt, asked) = message.judge(&addressed).await;
         walks.push(Walk {
             addressed,

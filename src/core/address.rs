@@ -29,6 +29,13 @@ impl Domain {
         &self.0
     }
 
+    /// The names that it lies below, the nearest first: `b.example`, `example` of `a.b.example`.
+    pub fn above(&self) -> impl Iterator<Item = Domain> {
+        let parents =
+            std::iter::successors(self.0.split_once('.'), |(_, rest)| rest.split_once('.'));
+        parents.map(|(_, parent)| Self(parent.to_owned()))
+    }
+
     /// Whether this is `parent` itself or a name below it.
     pub fn is_at_or_below(&self, parent: &Domain) -> bool {
         self.0
@@ -143,6 +150,14 @@ impl Mailbox {
         Self {
             local: local.to_vec(),
             host: self.host.clone(),
+        }
+    }
+
+    /// The same local part at a domain.
+    pub fn with_domain(&self, domain: &Domain) -> Self {
+        Self {
+            local: self.local.clone(),
+            host: Host::Domain(domain.clone()),
         }
     }
 

@@ -14,6 +14,9 @@ use super::{
     verdict::Outgoing,
 };
 
+/// How many names above one are looked at: a stranger chooses how many there are.
+const MOST_ABOVE: usize = 8;
+
 /// One message's envelope up to MAIL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -101,6 +104,28 @@ impl Local {
                 name.is_at_or_below(domain)
             }
         })
+    }
+
+    /// Others of our domains of which one is at or below the other, as the names of hosts and the domain that their mail
+    /// leaves with are. Below `.example.org`, those are meant that the domain itself lies below.
+    pub fn relatives(&self, domain: &Domain) -> Vec<Domain> {
+        let mut relatives = Vec::new();
+        for pattern in &self.domains {
+            let found = match pattern {
+                DomainPattern::Itself(other) => vec![other.clone()],
+                DomainPattern::Below(_) => {
+                    let above = domain.above().take(MOST_ABOVE);
+                    above.filter(|above| pattern.matches(above)).collect()
+                }
+            };
+            for other in found {
+                let related = other.is_at_or_below(domain) || domain.is_at_or_below(&other);
+                if related && other != *domain && !relatives.contains(&other) {
+                    relatives.push(other);
+                }
+            }
+        }
+        relatives
     }
 
     /// Why mail of this client is outgoing; none where it comes from a stranger, as all does that shows no sign of being

@@ -41,6 +41,7 @@ impl Engine {
         }
         self.learn(sender, true, now);
         for count in self.policy.coverage(envelope, headers, departure) {
+            self.signatures.note(today(now), &count);
             store.count(today(now), count);
         }
     }
@@ -57,6 +58,7 @@ impl Engine {
             return;
         };
         for count in Count::of_bounce(recipient, verdict) {
+            self.signatures.note(today(now), &count);
             store.count(today(now), count);
         }
         let attack = self.policy.attack(envelope, recipient, verdict);

@@ -66,6 +66,15 @@ impl Guesses {
         wrong.tags = wrong.tags.saturating_add(1);
     }
 
+    /// One wrong tag less: it was no guess.
+    pub(super) fn forgive(&self, client: IpAddr, now: Instant) {
+        let client = one_of(client);
+        let mut clients = self.lock();
+        if let Some(wrong) = clients.get_mut(&client).filter(|wrong| !wrong.is_over(now)) {
+            wrong.tags = wrong.tags.saturating_sub(1);
+        }
+    }
+
     /// Nothing is done under the lock that could leave the map half-written.
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -102,6 +111,26 @@ mod tests {
         let later = start + MEMORY;
         assert_eq!(guesses.wrong(client, later - Duration::from_secs(1)), 3);
         assert_eq!(guesses.wrong(client, later), 0);
+        guesses.note(client, later);
+        assert_eq!(guesses.wrong(client, later), 1);
+    }
+
+    #[test]
+    fn what_was_no_guess_is_forgiven() {
+        let guesses = Guesses::default();
+        let start = Instant::now();
+        let client = ip("192.0.2.1");
+        guesses.forgive(client, start);
+        assert_eq!(guesses.wrong(client, start), 0);
+        guesses.note(client, start);
+        guesses.note(client, start);
+        guesses.forgive(ip("192.0.2.2"), start);
+        assert_eq!(guesses.wrong(client, start), 2);
+        guesses.forgive(client, start);
+        assert_eq!(guesses.wrong(client, start), 1);
+        // What belongs to an hour that is over is not taken off the next one.
+        let later = start + MEMORY;
+        guesses.forgive(client, later);
         guesses.note(client, later);
         assert_eq!(guesses.wrong(client, later), 1);
     }

@@ -4,15 +4,14 @@
 
 mod asking;
 mod besieged;
+mod tag;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::SystemTime,
 };
 
-use tokio::time::Instant;
-
-use super::{guesses::Guesses, proving::Search, sieges::Sieges};
+use super::{guesses::Guesses, proving::Search, sieges::Sieges, signatures::Signatures};
 use crate::{
     core::{
         authserv_id::AuthservId,
@@ -23,9 +22,9 @@ use crate::{
         notification::Kind,
         policy::{
             Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
-            Vouched, settle,
+            Tag, Vouched, settle,
         },
-        proof::{self, returned},
+        proof::returned,
         recipients::Known,
         trace_header::{Forgeries, SpfTrace},
         verdict::Verdict,
@@ -50,6 +49,8 @@ pub struct Engine {
     pub blocklists: Arc<Blocklists>,
     /// Counts wrong tags.
     pub guesses: Arc<Guesses>,
+    /// Knows whether DKIM signatures of ours leave.
+    pub signatures: Arc<Signatures>,
     /// The DKIM keys that are known without DNS.
     pub dkim_keys: dkim::Keys,
     /// Knows which domains are besieged.
@@ -211,22 +212,6 @@ impl Message {
         }
     }
 
-    /// Takes a tag of ours off a recipient, and says what it proves.
-    pub fn addressed(&self, sent: Recipient) -> Addressed {
-        let Engine {
-            policy, guesses, ..
-        } = &*self.engine;
-        let client = self.envelope.client.address;
-        let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
-        let addressed = policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
-        if let Some(client) = client
-            && Policy::is_guess(&self.envelope, addressed.tag, None)
-        {
-            guesses.note(client, Instant::now());
-        }
-        addressed
-    }
-
     /// What the message leaves with, for these recipients and with these headers; or why it leaves as it is.
     pub fn departure<'a>(
         &self,
@@ -282,18 +267,10 @@ impl Message {
     /// Judges by the headers the recipients that were let in, and makes of both answers those that stand: what was
     /// found about each, in their order.
     pub fn end_of_headers(&self, let_in: &mut [LetIn], facts: &HeaderFacts) -> Vec<Vec<Check>> {
-        let Engine {
-            policy, guesses, ..
-        } = &*self.engine;
-        let notification = facts.notification.as_ref();
+        let policy = &self.engine.policy;
         // With the null sender they were counted at RCPT.
-        if let Some(client) = self.envelope.client.address
-            && !self.envelope.reverse_path.is_null()
-        {
-            let tags = let_in.iter().map(|let_in| let_in.addressed.tag);
-            for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
-                guesses.note(client, Instant::now());
-            }
+        if !self.envelope.reverse_path.is_null() {
+            self.note_guesses(tags(let_in), facts.notification.as_ref());
         }
         let matches = Matches::new(&policy.headers, &facts.headers);
         self.settled(let_in, |_, case| {
@@ -342,6 +319,9 @@ impl Message {
             store_down: AtomicBool::new(false),
         };
         let evidence = search.evidence().await;
+        if evidence.proven().is_some() {
+            self.forgive_guesses(tags(let_in), Some(notification));
+        }
         let mut sent_lately = Vec::with_capacity(let_in.len());
         for LetIn {
             addressed, asked, ..
@@ -420,6 +400,10 @@ impl Message {
             siege: asked.siege,
         }
     }
+}
+
+fn tags(let_in: &[LetIn]) -> impl Iterator<Item = Option<Tag>> {
+    let_in.iter().map(|let_in| let_in.addressed.tag)
 }
 
 /// Seconds since 1970.

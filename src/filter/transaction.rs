@@ -92,7 +92,7 @@ impl Transaction {
         args: RcptArgs<'_>,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
-        let addressed = self.message.addressed(recipient);
+        let addressed = self.message.addressed(recipient).await;
         let asked_before = self.message.spf().is_some();
         let (Judgement { verdict, checks }, asked) = self.message.judge(&addressed).await;
         if let Some(spf) = self.message.spf().filter(|_| !asked_before) {

@@ -123,6 +123,7 @@ fn engine() -> Engine {
         directory: Directory::new(config.directories),
         blocklists: Arc::default(),
         guesses: Arc::default(),
+        signatures: Arc::default(),
         dkim_keys: config.dkim_keys,
         sieges: Arc::default(),
         keeps_samples: false,

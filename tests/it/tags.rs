@@ -7,10 +7,12 @@ use backstop::core::{
     envelope::{Envelope, Recipient},
     header::Headers,
     header_rules::Matches,
-    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, WasLearned},
+    outside::Outside,
+    policy::{Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, WasLearned},
     proof::{
         Keys,
         batv::{self, Layout},
+        evidence::{Answer, By, Evidence, Looked},
     },
     recipients::Known,
     trace_header::Forgeries,
@@ -74,7 +76,12 @@ struct Asked<'a> {
     wrong_before: u32,
     listings: &'a [Listing],
     siege: Option<Siege>,
+    /// Whether the ledger has mail from that very address, and whether DKIM signatures of ours left.
+    sent: Answered,
+    signed: Answered,
 }
+
+type Answered = Result<bool, Outside>;
 
 impl<'a> Asked<'a> {
     fn new(policy: &'a Policy, from: &str, rcpt: String, headers: &'a str) -> Self {
@@ -86,14 +93,34 @@ impl<'a> Asked<'a> {
             wrong_before: 0,
             listings: &[],
             siege: None,
+            sent: Ok(false),
+            signed: Ok(false),
         }
+    }
+
+    /// With what was asked about a tag that is wrong or old.
+    fn addressed(&self) -> Addressed {
+        let policy = self.policy;
+        let sent = addressed_to(&self.rcpt);
+        let mut addressed = policy.addressed(&self.envelope, sent, TODAY, self.wrong_before);
+        let asked = |asks, answer: Answered| if asks { answer } else { Ok(false) };
+        let sent = policy.asks_ledger_of_tag(&self.envelope, &addressed);
+        let signed = policy.asks_signatures_of_tag(&self.envelope, &addressed);
+        let otherwise = policy.otherwise(asked(sent, self.sent), asked(signed, self.signed));
+        addressed.tag = addressed.tag.map(|tag| tag.or(otherwise));
+        addressed
     }
 
     /// What it is answered at RCPT and after the headers, whether its content is read then, and whether its tag is a guess.
     fn found(&self) -> String {
+        let (found, _) = self.found_with(&Evidence::default());
+        found
+    }
+
+    /// The same; and what it is answered where its content is read, and shows this.
+    fn found_with(&self, evidence: &Evidence) -> (String, String) {
         let policy = self.policy;
-        let sent = addressed_to(&self.rcpt);
-        let addressed = policy.addressed(&self.envelope, sent, TODAY, self.wrong_before);
+        let addressed = self.addressed();
         let known = match addressed.recipient.mailbox.local() {
             b"jane" => Known::Listed("inline".to_owned()),
             _ => Known::NotListed,
@@ -121,7 +148,21 @@ impl<'a> Asked<'a> {
         let guess = Policy::is_guess(&self.envelope, case.tag, notification);
         let words = [content.then_some(" content"), guess.then_some(" guess")];
         let words: String = words.into_iter().flatten().collect();
-        format!("{}, {}{words}", told(&at_rcpt), told(&at_eoh))
+        let found = format!("{}, {}{words}", told(&at_rcpt), told(&at_eoh));
+        let at_data = policy.judge_data(&case, false);
+        let at_eom = match notification.filter(|_| content) {
+            Some(notification) => {
+                told(&policy.judge_content(&case, notification, evidence, Ok(false)))
+            }
+            None => String::new(),
+        };
+        if told(&at_data) != "accept nothing_found" {
+            return (
+                format!("{}, {}", told(&at_rcpt), told(&at_data)),
+                String::new(),
+            );
+        }
+        (found, at_eom)
     }
 }
 
@@ -221,6 +262,233 @@ fn with_a_sender_a_tag_changes_nothing_at_rcpt() {
                 for rcpt in [wrong(&valid), tagged(address, 9, Layout::Prvs), valid] {
                     assert_eq!(at_rcpt(rcpt.clone()), plain, "{from} {rcpt}");
                 }
+            }
+        }
+    }
+}
+
+fn evidence(answer: Answer) -> Evidence {
+    Evidence {
+        looked: vec![Looked {
+            by: By::Dkim,
+            answer,
+            finding: String::new(),
+        }],
+        ..Evidence::default()
+    }
+}
+
+/// A bounce to a tag that is wrong or old: the tags in `local`, what the store knows; the answers at RCPT and after the
+/// headers; and, where its content is read, the answers where that proves nothing, where it proves something, and where
+/// DNS did not answer.
+#[test]
+fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
+    const YES: Answered = Ok(true);
+    const NO: Answered = Ok(false);
+    const DOWN: Answered = Err(Outside::Store);
+    const WAITS: &str = "accept nothing_found, accept nothing_found content guess";
+    const KNOWN: &str = "accept nothing_found, accept nothing_found content";
+    const WRONG: &str = "reject batv_wrong";
+    const BATV: &str = "dkim: {verify: false}";
+    const LEDGER: &str = "ledger: {remember: true}, dkim: {verify: false}";
+    let forged = [
+        "reject batv_wrong",
+        "accept dkim_valid",
+        "tempfail batv_wrong",
+    ];
+    let unknown = ["tag batv_wrong", "accept dkim_valid", "tag batv_wrong"];
+    let sent_with_it = ["reject unproven", "accept dkim_valid", "tempfail unproven"];
+    for (proof, required, sent, signed, at_rcpt, at_eom) in [
+        (BATV, false, NO, YES, WRONG, None),
+        ("weak: accept", false, NO, NO, WRONG, None),
+        ("weak: ignore", false, NO, YES, WAITS, Some(forged)),
+        ("weak: ignore", false, NO, DOWN, WAITS, Some(unknown)),
+        (LEDGER, false, NO, NO, WAITS, Some(forged)),
+        (LEDGER, false, YES, NO, KNOWN, Some(sent_with_it)),
+        (LEDGER, false, DOWN, NO, WAITS, Some(unknown)),
+        (
+            "watermark: {sign: true}",
+            false,
+            YES,
+            DOWN,
+            WAITS,
+            Some(forged),
+        ),
+        ("dkim: {dkim2: true}", false, NO, DOWN, WAITS, Some(forged)),
+        ("weak: ignore", true, YES, YES, WRONG, None),
+        ("watermark: {sign: true}", true, YES, YES, WRONG, None),
+        (LEDGER, true, NO, YES, WRONG, None),
+        (LEDGER, true, YES, NO, KNOWN, Some(sent_with_it)),
+        (LEDGER, true, DOWN, NO, WAITS, Some(unknown)),
+    ] {
+        let batv = format!("batv: {{sign: true, required: {required}}}\n  {proof}");
+        let proof_keys = proof.replace("}, ", "}\n  ");
+        let batv = batv.replace(proof, &proof_keys);
+        let policy = policy(&[("batv: {sign: true, guesses: 5}", &batv)]);
+        let valid = tagged("jane@example.org", 0, Layout::Prvs);
+        let asked = Asked {
+            sent,
+            signed,
+            ..Asked::new(&policy, "", wrong(&valid), DSN)
+        };
+        let what = format!("{proof} {required} {sent:?} {signed:?}");
+        let answers = [
+            Answer::Absent,
+            Answer::Counts,
+            Answer::Unanswered(Outside::Dns),
+        ];
+        let found = answers.map(|answer| asked.found_with(&evidence(answer)));
+        let expected = at_eom.unwrap_or_default();
+        if at_rcpt == WRONG {
+            assert!(
+                found[0].0.starts_with("reject batv_wrong, "),
+                "{what}: {}",
+                found[0].0
+            );
+            continue;
+        }
+        for ((early, late), expected) in found.iter().zip(expected) {
+            assert_eq!((&**early, &**late), (at_rcpt, expected), "{what}");
+        }
+        // Where nothing shows a notification, nothing is read.
+        let ordinary = Asked {
+            headers: PERSON,
+            ..asked
+        };
+        let expected = match (sent, signed) {
+            (Ok(true), _) => "tag not_a_notification",
+            (Err(_), _) => "tag batv_wrong",
+            (_, Err(_)) if proof == "weak: ignore" => "tag batv_wrong",
+            _ => WRONG,
+        };
+        let expected = if proof.starts_with("watermark") {
+            WRONG
+        } else {
+            expected
+        };
+        let found = ordinary.found();
+        let at_eoh = found.split(", ").nth(1).unwrap().replace(" guess", "");
+        assert_eq!(at_eoh, expected, "{what}");
+    }
+}
+
+/// A tag that ends before its bounce came may still be proven by a ledger that keeps longer.
+#[test]
+fn an_old_tag_waits_as_a_wrong_one_does() {
+    let old = || tagged("jane@example.org", 9, Layout::Prvs);
+    let batv = policy(&[("unproven: reject", "dkim: {verify: false}")]);
+    let ledger = policy(&[("unproven: reject", "ledger: {remember: true}")]);
+    let asked = |policy| Asked::new(policy, "", old(), DSN).found_with(&evidence(Answer::Absent));
+    let (early, _) = asked(&batv);
+    assert!(early.starts_with("reject batv_expired, "), "{early}");
+    let (early, late) = asked(&ledger);
+    assert_eq!(early, "accept nothing_found, accept nothing_found content");
+    assert_eq!(late, "reject batv_expired");
+    let proven = Asked::new(&ledger, "", old(), DSN).found_with(&evidence(Answer::Counts));
+    assert_eq!(proven.1, "accept dkim_valid");
+}
+
+/// What it says of the sender alone is weak evidence.
+#[test]
+fn that_mail_was_sent_with_it_is_weak_evidence() {
+    let policy = policy(&[(
+        "unproven: reject",
+        "ledger: {remember: true}\n  weak: accept",
+    )]);
+    let asked = Asked {
+        sent: Ok(true),
+        ..Asked::new(
+            &policy,
+            "",
+            "prvs=5999abcdef=jane@example.org".to_owned(),
+            DSN,
+        )
+    };
+    let (_, late) = asked.found_with(&evidence(Answer::Absent));
+    assert_eq!(late, "accept weak_evidence");
+}
+
+/// The store is asked about bad tags of bounces that are judged, and about no others.
+#[test]
+fn the_store_is_asked_about_bad_tags_alone() {
+    let policy = policy(&[("unproven: reject", "ledger: {remember: true}")]);
+    let valid = tagged("jane@example.org", 0, Layout::Prvs);
+    let exempt = wrong(&tagged("abuse@example.org", 0, Layout::Prvs));
+    for (client, from, rcpt, wrong_before, asks) in [
+        (STRANGER, "", wrong(&valid), 0, true),
+        (STRANGER, "", valid.clone(), 0, false),
+        (
+            STRANGER,
+            "",
+            tagged("jane@example.org", 9, Layout::Prvs),
+            0,
+            false,
+        ),
+        (STRANGER, "", wrong(&valid), 5, false),
+        (STRANGER, "", "jane@example.org".to_owned(), 0, false),
+        (STRANGER, "", exempt, 0, false),
+        (STRANGER, "bob@remote.example", wrong(&valid), 0, false),
+        ("10.0.0.1", "", wrong(&valid), 0, false),
+    ] {
+        let envelope = envelope(client, from);
+        let addressed = policy.addressed(&envelope, addressed_to(&rcpt), TODAY, wrong_before);
+        assert_eq!(
+            policy.asks_ledger_of_tag(&envelope, &addressed),
+            asks,
+            "{from} {rcpt}"
+        );
+        assert!(!policy.asks_signatures_of_tag(&envelope, &addressed));
+    }
+}
+
+/// A tag was made for one domain, and its bounce came to the other: an MTA behind us masquerades.
+#[test]
+fn a_tag_counts_for_hosts_of_a_domain_of_ours_and_for_no_other_domain() {
+    let local = "{domains: [example.org, mx.example.org, a.mx.example.org, xexample.org, example.net, .wild.example, wild.example], networks: [10.0.0.0/8]}";
+    let policy = policy(&[("{domains: [example.org], networks: [10.0.0.0/8]}", local)]);
+    for (made_for, came_to, counts) in [
+        ("mx.example.org", "example.org", true),
+        ("example.org", "mx.example.org", true),
+        ("a.mx.example.org", "example.org", true),
+        ("a.mx.example.org", "mx.example.org", true),
+        ("wild.example", "mx.wild.example", true),
+        ("mx.wild.example", "a.b.mx.wild.example", true),
+        // Names that the file doesn't write out can't all be tried.
+        ("mx.wild.example", "wild.example", false),
+        ("mx.example.org", "example.net", false),
+        ("example.org", "xexample.org", false),
+        ("xexample.org", "example.org", false),
+        ("mx.wild.example", "mx.example.org", false),
+    ] {
+        for layout in [Layout::Prvs, Layout::SubAddress] {
+            let made = |days_ago| {
+                let made = tagged(&format!("jane@{made_for}"), days_ago, layout);
+                made.replace(made_for, came_to)
+            };
+            for (rcpt, reason) in [
+                (
+                    made(0),
+                    if counts {
+                        "accept batv_valid"
+                    } else {
+                        "reject batv_wrong"
+                    },
+                ),
+                (
+                    made(9),
+                    if counts {
+                        "reject batv_expired"
+                    } else {
+                        "reject batv_wrong"
+                    },
+                ),
+                (wrong(&made(0)), "reject batv_wrong"),
+                // The user is no less part of it.
+                (made(0).replace("jane", "joan"), "reject batv_wrong"),
+            ] {
+                let found = Asked::new(&policy, "", rcpt.clone(), DSN).found();
+                let at_rcpt = found.split(',').next().unwrap();
+                assert_eq!(at_rcpt, reason, "{made_for}: {rcpt}");
             }
         }
     }

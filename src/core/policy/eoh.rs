@@ -74,8 +74,9 @@ impl Policy {
             Some(notification) => walk.tell("notification", notification.to_string()),
             None => walk.tell("notification", "it is none".to_owned()),
         }
-        self.not_a_notification(case, facts, walk)?;
         let notification = facts.notification.as_ref();
+        self.tag_without_content(case, notification, walk)?;
+        self.not_a_notification(case, facts, walk)?;
         if case.is_proven_by_headers(notification) {
             self.proven_by_tag(walk);
         } else {

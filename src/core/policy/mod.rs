@@ -33,7 +33,7 @@ use super::{
 pub use besieged::{Siege, WasLearned};
 pub use eoh::{HeaderFacts, settle};
 pub use outgoing::{Departure, NotSigned};
-pub use tag::{Addressed, Tag};
+pub use tag::{Addressed, Otherwise, Tag};
 pub use vouched::Vouched;
 use walk::Walk;
 pub use walk::{Check, Judgement};

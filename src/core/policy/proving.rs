@@ -43,15 +43,14 @@ impl Policy {
 
     /// Whether the content of a notification that is no more than announced could prove it.
     pub(super) fn content_may_prove(&self, case: &Case<'_>) -> bool {
-        let by_tag_alone = case.envelope.reverse_path.is_null() && self.requires_tag();
-        self.reads_content() && self.may_prove(case) && !by_tag_alone
+        self.reads_content() && self.may_prove(case) && !self.lacks_tag(case)
     }
 
     /// Whether a proof could be there, and was not answered yet.
     fn may_prove(&self, case: &Case<'_>) -> bool {
         let ours = |domain: &Domain| self.local.is_ours(domain);
         let answered = case.envelope.reverse_path.is_null() && case.tag.is_some();
-        !answered
+        (!answered || case.waits_for_content())
             && case.recipient.mailbox.domain().is_some_and(ours)
             && self.outgoing(case.envelope).is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
@@ -59,7 +58,10 @@ impl Policy {
 
     /// Whether this is a bounce that must have a tag, and has none.
     pub fn lacks_tag(&self, case: &Case<'_>) -> bool {
-        case.envelope.reverse_path.is_null() && self.requires_tag() && self.may_prove(case)
+        case.envelope.reverse_path.is_null()
+            && self.requires_tag()
+            && !case.waits_for_content()
+            && self.may_prove(case)
     }
 
     pub(super) fn at_data(
@@ -107,6 +109,12 @@ impl Policy {
         sent_lately: Result<bool, Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
+        let evidence = &evidence.below(case.tag_looked());
+        let sent_lately = if case.sent_with_tag() {
+            Ok(true)
+        } else {
+            sent_lately
+        };
         for looked in &evidence.looked {
             walk.tell(looked.by.check(), looked.finding.clone());
         }

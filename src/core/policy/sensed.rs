@@ -29,7 +29,7 @@ impl Policy {
         }
         let hit = match &verdict.proof {
             Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
-            Some(Outcome::Forged(_)) => Some(Hit::Forged),
+            Some(Outcome::Forged(_)) => (!verdict.is_unanswered()).then_some(Hit::Forged),
             Some(outcome @ Outcome::Unproven(_)) => {
                 (!outcome.is_unanswered()).then_some(Hit::Unproven)
             }

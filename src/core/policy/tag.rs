@@ -1,8 +1,16 @@
 //! Tags in addresses (BATV): what a tag of ours in RCPT TO proves.
 
+mod otherwise;
+
 use std::ops::ControlFlow::{self, Continue};
 
-use super::{Case, Policy, walk::Walk};
+pub use otherwise::Otherwise;
+
+use super::{
+    Case, Policy,
+    soften::{Softened, softened},
+    walk::Walk,
+};
 use crate::core::{
     envelope::{Envelope, Recipient},
     notification::Notification,
@@ -20,9 +28,9 @@ pub enum Tag {
     /// Made here, and within its lifetime.
     Valid,
     /// Made here, but its lifetime is over.
-    Expired,
+    Expired(Otherwise),
     /// Not made here.
-    Wrong,
+    Wrong(Otherwise),
     /// Not looked at: the client has sent too many wrong ones.
     Unverified,
     /// On outgoing mail, which has nothing to prove.
@@ -34,9 +42,9 @@ impl Tag {
     pub fn as_str(self) -> Option<&'static str> {
         match self {
             Self::Valid => Some("valid"),
-            Self::Expired => Some("expired"),
+            Self::Expired(_) => Some("expired"),
             // Unverified is what was refused as wrong too often.
-            Self::Wrong | Self::Unverified => Some("wrong"),
+            Self::Wrong(_) | Self::Unverified => Some("wrong"),
             Self::Irrelevant => None,
         }
     }
@@ -94,10 +102,10 @@ impl Policy {
         } else if batv.guesses > 0 && wrong_before >= batv.guesses {
             Tag::Unverified
         } else {
-            match batv::verify(&found, keys, today, self.proof.lifetime_days()) {
+            match self.verified(&found, today) {
                 Proof::Valid { .. } => Tag::Valid,
-                Proof::Expired => Tag::Expired,
-                Proof::Wrong => Tag::Wrong,
+                Proof::Expired => Tag::Expired(Otherwise::Nothing),
+                Proof::Wrong => Tag::Wrong(Otherwise::Nothing),
             }
         };
         Addressed {
@@ -110,6 +118,23 @@ impl Policy {
         }
     }
 
+    /// An MTA that masquerades makes joe@example.org of joe@mx.example.org, and leaves the tag on it as it was made.
+    fn verified(&self, tag: &batv::Tag, today: u64) -> Proof {
+        let Settings { keys, .. } = &self.proof;
+        let verify = |tag: &batv::Tag| batv::verify(tag, keys, today, self.proof.lifetime_days());
+        let as_it_came = verify(tag);
+        if as_it_came != Proof::Wrong {
+            return as_it_came;
+        }
+        let relatives = tag
+            .original
+            .domain()
+            .map(|domain| self.local.relatives(domain));
+        let relatives = relatives.into_iter().flatten();
+        let made_for = relatives.map(|domain| verify(&tag.of(&domain)));
+        made_for.max().unwrap_or(Proof::Wrong)
+    }
+
     /// Whether this recipient's tag is a guess: it is wrong, and what was sent to it is a bounce. `notification` is what
     /// the headers show, once they were read.
     pub fn is_guess(
@@ -119,10 +144,12 @@ impl Policy {
     ) -> bool {
         let is_bounce =
             envelope.reverse_path.is_null() || notification.is_some_and(Notification::is_bounce);
-        tag == Some(Tag::Wrong) && is_bounce
+        let is_wrong =
+            matches!(tag, Some(Tag::Wrong(otherwise)) if otherwise != Otherwise::SentWithIt);
+        is_wrong && is_bounce
     }
 
-    /// The answer to a bounce with a tag of ours.
+    /// The answer at RCPT to a bounce with a tag of ours.
     pub(super) fn tag(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
         let Some(tag) = case.tag.filter(|tag| *tag != Tag::Irrelevant) else {
             return Continue(());
@@ -132,24 +159,40 @@ impl Policy {
             walk.tell("proof.batv", finding.to_owned());
             return Continue(());
         }
-        let (finding, reason) = match tag {
+        match tag {
             Tag::Valid | Tag::Irrelevant => {
                 self.proven_by_tag(walk);
-                return Continue(());
+                Continue(())
             }
-            Tag::Expired => (
-                "the tag in the address is ours, but its lifetime is over",
-                Reason::Proof(Outcome::Forged(Forged::BatvExpired)),
-            ),
-            Tag::Wrong => (
-                "the tag in the address was not made here",
-                Reason::Proof(Outcome::Forged(Forged::BatvWrong)),
-            ),
-            Tag::Unverified => (
-                "the client has sent too many wrong tags within the hour: this one is not looked at",
-                Reason::BatvGuessed,
-            ),
-        };
+            Tag::Expired(otherwise) | Tag::Wrong(otherwise) if otherwise.is_worth_waiting() => {
+                let (finding, _) = bad(tag);
+                walk.tell("proof.batv", format!("{finding}; {}", otherwise.told()));
+                Continue(())
+            }
+            Tag::Expired(_) | Tag::Wrong(_) | Tag::Unverified => self.bad_tag(case, tag, walk),
+        }
+    }
+
+    /// The answer at the end of the headers to a bad tag that waited for content which is not read.
+    pub(super) fn tag_without_content(
+        &self,
+        case: &Case<'_>,
+        notification: Option<&Notification>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        match case.tag {
+            Some(Tag::Expired(Otherwise::SentWithIt) | Tag::Wrong(Otherwise::SentWithIt)) => {
+                Continue(())
+            }
+            Some(tag) if case.waits_for_content() && !self.needs_content(case, notification) => {
+                self.bad_tag(case, tag, walk)
+            }
+            _ => Continue(()),
+        }
+    }
+
+    fn bad_tag(&self, case: &Case<'_>, tag: Tag, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let (finding, reason) = bad(tag);
         if let Reason::Proof(outcome) = &reason {
             walk.prove(outcome);
         }
@@ -164,12 +207,12 @@ impl Policy {
         let refuses = !matches!(rule.action, Action::Accept | Action::Tag);
         let rule = if tag == Tag::Unverified && refuses {
             // Not for good: among a relay's forged bounces may be a true one, and nobody has looked.
-            Rule {
+            Softened::from(Rule {
                 action: Action::Tempfail,
                 ..rule
-            }
+            })
         } else {
-            rule
+            softened(rule, tag.unanswered(), case.siege.is_some())
         };
         walk.apply("proof.batv", finding.to_owned(), rule, reason)
     }
@@ -178,6 +221,24 @@ impl Policy {
         let finding = "the tag in the address is ours: it answers a message of ours";
         walk.tell("proof.batv", finding.to_owned());
         walk.prove(&Outcome::Genuine(By::Batv));
+    }
+}
+
+/// What speaks against a bad tag, and the reason that it is refused for.
+fn bad(tag: Tag) -> (&'static str, Reason) {
+    match tag {
+        Tag::Expired(_) => (
+            "the tag in the address is ours, but its lifetime is over",
+            Reason::Proof(Outcome::Forged(Forged::BatvExpired)),
+        ),
+        Tag::Unverified => (
+            "the client has sent too many wrong tags within the hour: this one is not looked at",
+            Reason::BatvGuessed,
+        ),
+        Tag::Wrong(_) | Tag::Valid | Tag::Irrelevant => (
+            "the tag in the address was not made here",
+            Reason::Proof(Outcome::Forged(Forged::BatvWrong)),
+        ),
     }
 }
 

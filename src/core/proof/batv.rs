@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha1::Sha1;
 
 use super::{DAYS_AHEAD, Key, Keys};
-use crate::core::address::Mailbox;
+use crate::core::address::{Domain, Mailbox};
 
 /// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
 const LONGEST_LOCAL: usize = 64;
@@ -149,6 +149,16 @@ pub struct Tag {
     pub original: Mailbox,
 }
 
+impl Tag {
+    /// The same tag, made for the same user of another domain.
+    pub fn of(&self, domain: &Domain) -> Self {
+        Self {
+            original: self.original.with_domain(domain),
+            ..self.clone()
+        }
+    }
+}
+
 /// Reads the tag of an address, whichever [`Layout`] it has; `None` where there is none. SRS addresses may have
 /// others' tags within: they have none themselves.
 pub fn read(recipient: &Mailbox, delimiters: &str) -> Option<Tagged> {
@@ -215,17 +225,17 @@ pub fn untagged(address: &Mailbox, delimiters: &str) -> Mailbox {
 }
 
 /// What a tag proves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
+    /// We did not sign it, or with a key that is gone.
+    Wrong,
+    /// We signed it, but its time is over.
+    Expired,
     /// We signed it, not too long ago.
     Valid {
         /// The digit of the key.
         key: u8,
     },
-    /// We signed it, but its time is over.
-    Expired,
-    /// We did not sign it, or with a key that is gone.
-    Wrong,
 }
 
 /// Verifies a tag. The time it takes does not depend on how much of it is right.

@@ -130,6 +130,16 @@ impl Count {
         counts
     }
 
+    /// Whether it tells of a DKIM signature of ours that left, or came home.
+    pub fn shows_signature(&self) -> bool {
+        match self {
+            Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {
+                outcome == Way::Dkim.as_str()
+            }
+            Self::WouldRefuse { .. } => false,
+        }
+    }
+
     /// The kind, in one word, as it is stored.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -139,6 +139,15 @@ impl Evidence {
         self.looked.iter().find(counts).map(|looked| looked.by)
     }
 
+    /// The same with what was looked for before.
+    pub fn below(&self, mut looked: Vec<Looked>) -> Self {
+        looked.extend(self.looked.iter().cloned());
+        Self {
+            looked,
+            ..self.clone()
+        }
+    }
+
     /// What did not answer; the store, where DNS didn't either, for it is the one that is ours.
     pub fn unanswered(&self) -> Option<Outside> {
         let answers = self.looked.iter();
@@ -186,11 +195,15 @@ impl Evidence {
             let found = |looked: &Looked| looked.by == by && looked.answer == answer;
             self.looked.iter().any(found)
         };
-        if of(By::Watermark, Answer::Wrong) {
-            return Outcome::Forged(Forged::WatermarkWrong);
-        }
-        if of(By::Watermark, Answer::Expired) {
-            return Outcome::Forged(Forged::WatermarkExpired);
+        for (by, answer, forged) in [
+            (By::Batv, Answer::Wrong, Forged::BatvWrong),
+            (By::Batv, Answer::Expired, Forged::BatvExpired),
+            (By::Watermark, Answer::Wrong, Forged::WatermarkWrong),
+            (By::Watermark, Answer::Expired, Forged::WatermarkExpired),
+        ] {
+            if of(by, answer) {
+                return Outcome::Forged(forged);
+            }
         }
         let weak = self.weak(sent_lately);
         if worth == Weak::Accept && !weak.is_none() {
@@ -327,132 +340,4 @@ pub fn is_about(reported: &[Mailbox], sent_to: &[Mailbox]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn looked(by: By, answer: Answer) -> Looked {
-        Looked {
-            by,
-            answer,
-            finding: String::new(),
-        }
-    }
-
-    fn outcome(looked: &[(By, Answer)], worth: Weak) -> String {
-        let evidence = Evidence {
-            looked: looked
-                .iter()
-                .map(|&(by, answer)| self::looked(by, answer))
-                .collect(),
-            ..Evidence::default()
-        };
-        let outcome = evidence.outcome(Ok(false), worth, Missing::default());
-        format!("{} {outcome}", outcome.code())
-    }
-
-    #[test]
-    fn one_proof_is_enough_and_weak_ones_are_none() {
-        use Answer::*;
-        for (found, ignored, accepted) in [
-            (&[][..], "unproven unproven", "unproven unproven"),
-            (
-                &[(By::Watermark, Wrong), (By::MessageId, Counts)],
-                "message_id_known message_id",
-                "message_id_known message_id",
-            ),
-            (
-                &[(By::Watermark, Expired), (By::Dkim, Counts)],
-                "dkim_valid dkim",
-                "dkim_valid dkim",
-            ),
-            // A proof that is wrong says more than what anybody could have.
-            (
-                &[(By::Watermark, Wrong), (By::Dkim, TooLittle)],
-                "watermark_wrong forged",
-                "watermark_wrong forged",
-            ),
-            (
-                &[(By::Watermark, Expired)],
-                "watermark_expired forged",
-                "watermark_expired forged",
-            ),
-            // Only a watermark is forged: signatures break on their way, and a Message-ID is just old.
-            (
-                &[
-                    (By::MessageId, Expired),
-                    (By::Dkim, Wrong),
-                    (By::Dkim, Expired),
-                ],
-                "unproven unproven",
-                "unproven unproven",
-            ),
-            (
-                &[(By::Watermark, AboutAnother)],
-                "unproven weak:recipient",
-                "weak_evidence weak:recipient",
-            ),
-            (
-                &[(By::Dkim, TooLittle)],
-                "unproven weak:signature",
-                "weak_evidence weak:signature",
-            ),
-            (
-                &[(By::MessageId, Replayed)],
-                "proof_replayed unproven",
-                "proof_replayed unproven",
-            ),
-        ] {
-            assert_eq!(outcome(found, Weak::Ignore), ignored, "{found:?}");
-            assert_eq!(outcome(found, Weak::Accept), accepted, "{found:?}");
-        }
-    }
-
-    #[test]
-    fn the_store_is_what_did_not_answer_before_dns() {
-        let evidence = |answers: &[Outside]| Evidence {
-            looked: answers
-                .iter()
-                .map(|&outside| looked(By::Dkim, Answer::Unanswered(outside)))
-                .collect(),
-            ..Evidence::default()
-        };
-        use Outside::*;
-        for (answers, unanswered) in [
-            (&[][..], None),
-            (&[Dns], Some(Dns)),
-            (&[Store, Dns], Some(Store)),
-        ] {
-            assert_eq!(evidence(answers).unanswered(), unanswered);
-        }
-    }
-
-    #[test]
-    fn a_report_is_about_somebody() {
-        let mailboxes = |addresses: &str| -> Vec<Mailbox> {
-            let addresses = addresses.split_whitespace();
-            addresses
-                .map(|a| Mailbox::from_bytes(a.as_bytes()))
-                .collect()
-        };
-        for (reported, sent_to, about) in [
-            (
-                "bob@friend.example",
-                "ann@friend.example bob@friend.example",
-                true,
-            ),
-            ("\"BOB\"@Friend.example.", "bob@friend.example", true),
-            (
-                "x@new.example bob@friend.example",
-                "bob@friend.example",
-                true,
-            ),
-            ("bob@other.example", "bob@friend.example", false),
-            ("bob", "bob@friend.example", false),
-            ("", "bob@friend.example", true),
-            ("bob@friend.example", "", true),
-        ] {
-            let found = is_about(&mailboxes(reported), &mailboxes(sent_to));
-            assert_eq!(found, about, "{reported} {sent_to}");
-        }
-    }
-}
+mod tests;

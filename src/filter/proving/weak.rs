@@ -52,7 +52,11 @@ impl Engine {
     }
 
     /// What the ledger has the recipient as, where he sent mail; and since when that counts.
-    fn senders(&self, recipient: &Mailbox, now: u64) -> Option<(Vec<Hash>, u64)> {
+    pub(in crate::filter) fn senders(
+        &self,
+        recipient: &Mailbox,
+        now: u64,
+    ) -> Option<(Vec<Hash>, u64)> {
         let settings = &self.policy.proof;
         let keep = settings.ledger.keep_days();
         let (today, sender) = (proof::today(now), address(recipient));

@@ -2,6 +2,7 @@
 
 mod attack;
 mod bad_input;
+mod bad_tags;
 mod blocklists;
 mod client_addresses;
 mod content;

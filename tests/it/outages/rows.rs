@@ -5,7 +5,7 @@ use backstop::core::{
     dnsbl::Listing,
     envelope::{Client, Envelope, Recipient},
     outside::Outside::{self, Directory, Dns, Store},
-    policy::{Siege, SpfAnswers, Tag, Vouched, WasLearned},
+    policy::{Otherwise, Siege, SpfAnswers, Tag, Vouched, WasLearned},
     proof::{
         Keys, Weak,
         evidence::{Answer, By, Evidence, Looked},
@@ -378,7 +378,7 @@ pub fn of(rule: &str) -> Vec<Row> {
         }),
         "proof.forged" => {
             let at_rcpt = World {
-                tag: Some(Tag::Wrong),
+                tag: Some(Tag::Wrong(Otherwise::Nothing)),
                 ..bounce.clone()
             };
             let forged = (By::Watermark, Answer::Wrong);
@@ -402,7 +402,16 @@ pub fn of(rule: &str) -> Vec<Row> {
                     ..with(&[])
                 }],
             };
-            return vec![row, asks_nothing(at_rcpt)];
+            let waits = |otherwise| World {
+                tag: Some(Tag::Wrong(otherwise)),
+                ..World::bounce()
+            };
+            let by_tag = Row {
+                answered: Some(waits(Otherwise::Content)),
+                outages: vec![(vec![Store], waits(Otherwise::Unanswered(Store)))],
+                stands: Vec::new(),
+            };
+            return vec![row, by_tag, asks_nothing(at_rcpt)];
         }
         "siege.listed" => {
             let listed = World {

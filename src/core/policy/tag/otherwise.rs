@@ -1,0 +1,171 @@
+//! What could prove a bounce whose tag is wrong or old: an MTA behind us may have changed the sender, or another BATV
+//! signer has made it.
+
+use super::{Addressed, Tag, bad};
+use crate::core::{
+    envelope::Envelope,
+    outside::Outside,
+    policy::{Case, Policy},
+    proof::{
+        Settings,
+        evidence::{Answer, By, Looked},
+    },
+};
+
+/// What could still prove a bounce whose tag is wrong or old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Nothing: there is nothing to wait for.
+    Nothing,
+    /// What it returns.
+    Content,
+    /// What it returns; and the ledger has mail that was sent from that very address, with the tag of another signer.
+    SentWithIt,
+    /// What did not answer would tell.
+    Unanswered(Outside),
+}
+
+impl Otherwise {
+    pub(super) fn is_worth_waiting(self) -> bool {
+        self != Self::Nothing
+    }
+
+    pub(super) fn told(self) -> String {
+        match self {
+            Self::Nothing => "nothing else could prove it".to_owned(),
+            Self::Content => "what it returns may prove it".to_owned(),
+            Self::SentWithIt => "but mail was sent with it".to_owned(),
+            Self::Unanswered(outside) => {
+                format!("{outside} did not answer, which knows whether something else may prove it")
+            }
+        }
+    }
+}
+
+impl Tag {
+    fn otherwise(self) -> Option<Otherwise> {
+        match self {
+            Self::Wrong(otherwise) | Self::Expired(otherwise) => Some(otherwise),
+            Self::Valid | Self::Unverified | Self::Irrelevant => None,
+        }
+    }
+
+    /// The same with what could prove its bounce otherwise.
+    pub fn or(self, otherwise: Otherwise) -> Self {
+        match self {
+            Self::Wrong(_) => Self::Wrong(otherwise),
+            Self::Expired(_) => Self::Expired(otherwise),
+            tag => tag,
+        }
+    }
+
+    /// What did not answer that would speak for it.
+    pub(super) fn unanswered(self) -> Option<Outside> {
+        match self.otherwise() {
+            Some(Otherwise::Unanswered(outside)) => Some(outside),
+            _ => None,
+        }
+    }
+
+    /// What it says beside what the content does.
+    fn looked(self) -> Vec<Looked> {
+        let Some(otherwise) = self.otherwise() else {
+            return Vec::new();
+        };
+        let looked = |answer, finding: String| Looked {
+            by: By::Batv,
+            answer,
+            finding,
+        };
+        let (finding, _) = bad(self);
+        let bad = match self {
+            Self::Expired(_) => looked(Answer::Expired, finding.to_owned()),
+            _ => looked(Answer::Wrong, finding.to_owned()),
+        };
+        match otherwise {
+            Otherwise::Nothing | Otherwise::Content => vec![bad],
+            Otherwise::SentWithIt => {
+                vec![looked(
+                    Answer::Absent,
+                    format!("{finding}, {}", otherwise.told()),
+                )]
+            }
+            Otherwise::Unanswered(outside) => {
+                vec![bad, looked(Answer::Unanswered(outside), otherwise.told())]
+            }
+        }
+    }
+}
+
+impl Policy {
+    /// Whether the ledger is to be asked for mail that was sent from that very address, before its tag is called wrong.
+    pub fn asks_ledger_of_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
+        self.proof.ledger.remember
+            && matches!(addressed.tag, Some(Tag::Wrong(_)))
+            && self.judges_tag(envelope, addressed)
+    }
+
+    /// Whether it matters that DKIM signatures of ours left lately: nothing else could prove this bounce.
+    pub fn asks_signatures_of_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
+        self.proof.dkim.verify
+            && !self.requires_tag()
+            && !self.content_has_proofs()
+            && addressed.tag.and_then(Tag::otherwise).is_some()
+            && self.judges_tag(envelope, addressed)
+    }
+
+    /// What could prove a bounce whose tag is wrong or old. `sent`: the ledger has mail from that very address; `signed`:
+    /// DKIM signatures of ours were seen leaving within `proof.lifetime`. Both are false where they were not asked.
+    pub fn otherwise(
+        &self,
+        sent: Result<bool, Outside>,
+        signed: Result<bool, Outside>,
+    ) -> Otherwise {
+        match (sent, signed) {
+            (Ok(true), _) => Otherwise::SentWithIt,
+            (Err(outside), _) => Otherwise::Unanswered(outside),
+            _ if self.requires_tag() => Otherwise::Nothing,
+            _ if self.content_has_proofs() => Otherwise::Content,
+            (_, Ok(true)) => Otherwise::Content,
+            (_, Err(outside)) => Otherwise::Unanswered(outside),
+            (_, Ok(false)) => Otherwise::Nothing,
+        }
+    }
+
+    /// With a sender no tag is refused, and neither is one of who is exempt.
+    fn judges_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
+        envelope.reverse_path.is_null()
+            && addressed.recipient.refused.is_none()
+            && self.exempt_by(envelope, &addressed.recipient).is_none()
+    }
+
+    /// Whether something is put into outgoing mail, or remembered of it, by which what a bounce returns is known.
+    fn content_has_proofs(&self) -> bool {
+        let Settings {
+            watermark,
+            ledger,
+            dkim,
+            ..
+        } = &self.proof;
+        ledger.remember || watermark.sign || dkim.dkim2
+    }
+}
+
+impl Case<'_> {
+    /// Whether a bad tag waits for what the bounce returns.
+    pub(in crate::core::policy) fn waits_for_content(&self) -> bool {
+        let otherwise = self.tag.and_then(Tag::otherwise);
+        self.envelope.reverse_path.is_null() && otherwise.is_some_and(Otherwise::is_worth_waiting)
+    }
+
+    /// What the tag says, where it waited for what the bounce returns.
+    pub(in crate::core::policy) fn tag_looked(&self) -> Vec<Looked> {
+        let waited = self.tag.filter(|_| self.waits_for_content());
+        waited.map(Tag::looked).unwrap_or_default()
+    }
+
+    /// Whether mail was sent from the very address that the bounce came to.
+    pub(in crate::core::policy) fn sent_with_tag(&self) -> bool {
+        self.tag.and_then(Tag::otherwise) == Some(Otherwise::SentWithIt)
+    }
+}

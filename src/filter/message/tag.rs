@@ -1,0 +1,93 @@
+//! What is asked about a tag that is wrong or old, before it is called so.
+
+use tokio::time::Instant;
+
+use super::{Engine, Message, now};
+use crate::core::{
+    address::Mailbox,
+    envelope::Recipient,
+    notification::Notification,
+    outside::Outside,
+    policy::{Addressed, Policy, Tag},
+    proof,
+};
+
+impl Message {
+    /// Takes a tag of ours off a recipient, and says what it proves. To be called once for each: a wrong tag is counted.
+    pub async fn addressed(&self, sent: Recipient) -> Addressed {
+        let Engine {
+            policy, guesses, ..
+        } = &*self.engine;
+        let client = self.envelope.client.address;
+        let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
+        let mut addressed =
+            policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
+        addressed.tag = self.doubted(&addressed).await;
+        self.note_guesses([addressed.tag], None);
+        addressed
+    }
+
+    /// The tag, with what could prove its bounce otherwise.
+    async fn doubted(&self, addressed: &Addressed) -> Option<Tag> {
+        let tag = addressed.tag?;
+        let engine = &*self.engine;
+        let policy = &engine.policy;
+        let sent = if policy.asks_ledger_of_tag(&self.envelope, addressed) {
+            engine.sent_from(&addressed.sent.mailbox, now()).await
+        } else {
+            Ok(false)
+        };
+        let signed = if policy.asks_signatures_of_tag(&self.envelope, addressed) {
+            let lifetime = policy.proof.lifetime_days();
+            let store = engine.store.as_deref();
+            let seen = engine.signatures.seen(store, proof::today(now()), lifetime);
+            seen.await
+        } else {
+            Ok(false)
+        };
+        Some(tag.or(policy.otherwise(sent, signed)))
+    }
+
+    /// Counts those of these tags that are guesses.
+    pub(super) fn note_guesses(
+        &self,
+        tags: impl IntoIterator<Item = Option<Tag>>,
+        notification: Option<&Notification>,
+    ) {
+        let Some(client) = self.envelope.client.address else {
+            return;
+        };
+        let tags = tags.into_iter();
+        for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
+            self.engine.guesses.note(client, Instant::now());
+        }
+    }
+
+    /// Takes back what was counted: another proof shows that these tags were no guesses.
+    pub(super) fn forgive_guesses(
+        &self,
+        tags: impl IntoIterator<Item = Option<Tag>>,
+        notification: Option<&Notification>,
+    ) {
+        let Some(client) = self.envelope.client.address else {
+            return;
+        };
+        let tags = tags.into_iter();
+        for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
+            self.engine.guesses.forgive(client, Instant::now());
+        }
+    }
+}
+
+impl Engine {
+    /// Whether the ledger has mail that was sent from this very address.
+    async fn sent_from(&self, address: &Mailbox, now: u64) -> Result<bool, Outside> {
+        let (Some((senders, since)), Some(store)) = (self.senders(address, now), &self.store)
+        else {
+            return Ok(false);
+        };
+        let last = store.last_sent(senders).await;
+        let last = last.map_err(|_| Outside::Store)?;
+        Ok(last.is_some_and(|at| at >= since))
+    }
+}
