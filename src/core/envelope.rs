@@ -89,12 +89,13 @@ impl Local {
     /// The one of our domains that this is, or lies below. However many names a stranger makes up, there are no more of
     /// these than the file lists.
     pub fn ours(&self, domain: &Domain) -> Option<&Domain> {
-        let pattern = self
-            .domains
-            .iter()
-            .find(|pattern| pattern.matches(domain))?;
-        let (DomainPattern::Itself(ours) | DomainPattern::Below(ours)) = pattern;
+        let (DomainPattern::Itself(ours) | DomainPattern::Below(ours)) = self.entry(domain)?;
         Some(ours)
+    }
+
+    /// The entry of `local.domains` that makes the domain ours.
+    pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
+        self.domains.iter().find(|pattern| pattern.matches(domain))
     }
 
     /// Whether a host of this name may be ours: it is one of our domains, or lies below one.

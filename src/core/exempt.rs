@@ -3,7 +3,11 @@
 use serde::Deserialize;
 
 use super::{
-    address::Mailbox, envelope::Client, network::Network, pattern::AddressPattern, verdict::Exempt,
+    address::Mailbox,
+    envelope::Client,
+    network::Network,
+    pattern::AddressPattern,
+    verdict::{Entry, Exempt},
 };
 
 /// `exempt:` of `milter.yaml`, and `null_sender.exempt`.
@@ -16,18 +20,52 @@ pub struct Exemptions {
     pub recipients: Vec<AddressPattern>,
 }
 
+/// The entry that exempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exempting<'a> {
+    /// Of `clients`.
+    Client(&'a Network),
+    /// Of `recipients`.
+    Recipient(&'a AddressPattern),
+}
+
+impl Exempting<'_> {
+    /// Which of `exempt`.
+    pub fn entry(self) -> Entry {
+        match self {
+            Self::Client(network) => Entry::new("exempt.clients", network),
+            Self::Recipient(pattern) => Entry::new("exempt.recipients", pattern),
+        }
+    }
+
+    /// Which of `null_sender.exempt`.
+    pub fn null_sender_entry(self) -> Entry {
+        match self {
+            Self::Client(network) => Entry::new("null_sender.exempt.clients", network),
+            Self::Recipient(pattern) => Entry::new("null_sender.exempt.recipients", pattern),
+        }
+    }
+}
+
 impl Exemptions {
     /// Why this client's mail to this recipient is exempt, if it is.
     pub fn of(&self, client: &Client, recipient: &Mailbox) -> Option<Exempt> {
-        if client
-            .address
-            .is_some_and(|address| self.clients.iter().any(|network| network.contains(address)))
-        {
-            return Some(Exempt::Client);
-        }
-        self.recipients
-            .iter()
-            .any(|pattern| pattern.matches(recipient))
-            .then_some(Exempt::Recipient)
+        self.exempting(client, recipient).map(|entry| match entry {
+            Exempting::Client(_) => Exempt::Client,
+            Exempting::Recipient(_) => Exempt::Recipient,
+        })
+    }
+
+    /// By which entry this client's mail to this recipient is exempt, if it is.
+    pub fn exempting(&self, client: &Client, recipient: &Mailbox) -> Option<Exempting<'_>> {
+        let address = client.address;
+        let holds = |network: &&Network| address.is_some_and(|address| network.contains(address));
+        let of_client = self.clients.iter().find(holds).map(Exempting::Client);
+        of_client.or_else(|| {
+            let mut recipients = self.recipients.iter();
+            recipients
+                .find(|pattern| pattern.matches(recipient))
+                .map(Exempting::Recipient)
+        })
     }
 }

@@ -62,11 +62,11 @@ impl Default for NeverSend {
 }
 
 impl NeverSend {
-    /// Whether the address is one of them.
-    pub fn lists(&self, mailbox: &Mailbox) -> bool {
+    /// The entry that the address is listed by.
+    pub fn entry(&self, mailbox: &Mailbox) -> Option<&AddressPattern> {
         self.addresses
             .iter()
-            .any(|pattern| pattern.matches(mailbox))
+            .find(|pattern| pattern.matches(mailbox))
     }
 }
 

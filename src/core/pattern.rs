@@ -75,6 +75,16 @@ impl AddressPattern {
     }
 }
 
+impl fmt::Display for AddressPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(local) => local.escape_ascii().fmt(f),
+            Self::Mailbox(local, domain) => write!(f, "{}@{domain}", local.escape_ascii()),
+            Self::Domain(pattern) => write!(f, "@{pattern}"),
+        }
+    }
+}
+
 impl FromStr for AddressPattern {
     type Err = AddressError;
 

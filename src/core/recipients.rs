@@ -131,6 +131,17 @@ impl LocalPartPattern {
     }
 }
 
+impl fmt::Display for LocalPartPattern {
+    /// As it is written in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.as_str();
+        let written = whole
+            .strip_prefix("^(?:")
+            .and_then(|rest| rest.strip_suffix(")$"));
+        f.write_str(written.unwrap_or(whole))
+    }
+}
+
 impl<'de> Deserialize<'de> for LocalPartPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(&String::deserialize(deserializer)?).map_err(de::Error::custom)

@@ -76,16 +76,23 @@ impl ResultRules {
 impl SpfRules {
     /// What the file answers to this check.
     pub fn rule(&self, check: &SpfCheck) -> Rule {
+        self.rule_and_entry(check).0
+    }
+
+    /// What the file answers to this check, and the entry of `domains` that does, where one does.
+    pub fn rule_and_entry(&self, check: &SpfCheck) -> (Rule, Option<&DomainPattern>) {
         let result = check.result;
-        let rule = match check.identity {
-            Identity::Helo => self.helo.rule(result).or(ResultRules::HELO.rule(result)),
+        let for_all = |rules: &ResultRules, default: ResultRules| {
+            let rule = rules.rule(result).or(default.rule(result));
+            (rule.unwrap_or(Rule::new(Action::Accept)), None)
+        };
+        match check.identity {
+            Identity::Helo => for_all(&self.helo, ResultRules::HELO),
             Identity::MailFrom => self
                 .for_domain(&check.domain)
-                .and_then(|rules| rules.rule(result))
-                .or(self.mail_from.rule(result))
-                .or(ResultRules::MAIL_FROM.rule(result)),
-        };
-        rule.unwrap_or(Rule::new(Action::Accept))
+                .and_then(|(pattern, rules)| Some((rules.rule(result)?, Some(pattern))))
+                .unwrap_or_else(|| for_all(&self.mail_from, ResultRules::MAIL_FROM)),
+        }
     }
 
     /// The domains that a client may speak for to be a trusted forwarder.
@@ -98,19 +105,22 @@ impl SpfRules {
             })
     }
 
-    /// Whether the client's address is that of a trusted forwarder.
-    pub fn trusts_address(&self, client: IpAddr) -> bool {
+    /// The network of a trusted forwarder that the client's address is in.
+    pub fn forwarder_network(&self, client: IpAddr) -> Option<&Network> {
         self.trusted_forwarders
             .iter()
-            .any(|forwarder| matches!(forwarder, Forwarder::Network(network) if network.contains(client)))
+            .find_map(|forwarder| match forwarder {
+                Forwarder::Network(network) => network.contains(client).then_some(network),
+                Forwarder::Domain(_) => None,
+            })
     }
 
     /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
     /// longest parent first.
-    fn for_domain(&self, domain: &str) -> Option<&ResultRules> {
+    fn for_domain(&self, domain: &str) -> Option<(&DomainPattern, &ResultRules)> {
         let domain: Domain = domain.parse().ok()?;
         self.domains
-            .get(&DomainPattern::Itself(domain.clone()))
+            .get_key_value(&DomainPattern::Itself(domain.clone()))
             .or_else(|| {
                 self.domains
                     .iter()
@@ -118,7 +128,6 @@ impl SpfRules {
                         matches!(pattern, DomainPattern::Below(_)) && pattern.matches(&domain)
                     })
                     .max_by_key(|(pattern, _)| pattern.to_string().len())
-                    .map(|(_, rules)| rules)
             })
     }
 }
@@ -247,8 +256,12 @@ mod tests {
     fn forwarders_are_networks_or_domains() {
         let rules: SpfRules =
             serde_yaml::from_str("trusted_forwarders: [192.0.2.0/24, forwarder.example]").unwrap();
-        assert!(rules.trusts_address("192.0.2.9".parse().unwrap()));
-        assert!(!rules.trusts_address("198.51.100.9".parse().unwrap()));
+        let network = |client: &str| {
+            let network = rules.forwarder_network(client.parse().unwrap());
+            network.map(ToString::to_string)
+        };
+        assert_eq!(network("192.0.2.9").as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(network("198.51.100.9"), None);
         assert_eq!(
             rules
                 .forwarder_domains()

@@ -1,11 +1,13 @@
 //! The answer to one recipient, and why: one value that the reply, the log line, the metrics and the tests read.
 
+mod entry;
 mod rule;
 
 use std::fmt;
 
 use serde::Deserialize;
 
+pub use entry::Entry;
 pub use rule::Rule;
 
 use super::{
@@ -298,6 +300,8 @@ pub struct Verdict {
     pub reason: Reason,
     /// What did not answer, where its answer could have changed the verdict, which is softened for that.
     pub unanswered: Option<Outside>,
+    /// Which entry of `milter.yaml` decided; where nothing spoke against it, which one vouched for it.
+    pub by: Option<Entry>,
     /// What notification it is on, and by which evidence, where that is known by now and it is one.
     pub notification: Option<Notification>,
     /// What it proves, where that was asked, whatever decided.
@@ -312,9 +316,23 @@ impl Verdict {
             would: None,
             reason,
             unanswered: None,
+            by: None,
             notification: None,
             proof: None,
         }
+    }
+
+    /// The same, by this entry of `milter.yaml`.
+    pub fn by(self, entry: Option<Entry>) -> Self {
+        Self { by: entry, ..self }
+    }
+
+    /// The entry of `milter.yaml` that decided. One that only vouched has decided nothing: it is none of the recipient's
+    /// business where our users are listed.
+    pub fn decided_by(&self) -> Option<&Entry> {
+        self.by
+            .as_ref()
+            .filter(|_| self.reason != Reason::NothingFound)
     }
 
     /// Applies a rule. Under monitoring mail is let in, with a header: never refused, dropped or held.
@@ -330,6 +348,7 @@ impl Verdict {
             would,
             reason,
             unanswered: None,
+            by: None,
             notification: None,
             proof: None,
         }
@@ -343,6 +362,7 @@ impl Verdict {
             would: None,
             reason: Reason::Internal,
             unanswered: None,
+            by: None,
             notification: None,
             proof: None,
         }
@@ -357,6 +377,9 @@ impl Verdict {
         } else {
             (self, other)
         };
+        if stronger.reason == weaker.reason {
+            stronger.by = stronger.by.or(weaker.by);
+        }
         stronger.notification = stronger.notification.or(weaker.notification);
         stronger.proof = proof;
         stronger

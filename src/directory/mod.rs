@@ -149,7 +149,7 @@ impl Directory {
         let mut unavailable = None;
         for list in &entry.lists {
             let (name, answer) = match list {
-                List::Inline(set) => ("the list in milter.yaml".to_owned(), Ok(listed(set))),
+                List::Inline(set) => ("addresses".to_owned(), Ok(listed(set))),
                 List::File(file) => {
                     let name = file.path().display().to_string();
                     (name, file.with_addresses(listed))

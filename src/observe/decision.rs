@@ -49,7 +49,7 @@ impl fmt::Display for Decision<'_> {
         let notification = self.verdict.notification.as_ref();
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
+            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
             self.id,
             word(self.queue_id),
             self.client
@@ -59,6 +59,10 @@ impl fmt::Display for Decision<'_> {
             printable(&self.rcpt.to_bytes(), LONGEST_VALUE),
             self.verdict.action,
             self.verdict.reason.code(),
+            self.verdict
+                .by
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string),
             result(spf.and_then(|spf| spf.mail_from.as_ref())),
             result(spf.and_then(|spf| spf.helo.as_ref())),
             notification.map_or("-", |notification| notification.kind.as_str()),
@@ -108,7 +112,7 @@ mod tests {
         assert_eq!(
             line,
             "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends by=- spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark would=reject"
         );
     }
 }

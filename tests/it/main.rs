@@ -18,6 +18,7 @@ mod comes_home;
 mod config;
 mod coverage;
 mod daemon;
+mod decided_by;
 mod decisions;
 mod dialogues;
 mod directory;

@@ -66,6 +66,9 @@ struct Stage {
 struct Answer {
     verdict: &'static str,
     reason: &'static str,
+    /// Which entry of `milter.yaml` decided, or vouched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
     /// What it proves, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<String>,
@@ -271,6 +274,7 @@ impl Answer {
         Self {
             verdict: verdict.action.as_str(),
             reason: verdict.reason.code(),
+            by: verdict.by.as_ref().map(ToString::to_string),
             proof: verdict.proof.as_ref().map(ToString::to_string),
             would: verdict.would.map(|action| action.as_str()),
         }
@@ -282,10 +286,12 @@ impl Answer {
             .map(|action| format!(", would {action} if enforced"))
             .unwrap_or_default();
         let proof = self.proof.as_ref().map(|proof| format!(", proof {proof}"));
+        let by = self.by.as_ref().map(|by| format!(" by {by}"));
         println!(
-            "  {label} {} ({}){}{would}; mode {mode}",
+            "  {label} {} ({}{}){}{would}; mode {mode}",
             self.verdict,
             self.reason,
+            by.unwrap_or_default(),
             proof.unwrap_or_default()
         );
     }

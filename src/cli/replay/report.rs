@@ -37,6 +37,9 @@ pub(super) struct Report {
 pub(super) struct Count {
     pub(super) verdict: &'static str,
     pub(super) reason: &'static str,
+    /// Which entry of `milter.yaml` decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
     pub(super) count: u64,
 }
 
@@ -60,6 +63,8 @@ pub(super) struct Surprising {
     pub(super) because: Vec<&'static str>,
     pub(super) verdict: &'static str,
     pub(super) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
 }
 
 impl Report {
@@ -112,8 +117,11 @@ impl Report {
                 because,
                 verdict,
                 reason,
+                by,
             } = surprising;
-            println!("  {score:>8}  {verdict} ({reason}): {name}");
+            let by = by.as_ref().map(|by| format!(" by {by}"));
+            let by = by.unwrap_or_default();
+            println!("  {score:>8}  {verdict} ({reason}{by}): {name}");
             println!("            {}", because.join("; "));
         }
     }
@@ -122,9 +130,13 @@ impl Report {
 fn print_counts(title: &str, counts: &[Count]) {
     println!("\n{title}");
     for entry in counts {
+        let by = entry.by.as_ref().map(|by| format!(" by {by}"));
         println!(
-            "  {:>8}  {:<10}  {}",
-            entry.count, entry.verdict, entry.reason
+            "  {:>8}  {:<10}  {}{}",
+            entry.count,
+            entry.verdict,
+            entry.reason,
+            by.unwrap_or_default()
         );
     }
 }

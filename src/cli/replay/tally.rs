@@ -14,13 +14,16 @@ const NAMED: usize = 10;
 /// How many entries that could not be judged are named.
 const NAMED_FAILURES: usize = 20;
 
+/// What was done, why, and which entry of `milter.yaml` decided.
+type Decided = (&'static str, &'static str, Option<String>);
+
 /// What has been counted so far. It grows with the variety of outcomes, not with their number.
 pub(super) struct Tally {
     begun: Instant,
     messages: u64,
     recipients: u64,
-    configured: BTreeMap<(&'static str, &'static str), u64>,
-    enforced: BTreeMap<(&'static str, &'static str), u64>,
+    configured: BTreeMap<Decided, u64>,
+    enforced: BTreeMap<Decided, u64>,
     kinds: BTreeMap<&'static str, u64>,
     clients_unknown: BTreeMap<String, u64>,
     unjudged: Failures,
@@ -110,6 +113,7 @@ impl Tally {
             because: surprise.because,
             verdict: surprise.verdict.action.as_str(),
             reason: surprise.verdict.reason.code(),
+            by: surprise.verdict.decided_by().map(ToString::to_string),
         };
         Report {
             path: path.display().to_string(),
@@ -131,9 +135,10 @@ impl Tally {
     }
 }
 
-fn count(into: &mut BTreeMap<(&'static str, &'static str), u64>, verdicts: &[Verdict]) {
+fn count(into: &mut BTreeMap<Decided, u64>, verdicts: &[Verdict]) {
     for verdict in verdicts {
-        let key = (verdict.action.as_str(), verdict.reason.code());
+        let by = verdict.decided_by().map(ToString::to_string);
+        let key = (verdict.action.as_str(), verdict.reason.code(), by);
         *into.entry(key).or_default() += 1;
     }
 }
@@ -148,12 +153,13 @@ fn keep<T, M: Ord>(kept: &mut Vec<T>, entry: T, measure: impl Fn(&T) -> M) {
 }
 
 /// The most frequent first.
-fn counts(counted: BTreeMap<(&'static str, &'static str), u64>) -> Vec<Count> {
+fn counts(counted: BTreeMap<Decided, u64>) -> Vec<Count> {
     let mut counts: Vec<Count> = counted
         .into_iter()
-        .map(|((verdict, reason), count)| Count {
+        .map(|((verdict, reason, by), count)| Count {
             verdict,
             reason,
+            by,
             count,
         })
         .collect();

@@ -22,7 +22,8 @@ use super::{
     policy::Policy,
     printable::shortened,
     proof::{coverage, evidence::Outcome},
-    verdict::{Action, Reason, Verdict},
+    recipients::Class,
+    verdict::{Action, Reason, UnderSiege, Verdict},
 };
 
 /// An hour, in seconds.
@@ -300,13 +301,27 @@ pub fn network(client: IpAddr) -> String {
     Network::around(client).to_string()
 }
 
-/// What was done, or would have been, and why.
+/// What was done, or would have been, and why; by which list, rule or pattern, where the file has few of them.
 fn reason(verdict: &Verdict) -> String {
     let action = match verdict.reason {
         Reason::RefusedByMta { .. } => Action::Reject,
         _ => verdict.would.unwrap_or(verdict.action),
     };
-    format!("{action} {}", verdict.reason.code())
+    let code = verdict.reason.code();
+    let of_few = matches!(
+        verdict.reason,
+        Reason::Dnsbl { .. }
+            | Reason::Siege(UnderSiege::Listed { .. })
+            | Reason::HeaderRule { .. }
+            | Reason::Recipient {
+                class: Class::Rule(_),
+                ..
+            }
+    );
+    match &verdict.by {
+        Some(entry) if of_few => format!("{action} {code} by {entry}"),
+        _ => format!("{action} {code}"),
+    }
 }
 
 #[cfg(test)]

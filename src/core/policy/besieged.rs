@@ -10,7 +10,7 @@ use crate::core::{
     outside::Outside,
     proof::evidence::Outcome,
     recipients::{Class, Known},
-    verdict::{Reason, UnderSiege, Verdict},
+    verdict::{Entry, Reason, UnderSiege, Verdict},
 };
 
 /// That the recipient's domain is besieged.
@@ -130,8 +130,9 @@ impl Policy {
             if matches!(listing, Listing::Listed(_)) {
                 let zone = list.zone.clone();
                 let finding = format!("{domain} is besieged, and {zone} lists the client");
+                let by = Some(Entry::new("dnsbl", &zone));
                 let reason = Reason::Siege(UnderSiege::Listed { zone });
-                walk.apply("siege.listed", finding, rule, reason)?;
+                walk.apply_by("siege.listed", finding, rule, reason, by)?;
             }
         }
         Continue(())

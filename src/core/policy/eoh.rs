@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, Vouched, soften::softened, walk::Walk};
+use super::{Case, Policy, Vouched, soften::softened, vouched::Voucher, walk::Walk};
 use crate::core::{
     address::ReversePath,
     from_header::Claims,
@@ -12,7 +12,7 @@ use crate::core::{
     notification::Notification,
     printable::printable,
     trace_header::Forgeries,
-    verdict::{Action, Reason, Rule, Verdict},
+    verdict::{Action, Entry, Reason, Rule, Verdict},
 };
 
 /// How much of a header's value is told to the administrator, in octets.
@@ -62,7 +62,7 @@ impl Policy {
             walk.apply("headers", finding, rule, Reason::ForgedHeaders)?;
         }
         if let Some(why) = self.exemption(case, walk) {
-            return Break(Verdict::accept(Reason::Exempt(why)));
+            return Break(self.exempted(case, why));
         }
         if facts.headers.is_cut() {
             walk.tell(
@@ -163,7 +163,8 @@ impl Policy {
         };
         let unanswered = vouched.unanswered();
         let finding = match (vouched, unanswered) {
-            (Vouched::Yes(why), _) => {
+            (Vouched::Yes(Voucher { entry, why }), _) => {
+                walk.vouch(entry);
                 walk.tell("forgery.header_from", format!("{claim}; {why}"));
                 return Continue(());
             }
@@ -174,7 +175,8 @@ impl Policy {
             domain: domain.cloned(),
         };
         let rule = softened(self.forgery.header_from, unanswered, case.siege.is_some());
-        walk.apply("forgery.header_from", finding, rule, reason)
+        let by = domain.and_then(|domain| self.claimed(domain));
+        walk.apply_by("forgery.header_from", finding, rule, reason, by)
     }
 
     fn header_rules(
@@ -195,15 +197,10 @@ impl Policy {
             let shown = printable(value.as_bytes(), LONGEST_SHOWN);
             let finding = format!("rule {} matches {name}: {shown}", index + 1);
             let text = rule.text.as_ref().map(ToString::to_string);
-            walk.apply(
-                "headers",
-                finding,
-                rule.rule(),
-                Reason::HeaderRule {
-                    number: index + 1,
-                    text,
-                },
-            )?;
+            let number = index + 1;
+            let by = Some(Entry::new("headers", format_args!("{number}:{name}")));
+            let reason = Reason::HeaderRule { number, text };
+            walk.apply_by("headers", finding, rule.rule(), reason, by)?;
         }
         Continue(())
     }

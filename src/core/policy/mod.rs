@@ -14,7 +14,7 @@ mod walk;
 use super::{
     dnsbl::{self, Dnsbl, Listing},
     envelope::{Envelope, Local, Recipient},
-    exempt::Exemptions,
+    exempt::{Exempting, Exemptions},
     forgery::Forgery,
     header_rules::{HeaderRule, Matches},
     notification::Notification,
@@ -73,7 +73,7 @@ pub struct SpfAnswers {
     /// The check of MAIL FROM.
     pub mail_from: Option<SpfCheck>,
     /// Whether the client may send for a domain in `spf.trusted_forwarders`, and for which.
-    pub forwarder: Vouched,
+    pub forwarder: Vouched<String>,
 }
 
 /// All the facts about one recipient of one message.
@@ -213,11 +213,22 @@ impl Policy {
         }
         why
     }
+
+    /// The verdict on who is exempt.
+    fn exempted(&self, case: &Case<'_>, why: Exempt) -> Verdict {
+        let (client, mailbox) = (&case.envelope.client, &case.recipient.mailbox);
+        let entry = match why {
+            Exempt::Postmaster => None,
+            Exempt::Recipient | Exempt::Client => self.exempt.exempting(client, mailbox),
+        };
+        Verdict::accept(Reason::Exempt(why)).by(entry.map(Exempting::entry))
+    }
 }
 
 /// What a tag has proven is let in because of it, where nothing else is the reason.
 fn name_proof(verdict: &mut Verdict, by_tag: bool) {
     if by_tag && verdict.reason == Reason::NothingFound {
         verdict.reason = Reason::Proof(Outcome::Genuine(By::Batv));
+        verdict.by = None;
     }
 }

@@ -5,15 +5,17 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use super::{
     Case, Policy, Vouched,
     soften::{Softened, softened},
-    vouched::mail_from,
+    vouched::{Voucher, mail_from},
     walk::Walk,
 };
 use crate::core::{
+    address::Domain,
     dnsbl::Listing,
+    exempt::Exempting,
     outside::Outside,
-    recipients::Known,
+    recipients::{Class, Known},
     spf::{Identity, SpfResult},
-    verdict::{Action, Exempt, Outgoing, Reason, Rule, Verdict},
+    verdict::{Action, Entry, Exempt, Outgoing, Reason, Rule, Verdict},
 };
 
 impl Policy {
@@ -30,7 +32,7 @@ impl Policy {
         }
         self.extra_recipient(case, exempt, walk)?;
         if let Some(why) = exempt {
-            return Break(Verdict::accept(Reason::Exempt(why)));
+            return Break(self.exempted(case, why));
         }
         self.tag(case, walk)?;
         // Its tag has answered what the rules for bounces ask: whether somebody here sent the message it returns.
@@ -78,10 +80,13 @@ impl Policy {
         walk.apply("client", finding, rule, Reason::ClientUnknown)
     }
 
-    fn forwarder(&self, case: &Case<'_>, walk: &mut Walk) -> Vouched {
+    fn forwarder(&self, case: &Case<'_>, walk: &mut Walk) -> Vouched<Voucher> {
         let trusted = self.trusted_forwarder(case.envelope, case.spf);
         let finding = match &trusted {
-            Vouched::Yes(why) => format!("{why}: SPF and forgery of MAIL FROM do not apply"),
+            Vouched::Yes(Voucher { entry, why }) => {
+                walk.vouch(entry.clone());
+                format!("{why}: SPF and forgery of MAIL FROM do not apply")
+            }
             Vouched::Unanswered => {
                 "whether the client is one, DNS did not answer: nothing is refused that it might excuse"
                     .to_owned()
@@ -92,7 +97,12 @@ impl Policy {
         trusted
     }
 
-    fn spf(&self, case: &Case<'_>, forwarder: &Vouched, walk: &mut Walk) -> ControlFlow<Verdict> {
+    fn spf(
+        &self,
+        case: &Case<'_>,
+        forwarder: &Vouched<Voucher>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
         for check in [&case.spf.helo, &case.spf.mail_from].into_iter().flatten() {
             let name = match check.identity {
                 Identity::Helo => "spf.helo",
@@ -117,15 +127,16 @@ impl Policy {
                 problem: check.problem.clone(),
             };
             let temperror = check.result == SpfResult::Temperror;
-            let rule = if temperror && case.is_proven_by_tag(None) {
+            let (rule, entry) = if temperror && case.is_proven_by_tag(None) {
                 // Nothing that DNS could say would outweigh the proof.
-                Rule::new(Action::Accept)
+                (Rule::new(Action::Accept), None)
             } else {
-                self.spf.rule(check)
+                self.spf.rule_and_entry(check)
             };
+            let by = entry.map(|domain| Entry::new("spf.domains", domain));
             let unanswered = forwarder.unanswered().or(temperror.then_some(Outside::Dns));
             let rule = softened(rule, unanswered, case.siege.is_some());
-            walk.apply(name, finding, rule, reason)?;
+            walk.apply_by(name, finding, rule, reason, by)?;
         }
         Continue(())
     }
@@ -133,7 +144,7 @@ impl Policy {
     fn own_domain(
         &self,
         case: &Case<'_>,
-        forwarder: &Vouched,
+        forwarder: &Vouched<Voucher>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let Some(domain) = case
@@ -153,7 +164,7 @@ impl Policy {
         let unanswered = forwarder
             .unanswered()
             .or((spf == SpfResult::Temperror).then_some(Outside::Dns));
-        walk.apply(
+        walk.apply_by(
             "forgery.mail_from",
             format!("{domain} is ours, the client is a stranger, and SPF says {spf}"),
             softened(self.forgery.mail_from, unanswered, case.siege.is_some()),
@@ -161,7 +172,14 @@ impl Policy {
                 domain: domain.clone(),
                 spf,
             },
+            self.claimed(domain),
         )
+    }
+
+    /// The entry that makes a domain ours which a stranger claims.
+    pub(super) fn claimed(&self, domain: &Domain) -> Option<Entry> {
+        let entry = self.local.entry(domain)?;
+        Some(Entry::new("local.domains", entry))
     }
 
     fn extra_recipient(
@@ -208,13 +226,17 @@ impl Policy {
         bounce: bool,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let listed = self.null_sender.never_send.lists(&case.recipient.mailbox);
-        if !bounce || !listed || self.spares_null_sender(case) {
+        let never_send = &self.null_sender.never_send;
+        let Some(entry) = never_send.entry(&case.recipient.mailbox) else {
+            return Continue(());
+        };
+        if !bounce || self.spares_null_sender(case) {
             return Continue(());
         }
         let finding = "a bounce, to an address that never sends".to_owned();
-        let rule = self.null_sender.never_send.answer;
-        walk.apply("null_sender.never_send", finding, rule, Reason::NeverSends)
+        let name = "null_sender.never_send";
+        let by = Some(Entry::new(name, entry));
+        walk.apply_by(name, finding, never_send.answer, Reason::NeverSends, by)
     }
 
     pub(super) fn recipient_class(
@@ -230,7 +252,9 @@ impl Policy {
             );
             return Continue(());
         };
-        let spared = bounce && self.spares_null_sender(case);
+        let sparing = self.sparing(case).filter(|_| bounce);
+        let spared = sparing.is_some();
+        walk.vouch(sparing.map(Exempting::null_sender_entry));
         if !spared {
             self.besieged_catch_all(case, bounce, walk)?;
         }
@@ -239,6 +263,15 @@ impl Policy {
         // Had the list been readable, the recipient might have been known, and accepted.
         let unanswered = matches!(case.known, Known::Unavailable(_)).then_some(Outside::Directory);
         let rule = softened(rule, unanswered, case.siege.is_some());
+        let by = match (class, case.known) {
+            (Class::Known, Known::Listed(list)) => Some(Entry::new("recipients.known", list)),
+            (Class::Rule(number), _) => entry
+                .rules
+                .get(number.saturating_sub(1))
+                .map(|rule| Entry::new("recipients.rules", &rule.pattern)),
+            _ => None,
+        };
+        let by = by.filter(|_| rule.unanswered.is_none());
         let kind = if bounce { "a bounce" } else { "mail" };
         let class_says = Reason::Recipient { class, bounce };
         let (finding, reason) = match (case.known, rule) {
@@ -255,7 +288,8 @@ impl Policy {
             (Known::Listed(list), _) => (format!("{class}, in {list}; {kind}"), class_says),
             _ => (format!("{class}; {kind}"), class_says),
         };
-        walk.apply("recipients", finding, rule, reason)
+        walk.vouch(by.clone().filter(|_| rule.rule.accepts()));
+        walk.apply_by("recipients", finding, rule, reason, by)
     }
 
     /// The client's standing with the lists, for mail they are asked about.
@@ -269,13 +303,10 @@ impl Policy {
                 }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
+                    let finding = format!("{zone}: listed ({code})");
                     let reason = Reason::Dnsbl { zone: zone.clone() };
-                    walk.apply(
-                        "dnsbl",
-                        format!("{zone}: listed ({code})"),
-                        list.rule(),
-                        reason,
-                    )?;
+                    let by = Some(Entry::new("dnsbl", zone));
+                    walk.apply_by("dnsbl", finding, list.rule(), reason, by)?;
                 }
             }
         }
@@ -283,10 +314,13 @@ impl Policy {
     }
 
     pub(super) fn spares_null_sender(&self, case: &Case<'_>) -> bool {
+        self.sparing(case).is_some()
+    }
+
+    fn sparing(&self, case: &Case<'_>) -> Option<Exempting<'_>> {
         self.null_sender
             .exempt
-            .of(&case.envelope.client, &case.recipient.mailbox)
-            .is_some()
+            .exempting(&case.envelope.client, &case.recipient.mailbox)
     }
 }
 

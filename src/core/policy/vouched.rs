@@ -1,19 +1,21 @@
 //! Whether SPF spares mail its rules: a trusted forwarder, a mailing list, or one of us.
 
+use std::fmt;
+
 use super::{Case, Policy, SpfAnswers};
 use crate::core::{
     address::Domain,
     envelope::Envelope,
     outside::Outside,
     spf::{SpfCheck, SpfResult},
-    verdict::Action,
+    verdict::{Action, Entry},
 };
 
 /// Whether something spares mail its rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Vouched {
-    /// It does: what, for the administrator.
-    Yes(String),
+pub enum Vouched<T> {
+    /// It does: what.
+    Yes(T),
     /// It does not.
     No,
     /// DNS did not answer, or was not asked.
@@ -21,7 +23,25 @@ pub enum Vouched {
     Unanswered,
 }
 
-impl Vouched {
+/// What spares mail its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Voucher {
+    /// The entry of `milter.yaml`; none where it is the sender's own SPF.
+    pub(super) entry: Option<Entry>,
+    /// The same for the administrator.
+    pub(super) why: String,
+}
+
+impl Voucher {
+    fn forwarder(written: impl fmt::Display, why: String) -> Vouched<Self> {
+        Vouched::Yes(Self {
+            entry: Some(Entry::new("spf.trusted_forwarders", written)),
+            why,
+        })
+    }
+}
+
+impl<T> Vouched<T> {
     /// What did not answer.
     pub(super) fn unanswered(&self) -> Option<Outside> {
         matches!(self, Self::Unanswered).then_some(Outside::Dns)
@@ -56,13 +76,16 @@ impl Policy {
     }
 
     /// Whether the client is a trusted forwarder.
-    pub(super) fn trusted_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> Vouched {
-        if let Some(address) = envelope
-            .client
-            .address
-            .filter(|address| self.spf.trusts_address(*address))
+    pub(super) fn trusted_forwarder(
+        &self,
+        envelope: &Envelope,
+        spf: &SpfAnswers,
+    ) -> Vouched<Voucher> {
+        if let Some(address) = envelope.client.address
+            && let Some(network) = self.spf.forwarder_network(address)
         {
-            return Vouched::Yes(format!("{address} is in spf.trusted_forwarders"));
+            let why = format!("{address} is in spf.trusted_forwarders");
+            return Voucher::forwarder(network, why);
         }
         if self.spf.forwarder_domains().next().is_none() {
             return Vouched::No;
@@ -70,27 +93,30 @@ impl Policy {
         let by_helo = self.forwarder_by_helo(spf);
         match &spf.forwarder {
             _ if matches!(by_helo, Vouched::Yes(_)) => by_helo,
-            Vouched::Yes(domain) => Vouched::Yes(format!(
-                "the client may send for {domain}, which is in spf.trusted_forwarders"
-            )),
+            Vouched::Yes(domain) => Voucher::forwarder(
+                domain,
+                format!("the client may send for {domain}, which is in spf.trusted_forwarders"),
+            ),
             Vouched::No => by_helo,
             Vouched::Unanswered => Vouched::Unanswered,
         }
     }
 
-    fn forwarder_by_helo(&self, spf: &SpfAnswers) -> Vouched {
+    fn forwarder_by_helo(&self, spf: &SpfAnswers) -> Vouched<Voucher> {
         let Some(helo) = &spf.helo else {
             return Vouched::No;
         };
         let name = helo.domain.parse::<Domain>().ok();
-        let is_forwarders = |name: &Domain| {
+        let forwarders = |name: Domain| {
             let mut domains = self.spf.forwarder_domains();
-            domains.any(|domain| name.is_at_or_below(domain))
+            let domain = domains.find(|domain| name.is_at_or_below(domain))?;
+            Some((name, domain))
         };
-        match (name.filter(is_forwarders), helo.result) {
-            (Some(name), SpfResult::Pass) => Vouched::Yes(format!(
-                "HELO {name} passes SPF and is in spf.trusted_forwarders"
-            )),
+        match (name.and_then(forwarders), helo.result) {
+            (Some((name, domain)), SpfResult::Pass) => Voucher::forwarder(
+                domain,
+                format!("HELO {name} passes SPF and is in spf.trusted_forwarders"),
+            ),
             (Some(_), SpfResult::Temperror) => Vouched::Unanswered,
             _ => Vouched::No,
         }
@@ -98,7 +124,7 @@ impl Policy {
 
     /// Whether a stranger's message may carry an address of this domain of ours in From:; `None` for one that was not
     /// read. Each way needs SPF to pass, for everything else in a message can be made up.
-    pub(super) fn may_claim(&self, case: &Case<'_>, claimed: Option<&Domain>) -> Vouched {
+    pub(super) fn may_claim(&self, case: &Case<'_>, claimed: Option<&Domain>) -> Vouched<Voucher> {
         let forwarder = self.trusted_forwarder(case.envelope, case.spf);
         if matches!(forwarder, Vouched::Yes(_)) {
             return forwarder;
@@ -107,15 +133,22 @@ impl Policy {
             return forwarder;
         };
         let in_line = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));
-        let why = if self.forgery.lists.iter().any(|list| list.matches(sender)) {
-            format!("{sender} is in forgery.lists, and its SPF passes")
+        let mut lists = self.forgery.lists.iter();
+        let voucher = if let Some(list) = lists.find(|list| list.matches(sender)) {
+            Voucher {
+                entry: Some(Entry::new("forgery.lists", list)),
+                why: format!("{sender} is in forgery.lists, and its SPF passes"),
+            }
         } else if self.local.is_ours(sender) && in_line {
-            format!("SPF passes for {sender}")
+            Voucher {
+                entry: None,
+                why: format!("SPF passes for {sender}"),
+            }
         } else {
             return forwarder;
         };
         match mail_from(case.spf) {
-            SpfResult::Pass => Vouched::Yes(why),
+            SpfResult::Pass => Vouched::Yes(voucher),
             SpfResult::Temperror => Vouched::Unanswered,
             _ => forwarder,
         }

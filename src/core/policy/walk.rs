@@ -9,7 +9,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use super::soften::Softened;
 use crate::core::{
     proof::evidence::Outcome,
-    verdict::{Action, Mode, Reason, Rule, Verdict},
+    verdict::{Action, Entry, Mode, Reason, Rule, Verdict},
 };
 
 /// One check: what was asked, and what came of it.
@@ -51,6 +51,8 @@ pub(super) struct Walk {
     softer: Option<Verdict>,
     /// What the message proves, where that was asked.
     proof: Option<Outcome>,
+    /// The entry of `milter.yaml` that spared it a check, the last of them.
+    vouched: Option<Entry>,
 }
 
 impl Walk {
@@ -61,6 +63,7 @@ impl Walk {
             checks: Vec::new(),
             softer: None,
             proof: None,
+            vouched: None,
         }
     }
 
@@ -70,7 +73,7 @@ impl Walk {
             Break(verdict) => verdict,
             Continue(()) => self
                 .softer
-                .unwrap_or_else(|| Verdict::accept(Reason::NothingFound)),
+                .unwrap_or_else(|| Verdict::accept(Reason::NothingFound).by(self.vouched)),
         };
         verdict.proof = self.proof;
         Judgement {
@@ -82,6 +85,11 @@ impl Walk {
     /// What the message proves, whatever is decided.
     pub(super) fn prove(&mut self, outcome: &Outcome) {
         self.proof = Some(outcome.clone());
+    }
+
+    /// An entry of `milter.yaml` spared it a check.
+    pub(super) fn vouch(&mut self, entry: Option<Entry>) {
+        self.vouched = entry.or(self.vouched.take());
     }
 
     pub(super) fn tell(&mut self, name: &'static str, finding: String) {
@@ -99,6 +107,18 @@ impl Walk {
         rule: impl Into<Softened>,
         reason: Reason,
     ) -> ControlFlow<Verdict> {
+        self.apply_by(name, finding, rule, reason, None)
+    }
+
+    /// The same, where an entry of `milter.yaml` decided.
+    pub(super) fn apply_by(
+        &mut self,
+        name: &'static str,
+        finding: String,
+        rule: impl Into<Softened>,
+        reason: Reason,
+        by: Option<Entry>,
+    ) -> ControlFlow<Verdict> {
         let Softened { rule, unanswered } = rule.into();
         self.checks.push(Check {
             name,
@@ -107,6 +127,7 @@ impl Walk {
         });
         let verdict = Verdict {
             unanswered,
+            by,
             ..Verdict::of(rule, self.mode, reason)
         };
         match verdict.action {

@@ -46,8 +46,12 @@ impl Tags {
             .would
             .map(|action| format!(" would={action}"))
             .unwrap_or_default();
+        let by = verdict
+            .decided_by()
+            .map(|entry| format!(" by={entry}"))
+            .unwrap_or_default();
         let tag = format!(
-            "verdict={} reason={}{would}",
+            "verdict={} reason={}{would}{by}",
             verdict.action,
             verdict.reason.code()
         );

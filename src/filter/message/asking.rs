@@ -82,7 +82,7 @@ impl Message {
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.
-async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Vouched {
+async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Vouched<String> {
     let mut vouched = Vouched::No;
     for domain in policy.spf.forwarder_domains() {
         let postmaster = format!("postmaster@{domain}");

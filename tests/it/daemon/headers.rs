@@ -266,7 +266,8 @@ fn header_rules_discard_and_hold() {
         [Change::Quarantine(b"backstop: header_rule".to_vec())]
     );
     assert!(
-        outcome.added("X-Backstop")[0].starts_with("verdict=quarantine reason=header_rule;"),
+        outcome.added("X-Backstop")[0]
+            .starts_with("verdict=quarantine reason=header_rule by=headers:4:Subject;"),
         "{outcome:?}"
     );
 }
@@ -321,19 +322,19 @@ fn a_message_is_refused_for_all_of_its_recipients_or_for_none() {
             0,
             "postmaster@example.org",
             "Subject: casino",
-            "reason=header_rule would=reject",
+            "reason=header_rule would=reject by=headers:1:Subject",
         ),
         (
             1,
             "abuse@example.org",
             "Subject: casino",
-            "reason=header_rule would=reject",
+            "reason=header_rule would=reject by=headers:1:Subject",
         ),
         (
             2,
             "far@example.net",
             "X-Test: some",
-            "reason=header_rule would=reject",
+            "reason=header_rule would=reject by=headers:6:X-Test",
         ),
         (
             3,
@@ -426,27 +427,27 @@ fn monitoring_refuses_nothing_by_headers_either() {
         (
             "a@pass.example",
             "From: boss@example.org",
-            "reason=header_from_forged would=reject",
+            "reason=header_from_forged would=reject by=local.domains:example.org",
         ),
         (
             "a@pass.example",
             "Subject: casino",
-            "reason=header_rule would=reject",
+            "reason=header_rule would=reject by=headers:1:Subject",
         ),
         (
             "a@pass.example",
             "Subject: later",
-            "reason=header_rule would=tempfail",
+            "reason=header_rule would=tempfail by=headers:2:Subject",
         ),
         (
             "a@pass.example",
             "Subject: vanish",
-            "reason=header_rule would=discard",
+            "reason=header_rule would=discard by=headers:3:Subject",
         ),
         (
             "a@pass.example",
             "Subject: suspect",
-            "reason=header_rule would=quarantine",
+            "reason=header_rule would=quarantine by=headers:4:Subject",
         ),
     ] {
         let reply = answer(&mut client, from, &["joe@example.org"], lines);
@@ -477,7 +478,7 @@ fn one_header_rule_can_be_monitored_while_the_others_act() {
     assert_eq!(reply.unwrap(), Reply::Continue);
     let told = client.eom().unwrap().added("X-Backstop").concat();
     assert!(
-        told.starts_with("verdict=tag reason=header_rule would=reject;"),
+        told.starts_with("verdict=tag reason=header_rule would=reject by=headers:1:Subject;"),
         "{told}"
     );
     let both = "Subject: casino\nX-Mailer: bulk";

@@ -11,9 +11,9 @@ use lab::{
 use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone};
 
 /// The fields, in their order.
-const FIELDS: [&str; 16] = [
-    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "spf", "spf_helo", "kind",
-    "evidence", "batv", "proof", "signed", "would",
+const FIELDS: [&str; 17] = [
+    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "by", "spf", "spf_helo",
+    "kind", "evidence", "batv", "proof", "signed", "would",
 ];
 
 #[test]

@@ -182,7 +182,9 @@ fn nobody_loses_mail_that_only_others_would_be_refused<M: Mta>() {
     for recipient in ["known@example.net", "joe@example.org"] {
         let text = site.delivered(recipient, &letter);
         assert!(
-            text.contains("X-Backstop: verdict=tag reason=header_rule would=reject;"),
+            text.contains(
+                "X-Backstop: verdict=tag reason=header_rule would=reject by=headers:4:X-Mailer;"
+            ),
             "{text}"
         );
     }

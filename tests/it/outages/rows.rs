@@ -31,7 +31,7 @@ pub struct World {
     pub helo_name: &'static str,
     pub helo: SpfResult,
     pub mail_from: SpfResult,
-    pub forwarder: Vouched,
+    pub forwarder: Vouched<String>,
     pub tag: Option<Tag>,
     pub earlier: usize,
     pub known: Known,
@@ -112,7 +112,7 @@ impl World {
         Self { known, ..self }
     }
 
-    fn forwarder(self, forwarder: Vouched) -> Self {
+    fn forwarder(self, forwarder: Vouched<String>) -> Self {
         Self { forwarder, ..self }
     }
 
