@@ -174,6 +174,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether both name the same mailbox, however they are written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.host == other.host && self.local_key() == other.local_key()
+    }
+
     /// The address as bytes, the domain in its comparable form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let host: &[u8] = match &self.host {

@@ -100,6 +100,16 @@ impl Hop {
     }
 }
 
+/// Whom the host had the message for, with angle brackets or without: `for <joe@example.org>`, if its unfolded value says
+/// so. Of several recipients hosts name none.
+pub fn recipient(value: &[u8]) -> Option<Vec<u8>> {
+    let lexemes = lexemes(value);
+    let mut lexemes = lexemes.iter();
+    // What a client said in HELO stands before it, and may be any word.
+    lexemes.find(|lexeme| matches!(lexeme, Lexeme::Word(word) if is(word, "by")))?;
+    behind(lexemes, "for").map(<[u8]>::to_vec)
+}
+
 /// How mail is carried inside, beginning like this: LMTP to the mailbox, and what fetches mail from elsewhere.
 const DELIVERY: [&[u8]; 4] = [b"lmtp", b"utf8lmtp", b"pop3", b"imap"];
 

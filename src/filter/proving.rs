@@ -23,6 +23,7 @@ use crate::{
             self,
             evidence::{Answer, By, Evidence, Looked},
             ledger::{self as entries, Remembered},
+            proven::Proven,
             returned::Report,
             watermark,
         },
@@ -31,7 +32,6 @@ use crate::{
     observe::Warnings,
     store::{Store, Unavailable},
 };
-use replay::Proven;
 
 /// How much of a Message-ID is told, in octets.
 const LONGEST_SHOWN: usize = 120;

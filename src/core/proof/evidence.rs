@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Weak;
-use crate::core::address::{Domain, Mailbox};
+use crate::core::address::Domain;
 pub use crate::core::outside::Outside;
 
 /// What can prove that a notification answers a message of ours, in the order in which it is looked for.
@@ -327,16 +327,6 @@ impl fmt::Display for Outcome {
             Self::Forged(_) => f.write_str("forged"),
         }
     }
-}
-
-/// Whether a report may be about a message that was sent to these: it names one of them, or nobody, or it is not known
-/// whom the message was sent to (Bcc, say).
-pub fn is_about(reported: &[Mailbox], sent_to: &[Mailbox]) -> bool {
-    let same = |one: &Mailbox, other: &Mailbox| {
-        one.host() == other.host() && one.local_key() == other.local_key()
-    };
-    let among = |reported: &Mailbox| sent_to.iter().any(|sent| same(reported, sent));
-    reported.is_empty() || sent_to.is_empty() || reported.iter().any(among)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod dkim;
 pub mod evidence;
 mod keys;
 pub mod ledger;
+pub mod proven;
 pub mod returned;
 mod settings;
 pub mod watermark;

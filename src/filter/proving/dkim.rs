@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, replay::Proven, shown};
+use super::{Search, shown};
 use crate::{
     core::proof::{
         dkim::{Chain, Outcome, Signed},
         evidence::{Answer, By, Looked, Outside},
         ledger::message_id,
+        proven::Proven,
         returned::Returned,
     },
     dkim,

@@ -1,10 +1,11 @@
 //! The Message-ID as proof: the ledger remembers that we sent it.
 
-use super::{Search, replay::Proven, shown};
+use super::{Search, shown};
 use crate::core::proof::{
     self,
     evidence::{Answer, By, Looked, Outside},
     ledger::{Hashed, Remembered, hashes, message_id},
+    proven::Proven,
 };
 
 impl Search<'_> {

@@ -276,6 +276,58 @@ fn a_copy_is_no_licence_to_flood() {
     assert_eq!(told, "reject proof_replayed unproven 550 5.7.1");
 }
 
+/// A redirect, an alias or a forwarder reports an address that the message was not sent to, and names the other one.
+#[test]
+fn a_report_may_name_the_recipient_elsewhere() {
+    let desk = Desk::set(STRICT);
+    desk.remember("known", &[FAR], 60);
+    let new = "new@elsewhere.example";
+    let about = |ours: &Ours, text: &str, status: &str| {
+        body(new, ours)
+            .replace("It could not be delivered.", text)
+            .replace("Action: failed", &format!("Action: failed\r\n{status}"))
+    };
+    let exim = format!("  {new}\r\n    (ultimately generated from {FAR})");
+    let sendmail = format!("<{FAR}>... Deferred: 450 4.2.0 later");
+    let actual = format!("X-Actual-Recipient: rfc822; {FAR}");
+    let received = format!(
+        "Received: from mx.example.org (mx.example.org [192.0.2.1])\r\n\tby mx.friend.example (8.17.1) with ESMTP id 6A\r\n\t\
+         for <{FAR}>; Sat, 21 Nov 2026 12:00:00 +0000"
+    );
+    for (ours, expected) in [
+        (
+            Ours::new("marked", FAR).marked(&desk.keys, 0),
+            "accept watermark_valid watermark",
+        ),
+        (
+            Ours::new("known", FAR),
+            "accept message_id_known message_id",
+        ),
+        (
+            Ours::new("signed", FAR).signed(SIGNED),
+            "accept dkim_valid dkim",
+        ),
+    ] {
+        let status = "X-Note: none";
+        for content in [
+            about(&ours, &exim, status),
+            about(&ours, &sendmail, status),
+            about(&ours, "Sorry.", &actual),
+            about(&ours.clone().with(&received), "Sorry.", status),
+        ] {
+            assert_eq!(desk.told(&content), expected, "{content}");
+        }
+    }
+    // Whom the bounce comes to is named by all of them, and may be a recipient of his own message.
+    let cc = Ours::new("cc", JOE).marked(&desk.keys, 0);
+    let outcome = desk.bounce(
+        JOE,
+        &about(&cc, &format!("Your mail, {JOE}, failed"), "X-Note: none"),
+    );
+    let weak = "reject unproven weak:sender+recipient 550 5.7.1";
+    assert_eq!(desk.line(JOE, &outcome), weak);
+}
+
 #[test]
 fn the_limit_is_what_the_file_says() {
     let desk = Desk::set(&format!("{STRICT}, replay_limit: 1"));

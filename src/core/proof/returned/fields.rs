@@ -20,6 +20,7 @@ pub fn read(report: &mut Report, fields: &[u8]) {
     while !rest.is_empty() {
         let (group, end) = Headers::parse(rest);
         for header in group.iter() {
+            report.name_in_status(header);
             if header.is("Final-Recipient") || header.is("Original-Recipient") {
                 let recipient = typed_address(&header.unfolded());
                 recipient.into_iter().for_each(|one| report.recipient(one));

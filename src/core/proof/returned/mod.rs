@@ -15,6 +15,7 @@ mod fields;
 mod markers;
 mod markup;
 mod mime;
+mod named;
 mod naming;
 mod text;
 mod walk;
@@ -37,6 +38,9 @@ pub struct Report {
     /// The recipients it is about, each once, 100 at most: Final-Recipient and Original-Recipient (RFC 3464, RFC 6533,
     /// RFC 8098), X-Failed-Recipients, and those that plain-text forms name. Those of a returned notification too.
     pub recipients: Vec<Mailbox>,
+    /// Other addresses that it names, each once, 100 at most: in its text, in other fields, in the trace of what it
+    /// returns. See [`Report::names`].
+    pub named: Vec<Mailbox>,
     /// The messages it returns, the outermost first, 4 at most: a returned notification may return one itself.
     pub returned: Vec<Returned>,
     /// The Message-IDs that it names as what it answers, with their angle brackets, each once, 20 at most:
@@ -91,11 +95,24 @@ pub fn read(headers: &Headers, body: &[u8], cut: bool) -> Report {
         ..Report::default()
     };
     walk::message(&mut report, headers, body);
+    report.name_in_headers(headers);
     report.answer(headers);
     report
 }
 
 impl Report {
+    /// Whether one of those that it names is one of these, or its fields name nobody.
+    ///
+    /// What its text and a trace name only ever adds: it has to be a recipient of the message. A forger who has a copy of
+    /// one can write its recipient into the fields as well. What he gains is the bounces of honest hosts that he sends
+    /// such copies to; they return the trace as he wrote it. How many those may be is bounded by `replay_limit`.
+    /// The addressees of the report themselves are not looked for in a text: it names them nearly always.
+    pub fn names(&self, addressees: &[Mailbox], is_one: impl Fn(&Mailbox) -> bool) -> bool {
+        let is_addressee = |one: &&Mailbox| addressees.iter().any(|to| to.is_same(one));
+        let mut named = self.named.iter().filter(|one| !is_addressee(one));
+        self.recipients.is_empty() || self.recipients.iter().any(&is_one) || named.any(is_one)
+    }
+
     fn recipient(&mut self, mailbox: Mailbox) {
         if self.recipients.len() < MOST_RECIPIENTS && !self.recipients.contains(&mailbox) {
             self.recipients.push(mailbox);

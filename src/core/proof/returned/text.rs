@@ -41,7 +41,7 @@ pub fn read(report: &mut Report, text: &[u8], open: bool, returns: bool) {
 }
 
 /// The marker that the line is.
-fn announced(line: &[u8], after: &[u8]) -> Option<(Marker, Copy)> {
+pub fn announced(line: &[u8], after: &[u8]) -> Option<(Marker, Copy)> {
     markers::marker(line).or_else(|| {
         let next = after.get(blank_line(after)..)?;
         (markers::is_heading(line) && markers::is_trace(next))
@@ -125,7 +125,7 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     Some((plain, length))
 }
 
-fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
+pub fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| byte == b'\n');
     text.split_at(end.map_or(text.len(), |end| end + 1))
 }

@@ -20,6 +20,8 @@ struct Message {
     /// With CRLF line ends.
     body: Vec<u8>,
     open: bool,
+    /// Whether it is the notification itself.
+    is_report: bool,
 }
 
 /// The texts of one message, to be read when its parts are known.
@@ -45,6 +47,7 @@ pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
         headers: headers.clone(),
         body: mime::crlf(body).into_owned(),
         open,
+        is_report: true,
     });
     while let Some(message) = walk.next.pop_front() {
         walk.message(&message);
@@ -77,6 +80,9 @@ impl Walk<'_> {
                 text::read(self.report, &plain, text.open, true);
             }
         }
+        if message.is_report {
+            self.names(&texts);
+        }
         for returned in self.report.returned.get(before..).unwrap_or_default() {
             // What MIME parts returned is there already.
             if let (Form::Text(_), Some(body)) = (returned.form, &returned.body) {
@@ -84,9 +90,29 @@ impl Walk<'_> {
                     headers: returned.headers.clone(),
                     body: body.clone(),
                     open: false,
+                    is_report: false,
                 });
             }
         }
+    }
+
+    /// What the notification names beside its fields: in its text, which comes first (RFC 3464 section 2), and in the
+    /// trace of the messages it returns. What their own texts name means nothing.
+    fn names(&mut self, texts: &Texts) {
+        match (texts.plain.first(), texts.html.first()) {
+            (Some(text), _) => self.report.name_in_text(&text.octets),
+            (None, Some(text)) => self.report.name_in_text(&markup::text(&text.octets)),
+            (None, None) => {}
+        }
+        let returned: Vec<Headers> = self
+            .report
+            .returned
+            .iter()
+            .map(|one| one.headers.clone())
+            .collect();
+        returned
+            .iter()
+            .for_each(|headers| self.report.name_in_trace(headers));
     }
 
     /// One part, or a message's body: its headers, and what follows them.
@@ -151,6 +177,7 @@ impl Walk<'_> {
                 headers: block.headers.clone(),
                 body: body.to_vec(),
                 open: part.open,
+                is_report: false,
             });
         }
         // OpenSMTPD says text/rfc822-headers, and returns all of it.

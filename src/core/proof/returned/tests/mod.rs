@@ -2,6 +2,7 @@
 
 mod details;
 mod hostile;
+mod named;
 mod round_trip;
 mod samples;
 
