@@ -78,7 +78,7 @@ enum Command {
     Replay(replay::Arguments),
     /// Check SPF once, with its trace
     Spf(spf::Arguments),
-    /// Tell from the store what became of the mail of the last days
+    /// Tell from the store how the mail of the last days was answered
     Report(report::Arguments),
     /// Say by hand whether a domain is besieged
     Siege(siege::Arguments),

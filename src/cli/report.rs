@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Report {
-    /// Which bounces came from whom, to which forged addresses, by hour, and what became of them (what is done when
+    /// Which bounces came from whom, to which forged addresses, by hour, and how they were answered (what is done when
     /// neither is named)
     Attack(attack::About),
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and whose would have been

@@ -198,6 +198,7 @@ fn dkim(proof: &proof::Settings) -> String {
     let proof::dkim::Settings {
         verify,
         keys,
+        altered,
         dkim2,
     } = &proof.dkim;
     let verified = match (verify, keys.len()) {
@@ -213,7 +214,12 @@ fn dkim(proof: &proof::Settings) -> String {
     } else {
         ""
     };
-    format!("DKIM signatures of own domains in what bounces return: {verified}{dkim2}")
+    let altered = match (verify, altered) {
+        (false, _) | (true, proof::dkim::Altered::Accept) => "",
+        (true, proof::dkim::Altered::Weak) => "; weak where the body was altered",
+        (true, proof::dkim::Altered::Ignore) => "; nothing where the body was altered",
+    };
+    format!("DKIM signatures of own domains in what bounces return: {verified}{altered}{dkim2}")
 }
 
 fn unproven(proof: &proof::Settings) -> String {

@@ -261,6 +261,12 @@ mod tests {
             ),
             (
                 Action::Tempfail,
+                unproven(Why::Repeated, &[]),
+                "451",
+                &["five minutes", "try again later"],
+            ),
+            (
+                Action::Tempfail,
                 unproven(Why::Unanswered(Outside::Dns), &[]),
                 "451",
                 &["try again later"],

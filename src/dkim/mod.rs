@@ -7,10 +7,12 @@
 //! | module      | what it does, in one sentence |
 //! |-------------|-------------------------------|
 //! | `signature` | one DKIM-Signature, and what can be told of it without its key (3.5) |
+//! | `body`      | what a body's hash is over (3.4.3, 3.4.4) |
 //! | `fields`    | which fields a signature covers (5.4.2) |
 //! | `key`       | public keys, from the configuration or from DNS (3.6) |
 //! | `chain`     | the same proof by DKIM2, which is a draft |
 
+mod body;
 mod chain;
 mod fields;
 mod key;
@@ -175,7 +177,21 @@ fn worth(
         _ if signature.has_expired(now) => Outcome::Expired,
         Age::Unknown => Outcome::Weak,
         Age::Young if message.message_id.is_none() || message.date.is_none() => Outcome::Weak,
-        Age::Young if body.is_some_and(|body| signature.covers(body)) => Outcome::Whole,
-        Age::Young => Outcome::HeadersOnly,
+        Age::Young => of_body(signature, body),
+    }
+}
+
+fn of_body(signature: &Signature<'_>, body: Option<&[u8]>) -> Outcome {
+    match body {
+        Some(body) if !signature.covers(body) => {
+            // What is left where it was cut off is no other body.
+            match body.trim_ascii().is_empty() {
+                true => Outcome::HeadersOnly,
+                false => Outcome::HeadersOnlyAltered,
+            }
+        }
+        // Whoever has the message may append to what `l=` covers.
+        Some(_) if !signature.is_partial() => Outcome::Whole,
+        Some(_) | None => Outcome::HeadersOnly,
     }
 }

@@ -1,11 +1,8 @@
 //! One DKIM-Signature: what can be told of it before its key is there.
 
-use mail_auth::{
-    common::crypto::{Algorithm, HashAlgorithm},
-    dkim,
-};
+use mail_auth::{common::crypto::Algorithm, dkim};
 
-use super::fields::is_well_formed;
+use super::{body, fields::is_well_formed};
 use crate::core::{
     address::Domain,
     header::RawField,
@@ -23,8 +20,8 @@ pub(super) struct Signature<'a> {
     field: RawField<'a>,
     /// The field's value without line end and without what stands in `b=`.
     unsigned: Vec<u8>,
-    /// `l=` is there: whoever has the message may append to its body (RFC 6376 section 8.2).
-    partial: bool,
+    /// `l=`, where it is there: whoever has the message may append to its body (RFC 6376 section 8.2).
+    length: Option<u64>,
     pub(super) domain: Domain,
     /// The domain of `i=`.
     pub(super) identity: Domain,
@@ -53,6 +50,7 @@ impl<'a> Signature<'a> {
         }
         let signed_at = number(tags, "t").map_err(|()| "t= is not a time")?;
         let expires_at = number(tags, "x").map_err(|()| "x= is not a time")?;
+        let length = number(tags, "l").map_err(|()| "l= is not a number")?;
         if matches!((signed_at, expires_at), (Some(t), Some(x)) if x <= t) {
             return Err("x= is not after t=");
         }
@@ -80,7 +78,7 @@ impl<'a> Signature<'a> {
         }
         Ok(Self {
             unsigned: without_signature(value),
-            partial: tags.value("l").is_some(),
+            length,
             tags: parsed,
             field,
             domain,
@@ -119,13 +117,15 @@ impl<'a> Signature<'a> {
         key.p.verify(&mut fields, &tags.b, tags.ch, tags.a).is_ok()
     }
 
-    /// Whether all of the body is what was signed.
+    /// Whether only a part of the body was signed.
+    pub(super) fn is_partial(&self) -> bool {
+        self.length.is_some()
+    }
+
+    /// Whether the body is what was signed, as much of it as was.
     pub(super) fn covers(&self, body: &[u8]) -> bool {
-        if self.partial {
-            return false;
-        }
-        let body = self.tags.cb.canonical_body(body, 0);
-        HashAlgorithm::Sha256.hash(body).as_ref() == self.tags.bh
+        let hash = body::hash(self.tags.cb, body, self.length);
+        hash.is_some_and(|hash| hash.as_slice() == self.tags.bh)
     }
 
     /// Whether `x=` has passed.

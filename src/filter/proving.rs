@@ -28,7 +28,6 @@ use crate::{
             watermark,
         },
     },
-    dns::Budgeted,
     observe::Warnings,
     store::{Store, Unavailable},
 };
@@ -67,24 +66,29 @@ impl Search<'_> {
             cut: self.report.cut,
             ..Evidence::default()
         };
-        for by in [By::Watermark, By::MessageId, By::Dkim, By::Dkim2] {
-            evidence.looked.extend(self.look(by, &lookup).await);
-            if evidence.proven().is_some() {
+        let mut unlisted = Vec::new();
+        for by in [
+            By::Watermark,
+            By::MessageId,
+            By::Dkim,
+            By::Dkim2,
+            By::DkimUnlisted,
+        ] {
+            let looked = match by {
+                By::Batv => Vec::new(),
+                By::Watermark => self.watermarks().await,
+                By::MessageId => self.message_ids().await,
+                By::Dkim => self.signatures(&lookup, &mut unlisted).await,
+                By::Dkim2 => self.chains(&lookup).await,
+                By::DkimUnlisted => self.unlisted(std::mem::take(&mut unlisted)).await,
+            };
+            evidence.looked.extend(looked);
+            if evidence.is_settled() {
                 return evidence;
             }
         }
         (evidence.weak, evidence.weak_unanswered) = self.weak(&lookup).await;
         evidence
-    }
-
-    async fn look(&self, by: By, lookup: &Budgeted) -> Vec<Looked> {
-        match by {
-            By::Batv => Vec::new(),
-            By::Watermark => self.watermarks().await,
-            By::MessageId => self.message_ids().await,
-            By::Dkim => self.signatures(lookup).await,
-            By::Dkim2 => self.chains(lookup).await,
-        }
     }
 
     async fn watermarks(&self) -> Vec<Looked> {
@@ -128,10 +132,7 @@ impl Search<'_> {
                     }
                 },
             );
-            if found
-                .last()
-                .is_some_and(|last| last.answer == Answer::Counts)
-            {
+            if found.last().is_some_and(Looked::settles) {
                 break;
             }
         }

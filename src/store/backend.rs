@@ -16,6 +16,7 @@ use crate::core::{
     proof::{
         coverage::{Count, CoverageRow},
         ledger::{Hash, Remembered, Sent},
+        uses::{Attempt, Use},
     },
 };
 
@@ -54,9 +55,9 @@ pub trait Backend: Send + Sync + 'static {
     fn use_proof(
         &self,
         message: Hash,
-        now: u64,
+        attempt: &Attempt,
         until: u64,
-    ) -> impl Future<Output = Result<u32, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Use, Unavailable>> + Send;
 
     /// As [`super::Store::coverage`], in any order.
     fn coverage(

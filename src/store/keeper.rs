@@ -24,6 +24,7 @@ use crate::core::{
         coverage::{Count, CoverageRow},
         ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
         today,
+        uses::{Attempt, Use},
     },
 };
 
@@ -259,12 +260,15 @@ impl<B: Backend> Store for Keeper<B> {
     fn use_proof(
         &self,
         message: Hash,
-        now: u64,
+        attempt: Attempt,
         until: u64,
-    ) -> BoxFuture<'_, Result<u32, Unavailable>> {
+    ) -> BoxFuture<'_, Result<Use, Unavailable>> {
         let kept = &self.kept;
-        kept.ask(PATIENCE, kept.backend.use_proof(message, now, until))
-            .boxed()
+        async move {
+            let used = kept.backend.use_proof(message, &attempt, until);
+            kept.ask(PATIENCE, used).await
+        }
+        .boxed()
     }
 
     fn coverage(

@@ -34,6 +34,7 @@ use crate::core::{
     proof::{
         coverage::{Count, CoverageRow},
         ledger::{Hash, Remembered, Sent},
+        uses::{Attempt, Use},
     },
 };
 
@@ -61,15 +62,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// When any of these senders last sent, in seconds since 1970.
     fn last_sent(&self, senders: Vec<Hash>) -> BoxFuture<'_, Result<Option<u64>, Unavailable>>;
 
-    /// Counts one more use of a proof of this message, and gives how many there are now, this one included: no two
-    /// callers get the same number. It is forgotten at the latest `until` that was given. Times are in seconds since
+    /// Has a notification use a proof of this message, and gives what becomes of it ([`Uses::take`]): no two callers, on
+    /// whatever host, find the same uses. They are forgotten at the latest `until` that was given, which is in seconds since
     /// 1970.
+    ///
+    /// [`Uses::take`]: crate::core::proof::uses::Uses::take
     fn use_proof(
         &self,
         message: Hash,
-        now: u64,
+        attempt: Attempt,
         until: u64,
-    ) -> BoxFuture<'_, Result<u32, Unavailable>>;
+    ) -> BoxFuture<'_, Result<Use, Unavailable>>;
 
     /// What was counted on these days, which are days since 1970-01-01, in order of day and thing.
     fn coverage(

@@ -413,6 +413,28 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
             (By::Watermark, Answer::Wrong),
             "reject watermark_wrong 550 5.7.1",
         ),
+        // A flood brings copies, too.
+        (
+            true,
+            (By::DkimUnlisted, Answer::Counts),
+            "reject siege_unproven 550 5.7.1",
+        ),
+        (
+            false,
+            (By::DkimUnlisted, Answer::Counts),
+            "accept dkim_unlisted",
+        ),
+        // It was accepted before, and is again, a little later.
+        (
+            true,
+            (By::MessageId, Answer::Repeated),
+            "tempfail proof_repeated 451 4.7.1",
+        ),
+        (
+            false,
+            (By::MessageId, Answer::Repeated),
+            "tempfail proof_repeated 451 4.7.1",
+        ),
         // What did not answer will: nothing is lost.
         (
             true,

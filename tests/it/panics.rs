@@ -11,6 +11,7 @@ use backstop::{
             Keys,
             coverage::{Count, CoverageRow},
             ledger::{Hash, Remembered, Sent},
+            uses::{Attempt, Use},
         },
     },
     directory::Directory,
@@ -85,7 +86,7 @@ impl Store for Buggy {
         panic!("a bug before the question")
     }
 
-    fn use_proof(&self, _: Hash, _: u64, _: u64) -> BoxFuture<'_, Result<u32, Unavailable>> {
+    fn use_proof(&self, _: Hash, _: Attempt, _: u64) -> BoxFuture<'_, Result<Use, Unavailable>> {
         panic!("a bug in a use")
     }
 

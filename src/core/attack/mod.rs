@@ -111,7 +111,8 @@ impl Fate {
     /// What became of it by this verdict.
     pub fn of(verdict: &Verdict) -> Self {
         let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
-        let unanswered = verdict.is_unanswered();
+        let repeated = verdict.proof.as_ref().is_some_and(Outcome::is_repeated);
+        let unanswered = verdict.is_unanswered() || repeated;
         let comes_later = matches!(verdict.action, Action::Tempfail | Action::Quarantine);
         match verdict {
             Verdict {
@@ -293,7 +294,7 @@ impl Policy {
 }
 
 fn is_ours(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Genuine(_) | Outcome::Weak(_))
+    outcome.is_genuine() || outcome.is_repeated()
 }
 
 /// The network that is counted for a client: /24, or /48 of IPv6.

@@ -10,7 +10,7 @@ use crate::core::{
         Settings,
         evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
-    verdict::{Reason, Verdict},
+    verdict::{Action, Reason, Rule, Verdict},
 };
 
 impl Policy {
@@ -119,12 +119,12 @@ impl Policy {
             walk.tell(looked.by.check(), looked.finding.clone());
         }
         let weak = evidence.weak(sent_lately);
-        if !weak.is_none() && evidence.proven().is_none() {
+        if !weak.is_none() && evidence.proven_for(case.siege.is_some()).is_none() {
             let worth = self.proof.weak.as_str();
             walk.tell("proof.weak", format!("{weak}; proof.weak is {worth}"));
         }
-        let worth = self.proof.weak;
-        let outcome = evidence.outcome(sent_lately, worth, self.missing(case));
+        let (besieged, worth) = (case.siege.is_some(), self.proof.weak);
+        let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
         let unanswered = match outcome {
             // Weak evidence does not outweigh a proof that is wrong.
             Outcome::Forged(_) => evidence.unanswered(),
@@ -134,6 +134,12 @@ impl Policy {
             Outcome::Genuine(_) | Outcome::Weak(_) => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
+            }
+            Outcome::Unproven(unproven) if unproven.why == Why::Repeated => {
+                walk.prove(&outcome);
+                let finding = told(unproven, false);
+                let rule = repeated(self.unproven_rule(notification));
+                return walk.apply("proof.replay_limit", finding, rule, Reason::Proof(outcome));
             }
             Outcome::Forged(_) => {
                 let finding = "its proof is wrong or old, and there is no other".to_owned();
@@ -145,11 +151,11 @@ impl Policy {
                 return self.besieged_listed(case, unanswered, walk);
             }
             Outcome::Unproven(unproven) => {
-                let (check, rule) = if notification.is_bounce() {
-                    ("proof.unproven", self.proof.unproven)
-                } else {
-                    ("proof.unproven_replies", self.proof.unproven_replies)
+                let check = match notification.is_bounce() {
+                    true => "proof.unproven",
+                    false => "proof.unproven_replies",
                 };
+                let rule = self.unproven_rule(notification);
                 (check, told(unproven, evidence.cut), rule)
             }
         };
@@ -160,6 +166,13 @@ impl Policy {
         }
         let rule = softened(rule, unanswered, case.siege.is_some());
         walk.apply(check, finding, rule, Reason::Proof(outcome))
+    }
+
+    fn unproven_rule(&self, notification: &Notification) -> Rule {
+        match notification.is_bounce() {
+            true => self.proof.unproven,
+            false => self.proof.unproven_replies,
+        }
     }
 
     /// Whether outgoing mail has something by which its bounces can be known.
@@ -204,9 +217,22 @@ fn told(unproven: &Unproven, cut: bool) -> String {
     let what = match unproven.why {
         Why::Nothing | Why::NoTag => "nothing in it proves that it answers a message of ours",
         Why::Replayed => "the message it returns is ours, but has been returned too often",
+        Why::Repeated => "it is proven, and was accepted minutes ago",
         Why::Unanswered(outside) => {
             return format!("nothing proves it so far, and {outside} did not answer{cut}");
         }
     };
     format!("{what}{cut}")
+}
+
+/// What was accepted minutes ago is asked to come again: it is no stranger's, and whether it was delivered the MTA does not
+/// report.
+fn repeated(rule: Rule) -> Rule {
+    let action = match rule.action {
+        Action::Accept => Action::Accept,
+        Action::Tag | Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
+            Action::Tempfail
+        }
+    };
+    Rule { action, ..rule }
 }

@@ -31,7 +31,8 @@ impl Policy {
             Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
             Some(Outcome::Forged(_)) => (!verdict.is_unanswered()).then_some(Hit::Forged),
             Some(outcome @ Outcome::Unproven(_)) => {
-                (!outcome.is_unanswered()).then_some(Hit::Unproven)
+                let tells_nothing = outcome.is_unanswered() || outcome.is_repeated();
+                (!tells_nothing).then_some(Hit::Unproven)
             }
             None => {
                 let refused = envelope.reverse_path.is_null() && is_refused(verdict);

@@ -108,7 +108,9 @@ impl Count {
     /// What is counted of a notification that came to this recipient, or was refused: nothing where no proof was looked
     /// for.
     pub fn of_bounce(recipient: &Mailbox, verdict: &Verdict) -> Vec<Self> {
-        let Some(outcome) = &verdict.proof else {
+        // What was accepted minutes ago is counted, and may come again.
+        let counted = |outcome: &&Outcome| !outcome.is_repeated();
+        let Some(outcome) = verdict.proof.as_ref().filter(counted) else {
             return Vec::new();
         };
         let mut counts = vec![Self::Bounce {

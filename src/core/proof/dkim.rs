@@ -40,9 +40,11 @@ pub struct Signed {
 pub enum Outcome {
     /// Our signer saw this message, body and all.
     Whole,
-    /// Our signer saw these header fields. The body did not come back, or not as it was signed, or `l=` left some of
-    /// it unsigned.
+    /// Our signer saw these header fields. The body did not come back, or `l=` left some of it unsigned.
     HeadersOnly,
+    /// Our signer saw these header fields. A body came back, but not as it was signed: MTAs encode bodies anew, and cut
+    /// them without a word.
+    HeadersOnlyAltered,
     /// It verifies, but says too little: no Message-ID, no Date, or no time at all was signed.
     Weak,
     /// It verifies, but its time is over: `x=` has passed, or it is older than mail may be that still bounces.
@@ -56,9 +58,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it proves that the bounce is ours.
+    /// Whether our signer saw the headers, and all of them that are needed.
     pub fn is_genuine(&self) -> bool {
-        matches!(self, Self::Whole | Self::HeadersOnly)
+        matches!(
+            self,
+            Self::Whole | Self::HeadersOnly | Self::HeadersOnlyAltered
+        )
     }
 
     /// One word for logs and counters.
@@ -66,6 +71,7 @@ impl Outcome {
         match self {
             Self::Whole => "whole",
             Self::HeadersOnly => "headers_only",
+            Self::HeadersOnlyAltered => "headers_only(altered)",
             Self::Weak => "weak",
             Self::Expired => "expired",
             Self::Failed(_) => "failed",
@@ -158,6 +164,8 @@ pub struct Settings {
     /// Keys that are known without DNS: of domains whose zone is not to be asked, or of selectors that are no longer
     /// in it.
     pub keys: Vec<KeyRecord>,
+    /// What a signature is worth whose headers verify where the body came back altered.
+    pub altered: Altered,
     /// Whether notifications with a DKIM2 chain are verified. That follows a draft (draft-ietf-dkim-dkim2-spec).
     pub dkim2: bool,
 }
@@ -167,9 +175,23 @@ impl Default for Settings {
         Self {
             verify: true,
             keys: Vec::new(),
+            altered: Altered::default(),
             dkim2: false,
         }
     }
+}
+
+/// `proof.dkim.altered` of `milter.yaml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Altered {
+    /// As much as where only the headers came back.
+    #[default]
+    Accept,
+    /// It is weak evidence.
+    Weak,
+    /// Nothing.
+    Ignore,
 }
 
 /// A key as its domain publishes it.

@@ -19,6 +19,9 @@ pub enum By {
     Dkim,
     /// The DKIM2 chain of the returned message.
     Dkim2,
+    /// A DKIM signature of ours on a message whose To: and Cc: name others than the report: the recipient may have stood in
+    /// Bcc:, or on a list of ours. Under siege it is weak evidence.
+    DkimUnlisted,
 }
 
 impl By {
@@ -30,6 +33,7 @@ impl By {
             Self::MessageId => "message_id",
             Self::Dkim => "dkim",
             Self::Dkim2 => "dkim2",
+            Self::DkimUnlisted => "dkim(unlisted)",
         }
     }
 
@@ -39,7 +43,7 @@ impl By {
             Self::Batv => "proof.batv",
             Self::Watermark => "proof.watermark",
             Self::MessageId => "proof.ledger",
-            Self::Dkim => "proof.dkim",
+            Self::Dkim | Self::DkimUnlisted => "proof.dkim",
             Self::Dkim2 => "proof.dkim.dkim2",
         }
     }
@@ -55,6 +59,8 @@ pub enum Answer {
     AboutAnother,
     /// A message of ours, but it has come back as often as it may.
     Replayed,
+    /// A message of ours, but the same notification was accepted minutes ago.
+    Repeated,
     /// Verified, but it says too little of the message to count.
     TooLittle,
     /// Ours, but too old.
@@ -76,6 +82,13 @@ pub struct Looked {
     pub answer: Answer,
     /// The same for people.
     pub finding: String,
+}
+
+impl Looked {
+    /// Whether nothing more need be asked.
+    pub fn settles(&self) -> bool {
+        matches!(self.answer, Answer::Counts | Answer::Repeated)
+    }
 }
 
 /// What a stranger could have or guess as well.
@@ -133,7 +146,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The proof that counts, if one does: nothing more need be asked then.
+    /// The proof that counts, if one does.
     pub fn proven(&self) -> Option<By> {
         let counts = |looked: &&Looked| looked.answer == Answer::Counts;
         self.looked.iter().find(counts).map(|looked| looked.by)
@@ -146,6 +159,21 @@ impl Evidence {
             looked,
             ..self.clone()
         }
+    }
+
+    /// The proof that counts for a recipient, whose domain is besieged or not.
+    pub fn proven_for(&self, besieged: bool) -> Option<By> {
+        let strong = |by: &By| !(besieged && *by == By::DkimUnlisted);
+        self.proven().filter(strong)
+    }
+
+    /// Whether nothing more need be asked: one counts, or it has to come again.
+    pub fn is_settled(&self) -> bool {
+        self.looked.iter().any(Looked::settles)
+    }
+
+    fn has(&self, answer: Answer) -> bool {
+        self.looked.iter().any(|looked| looked.answer == answer)
     }
 
     /// What did not answer; the store, where DNS didn't either, for it is the one that is ours.
@@ -171,25 +199,30 @@ impl Evidence {
 
     /// All weak evidence for a recipient, who sent mail lately or not.
     pub fn weak(&self, sent_lately: Result<bool, Outside>) -> WeakEvidence {
-        let has = |answer| self.looked.iter().any(|looked| looked.answer == answer);
         WeakEvidence {
             sender: sent_lately == Ok(true),
-            recipient: has(Answer::AboutAnother),
-            signature: has(Answer::TooLittle),
+            recipient: self.has(Answer::AboutAnother),
+            signature: self.has(Answer::TooLittle),
             ..self.weak
         }
     }
 
-    /// What it all proves to a recipient, where weak evidence is worth this. `missing` is what a reply tells of where it
-    /// proves nothing.
+    /// What it all proves to a recipient, whose domain is besieged or not, where weak evidence is worth this. `missing` is
+    /// what a reply tells of where it proves nothing.
     pub fn outcome(
         &self,
+        besieged: bool,
         sent_lately: Result<bool, Outside>,
         worth: Weak,
         missing: Missing,
     ) -> Outcome {
-        if let Some(by) = self.proven() {
+        if let Some(by) = self.proven_for(besieged) {
             return Outcome::Genuine(by);
+        }
+        let weak = self.weak(sent_lately);
+        if self.has(Answer::Repeated) {
+            let why = Why::Repeated;
+            return Outcome::Unproven(Unproven { why, weak, missing });
         }
         let of = |by, answer| {
             let found = |looked: &Looked| looked.by == by && looked.answer == answer;
@@ -205,13 +238,11 @@ impl Evidence {
                 return Outcome::Forged(forged);
             }
         }
-        let weak = self.weak(sent_lately);
         if worth == Weak::Accept && !weak.is_none() {
             return Outcome::Weak(weak);
         }
-        let replayed = self.looked.iter().any(|l| l.answer == Answer::Replayed);
         let why = match self.unanswered_for(sent_lately, worth) {
-            _ if replayed => Why::Replayed,
+            _ if self.has(Answer::Replayed) => Why::Replayed,
             Some(outside) => Why::Unanswered(outside),
             None => Why::Nothing,
         };
@@ -261,6 +292,8 @@ pub enum Why {
     NoTag,
     /// What is in it has been used too often.
     Replayed,
+    /// It is proven, and was accepted minutes ago.
+    Repeated,
     /// What would tell did not answer.
     Unanswered(Outside),
 }
@@ -290,6 +323,18 @@ impl Outcome {
         )
     }
 
+    /// Whether it is one that was accepted minutes ago: it is neither genuine nor a sign of a flood, and is asked to come
+    /// again.
+    pub fn is_repeated(&self) -> bool {
+        matches!(
+            self,
+            Self::Unproven(Unproven {
+                why: Why::Repeated,
+                ..
+            })
+        )
+    }
+
     /// The reason's one word: `[a-z0-9_]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {
@@ -298,9 +343,11 @@ impl Outcome {
             Self::Genuine(By::MessageId) => "message_id_known",
             Self::Genuine(By::Dkim) => "dkim_valid",
             Self::Genuine(By::Dkim2) => "dkim2_valid",
+            Self::Genuine(By::DkimUnlisted) => "dkim_unlisted",
             Self::Weak(_) => "weak_evidence",
             Self::Unproven(unproven) => match unproven.why {
                 Why::Replayed => "proof_replayed",
+                Why::Repeated => "proof_repeated",
                 Why::Nothing | Why::NoTag | Why::Unanswered(_) => "unproven",
             },
             Self::Forged(Forged::BatvWrong) => "batv_wrong",

@@ -8,7 +8,7 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::{DAY, Key, Keys};
 use crate::core::{
@@ -21,7 +21,7 @@ pub const MOST_RECIPIENTS: usize = 100;
 /// The longest Message-ID that is remembered: no line of a header may be longer (RFC 5322 section 2.1.1).
 const LONGEST_MESSAGE_ID: usize = 998;
 /// How many octets of the MAC a hash has.
-const LENGTH: usize = 16;
+pub(super) const LENGTH: usize = 16;
 
 /// 16 octets of HMAC-SHA256 with a key of the key file: nobody without the key can tell what was hashed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,10 @@ pub enum Hashed {
     Sender,
     /// A recipient of an outgoing message, as [`address`] gives it.
     Recipient,
+    /// A notification that used a proof, as it is known again.
+    Notification,
+    /// Whose automatic reply used one.
+    Replier,
     /// An address of ours that is learned, as [`address`] gives it. Not the same as a sender: whoever reads the store would
     /// see which of its entries are of one address.
     Learned,
@@ -67,6 +71,8 @@ impl Hashed {
             Self::MessageId => b"backstop ledger message-id\0",
             Self::Sender => b"backstop ledger sender\0",
             Self::Recipient => b"backstop ledger recipient\0",
+            Self::Notification => b"backstop used by notification\0",
+            Self::Replier => b"backstop used by replier\0",
             Self::Learned => b"backstop learned address\0",
         }
     }
@@ -82,6 +88,16 @@ pub fn hash(keys: &Keys, what: Hashed, text: &[u8]) -> Option<Hash> {
 pub fn hashes(keys: &Keys, what: Hashed, text: &[u8], today: u64, keep_days: u64) -> Vec<Hash> {
     let live = keys.live(today, keep_days);
     live.filter_map(|key| hash_by(key, what, text)).collect()
+}
+
+/// What is not looked up but known again. Without a key it is hashed bare: who reads the store could then find out whether
+/// a Message-ID that he knows has come back, and no more, for nothing is proven by this hash.
+pub fn fingerprint(keys: &Keys, what: Hashed, text: &[u8]) -> Hash {
+    hash(keys, what, text).unwrap_or_else(|| {
+        let digest = Sha256::new().chain_update(what.label()).chain_update(text);
+        let front = digest.finalize().first_chunk().copied();
+        Hash(front.unwrap_or_default())
+    })
 }
 
 /// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.

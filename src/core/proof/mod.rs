@@ -1,6 +1,7 @@
 //! Proof that a bounce is ours: somebody who did not see our outgoing mail can't have it.
 
 pub mod batv;
+mod counted;
 pub mod coverage;
 pub mod dkim;
 pub mod evidence;
@@ -9,6 +10,7 @@ pub mod ledger;
 pub mod proven;
 pub mod returned;
 mod settings;
+pub mod uses;
 pub mod watermark;
 
 pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET, date};

@@ -21,6 +21,9 @@ use crate::core::{
 /// one message than its sender knew.
 pub const LEAST_REPLAYS: u32 = 5;
 
+/// The most bounces that a message may prove whose recipient its signed headers do not name.
+const MOST_UNLISTED: u32 = 5;
+
 /// `proof:` of `milter.yaml`, and the keys it names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -80,6 +83,15 @@ impl Settings {
     /// The lifetime in days.
     pub fn lifetime_days(&self) -> u64 {
         days(self.lifetime)
+    }
+
+    /// How many bounces a message may prove by our signature alone whose To: and Cc: name other recipients: whoever has a
+    /// copy could send it to anybody.
+    pub fn unlisted_limit(&self) -> u32 {
+        match self.replay_limit {
+            0 => MOST_UNLISTED,
+            limit => limit.min(MOST_UNLISTED),
+        }
     }
 
     /// How long the uses of a message's proofs are remembered after the last one, in seconds: as long as any proof of

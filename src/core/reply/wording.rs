@@ -196,6 +196,13 @@ fn unproven_text(Unproven { why, missing, .. }: &Unproven) -> Wording {
             "The message that you return was sent by {ours}, but it has been returned too often; \
              somebody sends copies of it in its author's name"
         )),
+        Why::Repeated => Wording {
+            transient: 451,
+            ..policy(
+                "The same notification was here less than five minutes ago; please try again later"
+                    .to_owned(),
+            )
+        },
         Why::Unanswered(_) => Wording {
             transient: 451,
             ..policy(
@@ -219,7 +226,7 @@ fn lacks(proofs: &[By]) -> String {
         By::Batv => "no tag in the address",
         By::Watermark => "no X-Backstop-Watermark of ours",
         By::MessageId => "no Message-ID of ours",
-        By::Dkim | By::Dkim2 => "no valid DKIM signature of ours",
+        By::Dkim | By::DkimUnlisted | By::Dkim2 => "no valid DKIM signature of ours",
     });
     words.collect::<Vec<_>>().join(", ")
 }

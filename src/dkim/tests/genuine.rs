@@ -32,10 +32,11 @@ async fn whole_messages_and_headers_alone() {
                 (Some(BODY), Outcome::Whole),
                 (None, Outcome::HeadersOnly),
                 (Some(""), Outcome::HeadersOnly),
-                (Some("Hello  John,\r\n"), Outcome::HeadersOnly),
+                (Some("\r\n \r\n"), Outcome::HeadersOnly),
+                (Some("Hello  John,\r\n"), Outcome::HeadersOnlyAltered),
                 (
                     Some("Hallo  John,\r\n\r\nsee you \r\n-- \r\nJane\r\n"),
-                    Outcome::HeadersOnly,
+                    Outcome::HeadersOnlyAltered,
                 ),
             ] {
                 let signed = verified(headers, body, &zone).await;
@@ -47,6 +48,46 @@ async fn whole_messages_and_headers_alone() {
             // The reader of returned messages may have taken the last line end off.
             let cut = verified(headers.trim_end(), None, &zone).await;
             assert_eq!(cut[0].outcome, Outcome::HeadersOnly, "{name}");
+        }
+    }
+}
+
+/// RFC 6376 section 3.4.3 and 3.4.4, as dkimpy reads them: lines of blanks at the end belong to the simple form of a body, and
+/// not to the relaxed one.
+#[tokio::test]
+async fn lines_of_blanks_at_the_end() {
+    let (head, _) = split(MESSAGE);
+    let ends = [
+        "",
+        "\r\n",
+        " \r\n",
+        "\t\r\n \r\n",
+        "\r\n \t\r\n",
+        " \r\n\r\n",
+        " \r\n\r\n \r\n\r\n",
+        "\r\n \r\nJane\r\n \r\n",
+    ];
+    for (canonicalization, blanks_count) in [("simple/simple", true), ("simple/relaxed", false)] {
+        for text in ["Hello \r\n", ""] {
+            for end in ends {
+                let message = format!("{head}\r\n{text}{end}");
+                let wish = Wish {
+                    canonicalization,
+                    ..Wish::default()
+                };
+                let signed = sign(&message, &[wish]);
+                let zone = Zone::usual();
+                let (headers, body) = split(&signed);
+                let found = verified(headers, Some(body), &zone).await;
+                assert_eq!(
+                    found[0].outcome,
+                    Outcome::Whole,
+                    "{canonicalization} {end:?}"
+                );
+                let more = verified(headers, Some(&format!("{body} \t\r\n")), &zone).await;
+                let is_whole = more[0].outcome == Outcome::Whole;
+                assert_eq!(is_whole, !blanks_count, "{canonicalization} {end:?}");
+            }
         }
     }
 }
@@ -97,6 +138,9 @@ async fn a_body_signed_in_part_is_none() {
     );
     let longer = format!("{message}Buy!\r\n");
     assert_eq!(outcome(&longer, &Zone::usual()).await, Outcome::HeadersOnly);
+    let other = message.replace("Hello ", "Hallo ");
+    let altered = Outcome::HeadersOnlyAltered;
+    assert_eq!(outcome(&other, &Zone::usual()).await, altered);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, shown};
+use super::{Search, replay::Unlisted, shown};
 use crate::{
     core::proof::{
-        dkim::{Chain, Outcome, Signed},
+        dkim::{Altered, Chain, Outcome, Signed},
         evidence::{Answer, By, Looked, Outside},
         ledger::message_id,
         proven::Proven,
@@ -17,7 +17,12 @@ use crate::{
 };
 
 impl Search<'_> {
-    pub(super) async fn signatures(&self, lookup: &Budgeted) -> Vec<Looked> {
+    /// `unlisted` gets those that prove a message of ours to others than the report is about.
+    pub(super) async fn signatures(
+        &self,
+        lookup: &Budgeted,
+        unlisted: &mut Vec<Unlisted>,
+    ) -> Vec<Looked> {
         if !self.engine.policy.proof.dkim.verify {
             return Vec::new();
         }
@@ -29,11 +34,8 @@ impl Search<'_> {
                 self.verified(returned, &NotAsked).await
             };
             for signed in signed {
-                found.push(self.signature(signed).await);
-                if found
-                    .last()
-                    .is_some_and(|last| last.answer == Answer::Counts)
-                {
+                found.push(self.signature(signed, unlisted).await);
+                if found.last().is_some_and(Looked::settles) {
                     return found;
                 }
             }
@@ -49,7 +51,7 @@ impl Search<'_> {
         dkim::verify(raw, body, is_ours, keys, lookup, self.now, self.lifetime()).await
     }
 
-    async fn signature(&self, signed: Signed) -> Looked {
+    async fn signature(&self, signed: Signed, unlisted: &mut Vec<Unlisted>) -> Looked {
         let Signed {
             domain,
             selector,
@@ -66,6 +68,17 @@ impl Search<'_> {
         let what = match outcome {
             Outcome::Whole => "verifies, body and all",
             Outcome::HeadersOnly => "verifies for the headers",
+            Outcome::HeadersOnlyAltered => match self.engine.policy.proof.dkim.altered {
+                Altered::Accept => "verifies for the headers (headers_only(altered))",
+                Altered::Weak => {
+                    let what = "verifies for the headers, but its body was altered";
+                    return looked(Answer::TooLittle, what.to_owned());
+                }
+                Altered::Ignore => {
+                    let what = "verifies for the headers, but its body was altered";
+                    return looked(Answer::Wrong, what.to_owned());
+                }
+            },
             Outcome::Weak => {
                 let what = "verifies, but leaves Message-ID, Date or its time unsigned";
                 return looked(Answer::TooLittle, what.to_owned());
@@ -93,7 +106,12 @@ impl Search<'_> {
             remembered: None,
         };
         let what = format!("{named} {what}, of {}", shown(&id));
-        self.worth(By::Dkim, what, proven).await
+        let sent_to = proven.sent_to.clone();
+        let looked = self.worth(By::Dkim, what.clone(), proven).await;
+        if looked.answer == Answer::AboutAnother {
+            unlisted.push(Unlisted { what, id, sent_to });
+        }
+        looked
     }
 
     /// The DKIM2 chain, where somebody wants to follow the draft.

@@ -1,17 +1,26 @@
 //! What a proof is worth: a copy of one message of ours must not become a licence to flood.
 
-use sha2::{Digest, Sha256};
-
 use super::{Search, shown};
 use crate::core::{
     address::Mailbox,
     proof::{
         self,
         evidence::{Answer, By, Looked},
-        ledger::{Hash, Hashed, hash},
+        ledger::{Hashed, fingerprint},
         proven::Proven,
+        uses::Attempt,
     },
 };
+
+/// A message of ours, by its signature, whose To: and Cc: do not name whom the report is about.
+pub(super) struct Unlisted {
+    /// What tells of the signature.
+    pub(super) what: String,
+    /// Its Message-ID, without brackets.
+    pub(super) id: Vec<u8>,
+    /// Whom it was sent to, as its signed headers say.
+    pub(super) sent_to: Vec<Mailbox>,
+}
 
 impl Search<'_> {
     /// Whether the proof counts: the report is about a recipient of that message, which has not come back too often.
@@ -30,38 +39,72 @@ impl Search<'_> {
             let finding = format!("{what}, but the message was not sent to {other}");
             return looked(Answer::AboutAnother, finding);
         }
-        let limit = settings.replay_limit(proven.recipients());
-        let used = if self.counts {
-            let (now, until) = (self.now, self.now + settings.uses_kept());
-            let used = self.ask(|store| store.use_proof(self.identity(proven.id), now, until));
-            used.await
-        } else {
-            None
-        };
-        match used {
-            Some(Ok(used)) if used > limit => {
-                let finding =
-                    format!("{what}, but it has come back {used} times, and may {limit} times");
-                looked(Answer::Replayed, finding)
-            }
-            Some(Ok(used)) => looked(Answer::Counts, format!("{what}; {used} of {limit} times")),
-            // It is ours all the same: that nobody can count must not cost a bounce.
-            Some(Err(_)) => looked(
-                Answer::Counts,
-                format!("{what}; not counted, as the store did not answer"),
-            ),
-            None => looked(Answer::Counts, format!("{what}; not counted")),
-        }
+        self.used(by, what, &proven, |attempt| attempt).await
     }
 
-    /// What the uses of a message are counted by. Without a key its Message-ID is hashed bare: who reads the store could
-    /// then find out whether a Message-ID that he knows has come back, and no more, for nothing is proven by this hash.
-    fn identity(&self, id: &[u8]) -> Hash {
-        hash(&self.engine.policy.proof.keys, Hashed::MessageId, id).unwrap_or_else(|| {
-            let digest = Sha256::digest(id);
-            let front = digest.first_chunk().copied();
-            Hash::from_bytes(front.unwrap_or_default())
-        })
+    /// Of a message to others that our signature alone proves.
+    pub(super) async fn unlisted(&self, candidates: Vec<Unlisted>) -> Vec<Looked> {
+        let settings = &self.engine.policy.proof;
+        let mut found = Vec::new();
+        for Unlisted { what, id, sent_to } in candidates {
+            let proven = Proven {
+                id: &id,
+                sent_to,
+                remembered: None,
+            };
+            let what = format!("{what}, though its To and Cc name others");
+            let looked = self.used(By::DkimUnlisted, what, &proven, |attempt| {
+                attempt.unlisted(settings)
+            });
+            found.push(looked.await);
+            if found.last().is_some_and(Looked::settles) {
+                break;
+            }
+        }
+        found
+    }
+
+    async fn used(
+        &self,
+        by: By,
+        what: String,
+        proven: &Proven<'_>,
+        as_one: impl FnOnce(Attempt) -> Attempt,
+    ) -> Looked {
+        let settings = &self.engine.policy.proof;
+        let attempt = Attempt::of(
+            self.headers,
+            self.report,
+            self.is_reply,
+            proven,
+            settings,
+            self.now,
+        );
+        let attempt = as_one(attempt);
+        let message = fingerprint(&settings.keys, Hashed::MessageId, proven.id);
+        let until = self.now + settings.uses_kept();
+        let used = match self.counts {
+            true => {
+                self.ask(|store| store.use_proof(message, attempt, until))
+                    .await
+            }
+            false => None,
+        };
+        let (answer, times) = match used {
+            Some(Ok(used)) => used.told(),
+            // It is ours all the same: that nobody can count must not cost a bounce.
+            Some(Err(_)) => {
+                let times = "not counted, as the store did not answer";
+                (Answer::Counts, times.to_owned())
+            }
+            None => (Answer::Counts, "not counted".to_owned()),
+        };
+        let finding = format!("{what}; {times}");
+        Looked {
+            by,
+            answer,
+            finding,
+        }
     }
 
     /// `proof.lifetime` in seconds.

@@ -12,11 +12,12 @@ mod connect;
 mod failure;
 mod learned;
 mod siege;
+mod uses;
 mod write;
 
-use std::{fmt, ops::RangeInclusive, sync::LazyLock, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use redis::{Script, aio::MultiplexedConnection, cmd, pipe};
+use redis::{aio::MultiplexedConnection, cmd, pipe};
 
 use self::failure::unavailable;
 use super::{
@@ -33,6 +34,7 @@ use crate::core::{
         coverage::{self, Count, CoverageRow},
         ledger::{Hash, Remembered},
         today,
+        uses::{Attempt, Use},
     },
 };
 
@@ -155,26 +157,15 @@ impl Backend for Redis {
             .max())
     }
 
-    async fn use_proof(&self, message: Hash, now: u64, until: u64) -> Result<u32, Unavailable> {
-        // A new key has a TTL of -1; EXPIRE with nothing left deletes it again.
-        static USE: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(
-                "local uses = redis.call('INCR', KEYS[1])
-                if tonumber(ARGV[1]) > redis.call('TTL', KEYS[1]) then
-                    redis.call('EXPIRE', KEYS[1], ARGV[1])
-                end
-                return uses",
-            )
-        });
+    async fn use_proof(
+        &self,
+        message: Hash,
+        attempt: &Attempt,
+        until: u64,
+    ) -> Result<Use, Unavailable> {
         let mut connection = self.connection()?;
-        let left = i64::try_from(until.saturating_sub(now).min(LONGEST)).unwrap_or_default();
-        let uses: Result<u64, _> = USE
-            .key(key("u:", message))
-            .arg(left)
-            .invoke_async(&mut connection)
-            .await;
-        let uses = uses.map_err(|error| self.failed(error))?;
-        Ok(u32::try_from(uses).unwrap_or(u32::MAX))
+        let used = uses::take(&mut connection, message, attempt, until).await;
+        used.map_err(|error| self.failed(error))
     }
 
     async fn coverage(&self, days: RangeInclusive<u64>) -> Result<Vec<CoverageRow>, Unavailable> {

@@ -8,6 +8,7 @@ mod failure;
 mod learned;
 mod schema;
 mod siege;
+mod uses;
 mod write;
 
 use std::{
@@ -38,6 +39,7 @@ use crate::core::{
         coverage::{Count, CoverageRow},
         ledger::{Hash, Remembered},
         today,
+        uses::{Attempt, Use},
     },
 };
 
@@ -202,12 +204,16 @@ impl Backend for Sqlite {
         Ok(last)
     }
 
-    async fn use_proof(&self, message: Hash, now: u64, until: u64) -> Result<u32, Unavailable> {
+    async fn use_proof(
+        &self,
+        message: Hash,
+        attempt: &Attempt,
+        until: u64,
+    ) -> Result<Use, Unavailable> {
         let open = self.connections()?;
         let mut writer = open.writer.lock().await;
-        let uses = write::use_proof(&mut writer, message, integer(now), integer(until)).await;
-        let uses = uses.map_err(|error| self.failed(&error))?;
-        Ok(u32::try_from(uses).unwrap_or(u32::MAX))
+        let used = uses::take(&mut writer, message, attempt, integer(until)).await;
+        used.map_err(|error| self.failed(&error))
     }
 
     async fn coverage(&self, days: RangeInclusive<u64>) -> Result<Vec<CoverageRow>, Unavailable> {

@@ -64,6 +64,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     PRAGMA user_version = 2;
 ",
     super::attack::MIGRATION,
+    super::uses::MIGRATION,
 ];
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.

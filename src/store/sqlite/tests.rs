@@ -10,7 +10,7 @@ use crate::{
     core::{
         attack::{Count as AttackCount, Fate, Kind},
         learned::Learn,
-        proof::ledger::Sent,
+        proof::{ledger::Sent, uses::Counter},
     },
     store::Reason,
 };
@@ -32,6 +32,19 @@ async fn opened() -> (TempDir, Sqlite) {
     store.open().await.unwrap();
     (folder, store)
 }
+
+/// A failure that nothing knows again.
+fn failure(now: u64) -> Attempt {
+    Attempt {
+        counter: Counter::Failure,
+        limit: 5,
+        notification: None,
+        now,
+    }
+}
+
+/// What the first one finds.
+const FIRST: Use = Use::Counted { times: 1, limit: 5 };
 
 fn hash(number: u8) -> Hash {
     Hash::from_bytes([number; 16])
@@ -117,7 +130,7 @@ async fn what_is_over_is_forgotten() {
         .unwrap();
     for (message, until) in [(3, NOW), (4, NOW + 1)] {
         store
-            .use_proof(hash(message), NOW - 10, until)
+            .use_proof(hash(message), &failure(NOW - 10), until)
             .await
             .unwrap();
     }
@@ -263,7 +276,9 @@ async fn a_file_of_the_first_version_keeps_what_it_holds() {
         (NOW, 7, vec![hash(3)])
     );
     assert_eq!(store.last_sent(&[hash(2)], NOW).await, Ok(Some(NOW)));
-    assert_eq!(store.use_proof(hash(1), NOW, NOW + 600).await, Ok(6));
+    // A former version's numbers are not read.
+    let used = store.use_proof(hash(1), &failure(NOW), NOW + 600).await;
+    assert_eq!(used, Ok(FIRST));
     let counted = store.coverage(0..=u64::MAX).await.unwrap();
     assert_eq!((counted[0].day, counted[0].times), (NOW / DAY, 3));
 
@@ -361,7 +376,8 @@ async fn numbers_beyond_sqlites_are_no_error() {
     store.write(&mut batch([sent(1, u64::MAX)])).await.unwrap();
     let found = store.sent(&[hash(1)], u64::MAX).await.unwrap().unwrap();
     assert_eq!(found.at, i64::MAX.unsigned_abs());
-    assert_eq!(store.use_proof(hash(1), 0, u64::MAX).await, Ok(1));
+    let used = store.use_proof(hash(1), &failure(0), u64::MAX).await;
+    assert_eq!(used, Ok(FIRST));
     store.prune(u64::MAX).await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use tokio::sync::Mutex;
 
 use super::{attack, integer, learned, natural};
 use crate::{
-    core::proof::{coverage, ledger::Hash, today},
+    core::proof::{coverage, today},
     store::backend::{Batch, packed},
 };
 
@@ -69,25 +69,6 @@ async fn insert(
         learned::learn(writer, learn, learned_since).await?;
     }
     attack::insert(writer, batch).await
-}
-
-/// One statement, so that it is counted once or not at all. What was over begins anew.
-pub(super) async fn use_proof(
-    writer: &mut SqliteConnection,
-    message: Hash,
-    now: i64,
-    until: i64,
-) -> sqlx::Result<i64> {
-    const USE: &str = "INSERT INTO proof_uses (message, uses, until) VALUES (?1, 1, ?2) \
-        ON CONFLICT DO UPDATE SET \
-        uses = CASE WHEN until <= ?3 THEN 1 ELSE uses + 1 END, until = max(until, excluded.until) \
-        RETURNING uses";
-    sqlx::query_scalar(USE)
-        .bind(message.as_bytes().as_slice())
-        .bind(until)
-        .bind(now)
-        .fetch_one(writer)
-        .await
 }
 
 // Entries come in order of time, nearly, so that the newest have the highest ids.

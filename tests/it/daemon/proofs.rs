@@ -248,9 +248,16 @@ fn a_copy_is_no_licence_to_flood() {
     let signed = Ours::new("signed", FAR).signed(SIGNED);
     desk.remember("known", &[FAR, "bcc@friend.example"], 60);
     let known = Ours::new("known", FAR);
-    for ours in [&marked, &signed, &known] {
+    for ours in [&marked, &known] {
         assert_eq!(desk.told(&body("victim@else.example", ours)), weak);
     }
+    // A signature covers To:, and who stood in Bcc: is not there: a few count, by a name of their own.
+    let unlisted = "accept dkim_unlisted dkim(unlisted)";
+    for _ in 0..5 {
+        assert_eq!(desk.told(&body("victim@else.example", &signed)), unlisted);
+    }
+    let replayed = "reject proof_replayed weak:recipient 550 5.7.1";
+    assert_eq!(desk.told(&body("victim@else.example", &signed)), replayed);
     // The ledger knows of recipients that no header names.
     let expected = "accept message_id_known message_id";
     assert_eq!(desk.told(&body("bcc@friend.example", &known)), expected);
@@ -326,6 +333,96 @@ fn a_report_may_name_the_recipient_elsewhere() {
     );
     let weak = "reject unproven weak:sender+recipient 550 5.7.1";
     assert_eq!(desk.line(JOE, &outcome), weak);
+}
+
+/// What becomes of our answer the MTA does not report: a later milter or a full disk may have it offered again.
+#[test]
+fn a_notification_that_comes_again_is_asked_to_wait() {
+    let desk = Desk::set(&format!("{STRICT}, replay_limit: 2"));
+    let ours = Ours::new("again", FAR).marked(&desk.keys, 0);
+    let proven = "accept watermark_valid watermark";
+    let again = "tempfail proof_repeated unproven 451 4.7.1";
+    let tell = |id: &str, content: &str| {
+        let rcpt = rcpt();
+        let lines = format!("{BOUNCE}Message-ID: <{id}@mx.friend.example>\n");
+        let outcome = desk.notification(&rcpt, &lines, content);
+        desk.line(&rcpt, &outcome)
+    };
+    let failed = body(FAR, &ours);
+    let delayed = failed.replace("Action: failed", "Action: delayed");
+    let relayed = failed.replace("Action: failed", "Action: relayed");
+    assert_eq!(tell("1", &failed), proven);
+    for _ in 0..5 {
+        assert_eq!(tell("1", &failed), again);
+    }
+    // Delays, and that it arrived, count apart.
+    for (content, id) in [(&delayed, "d"), (&relayed, "r")] {
+        for number in 0..2 {
+            assert_eq!(tell(&format!("{id}{number}"), content), proven);
+        }
+        let refused = "reject proof_replayed unproven 550 5.7.1";
+        assert_eq!(tell(&format!("{id}3"), content), refused);
+    }
+    assert_eq!(tell("2", &failed), proven);
+    assert_eq!(tell("2", &failed), again);
+    let refused = "reject proof_replayed unproven 550 5.7.1";
+    assert_eq!(tell("3", &failed), refused);
+}
+
+/// A list's members are away, each of them.
+#[test]
+fn each_replier_has_an_answer() {
+    let desk = Desk::set(STRICT);
+    desk.remember("list", &["list@friend.example"], 60);
+    let tell = |from: &str, kind: &str, content: &str| {
+        let rcpt = rcpt();
+        let lines = format!(
+            "From: {from}@friend.example\nTo: joe@example.org\nAuto-Submitted: auto-replied\n\
+             In-Reply-To: <list@example.org>\n{kind}"
+        );
+        let outcome = desk.notification(&rcpt, &lines, content);
+        desk.line(&rcpt, &outcome)
+    };
+    let away = "Subject: Out of office\n";
+    let proven = "accept message_id_known message_id";
+    let refused = "reject proof_replayed unproven 550 5.7.1";
+    for number in 0..50 {
+        assert_eq!(
+            tell(&format!("m{number}"), away, "Away.\r\n"),
+            proven,
+            "{number}"
+        );
+        if number == 3 {
+            assert_eq!(tell("m3", away, "Still away.\r\n"), refused);
+        }
+    }
+    assert_eq!(tell("m50", away, "Away.\r\n"), refused);
+    // Bounces count apart.
+    let bounced = body("list@friend.example", &Ours::new("list", FAR));
+    assert_eq!(desk.told(&bounced), proven);
+}
+
+/// MTAs encode bodies anew, and cut them: what the headers prove is worth what the file says.
+#[test]
+fn an_altered_body_is_worth_what_the_file_says() {
+    for (altered, expected) in [
+        ("", "accept dkim_valid dkim"),
+        ("dkim: {altered: accept}", "accept dkim_valid dkim"),
+        (
+            "dkim: {altered: weak}",
+            "reject unproven weak:signature 550 5.7.1",
+        ),
+        ("dkim: {altered: ignore}", UNPROVEN),
+    ] {
+        let desk = Desk::set(&format!("{STRICT}, {altered}"));
+        let whole = Ours::new("whole", FAR).signed(SIGNED);
+        let other = Ours {
+            body: "How are you=3F\r\n\r\nJoe\r\n",
+            ..Ours::new("other", FAR).signed(SIGNED)
+        };
+        assert_eq!(desk.told(&body(FAR, &whole)), "accept dkim_valid dkim");
+        assert_eq!(desk.told(&body(FAR, &other)), expected, "{altered}");
+    }
 }
 
 #[test]

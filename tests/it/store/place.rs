@@ -18,6 +18,7 @@ use backstop::{
         proof::{
             DAY,
             ledger::{Hash, Sent},
+            uses::{Attempt, Counter, Use},
         },
     },
     store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
@@ -143,6 +144,25 @@ pub fn message(number: u64) -> Sent {
         recipients: vec![hash(1), hash(2)],
         recipient_count: 2,
         at: now(),
+    }
+}
+
+/// Uses a proof once more: how often it was used now.
+pub async fn use_proof(
+    store: &dyn Store,
+    message: Hash,
+    now: u64,
+    until: u64,
+) -> Result<u32, Unavailable> {
+    let attempt = Attempt {
+        counter: Counter::Failure,
+        limit: u32::MAX,
+        notification: None,
+        now,
+    };
+    match store.use_proof(message, attempt, until).await? {
+        Use::Counted { times, .. } => Ok(times),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -24,6 +24,7 @@ use tokio::{
 use super::place::{
     AGAIN, KEEP, PATIENCE, accepted, again, hash, message, now, redis_url, refusals, remembers,
     today, until, until_learned, until_open, until_refused, until_remembered, until_written, url,
+    use_proof,
 };
 
 fn start(options: Options) -> Redis {
@@ -41,7 +42,7 @@ async fn refusal(store: &dyn Store) -> Unavailable {
 }
 
 async fn use_once(store: &dyn Store) -> Result<u32, Unavailable> {
-    store.use_proof(hash(1), now(), now() + 600).await
+    use_proof(store, hash(1), now(), now() + 600).await
 }
 
 async fn write_record(

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::place::{
     AGAIN, KEEP, accepted, again, hash, message, now, other_program, refusals, remembers,
     sqlite_url, until, until_learned, until_open, until_refused, until_remembered, until_written,
-    url,
+    url, use_proof,
 };
 
 fn file(folder: &TempDir) -> PathBuf {
@@ -133,7 +133,11 @@ async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
     fs::write(&path, &damaged).unwrap();
     let store = open(&sqlite_url(&folder), KEEP);
     until_refused(&*store, Reason::Corrupt).await;
-    assert!(store.use_proof(hash(1), now(), now() + 600).await.is_err());
+    assert!(
+        use_proof(&*store, hash(1), now(), now() + 600)
+            .await
+            .is_err()
+    );
     assert_eq!(fs::read(&path).unwrap()[4096..], damaged[4096..]);
     // As the text says: move it away, and those beside it; a copy comes in its place.
     for ending in ["", "-wal", "-shm"] {
@@ -189,7 +193,7 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     until_open(&*store).await;
     let mut other = other_program(&file(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let used = store.use_proof(hash(1), now(), now() + 600).await;
+    let used = use_proof(&*store, hash(1), now(), now() + 600).await;
     assert_eq!(used.unwrap_err().reason(), Reason::Slow);
     store.remember(message(1_000));
     store.learn(accepted(1));
@@ -207,7 +211,9 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     until_remembered(&*store, 1_000).await;
     until_learned(&*store, 1).await;
     until("a use is counted", async || {
-        store.use_proof(hash(2), now(), now() + 600).await.is_ok()
+        use_proof(&*store, hash(2), now(), now() + 600)
+            .await
+            .is_ok()
     })
     .await;
 }
@@ -242,7 +248,9 @@ async fn a_killed_writer_loses_nothing_that_was_written() {
     for number in 1..=written {
         assert!(remembers(&*store, number).await, "{number} of {written}");
     }
-    let uses = store.use_proof(hash(1), now(), now() + 600).await.unwrap();
+    let uses = use_proof(&*store, hash(1), now(), now() + 600)
+        .await
+        .unwrap();
     assert!(uses > 5, "{uses}");
     let mut other = other_program(&file(&folder)).await;
     let check: String = sqlx::query_scalar("PRAGMA integrity_check")
@@ -263,7 +271,9 @@ async fn write_for_ever(folder: &Path) -> ! {
         until_written(&*store).await;
         // Another one that opens the file may hold it for a moment.
         until("a use is counted", async || {
-            store.use_proof(hash(1), now(), now() + 600).await.is_ok()
+            use_proof(&*store, hash(1), now(), now() + 600)
+                .await
+                .is_ok()
         })
         .await;
         println!("written {number}");
@@ -298,8 +308,7 @@ async fn without_the_right_to_write(folder: &Path) {
     assert!(fs::OpenOptions::new().write(true).open(&path).is_err());
     let before = fs::read(&path).unwrap();
     let store = open(&url(&format!("sqlite:{}", path.display())), KEEP);
-    let used = store
-        .use_proof(hash(1), now(), now() + 600)
+    let used = use_proof(&*store, hash(1), now(), now() + 600)
         .await
         .unwrap_err();
     assert!(used.to_string().contains("must be able to write"), "{used}");

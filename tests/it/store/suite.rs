@@ -6,10 +6,13 @@ use backstop::core::proof::{
     DAY,
     coverage::{Count, CoverageRow},
     ledger::Sent,
+    uses::{Attempt, Counter, Use},
 };
 use futures_util::future::join_all;
 
-use super::place::{KEEP, Place, hash, message, now, remembers, today, until, until_written};
+use super::place::{
+    KEEP, Place, hash, message, now, remembers, today, until, until_written, use_proof,
+};
 
 on_both! {
     what_was_sent_is_found
@@ -18,6 +21,7 @@ on_both! {
     entries_without_a_message_id_or_sender
     entries_are_kept_for_their_time
     each_use_of_a_proof_has_its_own_number
+    a_notification_is_known_again_by_all
     uses_are_forgotten_in_the_end
     counts_add_up
     a_day_has_only_so_many_rows
@@ -144,7 +148,7 @@ async fn each_use_of_a_proof_has_its_own_number(place: Place) {
     let (now, until) = (now(), now() + 600);
     let uses = (0..50).map(|number| {
         let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
-        tokio::spawn(async move { store.use_proof(hash(1), now, until).await })
+        tokio::spawn(async move { use_proof(&*store, hash(1), now, until).await })
     });
     let uses = join_all(uses).await;
     let numbers: BTreeSet<u32> = uses
@@ -152,25 +156,65 @@ async fn each_use_of_a_proof_has_its_own_number(place: Place) {
         .map(|used| used.unwrap().unwrap())
         .collect();
     assert_eq!(numbers, (1..=50).collect());
-    assert_eq!(one.use_proof(hash(2), now, until).await, Ok(1));
-    assert_eq!(other.use_proof(hash(1), now, until).await, Ok(51));
+    assert_eq!(use_proof(&*one, hash(2), now, until).await, Ok(1));
+    assert_eq!(use_proof(&*other, hash(1), now, until).await, Ok(51));
+}
+
+/// Many at once, by two hosts: one is new, and the others come too soon.
+async fn a_notification_is_known_again_by_all(place: Place) {
+    let (one, other) = (place.open().await, place.open().await);
+    let (now, until) = (now(), now() + 600);
+    let attempt = |notification, now| Attempt {
+        counter: Counter::Failure,
+        limit: 3,
+        notification: Some(hash(notification)),
+        now,
+    };
+    let uses = (0..20).map(|number| {
+        let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
+        let attempt = attempt(1, now);
+        tokio::spawn(async move { store.use_proof(hash(1), attempt, until).await })
+    });
+    let uses = join_all(uses).await;
+    let uses: Vec<Use> = uses
+        .into_iter()
+        .map(|used| used.unwrap().unwrap())
+        .collect();
+    let first = Use::Counted { times: 1, limit: 3 };
+    assert_eq!(uses.iter().filter(|used| **used == first).count(), 1);
+    assert_eq!(
+        uses.iter().filter(|used| **used == Use::TooSoon).count(),
+        19
+    );
+    for (store, number, later, expected) in [
+        (&other, 1, 301, Use::Again { times: 1 }),
+        (&one, 1, 302, Use::TooSoon),
+        (&one, 2, 302, Use::Counted { times: 2, limit: 3 }),
+        (&other, 2, 303, Use::TooSoon),
+        (&other, 3, 303, Use::Counted { times: 3, limit: 3 }),
+        (&one, 4, 304, Use::TooOften { limit: 3 }),
+        (&other, 4, 999, Use::TooOften { limit: 3 }),
+    ] {
+        let used = store.use_proof(hash(1), attempt(number, now + later), until + 999);
+        assert_eq!(used.await, Ok(expected), "{number} {later}");
+    }
 }
 
 async fn uses_are_forgotten_in_the_end(place: Place) {
     let store = place.open().await;
     let end = now() + 3;
-    assert_eq!(store.use_proof(hash(1), end - 3, end).await, Ok(1));
+    assert_eq!(use_proof(&*store, hash(1), end - 3, end).await, Ok(1));
     // An earlier end does not shorten it, a later one makes it longer.
-    assert_eq!(store.use_proof(hash(2), end - 3, end + 600).await, Ok(1));
-    assert_eq!(store.use_proof(hash(2), end - 3, end).await, Ok(2));
+    assert_eq!(use_proof(&*store, hash(2), end - 3, end + 600).await, Ok(1));
+    assert_eq!(use_proof(&*store, hash(2), end - 3, end).await, Ok(2));
     until("it begins anew", async || {
-        store.use_proof(hash(1), now(), end).await == Ok(1)
+        use_proof(&*store, hash(1), now(), end).await == Ok(1)
     })
     .await;
-    assert_eq!(store.use_proof(hash(2), now(), end + 600).await, Ok(3));
+    assert_eq!(use_proof(&*store, hash(2), now(), end + 600).await, Ok(3));
     // What is over already is not kept.
-    assert_eq!(store.use_proof(hash(3), end, end).await, Ok(1));
-    assert_eq!(store.use_proof(hash(3), end, end - 1).await, Ok(1));
+    assert_eq!(use_proof(&*store, hash(3), end, end).await, Ok(1));
+    assert_eq!(use_proof(&*store, hash(3), end, end - 1).await, Ok(1));
 }
 
 fn outgoing(domain: &str, outcome: &str) -> Count {
@@ -243,14 +287,14 @@ async fn it_outlives_whoever_opened_it(place: Place) {
     store.remember(message(1));
     store.count(today(), outgoing("example.org", "signed"));
     until_written(&*store).await;
-    assert_eq!(store.use_proof(hash(1), now(), now() + 600).await, Ok(1));
+    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(1));
     // Nobody waits for this one: the writer still writes it.
     store.remember(message(2));
     drop(store);
 
     let store = place.open().await;
     assert!(remembers(&*store, 1).await);
-    assert_eq!(store.use_proof(hash(1), now(), now() + 600).await, Ok(2));
+    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(2));
     assert_eq!(
         store.coverage(today() - 1..=today()).await.unwrap().len(),
         1

@@ -146,7 +146,7 @@ fn reasons(view: &View) -> Markup {
                 thead { tr {
                     th.number scope="col" { "Bounces" }
                     th scope="col" { "Answer and reason" }
-                    th scope="col" { "What became of them" }
+                    th scope="col" { "How they were answered" }
                 } }
                 tbody { @for reason in &view.reasons { tr {
                     td.number { (reason.bounces) }
@@ -179,7 +179,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                         th.number scope="col" { "Bounces" }
                         th.number scope="col" { "Kept out" }
                         th scope="col" { (of) }
-                        th.bar scope="col" { "What became of them" }
+                        th.bar scope="col" { "How they were answered" }
                     } }
                     tbody { @for entry in shown { tr {
                         td.number { (entry.bounces.0.suspect()) }

@@ -18,7 +18,7 @@ fn outcome(looked: &[(By, Answer)], worth: Weak) -> String {
             .collect(),
         ..Evidence::default()
     };
-    let outcome = evidence.outcome(Ok(false), worth, Missing::default());
+    let outcome = evidence.outcome(false, Ok(false), worth, Missing::default());
     format!("{} {outcome}", outcome.code())
 }
 
@@ -73,9 +73,45 @@ fn one_proof_is_enough_and_weak_ones_are_none() {
             "proof_replayed unproven",
             "proof_replayed unproven",
         ),
+        // It comes again, whatever else is in it.
+        (
+            &[(By::Watermark, Wrong), (By::MessageId, Repeated)],
+            "proof_repeated unproven",
+            "proof_repeated unproven",
+        ),
+        (
+            &[(By::Dkim, AboutAnother), (By::DkimUnlisted, Counts)],
+            "dkim_unlisted dkim(unlisted)",
+            "dkim_unlisted dkim(unlisted)",
+        ),
     ] {
         assert_eq!(outcome(found, Weak::Ignore), ignored, "{found:?}");
         assert_eq!(outcome(found, Weak::Accept), accepted, "{found:?}");
+    }
+}
+
+/// A flood brings copies as well.
+#[test]
+fn under_siege_a_signature_of_a_message_to_others_is_weak() {
+    let of = |by| Evidence {
+        looked: vec![
+            looked(By::Dkim, Answer::AboutAnother),
+            looked(by, Answer::Counts),
+        ],
+        ..Evidence::default()
+    };
+    for (by, worth, expected) in [
+        (By::DkimUnlisted, Weak::Ignore, "unproven weak:recipient"),
+        (
+            By::DkimUnlisted,
+            Weak::Accept,
+            "weak_evidence weak:recipient",
+        ),
+        (By::Dkim, Weak::Ignore, "dkim_valid dkim"),
+    ] {
+        let evidence = of(by);
+        let outcome = evidence.outcome(true, Ok(false), worth, Missing::default());
+        assert_eq!(format!("{} {outcome}", outcome.code()), expected);
     }
 }
 

@@ -19,6 +19,8 @@ fn any_hashed() -> impl Strategy<Value = Hashed> {
         Just(Hashed::MessageId),
         Just(Hashed::Sender),
         Just(Hashed::Recipient),
+        Just(Hashed::Notification),
+        Just(Hashed::Replier),
         Just(Hashed::Learned)
     ]
 }

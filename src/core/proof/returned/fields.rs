@@ -24,6 +24,8 @@ pub fn read(report: &mut Report, fields: &[u8]) {
             if header.is("Final-Recipient") || header.is("Original-Recipient") {
                 let recipient = typed_address(&header.unfolded());
                 recipient.into_iter().for_each(|one| report.recipient(one));
+            } else if header.is("Action") {
+                action(report, &header.unfolded());
             } else if header.is("Original-Message-ID") {
                 let ids = message_ids(&header.unfolded());
                 ids.into_iter().for_each(|id| report.answers(id));
@@ -37,6 +39,19 @@ pub fn read(report: &mut Report, fields: &[u8]) {
             Some(end)
         };
         rest = skipped.and_then(|end| rest.get(end..)).unwrap_or_default();
+    }
+}
+
+fn action(report: &mut Report, value: &[u8]) {
+    let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
+    let word = value.trim_ascii_start().iter().take_while(is_letter);
+    let word: Vec<u8> = word.map(u8::to_ascii_lowercase).take(16).collect();
+    let actions = &mut report.actions;
+    match word.as_slice() {
+        b"failed" => actions.failed = true,
+        b"delayed" => actions.delayed = true,
+        b"delivered" | b"relayed" | b"expanded" => actions.succeeded = true,
+        _ => {}
     }
 }
 

@@ -88,9 +88,14 @@ impl Report {
             if self.named.len() >= super::MOST_RECIPIENTS {
                 return;
             }
-            self.name(address_around(text, at, |byte| !byte.is_ascii()));
+            let whole = address_around(text, at, |byte| !byte.is_ascii());
             // Where no blank parts it from a word of another script, or from a quotation mark.
-            self.name(address_around(text, at, |_| false));
+            let ascii = address_around(text, at, |_| false);
+            // `to=joe@example.org`
+            let value = ascii.as_ref().and_then(behind_equals);
+            [whole, ascii, value]
+                .into_iter()
+                .for_each(|one| self.name(one));
         }
     }
 
@@ -147,11 +152,18 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
                 local
             };
             // What may begin a local part, but does not where people quote one or stress it.
-            let start = local.iter().position(|byte| !b".'*`".contains(byte))?;
+            let start = local.iter().position(|byte| !b".'*`{|".contains(byte))?;
             local.get(start..)?
         }
     };
-    fields::address(&[local, b"@", domain].concat())
+    Some(Mailbox::from_bytes(&[local, b"@", domain].concat()))
+}
+
+fn behind_equals(mailbox: &Mailbox) -> Option<Mailbox> {
+    let local = mailbox.local();
+    let at = local.iter().rposition(|&byte| byte == b'=')?;
+    let value = local.get(at + 1..).filter(|value| !value.is_empty())?;
+    Some(mailbox.with_local(value))
 }
 
 /// How many of the octets in front are `of` it, or none where those are more than `most`.

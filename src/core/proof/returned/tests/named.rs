@@ -88,8 +88,14 @@ fn an_address_is_what_stands_around_the_sign() {
         ("a\"@b.example", vec![]),
         ("a@[192.0.2.1]", vec!["a@[192.0.2.1]"]),
         ("a@[192.0.2.1", vec![]),
-        ("news+tag=x@b.example", vec!["news+tag=x@b.example"]),
-        ("b\u{fc}ro@b.example", vec!["b\u{fc}ro@b.example"]),
+        (
+            "news+tag=x@b.example",
+            vec!["news+tag=x@b.example", "x@b.example"],
+        ),
+        (
+            "b\u{fc}ro@b.example",
+            vec!["b\u{fc}ro@b.example", "ro@b.example"],
+        ),
         ("@b.example a@ b@.", vec![]),
         ("@", vec![]),
         ("a@@b", vec![]),

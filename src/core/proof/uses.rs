@@ -1,0 +1,266 @@
+//! How often a message of ours has come home, and whether it may once more: a copy of one message must not become
+//! a licence to flood, and none of its bounces must be lost because another was counted twice.
+//!
+//! What an MTA makes of our answer at the end of a message it does not report: a later milter or a full disk may have it
+//! tell its client to come again. So the same notification may, too.
+
+use super::{
+    evidence::Answer,
+    ledger::{Hash, LENGTH},
+};
+
+/// How soon after it was accepted the same notification is one too many, in seconds. Whoever was told to come again
+/// waits as long: Postfix 300 s (`minimal_backoff_time`), others longer.
+const TOO_SOON: u64 = 5 * 60;
+/// How often the same notification may come again without being counted: MTAs try for days, ever more rarely.
+const FREE_REPEATS: u8 = 20;
+/// How many notifications of a message are known again, the last ones.
+const MOST_SEEN: usize = 200;
+/// How many people's automatic replies one message may prove.
+const MOST_REPLIERS: usize = 50;
+
+/// What is counted, each apart: a delay must not take the place of the failure that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// It could not be delivered.
+    Failure,
+    /// It is late.
+    Delay,
+    /// It was delivered, relayed or expanded (RFC 3464 section 2.3.3).
+    Success,
+    /// Nothing but our signature proves it, and To: and Cc: name another recipient.
+    Unlisted,
+    /// An automatic reply or a receipt of this replier, of whom one counts.
+    Reply(Hash),
+}
+
+/// A notification that would use a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// What it counts as.
+    pub counter: Counter,
+    /// How many of its kind count. Of replies there is a limit of their own.
+    pub limit: u32,
+    /// What it is known again by: its Message-ID and whom it is about. Without a Message-ID it always is a new one.
+    pub notification: Option<Hash>,
+    /// In seconds since 1970.
+    pub now: u64,
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It counts, as one more of so many.
+    Counted {
+        /// How many there are now, this one included.
+        times: u32,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// It was here before, and counts again without being counted.
+    Again {
+        /// For how many times.
+        times: u8,
+    },
+    /// It was accepted minutes ago.
+    TooSoon,
+    /// There have been as many as there may.
+    TooOften {
+        /// How many.
+        limit: u32,
+    },
+}
+
+impl Use {
+    /// What it makes of a proof, and the same for people.
+    pub fn told(self) -> (Answer, String) {
+        match self {
+            Self::Counted { times, limit } => {
+                (Answer::Counts, format!("counted, {times} of {limit} times"))
+            }
+            Self::Again { times } => (
+                Answer::Counts,
+                format!("here before, and not counted: {times} of {FREE_REPEATS} repeats"),
+            ),
+            Self::TooSoon => (
+                Answer::Repeated,
+                format!("but it was here less than {} minutes ago", TOO_SOON / 60),
+            ),
+            Self::TooOften { limit } => (
+                Answer::Replayed,
+                format!("but has been used as often as it may, {limit} times"),
+            ),
+        }
+    }
+}
+
+/// How often one message has come home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    failures: u32,
+    delays: u32,
+    successes: u32,
+    unlisted: u32,
+    /// The oldest first.
+    repliers: Vec<Hash>,
+    seen: Vec<Seen>,
+}
+
+/// A notification that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    notification: Hash,
+    /// The last time, in seconds since 1970.
+    at: u64,
+    /// How often it came again.
+    repeats: u8,
+}
+
+impl Uses {
+    /// Decides, and counts.
+    pub fn take(&mut self, attempt: &Attempt) -> Use {
+        let Attempt { now, .. } = *attempt;
+        let before = self.seen_before(attempt);
+        if let Some(seen) = before {
+            // The clock of the host that accepted it may be ahead.
+            if seen.at.abs_diff(now) < TOO_SOON {
+                return Use::TooSoon;
+            }
+            if seen.repeats < FREE_REPEATS {
+                seen.at = now;
+                seen.repeats += 1;
+                let times = seen.repeats;
+                return Use::Again { times };
+            }
+        }
+        let used = self.count(attempt);
+        if let (Use::Counted { .. }, Some(notification)) = (used, attempt.notification) {
+            match self.seen_before(attempt) {
+                Some(seen) => seen.at = now,
+                None => self.see(notification, now),
+            }
+        }
+        used
+    }
+
+    fn seen_before(&mut self, attempt: &Attempt) -> Option<&mut Seen> {
+        let notification = attempt.notification?;
+        let mut seen = self.seen.iter_mut();
+        seen.find(|seen| seen.notification == notification)
+    }
+
+    fn count(&mut self, attempt: &Attempt) -> Use {
+        let limit = attempt.limit;
+        let count = match attempt.counter {
+            Counter::Failure => &mut self.failures,
+            Counter::Delay => &mut self.delays,
+            Counter::Success => &mut self.successes,
+            Counter::Unlisted => &mut self.unlisted,
+            Counter::Reply(replier) => return self.reply(replier),
+        };
+        if *count >= limit {
+            return Use::TooOften { limit };
+        }
+        *count += 1;
+        let times = *count;
+        Use::Counted { times, limit }
+    }
+
+    fn reply(&mut self, replier: Hash) -> Use {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        if self.repliers.contains(&replier) {
+            return Use::TooOften { limit: 1 };
+        }
+        let limit = number(MOST_REPLIERS);
+        if self.repliers.len() >= MOST_REPLIERS {
+            return Use::TooOften { limit };
+        }
+        self.repliers.push(replier);
+        let times = number(self.repliers.len());
+        Use::Counted { times, limit }
+    }
+
+    fn see(&mut self, notification: Hash, at: u64) {
+        if self.seen.len() >= MOST_SEEN {
+            let oldest = self.seen.iter().enumerate().min_by_key(|(_, seen)| seen.at);
+            if let Some((oldest, _)) = oldest {
+                self.seen.remove(oldest);
+            }
+        }
+        self.seen.push(Seen {
+            notification,
+            at,
+            repeats: 0,
+        });
+    }
+
+    /// As it is stored: the four counts, how many repliers there are, these, and what was seen.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let repliers = u32::try_from(self.repliers.len()).unwrap_or_default();
+        let Self {
+            failures,
+            delays,
+            successes,
+            unlisted,
+            ..
+        } = *self;
+        for count in [failures, delays, successes, unlisted, repliers] {
+            bytes.extend(count.to_be_bytes());
+        }
+        for replier in &self.repliers {
+            bytes.extend(replier.as_bytes());
+        }
+        for seen in &self.seen {
+            bytes.extend(seen.notification.as_bytes());
+            bytes.extend(seen.at.to_be_bytes());
+            bytes.push(seen.repeats);
+        }
+        bytes
+    }
+
+    /// What was stored; `None` for what can't be.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let mut number = || {
+            let (number, after) = rest.split_first_chunk()?;
+            rest = after;
+            Some(u32::from_be_bytes(*number))
+        };
+        let (failures, delays) = (number()?, number()?);
+        let (successes, unlisted) = (number()?, number()?);
+        let repliers = usize::try_from(number()?).ok()?;
+        if repliers > MOST_REPLIERS {
+            return None;
+        }
+        let (hashes, rest) = rest.split_at_checked(repliers * LENGTH)?;
+        let (hashes, _) = hashes.as_chunks();
+        let (entries, left) = rest.as_chunks::<SEEN>();
+        if !left.is_empty() || entries.len() > MOST_SEEN {
+            return None;
+        }
+        let seen = entries.iter().map(|entry| {
+            let (notification, after) = entry.split_first_chunk()?;
+            let (at, after) = after.split_first_chunk()?;
+            Some(Seen {
+                notification: Hash::from_bytes(*notification),
+                at: u64::from_be_bytes(*at),
+                repeats: *after.first()?,
+            })
+        });
+        Some(Self {
+            failures,
+            delays,
+            successes,
+            unlisted,
+            repliers: hashes.iter().copied().map(Hash::from_bytes).collect(),
+            seen: seen.collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// How many octets a [`Seen`] has.
+const SEEN: usize = LENGTH + 8 + 1;
+
+#[cfg(test)]
+mod tests;

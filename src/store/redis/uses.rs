@@ -1,0 +1,55 @@
+//! How often proofs were used.
+
+use std::sync::LazyLock;
+
+use redis::{AsyncCommands, RedisResult, Script, aio::MultiplexedConnection};
+
+use super::{LONGEST, key};
+use crate::core::proof::{
+    ledger::Hash,
+    uses::{Attempt, Use, Uses},
+};
+
+/// Sets KEYS[1] to ARGV[2] where it is ARGV[1] still, which is empty where there is none, for at least ARGV[3] seconds.
+///
+/// In thousandths, for a TTL in seconds is rounded: written again and again, a key would never end. One that is not there
+/// has a PTTL of -2.
+static WRITE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+        local left = math.max(redis.call('PTTL', KEYS[1]), ARGV[3] * 1000)
+        if left > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', left)) end
+        return 1",
+    )
+});
+
+/// Reads the uses of a message and writes them with this one, unless another host did so meanwhile; then again.
+pub(super) async fn take(
+    connection: &mut MultiplexedConnection,
+    message: Hash,
+    attempt: &Attempt,
+    until: u64,
+) -> RedisResult<Use> {
+    let key = key("u:", message);
+    let left = until.saturating_sub(attempt.now).min(LONGEST);
+    loop {
+        let before: Option<Vec<u8>> = connection.get(&key).await?;
+        let before = before.unwrap_or_default();
+        let mut uses = Uses::from_bytes(&before).unwrap_or_default();
+        let used = uses.take(attempt);
+        let after = uses.to_bytes();
+        if before == after {
+            return Ok(used);
+        }
+        let written: bool = WRITE
+            .key(&key)
+            .arg(before)
+            .arg(after)
+            .arg(left)
+            .invoke_async(connection)
+            .await?;
+        if written {
+            return Ok(used);
+        }
+    }
+}
