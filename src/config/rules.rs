@@ -2,127 +2,303 @@
 
 use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::core::{
+    forgery::Forgery,
+    null_sender::{NeverSend, NullSender},
+    proof,
     recipients::ClassAnswer,
-    spf_rules::ResultRules,
+    siege,
+    spf_rules::{ResultRules, SpfRules},
     verdict::{Action, Rule},
 };
 
-/// Warns of answers that lose mail, or refuse it for nobody's fault.
+/// Warns of answers that lose mail, refuse it for nobody's fault, or are none.
 pub(super) fn check(file: &File, outline: &Outline) -> Vec<Mistake> {
-    let mut mistakes: Vec<Mistake> = all(file)
-        .into_iter()
-        .filter(|(_, rule)| rule.action == Action::Discard)
-        .map(|(path, _)| {
-            Mistake::warning(
-                outline.value(&path),
-                format!("`{path}` throws mail away, and nobody learns of it"),
-                "with `reject` an honest sender is told; with `quarantine` you can still look at the mail",
-            )
-        })
-        .collect();
-    for (path, rules) in of_results(file) {
-        let rejects = |rule: Option<Rule>| rule.is_some_and(|rule| rule.action == Action::Reject);
-        if rejects(rules.temperror) {
-            mistakes.push(Mistake::warning(
-                outline.value(&path.key("temperror")),
-                format!("`{path}.temperror` refuses mail for good while DNS does not answer"),
-                "with `tempfail` the mail comes again when DNS answers",
-            ));
-        }
-        let for_all_domains = path.parent() == Some(Path::of(&["spf"]));
-        if rejects(rules.none) && for_all_domains {
-            mistakes.push(Mistake::warning(
-                outline.value(&path.key("none")),
-                format!("`{path}.none` refuses the mail of every domain that publishes no SPF"),
-                "many honest ones don't; `accept` or `tag` lets them in",
-            ));
-        }
-    }
-    mistakes
+    let answers = Answers::of(file).0;
+    let warnings = answers.into_iter().filter_map(|(path, rule)| {
+        let (message, help) = doubt(&path, rule.action)?;
+        Some(Mistake::warning(outline.value(&path), message, help))
+    });
+    warnings.collect()
 }
 
-fn all(file: &File) -> Vec<(Path, Rule)> {
-    let mut rules = vec![
-        (Path::of(&["forgery", "mail_from"]), file.forgery.mail_from),
-        (
-            Path::of(&["forgery", "header_from"]),
-            file.forgery.header_from,
-        ),
-        (
-            Path::of(&["null_sender", "extra_recipients"]),
-            file.null_sender.extra_recipients,
-        ),
-        (
-            Path::of(&["null_sender", "never_send", "answer"]),
-            file.null_sender.never_send.answer,
-        ),
-        (
-            Path::of(&["null_sender", "not_a_notification"]),
-            file.null_sender.not_a_notification,
-        ),
-        (Path::of(&["proof", "forged"]), file.proof.forged),
-        (Path::of(&["siege", "unproven"]), file.siege.unproven),
-        (
-            Path::of(&["siege", "catch_all", "mail"]),
-            file.siege.catch_all.mail,
-        ),
-        (
-            Path::of(&["siege", "catch_all", "bounces"]),
-            file.siege.catch_all.bounces,
-        ),
-        (Path::of(&["siege", "listed"]), file.siege.listed),
-        (
-            Path::of(&["siege", "extra_recipients"]),
-            file.siege.extra_recipients,
-        ),
-    ];
-    for (path, results) in of_results(file) {
-        let results = [
-            ("none", results.none),
-            ("fail", results.fail),
-            ("softfail", results.softfail),
-            ("temperror", results.temperror),
-            ("permerror", results.permerror),
-        ];
-        let set = results
-            .into_iter()
-            .filter_map(|(result, rule)| Some((path.key(result), rule?)));
-        rules.extend(set);
-    }
-    for (index, entry) in file.recipients.iter().enumerate() {
-        let path = Path::of(&["recipients"]).index(index);
-        for (index, rule) in entry.rules.iter().enumerate() {
-            let path = path.key("rules").index(index);
-            rules.push((path.key("mail"), rule.mail));
-            rules.push((path.key("bounces"), rule.bounces));
+/// What speaks against this action in this place.
+fn doubt(path: &Path, action: Action) -> Option<(String, &'static str)> {
+    let of_all_domains = ["helo", "mail_from"]
+        .map(|identity| Path::of(&["spf", identity, "none"]))
+        .contains(path);
+    match action {
+        Action::Reject | Action::Discard | Action::Quarantine
+            if path.last_key() == Some("temperror") =>
+        {
+            Some((
+                format!(
+                    "`{path}` is `{action}`, but DNS that does not answer speaks against no mail: it is a `tempfail`"
+                ),
+                "write `tempfail`, and the mail comes again when DNS answers; or `tag`, and it is let in meanwhile",
+            ))
         }
-        for (key, answer) in [("catch_all", entry.catch_all), ("unknown", entry.unknown)] {
-            if let Some(ClassAnswer { mail, bounces }) = answer {
-                rules.push((path.key(key).key("mail"), mail));
-                rules.push((path.key(key).key("bounces"), bounces));
+        Action::Discard => Some((
+            format!("`{path}` throws mail away, and nobody learns of it"),
+            "with `reject` an honest sender is told; with `quarantine` you can still look at the mail",
+        )),
+        Action::Reject if of_all_domains => Some((
+            format!("`{path}` refuses the mail of every domain that publishes no SPF"),
+            "many honest ones don't; `accept` or `tag` lets them in",
+        )),
+        _ => None,
+    }
+}
+
+/// All answers of a file. Each section is taken apart whole, without `..`: a key that is added has to be put here, or
+/// among those that are no answer, before it compiles.
+#[derive(Default)]
+struct Answers(Vec<(Path, Rule)>);
+
+impl Answers {
+    fn of(file: &File) -> Self {
+        let File {
+            listen: _,
+            socket: _,
+            mode: _,
+            local: _,
+            dns: _,
+            spf,
+            forgery,
+            null_sender,
+            exempt: _,
+            recipients: _,
+            dnsbl,
+            headers,
+            proof,
+            siege,
+            store: _,
+            report: _,
+            observe: _,
+            log: _,
+        } = file;
+        let mut answers = Self::default();
+        answers.spf(&Path::of(&["spf"]), spf);
+        answers.forgery(&Path::of(&["forgery"]), forgery);
+        answers.null_sender(&Path::of(&["null_sender"]), null_sender);
+        answers.recipients(&Path::of(&["recipients"]), file);
+        for (index, list) in dnsbl.iter().enumerate() {
+            answers.add(&Path::of(&["dnsbl"]).index(index), "action", list.rule());
+        }
+        for (index, rule) in headers.iter().enumerate() {
+            answers.add(&Path::of(&["headers"]).index(index), "action", rule.rule());
+        }
+        answers.proof(&Path::of(&["proof"]), proof);
+        answers.siege(&Path::of(&["siege"]), siege);
+        answers
+    }
+
+    fn add(&mut self, section: &Path, key: &str, rule: impl Into<Option<Rule>>) {
+        let rule = rule.into();
+        self.0.extend(rule.map(|rule| (section.key(key), rule)));
+    }
+
+    fn spf(&mut self, at: &Path, spf: &SpfRules) {
+        let SpfRules {
+            helo,
+            mail_from,
+            trusted_forwarders: _,
+            domains,
+        } = spf;
+        self.results(&at.key("helo"), helo);
+        self.results(&at.key("mail_from"), mail_from);
+        for (domain, rules) in domains {
+            self.results(&at.key("domains").key(&domain.to_string()), rules);
+        }
+    }
+
+    fn results(&mut self, at: &Path, rules: &ResultRules) {
+        let ResultRules {
+            none,
+            fail,
+            softfail,
+            temperror,
+            permerror,
+        } = *rules;
+        self.add(at, "none", none);
+        self.add(at, "fail", fail);
+        self.add(at, "softfail", softfail);
+        self.add(at, "temperror", temperror);
+        self.add(at, "permerror", permerror);
+    }
+
+    fn forgery(&mut self, at: &Path, forgery: &Forgery) {
+        let Forgery {
+            mail_from,
+            header_from,
+            lists: _,
+        } = forgery;
+        self.add(at, "mail_from", *mail_from);
+        self.add(at, "header_from", *header_from);
+    }
+
+    fn null_sender(&mut self, at: &Path, null_sender: &NullSender) {
+        let NullSender {
+            extra_recipients,
+            never_send:
+                NeverSend {
+                    addresses: _,
+                    answer,
+                },
+            not_a_notification,
+            exempt: _,
+        } = null_sender;
+        self.add(at, "extra_recipients", *extra_recipients);
+        self.add(&at.key("never_send"), "answer", *answer);
+        self.add(at, "not_a_notification", *not_a_notification);
+    }
+
+    fn recipients(&mut self, at: &Path, file: &File) {
+        for (index, entry) in file.recipients.iter().enumerate() {
+            let at = at.index(index);
+            for (index, rule) in entry.rules.iter().enumerate() {
+                let at = at.key("rules").index(index);
+                self.add(&at, "mail", rule.mail);
+                self.add(&at, "bounces", rule.bounces);
+            }
+            for (key, answer) in [("catch_all", entry.catch_all), ("unknown", entry.unknown)] {
+                if let Some(answer) = answer {
+                    self.class(&at.key(key), answer);
+                }
             }
         }
     }
-    for (index, list) in file.dnsbl.iter().enumerate() {
-        rules.push((Path::of(&["dnsbl"]).index(index).key("action"), list.rule()));
+
+    fn class(&mut self, at: &Path, ClassAnswer { mail, bounces }: ClassAnswer) {
+        self.add(at, "mail", mail);
+        self.add(at, "bounces", bounces);
     }
-    for (index, rule) in file.headers.iter().enumerate() {
-        rules.push((
-            Path::of(&["headers"]).index(index).key("action"),
-            rule.rule(),
-        ));
+
+    fn proof(&mut self, at: &Path, proof: &proof::Settings) {
+        let proof::Settings {
+            key_file: _,
+            lifetime: _,
+            batv: _,
+            watermark: _,
+            ledger: _,
+            replay_limit: _,
+            dkim: _,
+            body: _,
+            weak: _,
+            unproven,
+            unproven_replies,
+            forged,
+            keys: _,
+        } = proof;
+        self.add(at, "unproven", *unproven);
+        self.add(at, "unproven_replies", *unproven_replies);
+        self.add(at, "forged", *forged);
     }
-    rules
+
+    fn siege(&mut self, at: &Path, siege: &siege::Settings) {
+        let siege::Settings {
+            watch: _,
+            factor: _,
+            floor: _,
+            shortest: _,
+            quiet: _,
+            longest: _,
+            unproven,
+            catch_all,
+            listed,
+            extra_recipients,
+            learn: _,
+            notify: _,
+        } = siege;
+        self.add(at, "unproven", *unproven);
+        self.class(&at.key("catch_all"), *catch_all);
+        self.add(at, "listed", *listed);
+        self.add(at, "extra_recipients", *extra_recipients);
+    }
 }
 
-fn of_results(file: &File) -> Vec<(Path, ResultRules)> {
-    let spf = Path::of(&["spf"]);
-    let mut results = vec![
-        (spf.key("helo"), file.spf.helo),
-        (spf.key("mail_from"), file.spf.mail_from),
-    ];
-    for (domain, rules) in &file.spf.domains {
-        results.push((spf.key("domains").key(&domain.to_string()), *rules));
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::config::{
+        keys::keys_at,
+        parse,
+        shipped::{PLACES, set},
+    };
+
+    /// What entries of lists need beside the key that is tried.
+    const NEEDED: &str = "local: {domains: [example.org]}\n\
+        null_sender: {never_send: {addresses: [noreply]}}\n\
+        recipients: [{domain: example.org, known: [{addresses: [a]}], rules: [{match: x}]}]\n\
+        dnsbl: [{zone: ips.backscatterer.org}]\n\
+        headers: [{header: Subject, match: x, action: tag}]\n";
+
+    /// Every key that takes an answer, whatever its type is called: serde says so when it gets another word.
+    fn places_of_answers() -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        for place in PLACES {
+            for key in keys_at(place) {
+                let at = [*place, &[key.as_str()]].concat();
+                let probe =
+                    at.iter()
+                        .rev()
+                        .fold("no_action".to_owned(), |inner, step| match *step {
+                            "[]" => format!("[{inner}]"),
+                            key => format!("{{'{key}': {inner}}}"),
+                        });
+                let wrong = File::deserialize(serde_yaml::Deserializer::from_str(&probe));
+                let wrong = wrong.map_or_else(|wrong| wrong.to_string(), |_| String::new());
+                if wrong.contains("expected one of `accept`, `tag`") {
+                    found.push(at.into_iter().map(str::to_owned).collect());
+                }
+            }
+        }
+        found
     }
-    results
+
+    /// The place in a file with just one entry in each list, as a message writes it.
+    fn written(place: &[String]) -> String {
+        place.join(".").replace(".[]", "[0]")
+    }
+
+    fn warnings(place: &[String], answer: &str) -> Vec<String> {
+        let mut file = serde_yaml::from_str(NEEDED).unwrap();
+        set(&mut file, place, serde_yaml::from_str(answer).unwrap());
+        let text = serde_yaml::to_string(&file).unwrap();
+        let config = parse("m.yaml".as_ref(), &text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let about = format!("`{}`", written(place));
+        let messages = config.warnings.into_iter().map(|warning| warning.message);
+        messages.filter(|text| text.starts_with(&about)).collect()
+    }
+
+    #[test]
+    fn wherever_mail_is_thrown_away_a_warning_says_so() {
+        let places = places_of_answers();
+        assert!(places.len() > 30, "{places:?}");
+        for place in &places {
+            let of_entry = place.last().is_some_and(|key| key == "action");
+            let long = (!of_entry).then_some("{action: discard, monitor: true}");
+            for answer in ["discard"].into_iter().chain(long) {
+                let says = match place.last().map(String::as_str) {
+                    Some("temperror") => "is `discard`, but DNS",
+                    _ => "throws mail away",
+                };
+                let warnings = warnings(place, answer);
+                let told = warnings.iter().filter(|text| text.contains(says));
+                assert_eq!(told.count(), 1, "{place:?}: {warnings:?}");
+            }
+            // What else is said of a place is not of mail thrown away.
+            for action in Action::ALL
+                .into_iter()
+                .filter(|action| *action != Action::Discard)
+            {
+                let warnings = warnings(place, action.as_str());
+                let told = warnings
+                    .iter()
+                    .any(|text| text.contains("throws mail away"));
+                assert!(!told, "{place:?} {action}: {warnings:?}");
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::directory::Source;
 const SHIPPED: &str = include_str!("../../milter.yaml");
 
 /// Where keys can stand, but for answers, which are one word nearly always.
-const PLACES: &[&[&str]] = &[
+pub(super) const PLACES: &[&[&str]] = &[
     &[],
     &["socket"],
     &["local"],
@@ -71,8 +71,9 @@ fn no_place_with_keys_is_forgotten_here() {
         for key in &keys {
             let below = [*place, &[key.as_str()]].concat();
             let in_list = [below.clone(), vec!["[]"]].concat();
-            // An answer has keys of its own; the file explains them once, at its top.
-            let is_answer = |keys: &[String]| keys == ["action", "monitor"];
+            // An answer has keys of its own, and so has a pattern for addresses; the file explains them once.
+            let is_answer =
+                |keys: &[String]| keys == ["action", "monitor"] || keys == ["match", "domain"];
             for deeper in [below, in_list] {
                 let found = keys_at(&deeper);
                 assert!(
@@ -153,6 +154,31 @@ fn shown_at(value: &serde_yaml::Value, place: &[&str]) -> BTreeSet<String> {
             .map(|value| shown_at(value, rest))
             .unwrap_or_default(),
     }
+}
+
+/// Puts a value into a file, and makes what is missing on the way to it.
+pub(super) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde_yaml::Value) {
+    let Some((step, rest)) = place.split_first() else {
+        *value = answer;
+        return;
+    };
+    if step == "[]" {
+        if !value.is_sequence() {
+            *value = Vec::<serde_yaml::Value>::new().into();
+        }
+        let items = value.as_sequence_mut().unwrap();
+        // An entry of a list that has keys is completed; one without is put beside the others.
+        if rest.is_empty() || items.is_empty() {
+            items.push(serde_yaml::Value::Null);
+        }
+        return set(items.last_mut().unwrap(), rest, answer);
+    }
+    if !value.is_mapping() {
+        *value = serde_yaml::Mapping::new().into();
+    }
+    let map = value.as_mapping_mut().unwrap();
+    let below = map.entry(step.as_str().into());
+    set(below.or_insert(serde_yaml::Value::Null), rest, answer);
 }
 
 /// A run of example lines, by the numbers of its first line and of the one behind its last.
