@@ -175,6 +175,13 @@ impl Checks<'_> {
             "no client would be judged",
         );
         for (index, daemon) in local.daemons.iter().enumerate() {
+            if daemon.contains('*') {
+                self.findings.error(
+                    &at("daemons").index(index),
+                    format!("`{daemon}` looks like a pattern, but the names of daemons are compared as they stand"),
+                    "name each by itself, as `milter_macro_daemon_name` in master.cf does",
+                );
+            }
             if daemon.is_empty() {
                 self.findings.error(
                     &at("daemons").index(index),
@@ -272,6 +279,7 @@ impl Checks<'_> {
         // The long form has the list one key further down; there is no such key in the short one, nor a place for it.
         let long = list.key("addresses");
         let list = if self.outline.has(&long) { long } else { list };
+        self.addresses(&list, never);
         for (index, address) in never.iter().enumerate() {
             let path = list.index(index);
             let mailbox = mailbox(address);
@@ -285,10 +293,12 @@ impl Checks<'_> {
                     "RFC 5321 section 4.5.1 wants it so; take it out",
                 );
             }
-            if let AddressPattern::Domain(pattern) = address {
+            if let Some(whole) = whole(address) {
                 self.findings.warning(
                     &path,
-                    format!("every bounce to `@{pattern}` would be refused, those of its own mail included"),
+                    format!(
+                        "every bounce to {whole} would be refused, those of its own mail included"
+                    ),
                     "list single addresses, unless nobody at all sends mail from there",
                 );
             }
@@ -313,17 +323,35 @@ impl Checks<'_> {
         }
     }
 
+    /// One of our domains that stands where addresses belong is read as a local part.
+    fn addresses(&mut self, list: &Path, addresses: &[AddressPattern]) {
+        for (index, address) in addresses.iter().enumerate() {
+            if let AddressPattern::Local(local) = address
+                && let Some(domain) = Domain::from_bytes(local)
+                && domain.as_str().contains('.')
+                && self.file.local.is_ours(&domain)
+            {
+                self.findings.error(
+                    &list.index(index),
+                    format!("`{domain}` is a domain of yours, but would be compared with what stands before the @"),
+                    &format!("for all addresses of it, write '@{domain}'"),
+                );
+            }
+        }
+    }
+
     fn exemptions(&mut self, path: &Path, exempt: &Exemptions) {
+        self.addresses(&path.key("recipients"), &exempt.recipients);
         self.networks(
             &path.key("clients"),
             &exempt.clients,
             "nobody would be judged",
         );
         for (index, recipient) in exempt.recipients.iter().enumerate() {
-            if let AddressPattern::Domain(pattern) = recipient {
+            if let Some(whole) = whole(recipient) {
                 self.findings.warning(
                     &path.key("recipients").index(index),
-                    format!("nothing that comes to `@{pattern}` is judged"),
+                    format!("nothing that comes to {whole} is judged"),
                     "list single addresses, unless the whole domain is to be left alone",
                 );
             }
@@ -335,6 +363,27 @@ fn is_single_label(domain: &Domain) -> bool {
     !domain.as_str().contains('.')
 }
 
+/// What of a domain, or of all, the pattern means without exception.
+fn whole(pattern: &AddressPattern) -> Option<String> {
+    match pattern {
+        AddressPattern::Domain(domain) => Some(format!("`@{domain}`")),
+        // One that matches nothing at all and anything is one for all.
+        AddressPattern::Match(pattern, domain)
+            if [&b"x"[..], b"any.other-address"]
+                .iter()
+                .all(|local| pattern.matches(local)) =>
+        {
+            let all = || "any address".to_owned();
+            Some(
+                domain
+                    .as_ref()
+                    .map_or_else(all, |domain| format!("`@{domain}`")),
+            )
+        }
+        _ => None,
+    }
+}
+
 /// An address that the pattern means, where it means one in particular.
 fn mailbox(pattern: &AddressPattern) -> Option<Mailbox> {
     match pattern {
@@ -342,6 +391,6 @@ fn mailbox(pattern: &AddressPattern) -> Option<Mailbox> {
         AddressPattern::Mailbox(local, domain) => Some(Mailbox::from_bytes(
             &[local, b"@".as_slice(), domain.as_str().as_bytes()].concat(),
         )),
-        AddressPattern::Domain(_) => None,
+        AddressPattern::Domain(_) | AddressPattern::Match(..) => None,
     }
 }

@@ -11,6 +11,8 @@ mod file;
 mod findings;
 pub mod key_file;
 mod keys;
+#[cfg(test)]
+mod lists;
 mod outline;
 mod passwords;
 mod path;

@@ -138,6 +138,7 @@ impl Reader<'_> {
         let sources = DomainSources {
             domain: entry.domain.clone(),
             sources,
+            answers_rest: entry.catch_all.is_some() || entry.unknown.is_some(),
         };
         (settings, sources)
     }
@@ -211,12 +212,25 @@ impl Reader<'_> {
 
     fn address(&mut self, path: &Path, address: &AddressPattern, domain: &Domain) {
         match address {
-            AddressPattern::Local(_) => {}
+            AddressPattern::Local(local) if Domain::from_bytes(local).as_ref() == Some(domain) => {
+                self.findings.error(
+                    path,
+                    "a whole domain stands where single addresses belong".to_owned(),
+                    "to let in what no list knows, write `catch_all: {mail: accept, bounces: accept}`",
+                );
+            }
+            AddressPattern::Local(_) | AddressPattern::Match(_, None) => {}
             AddressPattern::Mailbox(_, other) if other == domain => {}
             AddressPattern::Mailbox(_, other) => self.findings.error(
                 path,
                 format!("this address is in {other}, but the entry is for {domain}"),
                 "move it to the entry of its domain",
+            ),
+            AddressPattern::Match(_, Some(other)) if other.matches(domain) => {}
+            AddressPattern::Match(_, Some(other)) => self.findings.error(
+                path,
+                format!("this pattern is for {other}, but the entry is for {domain}"),
+                "move it to the entry of its domain, or take out its `domain`",
             ),
             AddressPattern::Domain(_) => self.findings.error(
                 path,

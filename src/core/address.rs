@@ -246,8 +246,27 @@ pub enum AddressError {
     #[error("`{}` is not a domain name; right would be e.g. example.org", .0.escape_debug())]
     Domain(String),
     /// No address, domain or local part.
-    #[error("`{}` is not an address; right would be user@example.org, @example.org or user", .0.escape_debug())]
+    #[error("`{}` is not an address; right would be user@example.org, @example.org, user or {{match: 'news-.*'}}", .0.escape_debug())]
     Pattern(String),
+    /// A pattern as other programs write it, and what to write for it.
+    #[error("`{}` looks like a pattern, but would be compared as it stands; right would be {write}, or the part before the @ in \"double quotes\" (inside the 'single' ones of YAML), if it means just this address", .text.escape_debug())]
+    Meant {
+        /// As it stands.
+        text: String,
+        /// What means what was probably meant.
+        write: String,
+    },
+    /// A pattern for a whole address where one for its local part belongs, and what to write for it.
+    #[error("`{}` has an @, but a pattern is compared with what stands before the @; right would be {write}", .text.escape_debug())]
+    WholeAddress {
+        /// As it stands.
+        text: String,
+        /// The same in two keys.
+        write: String,
+    },
+    /// Names below a domain, as other programs write them.
+    #[error("`{}` is not a domain name; right would be .{} for all names below it", .0.escape_debug(), .1)]
+    Below(String, Domain),
 }
 
 fn without_source_route(bytes: &[u8]) -> &[u8] {

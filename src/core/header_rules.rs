@@ -8,8 +8,7 @@ use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{
-    pattern::DomainPattern,
-    recipients::PATTERN_SIZE,
+    pattern::{DomainPattern, PATTERN_SIZE},
     verdict::{Action, Rule},
 };
 pub use matches::Matches;
@@ -69,7 +68,8 @@ pub enum When {
     Always,
 }
 
-/// A header field's name (RFC 5322 section 2.2: printable ASCII without the colon), which compares without case.
+/// A header field's name (RFC 5322 section 2.2: printable ASCII without the colon), which compares without case. No field
+/// that anybody writes has a `*` in it: that would be a pattern, and match none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderName(String);
 
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for HeaderName {
         let named = !name.is_empty()
             && name
                 .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b':');
+                .all(|byte| byte.is_ascii_graphic() && byte != b':' && byte != b'*');
         if !named {
             let shown = name.escape_debug();
             let why = format!(

@@ -1,11 +1,25 @@
-//! What the lists of `milter.yaml` mean: a domain, the names below one, an address.
+//! What the lists of `milter.yaml` mean: a domain, the names below one, an address, a pattern for local parts.
+
+mod local_part;
+mod meant;
 
 use std::{fmt, str::FromStr};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, value::MapAccessDeserializer},
+};
+
+pub use self::local_part::{LocalPartPattern, PATTERN_SIZE, PatternError, is_local_part};
 use super::{
     address::{AddressError, Domain, Host, Mailbox},
     serde_text::deserialize_from_str,
 };
+
+/// Whether an entry is written as other programs write patterns, and so would never match.
+pub fn looks_like_pattern(entry: &str) -> bool {
+    meant::instead_of(entry).is_some()
+}
 
 /// A domain (`example.org`), or with a leading dot, as in Postfix maps, the names below it (`.example.org`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +44,9 @@ impl FromStr for DomainPattern {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(Ok(parent)) = text.strip_prefix("*.").map(str::parse) {
+            return Err(AddressError::Below(text.to_owned(), parent));
+        }
         match text.strip_prefix('.') {
             Some(parent) => parent.parse().map(Self::Below),
             None => text.parse().map(Self::Itself),
@@ -49,7 +66,8 @@ impl fmt::Display for DomainPattern {
 deserialize_from_str!(DomainPattern);
 
 /// Which addresses a list entry means: `user@example.org`, `@example.org` (all of a domain; `@.example.org` all
-/// below it), or `user` (that local part in any domain).
+/// below it), `user` (that local part in any domain), or `{match: 'news-.*', domain: example.org}` (a regular expression
+/// for the whole local part, in any domain where none is named).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AddressPattern {
     /// This local part (in its comparable form) in any domain.
@@ -58,6 +76,8 @@ pub enum AddressPattern {
     Mailbox(Vec<u8>, Domain),
     /// Every address of the domain.
     Domain(DomainPattern),
+    /// Every address whose local part matches, in these domains or in any.
+    Match(LocalPartPattern, Option<DomainPattern>),
 }
 
 impl AddressPattern {
@@ -71,6 +91,14 @@ impl AddressPattern {
             Self::Domain(pattern) => mailbox
                 .domain()
                 .is_some_and(|domain| pattern.matches(domain)),
+            Self::Match(pattern, domain) => {
+                let there = |wanted: &DomainPattern| {
+                    mailbox
+                        .domain()
+                        .is_some_and(|domain| wanted.matches(domain))
+                };
+                domain.as_ref().is_none_or(there) && pattern.matches(&mailbox.local_key())
+            }
         }
     }
 }
@@ -81,6 +109,8 @@ impl fmt::Display for AddressPattern {
             Self::Local(local) => local.escape_ascii().fmt(f),
             Self::Mailbox(local, domain) => write!(f, "{}@{domain}", local.escape_ascii()),
             Self::Domain(pattern) => write!(f, "@{pattern}"),
+            Self::Match(pattern, None) => pattern.fmt(f),
+            Self::Match(pattern, Some(domain)) => write!(f, "{pattern}@{domain}"),
         }
     }
 }
@@ -89,13 +119,17 @@ impl FromStr for AddressPattern {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Some(write) = meant::instead_of(text) {
+            let text = text.to_owned();
+            return Err(AddressError::Meant { text, write });
+        }
         if let Some(domain) = text.strip_prefix('@') {
             return domain.parse().map(Self::Domain);
         }
         let mailbox = Mailbox::from_bytes(text.as_bytes());
         let local = mailbox.local_key();
         match mailbox.host() {
-            _ if local.is_empty() => Err(AddressError::Pattern(text.to_owned())),
+            _ if !is_local_part(mailbox.local()) => Err(AddressError::Pattern(text.to_owned())),
             Host::Missing => Ok(Self::Local(local)),
             Host::Domain(domain) => Ok(Self::Mailbox(local, domain.clone())),
             Host::Other(_) => Err(AddressError::Pattern(text.to_owned())),
@@ -103,7 +137,58 @@ impl FromStr for AddressPattern {
     }
 }
 
-deserialize_from_str!(AddressPattern);
+impl<'de> Deserialize<'de> for AddressPattern {
+    /// By hand, because an untagged serde enum would lose the line and column of a mistake.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            #[serde(rename = "match")]
+            pattern: LocalPartPattern,
+            domain: Option<DomainPattern>,
+        }
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = AddressPattern;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "an address (user@example.org, @example.org or user, in 'quotes' where YAML sees more than text) or \
+                     {match: 'news-.*'}",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<AddressPattern, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            // Digits and YAML's own words are local parts like others.
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<AddressPattern, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_bool<E: de::Error>(self, word: bool) -> Result<AddressPattern, E> {
+                self.visit_str(&word.to_string())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AddressPattern, A::Error> {
+                let Long { pattern, domain } = Long::deserialize(MapAccessDeserializer::new(map))?;
+                if let Some(write) = meant::instead_of_regex(pattern.as_str()) {
+                    let text = pattern.as_str().to_owned();
+                    return Err(de::Error::custom(AddressError::WholeAddress {
+                        text,
+                        write,
+                    }));
+                }
+                Ok(AddressPattern::Match(pattern, domain))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -128,8 +213,79 @@ mod tests {
                 "{pattern:?} {address}"
             );
         }
-        for wrong in ["", "@", "user@", "user@exa mple", "@[192.0.2.1]"] {
+        for wrong in [
+            "",
+            "@",
+            "user@",
+            "user@exa mple",
+            "@[192.0.2.1]",
+            "john smith@example.org",
+            "<user@example.org>",
+            "user(x)@example.org",
+            "a@example.org,b@example.org",
+            "news*@example.org",
+        ] {
             assert!(wrong.parse::<AddressPattern>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_for_the_whole_local_part() {
+        for (pattern, address, matches) in [
+            ("{match: 'news-.*'}", "News-1@example.org", true),
+            ("{match: 'news-.*'}", "\"news-1\"@example.net", true),
+            ("{match: 'news-.*'}", "oldnews-1@example.org", false),
+            ("{match: 'news-[0-9]'}", "news-12@example.org", false),
+            ("{match: 'a|b', domain: example.org}", "b@example.org", true),
+            (
+                "{match: 'a|b', domain: example.org}",
+                "ab@example.org",
+                false,
+            ),
+            (
+                "{match: 'a|b', domain: example.org}",
+                "b@example.net",
+                false,
+            ),
+            (
+                "{match: 'a|b', domain: .example.org}",
+                "b@x.example.org",
+                true,
+            ),
+            ("{match: 'a|b', domain: example.org}", "b", false),
+            // Quoted, it is literal; so are numbers and YAML's own words.
+            ("'\"news*\"@example.org'", "\"news*\"@example.org", true),
+            ("'\"news*\"@example.org'", "news*@example.org", true),
+            ("'\"news*\"@example.org'", "news1@example.org", false),
+            ("1000", "1000@example.org", true),
+            ("007", "007@example.org", true),
+            ("true", "true@example.org", true),
+            ("no", "no@example.org", true),
+        ] {
+            let pattern: AddressPattern = serde_yaml::from_str(pattern).unwrap();
+            let mailbox = Mailbox::from_bytes(address.as_bytes());
+            assert_eq!(pattern.matches(&mailbox), matches, "{pattern:?} {address}");
+        }
+        for (wrong, says) in [
+            ("{match: '/^shop-.*$/'}", "slashes"),
+            ("{match: 'shop-*'}", "right would be 'shop-.*'"),
+            ("{match: '*'}", "right would be '.*'"),
+            (
+                "{match: 'shop-.*@example.org'}",
+                "right would be {match: 'shop-.*', domain: example.org}",
+            ),
+            (
+                "{match: 'a', domain: '*.example.org'}",
+                "right would be .example.org",
+            ),
+            ("{match: '('}", "regex parse error"),
+            ("{domain: example.org}", "missing field `match`"),
+            ("1.50", "in 'quotes'"),
+            ("~", "in 'quotes'"),
+            ("[a]", "an address"),
+        ] {
+            let error = serde_yaml::from_str::<AddressPattern>(wrong).unwrap_err();
+            assert!(error.to_string().contains(says), "{wrong}: {error}");
         }
     }
 }

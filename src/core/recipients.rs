@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use regex::bytes::{Regex, RegexBuilder};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::{
     address::{Domain, Mailbox},
+    pattern::LocalPartPattern,
     verdict::{Action, Rule},
 };
-
-/// The compiled size that one pattern may have, in bytes: about a thousand alternatives.
-pub const PATTERN_SIZE: usize = 1 << 20;
 
 /// What a recipient is to its domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,45 +106,6 @@ fn accept() -> Rule {
     Rule::new(Action::Accept)
 }
 
-/// A regular expression that must match all of a local part.
-#[derive(Clone, Debug)]
-pub struct LocalPartPattern(Regex);
-
-impl LocalPartPattern {
-    /// Compiles the pattern; letters match in either case.
-    ///
-    /// # Errors
-    /// A mistake in the pattern, or one that compiles to more than a megabyte.
-    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
-        // Compiled alone first, so that the message shows the pattern as written, without our brackets around it.
-        let build = |pattern: &str| {
-            RegexBuilder::new(pattern)
-                .case_insensitive(true)
-                .size_limit(PATTERN_SIZE)
-                .build()
-        };
-        build(pattern)?;
-        build(&format!("^(?:{pattern})$")).map(Self)
-    }
-}
-
-impl fmt::Display for LocalPartPattern {
-    /// As it is written in the file.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self.0.as_str();
-        let written = whole
-            .strip_prefix("^(?:")
-            .and_then(|rest| rest.strip_suffix(")$"));
-        f.write_str(written.unwrap_or(whole))
-    }
-}
-
-impl<'de> Deserialize<'de> for LocalPartPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(de::Error::custom)
-    }
-}
-
 /// What one domain answers to each class of recipients.
 #[derive(Clone, Debug)]
 pub struct DomainRecipients {
@@ -179,7 +137,7 @@ impl DomainRecipients {
             .rules
             .iter()
             .enumerate()
-            .find(|(_, rule)| rule.pattern.0.is_match(&local));
+            .find(|(_, rule)| rule.pattern.matches(&local));
         match matching {
             Some((index, rule)) => (
                 Class::Rule(index + 1),

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::core::{address::Domain, pattern::AddressPattern};
+use crate::core::{
+    address::Domain,
+    pattern::{AddressPattern, DomainPattern, LocalPartPattern},
+};
 
 /// Local parts of any domain, and whole addresses. Two sets, so that the quoted local part `"a@example.org"` is not
 /// taken for the address a@example.org.
@@ -10,6 +13,8 @@ use crate::core::{address::Domain, pattern::AddressPattern};
 pub(super) struct AddressSet {
     local_parts: HashSet<Box<[u8]>>,
     addresses: HashSet<Box<[u8]>>,
+    /// Of `milter.yaml` alone.
+    patterns: Vec<(LocalPartPattern, Option<DomainPattern>)>,
 }
 
 impl AddressSet {
@@ -28,6 +33,10 @@ impl AddressSet {
                 && self
                     .addresses
                     .contains(joined(local_key, domain).as_slice()))
+            || self.patterns.iter().any(|(pattern, wanted)| {
+                let there = |wanted: &DomainPattern| wanted.matches(domain);
+                wanted.as_ref().is_none_or(there) && pattern.matches(local_key)
+            })
     }
 
     pub fn len(&self) -> usize {
@@ -44,6 +53,9 @@ impl<'a> FromIterator<&'a AddressPattern> for AddressSet {
                 AddressPattern::Local(local) => set.insert(local.clone(), None),
                 AddressPattern::Mailbox(local, domain) => set.insert(local.clone(), Some(domain)),
                 AddressPattern::Domain(_) => {}
+                AddressPattern::Match(pattern, domain) => {
+                    set.patterns.push((pattern.clone(), domain.clone()));
+                }
             }
         }
         set

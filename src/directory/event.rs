@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use crate::core::address::Domain;
+
 /// What has changed about a list, or about a directory that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -15,6 +17,8 @@ pub enum Event {
         skipped: Vec<String>,
         /// How many lines were skipped in all.
         skipped_count: usize,
+        /// What it has for all addresses of a domain.
+        whole_domains: WholeDomains,
     },
     /// A list can't be read.
     Failed {
@@ -43,11 +47,48 @@ pub enum Event {
     },
 }
 
+/// Lines that mean all addresses of a domain, such as `@example.org`. They make nobody known: what all others get there,
+/// `catch_all` or `unknown` of the domain's entry says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WholeDomains {
+    /// The domains.
+    pub domains: Vec<Domain>,
+    /// How many such lines there are.
+    pub lines: usize,
+    /// Those whose entry in `milter.yaml` has this list, and neither `catch_all` nor `unknown`.
+    pub unanswered: Vec<Domain>,
+}
+
+impl fmt::Display for WholeDomains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.unanswered.first().or(self.domains.first()) else {
+            return Ok(());
+        };
+        let lines = match self.lines {
+            1 => format!("1 line for a whole domain (@{first})"),
+            several => format!("{several} lines for whole domains (such as @{first})"),
+        };
+        if self.unanswered.is_empty() {
+            write!(f, ", {lines}: `catch_all` or `unknown` answers for those")
+        } else {
+            write!(
+                f,
+                ", {lines}, but the entry of {first} has neither `catch_all` nor `unknown`; as your MTA takes mail for all of \
+                 it, write `catch_all: {{mail: accept, bounces: accept}}` there, or stricter answers"
+            )
+        }
+    }
+}
+
 impl Event {
     /// Whether an administrator should look at it.
     pub fn is_problem(&self) -> bool {
         match self {
-            Self::Loaded { skipped_count, .. } => *skipped_count > 0,
+            Self::Loaded {
+                skipped_count,
+                whole_domains,
+                ..
+            } => *skipped_count > 0 || !whole_domains.unanswered.is_empty(),
             Self::Failed { .. } | Self::Silent { .. } => true,
             Self::Back { .. } => false,
         }
@@ -62,12 +103,14 @@ impl fmt::Display for Event {
                 addresses,
                 skipped,
                 skipped_count,
+                whole_domains,
             } => {
                 let addresses = match addresses {
                     1 => "1 address".to_owned(),
                     several => format!("{several} addresses"),
                 };
                 write!(f, "{}: {addresses} read", list.display())?;
+                whole_domains.fmt(f)?;
                 if *skipped_count > 0 {
                     write!(f, ", {skipped_count} lines skipped: {}", skipped.join("; "))?;
                 }

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
+    mem,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 use super::{
     Event,
     address_set::AddressSet,
+    event::WholeDomains,
     parse::{self, Format, Parsed},
 };
 
@@ -124,17 +126,18 @@ impl ListFile {
         let settled = watch.seen.replace(stamp) == Some(stamp) || watch.loaded.is_none();
         if watch.loaded == Some(stamp) {
             let back = watch.complaint.take().is_some();
-            return back.then(|| self.loaded(Vec::new(), 0));
+            return back.then(|| self.loaded(Parsed::default()));
         }
         if watch.rejected == Some(stamp) || !settled {
             return None;
         }
         match self.read(stamp) {
-            Ok(Reading::Done(parsed)) => {
+            Ok(Reading::Done(mut parsed)) => {
                 watch.loaded = Some(stamp);
                 watch.complaint = None;
-                self.copy.store(Ok(parsed.addresses).into());
-                Some(self.loaded(parsed.skipped, parsed.skipped_count))
+                let addresses = mem::take(&mut parsed.addresses);
+                self.copy.store(Ok(addresses).into());
+                Some(self.loaded(parsed))
             }
             Ok(Reading::Unsettled) => None,
             Ok(Reading::Rejected(why)) => {
@@ -160,7 +163,10 @@ impl ListFile {
         Ok(match parse::parse(self.format, &bytes) {
             Err(why) => Reading::Rejected(why),
             Ok(Parsed {
-                addresses, skipped, ..
+                addresses,
+                skipped,
+                whole_domain_lines: 0,
+                ..
             }) if addresses.len() == 0 => {
                 let first = skipped.first().map(|first| format!(" ({first})"));
                 Reading::Rejected(format!("it holds no address{}", first.unwrap_or_default()))
@@ -169,13 +175,18 @@ impl ListFile {
         })
     }
 
-    fn loaded(&self, skipped: Vec<String>, skipped_count: usize) -> Event {
+    fn loaded(&self, parsed: Parsed) -> Event {
         self.unreadable.store(false, Ordering::Relaxed);
         Event::Loaded {
             list: self.path.clone(),
             addresses: self.with_addresses(AddressSet::len).unwrap_or_default(),
-            skipped,
-            skipped_count,
+            skipped: parsed.skipped,
+            skipped_count: parsed.skipped_count,
+            whole_domains: WholeDomains {
+                domains: parsed.whole_domains.into_iter().collect(),
+                lines: parsed.whole_domain_lines,
+                unanswered: Vec::new(),
+            },
         }
     }
 

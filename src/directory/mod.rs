@@ -28,7 +28,7 @@ mod template;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
-pub use self::event::Event;
+pub use self::event::{Event, WholeDomains};
 use self::{
     address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, remote::Remote,
     sql::Sql,
@@ -61,6 +61,8 @@ pub struct DomainSources {
     pub domain: Domain,
     /// Its lists, asked in this order.
     pub sources: Vec<Source>,
+    /// Whether the file says what those get whom no list knows: it has `catch_all` or `unknown`.
+    pub answers_rest: bool,
 }
 
 /// The recipients that exist, by the entries of `recipients:`.
@@ -73,6 +75,7 @@ pub struct Directory {
 struct Entry {
     domain: Domain,
     lists: Vec<List>,
+    answers_rest: bool,
 }
 
 #[derive(Clone)]
@@ -101,12 +104,21 @@ impl Directory {
             files: HashMap::new(),
             remotes: HashMap::new(),
         };
-        for DomainSources { domain, sources } in entries {
+        for DomainSources {
+            domain,
+            sources,
+            answers_rest,
+        } in entries
+        {
             let lists = sources
                 .into_iter()
                 .map(|source| directory.list(former, source))
                 .collect();
-            directory.entries.push(Entry { domain, lists });
+            directory.entries.push(Entry {
+                domain,
+                lists,
+                answers_rest,
+            });
         }
         directory
     }
@@ -178,9 +190,25 @@ impl Directory {
     /// Reads the files that have changed, and tells what is new. Blocks on the disk: to be called every few seconds,
     /// and not from where mail waits. Each change of a list's state is told once.
     pub fn refresh(&self) -> Vec<Event> {
-        let files = self.files.values().filter_map(|file| file.refresh());
+        let files = self.files.values().filter_map(|file| {
+            let mut event = file.refresh()?;
+            if let Event::Loaded { whole_domains, .. } = &mut event {
+                whole_domains.unanswered = self.unanswered(file, &whole_domains.domains);
+            }
+            Some(event)
+        });
         let remotes = self.remotes.values().filter_map(|remote| remote.news());
         files.chain(remotes).collect()
+    }
+
+    /// Those of these domains whose entry has this file, and says nothing of all others.
+    fn unanswered(&self, file: &Arc<ListFile>, domains: &[Domain]) -> Vec<Domain> {
+        let has_it = |entry: &&Entry| {
+            let is_it = |list: &List| matches!(list, List::File(one) if Arc::ptr_eq(one, file));
+            !entry.answers_rest && entry.lists.iter().any(is_it) && domains.contains(&entry.domain)
+        };
+        let entries = self.entries.iter().filter(has_it);
+        entries.map(|entry| entry.domain.clone()).collect()
     }
 
     /// Asks each server for an address that can't exist: its name, and how long that took or what is wrong with it.

@@ -1,7 +1,12 @@
 //! The two forms of list files. A line that is not understood is told of, and does not lose the rest.
 
+use std::collections::BTreeSet;
+
 use super::address_set::AddressSet;
-use crate::core::address::{Host, Mailbox};
+use crate::core::{
+    address::{Domain, Host, Mailbox},
+    pattern::{is_local_part, looks_like_pattern},
+};
 
 /// More addresses than this are a mistake; they would take some 200 MB.
 const MOST_ADDRESSES: usize = 2_000_000;
@@ -9,6 +14,10 @@ const MOST_ADDRESSES: usize = 2_000_000;
 const LONGEST_LINE: usize = 1_000;
 /// So many skipped lines are told one by one.
 const TOLD: usize = 10;
+
+/// Why an entry is none that would be compared as it stands.
+const PATTERN: &str = "a pattern; right would be a rule: rules: [{match: ...}] in milter.yaml, or the part before the @ in \
+                       \"quotes\" if it means just this address";
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Format {
@@ -21,6 +30,10 @@ pub(super) enum Format {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub addresses: AddressSet,
+    /// Domains of which a line means all (`@example.org`), Postfix's own way to write a catch-all; and how many such
+    /// lines there are.
+    pub whole_domains: BTreeSet<Domain>,
+    pub whole_domain_lines: usize,
     pub skipped: Vec<String>,
     pub skipped_count: usize,
 }
@@ -37,10 +50,14 @@ pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
             Format::Text => text_line(line),
             Format::PostfixMap => map_key(line),
         };
-        match address.and_then(|address| address.map(mailbox).transpose()) {
-            Ok(Some(mailbox)) => parsed
+        match address.and_then(|address| address.map(entry).transpose()) {
+            Ok(Some(Entry::Mailbox(mailbox))) => parsed
                 .addresses
                 .insert(mailbox.local_key(), mailbox.domain()),
+            Ok(Some(Entry::WholeDomain(domain))) => {
+                parsed.whole_domain_lines += 1;
+                parsed.whole_domains.insert(domain);
+            }
             Ok(None) => {}
             Err(why) => {
                 parsed.skipped_count += 1;
@@ -49,7 +66,7 @@ pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
                 }
             }
         }
-        if parsed.addresses.len() > MOST_ADDRESSES {
+        if parsed.addresses.len() + parsed.whole_domains.len() > MOST_ADDRESSES {
             return Err(format!("more than {MOST_ADDRESSES} addresses"));
         }
     }
@@ -78,7 +95,7 @@ fn map_key(line: &[u8]) -> Line<'_> {
         return Ok(None);
     }
     if line.starts_with(b"/") || line.starts_with(b"if ") || line.starts_with(b"endif") {
-        return Err("a pattern; right would be a rule: rules: [{match: ...}] in milter.yaml");
+        return Err(PATTERN);
     }
     let end = end_of_word(line, |byte| byte.is_ascii_whitespace() || byte == b':');
     let (key, _value) = line.split_at(end);
@@ -110,9 +127,19 @@ fn end_of_word(line: &[u8], ends: impl Fn(u8) -> bool) -> usize {
     line.len()
 }
 
-fn mailbox(address: &[u8]) -> Result<Mailbox, &'static str> {
-    if address.starts_with(b"@") {
-        return Err("a whole domain; right would be catch_all: in milter.yaml");
+/// What one line means.
+enum Entry {
+    Mailbox(Mailbox),
+    WholeDomain(Domain),
+}
+
+fn entry(address: &[u8]) -> Result<Entry, &'static str> {
+    if std::str::from_utf8(address).is_ok_and(looks_like_pattern) {
+        return Err(PATTERN);
+    }
+    if let Some(domain) = address.strip_prefix(b"@") {
+        let domain = Domain::from_bytes(domain).ok_or("what follows the @ is not a domain name")?;
+        return Ok(Entry::WholeDomain(domain));
     }
     let mailbox = Mailbox::from_bytes(address);
     if !is_local_part(mailbox.local()) {
@@ -120,19 +147,8 @@ fn mailbox(address: &[u8]) -> Result<Mailbox, &'static str> {
     }
     match mailbox.host() {
         Host::Other(_) => Err("what follows the @ is not a domain name"),
-        Host::Domain(_) | Host::Missing => Ok(mailbox),
+        Host::Domain(_) | Host::Missing => Ok(Entry::Mailbox(mailbox)),
     }
-}
-
-/// RFC 5321 section 4.1.2 and RFC 6531 section 3.3; dots are taken wherever they stand, as MTAs do.
-fn is_local_part(local: &[u8]) -> bool {
-    let quoted = local.len() > 2 && local.starts_with(b"\"") && local.ends_with(b"\"");
-    let plain = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(byte)
-    };
-    !local.is_empty()
-        && (quoted || local.iter().all(plain))
-        && !local.iter().any(u8::is_ascii_control)
 }
 
 #[cfg(test)]
@@ -148,10 +164,16 @@ mod tests {
             .contains(&mailbox.local_key(), mailbox.domain().unwrap())
     }
 
+    fn whole(parsed: &Parsed) -> (Vec<&str>, usize) {
+        let domains = parsed.whole_domains.iter().map(Domain::as_str);
+        (domains.collect(), parsed.whole_domain_lines)
+    }
+
     #[test]
     fn text_files() {
         let text = "\u{feff}# people\r\n\nInfo\n  sales@Example.org  # the shop\n\"john smith\"@example.org\n\
-                    bücher@bücher.example\na b\n@example.org\nx@[192.0.2.1]\nuser: x\n";
+                    bücher@bücher.example\na b\n@example.org\nx@[192.0.2.1]\nuser: x\n*@example.org\n\
+                    news*@example.org\n/^shop-.*$/\n\"old*\"@example.org # quoted, it is literal\n";
         let parsed = parse(Format::Text, text.as_bytes()).unwrap();
         for (address, known) in [
             ("info@example.org", true),
@@ -162,15 +184,31 @@ mod tests {
             ("bücher@xn--bcher-kva.example", true),
             ("a@example.org", false),
             ("user@example.org", false),
+            ("news1@example.org", false),
+            ("news*@example.org", false),
+            ("old*@example.org", true),
         ] {
             assert_eq!(knows(&parsed, address), known, "{address}");
         }
-        assert_eq!(parsed.skipped_count, 4);
-        assert!(
-            parsed.skipped[0].starts_with("line 7: "),
+        let lines: Vec<_> = parsed
+            .skipped
+            .iter()
+            .map(|line| line.split(':').next().unwrap())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "line 7", "line 9", "line 10", "line 11", "line 12", "line 13"
+            ],
             "{:?}",
             parsed.skipped
         );
+        let patterns = parsed
+            .skipped
+            .iter()
+            .filter(|line| line.contains("a pattern"));
+        assert_eq!(patterns.count(), 3);
+        assert_eq!(whole(&parsed), (vec!["example.org"], 1));
     }
 
     /// postmap(1): "A logical line starts with non-whitespace text", and what follows indented belongs to it.
@@ -194,7 +232,8 @@ mod tests {
         ] {
             assert_eq!(knows(&parsed, address), known, "{address}");
         }
-        assert_eq!(parsed.skipped_count, 2, "{:?}", parsed.skipped);
+        assert_eq!(parsed.skipped_count, 1, "{:?}", parsed.skipped);
+        assert_eq!(whole(&parsed), (vec!["example.org"], 1));
     }
 
     #[test]

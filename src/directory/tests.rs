@@ -10,6 +10,7 @@ fn directory(sources: Vec<Source>) -> Directory {
     Directory::new(vec![DomainSources {
         domain: "example.org".parse().unwrap(),
         sources,
+        answers_rest: true,
     }])
 }
 
@@ -172,6 +173,7 @@ fn one_file_serves_several_domains() {
     let entry = |domain: &str| DomainSources {
         domain: domain.parse().unwrap(),
         sources: vec![Source::PostfixMap(file.clone())],
+        answers_rest: true,
     };
     let directory = Directory::new(vec![entry("example.org"), entry("example.net")]);
     assert_eq!(directory.refresh().len(), 1);
@@ -202,9 +204,49 @@ fn a_reload_keeps_the_copy_that_was_read() {
     let entries = vec![DomainSources {
         domain: "example.org".parse().unwrap(),
         sources: vec![Source::File(file.clone()), Source::PostfixMap(file)],
+        answers_rest: true,
     }];
     let after = before.succeeded_by(entries);
     after.refresh();
     assert!(is_listed(&after, "joe"));
     assert!(matches!(known(&after, "ann"), Known::Unavailable(_)));
+}
+
+/// virtual(5): `@domain` takes the mail of all its addresses that have no line of their own.
+#[test]
+fn a_catch_all_of_postfix_is_no_problem_where_the_entry_answers_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("virtual");
+    for (lines, listed) in [
+        (
+            "joe@example.org x\n@example.org x\n@other.example x\n",
+            true,
+        ),
+        ("@example.org x\n", false),
+    ] {
+        fs::write(&file, lines).unwrap();
+        for source in [Source::PostfixMap(file.clone()), Source::File(file.clone())] {
+            let lines = if matches!(source, Source::File(_)) {
+                lines.replace(" x", "")
+            } else {
+                lines.to_owned()
+            };
+            fs::write(&file, lines).unwrap();
+            for (answers_rest, is_problem) in [(true, false), (false, true)] {
+                let directory = Directory::new(vec![DomainSources {
+                    domain: "example.org".parse().unwrap(),
+                    sources: vec![source.clone()],
+                    answers_rest,
+                }]);
+                let events = directory.refresh();
+                let [event] = &events[..] else {
+                    panic!("{events:?}");
+                };
+                assert_eq!(event.is_problem(), is_problem, "{event}");
+                assert!(event.to_string().contains("@example.org"), "{event}");
+                assert_eq!(is_listed(&directory, "joe"), listed);
+                assert_eq!(known(&directory, "any"), Known::NotListed);
+            }
+        }
+    }
 }

@@ -28,6 +28,8 @@ impl Checks<'_> {
         self.signed();
         self.life();
         self.content();
+        let senders = &self.file.proof.batv.except.senders;
+        self.addresses(&Path::of(&["proof", "batv", "except", "senders"]), senders);
         let no_delimiter = self.file.local.recipient_delimiter.is_empty();
         if self.file.proof.batv.layout == Layout::SubAddress && no_delimiter {
             self.findings.error(
