@@ -31,6 +31,7 @@ mod joe_job;
 mod keygen;
 mod licences;
 mod notifications;
+mod opendmarc;
 mod outages;
 mod outgoing;
 mod package;
