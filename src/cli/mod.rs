@@ -182,7 +182,7 @@ fn uses_store(config: &Config) -> bool {
         ..
     } = &config.policy;
     let watched = siege.watch && !local.domains.is_empty();
-    watched || proof.signs() || config.policy.reads_content() || config.report.keep_samples
+    watched || proof.signs() || config.policy.looks_for_proofs() || config.report.keep_samples
 }
 
 /// The store, where it is used.

@@ -145,11 +145,13 @@ impl Answers {
                     answer,
                 },
             not_a_notification,
+            reports,
             exempt: _,
         } = null_sender;
         self.add(at, "extra_recipients", *extra_recipients);
         self.add(&at.key("never_send"), "answer", *answer);
         self.add(at, "not_a_notification", *not_a_notification);
+        self.add(at, "reports", *reports);
     }
 
     fn recipients(&mut self, at: &Path, file: &File) {

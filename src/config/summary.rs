@@ -65,6 +65,10 @@ impl Config {
             "null sender, but no notification: {}",
             answer(null_sender.not_a_notification)
         ));
+        lines.push(format!(
+            "null sender, and a report that nothing vouches for: {}",
+            answer(null_sender.reports)
+        ));
         lines.extend(policy.dnsbl.iter().map(dnsbl));
         if !policy.headers.is_empty() {
             lines.push(format!("header rules: {}", headers(&policy.headers)));

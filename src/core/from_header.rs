@@ -8,7 +8,7 @@ mod displayed;
 pub(super) mod lexeme;
 
 use super::{
-    address::Mailbox,
+    address::{Domain, Mailbox},
     header::{Header, Headers},
 };
 use lexeme::{Lexeme, lexemes};
@@ -54,6 +54,16 @@ impl Claims {
         } = &mut claims;
         displayed.retain(|mailbox| !addresses.contains(mailbox));
         claims
+    }
+
+    /// Whether whoever speaks for this domain speaks for all authors: each is in it, below it or above it.
+    pub fn are_of(&self, domain: &Domain) -> bool {
+        let of_it = |author: &Mailbox| {
+            author
+                .domain()
+                .is_some_and(|own| own.is_in_line_with(domain))
+        };
+        !self.cut && !self.addresses.is_empty() && self.addresses.iter().all(of_it)
     }
 
     fn read(&mut self, header: &Header) {

@@ -2,7 +2,8 @@
 //!
 //! RFC 5321 section 4.5.5 has notifications use the null sender, and nothing else; both halves are broken every day. So
 //! the kind is read from the headers, and the sender only tells how much they must say: with `<>` one clear sign is
-//! enough, with a real sender a subject alone never is.
+//! enough, with a real sender a subject alone never is. What every newsletter has is no clear sign, however much of it
+//! there is.
 
 mod content_type;
 mod evidence;
@@ -29,11 +30,11 @@ pub enum Kind {
     Bounce,
     /// An answer that no human wrote (RFC 3834): out of office, ticket received, message held, challenge.
     AutoReply,
-    /// A report of one mail system to another that answers no single message (DMARC, TLS-RPT, ARF): it can't hold
-    /// a proof that a message was ours. With the null sender only; from a real sender it is mail.
+    /// A report of one mail system to another that answers no single message (DMARC, TLS-RPT, ARF), and shows no sign
+    /// of a bounce. With the null sender only; from a real sender it is mail.
     Report,
-    /// Mail to an Exchange distribution group, which takes the sender away from it. By its content it is mail: it
-    /// can't hold a proof either. With the null sender only.
+    /// Mail to an Exchange distribution group, which takes the sender away from it. By its content it is mail. With the
+    /// null sender only.
     Distribution,
     /// Another host asked whether an address exists, and went away: the null sender, RCPT, and no DATA.
     Callout,
@@ -84,15 +85,18 @@ impl Notification {
     /// Recognises a notification by its sender and its headers. `None`: ordinary mail, whatever its sender.
     pub fn recognise(sender: &ReversePath, headers: &Headers) -> Option<Self> {
         let signs = Signs::of(sender, headers);
-        // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5.
+        // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5. What a bounce
+        // says of itself comes before what else it may claim to be.
         let kind = if is_dsn(&signs) {
             Kind::Dsn
-        } else if is_mdn(&signs) {
+        } else if signs.content(&ContentType::DispositionNotification) && !signs.handed_on {
             Kind::Mdn
-        } else if is_report(&signs) {
-            Kind::Report
         } else if is_bounce(&signs) {
             Kind::Bounce
+        } else if is_report(&signs) {
+            Kind::Report
+        } else if signs.null && signs.subject(Subject::Receipt) {
+            Kind::Mdn
         } else if is_auto_reply(&signs) {
             Kind::AutoReply
         } else if signs.has(|sign| *sign == Evidence::ExchangeGroup) {
@@ -104,6 +108,26 @@ impl Notification {
             kind,
             evidence: signs.evidence,
         })
+    }
+
+    /// The signs that speak for an automatic reply with the null sender, but stand in every newsletter, too: Precedence,
+    /// In-Reply-To and References, X-Auto-Response-Suppress, the headers of lists. They make no kind.
+    pub fn weak_signs(sender: &ReversePath, headers: &Headers) -> Vec<Evidence> {
+        let signs = Signs::of(sender, headers);
+        let list = (signs.null && signs.list).then_some(Evidence::ListHeaders);
+        let weak = signs.evidence.into_iter().filter(|sign| {
+            signs.null
+                && matches!(
+                    sign,
+                    Evidence::AutoSubmitted(_)
+                        | Evidence::Precedence(_)
+                        | Evidence::AutoResponseSuppress
+                        | Evidence::ListAdministrivia
+                        | Evidence::OwnLoop
+                        | Evidence::InReplyTo
+                )
+        });
+        weak.chain(list).collect()
     }
 
     /// What a transaction was that ended after RCPT.
@@ -121,7 +145,32 @@ impl Notification {
 
     /// Whether it answers one message: it may then hold proof that this was ours.
     pub fn answers_a_message(&self) -> bool {
-        self.is_bounce() || matches!(self.kind, Kind::Mdn | Kind::AutoReply)
+        self.is_bounce() || self.is_reply()
+    }
+
+    /// Whether it answers a message without a human: it names that by its Message-ID, and returns nothing of it.
+    pub fn is_reply(&self) -> bool {
+        matches!(self.kind, Kind::Mdn | Kind::AutoReply)
+    }
+
+    /// Whether it answers no message, by what it says it is.
+    pub fn is_report(&self) -> bool {
+        matches!(self.kind, Kind::Report | Kind::Distribution)
+    }
+
+    /// What was recognised with the null sender, now that its content is known to tell of a delivery or a disposition
+    /// (RFC 3464, RFC 8098): then it answers a message, where its headers did not say so or said that it is a report.
+    #[must_use]
+    pub fn with_status_part(recognised: Option<Self>) -> Option<Self> {
+        if recognised.as_ref().is_some_and(|seen| !seen.is_report()) {
+            return recognised;
+        }
+        let mut evidence = recognised.map_or_else(Vec::new, |seen| seen.evidence);
+        evidence.push(Evidence::StatusPart);
+        Some(Self {
+            kind: Kind::Bounce,
+            evidence,
+        })
     }
 
     /// The codes of the evidence, each one word, for the log and X-Backstop.
@@ -146,19 +195,17 @@ fn is_dsn(signs: &Signs) -> bool {
     signs.content(&ContentType::DeliveryStatus) && !signs.handed_on
 }
 
-fn is_mdn(signs: &Signs) -> bool {
-    let by_standard = signs.content(&ContentType::DispositionNotification) && !signs.handed_on;
-    by_standard || signs.null && signs.subject(Subject::Receipt)
-}
-
 fn is_report(signs: &Signs) -> bool {
-    signs.null
-        && (signs.content(&ContentType::FeedbackReport)
-            || signs.content(&ContentType::TlsReport)
-            // RFC 7489 section 7.2.1.1 gives aggregate reports this subject; they have no content type of their own.
-            || signs.subject(Subject::DmarcReport)
-            || signs.has(|sign| matches!(sign, Evidence::ContentType(ContentType::OtherReport(_))))
-                && !bounce_signs(signs))
+    let of_report = |sign: &Evidence| {
+        matches!(
+            sign,
+            Evidence::ContentType(
+                ContentType::FeedbackReport | ContentType::TlsReport | ContentType::OtherReport(_)
+            )
+        )
+    };
+    // RFC 7489 section 7.2.1.1 gives aggregate reports this subject; they have no content type of their own.
+    signs.null && (signs.has(of_report) || signs.subject(Subject::DmarcReport))
 }
 
 fn is_bounce(signs: &Signs) -> bool {
@@ -218,12 +265,26 @@ fn is_auto_reply(signs: &Signs) -> bool {
         )
     });
     let answer = signs.has(|sign| *sign == Evidence::InReplyTo);
+    // A program that answers marks its mail, so that it does not answer itself.
+    let marked_answer = answer && signs.has(|sign| *sign == Evidence::OwnLoop);
     if signs.null {
-        let generated =
+        let by_a_program =
             signs.has(|sign| matches!(sign, Evidence::ExchangeGenerated | Evidence::Calendar));
-        return automatic || says_so || subject || generated || answer && hint;
+        let by_a_list_manager = answer && signs.has(|sign| *sign == Evidence::ListAdministrivia);
+        // What a list sends is generated automatically, all of it.
+        let automatic = replied || automatic && !signs.list;
+        return automatic
+            || says_so
+            || subject
+            || by_a_program
+            || by_a_list_manager
+            || marked_answer;
     }
     // `auto-generated` from a real sender is a cron job or a ticket system, unless it answers (RFC 3834 section 5).
     !signs.handed_on
-        && (replied || says_so || subject && (automatic || hint) || answer && automatic && hint)
+        && (replied
+            || says_so
+            || subject && (automatic || hint)
+            || answer && automatic && hint
+            || marked_answer)
 }

@@ -27,6 +27,9 @@ pub struct NullSender {
     pub never_send: NeverSend,
     /// Mail that the headers don't show to be a notification.
     pub not_a_notification: Rule,
+    /// Reports of other mail systems and mail of Exchange's distribution groups, for which neither a DKIM signature nor
+    /// SPF of HELO vouches.
+    pub reports: Rule,
     /// Who is spared these rules, and the answers that recipient classes give to bounces.
     pub exempt: Exemptions,
 }
@@ -37,6 +40,7 @@ impl Default for NullSender {
             extra_recipients: Rule::new(Action::Tempfail),
             never_send: NeverSend::default(),
             not_a_notification: Rule::new(Action::Tag),
+            reports: Rule::new(Action::Tag),
             exempt: Exemptions::default(),
         }
     }

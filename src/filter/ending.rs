@@ -77,7 +77,12 @@ impl Ending {
                 }
             };
         }
-        let notification = facts.and_then(|facts| facts.notification.as_ref());
+        // What its content made of it is told of recipients whose verdict that was.
+        let judged = let_in
+            .iter()
+            .find_map(|let_in| let_in.verdict.notification.as_ref());
+        let by_headers = || facts.and_then(|facts| facts.notification.as_ref());
+        let notification = judged.or_else(by_headers);
         let x_backstop = x_backstop(&tags, notification, id);
         let judged = x_backstop.is_some();
         Self {

@@ -11,6 +11,8 @@ use std::{
     time::SystemTime,
 };
 
+use tokio::time::Instant;
+
 use super::{guesses::Guesses, proving::Search, sieges::Sieges, signatures::Signatures};
 use crate::{
     core::{
@@ -19,7 +21,6 @@ use crate::{
         envelope::{Envelope, Recipient},
         header::Headers,
         header_rules::Matches,
-        notification::Kind,
         policy::{
             Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
             Tag, Vouched, settle,
@@ -298,9 +299,7 @@ impl Message {
         cut: bool,
         warnings: &Warnings,
     ) -> Vec<Vec<Check>> {
-        let Some(notification) = &facts.notification else {
-            return let_in.iter().map(|_| Vec::new()).collect();
-        };
+        let notification = facts.notification.as_ref();
         let report = returned::read(&facts.headers, body, cut);
         let search = Search {
             engine: &self.engine,
@@ -311,17 +310,27 @@ impl Message {
                 .map(|let_in| let_in.addressed.sent.mailbox.clone())
                 .collect(),
             report: &report,
-            is_reply: matches!(notification.kind, Kind::Mdn | Kind::AutoReply),
+            is_reply: match notification {
+                Some(notification) if !notification.is_report() => notification.is_reply(),
+                // What does not say what it is answers what it returns, or else what it names.
+                _ => report.returned.is_empty(),
+            },
             now: now(),
             asks_dns: self.asks_dns,
             counts: self.counts_proofs,
             warnings,
             store_down: AtomicBool::new(false),
         };
-        let evidence = search.evidence().await;
+        let resolver = &self.engine.resolver;
+        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+        let evidence = search.evidence(&lookup).await;
         if evidence.proven().is_some() {
-            self.forgive_guesses(tags(let_in), Some(notification));
+            self.forgive_guesses(tags(let_in), notification);
         }
+        let signed = match self.needs_authors_signature(facts) && evidence.proven().is_none() {
+            true => search.authors_signature(&facts.claims, &lookup).await,
+            false => Vouched::No,
+        };
         let mut sent_lately = Vec::with_capacity(let_in.len());
         for LetIn {
             addressed, asked, ..
@@ -338,7 +347,7 @@ impl Message {
         let policy = &self.engine.policy;
         self.settled(let_in, |index, case| {
             match sent_lately.get(index).copied().flatten() {
-                Some(lately) => policy.judge_content(&case, notification, &evidence, lately),
+                Some(lately) => policy.judge_content(&case, facts, &evidence, lately, &signed),
                 None => Judgement::nothing_found(),
             }
         })
@@ -346,7 +355,13 @@ impl Message {
 
     fn needs_it(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
         let policy = &self.engine.policy;
-        policy.needs_content(case, facts.notification.as_ref())
+        policy.needs_content(case, facts)
+    }
+
+    fn needs_authors_signature(&self, facts: &HeaderFacts) -> bool {
+        let spf = self.spf.as_ref().unwrap_or(&NOT_ASKED);
+        let policy = &self.engine.policy;
+        policy.needs_authors_signature(&self.envelope, spf, facts)
     }
 
     /// Judges every recipient that was let in once more, and makes of both answers those that stand.

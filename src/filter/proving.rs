@@ -1,6 +1,7 @@
 //! Looks in a notification for what proves that it answers a message of ours: asks the store and DNS, one proof after
 //! the other, and no more than is needed.
 
+mod author;
 mod dkim;
 mod ledger;
 mod replay;
@@ -10,8 +11,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Instant as Monotonic,
 };
-
-use tokio::time::Instant;
 
 use super::message::Engine;
 use crate::{
@@ -28,6 +27,7 @@ use crate::{
             watermark,
         },
     },
+    dns::Budgeted,
     observe::Warnings,
     store::{Store, Unavailable},
 };
@@ -59,10 +59,9 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// Asks for one proof after the other until one counts; where none does, for all else that speaks for it.
-    pub(super) async fn evidence(&self) -> Evidence {
-        let resolver = &self.engine.resolver;
-        let lookup = resolver.budgeted(Instant::now() + resolver.budget());
+    pub(super) async fn evidence(&self, lookup: &Budgeted) -> Evidence {
         let mut evidence = Evidence {
+            status: self.report.status,
             cut: self.report.cut,
             ..Evidence::default()
         };
@@ -78,8 +77,8 @@ impl Search<'_> {
                 By::Batv => Vec::new(),
                 By::Watermark => self.watermarks().await,
                 By::MessageId => self.message_ids().await,
-                By::Dkim => self.signatures(&lookup, &mut unlisted).await,
-                By::Dkim2 => self.chains(&lookup).await,
+                By::Dkim => self.signatures(lookup, &mut unlisted).await,
+                By::Dkim2 => self.chains(lookup).await,
                 By::DkimUnlisted => self.unlisted(std::mem::take(&mut unlisted)).await,
             };
             evidence.looked.extend(looked);
@@ -87,7 +86,7 @@ impl Search<'_> {
                 return evidence;
             }
         }
-        (evidence.weak, evidence.weak_unanswered) = self.weak(&lookup).await;
+        (evidence.weak, evidence.weak_unanswered) = self.weak(lookup).await;
         evidence
     }
 

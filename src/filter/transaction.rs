@@ -172,15 +172,15 @@ impl Transaction {
             }
         }
         let reverse_path = &self.message.envelope().reverse_path;
-        let facts = HeaderFacts::of(
-            reverse_path,
-            take(&mut self.headers),
-            self.forgeries.clone(),
-        );
+        let headers = take(&mut self.headers);
+        let facts = HeaderFacts {
+            content_comes: body_comes,
+            ..HeaderFacts::of(reverse_path, headers, self.forgeries.clone())
+        };
         for checks in self.message.end_of_headers(&mut self.let_in, &facts) {
             self.tell(&checks);
         }
-        if body_comes && self.message.needs_content(&self.let_in, &facts) {
+        if self.message.needs_content(&self.let_in, &facts) {
             self.content = Some(Content::new(self.message.most_content()));
         }
         self.facts = Some(facts);

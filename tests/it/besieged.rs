@@ -6,8 +6,7 @@ use backstop::core::{
     envelope::Recipient,
     header::Headers,
     header_rules::Matches,
-    notification::Notification,
-    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, WasLearned},
+    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, Vouched, WasLearned},
     proof::evidence::{Answer, By, Evidence, Looked, Outside},
     recipients::Known,
     reply::Reply,
@@ -382,13 +381,27 @@ fn evidence(found: &[(By, Answer)]) -> Evidence {
     }
 }
 
-fn notification() -> Notification {
+fn content(
+    policy: &Policy,
+    case: &Case<'_>,
+    facts: &HeaderFacts,
+    evidence: &Evidence,
+) -> Judgement {
+    policy.judge_content(case, facts, evidence, Ok(false), &Vouched::No)
+}
+
+fn notification() -> HeaderFacts {
+    facts("multipart/report; report-type=delivery-status; boundary=x")
+}
+
+fn facts(content_type: &str) -> HeaderFacts {
     let mut headers = Headers::new();
-    headers.push(
-        b"Content-Type",
-        b"multipart/report; report-type=delivery-status; boundary=x",
-    );
-    Notification::recognise(&ReversePath::Null, &headers).unwrap()
+    headers.push(b"Content-Type", content_type.as_bytes());
+    HeaderFacts::of(
+        &ReversePath::Null,
+        headers,
+        Forgeries::new("mx.example.org"),
+    )
 }
 
 #[test]
@@ -458,8 +471,7 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
             ..BOUNCE
         };
         let evidence = evidence(&[found]);
-        let judgement =
-            asked.judged(|case| policy.judge_content(case, &notification, &evidence, Ok(false)));
+        let judgement = asked.judged(|case| content(&policy, case, &notification, &evidence));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
     }
 }
@@ -487,29 +499,25 @@ fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
         };
         assert_eq!(asked.at_rcpt(&policy), "tag dnsbl");
         let evidence = evidence(&[(By::Dkim, found)]);
-        let judgement =
-            asked.judged(|case| policy.judge_content(case, &notification, &evidence, Ok(false)));
+        let judgement = asked.judged(|case| content(&policy, case, &notification, &evidence));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
     }
-    // What is no notification returns nothing; at the end of its headers that is known.
-    for (kind, outcome) in [
-        ("text/plain", "reject siege_listed 550 5.7.1"),
-        (
-            "multipart/report; report-type=delivery-status; boundary=x",
-            "accept nothing_found",
-        ),
+    // What is no notification may return something too.
+    let nothing = facts("text/plain");
+    for (found, outcome) in [
+        (Answer::Absent, "reject siege_listed 550 5.7.1"),
+        (Answer::Counts, "accept dkim_valid"),
     ] {
         let asked = Asked {
             rcpt: "jane@example.org",
             listed: true,
             ..BOUNCE
         };
-        let mut headers = Headers::new();
-        headers.push(b"Content-Type", kind.as_bytes());
-        let forgeries = Forgeries::new("mx.example.org");
-        let facts = HeaderFacts::of(&ReversePath::Null, headers, forgeries);
-        let matches = Matches::new(&[], &facts.headers);
-        let judgement = asked.judged(|case| policy.judge_headers(case, &facts, &matches));
+        let matches = Matches::new(&[], &nothing.headers);
+        let judgement = asked.judged(|case| policy.judge_headers(case, &nothing, &matches));
+        assert_eq!(told(&judgement), "accept nothing_found");
+        let evidence = evidence(&[(By::Dkim, found)]);
+        let judgement = asked.judged(|case| content(&policy, case, &nothing, &evidence));
         assert_eq!(told(&judgement), outcome);
     }
 }
@@ -611,8 +619,7 @@ fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
             ((By::Dkim, Answer::Unanswered(Outside::Dns)), None),
         ] {
             let (notification, evidence) = (notification(), evidence(&[found]));
-            let judge =
-                |case: &Case<'_>| policy.judge_content(case, &notification, &evidence, Ok(false));
+            let judge = |case: &Case<'_>| content(&policy, case, &notification, &evidence);
             let verdict = jane.judged(judge).verdict;
             assert_eq!(sensed(&policy, &jane, &verdict), hit, "{mode} {verdict:?}");
         }

@@ -27,6 +27,15 @@ pub fn record() -> String {
     format!("v=DKIM1; k=ed25519; p={public}")
 }
 
+/// The DKIM-Signature that this domain makes for the message, of these headers; its key is that of [`record`].
+pub fn signature(domain: &str, headers: &[&str], message: &str) -> String {
+    let signer = DkimSigner::from_key(key())
+        .domain(domain)
+        .selector("s2026")
+        .headers(headers.iter().copied());
+    signer.sign(message.as_bytes()).unwrap().to_header()
+}
+
 /// Seconds since 1970.
 pub fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
@@ -62,12 +71,8 @@ impl Ours {
 
     /// The same with a DKIM signature of these headers.
     pub fn signed(mut self, headers: &[&str]) -> Self {
-        let signer = DkimSigner::from_key(key())
-            .domain("example.org")
-            .selector("s2026")
-            .headers(headers.iter().copied());
         let message = format!("{}\r\n{}", self.headers, self.body);
-        let signature = signer.sign(message.as_bytes()).unwrap().to_header();
+        let signature = signature("example.org", headers, &message);
         self.headers = format!("{signature}{}", self.headers);
         self
     }

@@ -142,6 +142,7 @@ fn a_full_file_says_what_it_says() {
             "second and later recipient of a bounce: reject",
             "bounces to addresses that never send (3 listed): reject",
             "null sender, but no notification: quarantine",
+            "null sender, and a report that nothing vouches for: tempfail",
             "bounces from clients on ips.backscatterer.org: tag",
             "bounces from clients on bounces.example (127.0.0.2, 127.0.0.9): reject (only monitored)",
             "header rules: 2 reject, 1 tag, 1 tempfail (only monitored)",

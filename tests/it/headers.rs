@@ -21,6 +21,7 @@ const SITE: &str = "
 mode: enforce
 local: {domains: [example.org], networks: [10.0.0.0/8]}
 spf: {trusted_forwarders: [203.0.113.0/24]}
+proof: {dkim: {verify: false}}
 forgery: {header_from: reject, lists: [lists.example.net]}
 null_sender:
   not_a_notification: reject

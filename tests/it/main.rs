@@ -52,3 +52,4 @@ mod status;
 mod store;
 mod stored;
 mod tags;
+mod unannounced;

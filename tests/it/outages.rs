@@ -157,14 +157,12 @@ fn judged(policy: &Policy, world: &World) -> Verdict {
     );
     let matches = Matches::new(&policy.headers, &facts.headers);
     verdict = verdict.or_stronger(policy.judge_headers(&case, &facts, &matches).verdict);
-    match &facts.notification {
-        Some(notification) if policy.needs_content(&case, Some(notification)) => {
-            let evidence = world.evidence();
-            let content = policy.judge_content(&case, notification, &evidence, world.sent_lately);
-            verdict.or_stronger(content.verdict)
-        }
-        _ => verdict,
+    if policy.needs_content(&case, &facts) {
+        let (evidence, lately) = (world.evidence(), world.sent_lately);
+        let content = policy.judge_content(&case, &facts, &evidence, lately, &world.signed);
+        verdict = verdict.or_stronger(content.verdict);
     }
+    verdict
 }
 
 /// How a rule acts: enforced, monitored by the mode, or monitored by itself.

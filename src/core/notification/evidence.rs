@@ -36,8 +36,14 @@ pub enum Evidence {
     Calendar,
     /// Mailman says that it wrote the message itself.
     ListAdministrivia,
+    /// X-Loop names the address in From:, by which a program that answers knows its own mail again.
+    OwnLoop,
     /// In-Reply-To or References name a message that another host wrote.
     InReplyTo,
+    /// The headers of a mailing list or a newsletter.
+    ListHeaders,
+    /// A part of the content tells of a delivery or a disposition, which the headers did not say.
+    StatusPart,
     /// The transaction ended after RCPT, before DATA.
     NoData,
 }
@@ -60,7 +66,10 @@ impl Evidence {
             Self::ExchangeGroup => "ExchangeGroup",
             Self::Calendar => "Calendar",
             Self::ListAdministrivia => "ListAdministrivia",
+            Self::OwnLoop => "OwnLoop",
             Self::InReplyTo => "InReplyTo",
+            Self::ListHeaders => "ListHeaders",
+            Self::StatusPart => "StatusPart",
             Self::NoData => "NoData",
         }
     }
@@ -83,7 +92,10 @@ impl fmt::Display for Evidence {
             | Self::ExchangeGroup
             | Self::Calendar
             | Self::ListAdministrivia
+            | Self::OwnLoop
             | Self::InReplyTo
+            | Self::ListHeaders
+            | Self::StatusPart
             | Self::NoData => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use super::{ContentType, Daemon, Evidence, Precedence, Subject, content_type::is_calendar_reply};
 use crate::core::{
     address::{Host, Mailbox, ReversePath},
-    from_header::Claims,
+    from_header::{Claims, addresses},
     header::{Header, Headers},
     printable::printable,
 };
@@ -52,6 +52,18 @@ const HANDED_ON: &[&str] = &[
     "Resent-From",
     "Resent-To",
 ];
+/// Headers of mailing lists and newsletters (RFC 2369, RFC 2919, RFC 8058).
+const LIST_HEADERS: &[&str] = &[
+    "List-Id",
+    "List-Post",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "List-Help",
+    "List-Subscribe",
+    "List-Owner",
+    "List-Archive",
+    "Mailing-List",
+];
 /// The most octets of an Auto-Submitted word that are kept.
 const LONGEST_WORD: usize = 32;
 /// How many headers of one name are looked at; more than one is wrong for all of these.
@@ -62,6 +74,8 @@ pub struct Signs {
     pub null: bool,
     /// A list or a person handed it on, so that whoever wrote it isn't who sends it here.
     pub handed_on: bool,
+    /// It has the headers of a list, whoever sends it.
+    pub list: bool,
     pub evidence: Vec<Evidence>,
 }
 
@@ -98,6 +112,7 @@ impl Signs {
             ),
             (is_calendar(headers), Evidence::Calendar),
             (administrivia, Evidence::ListAdministrivia),
+            (is_own_loop(headers), Evidence::OwnLoop),
             (is_answer(headers), Evidence::InReplyTo),
         ] {
             evidence.extend(seen.then_some(sign));
@@ -109,6 +124,8 @@ impl Signs {
                 && !administrivia
                 && sender_daemon(sender).is_none()
                 && HANDED_ON.iter().any(|name| headers.has(name)),
+            list: LIST_HEADERS.iter().any(|name| headers.has(name))
+                || values(headers, "Precedence").any(|word| word == "list"),
             evidence,
         }
     }
@@ -221,6 +238,21 @@ fn is_calendar(headers: &Headers) -> bool {
             .all("Content-Type")
             .take(MOST_OF_A_NAME)
             .any(|header| is_calendar_reply(&header.unfolded()))
+}
+
+/// Whether X-Loop names the address that From: has. Lists write their own into mail of others.
+fn is_own_loop(headers: &Headers) -> bool {
+    let claims = Claims::of(headers);
+    let mut loops = headers
+        .all("X-Loop")
+        .take(MOST_OF_A_NAME)
+        .flat_map(addresses);
+    loops.any(|address| {
+        let same = |from: &Mailbox| {
+            from.host() == address.host() && from.local_key() == address.local_key()
+        };
+        claims.addresses.iter().any(same)
+    })
 }
 
 /// Whether it answers a message that another host named: systems also thread their own mail by In-Reply-To.

@@ -9,7 +9,7 @@ use crate::core::{
     from_header::Claims,
     header::Headers,
     header_rules::{HeaderRule, Matches, When},
-    notification::Notification,
+    notification::{Evidence, Notification},
     printable::printable,
     trace_header::Forgeries,
     verdict::{Action, Entry, Reason, Rule, Verdict},
@@ -25,20 +25,31 @@ pub struct HeaderFacts {
     pub headers: Headers,
     /// What kind of notification it is, if any.
     pub notification: Option<Notification>,
+    /// Where it has the null sender, and is no notification: what speaks for one, and stands in newsletters, too.
+    pub weak_signs: Vec<Evidence>,
     /// Whom From: claims it to be from.
     pub claims: Claims,
     /// Headers that only we may write.
     pub forgeries: Forgeries,
+    /// Whether the MTA hands over the content.
+    pub content_comes: bool,
 }
 
 impl HeaderFacts {
     /// What these headers tell, below this MAIL FROM.
     pub fn of(reverse_path: &ReversePath, headers: Headers, forgeries: Forgeries) -> Self {
+        let notification = Notification::recognise(reverse_path, &headers);
+        let weak_signs = match &notification {
+            Some(_) => Vec::new(),
+            None => Notification::weak_signs(reverse_path, &headers),
+        };
         Self {
-            notification: Notification::recognise(reverse_path, &headers),
+            notification,
+            weak_signs,
             claims: Claims::of(&headers),
             headers,
             forgeries,
+            content_comes: true,
         }
     }
 }
@@ -75,41 +86,18 @@ impl Policy {
             None => walk.tell("notification", "it is none".to_owned()),
         }
         let notification = facts.notification.as_ref();
-        self.tag_without_content(case, notification, walk)?;
-        self.not_a_notification(case, facts, walk)?;
+        self.tag_without_content(case, facts, walk)?;
+        self.unannounced(case, facts, walk)?;
         if case.is_proven_by_headers(notification) {
             self.proven_by_tag(walk);
         } else {
-            if self.content_may_prove(case) && !self.needs_content(case, notification) {
+            if self.content_may_prove(case) && !self.needs_content(case, facts) {
                 self.besieged_listed(case, None, walk)?;
             }
             self.daemon_like(case, facts, walk)?;
         }
         self.header_from(case, facts, walk)?;
         self.header_rules(case, facts, matches, walk)
-    }
-
-    fn not_a_notification(
-        &self,
-        case: &Case<'_>,
-        facts: &HeaderFacts,
-        walk: &mut Walk,
-    ) -> ControlFlow<Verdict> {
-        let null = case.envelope.reverse_path.is_null();
-        // A proven bounce is one, whatever its headers look like.
-        let proven = case.is_proven_by_tag(None);
-        if !null || proven || facts.notification.is_some() || self.spares_null_sender(case) {
-            return Continue(());
-        }
-        let finding =
-            "null sender, and nothing in the headers says that it is a notification".to_owned();
-        let rule = self.null_sender.not_a_notification;
-        walk.apply(
-            "null_sender.not_a_notification",
-            finding,
-            rule,
-            Reason::NotANotification,
-        )
     }
 
     /// A bounce that comes with a sender (mailer-daemon@, say) is answered as one that comes without.

@@ -8,6 +8,7 @@ mod rcpt;
 mod sensed;
 mod soften;
 mod tag;
+mod unannounced;
 mod vouched;
 mod walk;
 
@@ -176,18 +177,35 @@ impl Policy {
     }
 
     /// Judges one recipient by the content of the message, where [`needs_content`](Self::needs_content) says so.
-    /// `sent_lately`: the store has mail of his, or it did not answer.
+    /// `sent_lately`: the store has mail of his, or it did not answer. `signed`: whether the DKIM signature of its author
+    /// vouches for it, where [`needs_authors_signature`](Self::needs_authors_signature) says so.
     pub fn judge_content(
         &self,
         case: &Case<'_>,
-        notification: &Notification,
+        facts: &HeaderFacts,
         evidence: &Evidence,
         sent_lately: Result<bool, Outside>,
+        signed: &Vouched<String>,
     ) -> Judgement {
         let mut walk = Walk::new(self.mode);
-        let end = self.at_eom(case, notification, evidence, sent_lately, &mut walk);
+        let notification = facts.notification.clone();
+        let notification = match evidence.status && case.envelope.reverse_path.is_null() {
+            true => Notification::with_status_part(notification),
+            false => notification,
+        };
+        let evidence = &evidence.below(case.tag_looked());
+        self.tell_proofs(evidence, &mut walk);
+        let end = match &notification {
+            Some(notification) if !notification.is_report() => {
+                self.at_eom(case, notification, evidence, sent_lately, &mut walk)
+            }
+            unannounced => {
+                let report = unannounced.is_some();
+                self.unannounced_content(case, facts, report, evidence, signed, &mut walk)
+            }
+        };
         let mut judgement = walk.judgement(end);
-        judgement.verdict.notification = Some(notification.clone());
+        judgement.verdict.notification = notification;
         judgement
     }
 

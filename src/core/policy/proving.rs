@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, soften::softened, walk::Walk};
+use super::{Case, HeaderFacts, Policy, soften::softened, walk::Walk};
 use crate::core::{
     address::Domain,
-    notification::{Kind, Notification},
+    notification::Notification,
     proof::{
         Settings,
         evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
@@ -14,11 +14,21 @@ use crate::core::{
 };
 
 impl Policy {
-    /// Whether the content of some notifications is to be read: something in it could prove that it is ours.
+    /// Whether the content of some mail is to be read.
     pub fn reads_content(&self) -> bool {
+        self.looks_for_proofs() || self.asks_who_reports()
+    }
+
+    /// Whether something in what a notification returns could prove that it is ours.
+    pub fn looks_for_proofs(&self) -> bool {
         let Settings { keys, ledger, .. } = &self.proof;
         !self.local.domains.is_empty()
             && (!keys.is_empty() || ledger.remember || self.proof.dkim.verify)
+    }
+
+    /// Whether the content of a report is read for its author's signature, and for what a bounce says.
+    fn asks_who_reports(&self) -> bool {
+        !self.local.domains.is_empty() && !self.null_sender.reports.accepts()
     }
 
     /// Whether every bounce must have a tag, so that one without is answered at DATA.
@@ -26,32 +36,35 @@ impl Policy {
         self.proof.batv.required && !self.proof.keys.is_empty()
     }
 
-    /// Whether the content of this notification decides something for this recipient. Nothing else is ever read.
-    pub fn needs_content(&self, case: &Case<'_>, notification: Option<&Notification>) -> bool {
+    /// Whether the content decides something for this recipient: that of bounces, and of all else with the null sender.
+    /// Nothing else is ever read.
+    pub fn needs_content(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
         let null = case.envelope.reverse_path.is_null();
-        let judged = notification.is_some_and(|notification| match notification.kind {
-            Kind::Dsn | Kind::Bounce => true,
-            // A person's mail program may say of itself that it answered automatically.
-            Kind::Mdn | Kind::AutoReply => null,
-            Kind::Report | Kind::Distribution | Kind::Callout => false,
-        });
-        judged
-            && !case.is_proven_by_tag(notification)
-            && self.content_may_prove(case)
-            && !self.spares_null_sender(case)
+        let notification = facts.notification.as_ref();
+        let report = notification.is_some_and(Notification::is_report);
+        // A person's mail program may say of itself that it answered automatically.
+        let judged = null || notification.is_some_and(Notification::is_bounce);
+        let decides = self.content_may_prove(case)
+            || report && self.asks_who_reports() && self.is_judged(case);
+        let proven = case.is_proven_by_tag(notification);
+        judged && decides && !proven && facts.content_comes && !self.spares_null_sender(case)
     }
 
     /// Whether the content of a notification that is no more than announced could prove it.
     pub(super) fn content_may_prove(&self, case: &Case<'_>) -> bool {
-        self.reads_content() && self.may_prove(case) && !self.lacks_tag(case)
+        self.looks_for_proofs() && self.may_prove(case) && !self.lacks_tag(case)
     }
 
     /// Whether a proof could be there, and was not answered yet.
     fn may_prove(&self, case: &Case<'_>) -> bool {
         let ours = |domain: &Domain| self.local.is_ours(domain);
+        self.is_judged(case) && case.recipient.mailbox.domain().is_some_and(ours)
+    }
+
+    /// Whether the recipient's mail is judged beyond its envelope.
+    fn is_judged(&self, case: &Case<'_>) -> bool {
         let answered = case.envelope.reverse_path.is_null() && case.tag.is_some();
         (!answered || case.waits_for_content())
-            && case.recipient.mailbox.domain().is_some_and(ours)
             && self.outgoing(case.envelope).is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
     }
@@ -100,6 +113,13 @@ impl Policy {
         )
     }
 
+    /// What was looked for in the content, and found.
+    pub(super) fn tell_proofs(&self, evidence: &Evidence, walk: &mut Walk) {
+        for looked in &evidence.looked {
+            walk.tell(looked.by.check(), looked.finding.clone());
+        }
+    }
+
     /// The answer to a notification whose content was read.
     pub(super) fn at_eom(
         &self,
@@ -109,15 +129,11 @@ impl Policy {
         sent_lately: Result<bool, Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let evidence = &evidence.below(case.tag_looked());
         let sent_lately = if case.sent_with_tag() {
             Ok(true)
         } else {
             sent_lately
         };
-        for looked in &evidence.looked {
-            walk.tell(looked.by.check(), looked.finding.clone());
-        }
         let weak = evidence.weak(sent_lately);
         if !weak.is_none() && evidence.proven_for(case.siege.is_some()).is_none() {
             let worth = self.proof.weak.as_str();
@@ -125,25 +141,19 @@ impl Policy {
         }
         let (besieged, worth) = (case.siege.is_some(), self.proof.weak);
         let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
-        let unanswered = match outcome {
-            // Weak evidence does not outweigh a proof that is wrong.
-            Outcome::Forged(_) => evidence.unanswered(),
-            _ => evidence.unanswered_for(sent_lately, worth),
-        };
+        let unanswered = evidence.unanswered_for(sent_lately, worth);
         let (check, finding, rule) = match &outcome {
             Outcome::Genuine(_) | Outcome::Weak(_) => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }
             Outcome::Unproven(unproven) if unproven.why == Why::Repeated => {
-                walk.prove(&outcome);
-                let finding = told(unproven, false);
-                let rule = repeated(self.unproven_rule(notification));
-                return walk.apply("proof.replay_limit", finding, rule, Reason::Proof(outcome));
+                let (rule, told) = (self.unproven_rule(notification), told(unproven, false));
+                return self.repeated(rule, told, outcome, walk);
             }
+            // Weak evidence does not outweigh a proof that is wrong.
             Outcome::Forged(_) => {
-                let finding = "its proof is wrong or old, and there is no other".to_owned();
-                ("proof.forged", finding, self.proof.forged)
+                return self.forged(case, outcome, evidence.unanswered(), walk);
             }
             Outcome::Unproven(_) if !self.makes_proofs() => {
                 let finding = "nothing proves it; but nothing is put into outgoing mail that could";
@@ -161,9 +171,7 @@ impl Policy {
         };
         walk.prove(&outcome);
         self.besieged_listed(case, unanswered, walk)?;
-        if let Outcome::Unproven(_) = outcome {
-            self.besieged_unproven(case, &outcome, unanswered, walk)?;
-        }
+        self.besieged_unproven(case, &outcome, unanswered, walk)?;
         let rule = softened(rule, unanswered, case.siege.is_some());
         walk.apply(check, finding, rule, Reason::Proof(outcome))
     }
@@ -175,8 +183,36 @@ impl Policy {
         }
     }
 
+    /// The answer to what was accepted minutes ago, where this rule would answer it.
+    pub(super) fn repeated(
+        &self,
+        rule: Rule,
+        finding: String,
+        outcome: Outcome,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        walk.prove(&outcome);
+        let reason = Reason::Proof(outcome);
+        walk.apply("proof.replay_limit", finding, repeated(rule), reason)
+    }
+
+    /// The answer to a proof that is wrong or old, where there is no other.
+    pub(super) fn forged(
+        &self,
+        case: &Case<'_>,
+        outcome: Outcome,
+        unanswered: Option<Outside>,
+        walk: &mut Walk,
+    ) -> ControlFlow<Verdict> {
+        walk.prove(&outcome);
+        self.besieged_listed(case, unanswered, walk)?;
+        let finding = "its proof is wrong or old, and there is no other".to_owned();
+        let rule = softened(self.proof.forged, unanswered, case.siege.is_some());
+        walk.apply("proof.forged", finding, rule, Reason::Proof(outcome))
+    }
+
     /// Whether outgoing mail has something by which its bounces can be known.
-    fn makes_proofs(&self) -> bool {
+    pub(super) fn makes_proofs(&self) -> bool {
         !self.made().is_empty()
     }
 
@@ -200,7 +236,7 @@ impl Policy {
             .collect()
     }
 
-    fn missing(&self, case: &Case<'_>) -> Missing {
+    pub(super) fn missing(&self, case: &Case<'_>) -> Missing {
         Missing {
             domain: case.recipient.mailbox.domain().cloned(),
             proofs: self.made(),
@@ -208,7 +244,7 @@ impl Policy {
     }
 }
 
-fn told(unproven: &Unproven, cut: bool) -> String {
+pub(super) fn told(unproven: &Unproven, cut: bool) -> String {
     let cut = if cut {
         "; only a part of it was read"
     } else {

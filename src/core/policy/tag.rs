@@ -7,7 +7,7 @@ use std::ops::ControlFlow::{self, Continue};
 pub use otherwise::Otherwise;
 
 use super::{
-    Case, Policy,
+    Case, HeaderFacts, Policy,
     soften::{Softened, softened},
     walk::Walk,
 };
@@ -177,14 +177,14 @@ impl Policy {
     pub(super) fn tag_without_content(
         &self,
         case: &Case<'_>,
-        notification: Option<&Notification>,
+        facts: &HeaderFacts,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         match case.tag {
             Some(Tag::Expired(Otherwise::SentWithIt) | Tag::Wrong(Otherwise::SentWithIt)) => {
                 Continue(())
             }
-            Some(tag) if case.waits_for_content() && !self.needs_content(case, notification) => {
+            Some(tag) if case.waits_for_content() && !self.needs_content(case, facts) => {
                 self.bad_tag(case, tag, walk)
             }
             _ => Continue(()),

@@ -41,6 +41,17 @@ impl Voucher {
     }
 }
 
+impl Vouched<String> {
+    /// Whether one of two does. What did not answer might.
+    pub fn or(self, other: &Self) -> Self {
+        match (&self, other) {
+            (Self::Yes(_), _) => self,
+            (_, Self::Yes(_)) | (Self::No, _) => other.clone(),
+            (Self::Unanswered, _) => self,
+        }
+    }
+}
+
 impl<T> Vouched<T> {
     /// What did not answer.
     pub(super) fn unanswered(&self) -> Option<Outside> {

@@ -141,6 +141,8 @@ pub struct Evidence {
     pub weak: WeakEvidence,
     /// What did not answer of what else could speak for it.
     pub weak_unanswered: Option<Outside>,
+    /// A part of the content tells of a delivery or a disposition (RFC 3464, RFC 8098).
+    pub status: bool,
     /// Only a part of the content was read.
     pub cut: bool,
 }

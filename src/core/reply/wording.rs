@@ -110,6 +110,11 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
              address in MAIL FROM"
                 .to_owned(),
         ),
+        Reason::UnvouchedReport => policy(
+            "This report has no sender, and nothing shows who wrote it; sign it with DKIM as the \
+             domain in From:, or send it with an address in MAIL FROM"
+                .to_owned(),
+        ),
         Reason::HeaderFromForged { domain: None } => policy(
             "From: names more addresses than are read here; send with one author's address".to_owned(),
         ),

@@ -27,6 +27,28 @@ impl Rule {
         }
     }
 
+    /// The stricter of two rules; this one, where they are equally strict. One that is only monitored is milder than any
+    /// that acts.
+    pub fn stricter(self, other: Self) -> Self {
+        if other.strength() > self.strength() {
+            other
+        } else {
+            self
+        }
+    }
+
+    fn strength(self) -> u8 {
+        match self.action {
+            Action::Accept => 0,
+            Action::Tag => 1,
+            _ if self.monitor => 2,
+            Action::Quarantine => 3,
+            Action::Discard => 4,
+            Action::Tempfail => 5,
+            Action::Reject => 6,
+        }
+    }
+
     /// Whether it lets everything pass, unseen.
     pub fn accepts(self) -> bool {
         self.action == Action::Accept

@@ -184,7 +184,12 @@ impl Search<'_> {
 
     /// The whole notification as it came over SMTP, as far as the MTA tells it: line ends are CRLF again.
     fn notification(&self) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(self.body.len());
+        [&self.raw_headers(), b"\r\n".as_slice(), self.body].concat()
+    }
+
+    /// Its header fields, in the same way.
+    pub(super) fn raw_headers(&self) -> Vec<u8> {
+        let mut octets = Vec::new();
         for header in self.headers.iter() {
             octets.extend_from_slice(header.name());
             octets.extend_from_slice(b": ");
@@ -193,14 +198,12 @@ impl Search<'_> {
                 octets.extend_from_slice(b"\r\n");
             }
         }
-        octets.extend_from_slice(b"\r\n");
-        octets.extend_from_slice(self.body);
         octets
     }
 }
 
 /// A DNS that nobody is to ask.
-struct NotAsked;
+pub(super) struct NotAsked;
 
 impl NotAsked {
     fn error<T>(question: String) -> Result<T, LookupError> {

@@ -22,6 +22,7 @@ mod negotiation;
 mod outages;
 mod proofs;
 mod reload;
+mod reports;
 mod sequences;
 mod shared_store;
 mod siege;

@@ -22,7 +22,7 @@ fn steps(yaml: &str) -> u32 {
 
 /// No stage is asked for that decides nothing.
 #[test]
-fn the_content_is_asked_for_only_where_something_in_it_can_prove_a_bounce() {
+fn the_content_is_asked_for_only_where_something_in_it_decides() {
     let always = step::NR_CONNECT
         | step::NR_HELO
         | step::NR_MAIL
@@ -36,7 +36,12 @@ fn the_content_is_asked_for_only_where_something_in_it_can_prove_a_bounce() {
     let content = always | step::NO_DATA | step::SKIP;
     for (proof, agreed) in [
         ("{}".to_owned(), content),
-        ("{dkim: {verify: false}}".to_owned(), nothing),
+        (
+            "{dkim: {verify: false}}\nnull_sender: {reports: accept}".to_owned(),
+            nothing,
+        ),
+        // A report's author may have signed it.
+        ("{dkim: {verify: false}}".to_owned(), content),
         (
             format!("{{keys: {keys}, dkim: {{verify: false}}}}"),
             content,

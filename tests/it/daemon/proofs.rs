@@ -31,15 +31,15 @@ const JOE: &str = "joe@example.org";
 const STRICT: &str = "unproven: reject, unproven_replies: reject";
 
 /// A daemon with keys and a ledger, and what writes to them as it would.
-struct Desk {
-    stage: Stage,
-    keys: Keys,
+pub(super) struct Desk {
+    pub(super) stage: Stage,
+    pub(super) keys: Keys,
     store: PathBuf,
     _folder: TempDir,
 }
 
 /// A zone in which our signer's key is.
-fn zone() -> Zone {
+pub(super) fn zone() -> Zone {
     super::zone().txt(SELECTOR, record())
 }
 
@@ -48,7 +48,7 @@ impl Desk {
         Self::with(proof, "", zone())
     }
 
-    fn with(proof: &str, more: &str, zone: Zone) -> Self {
+    pub(super) fn with(proof: &str, more: &str, zone: Zone) -> Self {
         let folder = mta::folder().unwrap();
         let file = key_file(folder.path());
         let keys = Keys::parse(&fs::read_to_string(&file).unwrap()).unwrap();
@@ -74,7 +74,7 @@ impl Desk {
     }
 
     /// Remembers a message as sent so many seconds ago.
-    fn remember(&self, id: &str, recipients: &[&str], ago: u64) {
+    pub(super) fn remember(&self, id: &str, recipients: &[&str], ago: u64) {
         let hashed = |what, text: &[u8]| hash(&self.keys, what, text);
         let mailbox = |text: &str| address(&Mailbox::from_bytes(text.as_bytes()));
         let sent = Sent {
@@ -106,7 +106,7 @@ impl Desk {
         self.notification(rcpt, BOUNCE, content)
     }
 
-    fn notification(&self, rcpt: &str, lines: &str, content: &str) -> Outcome {
+    pub(super) fn notification(&self, rcpt: &str, lines: &str, content: &str) -> Outcome {
         let mut client = self.stage.session(SENDER);
         client.mail("", &[]).unwrap();
         assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
@@ -124,7 +124,7 @@ impl Desk {
         self.line(&rcpt, &outcome)
     }
 
-    fn line(&self, rcpt: &str, outcome: &Outcome) -> String {
+    pub(super) fn line(&self, rcpt: &str, outcome: &Outcome) -> String {
         let line = self.stage.decision(rcpt);
         let codes = match &outcome.reply {
             Reply::ReplyCode(text) => format!(" {}", &text[..9]),
@@ -137,7 +137,7 @@ impl Desk {
 }
 
 /// Another recipient each time, so that lines of the log are told apart.
-fn rcpt() -> String {
+pub(super) fn rcpt() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: LazyLock<AtomicU32> = LazyLock::new(AtomicU32::default);
     format!("user{}@example.org", NEXT.fetch_add(1, Ordering::Relaxed))

@@ -21,6 +21,8 @@ const DSN: &str = "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered M
     Content-Type: multipart/report; report-type=delivery-status; boundary=x\n";
 const RECEIPT: &str = "From: bob@friend.example\nSubject: Read: hello\n\
     Content-Type: multipart/report; report-type=disposition-notification; boundary=x\n";
+const REPORT: &str = "From: bob@friend.example\nSubject: complaint\n\
+    Content-Type: multipart/report; report-type=feedback-report; boundary=x\n";
 const FORGED: &str = "From: Jane <jane@example.org>\nSubject: hello\n";
 
 /// All that is known of one message to one recipient.
@@ -45,6 +47,7 @@ pub struct World {
     pub sent_lately: Result<bool, Outside>,
     pub tag_required: bool,
     pub reads_content: bool,
+    pub signed: Vouched<String>,
 }
 
 impl World {
@@ -70,6 +73,7 @@ impl World {
             sent_lately: Ok(false),
             tag_required: false,
             reads_content: true,
+            signed: Vouched::No,
         }
     }
 
@@ -90,6 +94,7 @@ impl World {
             learned: WasLearned::Unanswered,
             sent_lately: Err(Store),
             weak_unanswered: Some(Dns),
+            signed: Vouched::Unanswered,
             ..self.content_out()
         }
     }
@@ -311,10 +316,48 @@ pub fn of(rule: &str) -> Vec<Row> {
             rcpt: "noreply@example.org",
             ..bounce
         }),
-        "null_sender.not_a_notification" => asks_nothing(World {
-            headers: "From: bob@friend.example\nSubject: hello\n",
-            ..bounce
-        }),
+        "null_sender.not_a_notification" => {
+            let letter = World {
+                headers: "From: bob@friend.example\nSubject: hello\n",
+                ..bounce
+            };
+            let unread = World {
+                reads_content: false,
+                ..letter.clone()
+            };
+            return vec![read_first(letter), asks_nothing(unread)];
+        }
+        "null_sender.reports" => {
+            let report = World {
+                headers: REPORT,
+                helo: Without,
+                ..bounce
+            };
+            let mut row = read_first(report.clone());
+            row.outages.extend([
+                (
+                    vec![Dns],
+                    World {
+                        signed: Vouched::Unanswered,
+                        ..report.clone()
+                    },
+                ),
+                (
+                    vec![Dns],
+                    World {
+                        helo: Temperror,
+                        ..report.clone()
+                    },
+                ),
+            ]);
+            // Whatever DNS says of that name, it does not speak for who is in From:.
+            row.stands.push(World {
+                helo_name: "mx.other.example",
+                helo: Temperror,
+                ..report
+            });
+            return vec![row];
+        }
         "dnsbl[0].action" => asks_nothing(World {
             is_listed: true,
             ..bounce
@@ -513,6 +556,22 @@ fn caught(world: World) -> Row {
         ],
         stands: vec![world.clone().content_out().forwarder(Vouched::Unanswered)],
         answered: Some(world),
+    }
+}
+
+/// What is no notification has only the proofs that count by themselves.
+fn read_first(world: World) -> Row {
+    let row = content(world);
+    let (weak, outages) = row
+        .outages
+        .into_iter()
+        .partition(|(_, world)| world.weak == Weak::Accept);
+    let weak: Vec<_> = weak;
+    let stands = weak.into_iter().map(|(_, world)| world);
+    Row {
+        outages,
+        stands: row.stands.into_iter().chain(stands).collect(),
+        ..row
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Report {
     /// The Message-IDs that it names as what it answers, with their angle brackets, each once, 20 at most:
     /// Original-Message-ID (RFC 8098 section 3.2.5), and its own In-Reply-To and References, the nearest first.
     pub answers: Vec<Vec<u8>>,
+    /// Whether a part of its own tells of a delivery or a disposition (RFC 3464, RFC 8098).
+    pub status: bool,
     /// Whether its body was longer than what was read.
     pub cut: bool,
 }

@@ -42,6 +42,7 @@ pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
     let mut walk = Walk {
         report,
         next: VecDeque::new(),
+        outermost: true,
     };
     walk.next.push_back(Message {
         headers: headers.clone(),
@@ -51,12 +52,15 @@ pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
     });
     while let Some(message) = walk.next.pop_front() {
         walk.message(&message);
+        walk.outermost = false;
     }
 }
 
 struct Walk<'a> {
     report: &'a mut Report,
     next: VecDeque<Message>,
+    /// It is at the notification itself.
+    outermost: bool,
 }
 
 impl Walk<'_> {
@@ -146,6 +150,7 @@ impl Walk<'_> {
             Content::Message => self.returned(Form::Rfc822, decoded(), body),
             Content::HeaderSection => self.returned(Form::Headers, decoded(), body),
             Content::Status => {
+                self.report.status |= self.outermost;
                 let fields = decoded();
                 fields::read(self.report, whole_lines(&fields, body.open));
             }
