@@ -154,8 +154,23 @@ pub fn lookup_keys<'a>(local_key: &'a [u8], delimiters: &str) -> impl Iterator<I
     let cut = local_key
         .iter()
         .position(|byte| delimiters.as_bytes().contains(byte));
-    let base = cut.filter(|&at| at > 0).and_then(|at| local_key.get(..at));
+    let base = cut
+        .filter(|&at| at > 0 && !is_undivided(local_key, delimiters))
+        .and_then(|at| local_key.get(..at));
     std::iter::once(local_key).chain(base)
+}
+
+/// What Postfix never divides: its own addresses, and where a dash divides, those of a list's owner and for requests to it
+/// (`owner_request_special`).
+fn is_undivided(local_key: &[u8], delimiters: &str) -> bool {
+    let for_a_list = || {
+        local_key.starts_with(b"owner-")
+            || local_key
+                .strip_suffix(b"-request")
+                .is_some_and(|list| !list.is_empty())
+    };
+    matches!(local_key, b"mailer-daemon" | b"double-bounce")
+        || delimiters.contains('-') && for_a_list()
 }
 
 #[cfg(test)]
@@ -241,6 +256,18 @@ mod tests {
         assert_eq!(keys("user+a-b", "+"), ["user+a-b", "user"]);
         assert_eq!(keys("user-a+b", "+-"), ["user-a+b", "user"]);
         assert_eq!(keys("+a", "+"), ["+a"]);
+        for whole in [
+            "mailer-daemon",
+            "double-bounce",
+            "owner-news",
+            "news-request",
+            "news+x-request",
+        ] {
+            assert_eq!(keys(whole, "+-"), [whole]);
+        }
+        assert_eq!(keys("-request", "-"), ["-request"]);
+        assert_eq!(keys("owner+news", "+"), ["owner+news", "owner"]);
+        assert_eq!(keys("news+x-request", "+"), ["news+x-request", "news"]);
         assert_eq!(keys("user+a", ""), ["user+a"]);
     }
 }

@@ -433,6 +433,48 @@ fn which_messages_leave_with_a_tag_and_which_with_a_watermark() {
     }
 }
 
+/// Postfix divides at the first delimiter, whatever stands behind it: a tag behind a name with a dash would be an extension
+/// of somebody who isn't there.
+#[test]
+fn a_name_with_a_delimiter_in_it_gets_no_tag_unless_that_is_a_plus() {
+    let headers = headers_of(&[("From", "x"), ("Date", "now"), ("Message-ID", "<1@x>")]);
+    let rcpt = [Mailbox::from_bytes(b"a@b.example")];
+    for (delimiters, layout, local, signed) in [
+        ("+", "sub_address", "ann", Ok("ann+prvs=")),
+        ("+", "sub_address", "ann+shop", Ok("ann+shop+prvs=")),
+        ("+", "sub_address", "ann-lee", Ok("ann-lee+prvs=")),
+        ("+", "prvs", "ann-lee", Ok("prvs=")),
+        ("-", "sub_address", "ann", Ok("ann-prvs=")),
+        ("-", "sub_address", "ann+shop", Ok("ann+shop-prvs=")),
+        ("-", "sub_address", "ann-lee", Err("delimiter")),
+        ("-", "prvs", "ann", Ok("prvs=")),
+        ("-", "prvs", "ann-lee", Err("delimiter")),
+        ("-", "prvs", "ann-prvs=3123abcdef", Err("already_tagged")),
+        ("+-", "sub_address", "ann", Ok("ann+prvs=")),
+        ("+-", "sub_address", "ann-lee", Err("delimiter")),
+        ("+-", "prvs", "ann-lee", Err("delimiter")),
+        ("-+", "prvs", "ann+shop", Ok("prvs=")),
+        ("", "prvs", "ann-lee", Ok("prvs=")),
+    ] {
+        let mut policy = policy(&[]);
+        policy.local.recipient_delimiter = delimiters.to_owned();
+        policy.proof.batv.layout = serde_yaml::from_str(layout).unwrap();
+        let sender = format!("{local}@example.org");
+        let found = policy.departure(
+            &envelope("10.0.0.1", &sender),
+            &rcpt,
+            &headers,
+            TODAY * proof::DAY,
+        );
+        let found = found.sender.map_err(|why| why.to_string());
+        let place = format!("{local} {delimiters} {layout}");
+        match signed {
+            Ok(start) => assert!(found.unwrap().starts_with(start.as_bytes()), "{place}"),
+            Err(why) => assert_eq!(found.unwrap_err(), why, "{place}"),
+        }
+    }
+}
+
 #[test]
 fn why_a_message_leaves_without_a_watermark() {
     let whole = [

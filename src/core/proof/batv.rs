@@ -49,6 +49,8 @@ pub enum Unsigned {
     NotAscii,
     /// Its local part is quoted, or should be.
     Quoted,
+    /// Its local part holds a delimiter that names have, too: of `ann-lee-prvs=...` the MTA would know `ann` alone.
+    Delimiter,
     /// There is no domain, or only an address literal.
     NoDomain,
     /// No key is there, or all are retired.
@@ -68,6 +70,7 @@ impl Unsigned {
             Self::TooLong => "too_long",
             Self::NotAscii => "not_ascii",
             Self::Quoted => "quoted",
+            Self::Delimiter => "delimiter",
             Self::NoDomain => "no_domain",
             Self::NoKey => "no_key",
             Self::ExceptSender => "except_sender",
