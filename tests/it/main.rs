@@ -29,6 +29,7 @@ mod headers;
 mod headers_mta;
 mod joe_job;
 mod keygen;
+mod layouts;
 mod licences;
 mod notifications;
 mod opendmarc;

@@ -3,10 +3,12 @@
 
 mod acts;
 mod answers;
+mod check;
 mod layout;
 mod mta;
 mod play;
 mod postfix;
+mod sendmail;
 mod world;
 
 use std::{io, path::PathBuf};

@@ -19,6 +19,7 @@ pub mod directory;
 pub mod dns;
 pub mod exim;
 pub mod joe_job;
+pub mod layouts;
 pub mod mailboxes;
 pub mod milter;
 pub mod mta;

@@ -33,6 +33,8 @@ pub struct Options {
     pub relay: Option<SocketAddr>,
     /// More lines for `main.cf`; they win over ours.
     pub main_cf: Vec<String>,
+    /// More lines for `master.cf`.
+    pub master_cf: Vec<String>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             undeliverable: Vec::new(),
             relay: None,
             main_cf: Vec::new(),
+            master_cf: Vec::new(),
         }
     }
 }
@@ -101,7 +104,11 @@ impl Postfix {
         fs::create_dir(&config)?;
         fs::write(config.join("mailboxes"), table(&options.mailboxes))?;
         fs::write(config.join("main.cf"), main_cf(options, &tree, path))?;
-        fs::write(config.join("master.cf"), master_cf(port, &mailboxes))?;
+        let theirs = options.master_cf.join("\n");
+        fs::write(
+            config.join("master.cf"),
+            master_cf(port, &mailboxes) + &theirs + "\n",
+        )?;
         age(&config)?;
         // master makes itself a group leader, and refuses to start if it is one already.
         let mut master = command(&tree, "lib/postfix/sbin/master", &config);

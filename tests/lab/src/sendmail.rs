@@ -31,6 +31,8 @@ pub struct Options {
     pub hostname: String,
     /// Those of `domains` for which mail is taken, and then found to be undeliverable.
     pub undeliverable: Vec<String>,
+    /// The domains that are delivered into mailboxes; what becomes of all others, Sendmail's own tables say. Empty: all are.
+    pub mailbox_domains: Vec<String>,
     /// Where mail for all other domains goes: into mailboxes if not set.
     pub relay: Option<SocketAddr>,
     /// More lines for the `.mc` file, before `MAILER`.
@@ -47,6 +49,7 @@ impl Default for Options {
             hosts: Vec::new(),
             hostname: HOSTNAME.to_owned(),
             undeliverable: Vec::new(),
+            mailbox_domains: Vec::new(),
             relay: None,
             mc: Vec::new(),
         }
@@ -203,10 +206,17 @@ fn source(options: &Options, port: u16, path: &Path, mailboxes: &Mailboxes) -> S
         .map(|(n, milter)| format!("INPUT_MAIL_FILTER(`milter{n}', `{milter}')dnl\n"))
         .collect();
     let domains: String = options.domains.iter().map(|d| format!("Cw{d}\n")).collect();
-    let unknown = if options.mailboxes.is_empty() {
-        ""
+    // Sendmail's own rules, if any are to be left, stand behind these.
+    let known = match (options.mailbox_domains.is_empty(), &*options.mailboxes) {
+        (false, _) => "",
+        (true, []) => "SLocal_localaddr\nR$*\t$#ok\n",
+        (true, _) => UNKNOWN_USERS,
+    };
+    // With it a mailer asks ruleset 5, which would send all of ours to a LUSER_RELAY.
+    let five = if options.mailbox_domains.is_empty() {
+        "5"
     } else {
-        UNKNOWN_USERS
+        ""
     };
     let routes = routes(options);
     let relay = options.relay.map_or_else(String::new, |host| {
@@ -253,11 +263,9 @@ LOCAL_CONFIG
 {domains}Kmailbox text -m -k0 -v0 {path}/mailboxes
 LOCAL_RULE_0
 {routes}LOCAL_RULESETS
-SLocal_localaddr
-{unknown}R$*\t$#ok
-MAILER_DEFINITIONS
-Mlab, P={deliver}, F=lsnDFMPu58, T=DNS/RFC822/X-Unix, A=deliver {boxes} $u
-Mrefuse, P={refuse}, F=lsnDFMPu58, T=DNS/RFC822/X-Unix, A=refuse $u
+{known}MAILER_DEFINITIONS
+Mlab, P={deliver}, F=lsnDFMPu8{five}, T=DNS/RFC822/X-Unix, A=deliver {boxes} $u
+Mrefuse, P={refuse}, F=lsnDFMPu8{five}, T=DNS/RFC822/X-Unix, A=refuse $u
 "
     )
 }
@@ -269,6 +277,13 @@ fn routes(options: &Options) -> String {
         .iter()
         .map(|domain| format!("R$+ <@ {domain} $* > $*\t$#refuse $@ {domain} $: $1@{domain}\n"))
         .collect();
+    if !options.mailbox_domains.is_empty() {
+        let domains = options.mailbox_domains.iter();
+        let mailboxes: String = domains
+            .map(|domain| format!("R$+ <@ {domain} $* > $*\t$#lab $@ {domain} $: $1@{domain}\n"))
+            .collect();
+        return undeliverable + &mailboxes;
+    }
     let others = match options.relay {
         None => "lab $@ $2 $: $1@$2".to_owned(),
         Some(host) => format!("esmtp $@ [{}] $: $1<@$2>", host.ip()),
@@ -283,6 +298,8 @@ R$+ <@ $+ > $*\t$#{others}
 
 /// Asked of ruleset 5 and not of ruleset 0: only what fails behind `check_rcpt`, as an unknown account does in a plain
 /// Sendmail, is told to a milter that negotiated RCPT_REJ. Tabs stand between the sides of a rule.
-const UNKNOWN_USERS: &str = "R$- $* @ $=w\t$: < $( mailbox $1@$3 $: NO $) >
+const UNKNOWN_USERS: &str = "SLocal_localaddr
+R$- $* @ $=w\t$: < $( mailbox $1@$3 $: NO $) >
 R< NO >\t$#error $@ 5.1.1 $: \"550 User unknown\"
+R$*\t$#ok
 ";

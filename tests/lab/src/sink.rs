@@ -34,15 +34,20 @@ pub struct Sink {
 impl Sink {
     /// Listens on a port of its own of 127.0.0.1.
     pub fn start() -> io::Result<Self> {
-        Self::start_saying(EHLO)
+        Self::start_saying(EHLO, |_| false)
+    }
+
+    /// The same for a next hop that doesn't take all recipients, over SMTP or LMTP.
+    pub fn start_refusing(refuses: fn(&str) -> bool) -> io::Result<Self> {
+        Self::start_saying(EHLO, refuses)
     }
 
     /// The same without 8BITMIME: what is not ASCII must be encoded before it is sent here.
     pub fn start_7bit() -> io::Result<Self> {
-        Self::start_saying(EHLO_7BIT)
+        Self::start_saying(EHLO_7BIT, |_| false)
     }
 
-    fn start_saying(ehlo: &'static [u8]) -> io::Result<Self> {
+    fn start_saying(ehlo: &'static [u8], refuses: fn(&str) -> bool) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let sink = Self {
             addr: listener.local_addr()?,
@@ -54,7 +59,7 @@ impl Sink {
                 let mail = Arc::clone(&mail);
                 thread::spawn(move || {
                     // The client hangs up, sooner or later.
-                    let _ = converse(stream, ehlo, &mail);
+                    let _ = converse(stream, ehlo, refuses, &mail);
                 });
             }
         });
@@ -89,18 +94,28 @@ impl Sink {
 const EHLO: &[u8] = b"250-sink.lab.test\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN\r\n";
 const EHLO_7BIT: &[u8] = b"250-sink.lab.test\r\n250 DSN\r\n";
 
-fn converse(stream: TcpStream, ehlo: &[u8], mail: &Mutex<Vec<Mail>>) -> io::Result<()> {
+fn converse(
+    stream: TcpStream,
+    ehlo: &[u8],
+    refuses: fn(&str) -> bool,
+    mail: &Mutex<Vec<Mail>>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let client = stream.peer_addr()?.ip();
     let mut reader = BufReader::new(stream);
     reader.get_mut().write_all(b"220 sink.lab.test ESMTP\r\n")?;
     let mut coming = None;
+    let mut is_lmtp = false;
     loop {
         let line = read_line(&mut reader)?;
         let line = String::from_utf8_lossy(&line);
         let verb: String = line.chars().take(4).collect();
         let answer: &[u8] = match verb.to_ascii_uppercase().as_str() {
             "EHLO" => ehlo,
+            "LHLO" => {
+                is_lmtp = true;
+                ehlo
+            }
             "MAIL" => {
                 let (sender, parameters) = path(&line);
                 coming = Some(Mail {
@@ -112,6 +127,7 @@ fn converse(stream: TcpStream, ehlo: &[u8], mail: &Mutex<Vec<Mail>>) -> io::Resu
                 });
                 b"250 2.1.0 Ok\r\n"
             }
+            "RCPT" if refuses(&path(&line).0) => b"550 5.1.1 No such user\r\n",
             "RCPT" => match &mut coming {
                 Some(mail) => {
                     mail.recipients.push(path(&line).0);
@@ -123,6 +139,10 @@ fn converse(stream: TcpStream, ehlo: &[u8], mail: &Mutex<Vec<Mail>>) -> io::Resu
                 Some(mut one) => {
                     reader.get_mut().write_all(b"354 Go on\r\n")?;
                     one.message = read_message(&mut reader)?;
+                    // RFC 2033 section 4.2: one reply for each recipient.
+                    for _ in one.recipients.iter().skip(1).filter(|_| is_lmtp) {
+                        reader.get_mut().write_all(b"250 2.0.0 Taken\r\n")?;
+                    }
                     mail.lock().unwrap().push(one);
                     b"250 2.0.0 Taken\r\n"
                 }

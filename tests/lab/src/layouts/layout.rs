@@ -1,21 +1,27 @@
 //! What layouts there are: how a domain is known to the MTA, whether it has a catch-all, and what stands before it.
 
+use std::fmt;
+
+use serde::Deserialize;
+
 /// How the MTA is set up, and Backstop with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Site {
     /// Postfix with `recipient_delimiter = +`, tags in front (the lines of `packaging/postfix/prvs.cf`).
     Postfix,
     /// Postfix with `recipient_delimiter = -`, tags behind, and its own bounces through `non_smtpd_milters`.
     PostfixDash,
-    /// Sendmail.
+    /// Sendmail with a virtusertable and a mailertable, tags in front (the lines of `packaging/sendmail/prvs.mc`).
     Sendmail,
+    /// The same with a LUSER_RELAY.
+    SendmailLuser,
 }
 
 impl Site {
     pub(super) fn delimiter(self) -> char {
         match self {
             Self::PostfixDash => '-',
-            Self::Postfix | Self::Sendmail => '+',
+            Self::Postfix | Self::Sendmail | Self::SendmailLuser => '+',
         }
     }
 
@@ -23,8 +29,12 @@ impl Site {
     pub(super) fn tags(self) -> &'static str {
         match self {
             Self::PostfixDash => "sub_address",
-            Self::Postfix | Self::Sendmail => "prvs",
+            Self::Postfix | Self::Sendmail | Self::SendmailLuser => "prvs",
         }
+    }
+
+    pub(super) fn is_sendmail(self) -> bool {
+        matches!(self, Self::Sendmail | Self::SendmailLuser)
     }
 
     pub(super) fn layouts(self) -> Vec<Layout> {
@@ -42,13 +52,17 @@ impl Site {
                 (Class::Local, &[Service::Listed]),
                 (Class::Alias, &[Service::Listed]),
                 (Class::Error, &[Service::Listed]),
-                (Class::Luser, &[Service::Listed]),
             ],
+            Self::SendmailLuser => &[(Class::Luser, &[Service::Listed])],
         };
         let mut layouts = Vec::new();
         for &(class, services) in classes {
             for &service in services {
+                // A LUSER_RELAY takes what nobody else does.
                 for catch_all in [false, true] {
+                    if class == Class::Luser && !catch_all {
+                        continue;
+                    }
                     layouts.push(Layout {
                         class,
                         service,
@@ -62,7 +76,7 @@ impl Site {
 }
 
 /// How a domain is known to the MTA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) enum Class {
     /// `mydestination`, with aliases that `local` expands. Sendmail: class w.
     Local,
@@ -74,8 +88,7 @@ pub(super) enum Class {
     Relay,
     /// `virtual_mailbox_domains` that are delivered by LMTP.
     Lmtp,
-    /// Some of its addresses have `error:` and `retry:` in `transport_maps`. Sendmail: `error:` in the virtusertable and the
-    /// mailertable.
+    /// Some of its addresses have `error:` and `retry:` in `transport_maps`. Sendmail: `error:` in the virtusertable.
     Error,
     /// `relay_domains` without lists, whose next hop is asked (`reject_unverified_recipient`).
     Verify,
@@ -103,7 +116,7 @@ pub(super) struct Layout {
 }
 
 /// Who has a mailbox: besides, `team` is joe and mary.
-pub(super) const USERS: &[&str] = &["joe", "mary", "büro", "noreply", "mute", "later"];
+pub(super) const USERS: &[&str] = &["joe", "mary", "ann-lee", "büro", "noreply", "mute", "later"];
 
 impl Layout {
     pub(super) fn domain(&self) -> String {
@@ -113,8 +126,14 @@ impl Layout {
 
     /// The mailboxes that mail to this local part, without a tag, arrives in.
     pub(super) fn boxes(&self, local: &str, site: Site) -> Vec<String> {
-        let base = local.split(site.delimiter()).next().unwrap_or(local);
+        let base = match USERS.contains(&local) {
+            true => local,
+            false => local.split(site.delimiter()).next().unwrap_or(local),
+        };
+        // There, an alias of the user's is all that there is.
+        let local = if site.is_sendmail() { base } else { local };
         let domain = match self.class {
+            _ if site.is_sendmail() => "box.test".to_owned(),
             Class::Alias => "box.test".to_owned(),
             Class::Local if base == "team" => "local.test".to_owned(),
             _ => self.domain(),
@@ -122,18 +141,22 @@ impl Layout {
         let users: &[&str] = match base {
             "team" => &["joe", "mary"],
             _ if USERS.contains(&base) => &[local],
+            _ if site.is_sendmail() => &["caught"],
             _ => match self.class {
                 Class::Local => return vec!["caught@local.test".to_owned()],
                 Class::Alias => &["caught"],
                 _ => &[local],
             },
         };
-        users.iter().map(|user| format!("{user}@{domain}")).collect()
+        users
+            .iter()
+            .map(|user| format!("{user}@{domain}"))
+            .collect()
     }
 }
 
-impl std::fmt::Display for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.domain(), self.service)
     }
 }
