@@ -451,6 +451,39 @@ fn check_tells_what_is_on_and_what_is_wrong() {
     assert_eq!(said.json()["file"], *shipped);
 }
 
+/// virtual(5): `@example.org` is Postfix's own way to write a catch-all.
+#[test]
+fn a_catch_all_in_a_map_of_postfix_is_a_note_where_the_file_answers_for_it() {
+    let desk = Desk::new();
+    let map = "joe@example.org x\n@example.org x\n@other.example x\n";
+    fs::write(desk.folder.path().join("virtual"), map).unwrap();
+    for (rest, code, says) in [
+        (
+            "catch_all: {mail: accept, bounces: reject}",
+            0,
+            "1 address read, 2 lines for whole domains (such as @example.org): `catch_all` or",
+        ),
+        ("unknown: {mail: reject}", 0, "2 lines for whole domains"),
+        (
+            "rules: []",
+            1,
+            "write `catch_all: {mail: accept, bounces: accept}`",
+        ),
+    ] {
+        let config = format!(
+            "listen: inet:1@127.0.0.1\nlocal: {{domains: [example.org]}}\nsiege: {{unproven: tag}}\nstore: sqlite:{}/state.db\n\
+             recipients: [{{domain: example.org, known: [{{postfix_map: virtual}}], {rest}}}]\n",
+            desk.folder.path().display()
+        );
+        fs::write(desk.folder.path().join("milter.yaml"), config).unwrap();
+        let said = desk.run(&["check", "--no-dns", "--config=milter.yaml"]);
+        assert_eq!(said.code, code, "{said}");
+        assert!(said.out.contains(says), "{said}");
+        let said = desk.run(&["status", "--config=milter.yaml"]);
+        assert!(said.out.contains(says), "{said}");
+    }
+}
+
 #[test]
 fn a_configuration_that_is_wrong_or_absent() {
     let desk = Desk::new();

@@ -32,7 +32,6 @@ mod keygen;
 mod layouts;
 mod licences;
 mod notifications;
-mod opendmarc;
 mod outages;
 mod outgoing;
 mod package;

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{backstop::Backstop, dns::Server, milter::Reply};
+use lab::{
+    backstop::Backstop,
+    dns::{Fault, Scope, Server},
+    milter::Reply,
+};
 
 use super::{
-    DNS, ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone,
+    DNS, ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, headers,
+    zone,
 };
 
 /// `dns.budget` of the tests' configuration.
@@ -96,4 +101,69 @@ fn without_any_dns_mail_is_asked_to_come_again_and_dns_is_asked_again_too() {
     let back = ask(&mut client, "a@pass.example", "joe@example.org");
     assert_eq!(back.unwrap(), Reply::Continue);
     drop(server);
+}
+
+/// What would excuse it can't be asked: neither refused for good, nor thrown away, nor held.
+#[test]
+fn what_a_forwarder_or_a_list_would_excuse_comes_again_while_dns_does_not_answer() {
+    for action in ["reject", "discard", "quarantine"] {
+        let dns = ["forwarder.example", "lists.example", "own.example"]
+            .iter()
+            .fold(zone(), |zone, name| {
+                zone.fault(name, Scope::Every, Fault::Servfail)
+            });
+        let dns = super::dns(dns);
+        let more = format!(
+            "mode: enforce\n\
+             local: {{domains: [example.org, own.example]}}\n\
+             spf:\n\
+             \x20 mail_from: {{fail: {action}, temperror: accept}}\n\
+             \x20 trusted_forwarders: [forwarder.example]\n\
+             forgery: {{mail_from: {action}, header_from: {action}, lists: [lists.example]}}\n"
+        );
+        let backstop = Backstop::start(binary(), &asking(dns.addr(), &more)).unwrap();
+        let stage = Stage { backstop, dns };
+        let mut client = stage.session(STRANGER);
+        for (from, refused) in [
+            // SPF fails, and a forwarder may be why.
+            ("a@fail.example", "451 4.7.23 "),
+            // One of us, whose SPF did not answer.
+            ("ann@own.example", "451 4.7.24 "),
+        ] {
+            client.mail(from, &[]).unwrap();
+            assert_refused(client.rcpt("joe@example.org", &[]), refused);
+            client.abort().unwrap();
+        }
+        let line = stage.decision("joe@example.org");
+        assert_eq!(field(&line, "verdict"), "tempfail", "{line}");
+        for from in ["bounces@lists.example", "bob@soft.example"] {
+            client.mail(from, &[]).unwrap();
+            let accepted = client.rcpt("joe@example.org", &[]).unwrap();
+            assert_eq!(accepted, Reply::Continue, "{from}");
+            let reply = headers(&mut client, "From: Ann <ann@example.org>\nSubject: Lunch");
+            assert_refused(reply, "450 4.7.1 ");
+            client.abort().unwrap();
+        }
+    }
+}
+
+/// SPF had nothing against it, so only From: asks whether a forwarder brings it.
+#[test]
+fn a_trusted_forwarder_may_bring_our_own_from() {
+    for (forwarder, accepted) in [("pass.example", true), ("fail.example", false)] {
+        let stage = Stage::set(&format!(
+            "{ENFORCE}spf: {{trusted_forwarders: [{forwarder}]}}\nforgery: {{header_from: reject}}\n"
+        ));
+        let mut client = stage.session(SENDER);
+        client.mail("bob@unpublished.example", &[]).unwrap();
+        assert_eq!(
+            client.rcpt("joe@example.org", &[]).unwrap(),
+            Reply::Continue
+        );
+        let reply = headers(&mut client, "From: Ann <ann@example.org>\nSubject: Lunch");
+        match accepted {
+            true => assert_eq!(reply.unwrap(), Reply::Continue),
+            false => assert_refused(reply, "550 5.7.1 "),
+        }
+    }
 }
