@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     core::{
-        address::{Mailbox, ReversePath, bracketless},
+        address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
         header::Headers,
+        understood::{self, Told},
     },
     filter::{Engine, Rounds},
     mailstore::{Store, Stored},
@@ -143,8 +144,11 @@ fn case(
         daemon: arguments.daemon.as_ref().map(bytes),
     };
     let from = arguments.from.as_ref();
-    let reverse_path = from.map(|from| ReversePath::from_bytes(from.as_bytes()));
-    let mailbox = |rcpt: &OsString| Mailbox::from_bytes(bracketless(rcpt.as_bytes()));
+    let (local, host) = (&engine.policy.local, &arguments.asking.receiver);
+    let told = Told::default();
+    let reverse_path =
+        from.map(|from| understood::reverse_path(from.as_bytes(), told, local, host));
+    let mailbox = |rcpt: &OsString| understood::recipient(rcpt.as_bytes(), told, local, host);
     let recipients: Vec<Mailbox> = arguments.rcpt.iter().map(mailbox).collect();
     let Some(stored) = stored else {
         let recipients = recipients.into_iter().map(|mailbox| Recipient {

@@ -128,6 +128,16 @@ impl Mailbox {
         }
     }
 
+    /// A local part, with quotes where it needs them, at a host; an empty one is none.
+    pub fn from_parts(local: Vec<u8>, host: &[u8]) -> Self {
+        let host = match Domain::from_bytes(host) {
+            Some(domain) => Host::Domain(domain),
+            None if host.is_empty() => Host::Missing,
+            None => Host::Other(host.to_vec()),
+        };
+        Self { local, host }
+    }
+
     /// The local part as sent, quotes included.
     pub fn local(&self) -> &[u8] {
         &self.local

@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de};
-
 /// The longest, in octets: it stands on one line with the first words of its header, and a host's name fits it.
 const LONGEST: usize = 253;
 
@@ -46,16 +44,6 @@ impl FromStr for AuthservId {
 impl fmt::Display for AuthservId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Reads `local.authserv_id`, where an empty text stands for the MTA's own name.
-pub(super) fn unless_empty<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<AuthservId>, D::Error> {
-    match Option::<String>::deserialize(deserializer)? {
-        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(de::Error::custom),
-        _ => Ok(None),
     }
 }
 

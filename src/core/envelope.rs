@@ -7,10 +7,11 @@ use serde::Deserialize;
 pub use client::{Client, Peer};
 
 use super::{
-    address::{Domain, Mailbox, ReversePath},
-    authserv_id::{self, AuthservId},
+    address::{Domain, Host, Mailbox, ReversePath},
+    authserv_id::AuthservId,
     network::Network,
     pattern::DomainPattern,
+    serde_text::unless_empty,
     verdict::Outgoing,
 };
 
@@ -47,10 +48,13 @@ pub struct Local {
     pub authenticated: Authenticated,
     /// MTA daemons whose mail is outgoing, by `{daemon_name}`.
     pub daemons: Vec<String>,
+    /// The domain of addresses that have none; none for the one of `domains` that is the MTA's own name, or stands above it.
+    #[serde(deserialize_with = "unless_empty")]
+    pub unqualified: Option<Domain>,
     /// The characters that divide `user` from an extension, as in Postfix's `recipient_delimiter`.
     pub recipient_delimiter: String,
     /// Who we are in Authentication-Results; none for the MTA's own name.
-    #[serde(deserialize_with = "authserv_id::unless_empty")]
+    #[serde(deserialize_with = "unless_empty")]
     pub authserv_id: Option<AuthservId>,
 }
 
@@ -64,6 +68,7 @@ impl Default for Local {
                 .collect(),
             authenticated: Authenticated::Outgoing,
             daemons: vec!["ORIGINATING".to_owned()],
+            unqualified: None,
             recipient_delimiter: "+".to_owned(),
             authserv_id: None,
         }
@@ -96,6 +101,27 @@ impl Local {
     /// The entry of `local.domains` that makes the domain ours.
     pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
         self.domains.iter().find(|pattern| pattern.matches(domain))
+    }
+
+    /// The domain of an address that has none, where the MTA calls itself `host`.
+    pub fn unqualified(&self, host: &str) -> Option<Domain> {
+        if self.unqualified.is_some() {
+            return self.unqualified.clone();
+        }
+        let labels = host.match_indices('.').map(|(dot, _)| dot + 1);
+        std::iter::once(0)
+            .chain(labels)
+            .filter_map(|start| host.get(start..)?.parse().ok())
+            .find(|domain| self.is_ours(domain))
+    }
+
+    /// Whether the address is one of ours: it is in a domain of ours, or has none.
+    pub fn is_ours_or_unqualified(&self, mailbox: &Mailbox) -> bool {
+        match mailbox.host() {
+            Host::Domain(domain) => self.is_ours(domain),
+            Host::Missing => !mailbox.local().is_empty(),
+            Host::Other(_) => false,
+        }
     }
 
     /// Whether a host of this name may be ours: it is one of our domains, or lies below one.
@@ -155,5 +181,62 @@ impl Local {
             .as_ref()
             .is_some_and(in_daemons)
             .then_some(Outgoing::Daemon)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_domain_is_of_this_host() {
+        let local = |domains: &[&str], unqualified: Option<&str>| Local {
+            domains: domains.iter().map(|text| text.parse().unwrap()).collect(),
+            unqualified: unqualified.map(|text| text.parse().unwrap()),
+            ..Local::default()
+        };
+        for (domains, unqualified, host, domain) in [
+            (
+                &["example.org"][..],
+                None,
+                "mx.example.org",
+                Some("example.org"),
+            ),
+            (&["example.org"], None, "Example.ORG", Some("example.org")),
+            (
+                &["example.net", "example.org"],
+                None,
+                "a.mx.example.org",
+                Some("example.org"),
+            ),
+            (
+                &["example.org", "mx.example.org"],
+                None,
+                "mx.example.org",
+                Some("mx.example.org"),
+            ),
+            // The names below a domain are ours, and it isn't.
+            (
+                &[".example.org"],
+                None,
+                "mx.example.org",
+                Some("mx.example.org"),
+            ),
+            (&[".example.org"], None, "example.org", None),
+            (&["example.org"], None, "mx.badexample.org", None),
+            (&["example.org"], None, "unknown", None),
+            (&["example.org"], None, "\u{fc}..", None),
+            (
+                &["example.org"],
+                Some("example.net"),
+                "mx.example.org",
+                Some("example.net"),
+            ),
+            (&[], Some("example.net"), "", Some("example.net")),
+        ] {
+            let found = local(domains, unqualified).unqualified(host);
+            let found = found.as_ref().map(Domain::as_str);
+            assert_eq!(found, domain, "{domains:?} {unqualified:?} {host}");
+        }
     }
 }

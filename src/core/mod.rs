@@ -33,4 +33,5 @@ pub mod size;
 pub mod spf;
 pub mod spf_rules;
 pub mod trace_header;
+pub mod understood;
 pub mod verdict;

@@ -21,9 +21,9 @@ use super::{
     transaction::{May, RcptArgs},
 };
 use crate::core::{
-    address::{Mailbox, ReversePath, bracketless},
-    envelope::{Client, Peer, Recipient},
+    envelope::{Client, Peer},
     reply::Reply,
+    understood::Told,
     verdict::Verdict,
 };
 
@@ -141,7 +141,7 @@ fn negotiate(
             ),
             (
                 MacroStage::Mail,
-                c"i {auth_type} {auth_authen} {client_addr} {mail_addr}".to_owned(),
+                c"i f {auth_type} {auth_authen} {client_addr} {mail_addr}".to_owned(),
             ),
             (
                 MacroStage::Rcpt,
@@ -210,21 +210,16 @@ fn connect(context: &mut Context<Connection>, name: &CStr, client: &SocketInfo) 
 
 fn mail(context: &mut Context<Connection>, args: &[CString]) {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
-    let reverse_path = match ReversePath::from_bytes(path) {
-        ReversePath::Mailbox(mailbox) => {
-            ReversePath::Mailbox(macros::completed(&context.macros, mailbox, c"{mail_addr}"))
-        }
-        ReversePath::Null => ReversePath::Null,
-    };
     // Postfix and Sendmail leave both out for a client that didn't log in.
     let login = macros::value(&context.macros, c"{auth_authen}")
         .or_else(|| macros::value(&context.macros, c"{auth_type}"));
     let client_addr = macros::value(&context.macros, c"{client_addr}");
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
+        let told = macros::told_of_mail(&context.macros);
         connection
             .session
-            .mail(reverse_path, login, client_addr.as_deref());
+            .mail(path, told, login, client_addr.as_deref());
     }
 }
 
@@ -236,20 +231,16 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         path,
         parameters: &parameters,
     };
-    let mailbox = Mailbox::from_bytes(bracketless(path));
     let refused = refused(context);
-    let recipient = Recipient {
-        // Of a refused one, the macro holds what the MTA says of it.
-        mailbox: match refused {
-            None => macros::completed(&context.macros, mailbox, c"{rcpt_addr}"),
-            Some(_) => mailbox,
-        },
-        refused,
-    };
     let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Tempfail;
     };
+    let told = match refused {
+        None => macros::told_of_rcpt(&context.macros),
+        Some(_) => Told::default(),
+    };
+    let recipient = connection.session.recipient(path, told, refused);
     let reply = if connection.session_failed || connection.mail_failed {
         connection
             .session

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use milter::Macros;
 
 use crate::core::{
-    address::{Host, Mailbox, bracketless},
     mta::{Mta, refused::Route},
+    understood::Told,
 };
 
 /// Which MTA asks: what the other macros hold depends on it.
@@ -30,18 +30,22 @@ pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
     })
 }
 
-/// The address, with the domain that Postfix gives it where it has none. Postfix makes joe@example.org of `joe`,
-/// `joe%example.org` and `example.org!joe` (append_at_myorigin, allow_percent_hack, swap_bangpath), and delivers that: it
-/// is what the rules are for. RFC 5321 knows no such addresses but `postmaster`. Sendmail's macro holds what becomes of
-/// the address by aliases and virtusertable, which is none of ours to judge.
-pub(super) fn completed(macros: &Macros, mailbox: Mailbox, macro_name: &CStr) -> Mailbox {
-    if *mailbox.host() != Host::Missing || mta(macros) != Mta::Postfix {
-        return mailbox;
+/// What the MTA says of the sender, at MAIL.
+pub(super) fn told_of_mail(macros: &Macros) -> Told<'_> {
+    Told {
+        mta: mta(macros),
+        resolved: macros.get(c"{mail_addr}").map(CStr::to_bytes),
+        from: macros.get(c"f").map(CStr::to_bytes),
     }
-    value(macros, macro_name)
-        .map(|address| Mailbox::from_bytes(bracketless(&address)))
-        .filter(|complete| complete.domain().is_some())
-        .unwrap_or(mailbox)
+}
+
+/// What the MTA says of a recipient that it didn't refuse: of others, the macro holds why.
+pub(super) fn told_of_rcpt(macros: &Macros) -> Told<'_> {
+    Told {
+        mta: mta(macros),
+        resolved: macros.get(c"{rcpt_addr}").map(CStr::to_bytes),
+        from: None,
+    }
 }
 
 /// Its bytes, where it is set and not empty.

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     core::{
-        address::ReversePath,
         envelope::{Client, Envelope, Recipient},
         reply::Reply,
+        understood::{self, Told},
         verdict::Verdict,
     },
     observe::{Metrics, Warnings},
@@ -103,19 +103,21 @@ impl Session {
         self.client.helo = Some(name);
     }
 
-    /// MAIL, with the macro `{client_addr}` of this stage.
+    /// MAIL: its argument, what the MTA understood of it, and the macro `{client_addr}` of this stage.
     pub fn mail(
         &mut self,
-        reverse_path: ReversePath,
+        path: &[u8],
+        told: Told<'_>,
         login: Option<Vec<u8>>,
         client_addr: Option<&[u8]>,
     ) {
         self.abandon(None);
         let client = self.client.at_mail(login, client_addr);
         let engine = self.shared.engine.load_full();
+        let local = &engine.policy.local;
         let envelope = Envelope {
             client,
-            reverse_path,
+            reverse_path: understood::reverse_path(path, told, local, &self.receiver),
         };
         self.transaction = Some(Transaction::new(
             self.shared.next_id(),
@@ -123,6 +125,20 @@ impl Session {
             self.shared.drain.message(),
             Arc::clone(&self.shared.metrics),
         ));
+    }
+
+    /// Who is meant by RCPT's argument. `refused` is the code with which the MTA refused it already, if it did.
+    pub fn recipient(&self, path: &[u8], told: Told<'_>, refused: Option<String>) -> Recipient {
+        let current = self.shared.engine.load();
+        let engine = self
+            .transaction
+            .as_ref()
+            .map_or(&**current, Transaction::engine);
+        let local = &engine.policy.local;
+        Recipient {
+            mailbox: understood::recipient(path, told, local, &self.receiver),
+            refused,
+        }
     }
 
     /// RCPT: the reply to give; none to let the recipient in.

@@ -8,7 +8,7 @@ use super::{
     content::Content,
     drain::MessageGuard,
     ending::Ending,
-    message::{Asked, LetIn, Message, now},
+    message::{Asked, Engine, LetIn, Message, now},
 };
 use crate::{
     core::{
@@ -83,6 +83,11 @@ impl Transaction {
             metrics,
             _in_progress: in_progress,
         }
+    }
+
+    /// The engine that it began under.
+    pub(super) fn engine(&self) -> &Engine {
+        self.message.engine()
     }
 
     /// Judges a recipient: the reply to give; none to let it in.

@@ -44,6 +44,7 @@ mod returned;
 mod sendmail;
 mod sessions;
 mod site;
+mod spellings;
 mod spf_case;
 mod spf_corners;
 mod spf_sizes;

@@ -4,7 +4,6 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{Case, HeaderFacts, Policy, soften::softened, walk::Walk};
 use crate::core::{
-    address::Domain,
     notification::Notification,
     proof::{
         Settings,
@@ -57,8 +56,7 @@ impl Policy {
 
     /// Whether a proof could be there, and was not answered yet.
     fn may_prove(&self, case: &Case<'_>) -> bool {
-        let ours = |domain: &Domain| self.local.is_ours(domain);
-        self.is_judged(case) && case.recipient.mailbox.domain().is_some_and(ours)
+        self.is_judged(case) && self.local.is_ours_or_unqualified(&case.recipient.mailbox)
     }
 
     /// Whether the recipient's mail is judged beyond its envelope.

@@ -2,9 +2,9 @@
 
 use std::io::ErrorKind;
 
-use lab::milter::{Reply, wire::command};
+use lab::milter::{Change, Reply, wire::command};
 
-use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, field};
+use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, but_headers, field, introduce};
 
 #[test]
 fn each_message_counts_its_own_recipients_however_the_last_one_ended() {
@@ -213,4 +213,113 @@ fn two_connections_do_not_know_of_each_other() {
         assert_refused(bad.rcpt("joe@example.org", &[]), "550 5.7.23 ");
         assert_eq!(good.rcpt("joe@example.org", &[]).unwrap(), Reply::Continue);
     }
+}
+
+/// Of an argument that RFC 5321 doesn't parse, Postfix's macro says what it understood, and Sendmail's `f`. An empty value
+/// is the null sender, and nothing of one message or recipient stays for the next.
+#[test]
+fn what_the_mta_understood_is_judged() {
+    const POSTFIX: &str = "Postfix 3.7.11";
+    const SENDMAIL: &str = "8.17.1.9";
+    let stage = Stage::set(ENFORCE);
+    let rows: [(&str, &str, &[(&str, &str)], &str); 9] = [
+        (
+            POSTFIX,
+            "odd(c)",
+            &[("{mail_addr}", "a@pass.example")],
+            "a@pass.example",
+        ),
+        (POSTFIX, "odd(c)", &[("{mail_addr}", "")], ""),
+        (POSTFIX, "a@pass.example(c)", &[], "a@pass.example"),
+        (
+            POSTFIX,
+            "a@pass.example",
+            &[("{mail_addr}", "b@fail.example")],
+            "a@pass.example",
+        ),
+        (
+            SENDMAIL,
+            "odd(c)",
+            &[("f", "a@pass.example"), ("{mail_addr}", "mary")],
+            "a@pass.example",
+        ),
+        (SENDMAIL, "odd(c)", &[("f", ""), ("{mail_addr}", "")], ""),
+        (
+            SENDMAIL,
+            "a@pass.example(c)",
+            &[("{mail_addr}", "mary")],
+            "a@pass.example",
+        ),
+        (
+            "ESMTP 1",
+            "a@pass.example(c)",
+            &[("{mail_addr}", "x@x.test"), ("f", "x@x.test")],
+            "a@pass.example",
+        ),
+        (
+            "",
+            "a@pass.example(c)",
+            &[("{mail_addr}", ""), ("f", "")],
+            "a@pass.example",
+        ),
+    ];
+    for (number, (version, argument, macros, from)) in rows.into_iter().enumerate() {
+        let mut client = stage.client();
+        client.macros(command::CONNECT, &[("v", version)]).unwrap();
+        introduce(&mut client, SENDER);
+        client.mail("before@pass.example", &[]).unwrap();
+        client.abort().unwrap();
+        client.macros(command::MAIL, macros).unwrap();
+        client.mail(argument, &[]).unwrap();
+        let rcpt = format!("joe{number}@example.org");
+        client
+            .macros(command::RCPT, &[("{rcpt_addr}", &rcpt)])
+            .unwrap();
+        // Sendmail's macro is what becomes of the address.
+        let named = match version {
+            POSTFIX => "odd(c)".to_owned(),
+            _ => format!("{rcpt}(c)"),
+        };
+        assert_eq!(client.rcpt(&named, &[]).unwrap(), Reply::Continue);
+        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+        let line = stage.decision(&rcpt);
+        assert_eq!(
+            field(&line, "from"),
+            format!("<{from}>"),
+            "{version} {argument}"
+        );
+        client.quit().unwrap();
+    }
+}
+
+/// A tag is taken off by what RCPT said, and put back without it as it was understood.
+#[test]
+fn an_oddly_spelled_tag_is_taken_off_by_rcpt_s_own_words() {
+    let folder = lab::mta::folder().unwrap();
+    let keys = crate::batv::key_file(folder.path());
+    let stage = Stage::set(&format!(
+        "{ENFORCE}proof: {{keys: {}, batv: {{sign: true}}}}\n",
+        keys.display()
+    ));
+    let mut client = stage.client();
+    client
+        .macros(command::CONNECT, &[("v", "Postfix 3.7.11")])
+        .unwrap();
+    introduce(&mut client, SENDER);
+    client.mail("a@pass.example", &[]).unwrap();
+    let tagged = "prvs=3000abcdef=joe@example.org";
+    client
+        .macros(command::RCPT, &[("{rcpt_addr}", tagged)])
+        .unwrap();
+    let odd = format!("{tagged}(c)");
+    assert_eq!(client.rcpt(&odd, &[]).unwrap(), Reply::Continue);
+    let changes = but_headers(&client.eom().unwrap());
+    let deleted = Change::DeleteRcpt(format!("<{odd}>").into_bytes());
+    let added = changes.iter().find_map(|change| match change {
+        Change::AddRcpt { recipient, .. } => Some(recipient.as_slice()),
+        _ => None,
+    });
+    assert!(changes.contains(&deleted), "{changes:?}");
+    assert_eq!(added, Some(&b"<joe@example.org>"[..]), "{changes:?}");
+    stage.decision(tagged);
 }

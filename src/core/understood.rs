@@ -1,0 +1,92 @@
+//! Which address the MTA understood of the argument of MAIL or RCPT.
+//!
+//! RFC 5321 allows one spelling. Postfix and Sendmail admit many more, and deliver `<Joe <joe@own.test>>` as joe@own.test
+//! and `<(c)>` as the null sender; a stranger writes them to get round what is said of the address. So what RFC 5321 parses
+//! stands as parsed; of all else, the MTA's macro says what was understood, where it is known to hold that; and where
+//! it isn't, the argument is read as leniently as an MTA reads it.
+
+mod lenient;
+mod strict;
+
+use super::{
+    address::{Host, Mailbox, ReversePath},
+    envelope::Local,
+    mta::Mta,
+};
+
+/// What the MTA says of an address beside the argument.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// Which MTA it is.
+    pub mta: Mta,
+    /// The macro `{mail_addr}` or `{rcpt_addr}`. An empty value is one.
+    pub resolved: Option<&'a [u8]>,
+    /// The macro `f`, of MAIL. An empty value is one.
+    pub from: Option<&'a [u8]>,
+}
+
+impl<'a> Told<'a> {
+    /// What the MTA understood of an argument that RFC 5321 doesn't parse.
+    ///
+    /// Sendmail's `{mail_addr}` and `{rcpt_addr}` hold what becomes of the address by aliases, virtusertable and the like:
+    /// they don't say what was meant.
+    fn understood(&self) -> Option<&'a [u8]> {
+        match self.mta {
+            Mta::Postfix => self.resolved,
+            Mta::Sendmail => self.from,
+            Mta::Unknown => None,
+        }
+    }
+}
+
+/// The sender. `host` is the MTA's own name.
+pub fn reverse_path(argument: &[u8], told: Told<'_>, local: &Local, host: &str) -> ReversePath {
+    let path = strict::path(argument).or_else(|| {
+        let understood = told.understood();
+        // Sendmail's `f` keeps what it didn't take apart, quotes around the whole address among it.
+        understood.map(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
+    });
+    match path.unwrap_or_else(|| read(argument, local)) {
+        None => ReversePath::Null,
+        Some(mailbox) => ReversePath::Mailbox(qualified(mailbox, local, host)),
+    }
+}
+
+/// A recipient. `host` is the MTA's own name.
+pub fn recipient(argument: &[u8], told: Told<'_>, local: &Local, host: &str) -> Mailbox {
+    let path = strict::path(argument).flatten().or_else(|| {
+        // No recipient is empty: a macro that is holds none.
+        let understood = told.understood().filter(|address| !address.is_empty());
+        understood.and_then(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
+    });
+    let mailbox = path.or_else(|| read(argument, local));
+    qualified(
+        mailbox.unwrap_or_else(|| Mailbox::from_bytes(b"")),
+        local,
+        host,
+    )
+}
+
+/// The lenient reading; none for an address that is empty.
+fn read(argument: &[u8], local: &Local) -> Option<Mailbox> {
+    lenient::read(argument, |domain| local.is_ours(domain))
+}
+
+/// An address without a domain is one of this host (RFC 5321 section 4.5.1 has but `postmaster` so).
+fn qualified(mailbox: Mailbox, local: &Local, host: &str) -> Mailbox {
+    if *mailbox.host() != Host::Missing || mailbox.local().is_empty() {
+        return mailbox;
+    }
+    match local.unqualified(host) {
+        Some(domain) => mailbox.with_domain(&domain),
+        None => mailbox,
+    }
+}
+
+/// RFC 5322 section 3.2.3, and RFC 6531 section 3.3: every octet of UTF-8 beyond ASCII.
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte) || !byte.is_ascii()
+}
+
+#[cfg(test)]
+mod tests;
