@@ -309,8 +309,14 @@ impl Checks<'_> {
                     &self.file.null_sender.exempt,
                 ),
             ] {
+                let delimiters = &self.file.local.recipient_delimiter;
+                // A name alone is listed for every domain, and spared in that one.
+                let spares = |pattern: &AddressPattern, one: &Mailbox| match pattern {
+                    AddressPattern::Mailbox(..) if one.domain().is_none() => false,
+                    _ => pattern.matches(one, delimiters),
+                };
                 let spared = exempt.recipients.iter().any(|pattern| {
-                    pattern == address || mailbox.as_ref().is_some_and(|one| pattern.matches(one))
+                    pattern == address || mailbox.as_ref().is_some_and(|one| spares(pattern, one))
                 });
                 if spared {
                     self.findings.warning(

@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::Serialize;
+use unicase::UniCase;
 
 use super::serde_text::deserialize_from_str;
 
@@ -144,10 +145,15 @@ impl Mailbox {
     }
 
     /// The local part in the form that compares: quotes and their backslashes taken off (RFC 5321
-    /// section 4.1.2: the quoted and the bare form name the same mailbox), ASCII letters in lower case, which
-    /// is how Postfix and Sendmail look mailboxes up.
+    /// section 4.1.2: the quoted and the bare form name the same mailbox), its case folded as Postfix folds what it looks
+    /// up: by Unicode's full folding where it is UTF-8 (`straße` is `strasse`), and else of ASCII letters alone. Sendmail
+    /// folds ASCII letters alone; what that keeps apart, it has refused before we see it.
     pub fn local_key(&self) -> Vec<u8> {
-        self.local_unquoted().to_ascii_lowercase()
+        let local = self.local_unquoted();
+        match std::str::from_utf8(&local) {
+            Ok(text) if !text.is_ascii() => UniCase::unicode(text).to_folded_case().into_bytes(),
+            _ => local.to_ascii_lowercase(),
+        }
     }
 
     /// The local part without quotes and their backslashes, its letters as sent.
@@ -380,6 +386,25 @@ mod tests {
             (b"\"sales\"", b"sales"),
             (b"\"a\\\"b\\\\c\"", b"a\"b\\c"),
             (b"\"", b"\""),
+            // As Postfix folds case: ICU's default folding, which is the same in every language.
+            ("B\u{dc}RO".as_bytes(), "b\u{fc}ro".as_bytes()),
+            ("Stra\u{df}e".as_bytes(), b"strasse"),
+            ("STRA\u{1e9e}E".as_bytes(), b"strasse"),
+            (
+                "\u{3a3}\u{39f}\u{3a6}\u{39f}\u{3a3}".as_bytes(),
+                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c3}".as_bytes(),
+            ),
+            (
+                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c2}".as_bytes(),
+                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c3}".as_bytes(),
+            ),
+            ("\u{130}I".as_bytes(), "i\u{307}i".as_bytes()),
+            ("\u{131}".as_bytes(), "\u{131}".as_bytes()),
+            ("\u{fb01}".as_bytes(), b"fi"),
+            ("\u{416}".as_bytes(), "\u{436}".as_bytes()),
+            // It makes no difference between ways to write a letter.
+            ("U\u{308}".as_bytes(), "u\u{308}".as_bytes()),
+            (b"B\xdcRO", b"b\xdcro"),
         ] {
             let mailbox = Mailbox::from_bytes(&[local, b"@example.org"].concat());
             assert_eq!(mailbox.local_key(), key, "{local:?}");

@@ -108,11 +108,20 @@ impl Local {
         if self.unqualified.is_some() {
             return self.unqualified.clone();
         }
-        let labels = host.match_indices('.').map(|(dot, _)| dot + 1);
-        std::iter::once(0)
-            .chain(labels)
+        let dots = host.match_indices('.').map(|(dot, _)| dot + 1);
+        let names: Vec<Domain> = std::iter::once(0)
+            .chain(dots)
             .filter_map(|start| host.get(start..)?.parse().ok())
-            .find(|domain| self.is_ours(domain))
+            .collect();
+        let is_named = |name: &&Domain| {
+            let mut patterns = self.domains.iter();
+            patterns
+                .any(|pattern| matches!(pattern, DomainPattern::Itself(domain) if domain == *name))
+        };
+        let named = names.iter().find(is_named);
+        named
+            .or_else(|| names.first().filter(|name| self.is_ours(name)))
+            .cloned()
     }
 
     /// Whether the address is one of ours: it is in a domain of ours, or has none.
@@ -214,6 +223,12 @@ mod tests {
                 None,
                 "mx.example.org",
                 Some("mx.example.org"),
+            ),
+            (
+                &[".example.org", "example.org"],
+                None,
+                "mx.example.org",
+                Some("example.org"),
             ),
             // The names below a domain are ours, and it isn't.
             (

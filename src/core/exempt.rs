@@ -48,23 +48,29 @@ impl Exempting<'_> {
 }
 
 impl Exemptions {
-    /// Why this client's mail to this recipient is exempt, if it is.
-    pub fn of(&self, client: &Client, recipient: &Mailbox) -> Option<Exempt> {
-        self.exempting(client, recipient).map(|entry| match entry {
+    /// Why this client's mail to this recipient is exempt, if it is. `delimiters` divide an address from its extension.
+    pub fn of(&self, client: &Client, recipient: &Mailbox, delimiters: &str) -> Option<Exempt> {
+        let entry = self.exempting(client, recipient, delimiters);
+        entry.map(|entry| match entry {
             Exempting::Client(_) => Exempt::Client,
             Exempting::Recipient(_) => Exempt::Recipient,
         })
     }
 
     /// By which entry this client's mail to this recipient is exempt, if it is.
-    pub fn exempting(&self, client: &Client, recipient: &Mailbox) -> Option<Exempting<'_>> {
+    pub fn exempting(
+        &self,
+        client: &Client,
+        recipient: &Mailbox,
+        delimiters: &str,
+    ) -> Option<Exempting<'_>> {
         let address = client.address;
         let holds = |network: &&Network| address.is_some_and(|address| network.contains(address));
         let of_client = self.clients.iter().find(holds).map(Exempting::Client);
         of_client.or_else(|| {
             let mut recipients = self.recipients.iter();
             recipients
-                .find(|pattern| pattern.matches(recipient))
+                .find(|pattern| pattern.matches(recipient, delimiters))
                 .map(Exempting::Recipient)
         })
     }

@@ -66,11 +66,11 @@ impl Default for NeverSend {
 }
 
 impl NeverSend {
-    /// The entry that the address is listed by.
-    pub fn entry(&self, mailbox: &Mailbox) -> Option<&AddressPattern> {
+    /// The entry that the address is listed by, with an extension or without: `delimiters` divide the two.
+    pub fn entry(&self, mailbox: &Mailbox, delimiters: &str) -> Option<&AddressPattern> {
         self.addresses
             .iter()
-            .find(|pattern| pattern.matches(mailbox))
+            .find(|pattern| pattern.matches(mailbox, delimiters))
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{
 pub use self::local_part::{LocalPartPattern, PATTERN_SIZE, PatternError, is_local_part};
 use super::{
     address::{AddressError, Domain, Host, Mailbox},
+    recipients::lookup_keys,
     serde_text::deserialize_from_str,
 };
 
@@ -81,12 +82,20 @@ pub enum AddressPattern {
 }
 
 impl AddressPattern {
-    /// Whether the address is meant.
-    pub fn matches(&self, mailbox: &Mailbox) -> bool {
+    /// Whether the address is meant, with its extension or without: `delimiters` divide the two. One without a domain is
+    /// of this host, so of whichever domain is named.
+    pub fn matches(&self, mailbox: &Mailbox, delimiters: &str) -> bool {
+        let key = mailbox.local_key();
+        let is_named = |local: &[u8]| lookup_keys(&key, delimiters).any(|key| key == local);
         match self {
-            Self::Local(local) => mailbox.local_key() == *local,
+            Self::Local(local) => is_named(local),
             Self::Mailbox(local, domain) => {
-                mailbox.domain() == Some(domain) && mailbox.local_key() == *local
+                let in_domain = match mailbox.host() {
+                    Host::Domain(host) => host == domain,
+                    Host::Missing => true,
+                    Host::Other(_) => false,
+                };
+                in_domain && is_named(local)
             }
             Self::Domain(pattern) => mailbox
                 .domain()
@@ -205,10 +214,25 @@ mod tests {
             ("@example.org", "anyone@sub.example.org", false),
             ("@.example.org", "anyone@sub.example.org", true),
             ("@.example.org", "anyone@example.org", false),
+            // With an extension, and as Postfix folds case.
+            ("noreply@example.org", "noreply+x@example.org", true),
+            ("noreply@example.org", "\"noreply+x\"@example.org", true),
+            ("noreply", "NoReply+x+y@example.org", true),
+            ("noreply+x@example.org", "noreply+x@example.org", true),
+            ("noreply+x@example.org", "noreply@example.org", false),
+            ("noreply@example.org", "noreply-x@example.org", false),
+            ("noreply@example.org", "noreplyx@example.org", false),
+            ("+x@example.org", "+x@example.org", true),
+            ("büro@example.org", "BÜRO@example.org", true),
+            // Without a domain it may be any of ours.
+            ("noreply@example.org", "noreply", true),
+            ("noreply@example.org", "noreply+x", true),
+            ("noreply@example.org", "noreply@[192.0.2.1]", false),
+            ("@example.org", "noreply", false),
         ] {
             let pattern: AddressPattern = pattern.parse().unwrap();
             assert_eq!(
-                pattern.matches(&Mailbox::from_bytes(address.as_bytes())),
+                pattern.matches(&Mailbox::from_bytes(address.as_bytes()), "+"),
                 matches,
                 "{pattern:?} {address}"
             );
@@ -264,7 +288,11 @@ mod tests {
         ] {
             let pattern: AddressPattern = serde_yaml::from_str(pattern).unwrap();
             let mailbox = Mailbox::from_bytes(address.as_bytes());
-            assert_eq!(pattern.matches(&mailbox), matches, "{pattern:?} {address}");
+            assert_eq!(
+                pattern.matches(&mailbox, ""),
+                matches,
+                "{pattern:?} {address}"
+            );
         }
         for (wrong, says) in [
             ("{match: '/^shop-.*$/'}", "slashes"),

@@ -133,11 +133,12 @@ impl DomainRecipients {
             return (Class::Known, Rule::new(Action::Accept));
         }
         let local = mailbox.local_key();
+        let unquoted = mailbox.local_unquoted();
         let matching = self
             .rules
             .iter()
             .enumerate()
-            .find(|(_, rule)| rule.pattern.matches(&local));
+            .find(|(_, rule)| rule.pattern.matches(&local) || rule.pattern.matches(&unquoted));
         match matching {
             Some((index, rule)) => (
                 Class::Rule(index + 1),

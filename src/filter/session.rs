@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -114,6 +114,17 @@ impl Session {
         self.abandon(None);
         let client = self.client.at_mail(login, client_addr);
         let engine = self.shared.engine.load_full();
+        if let Some(address) = engine.policy.hides_strangers(&client) {
+            let text = format!(
+                "{address} is a private address outside of `local.networks`, and its mail is judged as a stranger's. \
+                 If a proxy or NAT stands before the MTA, it hides who sends, and SPF is asked about it: have it tell \
+                 the MTA (PROXY protocol, XCLIENT) or keep the client's address. If it is a host of yours, add it to \
+                 `local.networks`"
+            );
+            self.shared
+                .warnings
+                .warn("private client", &text, Instant::now());
+        }
         let local = &engine.policy.local;
         let envelope = Envelope {
             client,

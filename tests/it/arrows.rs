@@ -53,6 +53,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "hmac",
             "humantime",
             "idna",
+            "unicase",
             "ipnet",
             "mail_parser",
             "regex",

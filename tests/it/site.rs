@@ -93,7 +93,7 @@ null_sender: {never_send: [noreply@example.org]}
 exempt: {recipients: [abuse@example.org]}
 recipients:
   - domain: example.org
-    known: [{addresses: [joe, sales, john doe, jörg]}]
+    known: [{addresses: [joe, sales, '"john doe"', jörg]}]
     rules:
       - {match: 'shop-[a-z0-9]+', mail: accept, bounces: reject}
       - {match: 'old-.*', mail: reject, bounces: reject}

@@ -58,6 +58,15 @@ impl Client {
         }
     }
 
+    /// Its address, where that is one of a network that no stranger can come from by itself (RFC 1918, RFC 3927, RFC 4193,
+    /// RFC 4291 section 2.4).
+    pub fn private_address(&self) -> Option<IpAddr> {
+        self.address.filter(|address| match address {
+            IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+            IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+        })
+    }
+
     /// Whether it is a client on the network whose address the MTA doesn't know.
     pub fn is_unknown(&self) -> bool {
         self.address.is_none() && !self.local

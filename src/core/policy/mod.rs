@@ -12,9 +12,12 @@ mod unannounced;
 mod vouched;
 mod walk;
 
+use std::net::IpAddr;
+
 use super::{
+    address::Mailbox,
     dnsbl::{self, Dnsbl, Listing},
-    envelope::{Envelope, Local, Recipient},
+    envelope::{Client, Envelope, Local, Recipient},
     exempt::{Exempting, Exemptions},
     forgery::Forgery,
     header_rules::{HeaderRule, Matches},
@@ -104,12 +107,23 @@ impl Policy {
         self.local.outgoing(&envelope.client)
     }
 
+    /// The client's address, where it is a private one and yet judged as a stranger's: likely a proxy or NAT stands before
+    /// the MTA, and hides who sends. Where the file names it, that is meant so.
+    pub fn hides_strangers(&self, client: &Client) -> Option<IpAddr> {
+        let address = client.private_address()?;
+        let mut exempt = self.exempt.clients.iter();
+        let named = exempt.any(|network| network.contains(address))
+            || self.spf.forwarder_network(address).is_some()
+            || self.local.outgoing(client).is_some();
+        (!named).then_some(address)
+    }
+
     /// Whether the verdict on this recipient needs SPF. Nobody's DNS is asked for what is not judged, nor for a
     /// recipient that the MTA has refused: in a flood of guesses that is nearly all.
     pub fn needs_spf(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
         self.outgoing(envelope).is_none()
             && recipient.refused.is_none()
-            && self.exempt.of(&envelope.client, &recipient.mailbox) != Some(Exempt::Client)
+            && self.listed_exempt(envelope, &recipient.mailbox) != Some(Exempt::Client)
     }
 
     /// The entry of `recipients` (its place, from 0) whose lists are to be asked, where the verdict on this recipient
@@ -215,8 +229,13 @@ impl Policy {
         if mailbox.local_key() == b"postmaster" {
             Some(Exempt::Postmaster)
         } else {
-            self.exempt.of(&envelope.client, mailbox)
+            self.listed_exempt(envelope, mailbox)
         }
+    }
+
+    fn listed_exempt(&self, envelope: &Envelope, recipient: &Mailbox) -> Option<Exempt> {
+        let delimiters = &self.local.recipient_delimiter;
+        self.exempt.of(&envelope.client, recipient, delimiters)
     }
 
     fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
@@ -235,9 +254,12 @@ impl Policy {
     /// The verdict on who is exempt.
     fn exempted(&self, case: &Case<'_>, why: Exempt) -> Verdict {
         let (client, mailbox) = (&case.envelope.client, &case.recipient.mailbox);
+        let delimiters = &self.local.recipient_delimiter;
         let entry = match why {
             Exempt::Postmaster => None,
-            Exempt::Recipient | Exempt::Client => self.exempt.exempting(client, mailbox),
+            Exempt::Recipient | Exempt::Client => {
+                self.exempt.exempting(client, mailbox, delimiters)
+            }
         };
         Verdict::accept(Reason::Exempt(why)).by(entry.map(Exempting::entry))
     }

@@ -216,7 +216,7 @@ impl Policy {
         if !batv.sign {
             return Err(NotSigned::Off);
         }
-        if let Some(why) = batv.exception(sender, recipients) {
+        if let Some(why) = batv.exception(sender, recipients, &self.local.recipient_delimiter) {
             return Err(NotSigned::Untagged(why));
         }
         let delimiters = self.local.recipient_delimiter.as_bytes();

@@ -227,7 +227,8 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let never_send = &self.null_sender.never_send;
-        let Some(entry) = never_send.entry(&case.recipient.mailbox) else {
+        let delimiters = &self.local.recipient_delimiter;
+        let Some(entry) = never_send.entry(&case.recipient.mailbox, delimiters) else {
             return Continue(());
         };
         if !bounce || self.spares_null_sender(case) {
@@ -318,9 +319,10 @@ impl Policy {
     }
 
     fn sparing(&self, case: &Case<'_>) -> Option<Exempting<'_>> {
-        self.null_sender
-            .exempt
-            .exempting(&case.envelope.client, &case.recipient.mailbox)
+        let delimiters = &self.local.recipient_delimiter;
+        let (client, recipient) = (&case.envelope.client, &case.recipient.mailbox);
+        let exempt = &self.null_sender.exempt;
+        exempt.exempting(client, recipient, delimiters)
     }
 }
 

@@ -208,12 +208,16 @@ impl Batv {
         &self,
         sender: &Mailbox,
         recipients: impl IntoIterator<Item = &'a Mailbox>,
+        delimiters: &str,
     ) -> Option<Unsigned> {
         let Except {
             recipients: domains,
             senders,
         } = &self.except;
-        if senders.iter().any(|pattern| pattern.matches(sender)) {
+        if senders
+            .iter()
+            .any(|pattern| pattern.matches(sender, delimiters))
+        {
             return Some(Unsigned::ExceptSender);
         }
         let excepted = |recipient: &Mailbox| {

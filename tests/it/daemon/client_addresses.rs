@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use lab::milter::{Peer, Reply, wire::command};
 
-use super::{ENFORCE, Stage, assert_refused, field};
+use super::{ENFORCE, STRANGER, Stage, assert_refused, field};
 
 #[test]
 fn every_form_of_an_address_is_understood() {
@@ -160,6 +160,34 @@ fn a_client_without_an_address_is_a_stranger() {
         }
     }
     assert_eq!(enforce.dns.queries(), []);
+}
+
+/// Said once, and counted: each client of a proxy's would repeat it.
+#[test]
+fn a_private_address_that_is_judged_is_warned_of() {
+    let stage = Stage::set(
+        "local: {domains: [example.org], networks: [10.1.0.0/16]}\n\
+         exempt: {clients: [10.2.0.1]}\nspf: {trusted_forwarders: [10.3.0.1]}\n",
+    );
+    for address in [
+        "10.1.0.1",
+        "10.2.0.1",
+        "10.3.0.1",
+        STRANGER,
+        "172.17.0.1",
+        "10.4.0.1",
+    ] {
+        let mut client = stage.session(address);
+        client.mail("a@pass.example", &[]).unwrap();
+        client.rcpt("joe@example.org", &[]).unwrap();
+        client.quit().unwrap();
+    }
+    stage.backstop.wait_for_log("client=10.4.0.1 ").unwrap();
+    let log = stage.backstop.log();
+    assert_eq!(log.matches("private client: ").count(), 1, "{log}");
+    assert!(
+        log.contains("private client: 172.17.0.1 is a private address outside of `local.networks`")
+    );
 }
 
 /// Both MTAs' `sendmail -bs`, where `local.networks` lacks loopback.

@@ -323,3 +323,52 @@ fn an_oddly_spelled_tag_is_taken_off_by_rcpt_s_own_words() {
     assert_eq!(added, Some(&b"<joe@example.org>"[..]), "{changes:?}");
     stage.decision(tagged);
 }
+
+/// RCPT TO:<joe> of Sendmail, whose macro has no domain either: it is of the domain that the MTA's name is in, or else of
+/// one that nobody knows.
+#[test]
+fn a_recipient_without_a_domain_is_judged() {
+    let folder = lab::mta::folder().unwrap();
+    let keys = crate::batv::key_file(folder.path());
+    let stage = Stage::set(&format!(
+        "{ENFORCE}null_sender: {{never_send: [noreply@example.org]}}\n\
+         recipients: [{{domain: example.org, known: [{{addresses: [joe]}}], catch_all: {{bounces: reject}}}}]\n\
+         proof: {{keys: {}, batv: {{required: true}}, unproven: reject}}\n",
+        keys.display()
+    ));
+    let never = "550 5.7.1 This address never sends mail";
+    let untagged = "550 5.7.1 No message from ";
+    for (host, rcpt, refusal) in [
+        ("mx.example.org", "noreply", never),
+        ("mx.example.org", "NoReply+x", never),
+        (
+            "mx.example.org",
+            "xk27qz",
+            "550 5.7.1 No mail is ever sent from this address",
+        ),
+        ("mx.example.org", "joe", untagged),
+        ("mx.example.org", "postmaster", ""),
+        ("mx.elsewhere.test", "noreply", never),
+        ("mx.elsewhere.test", "NoReply+x", never),
+        ("mx.elsewhere.test", "joe", untagged),
+        ("mx.elsewhere.test", "Postmaster", ""),
+    ] {
+        let mut client = stage.client();
+        client
+            .macros(command::CONNECT, &[("j", host), ("v", "8.17.1.9")])
+            .unwrap();
+        introduce(&mut client, SENDER);
+        client.mail("", &[]).unwrap();
+        client
+            .macros(command::RCPT, &[("{rcpt_addr}", rcpt)])
+            .unwrap();
+        let mut reply = client.rcpt(rcpt, &[]).unwrap();
+        if reply == Reply::Continue {
+            reply = client.data().unwrap();
+        }
+        match refusal {
+            "" => assert_eq!(reply, Reply::Continue, "{host} {rcpt}"),
+            refusal => assert_refused(Ok(reply), refusal),
+        }
+    }
+}

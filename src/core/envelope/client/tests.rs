@@ -125,6 +125,38 @@ fn who_is_local() {
     }
 }
 
+#[test]
+fn addresses_that_no_stranger_has() {
+    for (address, is_private) in [
+        ("10.0.0.1", true),
+        ("10.255.255.255", true),
+        ("172.16.0.1", true),
+        ("172.17.0.1", true),
+        ("172.31.255.255", true),
+        ("192.168.1.1", true),
+        ("169.254.1.1", true),
+        ("::ffff:172.17.0.1", true),
+        ("fc00::1", true),
+        ("fdff::1", true),
+        ("fe80::1", true),
+        ("febf::1", true),
+        ("172.15.0.1", false),
+        ("172.32.0.1", false),
+        ("192.169.0.1", false),
+        ("11.0.0.1", false),
+        ("192.0.2.1", false),
+        ("fec0::1", false),
+        ("2001:db8::1", false),
+        ("127.0.0.1", false),
+        ("::1", false),
+    ] {
+        let peer = Peer::Inet(SocketAddr::new(address.parse().unwrap(), 25));
+        let client = Client::connected(b"a.example", peer, None);
+        assert_eq!(client.private_address().is_some(), is_private, "{address}");
+    }
+    assert_eq!(Client::default().private_address(), None);
+}
+
 /// What Postfix says in `{client_addr}` at MAIL alone, where CONNECT gave no address.
 #[test]
 fn the_address_may_come_at_mail() {
