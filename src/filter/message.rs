@@ -309,6 +309,12 @@ impl Message {
                 .iter()
                 .map(|let_in| let_in.addressed.sent.mailbox.clone())
                 .collect(),
+            addressees: let_in
+                .iter()
+                .map(|let_in| &let_in.addressed)
+                .flat_map(|addressed| [&addressed.sent, &addressed.recipient])
+                .map(|recipient| recipient.mailbox.clone())
+                .collect(),
             report: &report,
             is_reply: match notification {
                 Some(notification) if !notification.is_report() => notification.is_reply(),
@@ -324,10 +330,10 @@ impl Message {
         let resolver = &self.engine.resolver;
         let lookup = resolver.budgeted(Instant::now() + resolver.budget());
         let evidence = search.evidence(&lookup).await;
-        if evidence.proven().is_some() {
+        if evidence.is_settled() {
             self.forgive_guesses(tags(let_in), notification);
         }
-        let signed = match self.needs_authors_signature(facts) && evidence.proven().is_none() {
+        let signed = match self.needs_authors_signature(facts) && !evidence.is_settled() {
             true => search.authors_signature(&facts.claims, &lookup).await,
             false => Vouched::No,
         };
@@ -337,7 +343,8 @@ impl Message {
         } in &*let_in
         {
             let needed = self.needs_it(&self.case(addressed, asked), facts);
-            let lately = if needed && evidence.proven().is_none() {
+            let besieged = asked.siege.is_some();
+            let lately = if needed && evidence.proven_for(besieged).is_none() {
                 search.sent_lately(&addressed.recipient.mailbox).await
             } else {
                 Ok(false)

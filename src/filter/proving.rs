@@ -43,6 +43,8 @@ pub(super) struct Search<'a> {
     pub(super) body: &'a [u8],
     /// Whom it was sent to, tags included.
     pub(super) recipients: Vec<Mailbox>,
+    /// The same, each with its tag and without.
+    pub(super) addressees: Vec<Mailbox>,
     pub(super) report: &'a Report,
     /// Whether it answers a message by its Message-ID, and returns nothing: a receipt, an out of office note.
     pub(super) is_reply: bool,

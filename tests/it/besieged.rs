@@ -616,6 +616,10 @@ fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
             ((By::Dkim, Answer::Absent), Some(Hit::Unproven)),
             ((By::Watermark, Answer::Wrong), Some(Hit::Forged)),
             ((By::Dkim, Answer::Counts), None),
+            // Proven, and accepted a moment ago.
+            ((By::Dkim, Answer::Repeated), None),
+            // It is no more than weak.
+            ((By::DkimUnlisted, Answer::Counts), Some(Hit::Unproven)),
             ((By::Dkim, Answer::Unanswered(Outside::Dns)), None),
         ] {
             let (notification, evidence) = (notification(), evidence(&[found]));

@@ -230,6 +230,16 @@ fn what_could_not_be_told_accuses_nobody() {
             }
         }
     }
+    // It was accepted a moment ago.
+    let repeated = Reason::Proof(unproven(Why::Repeated));
+    for (mode, fate) in [
+        (Mode::Enforce, Fate::Deferred),
+        (Mode::Monitor, Fate::Proven),
+    ] {
+        let verdict = of(Action::Tempfail, mode, &repeated);
+        assert_eq!(Fate::of(&verdict), fate, "{verdict:?}");
+        assert!(!is_sample(&verdict), "{verdict:?}");
+    }
     // What is answered so by a rule is refused, for the time being.
     for why in [
         Reason::Proof(unproven(Why::Nothing)),

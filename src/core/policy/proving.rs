@@ -270,3 +270,27 @@ fn repeated(rule: Rule) -> Rule {
     };
     Rule { action, ..rule }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neither lost nor marked as a stranger's; and where nothing is refused, nothing is.
+    #[test]
+    fn what_comes_again_too_soon_is_asked_to_wait() {
+        for action in Action::ALL {
+            for monitor in [false, true] {
+                let expected = match action {
+                    Action::Accept => Action::Accept,
+                    _ => Action::Tempfail,
+                };
+                let found = repeated(Rule { action, monitor });
+                let expected = Rule {
+                    action: expected,
+                    monitor,
+                };
+                assert_eq!(found, expected, "{action}");
+            }
+        }
+    }
+}

@@ -214,6 +214,36 @@ pub struct CoverageRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::{
+        proof::evidence::{By, Missing, Unproven, WeakEvidence},
+        verdict::Reason,
+    };
+
+    #[test]
+    fn a_bounce_is_counted_by_what_proved_it_once() {
+        let repeated = Outcome::Unproven(Unproven {
+            why: Why::Repeated,
+            weak: WeakEvidence::default(),
+            missing: Missing::default(),
+        });
+        for (outcome, counted) in [
+            (Outcome::Genuine(By::Dkim), Some("dkim")),
+            (Outcome::Genuine(By::DkimUnlisted), Some("dkim(unlisted)")),
+            // It was counted a moment ago.
+            (repeated, None),
+        ] {
+            let mut verdict = Verdict::accept(Reason::NothingFound);
+            verdict.proof = Some(outcome);
+            let counts = Count::of_bounce(&Mailbox::from_bytes(b"joe@example.org"), &verdict);
+            let expected: Vec<Count> = counted
+                .map(|outcome| Count::Bounce {
+                    outcome: outcome.to_owned(),
+                })
+                .into_iter()
+                .collect();
+            assert_eq!(counts, expected);
+        }
+    }
 
     #[test]
     fn what_is_stored_is_read_again() {

@@ -33,7 +33,7 @@ impl Search<'_> {
         };
         let settings = &self.engine.policy.proof;
         let today = proof::today(self.now);
-        if !proven.may_be_about(self.report, &self.recipients, settings, today) {
+        if !proven.may_be_about(self.report, &self.addressees, settings, today) {
             let other = self.report.recipients.first().map(Mailbox::to_bytes);
             let other = shown(&other.unwrap_or_default());
             let finding = format!("{what}, but the message was not sent to {other}");

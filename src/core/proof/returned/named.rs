@@ -17,6 +17,9 @@ use crate::core::{
 const LONGEST_LOCAL: usize = 64;
 /// The longest domain (RFC 5321 section 4.5.3.1.2).
 const LONGEST_DOMAIN: usize = 255;
+/// The most signs that a text is searched around: each costs as much as an address is long, and a stranger can write only
+/// signs.
+const MOST_SIGNS: usize = 500;
 /// The most Received lines that are read; Postfix calls 50 a loop (`hopcount_limit`).
 const MOST_HOPS: usize = 50;
 /// The most headers of each other name.
@@ -83,11 +86,8 @@ impl Report {
     }
 
     fn name_in(&mut self, text: &[u8]) {
-        for (at, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b'@') {
-            // Not searched on, so that the time is linear.
-            if self.named.len() >= super::MOST_RECIPIENTS {
-                return;
-            }
+        let signs = text.iter().enumerate().filter(|(_, byte)| **byte == b'@');
+        for (at, _) in signs.take(MOST_SIGNS) {
             let whole = address_around(text, at, |byte| !byte.is_ascii());
             // Where no blank parts it from a word of another script, or from a quotation mark.
             let ascii = address_around(text, at, |_| false);

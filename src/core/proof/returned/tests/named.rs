@@ -197,6 +197,11 @@ fn only_so_many_are_kept() {
     let mut report = Report::default();
     report.name_in_text(text.as_bytes());
     assert_eq!(report.named.len(), MOST_RECIPIENTS);
+    // Nor is a text without end searched for them.
+    let text = format!("{}late@b.example", "@ ".repeat(500));
+    let mut report = Report::default();
+    report.name_in_text(text.as_bytes());
+    assert!(report.named.is_empty());
 }
 
 /// Names only ever add: a report that names nobody in its fields is about anybody still.
