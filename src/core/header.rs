@@ -1,5 +1,6 @@
 //! A message's headers as a milter or a file gives them: raw bytes, bounded, looked up by name, decoded for rules.
 
+mod comment;
 mod encoded_word;
 
 /// The most headers that are kept.
@@ -61,6 +62,11 @@ impl Header {
             }
         }
         line
+    }
+
+    /// The unfolded value of a structured field, without its comments.
+    pub fn without_comments(&self) -> Vec<u8> {
+        comment::without_comments(&self.unfolded())
     }
 
     /// The value for rules and comparisons: unfolded, encoded words decoded (RFC 2047), raw 8-bit bytes taken as
@@ -232,7 +238,7 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 
 /// Where the name ends, if the line begins a header: printable ASCII (RFC 5322 section 2.2), then perhaps blanks
 /// (section 4.5), then a colon.
-fn colon(line: &[u8]) -> Option<usize> {
+pub(crate) fn colon(line: &[u8]) -> Option<usize> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let name = line.get(..colon)?.trim_ascii_end();
     let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);

@@ -13,6 +13,7 @@ mod attack;
 mod batv;
 mod besieged;
 mod bounce;
+mod bounces;
 mod cli;
 mod comes_home;
 mod config;

@@ -8,16 +8,19 @@ use crate::core::{
     printable::printable,
 };
 
-/// Local parts that no person has; the older MTAs' among them.
-const MAILER_DAEMONS: &[&str] = &[
-    "mailer-daemon",
-    "mailer_daemon",
-    "mailerdaemon",
-    "mail-daemon",
-    "maildaemon",
-    "mdaemon",
-    "double-bounce",
+/// Local parts that no person has, as words: they are written together, or with one of [`JOINTS`] between.
+const MAILER_DAEMONS: &[&[&str]] = &[
+    &["mailer", "daemon"],
+    &["mail", "daemon"],
+    &["mdaemon"],
+    &["double", "bounce"],
+    &["mail", "delivery", "system"],
+    &["mail", "delivery", "subsystem"],
 ];
+/// postmaster (RFC 5321 section 4.5.1), in the same way.
+const POSTMASTERS: &[&[&str]] = &[&["postmaster"], &["post", "master"]];
+/// What stands between the words of a local part.
+const JOINTS: [&str; 4] = ["", "-", "_", "."];
 /// Exchange's own mailbox: this, then sometimes a suffix.
 const EXCHANGE: &[u8] = b"microsoftexchange329e71ec88ae4615bbc36ab6ce41109e";
 /// Names in From: that no person has; in lower case.
@@ -26,6 +29,8 @@ const DAEMON_NAMES: &[&str] = &[
     "mail delivery subsystem",
     "mail delivery system",
     "mail delivery service",
+    "mail deliver system",
+    "internet mail delivery",
 ];
 /// Headers that only bounces have: Exchange's, MDaemon's.
 const BOUNCE_HEADERS: &[&str] = &["X-MS-Exchange-Message-Is-Ndr", "X-MDDSN-Message"];
@@ -149,8 +154,8 @@ fn values<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = Strin
 }
 
 fn value(header: &Header) -> String {
-    let line = header.unfolded();
-    let end = line.iter().position(|byte| b"(;".contains(byte));
+    let line = header.without_comments();
+    let end = line.iter().position(|&byte| byte == b';');
     let word = end.and_then(|end| line.get(..end)).unwrap_or(&line);
     printable(word.trim_ascii(), LONGEST_WORD).to_ascii_lowercase()
 }
@@ -159,7 +164,7 @@ fn content_type(headers: &Headers) -> Option<ContentType> {
     headers
         .all("Content-Type")
         .take(MOST_OF_A_NAME)
-        .find_map(|header| ContentType::of_report(&header.unfolded()))
+        .find_map(|header| ContentType::of_report(&header.without_comments()))
 }
 
 fn sender_daemon(sender: &ReversePath) -> Option<Daemon> {
@@ -173,16 +178,29 @@ fn daemon(mailbox: &Mailbox) -> Option<Daemon> {
     let key = mailbox.local_key();
     // qmail's double bounces come from #@[].
     let qmail = key == b"#" && *mailbox.host() == Host::Other(b"[]".to_vec());
-    if qmail
-        || key.starts_with(EXCHANGE)
-        || MAILER_DAEMONS.iter().any(|name| key == name.as_bytes())
-    {
+    if qmail || key.starts_with(EXCHANGE) || is_one_of(&key, MAILER_DAEMONS) {
         Some(Daemon::Mailer)
-    } else if key == b"postmaster" {
+    } else if is_one_of(&key, POSTMASTERS) {
         Some(Daemon::Postmaster)
     } else {
         None
     }
+}
+
+fn is_one_of(local_part: &[u8], names: &[&[&str]]) -> bool {
+    let mut spelt = names
+        .iter()
+        .flat_map(|words| JOINTS.map(|joint| words.join(joint)));
+    spelt.any(|name| local_part == name.as_bytes())
+}
+
+/// Whether a header From: has the null address, `<>`: it stands for a daemon, as in MAIL FROM.
+fn from_nobody(headers: &Headers) -> bool {
+    headers.all("From").take(MOST_OF_A_NAME).any(|header| {
+        let line = header.without_comments();
+        let inner = line.strip_suffix(b">").map(<[u8]>::trim_ascii_end);
+        inner.is_some_and(|inner| inner.ends_with(b"<"))
+    })
 }
 
 fn from_daemon(headers: &Headers) -> Option<Daemon> {
@@ -194,7 +212,9 @@ fn from_daemon(headers: &Headers) -> Option<Daemon> {
         })
     };
     let mut daemons = claims.addresses.iter().filter_map(daemon);
-    daemons.next().or_else(|| named().then_some(Daemon::Mailer))
+    daemons
+        .next()
+        .or_else(|| (named() || from_nobody(headers)).then_some(Daemon::Mailer))
 }
 
 /// RFC 3834 section 5; the word may be followed by a comment and parameters.
@@ -237,7 +257,7 @@ fn is_calendar(headers: &Headers) -> bool {
         || headers
             .all("Content-Type")
             .take(MOST_OF_A_NAME)
-            .any(|header| is_calendar_reply(&header.unfolded()))
+            .any(|header| is_calendar_reply(&header.without_comments()))
 }
 
 /// Whether X-Loop names the address that From: has. Lists write their own into mail of others.

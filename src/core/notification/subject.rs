@@ -1,13 +1,32 @@
 //! Subjects that notifications have, as MTAs, providers and autoresponders write them in their languages.
 
+mod phrases;
+
 use std::fmt;
 
 use crate::core::header::Header;
+use phrases::{AUTO_REPLY, AUTO_REPLY_WITHIN, BOUNCE, BOUNCE_WHOLE, DMARC_REPORT, RECEIPT};
 
 /// How much of a subject is looked at, in characters.
 const LONGEST: usize = 256;
-/// How many tags in brackets (`[EXTERNAL]`) may stand before it.
+/// Words as short as this, in octets, mean something else without their colon.
+const SHORTEST: usize = 6;
+/// How many tags in brackets (`[EXTERNAL]`, `***SPAM***`) may stand before it.
 const MOST_TAGS: usize = 3;
+/// What opens and closes a tag.
+const BRACKETS: &[(&str, &str)] = &[
+    ("[", "]"),
+    ("(", ")"),
+    ("{", "}"),
+    ("<", ">"),
+    ("【", "】"),
+    ("〔", "〕"),
+    ("「", "」"),
+    ("『", "』"),
+    ("《", "》"),
+    ("«", "»"),
+    ("***", "***"),
+];
 
 /// What a subject says that the message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,15 +42,30 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What this subject says; `None` for all others.
+    /// What this subject says; `None` for all others. A tag before it says as much as the words themselves:
+    /// `[Automatic reply] hello`.
     pub fn of(header: &Header) -> Option<Self> {
         let shown = comparable(&header.text());
-        let text = without_tags(&shown);
-        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| text.starts_with(phrase));
+        let mut rest = shown.as_str();
+        for _ in 0..MOST_TAGS {
+            let Some((tag, after)) = tag(rest) else {
+                break;
+            };
+            if let Some(said) = Self::said(tag) {
+                return Some(said);
+            }
+            rest = after;
+        }
+        Self::said(rest)
+    }
+
+    fn said(text: &str) -> Option<Self> {
+        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| begins_with(text, phrase));
         let holds = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+        let is = |phrases: &[&str]| phrases.contains(&text.trim_end_matches(['.', '!', ':']));
         if begins(DMARC_REPORT) {
             Some(Self::DmarcReport)
-        } else if begins(BOUNCE) {
+        } else if begins(BOUNCE) || is(BOUNCE_WHOLE) {
             Some(Self::Bounce)
         } else if begins(RECEIPT) {
             Some(Self::Receipt)
@@ -54,115 +88,45 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Lower case, blanks of every sort made one space, none before a colon: the French write one there.
+/// Lower case, blanks of every sort made one space, none before a colon: the French write one there. Full-width forms of
+/// ASCII, and the dashes and apostrophes of typographers, are made ASCII.
 fn comparable(text: &str) -> String {
-    let start: String = text.chars().take(LONGEST).collect();
+    let start: String = text.chars().take(LONGEST).map(plain).collect();
     let words: Vec<&str> = start.split_whitespace().collect();
-    words
-        .join(" ")
-        .to_lowercase()
-        .replace(" :", ":")
-        .replace('\u{2019}', "'")
+    words.join(" ").to_lowercase().replace(" :", ":")
 }
 
-fn without_tags(text: &str) -> &str {
-    let mut text = text;
-    for _ in 0..MOST_TAGS {
-        match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((_, rest)) => text = rest.trim_start(),
-            None => break,
-        }
+/// The character that stands for this one in comparisons.
+fn plain(char: char) -> char {
+    match char {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' => '-',
+        '\u{2019}' => '\'',
+        '\u{fe55}' | '\u{2236}' => ':',
+        // Unicode's block of full-width ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xfee0).unwrap_or(char),
+        _ => char,
     }
-    text
 }
 
-const DMARC_REPORT: &[&str] = &["report domain:"];
+/// Whether the text begins with the phrase. A colon at the end of a phrase stands for all that sets its words apart.
+fn begins_with(text: &str, phrase: &str) -> bool {
+    let Some(words) = phrase.strip_suffix(':') else {
+        return text.starts_with(phrase);
+    };
+    text.strip_prefix(words).is_some_and(|rest| {
+        let is_apart = rest.is_empty() || rest.starts_with('-') || rest.starts_with(" -");
+        // `auto - hello` is about a car.
+        rest.starts_with(':') || is_apart && words.len() > SHORTEST
+    })
+}
 
-#[rustfmt::skip]
-const BOUNCE: &[&str] = &[
-    // Postfix
-    "undelivered mail returned to sender", "delayed mail (still being retried)", "successful mail delivery report",
-    "mail delivery status report", "postmaster copy:", "postmaster warning:",
-    // Sendmail
-    "returned mail:", "warning: could not send message",
-    // Exim
-    "mail delivery failed", "warning: message ", "mail failure",
-    // qmail, Yahoo
-    "failure notice",
-    // Exchange, Gmail, SES
-    "undeliverable:", "delivery status notification", "delivery delayed:", "delivery failure:", "relayed:", "message delayed",
-    // Domino, GroupWise, Notes, MDaemon, hMailServer, IMail, Courier, OpenSMTPD, PMDF
-    "delivery failure", "delivery report", "delivery notification", "message status - undeliverable", "message undeliverable",
-    "undeliverable mail", "undeliverable message", "undelivered mail", "undelivered message", "undeliverable email",
-    "permanent delivery failure", "transient delivery failure", "mail delivery failure", "mail delivery error",
-    "mail delivery problem", "mail delivery delayed", "mail could not be delivered", "mail system error", "notice: mail delivery status",
-    "message delivery failure", "message delivery delayed", "delivery error", "delivery has failed", "delivery failed",
-    "delivery warning", "delivery delayed", "mail not delivered", "nondeliverable mail", "non-delivery", "non delivery report",
-    "returned to sender", "your message could not be delivered", "your message couldn't be delivered", "bounced mail",
-    // German
-    "unzustellbar", "nachricht unzustellbar", "unzustellbare nachricht", "zustellung fehlgeschlagen", "e-mail unzustellbar",
-    "nachricht nicht zugestellt", "zustellungsfehler", "benachrichtigung zum zustellstatus", "übermittlung fehlgeschlagen",
-    // French
-    "non remis:", "non distribuable:", "message non distribué", "message non remis", "échec de la remise", "échec de remise",
-    "notification d'état de remise", "courrier non remis", "remise différée:",
-    // Spanish
-    "no se puede entregar:", "no se pudo entregar", "error de entrega", "correo no entregado", "mensaje no entregado",
-    "notificación de estado de entrega", "no entregado:",
-    // Italian
-    "non recapitabile:", "impossibile recapitare", "mancata consegna", "avviso di mancata consegna", "notifica sullo stato del recapito",
-    // Portuguese
-    "não é possível entregar:", "não entregue:", "mensagem não entregue", "falha na entrega", "notificação do status de entrega",
-    // Dutch
-    "onbestelbaar:", "onbestelbare", "niet-bestelbaar:", "melding van niet-bezorging", "bezorging mislukt",
-    // Swedish, Danish, Norwegian, Finnish
-    "kan inte levereras:", "olevererbart:", "det går inte att leverera:", "kan ikke leveres:", "ikke leveret:", "ikke levert:",
-    "ei voi toimittaa:", "toimittaminen epäonnistui",
-    // Polish, Czech, Hungarian, Turkish
-    "niedostarczone:", "nie można dostarczyć", "nedoručitelné:", "kézbesíthetetlen:", "teslim edilemedi:",
-    // Russian, Chinese, Japanese, Korean
-    "недоставлено:", "не удается доставить", "недоставленное сообщение", "未送达", "无法送达", "無法傳遞", "退信", "系统退信",
-    "配信不能", "配信できません", "배달되지 않음", "배달할 수 없음",
-];
-
-#[rustfmt::skip]
-const RECEIPT: &[&str] = &[
-    "disposition notification", "message disposition notification", "return receipt", "read receipt",
-    "lesebestätigung", "empfangsbestätigung (", "accusé de réception (", "confirmation de lecture",
-    "confirmación de lectura", "conferma di lettura", "ricevuta di ritorno (", "confirmação de leitura", "leesbevestiging",
-];
-
-#[rustfmt::skip]
-const AUTO_REPLY: &[&str] = &[
-    "automatic reply", "automatic response", "automated reply", "automated response", "auto reply", "auto-reply",
-    "autoreply", "auto response", "auto-response", "autoresponse", "autoresponder", "auto:", "out of office", "out-of-office",
-    "out of the office", "vacation reply", "vacation message", "vacation notice", "vacation autoreply", "i am on vacation",
-    "i'm on vacation", "away from my mail", "i am away from my mail", "i am currently out of the office",
-    // Challenges, and what Mailman answers.
-    "please confirm your message", "your email requires verification", "the results of your email commands",
-    // German
-    "automatische antwort", "autom. antwort", "automatisierte antwort", "abwesenheit", "automatische abwesenheit", "ich bin nicht im büro",
-    "automatische eingangsbestätigung",
-    // French
-    "réponse automatique", "reponse automatique", "message d'absence", "absence du bureau", "absent du bureau", "absent(e) du bureau",
-    // Spanish, Portuguese, Italian
-    "respuesta automática", "respuesta automatica", "autorespuesta", "fuera de la oficina", "fuera de oficina",
-    "resposta automática", "resposta automatica", "fora do escritório", "ausência temporária",
-    "risposta automatica", "fuori sede", "fuori ufficio", "assenza dall'ufficio",
-    // Dutch, Swedish, Danish, Norwegian, Finnish
-    "automatisch antwoord", "automatische beantwoording", "afwezigheid", "afwezig", "autosvar", "automatiskt svar", "frånvaro",
-    "automatisk svar", "automatisk svarmelding", "fraværsbesked", "automaattinen vastaus", "poissaolo",
-    // Polish, Czech, Slovak, Hungarian, Romanian, Turkish, Greek
-    "automatyczna odpowiedź", "odpowiedź automatyczna", "autoodpowiedź", "automatická odpověď", "automatická odpoveď",
-    "automatikus válasz", "răspuns automat", "otomatik yanıt", "αυτόματη απάντηση",
-    // Russian, Ukrainian, Chinese, Japanese, Korean
-    "автоответ", "автоматический ответ", "автоматична відповідь", "自动答复", "自动回复", "自動回覆", "自動応答", "自動返信", "자동 회신",
-];
-
-/// These stand after a name.
-#[rustfmt::skip]
-const AUTO_REPLY_WITHIN: &[&str] = &[
-    "is out of the office", "out of office autoreply", "awaits moderator approval", "ist außer haus", "ist nicht im büro",
-];
+/// What the first tag says, and what follows it.
+fn tag(text: &str) -> Option<(&str, &str)> {
+    BRACKETS.iter().find_map(|(open, close)| {
+        let (tag, rest) = text.strip_prefix(open)?.split_once(close)?;
+        Some((tag.trim(), rest.trim_start_matches('*').trim_start()))
+    })
+}
 
 #[cfg(test)]
 mod tests {
@@ -200,6 +164,40 @@ mod tests {
             ("Return Receipt (displayed) - hello", Some(Subject::Receipt)),
             ("Re: Undelivered Mail Returned to Sender", None),
             ("Fwd: Automatic reply: hello", None),
+            (
+                "Returned Mail - Error During Delivery",
+                Some(Subject::Bounce),
+            ),
+            ("Returned mail \u{2013} user unknown", Some(Subject::Bounce)),
+            ("Returned mail", Some(Subject::Bounce)),
+            ("Returned mail from the exhibition", None),
+            ("Mail Delivery Warning", Some(Subject::Bounce)),
+            ("\u{ff35}ndeliverable\u{ff1a}hello", Some(Subject::Bounce)),
+            ("***SPAM*** Undeliverable: hello", Some(Subject::Bounce)),
+            ("*****SPAM***** Undeliverable: hello", Some(Subject::Bounce)),
+            ("{Spam?} Undeliverable: hello", Some(Subject::Bounce)),
+            ("[Undeliverable] hello", Some(Subject::Bounce)),
+            ("Non remis - bonjour", Some(Subject::Bounce)),
+            ("Onbestelbaar", Some(Subject::Bounce)),
+            (
+                "[Automatyczna =?iso-8859-2?Q?odpowied=BC?=] hello",
+                Some(Subject::AutoReply),
+            ),
+            ("(Out of office) hello", Some(Subject::AutoReply)),
+            (
+                "\u{3010}自動返信\u{3011}お問い合わせ",
+                Some(Subject::AutoReply),
+            ),
+            (
+                "\u{ff3b}自動返信\u{ff3d}お問い合わせ",
+                Some(Subject::AutoReply),
+            ),
+            ("[list] [Auto-Reply] hello", Some(Subject::AutoReply)),
+            ("Auto - Angebot", None),
+            ("Delivery status", Some(Subject::Bounce)),
+            ("Delivery status of your order", None),
+            ("[vacation] hello", None),
+            ("[bounce-handling] patch", None),
             ("[list", None),
             ("Why is my mail undeliverable?", None),
             ("", None),
@@ -214,7 +212,16 @@ mod tests {
 
     #[test]
     fn phrases_are_written_as_they_are_compared() {
-        for phrase in [DMARC_REPORT, BOUNCE, RECEIPT, AUTO_REPLY, AUTO_REPLY_WITHIN].concat() {
+        for phrase in [
+            DMARC_REPORT,
+            BOUNCE,
+            BOUNCE_WHOLE,
+            RECEIPT,
+            AUTO_REPLY,
+            AUTO_REPLY_WITHIN,
+        ]
+        .concat()
+        {
             assert_eq!(comparable(phrase), phrase.trim_end(), "{phrase}");
         }
     }

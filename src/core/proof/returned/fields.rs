@@ -22,8 +22,12 @@ pub fn read(report: &mut Report, fields: &[u8]) {
         for header in group.iter() {
             report.name_in_status(header);
             if header.is("Final-Recipient") || header.is("Original-Recipient") {
-                let recipient = typed_address(&header.unfolded());
-                recipient.into_iter().for_each(|one| report.recipient(one));
+                let value = header.without_comments();
+                let recipients = [typed_address(&value), decoded_address(&value)];
+                recipients
+                    .into_iter()
+                    .flatten()
+                    .for_each(|one| report.recipient(one));
             } else if header.is("Action") {
                 action(report, &header.unfolded());
             } else if header.is("Original-Message-ID") {
@@ -109,6 +113,31 @@ fn typed_address(value: &[u8]) -> Option<Mailbox> {
         b"utf-8" => address(&unescaped(rest)),
         _ => None,
     }
+}
+
+/// The same where it is still encoded as in RCPT's ORCPT (RFC 3461 section 4.2), from which Original-Recipient is made
+/// (RFC 3464 section 2.3.1): some hosts don't decode it. `+2B` may also be a detail, so both readings count.
+fn decoded_address(value: &[u8]) -> Option<Mailbox> {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'+' {
+            decoded.push(byte);
+            continue;
+        }
+        // RFC 3461 section 4: a plus sign, and two digits, the letters among them in upper case.
+        let (digits, after) = rest.split_at_checked(2)?;
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);
+        if !digits.iter().all(is_digit) {
+            return None;
+        }
+        decoded.push(u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    (decoded.len() < value.len())
+        .then(|| typed_address(&decoded))
+        .flatten()
 }
 
 /// RFC 6533 section 3: `\x{E9}` is a code point in an address that had to be ASCII.

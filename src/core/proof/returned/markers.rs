@@ -1,5 +1,7 @@
 //! The lines behind which plain-text bounces return a message. Each is a fact of one program.
 
+use crate::core::header::{colon, preamble};
+
 /// Who writes such a marker line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Marker {
@@ -19,9 +21,11 @@ pub enum Marker {
     Mmdf,
     /// One of several, each of them rare.
     Other,
-    /// No line that means it by itself, but a heading, behind which trace headers stand: Exchange in the other
-    /// languages it speaks, Gmail before MIME.
+    /// No line that means it by itself, but a heading or a rule, behind which the headers of a message stand: Exchange in
+    /// the other languages it speaks, Gmail before MIME, gateways and hosters.
     Heading,
+    /// None at all: a paragraph, or the whole part, is the headers of a message.
+    Bare,
 }
 
 impl Marker {
@@ -37,6 +41,7 @@ impl Marker {
             Self::Mmdf => "mmdf",
             Self::Other => "other",
             Self::Heading => "heading",
+            Self::Bare => "bare",
         }
     }
 }
@@ -133,8 +138,11 @@ const WORDS: &[(&str, Marker, Copy)] = &[
     ),
 ];
 
+/// The longest name of a header field that is looked for where nothing announces one, in octets.
+const LONGEST_NAME: usize = 64;
+
 /// The headers that stand first in what left a mail system.
-const TRACE: [&str; 7] = [
+const TRACE: [&str; 9] = [
     "Received:",
     "Return-Path:",
     "DKIM-Signature:",
@@ -142,6 +150,8 @@ const TRACE: [&str; 7] = [
     "ARC-Seal:",
     "X-Received:",
     "X-Google-DKIM-Signature:",
+    "X-Google-Smtp-Source:",
+    "Delivered-To:",
 ];
 
 /// Whether the line is a known marker.
@@ -153,18 +163,77 @@ pub fn marker(line: &[u8]) -> Option<(Marker, Copy)> {
     found.map(|&(_, marker, copy)| (marker, copy))
 }
 
-/// Whether the line may announce headers: it ends in a colon, be it a wide one, as headings of localised texts do, or
-/// says "Original message", which mail programs put above quotations too.
+/// Colons as wide as a CJK character, in the charsets that mail has them in: UTF-8 (and its small and presentation forms),
+/// ISO-2022-JP, Shift_JIS, EUC-JP, GB2312 and EUC-KR, HZ, Big5.
+const WIDE_COLONS: &[&[u8]] = &[
+    b"\xef\xbc\x9a",
+    b"\xef\xb9\x95",
+    b"\xef\xb8\xb0",
+    b"!'\x1b(B",
+    b"!'\x1b(J",
+    b"\x81\x46",
+    b"\xa1\xa7",
+    b"\xa3\xba",
+    b"#:~}",
+    b"\xa1\x47",
+];
+
+/// With these words, in front, mail programs announce what a person sends on.
+const FORWARDED: &[&str] = &[
+    "forwarded message",
+    "begin forwarded message",
+    "start of forwarded message",
+    "forwarded by",
+    "weitergeleitete nachricht",
+    "anfang der weitergeleiteten",
+    "message transf",
+    "mensaje reenviado",
+    "mensagem encaminhada",
+    "messaggio inoltrato",
+    "doorgestuurd bericht",
+];
+
+/// Whether the line may announce headers: it ends in a colon, as headings do, is or begins with a rule, or says
+/// "Original message", which mail programs put above quotations too.
 pub fn is_heading(line: &[u8]) -> bool {
     let trimmed = line.trim_ascii_end();
     trimmed.ends_with(b":")
-        || trimmed.ends_with("：".as_bytes())
+        || WIDE_COLONS.iter().any(|colon| trimmed.ends_with(colon))
+        || is_rule(line)
         || words(line).eq_ignore_ascii_case(b"Original message")
+}
+
+/// Whether the line announces a message that a person sends on: no notification returns it.
+pub fn is_forwarded(line: &[u8]) -> bool {
+    let words = words(line);
+    FORWARDED.iter().any(|start| starts_with(words, start))
+}
+
+/// Whether the text begins with a header field, or with an mbox line and one.
+pub fn is_field(text: &[u8]) -> bool {
+    let mbox = preamble(text);
+    let text = text.get(mbox..).unwrap_or_default();
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = if mbox == 0 {
+        line
+    } else {
+        // It may be quoted as the line before it was.
+        line.trim_ascii_start()
+    };
+    line.first().is_some_and(u8::is_ascii_alphabetic)
+        && colon(line).is_some_and(|at| at <= LONGEST_NAME)
 }
 
 /// Whether the line begins a trace header.
 pub fn is_trace(line: &[u8]) -> bool {
     TRACE.iter().any(|name| starts_with(line, name))
+}
+
+/// The same, quoted.
+pub fn is_quoted_trace(line: &[u8]) -> bool {
+    let is_quote = |byte: &u8| b" \t>|".contains(byte);
+    let plain = line.iter().position(|byte| !is_quote(byte));
+    line.starts_with(b">") && is_trace(plain.and_then(|at| line.get(at..)).unwrap_or_default())
 }
 
 /// Whether a line between the marker and the message says something, which is that the body was cut: Exim's

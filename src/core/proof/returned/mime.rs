@@ -8,10 +8,17 @@ use mail_parser::{
     parsers::MessageStream,
 };
 
-use crate::core::header::Headers;
+use crate::core::header::{Header, Headers};
 
 /// The most octets of a Content-Type that are read; a report's own are some hundred.
 const LONGEST_CONTENT_TYPE: usize = 4096;
+
+/// How the subtypes of messages and their headers end. Programs write text/rfc822, message/x-rfc822 or
+/// application/rfc822-headers too.
+const MESSAGES: [&str; 4] = ["rfc822", "rfc822-headers", "global", "global-headers"];
+/// How the subtypes of a notification's fields end: message/delivery-status, global-delivery-status (RFC 6533),
+/// xdelivery-status.
+const STATUS: [&str; 2] = ["delivery-status", "disposition-notification"];
 
 /// What a part is, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +27,8 @@ pub enum Content {
     Multipart { boundary: Vec<u8>, digest: bool },
     /// A message.
     Message,
+    /// A piece of one (RFC 2046 section 5.2.2): the first begins with its headers.
+    Fragment,
     /// The headers of one.
     HeaderSection,
     /// The fields of a delivery status or disposition notification.
@@ -42,7 +51,7 @@ impl Content {
                 Self::Plain
             };
         };
-        let mut line = header.unfolded();
+        let mut line = header.without_comments();
         line.truncate(LONGEST_CONTENT_TYPE);
         line.push(b'\n');
         let HeaderValue::ContentType(parsed) = MessageStream::new(&line).parse_content_type()
@@ -60,17 +69,15 @@ impl Content {
                 // Without a boundary it is read as what it looks like.
                 _ => Self::Plain,
             },
-            ("message", "rfc822" | "global") => Self::Message,
-            ("text" | "message", "rfc822-headers") | ("message", "global-headers") => {
-                Self::HeaderSection
+            _ if MESSAGES.iter().any(|kind| sub.ends_with(kind)) => {
+                if sub.ends_with("headers") {
+                    Self::HeaderSection
+                } else {
+                    Self::Message
+                }
             }
-            (
-                "message",
-                "delivery-status"
-                | "disposition-notification"
-                | "global-delivery-status"
-                | "global-disposition-notification",
-            ) => Self::Status,
+            ("message", "partial") => Self::Fragment,
+            ("message", _) if STATUS.iter().any(|kind| sub.ends_with(kind)) => Self::Status,
             ("text", "html") => Self::Html,
             ("text", _) => Self::Plain,
             _ => Self::Other,
@@ -132,13 +139,21 @@ pub fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
 /// Undoes base64 and quoted-printable; line ends become CRLF. What isn't encoded as it should be is read as far as
 /// it can be.
 pub fn decoded<'a>(headers: &Headers, body: &'a [u8]) -> Cow<'a, [u8]> {
-    let encoding = headers.first("Content-Transfer-Encoding");
-    let encoding = encoding.map(|header| header.unfolded().to_ascii_lowercase());
-    match encoding.as_deref() {
-        Some(b"base64") => Cow::Owned(crlf(&base64(body)).into_owned()),
-        Some(b"quoted-printable") => Cow::Owned(crlf(&quoted_printable(body)).into_owned()),
+    match encoding(headers).as_slice() {
+        b"base64" => Cow::Owned(crlf(&base64(body)).into_owned()),
+        b"quoted-printable" => Cow::Owned(crlf(&quoted_printable(body)).into_owned()),
         _ => Cow::Borrowed(body),
     }
+}
+
+/// The token of Content-Transfer-Encoding (RFC 2045 section 6.1), in lower case. It has no parameters, and is no
+/// quoted string; some programs write either.
+fn encoding(headers: &Headers) -> Vec<u8> {
+    let header = headers.first("Content-Transfer-Encoding");
+    let line = header.map(Header::without_comments).unwrap_or_default();
+    let mut tokens = line.split(|byte| byte.is_ascii_whitespace() || b";,\"".contains(byte));
+    let token = tokens.find(|token| !token.is_empty());
+    token.unwrap_or_default().to_ascii_lowercase()
 }
 
 /// RFC 2045 section 6.8: characters outside of the alphabet are to be ignored.
@@ -163,8 +178,13 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// The text with CRLF line ends, which mail has (RFC 5322 section 2.1), and signatures are over.
+/// The text with CRLF line ends, which mail has (RFC 5322 section 2.1), and signatures are over. Where no line ends in LF,
+/// carriage returns end them.
 pub fn crlf(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.contains(&b'\r') && !text.contains(&b'\n') {
+        let lines: Vec<_> = text.split(|&byte| byte == b'\r').collect();
+        return Cow::Owned(lines.join(b"\r\n".as_slice()));
+    }
     let mut before = 0;
     let bare = |byte: u8, before: u8| byte == b'\n' && before != b'\r';
     let any = text.iter().any(|&byte| {

@@ -6,7 +6,7 @@
 //! They are looked for as what they are, addresses, and not in the phrases of some makes: a text that is not known must
 //! not cost a bounce. See [`Report::names`] for what they are good for.
 
-use super::{Report, fields, markers, text};
+use super::{Report, fields, text};
 use crate::core::{
     address::Mailbox,
     header::{Header, Headers},
@@ -59,16 +59,7 @@ impl Report {
 
     /// Reads a text with CRLF line ends, up to where it returns something: what stands there is somebody else's.
     pub(super) fn name_in_text(&mut self, text: &[u8]) {
-        let mut own = 0;
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, after) = text::first_line(rest);
-            if markers::is_trace(line) || text::announced(line, after).is_some() {
-                break;
-            }
-            own += line.len();
-            rest = after;
-        }
+        let own = text::own_length(text);
         self.name_in(text.get(..own).unwrap_or_default());
     }
 

@@ -11,68 +11,207 @@ use super::{
 const MOST_LINES_BETWEEN: usize = 8;
 
 /// Reads a text with CRLF line ends; where `open`, it may have gone on. The recipients always count; what it
-/// returns only where `returns`.
-pub fn read(report: &mut Report, text: &[u8], open: bool, returns: bool) {
+/// returns only where `returns`, and what it quotes (`>`) without a marker only where `quotes`: in a discussion that is
+/// what people do.
+pub fn read(report: &mut Report, text: &[u8], open: bool, returns: bool, quotes: bool) {
     let mut naming = Naming::default();
     let mut names = true;
+    let mut seen = Seen::new(quotes);
     let mut rest = text;
     while !rest.is_empty() {
         let (line, after) = first_line(rest);
-        rest = after;
-        let Some((marker, copy)) = announced(line, after) else {
-            let whole = !open || line.ends_with(b"\n");
-            let named = (names && whole).then(|| naming.line(line.trim_ascii_end()));
-            named
-                .flatten()
-                .into_iter()
-                .for_each(|one| report.recipient(one));
-            continue;
-        };
-        // What stands behind it is somebody else's text.
-        names = false;
-        if !returns || !report.has_room() {
+        let at = text.len() - rest.len();
+        let reads = returns && report.has_room();
+        if let Some((marker, copy)) = markers::marker(line) {
+            // What stands behind it is somebody else's text.
+            names = false;
+            rest = after;
+            if reads {
+                let (returned, length) = behind(after, marker, copy, open);
+                report.returned.extend(returned);
+                // Not read twice, whatever it was: so the time stays linear.
+                rest = after.get(length..).unwrap_or_default();
+            }
+            seen.paragraph = true;
             continue;
         }
-        let (returned, length) = behind(after, marker, copy, open);
-        report.returned.extend(returned);
-        // Not read twice, whatever it was: so the time stays linear.
-        rest = after.get(length..).unwrap_or_default();
+        if reads && let Some(found) = seen.section(rest, at, open) {
+            report.returned.push(found.returned);
+            names &= found.summary;
+            let length = found.length;
+            rest = rest.get(length..).unwrap_or_default();
+            seen.paragraph = true;
+            continue;
+        }
+        seen.line(line);
+        rest = after;
+        let whole = !open || line.ends_with(b"\n");
+        let named = (names && whole).then(|| naming.line(line.trim_ascii_end()));
+        named
+            .flatten()
+            .into_iter()
+            .for_each(|one| report.recipient(one));
     }
 }
 
-/// The marker that the line is.
-pub fn announced(line: &[u8], after: &[u8]) -> Option<(Marker, Copy)> {
-    markers::marker(line).or_else(|| {
-        let next = after.get(blank_line(after)..)?;
-        (markers::is_heading(line) && markers::is_trace(next))
-            .then_some((Marker::Heading, Copy::Headers))
-    })
+/// How long the text is before it returns something.
+pub fn own_length(text: &[u8]) -> usize {
+    let mut seen = Seen::new(true);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        let at = text.len() - rest.len();
+        if markers::marker(line).is_some() || markers::is_trace(line) {
+            return at;
+        }
+        match seen.section(rest, at, false) {
+            Some(Found { summary: false, .. }) => return at,
+            Some(Found { length, .. }) => rest = rest.get(length..).unwrap_or_default(),
+            None => {
+                seen.line(line);
+                rest = after;
+            }
+        }
+    }
+    text.len()
+}
+
+/// A section of fields that was found where no known marker announces one.
+struct Found {
+    returned: Returned,
+    /// How long it is, and what announces it.
+    length: usize,
+    /// Whether it only sums the message up, in the midst of the text, as some do: indented, and without a trace.
+    summary: bool,
+}
+
+/// What was seen of a text before a line, as far as it tells whether headers may begin there.
+struct Seen {
+    /// A paragraph may begin: nothing stands before, or a blank line, or a rule.
+    paragraph: bool,
+    /// The last line that says something announces a message that a person sends on.
+    forwarded: bool,
+    /// Up to this octet of the text there was a section of fields that was no message's. What begins within it has fewer
+    /// of its fields, so it is none either: each octet is tried once.
+    tried: usize,
+    /// The same for sections that are quoted or indented.
+    tried_quoted: usize,
+    /// Whether headers may be quoted.
+    quotes: bool,
+}
+
+impl Seen {
+    fn new(quotes: bool) -> Self {
+        Self {
+            paragraph: true,
+            forwarded: false,
+            tried: 0,
+            tried_quoted: 0,
+            quotes,
+        }
+    }
+
+    /// Goes past a line that is none of a returned message.
+    fn line(&mut self, line: &[u8]) {
+        let blank = line.trim_ascii().is_empty();
+        self.paragraph = blank || markers::is_rule(line);
+        if !blank {
+            self.forwarded = markers::is_forwarded(line);
+        }
+    }
+
+    /// The headers of a message that the first line announces, or that begin with it, and the length of all that;
+    /// the line stands at this octet of the whole text.
+    fn section(&mut self, text: &[u8], at: usize, open: bool) -> Option<Found> {
+        let (line, after) = first_line(text);
+        if markers::is_heading(line) && !markers::is_forwarded(line) {
+            let skipped = line.len() + between(after).0;
+            let (heading, section) = text.split_at_checked(skipped)?;
+            let ruled = heading.split(|&byte| byte == b'\n').any(markers::is_rule);
+            let quotes = self.quotes || ruled;
+            let found = self.fields(section, at + skipped, open, quotes, Marker::Heading);
+            if let Some(found) = found {
+                return Some(Found {
+                    length: skipped + found.length,
+                    ..found
+                });
+            }
+        }
+        let quoted = markers::is_quoted_trace(line);
+        if !(self.paragraph || markers::is_trace(line) || quoted && self.quotes) {
+            return None;
+        }
+        if self.forwarded {
+            // Not the rest of it either.
+            let end = at + section(text, open).looked_at;
+            self.tried = self.tried.max(end);
+            self.tried_quoted = self.tried_quoted.max(end);
+            return None;
+        }
+        self.fields(text, at, open, quoted && self.quotes, Marker::Bare)
+    }
+
+    /// The section of fields at the front, and its length, if it is a message's; quoted only where quotes may be.
+    fn fields(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        open: bool,
+        quotes: bool,
+        marker: Marker,
+    ) -> Option<Found> {
+        let is_quote = |byte: &u8| b" \t".contains(byte) || quotes && b">|".contains(byte);
+        let start = text.iter().position(|byte| !is_quote(byte))?;
+        let plain = text.get(start..)?;
+        let tried = if start == 0 {
+            &mut self.tried
+        } else {
+            &mut self.tried_quoted
+        };
+        if at < *tried || !markers::is_field(plain) {
+            return None;
+        }
+        let Section {
+            block,
+            length,
+            looked_at,
+            quoted,
+        } = section(text, open);
+        let announced = marker == Marker::Heading && markers::is_trace(plain) && block.is_mail();
+        if !announced && !block.is_surely_mail() {
+            *tried = at + looked_at;
+            return None;
+        }
+        let returned = Returned {
+            raw: block.raw,
+            headers: block.headers,
+            body: None,
+            form: Form::Text(marker),
+        };
+        Some(Found {
+            summary: quoted && !returned.headers.has("Received"),
+            returned,
+            length,
+        })
+    }
 }
 
 /// What stands behind a marker, and how many octets were looked at.
 fn behind(text: &[u8], marker: Marker, copy: Copy, open: bool) -> (Option<Returned>, usize) {
     let (between, cut) = between(text);
     let text = text.get(between..).unwrap_or_default();
-    let plain = unquoted(text);
-    let (block, length) = match &plain {
-        Some((lines, length)) => {
-            // Of the line that ended it, the end must have been seen too.
-            let after = text.get(*length..).unwrap_or_default();
-            let block = Block::read(lines, open && !after.contains(&b'\n'));
-            (block, *length)
-        }
-        None => {
-            let block = Block::read(text, open);
-            let length = block.body_at;
-            (block, length)
-        }
-    };
+    let Section {
+        block,
+        length,
+        quoted,
+        ..
+    } = section(text, open);
     if !block.is_mail() {
         return (None, between + length);
     }
     let body = text.get(length..).unwrap_or_default();
     let cut = cut || open || markers::is_stripped(body);
-    let whole = copy == Copy::Verbatim && plain.is_none() && !cut;
+    let whole = copy == Copy::Verbatim && !quoted && !cut;
     let returned = Returned {
         raw: block.raw,
         headers: block.headers,
@@ -84,6 +223,41 @@ fn behind(text: &[u8], marker: Marker, copy: Copy, open: bool) -> (Option<Return
     (Some(returned), between + length)
 }
 
+/// A header section at the front of a text.
+struct Section {
+    block: Block,
+    /// How long it is there.
+    length: usize,
+    /// How many octets were looked at for that.
+    looked_at: usize,
+    quoted: bool,
+}
+
+fn section(text: &[u8], open: bool) -> Section {
+    match unquoted(text) {
+        Some((lines, length)) => {
+            // Of the line that ended it, the end must have been seen too.
+            let after = text.get(length..).unwrap_or_default();
+            let (block, _) = Block::read_from_text(&lines, open && !after.contains(&b'\n'));
+            Section {
+                block,
+                length,
+                looked_at: length,
+                quoted: true,
+            }
+        }
+        None => {
+            let (block, looked_at) = Block::read_from_text(text, open);
+            Section {
+                length: block.body_at,
+                block,
+                looked_at,
+                quoted: false,
+            }
+        }
+    }
+}
+
 /// How long the blank lines, rules and notes are before a returned message, and whether a note says it was cut.
 fn between(text: &[u8]) -> (usize, bool) {
     let mut length = 0;
@@ -91,7 +265,8 @@ fn between(text: &[u8]) -> (usize, bool) {
     for _ in 0..MOST_LINES_BETWEEN {
         let (line, _) = first_line(text.get(length..).unwrap_or_default());
         let skipped = line.trim_ascii().is_empty() || markers::is_rule(line);
-        if line.is_empty() || !skipped || markers::marker(line).is_some() {
+        let announces = markers::marker(line).is_some() || markers::is_forwarded(line);
+        if line.is_empty() || !skipped || announces {
             break;
         }
         cut |= markers::is_note(line);
@@ -125,17 +300,7 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     Some((plain, length))
 }
 
-pub fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
+fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| byte == b'\n');
     text.split_at(end.map_or(text.len(), |end| end + 1))
-}
-
-/// The length of the blank line in front, if there is one.
-fn blank_line(text: &[u8]) -> usize {
-    let (line, _) = first_line(text);
-    if line.trim_ascii().is_empty() {
-        line.len()
-    } else {
-        0
-    }
 }

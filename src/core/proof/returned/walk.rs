@@ -9,7 +9,7 @@ use super::{
     mime::{self, Content, Part},
     text,
 };
-use crate::core::header::Headers;
+use crate::core::{address::ReversePath, header::Headers, notification::Notification};
 
 /// How deep multiparts may be nested in one message. Honest ones need three.
 const DEEPEST: usize = 8;
@@ -67,6 +67,8 @@ impl Walk<'_> {
     fn message(&mut self, message: &Message) {
         fields::failed_recipients(self.report, &message.headers);
         let before = self.report.returned.len();
+        // The sender is known of the outermost alone; what looks like no notification even with the null one is none.
+        let quotes = Notification::recognise(&ReversePath::Null, &message.headers).is_some();
         let mut texts = Texts::default();
         let body = Part {
             octets: &message.body,
@@ -76,12 +78,12 @@ impl Walk<'_> {
         // Exchange shows the headers in its text as well as in a part; HTML is shown beside the same plain text.
         for text in &texts.plain {
             let returns = self.report.returned.len() == before;
-            text::read(self.report, &text.octets, text.open, returns);
+            text::read(self.report, &text.octets, text.open, returns, quotes);
         }
         for text in &texts.html {
             if self.report.returned.len() == before {
                 let plain = markup::text(&text.octets);
-                text::read(self.report, &plain, text.open, true);
+                text::read(self.report, &plain, text.open, true, quotes);
             }
         }
         if message.is_report {
@@ -140,6 +142,12 @@ impl Walk<'_> {
                     texts.plain.push(text());
                 } else if depth < DEEPEST {
                     for part in parts {
+                        // Where its own headers are forgotten, those of the message stand in their place.
+                        let bare = !part.octets.starts_with(b"\r\n");
+                        if bare && Block::read(part.octets, part.open).is_surely_mail() {
+                            self.returned(Form::Rfc822, Cow::Borrowed(part.octets), part);
+                            continue;
+                        }
                         let (headers, at) = Headers::parse(part.octets);
                         let octets = part.octets.get(at..).unwrap_or_default();
                         let open = part.open;
@@ -149,6 +157,7 @@ impl Walk<'_> {
             }
             Content::Message => self.returned(Form::Rfc822, decoded(), body),
             Content::HeaderSection => self.returned(Form::Headers, decoded(), body),
+            Content::Fragment => self.fragment(decoded(), body, depth, texts),
             Content::Status => {
                 self.report.status |= self.outermost;
                 let fields = decoded();
@@ -156,8 +165,31 @@ impl Walk<'_> {
             }
             Content::Plain => texts.plain.push(text()),
             Content::Html => texts.html.push(text()),
-            Content::Other => {}
+            // A program may not know, or say, of what type it is.
+            Content::Other => {
+                let octets = decoded();
+                if Block::read(&octets, body.open).is_surely_mail() {
+                    self.returned(Form::Rfc822, octets, body);
+                }
+            }
         }
+    }
+
+    /// A piece of a message, which is returned; or what is left of the notification itself, of which it is the body.
+    fn fragment(&mut self, octets: Cow<'_, [u8]>, part: Part<'_>, depth: usize, texts: &mut Texts) {
+        if depth > 0 {
+            if Block::read(&octets, true).is_surely_mail() {
+                self.returned(Form::Rfc822, octets, Part { open: true, ..part });
+            }
+            return;
+        }
+        let (headers, at) = Headers::parse(&octets);
+        let rest = octets.get(at..).unwrap_or_default();
+        let body = Part {
+            octets: rest,
+            open: true,
+        };
+        self.entity(&headers, body, false, depth + 1, texts);
     }
 
     /// A part that is a message or its headers. RFC 2046 section 5.2.1 forbids to encode one: some do it, and some

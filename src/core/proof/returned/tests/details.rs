@@ -36,6 +36,16 @@ fn recipients_are_mail_addresses() {
             "Final-Recipient: a@b\r\nOriginal-Recipient: a@B\r\n",
             vec!["a@b"],
         ),
+        ("Final-Recipient: rfc822 (mail); <a@b> (gone)", vec!["a@b"]),
+        // Decoded or not: both are possible.
+        (
+            "Original-Recipient: rfc822;a+2Bnews+3Dx@b",
+            vec!["a+2Bnews+3Dx@b", "a+news=x@b"],
+        ),
+        ("Original-Recipient: rfc822;a+news@b", vec!["a+news@b"]),
+        ("Original-Recipient: rfc822;a+2b@b", vec!["a+2b@b"]),
+        ("Original-Recipient: rfc822;a+2", vec![]),
+        ("Original-Recipient: rfc822;a+40b", vec!["a@b"]),
     ] {
         assert_eq!(status(fields), expected, "{fields:?}");
     }

@@ -5,6 +5,7 @@ mod hostile;
 mod named;
 mod round_trip;
 mod samples;
+mod unannounced;
 
 use super::*;
 

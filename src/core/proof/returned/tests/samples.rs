@@ -102,6 +102,36 @@ const SAMPLES: &[Sample] = &[
         ..sample("mdn", &["someone@example.net", "alias@example.net"], &[])
     },
     sample("nothing", &[], &[]),
+    sample("dma", &[], &[("bare", OFFER, false)]),
+    sample("google-groups", &[], &[("heading", OFFER, false)]),
+    sample("yahoo-cut", SOMEONE, &[("bare", OFFER, false)]),
+    sample("gateway-japanese", &[], &[("heading", OFFER, false)]),
+    sample("header-and-top-lines", &[], &[("bare", OFFER, false)]),
+    sample("exim-rejected", &[], &[("bare", OFFER, false)]),
+    sample("heading-then-mbox-line", &[], &[("heading", OFFER, false)]),
+    sample("text-rfc822", SOMEONE, &[("rfc822", OFFER, true)]),
+    sample("headers-attached-as-text", &[], &[("bare", OFFER, false)]),
+    sample("attached-untyped", &[], &[("rfc822", OFFER, true)]),
+    sample("part-without-headers", &[], &[("rfc822", OFFER, true)]),
+    sample("partial", &[], &[("rfc822", OFFER, false)]),
+    sample("encoding-with-comment", &[], &[("rfc822", OFFER, true)]),
+    sample("rule-alone", &[], &[("heading", OFFER, false)]),
+    sample("nothing-announces", &[], &[("bare", OFFER, false)]),
+    sample("quoted-below-heading", &[], &[("heading", OFFER, false)]),
+    sample("indented-below-heading", &[], &[("heading", OFFER, false)]),
+    sample("folds-lost", &[], &[("other", OFFER, false)]),
+    sample("forwarded", &[], &[]),
+];
+
+/// What stands before the headers of the original in some samples, and is returned with them.
+const ADDED: &[(&str, &str)] = &[
+    ("", "Return-Path: <joe@example.org>\r\n"),
+    ("", "Return-path: <joe@example.org>\r\n"),
+    ("google-groups", "X-Gm-Smtp-Source: AbCdEf0123456789\r\n"),
+    (
+        "nothing-announces",
+        "MIME-Version: 1.0\r\nDelivered-To: someone@example.net\r\n",
+    ),
 ];
 
 fn folder() -> PathBuf {
@@ -155,25 +185,21 @@ fn the_octets_are_those_of_the_original() {
                 continue;
             }
             let text = returned.raw.as_slice();
-            let return_path = b"-path: <joe@example.org>\r\n";
-            let text = match text
-                .get(6..)
-                .and_then(|rest| rest.strip_prefix(return_path))
-            {
-                Some(rest) => rest,
-                None => text
-                    .strip_prefix(b"Return-Path: <joe@example.org>\r\n")
-                    .unwrap_or(text),
-            };
+            let added = ADDED
+                .iter()
+                .filter(|(file, _)| file.is_empty() || *file == sample.file);
+            let text = added.fold(text, |text, (_, added)| {
+                text.strip_prefix(added.as_bytes()).unwrap_or(text)
+            });
             if sample.file == "smtputf8" {
                 continue;
             }
-            assert_eq!(
-                text.escape_ascii().to_string(),
-                raw.escape_ascii().to_string(),
-                "{}",
-                sample.file
-            );
+            let mut text = text.escape_ascii().to_string();
+            if sample.file == "folds-lost" {
+                // Which blank folded it is not known any more.
+                text = text.replace("\\n ", "\\n\\t");
+            }
+            assert_eq!(text, raw.escape_ascii().to_string(), "{}", sample.file);
             if let Some(found) = &returned.body {
                 // Parts end with an empty line, which was put before the delimiter.
                 let found = found.strip_suffix(b"\r\n\r\n").unwrap_or(found);
@@ -188,7 +214,7 @@ fn the_octets_are_those_of_the_original() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 20);
+    assert_eq!(compared, 38);
 }
 
 #[test]

@@ -1,0 +1,238 @@
+//! What returns headers without a known marker, and what only looks so.
+
+use super::*;
+
+const FIELDS: &str = "Received: from a by b; Thu, 19 Nov 2026 10:00:00 +0000\r\n\
+    From: joe@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: x\r\n";
+const NOTIFICATION: &str = "From: MAILER-DAEMON@example.net\r\n";
+const PERSON: &str = "From: someone@example.net\r\nSubject: Re: headers\r\n";
+
+/// The Message-IDs that a text returns, below these headers.
+fn returned(headers: &str, text: &[u8]) -> Vec<String> {
+    let message = [headers.as_bytes(), b"\r\n", text].concat();
+    let report = read_message(&message);
+    report.returned.iter().map(message_id).collect()
+}
+
+#[test]
+fn a_section_needs_no_marker() {
+    let quoted = FIELDS.replace("\r\n", "\r\n> ");
+    let indented = FIELDS.replace("\r\n", "\r\n    ");
+    for text in [
+        FIELDS.to_owned(),
+        format!("\r\n{FIELDS}"),
+        format!("No.\r\n\r\n{FIELDS}\r\nhello"),
+        // A trace field begins nowhere else.
+        format!("No.\r\n{FIELDS}"),
+        format!("No.\r\n----\r\n{FIELDS}"),
+        format!("==========\r\n\r\n\r\n{FIELDS}"),
+        format!("------- message\r\n{FIELDS}"),
+        format!("Headers:\r\n{FIELDS}"),
+        format!(
+            "The headers are as follows:\r\n\r\nFrom joe@example.org Thu Nov 19 2026\r\n{FIELDS}"
+        ),
+        format!("No.\r\n\r\nFrom joe@example.org Thu Nov 19 2026\r\n{FIELDS}"),
+        format!("No.\r\n\r\nMIME-Version: 1.0\r\n{FIELDS}"),
+        format!("No.\r\n\r\nDelivered-To: a@b\r\n{FIELDS}"),
+        format!("No.\r\n\r\nX-Anything: a\r\n{FIELDS}"),
+        format!("No.\r\n\r\n    {indented}"),
+        format!("Headers:\r\n\r\n    {indented}"),
+        format!("Headers:\r\n> {quoted}"),
+        format!("Headers:> Received: from b\r\n> by c\r\n> {quoted}"),
+        format!("> {quoted}"),
+        // Of what the first paragraph has too little, the second has enough.
+        format!("Original message follows.\r\n\r\nIt is over 5K.\r\n\r\n{FIELDS}"),
+        format!("To: a\r\nReason: b\r\n\r\n{FIELDS}"),
+        // A message is known by its Message-ID or by the hosts it passed.
+        "Message-ID: <1@example.org>\r\nSubject: x\r\n".to_owned(),
+        "----\r\n\r\nMessage-ID:<1@example.org>\r\nFrom:joe@example.org\r\n".to_owned(),
+    ] {
+        assert_eq!(
+            returned(NOTIFICATION, text.as_bytes()),
+            ["<1@example.org>"],
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_only_has_colons_is_none() {
+    let quoted = FIELDS.replace("\r\n", "\r\n> ");
+    for text in [
+        "From: joe@example.org\r\nDate: x\r\nSubject: y\r\nTo: z\r\n".to_owned(),
+        "-----Original Message-----\r\nFrom: joe@example.org\r\nSent: x\r\nTo: y\r\nSubject: z\r\n"
+            .to_owned(),
+        "Message-ID: <1@example.org>\r\n".to_owned(),
+        "Received: yes\r\n".to_owned(),
+        "It reads Message-ID: <1@example.org> and Subject: x\r\n".to_owned(),
+        format!("------- Forwarded Message\r\n\r\n{FIELDS}\r\nhello"),
+        format!("---------- Forwarded message ---------\r\n{FIELDS}\r\nhello"),
+        format!("Begin forwarded message:\r\n\r\n{FIELDS}\r\nhello"),
+    ] {
+        assert!(returned(NOTIFICATION, text.as_bytes()).is_empty(), "{text}");
+    }
+    // People quote headers in discussions.
+    for text in [
+        format!("Joe wrote:\r\n> {quoted}"),
+        format!("> {quoted}"),
+        format!("Joe wrote:\r\n>> {}", quoted.replace("\r\n", "\r\n>")),
+    ] {
+        assert!(returned(PERSON, text.as_bytes()).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_heading_ends_in_a_colon_of_any_charset() {
+    for colon in [
+        b":".as_slice(),
+        b" : ",
+        "：".as_bytes(),
+        "﹕".as_bytes(),
+        "︰".as_bytes(),
+        b"\x1b$B$H$*$j!'\x1b(B",
+        b"\x1b$B$H$*$j!'\x1b(J",
+        b"\x82\xc6\x81\x46",
+        b"\xa4\xc8\xa1\xa7",
+        b"\xc8\xe7\xcf\xc2\xa3\xba",
+        b"~{HgOB#:~}",
+        b"\xa6\x70\xa4\x55\xa1\x47",
+    ] {
+        // Indented, so that nothing but the heading announces it.
+        let fields = FIELDS.replace("\r\n", "\r\n  ");
+        let text = [b"x", colon, b"\r\n  ", fields.as_bytes()].concat();
+        assert_eq!(
+            returned(PERSON, &text),
+            ["<1@example.org>"],
+            "{}",
+            colon.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn parts_are_messages_by_many_names() {
+    let fields = FIELDS.to_owned();
+    let base64 = data_encoding::BASE64_MIME.encode(fields.as_bytes());
+    let quoted = fields.replace(';', "=3B");
+    for (head, part, found) in [
+        ("Content-Type: message/rfc822", fields.as_str(), true),
+        ("Content-Type: text/rfc822", &fields, true),
+        ("Content-Type: message/x-rfc822", &fields, true),
+        ("Content-Type: application/rfc822-headers", &fields, true),
+        ("Content-Type: text/x-rfc822-headers", &fields, true),
+        ("Content-Type: message/global", &fields, true),
+        (
+            "Content-Type: message/partial; number=1; id=x",
+            &fields,
+            true,
+        ),
+        (
+            "Content-Type: message/partial; number=2; id=x",
+            "hello\r\n",
+            false,
+        ),
+        ("Content-Type: application/octet-stream", &fields, true),
+        (
+            "Content-Type: application/octet-stream",
+            "Subject: x\r\nFrom: y\r\n",
+            false,
+        ),
+        ("Content-Type: text/plain; name=headers.txt", &fields, true),
+        (
+            "Content-Type: (a) message (b) / (c) rfc822 (d)",
+            &fields,
+            true,
+        ),
+        (
+            "Content-Type: message/rfc822 (a (b) \\) c); x=y",
+            &fields,
+            true,
+        ),
+        (
+            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64 (as is)",
+            &base64,
+            true,
+        ),
+        (
+            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: (as is)\r\n base64",
+            &base64,
+            true,
+        ),
+        (
+            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: BASE64;",
+            &base64,
+            true,
+        ),
+        (
+            "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: \"base64\"",
+            &base64,
+            true,
+        ),
+        (
+            "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable (x)",
+            &quoted,
+            true,
+        ),
+    ] {
+        let text =
+            format!("--b (x)\r\n\r\nNo.\r\n--b (x)\r\n{head}\r\n\r\n{part}\r\n--b (x)--\r\n");
+        let headers = format!(
+            "{PERSON}Content-Type: (a) multipart/(b)mixed; (c) boundary = \"b (x)\" (d)\r\n"
+        );
+        let ids = returned(&headers, text.as_bytes());
+        assert_eq!(ids.len(), usize::from(found), "{head}");
+        assert!(ids.iter().all(|id| id == "<1@example.org>"), "{head}");
+    }
+}
+
+/// The body of the notification itself, where that is a fragment.
+#[test]
+fn a_fragment_is_read_as_the_message_it_begins() {
+    let headers =
+        format!("{NOTIFICATION}Content-Type: message/partial; number=1; total=2; id=x\r\n");
+    let text = format!(
+        "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{FIELDS}\r\nx"
+    );
+    let message = [headers.as_bytes(), b"\r\n", text.as_bytes()].concat();
+    let report = read_message(&message);
+    assert_eq!(
+        report.returned.iter().map(message_id).collect::<Vec<_>>(),
+        ["<1@example.org>"]
+    );
+    assert!(report.returned[0].body.is_none());
+}
+
+#[test]
+fn folds_that_were_lost_are_made_again_only_for_what_proves() {
+    for (text, raw) in [
+        (
+            "Received: from a (via\r\nHTTP); x\r\nX-Y: z\r\nMessage-ID: <1@example.org>\r\n\r\nhello",
+            "Received: from a (via\r\n HTTP); x\r\nX-Y: z\r\nMessage-ID: <1@example.org>\r\n",
+        ),
+        (
+            "Message-ID: <1@example.org>\r\nX-Y: a\r\nb\r\nX-Backstop-Watermark: c\r\n",
+            "Message-ID: <1@example.org>\r\nX-Y: a\r\n b\r\nX-Backstop-Watermark: c\r\n",
+        ),
+        // Nothing is gained.
+        (
+            "Message-ID: <1@example.org>\r\nX-Y: a\r\nb\r\nX-Z: c\r\n",
+            "Message-ID: <1@example.org>\r\nX-Y: a\r\n",
+        ),
+        // Something else begins.
+        (
+            "Received: a\r\nFrom: b\r\n---- c\r\nMessage-ID: <1@example.org>\r\n",
+            "Received: a\r\nFrom: b\r\n",
+        ),
+    ] {
+        let message = format!("{NOTIFICATION}\r\n----- Original message follows -----\r\n{text}");
+        let report = read_message(message.as_bytes());
+        assert_eq!(strings([&report.returned[0].raw]), [raw], "{text}");
+    }
+}
+
+#[test]
+fn carriage_returns_end_lines_where_nothing_else_does() {
+    let text = format!("----- Original message follows -----\r\n{FIELDS}\r\nhello\r\n")
+        .replace("\r\n", "\r");
+    assert_eq!(returned(NOTIFICATION, text.as_bytes()), ["<1@example.org>"]);
+}
