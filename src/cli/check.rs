@@ -148,6 +148,7 @@ async fn look_at_store(config: &Config, report: &mut Report) {
             }
         },
     };
+    report.warnings.extend(srs(&summary));
     let refused = refuse_unproven(&config.policy);
     if !refused.is_empty() {
         let refused = refused.join(" and ");
@@ -157,6 +158,16 @@ async fn look_at_store(config: &Config, report: &mut Report) {
             .map(|doubt| format!("{refused}, but {doubt} (`backstop report coverage` tells more)"));
         report.warnings.extend(doubts);
     }
+}
+
+/// The domains in which SRS addresses are seen, that the file knows nothing of.
+fn srs(summary: &Summary) -> impl Iterator<Item = String> {
+    summary.srs.iter().map(|(domain, (sent, bounced))| {
+        format!(
+            "SRS addresses of {domain} were seen ({sent} times in outgoing mail, {bounced} times in bounces), whose bounces \
+             prove nothing here: if an SRS daemon rewrites senders there, use `null_sender: {{srs: [{domain}]}}`"
+        )
+    })
 }
 
 /// The keys by which a bounce that proves nothing is refused, with their actions. That a siege refuses it is the default,

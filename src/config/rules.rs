@@ -147,6 +147,7 @@ impl Answers {
             not_a_notification,
             reports,
             exempt: _,
+            srs: _,
         } = null_sender;
         self.add(at, "extra_recipients", *extra_recipients);
         self.add(&at.key("never_send"), "answer", *answer);

@@ -61,6 +61,12 @@ impl Config {
                 answer(null_sender.never_send.answer)
             ));
         }
+        if !null_sender.srs.is_empty() {
+            lines.push(format!(
+                "bounces to SRS addresses of {}: left to the SRS daemon",
+                listed(&null_sender.srs)
+            ));
+        }
         lines.push(format!(
             "null sender, but no notification: {}",
             answer(null_sender.not_a_notification)

@@ -32,6 +32,7 @@ pub mod siege;
 pub mod size;
 pub mod spf;
 pub mod spf_rules;
+pub mod srs;
 pub mod trace_header;
 pub mod understood;
 pub mod verdict;

@@ -13,7 +13,8 @@ use serde::{
 use super::{
     address::Mailbox,
     exempt::Exemptions,
-    pattern::AddressPattern,
+    pattern::{AddressPattern, DomainPattern},
+    srs,
     verdict::{Action, Rule},
 };
 
@@ -32,6 +33,8 @@ pub struct NullSender {
     pub reports: Rule,
     /// Who is spared these rules, and the answers that recipient classes give to bounces.
     pub exempt: Exemptions,
+    /// Domains whose SRS addresses an SRS daemon makes, and knows again.
+    pub srs: Vec<DomainPattern>,
 }
 
 impl Default for NullSender {
@@ -42,7 +45,18 @@ impl Default for NullSender {
             not_a_notification: Rule::new(Action::Tag),
             reports: Rule::new(Action::Tag),
             exempt: Exemptions::default(),
+            srs: Vec::new(),
         }
+    }
+}
+
+impl NullSender {
+    /// The entry of `srs` by which this address is the SRS daemon's: one that is not well-formed, and any where no daemon
+    /// runs, is an ordinary address, for a stranger can make one up.
+    pub fn srs_entry(&self, mailbox: &Mailbox) -> Option<&DomainPattern> {
+        let domain = mailbox.domain()?;
+        let entry = self.srs.iter().find(|pattern| pattern.matches(domain));
+        entry.filter(|_| srs::is_well_formed(mailbox))
     }
 }
 

@@ -97,9 +97,9 @@ pub struct LocalPartRule {
     /// To mail with a sender.
     #[serde(default = "accept")]
     pub mail: Rule,
-    /// To mail with the null sender.
-    #[serde(default = "accept")]
-    pub bounces: Rule,
+    /// To mail with the null sender; none where the file leaves it out, which accepts it.
+    #[serde(default)]
+    pub bounces: Option<Rule>,
 }
 
 fn accept() -> Rule {
@@ -127,6 +127,21 @@ impl DomainRecipients {
         self.answer(mailbox, known, false).0
     }
 
+    /// The rule, and its number from 1, by which the file says that this recipient gets bounces: one that leaves it out
+    /// doesn't say so.
+    pub fn takes_bounces(
+        &self,
+        mailbox: &Mailbox,
+        known: &Known,
+    ) -> Option<(usize, &LocalPartRule)> {
+        let Class::Rule(number) = self.class(mailbox, known) else {
+            return None;
+        };
+        let rule = self.rules.get(number.checked_sub(1)?)?;
+        let accepts = rule.bounces.is_some_and(Rule::accepts);
+        accepts.then_some((number, rule))
+    }
+
     /// The class of a recipient and what it answers. A list that can't be read knows nobody.
     pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> (Class, Rule) {
         if let Known::Listed(_) = known {
@@ -142,7 +157,11 @@ impl DomainRecipients {
         match matching {
             Some((index, rule)) => (
                 Class::Rule(index + 1),
-                if bounce { rule.bounces } else { rule.mail },
+                if bounce {
+                    rule.bounces.unwrap_or(accept())
+                } else {
+                    rule.mail
+                },
             ),
             None => (self.rest, self.rest_answer.rule(bounce)),
         }

@@ -57,7 +57,8 @@ impl Engine {
         let Some(store) = &self.store else {
             return;
         };
-        for count in Count::of_bounce(recipient, verdict) {
+        let srs = self.policy.unknown_srs(envelope, recipient);
+        for count in Count::of_bounce(recipient, verdict).into_iter().chain(srs) {
             self.signatures.note(today(now), &count);
             store.count(today(now), count);
         }

@@ -47,11 +47,11 @@ impl Policy {
 
     /// Whether nothing but the catch-all of its domain takes mail to the recipient.
     pub fn is_caught(&self, case: &Case<'_>) -> bool {
-        self.recipients_of(case.recipient)
-            .is_some_and(|(_, entry)| {
-                let class = entry.class(&case.recipient.mailbox, case.known);
-                class == Class::CatchAll
-            })
+        let entry = self.recipients_of(case.recipient);
+        entry.is_some_and(|(_, entry)| {
+            let class = entry.class(&case.recipient.mailbox, case.known);
+            class == Class::CatchAll && !self.is_srs(case)
+        })
     }
 
     pub(super) fn besieged_extra_recipient(
@@ -59,7 +59,7 @@ impl Policy {
         case: &Case<'_>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let Some(domain) = besieged(case) else {
+        let Some(domain) = self.besieged(case) else {
             return Continue(());
         };
         let finding = format!("{domain} is besieged, and the null sender has a recipient already");
@@ -79,7 +79,7 @@ impl Policy {
         bounce: bool,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let (Some(domain), Some(siege)) = (besieged(case), case.siege) else {
+        let (Some(domain), Some(siege)) = (self.besieged(case), case.siege) else {
             return Continue(());
         };
         if !self.is_caught(case) {
@@ -119,7 +119,7 @@ impl Policy {
         unanswered: Option<Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let Some(domain) = besieged(case) else {
+        let Some(domain) = self.besieged(case) else {
             return Continue(());
         };
         if self.spares_null_sender(case) {
@@ -146,7 +146,7 @@ impl Policy {
         unanswered: Option<Outside>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let Some(domain) = besieged(case) else {
+        let Some(domain) = self.besieged(case) else {
             return Continue(());
         };
         let finding = format!("{domain} is besieged, and this notification proves nothing");
@@ -154,13 +154,14 @@ impl Policy {
         let reason = Reason::Siege(UnderSiege::Unproven(outcome.clone()));
         walk.apply("siege.unproven", finding, rule, reason)
     }
-}
 
-/// The domain that is besieged, where that decides something: a bounce with a tag of ours is let in as always.
-fn besieged<'a>(case: &Case<'a>) -> Option<&'a Domain> {
-    if case.is_proven_by_tag(None) {
-        return None;
+    /// The domain that is besieged, where that decides something: a bounce with a tag of ours is accepted as always, and
+    /// SRS addresses are the SRS daemon's.
+    fn besieged<'a>(&self, case: &Case<'a>) -> Option<&'a Domain> {
+        if case.is_proven_by_tag(None) || self.is_srs(case) {
+            return None;
+        }
+        case.siege?;
+        case.recipient.mailbox.domain()
     }
-    case.siege?;
-    case.recipient.mailbox.domain()
 }

@@ -114,6 +114,7 @@ impl Policy {
         if !is_bounce || case.envelope.reverse_path.is_null() {
             return Continue(());
         }
+        self.left_to_srs(case, walk);
         self.never_send(case, true, walk)?;
         self.recipient_class(case, true, walk)
     }

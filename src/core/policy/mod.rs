@@ -7,6 +7,7 @@ mod proving;
 mod rcpt;
 mod sensed;
 mod soften;
+mod srs;
 mod tag;
 mod unannounced;
 mod vouched;
@@ -26,7 +27,7 @@ use super::{
     outside::Outside,
     proof::{
         self,
-        evidence::{By, Evidence, Outcome},
+        evidence::{Evidence, Outcome},
     },
     recipients::{DomainRecipients, Known},
     siege,
@@ -157,7 +158,7 @@ impl Policy {
         let mut walk = Walk::new(self.mode);
         let end = self.at_rcpt(case, &mut walk);
         let mut judgement = walk.judgement(end);
-        name_proof(&mut judgement.verdict, case.is_proven_by_tag(None));
+        name_proof(&mut judgement.verdict);
         judgement
     }
 
@@ -181,8 +182,7 @@ impl Policy {
         let mut walk = Walk::new(self.mode);
         let end = self.at_eoh(case, facts, matches, &mut walk);
         let mut judgement = walk.judgement(end);
-        let by_headers = case.is_proven_by_headers(facts.notification.as_ref());
-        name_proof(&mut judgement.verdict, by_headers);
+        name_proof(&mut judgement.verdict);
         judgement
             .verdict
             .notification
@@ -265,10 +265,14 @@ impl Policy {
     }
 }
 
-/// What a tag has proven is let in because of it, where nothing else is the reason.
-fn name_proof(verdict: &mut Verdict, by_tag: bool) {
-    if by_tag && verdict.reason == Reason::NothingFound {
-        verdict.reason = Reason::Proof(Outcome::Genuine(By::Batv));
-        verdict.by = None;
+/// What is proven, or left to the SRS daemon, is accepted because of that, where nothing else is the reason.
+fn name_proof(verdict: &mut Verdict) {
+    if let Some(proof @ (Outcome::Genuine(_) | Outcome::Srs)) = &verdict.proof
+        && verdict.reason == Reason::NothingFound
+    {
+        if let Outcome::Genuine(_) = proof {
+            verdict.by = None;
+        }
+        verdict.reason = Reason::Proof(proof.clone());
     }
 }

@@ -9,7 +9,7 @@ use crate::core::{
     proof::{
         self, Settings,
         batv::{self, Unsigned},
-        coverage::{Count, Way},
+        coverage::{Count, Srs, Way},
         dkim::tags::Tags,
         ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
         watermark::{self, Unmarked},
@@ -133,12 +133,13 @@ impl Policy {
         headers: &Headers,
         departure: &Departure,
     ) -> Vec<Count> {
-        let domain = match self.our_sender(envelope) {
-            Ok(sender) => sender.domain(),
+        let sender = match self.our_sender(envelope) {
+            Ok(sender) => Some(sender),
             Err(NotSigned::Incoming) => return Vec::new(),
             Err(_) => None,
         };
-        let Some(domain) = domain else {
+        let Some((mailbox, domain)) = sender.and_then(|sender| Some((sender, sender.domain()?)))
+        else {
             return Count::of_outgoing(Count::NOT_OURS, &[], &[]);
         };
         let Departure {
@@ -170,7 +171,9 @@ impl Policy {
                 Err(why) => without.extend(why.lack().map(|lack| (way, lack))),
             }
         }
-        Count::of_outgoing(domain.as_str(), &made, &without)
+        let mut counts = Count::of_outgoing(domain.as_str(), &made, &without);
+        counts.extend(self.srs_count(mailbox, Srs::Sent));
+        counts
     }
 
     /// Whether a signature of ours is there by now that will prove bounces. What signs behind us can't be known.

@@ -9,7 +9,8 @@ use crate::core::{
         Settings,
         evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
-    verdict::{Action, Reason, Rule, Verdict},
+    recipients::Class,
+    verdict::{Action, Entry, Reason, Rule, Verdict},
 };
 
 impl Policy {
@@ -63,6 +64,7 @@ impl Policy {
     fn is_judged(&self, case: &Case<'_>) -> bool {
         let answered = case.envelope.reverse_path.is_null() && case.tag.is_some();
         (!answered || case.waits_for_content())
+            && !self.is_srs(case)
             && self.outgoing(case.envelope).is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
     }
@@ -101,6 +103,7 @@ impl Policy {
             missing: self.missing(case),
         });
         walk.prove(&outcome);
+        self.rule_takes_bounces(case, walk)?;
         self.besieged_unproven(case, &outcome, None, walk)?;
         let rule = self.proof.unproven;
         walk.apply(
@@ -141,7 +144,7 @@ impl Policy {
         let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
         let unanswered = evidence.unanswered_for(sent_lately, worth);
         let (check, finding, rule) = match &outcome {
-            Outcome::Genuine(_) | Outcome::Weak(_) => {
+            Outcome::Genuine(_) | Outcome::Weak(_) | Outcome::Srs => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }
@@ -169,9 +172,30 @@ impl Policy {
         };
         walk.prove(&outcome);
         self.besieged_listed(case, unanswered, walk)?;
+        if let Outcome::Unproven(_) = outcome {
+            self.rule_takes_bounces(case, walk)?;
+        }
         self.besieged_unproven(case, &outcome, unanswered, walk)?;
         let rule = softened(rule, unanswered, case.siege.is_some());
         walk.apply(check, finding, rule, Reason::Proof(outcome))
+    }
+
+    /// Where a rule of `recipients` says expressly that bounces are accepted, those that prove nothing are, too.
+    fn rule_takes_bounces(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
+        let mailbox = &case.recipient.mailbox;
+        let entry = self.recipients_of(case.recipient);
+        let found = entry.and_then(|(_, entry)| entry.takes_bounces(mailbox, case.known));
+        let Some((number, rule)) = found else {
+            return Continue(());
+        };
+        let finding = format!("nothing proves it, but rule {number} accepts bounces");
+        walk.tell("recipients", finding);
+        let reason = Reason::Recipient {
+            class: Class::Rule(number),
+            bounce: true,
+        };
+        let by = Entry::new("recipients.rules", &rule.pattern);
+        Break(Verdict::accept(reason).by(Some(by)))
     }
 
     fn unproven_rule(&self, notification: &Notification) -> Rule {

@@ -38,6 +38,9 @@ impl Policy {
         // Its tag has answered what the rules for bounces ask: whether somebody here sent the message it returns.
         let proven = case.is_proven_by_tag(None);
         let bounce = case.envelope.reverse_path.is_null() && !proven;
+        if bounce {
+            self.left_to_srs(case, walk);
+        }
         self.never_send(case, bounce, walk)?;
         self.recipient_class(case, bounce, walk)?;
         if proven {
@@ -231,7 +234,7 @@ impl Policy {
         let Some(entry) = never_send.entry(&case.recipient.mailbox, delimiters) else {
             return Continue(());
         };
-        if !bounce || self.spares_null_sender(case) {
+        if !bounce || self.is_srs(case) || self.spares_null_sender(case) {
             return Continue(());
         }
         let finding = "a bounce, to an address that never sends".to_owned();
@@ -261,6 +264,11 @@ impl Policy {
         }
         let mailbox = &case.recipient.mailbox;
         let (class, rule) = entry.answer(mailbox, case.known, bounce && !spared);
+        if self.is_srs(case) && matches!(class, Class::CatchAll | Class::Unknown) {
+            let finding = "an SRS address: whether it exists, the SRS daemon knows";
+            walk.tell("recipients", finding.to_owned());
+            return Continue(());
+        }
         // Had the list been readable, the recipient might have been known, and accepted.
         let unanswered = matches!(case.known, Known::Unavailable(_)).then_some(Outside::Directory);
         let rule = softened(rule, unanswered, case.siege.is_some());

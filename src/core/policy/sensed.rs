@@ -34,7 +34,7 @@ impl Policy {
                 let tells_nothing = outcome.is_unanswered() || outcome.is_repeated();
                 (!tells_nothing).then_some(Hit::Unproven)
             }
-            None => {
+            None | Some(Outcome::Srs) => {
                 let refused = envelope.reverse_path.is_null() && is_refused(verdict);
                 refused.then_some(Hit::Refused)
             }

@@ -11,7 +11,10 @@ use serde::Deserialize;
 use sha1::Sha1;
 
 use super::{DAYS_AHEAD, Key, Keys};
-use crate::core::address::{Domain, Mailbox};
+use crate::core::{
+    address::{Domain, Mailbox},
+    srs,
+};
 
 /// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
 const LONGEST_LOCAL: usize = 64;
@@ -110,7 +113,7 @@ pub fn sign(
     if !is_plain(local) {
         return Err(Unsigned::Quoted);
     }
-    if is_srs(local) {
+    if srs::is_begun(local) {
         return Err(Unsigned::Srs);
     }
     if read(sender, &char::from(delimiter).to_string()).is_some() {
@@ -166,7 +169,7 @@ impl Tag {
 /// others' tags within: they have none themselves.
 pub fn read(recipient: &Mailbox, delimiters: &str) -> Option<Tagged> {
     let local = recipient.local_unquoted();
-    if is_srs(&local) {
+    if srs::is_begun(&local) {
         return None;
     }
     if let Some(rest) = without_prefix(&local, PRVS) {
@@ -282,15 +285,6 @@ fn tag_of(text: &[u8], original: Mailbox) -> Option<Tag> {
         day: day.parse().ok()?,
         mac: HEXLOWER_PERMISSIVE.decode(mac).ok()?.try_into().ok()?,
         original,
-    })
-}
-
-/// SRS0 and SRS1, with any of the separators that SRS knows.
-fn is_srs(local: &[u8]) -> bool {
-    [b"SRS0".as_slice(), b"SRS1"].iter().any(|prefix| {
-        without_prefix(local, prefix)
-            .and_then(<[u8]>::first)
-            .is_some_and(|separator| b"=+-".contains(separator))
     })
 }
 

@@ -13,8 +13,9 @@ use crate::core::{
 /// The most different things of one [kind](Count::kind) that are counted on a day; see [`Count::most_a_day`]. Together
 /// they are the most rows that a day has.
 const MOST_OUTGOING: u64 = 8_000;
-const MOST_BOUNCES: u64 = 1_000;
+const MOST_BOUNCES: u64 = 500;
 const MOST_WOULD_REFUSE: u64 = 1_000;
+const MOST_SRS: u64 = 500;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
 /// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
@@ -52,6 +53,26 @@ impl Way {
     }
 }
 
+/// Where an SRS address was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Srs {
+    /// As the sender of outgoing mail.
+    Sent,
+    /// As the recipient of a bounce, which a stranger can make up.
+    Bounced,
+}
+
+impl Srs {
+    const ALL: [Self; 2] = [Self::Sent, Self::Bounced];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
 /// One thing to count, by day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Count {
@@ -72,11 +93,18 @@ pub enum Count {
         /// The address, as it is written.
         recipient: String,
     },
+    /// An SRS address in a domain that `null_sender.srs` doesn't list.
+    Srs {
+        /// The one of `local.domains` that it is in.
+        domain: String,
+        /// Where it was seen.
+        seen: Srs,
+    },
 }
 
 impl Count {
     /// All that [`Self::kind`] gives.
-    pub const KINDS: [&str; 3] = ["outgoing", "bounce", "would_refuse"];
+    pub const KINDS: [&str; 4] = ["outgoing", "bounce", "would_refuse", "srs"];
     /// The domain of all senders that are not in `local.domains`.
     pub const NOT_OURS: &str = "-";
     /// The outcome that every outgoing message has.
@@ -138,7 +166,7 @@ impl Count {
             Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {
                 outcome == Way::Dkim.as_str()
             }
-            Self::WouldRefuse { .. } => false,
+            Self::WouldRefuse { .. } | Self::Srs { .. } => false,
         }
     }
 
@@ -148,6 +176,7 @@ impl Count {
             Self::Outgoing { .. } => "outgoing",
             Self::Bounce { .. } => "bounce",
             Self::WouldRefuse { .. } => "would_refuse",
+            Self::Srs { .. } => "srs",
         }
     }
 
@@ -157,6 +186,7 @@ impl Count {
             Self::Outgoing { domain, outcome } => (domain, outcome),
             Self::Bounce { outcome } => (outcome, ""),
             Self::WouldRefuse { recipient } => (recipient, ""),
+            Self::Srs { domain, seen } => (domain, seen.as_str()),
         }
     }
 
@@ -169,6 +199,10 @@ impl Count {
             }),
             "bounce" => Some(Self::Bounce { outcome: first }),
             "would_refuse" => Some(Self::WouldRefuse { recipient: first }),
+            "srs" => Some(Self::Srs {
+                domain: first,
+                seen: Srs::ALL.into_iter().find(|seen| seen.as_str() == second)?,
+            }),
             _ => None,
         }
     }
@@ -180,6 +214,7 @@ impl Count {
             Self::Outgoing { .. } => MOST_OUTGOING,
             Self::Bounce { .. } => MOST_BOUNCES,
             Self::WouldRefuse { .. } => MOST_WOULD_REFUSE,
+            Self::Srs { .. } => MOST_SRS,
         }
     }
 
@@ -197,6 +232,7 @@ pub fn word(outcome: &Outcome) -> &'static str {
         Outcome::Weak(_) => "weak",
         Outcome::Unproven(_) => Count::UNPROVEN,
         Outcome::Forged(_) => "forged",
+        Outcome::Srs => "srs",
     }
 }
 
@@ -258,6 +294,10 @@ mod tests {
             Count::WouldRefuse {
                 recipient: "user@example.org".to_owned(),
             },
+            Count::Srs {
+                domain: "example.org".to_owned(),
+                seen: Srs::Bounced,
+            },
         ];
         for count in counts {
             let (first, second) = count.texts();
@@ -266,7 +306,8 @@ mod tests {
             assert_eq!(stored, Some(count));
         }
         assert_eq!(Count::stored("new", String::new(), String::new()), None);
-        assert_eq!(MOST_OUTGOING + MOST_BOUNCES + MOST_WOULD_REFUSE, 10_000);
+        let most = MOST_OUTGOING + MOST_BOUNCES + MOST_WOULD_REFUSE + MOST_SRS;
+        assert_eq!(most, 10_000);
     }
 
     #[test]

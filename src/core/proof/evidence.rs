@@ -263,6 +263,8 @@ pub enum Outcome {
     Unproven(Unproven),
     /// It holds a proof that is wrong, and none that is right.
     Forged(Forged),
+    /// It came to an SRS address: the SRS daemon knows, and it is left to that.
+    Srs,
 }
 
 /// A notification that proves nothing.
@@ -352,6 +354,7 @@ impl Outcome {
                 Why::Repeated => "proof_repeated",
                 Why::Nothing | Why::NoTag | Why::Unanswered(_) => "unproven",
             },
+            Self::Srs => "srs",
             Self::Forged(Forged::BatvWrong) => "batv_wrong",
             Self::Forged(Forged::BatvExpired) => "batv_expired",
             Self::Forged(Forged::WatermarkWrong) => "watermark_wrong",
@@ -374,6 +377,7 @@ impl fmt::Display for Outcome {
             Self::Unproven(Unproven { weak, .. }) if !weak.is_none() => write!(f, "weak:{weak}"),
             Self::Unproven(_) => f.write_str("unproven"),
             Self::Forged(_) => f.write_str("forged"),
+            Self::Srs => f.write_str("srs"),
         }
     }
 }

@@ -182,7 +182,7 @@ fn proof(outcome: &Outcome) -> Wording {
             "The message that you return is too old: messages sent from here can be returned for \
              some days only, and its X-Backstop-Watermark is older"
         }
-        Outcome::Genuine(_) | Outcome::Weak(_) => return own_failure(),
+        Outcome::Genuine(_) | Outcome::Weak(_) | Outcome::Srs => return own_failure(),
     };
     policy(text.to_owned())
 }

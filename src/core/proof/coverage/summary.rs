@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Count, CoverageRow, Way};
+use super::{Count, CoverageRow, Srs, Way};
 use crate::core::proof::Settings;
 
 /// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
@@ -18,6 +18,9 @@ pub struct Summary {
     pub bounces: BTreeMap<String, u64>,
     /// Bounces without proof, by their recipient: an address that has sent mail through us.
     pub would_refuse: BTreeMap<String, u64>,
+    /// SRS addresses in domains that `null_sender.srs` doesn't list: by domain, how often one was seen in outgoing mail,
+    /// and how often in a bounce.
+    pub srs: BTreeMap<String, (u64, u64)>,
     /// The first day on which outgoing mail was counted, since 1970-01-01.
     pub first_day: Option<u64>,
 }
@@ -104,6 +107,14 @@ impl Summary {
                 Count::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
                 Count::WouldRefuse { recipient } => {
                     add(&mut summary.would_refuse, recipient, times)
+                }
+                Count::Srs { domain, seen } => {
+                    let (sent, bounced) = summary.srs.entry(domain).or_default();
+                    let count = match seen {
+                        Srs::Sent => sent,
+                        Srs::Bounced => bounced,
+                    };
+                    *count = count.saturating_add(times);
                 }
             }
         }

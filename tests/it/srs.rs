@@ -1,0 +1,333 @@
+//! Bounces to SRS addresses as tables: left to the daemon where one runs, and ordinary everywhere else; and what a rule of
+//! `recipients` says expressly.
+
+use backstop::core::{
+    address::Mailbox,
+    dnsbl::Listing,
+    envelope::Recipient,
+    header::Headers,
+    header_rules::Matches,
+    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched, WasLearned},
+    proof::{
+        Keys,
+        coverage::Count,
+        evidence::{Answer, By, Evidence, Looked},
+    },
+    recipients::Known,
+    trace_header::Forgeries,
+};
+
+use crate::proof::envelope;
+
+const SITE: &str = "
+mode: enforce
+local: {domains: [own.test, other.test, .own.test], networks: [10.0.0.0/8]}
+null_sender:
+  never_send: ['@own.test', '@other.test']
+  srs: [own.test]
+recipients:
+  - domain: own.test
+    known: [{addresses: [jane]}]
+    unknown: {mail: reject, bounces: reject}
+  - domain: other.test
+    known: [{addresses: [jane]}]
+    catch_all: {mail: reject, bounces: reject}
+proof:
+  keys: /etc/backstop/keys
+  batv: {sign: true}
+  unproven: reject
+  unproven_replies: reject
+";
+const SRS0: &str = "SRS0=Ab1c=Q7=remote.test=kim";
+const SRS1: &str = "SRS1=Ab1c=fwd.test==Ab1c=Q7=remote.test=kim";
+const DSN: &str = "From: MAILER-DAEMON@mx.remote.test\nSubject: Undelivered Mail Returned to Sender\n\
+    Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";
+const AWAY: &str = "From: bob@remote.test\nSubject: Out of office\nAuto-Submitted: auto-replied\n";
+
+fn policy(changes: &[(&str, &str)]) -> Policy {
+    let mut policy = crate::site::policy(SITE, changes);
+    policy.proof.keys = Keys::parse("0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n").unwrap();
+    policy
+}
+
+/// The first answer that refuses, of all stages; or the last. With the word for its proof.
+fn found(policy: &Policy, from: &str, rcpt: &str, headers: &str, besieged: bool) -> String {
+    let envelope = envelope("192.0.2.1", from);
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(rcpt.as_bytes()),
+        refused: None,
+    };
+    let addressed = policy.addressed(&envelope, recipient, 20_700, 0);
+    let known = match addressed.recipient.mailbox.local() {
+        b"jane" => Known::Listed("inline".to_owned()),
+        _ => Known::NotListed,
+    };
+    let listings: [Listing; 0] = [];
+    let case = Case {
+        envelope: &envelope,
+        spf: &SpfAnswers::default(),
+        recipient: &addressed.recipient,
+        tag: addressed.tag,
+        earlier: 0,
+        known: &known,
+        listings: &listings,
+        siege: besieged.then_some(Siege {
+            learned: WasLearned::No,
+        }),
+    };
+    let (headers, _) = Headers::parse(headers.as_bytes());
+    let facts = HeaderFacts::of(
+        &envelope.reverse_path,
+        headers,
+        Forgeries::new("mx.own.test"),
+    );
+    let nothing = Evidence {
+        looked: vec![Looked {
+            by: By::Dkim,
+            answer: Answer::Absent,
+            finding: String::new(),
+        }],
+        ..Evidence::default()
+    };
+    let mut all = vec![policy.judge(&case), policy.judge_data(&case, false)];
+    all.push(policy.judge_headers(&case, &facts, &Matches::new(&[], &facts.headers)));
+    if policy.needs_content(&case, &facts) {
+        let vouched = Vouched::No;
+        all.push(policy.judge_content(&case, &facts, &nothing, Ok(false), &vouched));
+    }
+    let verdicts = all.into_iter().map(|Judgement { verdict, .. }| verdict);
+    let mut stands: Option<backstop::core::verdict::Verdict> = None;
+    for verdict in verdicts {
+        let next = match stands {
+            None => verdict,
+            Some(stands) => stands.or_stronger(verdict),
+        };
+        let refuses = !next.lets_in();
+        stands = Some(next);
+        if refuses {
+            break;
+        }
+    }
+    let verdict = stands.unwrap();
+    let proof = verdict
+        .proof
+        .as_ref()
+        .map_or("-".to_owned(), ToString::to_string);
+    format!("{} {} {proof}", verdict.action, verdict.reason.code())
+}
+
+#[test]
+fn bounces_to_srs_addresses_are_left_to_the_daemon_that_makes_them() {
+    let plain = policy(&[]);
+    let required = policy(&[("{sign: true}", "{sign: true, required: true}")]);
+    let caught = policy(&[("unknown: {mail", "catch_all: {mail")]);
+    let nobody = policy(&[("  srs: [own.test]\n", "")]);
+    let unlisted = policy(&[("domain: own.test", "domain: sub.own.test")]);
+    for local in [
+        SRS0,
+        SRS1,
+        "srs0=ab1c=q7=remote.test=kim",
+        "SRS0+Ab1c=Q7=remote.test=kim",
+    ] {
+        let srs = format!("{local}@own.test");
+        for policy in [&plain, &required, &caught, &unlisted] {
+            for besieged in [false, true] {
+                for (from, headers, expected) in [
+                    ("", DSN, "accept srs srs"),
+                    ("", AWAY, "accept srs srs"),
+                    // Some send bounces with a sender of their own.
+                    ("mailer-daemon@mx.remote.test", DSN, "accept srs srs"),
+                    ("postmaster@mx.remote.test", DSN, "accept srs srs"),
+                    ("bob@remote.test", AWAY, "accept nothing_found -"),
+                ] {
+                    let found = found(policy, from, &srs, headers, besieged);
+                    assert_eq!(found, expected, "<{from}> {srs} {besieged}");
+                }
+            }
+        }
+        for besieged in [false, true] {
+            let found = |policy, from, to: &str| found(policy, from, to, DSN, besieged);
+            // Where no daemon runs, a stranger would only have to make one up.
+            assert_eq!(found(&nobody, "", &srs), "reject never_sends -");
+            let elsewhere = format!("{local}@other.test");
+            assert_eq!(found(&plain, "", &elsewhere), "reject never_sends -");
+            let below = format!("{local}@x.own.test");
+            let expected = if besieged {
+                "reject siege_unproven unproven"
+            } else {
+                "reject unproven unproven"
+            };
+            assert_eq!(found(&plain, "", &below), expected);
+        }
+    }
+    for local in [
+        "SRS0=x",
+        "SRS0",
+        "SRS0=Ab1c=Q7=remote.test",
+        "SRS2=Ab1c=Q7=remote.test=kim",
+        "kim",
+    ] {
+        let to = format!("{local}@own.test");
+        assert_eq!(
+            found(&plain, "", &to, DSN, false),
+            "reject never_sends -",
+            "{local}"
+        );
+    }
+    // What is no notification is none at such an address either.
+    let to = format!("{SRS0}@own.test");
+    let found = found(
+        &plain,
+        "",
+        &to,
+        "From: bob@remote.test\nSubject: Hello\n",
+        false,
+    );
+    assert_eq!(found, "tag not_a_notification srs");
+}
+
+/// A rule that names such addresses goes before; what it leaves out it doesn't say.
+#[test]
+fn a_rule_that_takes_bounces_takes_those_that_prove_nothing() {
+    let rules = |rule: &str| {
+        let rules = format!("rules: [{rule}]\n    unknown:");
+        policy(&[
+            ("  srs: [own.test]\n", ""),
+            (
+                "  never_send: ['@own.test', '@other.test']\n",
+                "  never_send: []\n",
+            ),
+            ("unknown:", &rules),
+        ])
+    };
+    let required = |rule: &str| {
+        let mut policy = rules(rule);
+        policy.proof.batv.required = true;
+        policy
+    };
+    let shop = "shop-1@own.test";
+    for (rule, besieged, proven, tagless) in [
+        (
+            "{match: 'shop-.*', bounces: accept}",
+            false,
+            "accept rule_bounce unproven",
+            "accept rule_bounce unproven",
+        ),
+        (
+            "{match: 'shop-.*', bounces: accept}",
+            true,
+            "accept rule_bounce unproven",
+            "accept rule_bounce unproven",
+        ),
+        (
+            "{match: 'shop-.*', mail: reject, bounces: {action: accept}}",
+            false,
+            "accept rule_bounce unproven",
+            "accept rule_bounce unproven",
+        ),
+        (
+            "{match: 'shop-.*'}",
+            false,
+            "reject unproven unproven",
+            "reject unproven unproven",
+        ),
+        (
+            "{match: 'shop-.*', mail: accept}",
+            true,
+            "reject siege_unproven unproven",
+            "reject siege_unproven unproven",
+        ),
+        (
+            "{match: 'shop-.*', bounces: tag}",
+            false,
+            "reject unproven unproven",
+            "reject unproven unproven",
+        ),
+        (
+            "{match: 'shop-.*', bounces: reject}",
+            false,
+            "reject rule_bounce -",
+            "reject rule_bounce -",
+        ),
+        (
+            "{match: 'other', bounces: accept}",
+            false,
+            "reject unknown_bounce -",
+            "reject unknown_bounce -",
+        ),
+    ] {
+        assert_eq!(
+            found(&rules(rule), "", shop, DSN, besieged),
+            proven,
+            "{rule}"
+        );
+        assert_eq!(
+            found(&required(rule), "", shop, DSN, besieged),
+            tagless,
+            "{rule}"
+        );
+    }
+    // With a list that knows the address, no rule is asked.
+    let listed = rules("{match: 'jane', bounces: accept}");
+    let found = found(&listed, "", "jane@own.test", DSN, false);
+    assert_eq!(found, "reject unproven unproven");
+}
+
+/// What `backstop check` suggests the key by.
+#[test]
+fn srs_addresses_that_the_file_knows_nothing_of_are_counted() {
+    let policy = policy(&[]);
+    let words = |count: Option<Count>| {
+        count.map(|count| {
+            let (domain, seen) = count.texts();
+            format!("{} {domain} {seen}", count.kind())
+        })
+    };
+    for (client, from, rcpt, counted) in [
+        (
+            "192.0.2.1",
+            "",
+            format!("{SRS0}@other.test"),
+            Some("srs other.test bounced"),
+        ),
+        (
+            "192.0.2.1",
+            "",
+            format!("{SRS1}@other.test"),
+            Some("srs other.test bounced"),
+        ),
+        // However many names a stranger makes up, it is one of the file's.
+        (
+            "192.0.2.1",
+            "",
+            format!("{SRS0}@a.b.own.test"),
+            Some("srs own.test bounced"),
+        ),
+        ("192.0.2.1", "", format!("{SRS0}@own.test"), None),
+        ("192.0.2.1", "", format!("{SRS0}@foreign.test"), None),
+        ("192.0.2.1", "", "SRS0=x@other.test".to_owned(), None),
+        (
+            "192.0.2.1",
+            "bob@remote.test",
+            format!("{SRS0}@other.test"),
+            None,
+        ),
+        ("10.0.0.1", "", format!("{SRS0}@other.test"), None),
+    ] {
+        let rcpt = Mailbox::from_bytes(rcpt.as_bytes());
+        let found = words(policy.unknown_srs(&envelope(client, from), &rcpt));
+        assert_eq!(found.as_deref(), counted, "{from} {rcpt:?}");
+    }
+    let (headers, _) = Headers::parse(b"From: kim@remote.test\r\n\r\n");
+    for (from, counted) in [
+        (format!("{SRS0}@other.test"), Some("srs other.test sent")),
+        (format!("{SRS0}@own.test"), None),
+        ("jane@other.test".to_owned(), None),
+    ] {
+        let envelope = envelope("10.0.0.1", &from);
+        let departure = policy.departure(&envelope, [], &headers, 20_700 * 86_400);
+        let counts = policy.coverage(&envelope, &headers, &departure);
+        let srs = counts.into_iter().find(|count| count.kind() == "srs");
+        assert_eq!(words(srs).as_deref(), counted, "{from}");
+    }
+}
