@@ -41,6 +41,7 @@ pub(super) struct File {
     pub spf: SpfRules,
     pub forgery: Forgery,
     pub null_sender: NullSender,
+    #[serde(deserialize_with = "Exemptions::deserialize_unjudged")]
     pub exempt: Exemptions,
     pub recipients: Vec<Entry>,
     pub dnsbl: Vec<Dnsbl>,
@@ -69,7 +70,7 @@ impl Default for File {
             spf: SpfRules::default(),
             forgery: Forgery::default(),
             null_sender: NullSender::default(),
-            exempt: Exemptions::default(),
+            exempt: Exemptions::unjudged(),
             recipients: Vec::new(),
             dnsbl: Vec::new(),
             headers: Vec::new(),

@@ -1,6 +1,6 @@
 //! Who is not judged, although a stranger.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     address::Mailbox,
@@ -18,6 +18,55 @@ pub struct Exemptions {
     pub clients: Vec<Network>,
     /// Recipients that get their mail whoever sends it.
     pub recipients: Vec<AddressPattern>,
+}
+
+impl Exemptions {
+    /// `exempt:` where the file says nothing: abuse@ is where others report spam (RFC 2142 section 4), which looks like
+    /// spam.
+    pub fn unjudged() -> Self {
+        Self {
+            recipients: "abuse".parse().into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// `exempt:` of the file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn deserialize_unjudged<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        struct Unjudged {
+            clients: Vec<Network>,
+            recipients: Vec<AddressPattern>,
+        }
+
+        impl Default for Unjudged {
+            fn default() -> Self {
+                let Exemptions {
+                    clients,
+                    recipients,
+                } = Exemptions::unjudged();
+                Self {
+                    clients,
+                    recipients,
+                }
+            }
+        }
+
+        let Unjudged {
+            clients,
+            recipients,
+        } = Unjudged::deserialize(deserializer)?;
+        Ok(Self {
+            clients,
+            recipients,
+        })
+    }
 }
 
 /// The entry that exempts.

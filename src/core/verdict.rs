@@ -1,12 +1,12 @@
 //! The answer to one recipient, and why: one value that the reply, the log line, the metrics and the tests read.
 
+mod action;
 mod entry;
 mod rule;
 
-use std::fmt;
-
 use serde::Deserialize;
 
+pub use action::Action;
 pub use entry::Entry;
 pub use rule::Rule;
 
@@ -18,54 +18,6 @@ use super::{
     recipients::Class,
     spf::{Identity, SpfResult},
 };
-
-/// What can be done with a recipient or a message; the words of `milter.yaml`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Let it in.
-    Accept,
-    /// Let it in, with a header that says why it was noticed.
-    Tag,
-    /// Answer 4xx: an honest sender comes back, nothing is lost.
-    Tempfail,
-    /// Answer 5xx: an honest sender learns of it.
-    Reject,
-    /// Answer 250 and drop it for this recipient. Nobody learns of it.
-    Discard,
-    /// Let it in, and hold the message in the MTA's queue (Postfix: HOLD) until somebody releases it.
-    Quarantine,
-}
-
-impl Action {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Accept,
-        Self::Tag,
-        Self::Tempfail,
-        Self::Reject,
-        Self::Discard,
-        Self::Quarantine,
-    ];
-
-    /// The word in `milter.yaml` and in the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Tag => "tag",
-            Self::Tempfail => "tempfail",
-            Self::Reject => "reject",
-            Self::Discard => "discard",
-            Self::Quarantine => "quarantine",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Whether verdicts act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -149,6 +101,8 @@ pub enum Reason {
     },
     /// A null sender, and this is not its first recipient: a notification goes to one (RFC 5321 section 4.5.5).
     NullSenderExtraRecipient,
+    /// Recipients that were accepted before get other answers after DATA, where the MTA has one for all.
+    OtherRecipients,
     /// A null sender to an address that never sends mail.
     NeverSends,
     /// What the recipient's class answers.
@@ -270,6 +224,7 @@ impl Reason {
             },
             Self::OwnDomainForged { .. } => "own_domain_forged",
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
+            Self::OtherRecipients => "other_recipients",
             Self::NeverSends => "never_sends",
             Self::Recipient { class, bounce } => class.code(*bounce),
             Self::Proof(outcome) => outcome.code(),

@@ -22,8 +22,8 @@ use crate::{
         header::Headers,
         header_rules::Matches,
         policy::{
-            Addressed, Case, Check, Departure, HeaderFacts, Judgement, Policy, Siege, SpfAnswers,
-            Tag, Vouched, settle,
+            Addressed, Case, Check, Company, Departure, HeaderFacts, Judgement, Policy, Siege,
+            SpfAnswers, Tag, Vouched, settle,
         },
         proof::returned,
         recipients::Known,
@@ -78,6 +78,8 @@ pub struct Message {
     spf: Option<SpfAnswers>,
     listings: Vec<Listing>,
     let_in: usize,
+    /// What the first recipient that was accepted is to others.
+    company: Option<Company>,
     asks_dns: bool,
     counts_proofs: bool,
 }
@@ -124,6 +126,7 @@ impl Message {
             spf: None,
             listings: Vec::new(),
             let_in: 0,
+            company: None,
             asks_dns: true,
             counts_proofs: true,
         }
@@ -165,6 +168,7 @@ impl Message {
             spf: self.spf.clone(),
             listings: self.listings.clone(),
             let_in: 0,
+            company: None,
             asks_dns: self.asks_dns,
             counts_proofs: self.counts_proofs,
         }
@@ -240,9 +244,20 @@ impl Message {
             ..Asked::NOTHING
         };
         asked.siege = self.siege(addressed, &asked).await;
-        let judgement = engine.policy.judge(&self.case(addressed, &asked));
+        let case = self.case(addressed, &asked);
+        let mut judgement = engine.policy.judge(&case);
+        let company = engine.policy.company(&case);
+        if judgement.verdict.lets_in()
+            && let Some(alone) = self
+                .company
+                .and_then(|first| engine.policy.parted(&case, first))
+        {
+            judgement.checks.extend(alone.checks);
+            judgement.verdict = alone.verdict;
+        }
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
+            self.company.get_or_insert(company);
         }
         (judgement, asked)
     }

@@ -16,6 +16,7 @@ mod bounce;
 mod bounces;
 mod cli;
 mod comes_home;
+mod company;
 mod config;
 mod coverage;
 mod daemon;

@@ -9,9 +9,12 @@ use crate::core::{
     dnsbl::Listing,
     outside::Outside,
     proof::evidence::Outcome,
-    recipients::{Class, Known},
+    recipients::{Class, Known, lookup_keys},
     verdict::{Entry, Reason, UnderSiege, Verdict},
 };
+
+/// Who runs the network, its DNS and its security (RFC 2142 sections 4 and 7): a siege refuses them nothing.
+const HELPERS: [&[u8]; 3] = [b"hostmaster", b"noc", b"security"];
 
 /// That the recipient's domain is besieged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +158,19 @@ impl Policy {
         walk.apply("siege.unproven", finding, rule, reason)
     }
 
-    /// The domain that is besieged, where that decides something: a bounce with a tag of ours is accepted as always, and
-    /// SRS addresses are the SRS daemon's.
+    /// The domain that is besieged, where that decides something: a bounce with a tag of ours is accepted as always,
+    /// SRS addresses are the SRS daemon's, and whoever helps in a flood is reached.
     fn besieged<'a>(&self, case: &Case<'a>) -> Option<&'a Domain> {
-        if case.is_proven_by_tag(None) || self.is_srs(case) {
+        let mailbox = &case.recipient.mailbox;
+        let local = mailbox.local_key();
+        let mut keys = lookup_keys(&local, &self.local.recipient_delimiter);
+        if case.is_proven_by_tag(None)
+            || self.is_srs(case)
+            || keys.any(|key| HELPERS.contains(&key))
+        {
             return None;
         }
         case.siege?;
-        case.recipient.mailbox.domain()
+        mailbox.domain()
     }
 }

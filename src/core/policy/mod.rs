@@ -1,6 +1,7 @@
 //! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
 
 mod besieged;
+mod company;
 mod eoh;
 mod outgoing;
 mod proving;
@@ -36,6 +37,7 @@ use super::{
     verdict::{Exempt, Mode, Outgoing, Reason, Verdict},
 };
 pub use besieged::{Siege, WasLearned};
+pub use company::Company;
 pub use eoh::{HeaderFacts, settle};
 pub use outgoing::{Departure, NotSigned};
 pub use tag::{Addressed, Otherwise, Tag};

@@ -72,6 +72,7 @@ fn is_refused(verdict: &Verdict) -> bool {
         _ if verdict.is_unanswered() => false,
         Reason::RefusedByMta { .. } => true,
         // It comes again alone, and counts then.
+        Reason::OtherRecipients => false,
         Reason::NullSenderExtraRecipient => action == Action::Reject,
         _ => refuses,
     }

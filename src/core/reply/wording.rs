@@ -67,6 +67,15 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
                    by one"
                 .to_owned(),
         },
+        Reason::OtherRecipients => Wording {
+            permanent: 554,
+            transient: 452,
+            subject: 5,
+            detail: 3,
+            text: "The recipients of this message may get different answers; send it to this one \
+                   alone"
+                .to_owned(),
+        },
         Reason::NeverSends => policy(
             "This address never sends mail, so no bounce can be meant for it; the message you \
              answer was forged"

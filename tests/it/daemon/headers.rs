@@ -348,8 +348,7 @@ fn a_message_is_refused_for_all_of_its_recipients_or_for_none() {
         ),
     ] {
         let would = format!("x{number}@example.org");
-        let from = "mailer-daemon@pass.example";
-        let reply = answer(&mut client, from, &[&would, others], lines);
+        let reply = answer(&mut client, "a@pass.example", &[&would, others], lines);
         assert_eq!(reply.unwrap(), Reply::Continue, "{lines}");
         let outcome = client.eom().unwrap();
         assert_eq!(
@@ -374,6 +373,46 @@ fn a_message_is_refused_for_all_of_its_recipients_or_for_none() {
         answer(&mut client, "a@pass.example", &both, "X-Test: some later"),
         "450 4.7.1 ",
     );
+}
+
+/// Whoever names an exempt recipient too gets nothing in by that: a suspect message comes to them one by one.
+#[test]
+fn an_exempt_recipient_is_no_way_in_for_a_suspect_message() {
+    let stage = Stage::set(&format!(
+        "{ENFORCE}proof: {{dkim: {{verify: false}}}}\nspf: {{mail_from: {{fail: tag}}}}\n\
+         null_sender: {{extra_recipients: accept, not_a_notification: reject}}\nforgery: {{header_from: reject}}\n"
+    ));
+    let forged = "From: boss@example.org\nSubject: hello";
+    for from in ["", "mailer-daemon@pass.example", "a@fail.example"] {
+        let mut client = stage.session(SENDER);
+        for pair in [
+            ["abuse@example.org", "joe@example.org"],
+            ["joe@example.org", "abuse@example.org"],
+            ["postmaster@example.org", "joe@example.org"],
+        ] {
+            client.mail(from, &[]).unwrap();
+            assert_eq!(client.rcpt(pair[0], &[]).unwrap(), Reply::Continue);
+            assert_refused(client.rcpt(pair[1], &[]), "452 4.5.3 ");
+            // Who was there first is answered as if alone.
+            let reply = headers(&mut client, forged);
+            match pair[0] {
+                "joe@example.org" => assert_refused(reply, "550 5.7.1 "),
+                _ => {
+                    assert_eq!(reply.unwrap(), Reply::Continue);
+                    assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+                }
+            }
+            client.abort().unwrap();
+        }
+        // What was asked to come again comes, and gets its own answer.
+        assert_refused(
+            answer(&mut client, from, &["joe@example.org"], forged),
+            "550 5.7.1 ",
+        );
+        let reply = answer(&mut client, from, &["abuse@example.org"], forged);
+        assert_eq!(reply.unwrap(), Reply::Continue);
+        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+    }
 }
 
 #[test]
