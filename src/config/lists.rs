@@ -92,7 +92,8 @@ fn no_list_of_addresses_takes_what_would_never_match() {
                 "{match: 'shop-.*', domain: example.org}",
             ),
             ("{match: x, domain: '*.example.org'}", ".example.org"),
-            ("joe doe@example.org", "user@example.org"),
+            ("<joe@example.org>", "user@example.org"),
+            ("a@example.org,b@example.org", "user@example.org"),
             (".example.org", "'@.example.org'"),
         ] {
             let wrong = said(place, entry).expect_err(entry);
@@ -104,6 +105,7 @@ fn no_list_of_addresses_takes_what_would_never_match() {
             "user@example.org",
             "user",
             "joe.doe",
+            "joe doe@example.org",
             "'\"news*\"@example.org'",
             "'\"/^shop-.*$/\"'",
             "{match: 'shop-.*'}",

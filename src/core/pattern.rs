@@ -138,11 +138,23 @@ impl FromStr for AddressPattern {
         let mailbox = Mailbox::from_bytes(text.as_bytes());
         let local = mailbox.local_key();
         match mailbox.host() {
-            _ if !is_local_part(mailbox.local()) => Err(AddressError::Pattern(text.to_owned())),
+            _ if !can_be_meant(mailbox.local()) => Err(AddressError::Pattern(text.to_owned())),
             Host::Missing => Ok(Self::Local(local)),
             Host::Domain(domain) => Ok(Self::Mailbox(local, domain.clone())),
             Host::Other(_) => Err(AddressError::Pattern(text.to_owned())),
         }
+    }
+}
+
+/// Whether somebody can mean this local part. A blank needs no quotes here; what only a list, a comment or brackets have
+/// is no part of any.
+fn can_be_meant(local: &[u8]) -> bool {
+    let quoted = || is_local_part(local);
+    let foreign = |byte: &u8| byte.is_ascii_control() || b"<>(),;[]@".contains(byte);
+    match local.first() {
+        None => false,
+        Some(b'"') => quoted(),
+        Some(_) => !local.iter().any(foreign),
     }
 }
 
@@ -214,6 +226,7 @@ mod tests {
             ("@example.org", "anyone@sub.example.org", false),
             ("@.example.org", "anyone@sub.example.org", true),
             ("@.example.org", "anyone@example.org", false),
+            ("john doe@example.org", "\"john doe\"@example.org", true),
             // With an extension, and as Postfix folds case.
             ("noreply@example.org", "noreply+x@example.org", true),
             ("noreply@example.org", "\"noreply+x\"@example.org", true),
@@ -243,7 +256,6 @@ mod tests {
             "user@",
             "user@exa mple",
             "@[192.0.2.1]",
-            "john smith@example.org",
             "<user@example.org>",
             "user(x)@example.org",
             "a@example.org,b@example.org",
