@@ -44,6 +44,7 @@ const DSN: &str = "From: MAILER-DAEMON@mx.example.com\nSubject: Undelivered Mail
 
 struct Sent {
     client: &'static str,
+    helo: &'static str,
     from: &'static str,
     spf: SpfResult,
     rcpt: &'static str,
@@ -53,6 +54,7 @@ struct Sent {
 
 const MAIL: Sent = Sent {
     client: "192.0.2.1",
+    helo: "mx.example.com",
     from: "jane@example.com",
     spf: SpfResult::Pass,
     rcpt: "info@example.org",
@@ -73,7 +75,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
     let envelope = Envelope {
         client: Client {
             address: sent.client.parse().ok(),
-            helo: Some(b"mx.example.com".to_vec()),
+            helo: Some(sent.helo.as_bytes().to_vec()),
             ..Client::default()
         },
         reverse_path: ReversePath::from_bytes(sent.from.as_bytes()),
@@ -81,7 +83,7 @@ fn outcome(policy: &Policy, sent: &Sent) -> String {
     let domain = envelope
         .reverse_path
         .domain()
-        .map_or("mx.example.com".to_owned(), ToString::to_string);
+        .map_or(sent.helo.to_owned(), ToString::to_string);
     let spf = SpfAnswers {
         helo: None,
         mail_from: Some(SpfCheck::new(Identity::MailFrom, domain, sent.spf)),
@@ -379,12 +381,24 @@ fn one_domain_of_ours_does_not_vouch_for_another() {
             accepted,
         ),
         ("joe@other.example", "a@own-a.test", forged),
+        // The null sender is whoever HELO names.
         ("<>", "a@own-a.test", forged),
+        ("<> own-a.test", "MAILER-DAEMON@own-a.test", accepted),
+        ("<> mx.below.test", "MAILER-DAEMON@mx.below.test", accepted),
+        ("<> sub.own-a.test", "MAILER-DAEMON@own-a.test", accepted),
+        ("<> own-b.test", "MAILER-DAEMON@own-a.test", forged),
+        ("<> new.own-a.test", "MAILER-DAEMON@own-a.test", forged),
+        ("<> xown-a.test", "MAILER-DAEMON@own-a.test", forged),
     ] {
-        let headers = format!("From: {header}\n");
+        let (from, helo) = from.split_once(' ').unwrap_or((from, MAIL.helo));
+        let headers = match from {
+            "<>" => DSN.replace("MAILER-DAEMON@mx.example.com", header),
+            _ => format!("From: {header}\n"),
+        };
         let sent = |client, spf| Sent {
             client,
             from,
+            helo,
             spf,
             headers: Box::leak(headers.clone().into_boxed_str()),
             ..MAIL

@@ -140,7 +140,14 @@ impl Policy {
         if matches!(forwarder, Vouched::Yes(_)) {
             return forwarder;
         }
-        let Some(sender) = case.envelope.reverse_path.domain() else {
+        // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO. So come bounces of another MTA of ours.
+        let helo = || {
+            let check = case.spf.mail_from.as_ref()?;
+            let is_null = case.envelope.reverse_path.is_null();
+            check.domain.parse::<Domain>().ok().filter(|_| is_null)
+        };
+        let sender = case.envelope.reverse_path.domain().cloned();
+        let Some(sender) = &sender.or_else(helo) else {
             return forwarder;
         };
         let in_line = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));

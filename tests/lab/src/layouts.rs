@@ -38,12 +38,14 @@ pub struct Report {
     pub wrong: Vec<String>,
 }
 
-/// Whoever may send for no domain, and friends whom nothing speaks against.
+/// Who may send for no domain, friends whom nothing speaks against, and another host of ours.
 const ZONE: &str = r#"
 bank.example:
   - TXT: "v=spf1 -all"
 friend.example:
   - TXT: "v=spf1 ?all"
+"*.local.test":
+  - TXT: "v=spf1 ip4:198.51.100.201 ip4:127.0.1.201 -all"
 "#;
 
 /// Plays all acts in all layouts of the site.

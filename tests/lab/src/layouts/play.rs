@@ -16,7 +16,10 @@ use super::{
     mta::Who,
     world::World,
 };
-use crate::smtp::{Client, Reply};
+use crate::{
+    process::wait_until,
+    smtp::{Client, Reply},
+};
 
 /// How many layouts are played at a time.
 const AT_A_TIME: usize = 8;
@@ -24,6 +27,8 @@ const AT_A_TIME: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Who of our users writes.
 const SENDERS: [&str; 3] = ["joe", "team", "ann-lee"];
+/// A host of ours, which nothing but SPF and its name in `local.domains` says.
+const OTHER_HOST: Who = Who::Stranger(201);
 /// Who gets our users' mail, and who can't.
 const FAR: &str = "friend.example";
 const GONE: &str = "gone.example";
@@ -143,19 +148,39 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Mail that our own MTA can't deliver comes back to who sent it.
+    /// Mail that our own MTA can't deliver comes back to who sent it; and the same bounce once more, as it comes where the MTA
+    /// that sends is another host than the one that receives.
     fn bounced_by_our_own_mta(&self) -> io::Result<Seen> {
+        let mta = &self.world.mta;
         let id = format!("gone.{}@{}", self.number, self.layout.domain());
         self.send("joe", &format!("joe{}@{GONE}", self.number), &id)?;
+        let boxes = self.layout.boxes("joe", self.world.site);
+        let mut bounces = Vec::new();
+        let arrived = wait_until(PATIENCE, || {
+            bounces = mta.copies(&boxes[0], &id)?;
+            Ok(!bounces.is_empty())
+        });
+        let [bounce] = bounces.as_slice() else {
+            let log = mta.log_of(&id);
+            let error = format!("{}: {arrived:?}, {bounces:?}\n{log}", self.layout);
+            return Err(io::Error::other(error));
+        };
+        let helo = format!("mx{}.local.test", self.number);
+        let rcpt = format!("joe@{}", self.layout.domain());
+        let bounce = bounce.replace("\r\n", "\n").replace('\n', "\r\n");
+        let mut client = self.session(OTHER_HOST, &helo)?;
+        let reply = client.message("", &rcpt, bounce.as_bytes())?;
+        client.quit()?;
         Ok(Seen {
-            place: format!("{}: bounced by our own MTA", self.layout),
-            expected: String::new(),
-            codes: String::new(),
-            helo: String::new(),
-            rcpt: String::new(),
+            place: format!("{}: a bounce of our own MTA", self.layout),
+            expected: "250 2.1.5 accept message_id_known".to_owned(),
+            codes: codes(&reply),
+            // The Received line tells it from the one that came first.
+            id: helo.clone(),
+            helo,
+            rcpt,
             before: 0,
-            boxes: self.layout.boxes("joe", self.world.site),
-            id,
+            boxes,
         })
     }
 

@@ -64,7 +64,7 @@ fn configuration(site: Site) -> String {
     let mut yaml = format!(
         "listen: inet:0@127.0.0.1
 mode: enforce
-local: {{domains: [{}, counted.test], networks: [127.0.0.1], recipient_delimiter: \"{}\"}}
+local: {{domains: [{}, counted.test, .local.test], networks: [127.0.0.1], recipient_delimiter: \"{}\"}}
 dns: {{nameservers: [\"NAMESERVER\"], timeout: 2s, budget: 8s}}
 null_sender: {{never_send: [noreply]}}
 proof:
