@@ -157,6 +157,9 @@ const TRACE: [&str; 9] = [
 /// Whether the line is a known marker.
 pub fn marker(line: &[u8]) -> Option<(Marker, Copy)> {
     let words = words(line);
+    if words.is_empty() {
+        return None;
+    }
     let found = WORDS
         .iter()
         .find(|(known, ..)| words.eq_ignore_ascii_case(known.as_bytes()));

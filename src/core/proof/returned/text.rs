@@ -96,6 +96,8 @@ struct Seen {
     tried: usize,
     /// The same for sections that are quoted or indented.
     tried_quoted: usize,
+    /// Up to this octet there were only headings and what may follow one: they announce the same.
+    headed: usize,
     /// Whether headers may be quoted.
     quotes: bool,
 }
@@ -107,6 +109,7 @@ impl Seen {
             forwarded: false,
             tried: 0,
             tried_quoted: 0,
+            headed: 0,
             quotes,
         }
     }
@@ -124,8 +127,9 @@ impl Seen {
     /// the line stands at this octet of the whole text.
     fn section(&mut self, text: &[u8], at: usize, open: bool) -> Option<Found> {
         let (line, after) = first_line(text);
-        if markers::is_heading(line) && !markers::is_forwarded(line) {
+        if at >= self.headed && markers::is_heading(line) && !markers::is_forwarded(line) {
             let skipped = line.len() + between(after).0;
+            self.headed = at + skipped;
             let (heading, section) = text.split_at_checked(skipped)?;
             let ruled = heading.split(|&byte| byte == b'\n').any(markers::is_rule);
             let quotes = self.quotes || ruled;
