@@ -273,7 +273,7 @@ fn strangers_can_not_write_into_a_report() {
     client.helo("<b>\x1b[31m\r\nx: y").unwrap();
     client.mail("", &[]).unwrap();
     client
-        .rcpt("<i>%n\"\x1b]0;x\x07\r\n\u{e9}@example.org", &[])
+        .rcpt("\"<i>%n\x1b]0;x\x07\r\n\u{e9}\"@example.org", &[])
         .unwrap();
     client.data().unwrap();
     headers(&mut client, BOUNCE).unwrap();
@@ -285,11 +285,11 @@ fn strangers_can_not_write_into_a_report() {
         panic!("{told:#}");
     };
     assert!(
-        name.ends_with("\\xc3\\xa9@example.org") && name.contains("\\x1b]0;x\\x07\\x0d\\x0a"),
+        name.ends_with("\\xc3\\xa9\\x22@example.org") && name.contains("\\x1b]0;x\\x07\\x0d\\x0a"),
         "{name}"
     );
     let page = fs::read_to_string(backstop.folder().join("page.html")).unwrap();
-    assert!(page.contains("&lt;i&gt;%n\\x22") && !page.contains("<i>"));
+    assert!(page.contains("\\x22&lt;i&gt;%n\\x1b") && !page.contains("<i>"));
     for file in fs::read_dir(backstop.folder().join("samples")).unwrap() {
         let octets = fs::read(file.unwrap().path()).unwrap();
         assert!(!octets.contains(&0x1b) && !octets.windows(3).any(|three| three == b"\nx:"));

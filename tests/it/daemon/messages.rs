@@ -281,7 +281,11 @@ fn what_the_mta_understood_is_judged() {
             _ => format!("{rcpt}(c)"),
         };
         assert_eq!(client.rcpt(&named, &[]).unwrap(), Reply::Continue);
-        assert_eq!(client.eom().unwrap().reply, Reply::Continue);
+        let outcome = client.eom().unwrap();
+        assert_eq!(outcome.reply, Reply::Continue);
+        let received_spf = outcome.added("Received-SPF").concat();
+        let named = received_spf.contains(&format!("envelope-from=\"{from}\""));
+        assert!(named || from.is_empty(), "{received_spf}");
         let line = stage.decision(&rcpt);
         assert_eq!(
             field(&line, "from"),
