@@ -58,7 +58,7 @@ impl Ending {
             ..
         } in let_in
         {
-            if addressed.tag.is_some() && verdict.lets_in() && verdict.action != Action::Discard {
+            if addressed.is_untagged() && verdict.lets_in() && verdict.action != Action::Discard {
                 untagged.insert(Untagged {
                     path: path.clone(),
                     address: addressed.recipient.mailbox.to_bytes(),

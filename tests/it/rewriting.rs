@@ -45,7 +45,7 @@ impl Rewriting {
                 "[example.org, example.net]",
                 "[example.org, mx.example.org, example.net]",
             ),
-            ("john doe, jörg]", "john doe, jörg, joe.doe]"),
+            ("[joe, sales,", "[joe, joe.doe, sales,"),
             ("proof: {dkim: {verify: false}}", &*proof),
         ];
         let sink = Sink::start().unwrap();

@@ -9,7 +9,8 @@ use backstop::core::{
     header_rules::Matches,
     outside::Outside,
     policy::{
-        Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched, WasLearned,
+        Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, Vouched,
+        WasLearned,
     },
     proof::{
         Keys,
@@ -494,5 +495,85 @@ fn a_tag_counts_for_hosts_of_a_domain_of_ours_and_for_no_other_domain() {
                 assert_eq!(at_rcpt, reason, "{made_for}: {rcpt}");
             }
         }
+    }
+}
+
+/// Another signer's form can't be verified. Where every bounce must have a tag, the ledger alone speaks for it.
+#[test]
+fn the_ledger_speaks_for_other_forms_of_tags_too() {
+    let required = "ledger: {remember: true}\n  batv: {sign: true, required: true}";
+    let policy = policy(&[
+        ("batv: {sign: true, guesses: 5}", required),
+        ("bounces: reject", "bounces: accept"),
+    ]);
+    for rcpt in [
+        "btv1==0123abcdef==jane@example.org",
+        "msprvs1=0123abcdef=jane@example.org",
+        "prvs=jane=0123abcdef@example.org",
+    ] {
+        for (sent, early, late) in [
+            (Ok(false), "accept nothing_found, reject unproven", ""),
+            (
+                Ok(true),
+                "accept nothing_found, accept nothing_found content",
+                "reject unproven",
+            ),
+            (
+                Err(Outside::Store),
+                "accept nothing_found, accept nothing_found content",
+                "tag unproven",
+            ),
+        ] {
+            let asked = Asked {
+                sent,
+                ..Asked::new(&policy, "", rcpt.to_owned(), DSN)
+            };
+            // The MTA is asked for the whole of it: that is no tag of ours to take off.
+            assert!(!asked.addressed().is_untagged());
+            let found = asked.found_with(&evidence(Answer::Absent));
+            let expected = (early.to_owned(), late.to_owned());
+            assert_eq!(found, expected, "{rcpt} {sent:?}");
+        }
+    }
+}
+
+/// Of all names below a domain, the MTA's own is known.
+#[test]
+fn a_tag_made_for_the_mtas_own_name_counts_at_the_domain_above() {
+    let local = "{domains: [wild.example, .wild.example, example.org], networks: [10.0.0.0/8]}";
+    let policy = policy(&[("{domains: [example.org], networks: [10.0.0.0/8]}", local)]);
+    for (made_for, came_to, host, expected) in [
+        (
+            "mx.wild.example",
+            "wild.example",
+            "mx.wild.example",
+            Some(Tag::Valid),
+        ),
+        (
+            "mx.wild.example",
+            "wild.example",
+            "MX.Wild.Example.",
+            Some(Tag::Valid),
+        ),
+        ("mx.wild.example", "wild.example", "mx2.wild.example", None),
+        ("mx.wild.example", "example.org", "mx.wild.example", None),
+        (
+            "mx.foreign.example",
+            "wild.example",
+            "mx.foreign.example",
+            None,
+        ),
+        ("mx.wild.example", "wild.example", "unknown", None),
+    ] {
+        let made = tagged(&format!("jane@{made_for}"), 0, Layout::Prvs);
+        let rcpt = made.replace(made_for, came_to);
+        let asked = Asked::new(&policy, "", rcpt, DSN);
+        let addressed = asked.addressed();
+        let found = policy.tag_of_host(&addressed, host, TODAY);
+        assert_eq!(
+            found,
+            expected.or(addressed.tag),
+            "{made_for} {came_to} {host}"
+        );
     }
 }

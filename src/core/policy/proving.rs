@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, HeaderFacts, Policy, soften::softened, walk::Walk};
+use super::{Case, HeaderFacts, Policy, Tag, soften::softened, walk::Walk};
 use crate::core::{
     notification::Notification,
     proof::{
@@ -62,7 +62,8 @@ impl Policy {
 
     /// Whether the recipient's mail is judged beyond its envelope.
     fn is_judged(&self, case: &Case<'_>) -> bool {
-        let answered = case.envelope.reverse_path.is_null() && case.tag.is_some();
+        let read = case.tag.filter(|tag| !matches!(tag, Tag::Foreign(_)));
+        let answered = case.envelope.reverse_path.is_null() && read.is_some();
         (!answered || case.waits_for_content())
             && !self.is_srs(case)
             && self.outgoing(case.envelope).is_none()

@@ -12,6 +12,7 @@ use super::{
     walk::Walk,
 };
 use crate::core::{
+    address::Domain,
     envelope::{Envelope, Recipient},
     notification::Notification,
     proof::{
@@ -31,6 +32,8 @@ pub enum Tag {
     Expired(Otherwise),
     /// Not made here.
     Wrong(Otherwise),
+    /// In the form of another signer, which can't be verified: looked at only where every bounce must have a tag.
+    Foreign(Otherwise),
     /// Not looked at: the client has sent too many wrong ones.
     Unverified,
     /// On outgoing mail, which has nothing to prove.
@@ -45,7 +48,18 @@ impl Tag {
             Self::Expired(_) => Some("expired"),
             // Unverified is what was refused as wrong too often.
             Self::Wrong(_) | Self::Unverified => Some("wrong"),
-            Self::Irrelevant => None,
+            Self::Foreign(_) | Self::Irrelevant => None,
+        }
+    }
+}
+
+impl From<Proof> for Tag {
+    /// Before it is asked what else could prove its bounce.
+    fn from(proof: Proof) -> Self {
+        match proof {
+            Proof::Valid { .. } => Self::Valid,
+            Proof::Expired => Self::Expired(Otherwise::Nothing),
+            Proof::Wrong => Self::Wrong(Otherwise::Nothing),
         }
     }
 }
@@ -59,6 +73,13 @@ pub struct Addressed {
     pub recipient: Recipient,
     /// What the tag says; none where it has none of ours.
     pub tag: Option<Tag>,
+}
+
+impl Addressed {
+    /// Whether it is to be delivered to another address than it was sent to.
+    pub fn is_untagged(&self) -> bool {
+        self.recipient.mailbox != self.sent.mailbox
+    }
 }
 
 impl From<Recipient> for Addressed {
@@ -94,19 +115,22 @@ impl Policy {
             .domain()
             .is_some_and(|domain| self.local.is_ours(domain));
         let read = batv::read(mailbox, &self.local.recipient_delimiter);
-        let Some(Tagged::Ours(found)) = read.filter(|_| ours) else {
-            return untagged;
+        let found = match read.filter(|_| ours) {
+            Some(Tagged::Ours(found)) => found,
+            Some(Tagged::Foreign) if self.requires_tag() && self.outgoing(envelope).is_none() => {
+                return Addressed {
+                    tag: Some(Tag::Foreign(Otherwise::Nothing)),
+                    ..untagged
+                };
+            }
+            Some(Tagged::Foreign) | None => return untagged,
         };
         let tag = if self.outgoing(envelope).is_some() {
             Tag::Irrelevant
         } else if batv.guesses > 0 && wrong_before >= batv.guesses {
             Tag::Unverified
         } else {
-            match self.verified(&found, today) {
-                Proof::Valid { .. } => Tag::Valid,
-                Proof::Expired => Tag::Expired(Otherwise::Nothing),
-                Proof::Wrong => Tag::Wrong(Otherwise::Nothing),
-            }
+            self.verified(&found, today).into()
         };
         Addressed {
             recipient: Recipient {
@@ -133,6 +157,25 @@ impl Policy {
         let relatives = relatives.into_iter().flatten();
         let made_for = relatives.map(|domain| verify(&tag.of(&domain)));
         made_for.max().unwrap_or(Proof::Wrong)
+    }
+
+    /// The tag, where it may have been made for the MTA's own name (`host`), which the file has as one of all the names
+    /// below a domain.
+    pub fn tag_of_host(&self, addressed: &Addressed, host: &str, today: u64) -> Option<Tag> {
+        let tag = addressed.tag?;
+        let read = batv::read(&addressed.sent.mailbox, &self.local.recipient_delimiter);
+        let (Tag::Wrong(_), Some(Tagged::Ours(found))) = (tag, read) else {
+            return Some(tag);
+        };
+        let related = |host: &Domain| {
+            let domain = found.original.domain();
+            let related =
+                |domain: &Domain| host.is_at_or_below(domain) || domain.is_at_or_below(host);
+            self.local.is_ours(host) && domain.is_some_and(related)
+        };
+        let host = host.parse::<Domain>().ok().filter(related);
+        let made_for = host.map(|host| self.verified(&found.of(&host), today).into());
+        made_for.or(Some(tag))
     }
 
     /// Whether this recipient's tag is a guess: it is wrong, and what was sent to it is a bounce. `notification` is what
@@ -169,6 +212,11 @@ impl Policy {
                 walk.tell("proof.batv", format!("{finding}; {}", otherwise.told()));
                 Continue(())
             }
+            Tag::Foreign(otherwise) => {
+                let (finding, _) = bad(tag);
+                walk.tell("proof.batv", format!("{finding}; {}", otherwise.told()));
+                Continue(())
+            }
             Tag::Expired(_) | Tag::Wrong(_) | Tag::Unverified => self.bad_tag(case, tag, walk),
         }
     }
@@ -181,9 +229,7 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         match case.tag {
-            Some(Tag::Expired(Otherwise::SentWithIt) | Tag::Wrong(Otherwise::SentWithIt)) => {
-                Continue(())
-            }
+            Some(Tag::Wrong(Otherwise::SentWithIt) | Tag::Foreign(_)) => Continue(()),
             Some(tag) if case.waits_for_content() && !self.needs_content(case, facts) => {
                 self.bad_tag(case, tag, walk)
             }
@@ -234,6 +280,10 @@ fn bad(tag: Tag) -> (&'static str, Reason) {
         Tag::Unverified => (
             "the client has sent too many wrong tags within the hour: this one is not looked at",
             Reason::BatvGuessed,
+        ),
+        Tag::Foreign(_) => (
+            "the tag in the address is another signer's",
+            Reason::Proof(Outcome::Forged(Forged::BatvWrong)),
         ),
         Tag::Wrong(_) | Tag::Valid | Tag::Irrelevant => (
             "the tag in the address was not made here",

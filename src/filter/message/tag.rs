@@ -20,8 +20,9 @@ impl Message {
         } = &*self.engine;
         let client = self.envelope.client.address;
         let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
-        let mut addressed =
-            policy.addressed(&self.envelope, sent, proof::today(now()), wrong_before);
+        let today = proof::today(now());
+        let mut addressed = policy.addressed(&self.envelope, sent, today, wrong_before);
+        addressed.tag = policy.tag_of_host(&addressed, &self.receiver, today);
         addressed.tag = self.doubted(&addressed).await;
         self.note_guesses([addressed.tag], None);
         addressed

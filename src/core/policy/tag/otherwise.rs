@@ -45,7 +45,9 @@ impl Otherwise {
 impl Tag {
     fn otherwise(self) -> Option<Otherwise> {
         match self {
-            Self::Wrong(otherwise) | Self::Expired(otherwise) => Some(otherwise),
+            Self::Wrong(otherwise) | Self::Expired(otherwise) | Self::Foreign(otherwise) => {
+                Some(otherwise)
+            }
             Self::Valid | Self::Unverified | Self::Irrelevant => None,
         }
     }
@@ -55,6 +57,7 @@ impl Tag {
         match self {
             Self::Wrong(_) => Self::Wrong(otherwise),
             Self::Expired(_) => Self::Expired(otherwise),
+            Self::Foreign(_) => Self::Foreign(otherwise),
             tag => tag,
         }
     }
@@ -79,21 +82,21 @@ impl Tag {
         };
         let (finding, _) = bad(self);
         let bad = match self {
-            Self::Expired(_) => looked(Answer::Expired, finding.to_owned()),
-            _ => looked(Answer::Wrong, finding.to_owned()),
+            Self::Foreign(_) => None,
+            Self::Expired(_) => Some(looked(Answer::Expired, finding.to_owned())),
+            _ => Some(looked(Answer::Wrong, finding.to_owned())),
         };
-        match otherwise {
-            Otherwise::Nothing | Otherwise::Content => vec![bad],
+        let more = match otherwise {
+            Otherwise::Nothing | Otherwise::Content => None,
             Otherwise::SentWithIt => {
-                vec![looked(
-                    Answer::Absent,
-                    format!("{finding}, {}", otherwise.told()),
-                )]
+                let what = format!("{finding}, {}", otherwise.told());
+                return vec![looked(Answer::Absent, what)];
             }
             Otherwise::Unanswered(outside) => {
-                vec![bad, looked(Answer::Unanswered(outside), otherwise.told())]
+                Some(looked(Answer::Unanswered(outside), otherwise.told()))
             }
-        }
+        };
+        bad.into_iter().chain(more).collect()
     }
 }
 
@@ -101,7 +104,7 @@ impl Policy {
     /// Whether the ledger is to be asked for mail that was sent from that very address, before its tag is called wrong.
     pub fn asks_ledger_of_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
         self.proof.ledger.remember
-            && matches!(addressed.tag, Some(Tag::Wrong(_)))
+            && matches!(addressed.tag, Some(Tag::Wrong(_) | Tag::Foreign(_)))
             && self.judges_tag(envelope, addressed)
     }
 
