@@ -163,6 +163,7 @@ fn engine(
         directory,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
+        remembered: former.map_or_else(Arc::default, |former| Arc::clone(&former.remembered)),
         signatures: former.map_or_else(Arc::default, |former| Arc::clone(&former.signatures)),
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),

@@ -189,11 +189,17 @@ impl Answers {
             weak: _,
             unproven,
             unproven_replies,
+            unproven_replies_with_sender,
             forged,
             keys: _,
         } = proof;
         self.add(at, "unproven", *unproven);
         self.add(at, "unproven_replies", *unproven_replies);
+        self.add(
+            at,
+            "unproven_replies_with_sender",
+            *unproven_replies_with_sender,
+        );
         self.add(at, "forged", *forged);
     }
 

@@ -239,9 +239,10 @@ fn unproven(proof: &proof::Settings) -> String {
         ""
     };
     format!(
-        "bounces that prove nothing: {}{required}; other automatic answers: {}; weak evidence: {}",
+        "bounces that prove nothing: {}{required}; other automatic answers: {}, with a sender: {}; weak evidence: {}",
         answer(proof.unproven),
         answer(proof.unproven_replies),
+        answer(proof.unproven_replies_with_sender),
         proof.weak.as_str()
     )
 }

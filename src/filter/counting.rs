@@ -6,7 +6,7 @@ use super::{
     sieges::learned_form,
 };
 use crate::core::{
-    address::Mailbox,
+    address::{Domain, Mailbox},
     attack::{Sample, hour},
     envelope::Envelope,
     header::Headers,
@@ -39,11 +39,39 @@ impl Engine {
         if let Ok(sent) = &departure.ledger {
             store.remember(sent.clone());
         }
+        if let Some(domain) = sender.and_then(Mailbox::domain) {
+            self.remembered.departs(&**store, domain, today(now));
+        }
         self.learn(sender, true, now);
         for count in self.policy.coverage(envelope, headers, departure) {
             self.signatures.note(today(now), &count);
             store.count(today(now), count);
         }
+    }
+
+    /// The domains of these recipients of which the ledger has all that was sent within the time that proofs count.
+    pub(super) async fn remembered_of(&self, let_in: &[LetIn], now: u64) -> Vec<Domain> {
+        let mut domains: Vec<Domain> = Vec::new();
+        let Some(store) = self
+            .store
+            .as_deref()
+            .filter(|_| self.policy.proof.ledger.remember)
+        else {
+            return domains;
+        };
+        let days = self.policy.proof.lifetime_days();
+        for one in let_in {
+            if let Some(domain) = one.addressed.recipient.mailbox.domain()
+                && !domains.contains(domain)
+                && self
+                    .remembered
+                    .has_all(store, domain, today(now), days)
+                    .await
+            {
+                domains.push(domain.clone());
+            }
+        }
+        domains
     }
 
     /// A message came to this recipient, or was refused. What is no notification is not counted.

@@ -13,7 +13,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{guesses::Guesses, proving::Search, sieges::Sieges, signatures::Signatures};
+use super::{
+    guesses::Guesses, proving::Search, remembered::Remembered, sieges::Sieges,
+    signatures::Signatures,
+};
 use crate::{
     core::{
         authserv_id::AuthservId,
@@ -52,6 +55,8 @@ pub struct Engine {
     pub guesses: Arc<Guesses>,
     /// Knows whether DKIM signatures of ours leave.
     pub signatures: Arc<Signatures>,
+    /// Knows whether the ledger has all mail of a domain.
+    pub remembered: Arc<Remembered>,
     /// The DKIM keys that are known without DNS.
     pub dkim_keys: dkim::Keys,
     /// Knows which domains are besieged.
@@ -247,13 +252,8 @@ impl Message {
         let case = self.case(addressed, &asked);
         let mut judgement = engine.policy.judge(&case);
         let company = engine.policy.company(&case);
-        if judgement.verdict.lets_in()
-            && let Some(alone) = self
-                .company
-                .and_then(|first| engine.policy.parted(&case, first))
-        {
-            judgement.checks.extend(alone.checks);
-            judgement.verdict = alone.verdict;
+        if let Some(first) = self.company {
+            engine.policy.part(&case, first, &mut judgement);
         }
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
             self.let_in += 1;
@@ -344,7 +344,10 @@ impl Message {
         };
         let resolver = &self.engine.resolver;
         let lookup = resolver.budgeted(Instant::now() + resolver.budget());
-        let evidence = search.evidence(&lookup).await;
+        let mut evidence = search.evidence(&lookup).await;
+        if search.is_reply && !self.envelope.reverse_path.is_null() && !evidence.is_settled() {
+            evidence.remembered = self.engine.remembered_of(let_in, now()).await;
+        }
         if evidence.is_settled() {
             self.forgive_guesses(tags(let_in), notification);
         }
@@ -378,12 +381,6 @@ impl Message {
     fn needs_it(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
         let policy = &self.engine.policy;
         policy.needs_content(case, facts)
-    }
-
-    fn needs_authors_signature(&self, facts: &HeaderFacts) -> bool {
-        let spf = self.spf.as_ref().unwrap_or(&NOT_ASKED);
-        let policy = &self.engine.policy;
-        policy.needs_authors_signature(&self.envelope, spf, facts)
     }
 
     /// Judges every recipient that was let in once more, and makes of both answers those that stand.

@@ -152,7 +152,7 @@ fn a_full_file_says_what_it_says() {
             "watermarks in what bounces return: verified; outgoing mail gets one, made with key 2 for 5 days",
             "ledger: outgoing mail is remembered for 60 days",
             "DKIM signatures of own domains in what bounces return: verified with the keys in DNS",
-            "bounces that prove nothing: reject; other automatic answers: accept; weak evidence: accept",
+            "bounces that prove nothing: reject; other automatic answers: accept, with a sender: tag; weak evidence: accept",
             "floods of backscatter (siege): from 5 times the usual and 50 a minute; while it lasts, unproven notifications: \
              reject (only monitored); unlearned catch-all recipients: mail accept, bounces reject",
             "metrics: http://[::1]:8895/metrics",

@@ -42,6 +42,7 @@ mod panics;
 mod postfix;
 mod proof;
 mod replay;
+mod replies;
 mod returned;
 mod rewriting;
 mod sendmail;

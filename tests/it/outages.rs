@@ -129,6 +129,7 @@ fn judged(policy: &Policy, world: &World) -> Verdict {
     policy.proof.weak = world.weak;
     policy.proof.batv.required = world.tag_required;
     policy.proof.dkim.verify = world.reads_content;
+    policy.proof.ledger.remember = world.ledger;
     if world.tag_required {
         policy.proof.keys = rows::keys();
     }

@@ -124,6 +124,7 @@ fn engine() -> Engine {
         directory: Directory::new(config.directories),
         blocklists: Arc::default(),
         guesses: Arc::default(),
+        remembered: Arc::default(),
         signatures: Arc::default(),
         dkim_keys: config.dkim_keys,
         sieges: Arc::default(),

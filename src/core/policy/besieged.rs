@@ -158,6 +158,10 @@ impl Policy {
         walk.apply("siege.unproven", finding, rule, reason)
     }
 
+    pub(super) fn is_besieged(&self, case: &Case<'_>) -> bool {
+        self.besieged(case).is_some()
+    }
+
     /// The domain that is besieged, where that decides something: a bounce with a tag of ours is accepted as always,
     /// SRS addresses are the SRS daemon's, and whoever helps in a flood is reached.
     fn besieged<'a>(&self, case: &Case<'a>) -> Option<&'a Domain> {

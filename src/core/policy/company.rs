@@ -98,6 +98,15 @@ impl Policy {
         })
     }
 
+    /// Asks a recipient that was accepted to come again alone, where it may not share the transaction.
+    pub fn part(&self, case: &Case<'_>, first: Company, judgement: &mut Judgement) {
+        let accepted = judgement.verdict.lets_in();
+        if let Some(alone) = self.parted(case, first).filter(|_| accepted) {
+            judgement.checks.extend(alone.checks);
+            judgement.verdict = alone.verdict;
+        }
+    }
+
     /// Whether the message may well be refused after DATA: its sender is none, a daemon's, or one for which SPF does not
     /// pass; and a rule is there that would.
     fn is_suspect(&self, case: &Case<'_>) -> bool {

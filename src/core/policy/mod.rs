@@ -6,6 +6,7 @@ mod eoh;
 mod outgoing;
 mod proving;
 mod rcpt;
+mod replies;
 mod sensed;
 mod soften;
 mod srs;
@@ -212,6 +213,9 @@ impl Policy {
         let evidence = &evidence.below(case.tag_looked());
         self.tell_proofs(evidence, &mut walk);
         let end = match &notification {
+            Some(_) if self.is_reply_with_sender(case, facts) => {
+                self.reply_with_sender(case, evidence, sent_lately, &mut walk)
+            }
             Some(notification) if !notification.is_report() => {
                 self.at_eom(case, notification, evidence, sent_lately, &mut walk)
             }

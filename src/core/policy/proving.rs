@@ -43,7 +43,9 @@ impl Policy {
         let notification = facts.notification.as_ref();
         let report = notification.is_some_and(Notification::is_report);
         // A person's mail program may say of itself that it answered automatically.
-        let judged = null || notification.is_some_and(Notification::is_bounce);
+        let judged = null
+            || notification.is_some_and(Notification::is_bounce)
+            || self.judges_reply_with_sender(case, facts);
         let decides = self.content_may_prove(case)
             || report && self.asks_who_reports() && self.is_judged(case);
         let proven = case.is_proven_by_tag(notification);

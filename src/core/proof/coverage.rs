@@ -170,6 +170,14 @@ impl Count {
         }
     }
 
+    /// That the ledger has lost mail of this domain.
+    pub fn lost_by_ledger(domain: &str) -> Self {
+        Self::Outgoing {
+            domain: domain.to_owned(),
+            outcome: format!("{}:{}", Way::Ledger.as_str(), summary::LOST),
+        }
+    }
+
     /// The kind, in one word, as it is stored.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -143,6 +143,9 @@ pub struct Evidence {
     pub weak_unanswered: Option<Outside>,
     /// A part of the content tells of a delivery or a disposition (RFC 3464, RFC 8098).
     pub status: bool,
+    /// The domains of recipients whose mail the ledger remembers, all of it and for long enough: what answers a message of
+    /// theirs is known by it.
+    pub remembered: Vec<Domain>,
     /// Only a part of the content was read.
     pub cut: bool,
 }

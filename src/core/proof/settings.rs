@@ -52,6 +52,8 @@ pub struct Settings {
     pub unproven: Rule,
     /// What another automatic answer (receipt, out of office) gets that proves nothing.
     pub unproven_replies: Rule,
+    /// What one gets that has a sender, and answers a message that the ledger would know.
+    pub unproven_replies_with_sender: Rule,
     /// What mail gets whose proof is wrong or too old.
     pub forged: Rule,
     /// What stands in the key file; empty where none is named.
@@ -73,6 +75,7 @@ impl Default for Settings {
             weak: Weak::default(),
             unproven: Rule::new(Action::Tag),
             unproven_replies: Rule::new(Action::Tag),
+            unproven_replies_with_sender: Rule::new(Action::Tag),
             forged: Rule::new(Action::Reject),
             keys: Keys::default(),
         }

@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::Message;
+use super::{Message, NOT_ASKED};
 use crate::{
     core::{
         dnsbl::Dnsbl,
-        policy::{Policy, SpfAnswers, Vouched},
+        policy::{HeaderFacts, Policy, SpfAnswers, Vouched},
         spf::{Identity, SpfCheck, SpfResult},
     },
     dns::Budgeted,
@@ -39,6 +39,13 @@ impl Message {
         let (spf, listings) = tokio::join!(self.ask_spf(&lookup), listings);
         self.spf = Some(spf);
         self.listings = listings;
+    }
+
+    /// Whether DNS is to be asked for the key of who wrote the message.
+    pub(super) fn needs_authors_signature(&self, facts: &HeaderFacts) -> bool {
+        let spf = self.spf.as_ref().unwrap_or(&NOT_ASKED);
+        let policy = &self.engine.policy;
+        policy.needs_authors_signature(&self.envelope, spf, facts)
     }
 
     async fn ask_spf(&self, lookup: &Budgeted) -> SpfAnswers {

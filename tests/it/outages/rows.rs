@@ -21,6 +21,8 @@ const DSN: &str = "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered M
     Content-Type: multipart/report; report-type=delivery-status; boundary=x\n";
 const RECEIPT: &str = "From: bob@friend.example\nSubject: Read: hello\n\
     Content-Type: multipart/report; report-type=disposition-notification; boundary=x\n";
+const ANSWER: &str = "From: bob@friend.example\nSubject: Re: hello\nAuto-Submitted: auto-replied\n\
+    In-Reply-To: <1@example.net>\n";
 const REPORT: &str = "From: bob@friend.example\nSubject: complaint\n\
     Content-Type: multipart/report; report-type=feedback-report; boundary=x\n";
 const FORGED: &str = "From: Jane <jane@example.org>\nSubject: hello\n";
@@ -48,6 +50,7 @@ pub struct World {
     pub tag_required: bool,
     pub reads_content: bool,
     pub signed: Vouched<String>,
+    pub ledger: bool,
 }
 
 impl World {
@@ -74,6 +77,7 @@ impl World {
             tag_required: false,
             reads_content: true,
             signed: Vouched::No,
+            ledger: false,
         }
     }
 
@@ -183,6 +187,7 @@ impl World {
         });
         Evidence {
             looked: looked.collect(),
+            remembered: vec!["example.net".parse().unwrap()],
             weak_unanswered: self.weak_unanswered,
             ..Evidence::default()
         }
@@ -419,6 +424,22 @@ pub fn of(rule: &str) -> Vec<Row> {
             headers: RECEIPT,
             ..bounce
         }),
+        "proof.unproven_replies_with_sender" => {
+            let reply = World {
+                from: "bob@friend.example",
+                rcpt: "jane@example.net",
+                headers: ANSWER,
+                sent_lately: Ok(true),
+                ledger: true,
+                ..mail
+            };
+            let dns = (By::Dkim, Answer::Unanswered(Dns));
+            Row {
+                outages: vec![(vec![Dns], reply.clone().found(&[dns]))],
+                stands: vec![reply.clone().forwarder(Vouched::Unanswered)],
+                answered: Some(reply),
+            }
+        }
         "proof.forged" => {
             let at_rcpt = World {
                 tag: Some(Tag::Wrong(Otherwise::Nothing)),

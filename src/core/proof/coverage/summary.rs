@@ -9,6 +9,9 @@ use crate::core::proof::Settings;
 /// are refused: one message of two hundred may lack it, which is less than what gets lost for other reasons.
 const ENOUGH: u64 = 995;
 
+/// Why the ledger lacks what the store had no room for.
+pub(super) const LOST: &str = "lost";
+
 /// The counts of some days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -119,6 +122,17 @@ impl Summary {
             }
         }
         summary
+    }
+
+    /// Whether the ledger remembers the mail of this domain: all that was counted, and since this day or before.
+    pub fn is_remembered(&self, domain: &str, since: u64) -> bool {
+        let early = self.first_day.is_some_and(|first| first <= since);
+        let Some(outgoing) = self.domains.get(domain) else {
+            return false;
+        };
+        let known = outgoing.by.get(&Way::Ledger).copied().unwrap_or_default();
+        let lost = (Way::Ledger, LOST.to_owned());
+        early && outgoing.share(known) >= ENOUGH && !outgoing.without.contains_key(&lost)
     }
 
     /// The mail of our own domains together.
@@ -381,5 +395,40 @@ mod tests {
             .to_string(),
             "only 99.4 % of the mail from example.org can prove its bounces"
         );
+    }
+
+    #[test]
+    fn a_ledger_that_is_young_or_has_gaps_does_not_remember() {
+        let row = |day, outcome: &str, times| CoverageRow {
+            day,
+            count: Count::Outgoing {
+                domain: "example.org".to_owned(),
+                outcome: outcome.to_owned(),
+            },
+            times,
+        };
+        let whole = [row(10, "message", 1000), row(10, "ledger", 1000)];
+        for (more, since, remembered) in [
+            (vec![], 10, true),
+            (vec![], 11, true),
+            (vec![], 9, false),
+            (vec![row(12, "message", 5)], 10, true),
+            (vec![row(12, "message", 50)], 10, false),
+            (
+                vec![row(12, "ledger:no_message_id", 5), row(12, "message", 5)],
+                10,
+                true,
+            ),
+            (vec![row(12, "ledger:lost", 1)], 10, false),
+        ] {
+            let summary = Summary::of(whole.iter().cloned().chain(more.clone()));
+            assert_eq!(
+                summary.is_remembered("example.org", since),
+                remembered,
+                "{more:?}"
+            );
+            assert!(!summary.is_remembered("example.net", since));
+        }
+        assert!(!Summary::default().is_remembered("example.org", 10));
     }
 }
