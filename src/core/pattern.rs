@@ -101,12 +101,14 @@ impl AddressPattern {
                 .domain()
                 .is_some_and(|domain| pattern.matches(domain)),
             Self::Match(pattern, domain) => {
-                let there = |wanted: &DomainPattern| {
-                    mailbox
-                        .domain()
-                        .is_some_and(|domain| wanted.matches(domain))
+                let there = |wanted: &DomainPattern| match mailbox.host() {
+                    Host::Domain(host) => wanted.matches(host),
+                    Host::Missing => true,
+                    Host::Other(_) => false,
                 };
-                domain.as_ref().is_none_or(there) && pattern.matches(&mailbox.local_key())
+                domain.as_ref().is_none_or(there)
+                    && (lookup_keys(&key, delimiters).any(|key| pattern.matches(key))
+                        || pattern.matches(&mailbox.local_unquoted()))
             }
         }
     }
@@ -288,7 +290,18 @@ mod tests {
                 "b@x.example.org",
                 true,
             ),
-            ("{match: 'a|b', domain: example.org}", "b", false),
+            // Without a domain it may be any of ours.
+            ("{match: 'a|b', domain: example.org}", "b", true),
+            (
+                "{match: 'a|b', domain: example.org}",
+                "b@[192.0.2.1]",
+                false,
+            ),
+            // With an extension, and as it came.
+            ("{match: 'news-[0-9]'}", "news-1+x@example.org", true),
+            ("{match: 'news-[0-9].x'}", "news-1+x@example.org", true),
+            ("{match: 'news-[0-9]'}", "news-1x@example.org", false),
+            ("{match: 'BÜRO'}", "BÜRO@example.org", true),
             // Quoted, it is literal; so are numbers and YAML's own words.
             ("'\"news*\"@example.org'", "\"news*\"@example.org", true),
             ("'\"news*\"@example.org'", "news*@example.org", true),
@@ -301,7 +314,7 @@ mod tests {
             let pattern: AddressPattern = serde_yaml::from_str(pattern).unwrap();
             let mailbox = Mailbox::from_bytes(address.as_bytes());
             assert_eq!(
-                pattern.matches(&mailbox, ""),
+                pattern.matches(&mailbox, "+"),
                 matches,
                 "{pattern:?} {address}"
             );
