@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     /// MAIL FROM; empty or <> for the null sender; of --eml, its Return-Path
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
     from: Option<OsString>,
-    /// RCPT TO; may be given several times; of --eml, its X-Original-To, Envelope-To or Delivered-To
+    /// RCPT TO; may be given several times; of --eml, its X-Original-To, Envelope-To, Delivered-To or Received
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
     rcpt: Vec<OsString>,
     /// The client has logged in (as LOGIN)

@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     /// the clients are unknown strangers, and DNS is not asked about them
     #[arg(long, value_name = "WHERE")]
     client_ip_from: Option<ClientFrom>,
-    /// The recipient of messages that have no X-Original-To, Envelope-To or Delivered-To
+    /// The recipient of messages that have no X-Original-To, Envelope-To or Delivered-To, and no `for` in Received
     #[arg(long, value_name = "ADDRESS")]
     rcpt_default: Option<String>,
     #[command(flatten)]

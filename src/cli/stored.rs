@@ -54,10 +54,13 @@ impl Reconstructed {
     /// The message that the engine judges.
     pub(super) fn message(&self, engine: Arc<Engine>, receiver: &str, no_dns: bool) -> Message {
         let message = Message::new(engine, self.envelope.clone(), receiver.to_owned()).only_asked();
+        let message = if self.client_unknown.is_some() {
+            message.of_unknown_client()
+        } else {
+            message
+        };
         if no_dns {
             message.without_dns()
-        } else if self.client_unknown.is_some() {
-            message.of_unknown_client()
         } else {
             message
         }
@@ -94,7 +97,7 @@ pub(super) fn reconstruct(
         }
     };
     let mailboxes = if given.recipients.is_empty() {
-        match mailstore::recipients(&stored.headers) {
+        match mailstore::recipients(&stored.headers, networks) {
             Some(Told { what, by: header }) => {
                 sources.push(by("RCPT TO", header));
                 what
@@ -103,7 +106,7 @@ pub(super) fn reconstruct(
                 let default = given.rcpt_default.clone();
                 sources.push(by_flag("RCPT TO"));
                 vec![default.ok_or(
-                    "no RCPT TO: the message has no X-Original-To, Envelope-To or Delivered-To",
+                    "no RCPT TO: the message has no X-Original-To, Envelope-To or Delivered-To, and its Received names nobody",
                 )?]
             }
         }

@@ -45,10 +45,15 @@ pub(super) struct Parsed {
 pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
     let mut parsed = Parsed::default();
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
+    while let Some((number, line)) = lines.next() {
         let address = match format {
             Format::Text => text_line(line),
-            Format::PostfixMap => map_key(line),
+            Format::PostfixMap => map_key(line, || {
+                let mut rest = lines.clone().map(|(_, line)| line);
+                let next = rest.find(|line| !is_ignored(line));
+                next.filter(|line| continues(line)).unwrap_or_default()
+            }),
         };
         match address.and_then(|address| address.map(entry).transpose()) {
             Ok(Some(Entry::Mailbox(mailbox))) => parsed
@@ -88,20 +93,73 @@ fn text_line(line: &[u8]) -> Line<'_> {
     }
 }
 
-fn map_key(line: &[u8]) -> Line<'_> {
-    let continues = line.first().is_some_and(u8::is_ascii_whitespace);
-    let line = line.trim_ascii();
-    if continues || line.is_empty() || line.starts_with(b"#") {
+/// `next`: the line that continues this one, where one does.
+fn map_key<'a>(line: &'a [u8], next: impl FnOnce() -> &'a [u8]) -> Line<'a> {
+    if continues(line) || is_ignored(line) {
         return Ok(None);
     }
+    let line = to_tag(line.trim_ascii());
     if line.starts_with(b"/") || line.starts_with(b"if ") || line.starts_with(b"endif") {
         return Err(PATTERN);
     }
     let end = end_of_word(line, |byte| byte.is_ascii_whitespace() || byte == b':');
-    let (key, _value) = line.split_at(end);
+    let (key, value) = line.split_at(end);
     // Values have no bound: an alias can go to hundreds.
     bounded(key)?;
-    Ok(Some(key))
+    let value = value.trim_ascii();
+    let value = if value.is_empty() { next() } else { value };
+    Ok((!refuses(value)).then_some(key))
+}
+
+/// postmap(1): "A logical line starts with non-whitespace text. A line that starts with whitespace continues a logical
+/// line."
+fn continues(line: &[u8]) -> bool {
+    line.first().is_some_and(u8::is_ascii_whitespace)
+}
+
+/// Empty lines and comments continue nothing, and are continued by nothing.
+fn is_ignored(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), [] | [b'#', ..])
+}
+
+/// A line of Sendmail's access table without its tag: `To:user@example.org REJECT`. An alias has no blank behind its colon
+/// and a second word.
+fn to_tag(line: &[u8]) -> &[u8] {
+    const TAG: usize = b"To:".len();
+    let behind = line
+        .split_at_checked(TAG)
+        .filter(|(tag, _)| tag.eq_ignore_ascii_case(b"To:"));
+    let Some((_, rest)) = behind.filter(|(_, rest)| !continues(rest)) else {
+        return line;
+    };
+    let end = end_of_word(rest, |byte| byte.is_ascii_whitespace());
+    let has_value = rest.get(end..).is_some_and(|value| !value.is_empty());
+    if has_value && !rest.contains(&b',') {
+        rest
+    } else {
+        line
+    }
+}
+
+/// Whether the MTA refuses what stands there, or throws it away: `error:` in Sendmail's virtusertable, mailertable and
+/// access table and in Postfix's transport table, `discard:` there, and REJECT, DISCARD and codes of either's access
+/// table. What is put off (`retry:`, 4xx) may exist, and a mailbox of a name like `reject` does.
+fn refuses(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    let end = value.iter().position(u8::is_ascii_whitespace);
+    let (word, rest) = value.split_at(end.unwrap_or(value.len()));
+    let begins = |prefix: &[u8]| {
+        word.split_at_checked(prefix.len())
+            .is_some_and(|(front, _)| front.eq_ignore_ascii_case(prefix))
+    };
+    let is_code =
+        matches!(word, [b'5', tens, units] if tens.is_ascii_digit() && units.is_ascii_digit());
+    begins(b"error:")
+        || begins(b"discard:")
+        || word == b"REJECT"
+        || word == b"DISCARD"
+        || (is_code && !rest.is_empty())
 }
 
 fn bounded(text: &[u8]) -> Result<(), &'static str> {
@@ -234,6 +292,71 @@ mod tests {
         }
         assert_eq!(parsed.skipped_count, 1, "{:?}", parsed.skipped);
         assert_eq!(whole(&parsed), (vec!["example.org"], 1));
+    }
+
+    /// A key whose value says that the MTA refuses it is nobody's address.
+    #[test]
+    fn what_a_map_refuses_is_not_known() {
+        for (line, known) in [
+            ("x@example.org joe", true),
+            // Sendmail's virtusertable.
+            ("x@example.org error:nouser User unknown", false),
+            ("x@example.org\terror:nouser 550 5.1.1 No such user", false),
+            ("x@example.org error:5.1.1:550 User unknown", false),
+            ("x@example.org ERROR:5.1.1:550 \"User unknown\"", false),
+            ("x@example.org \"error:nouser User unknown\"", false),
+            ("x@example.org error:tempfail:450 later", false),
+            ("x@example.org joe@far.test", true),
+            ("x@example.org %1@far.test", true),
+            // Postfix's transport and relay_recipients.
+            ("x@example.org error:5.1.1 gone", false),
+            ("x@example.org error:", false),
+            ("x@example.org discard:", false),
+            ("x@example.org discard:silently", false),
+            ("x@example.org retry:4.3.0 later", true),
+            ("x@example.org smtp:[192.0.2.1]", true),
+            ("x@example.org :", true),
+            ("x@example.org OK", true),
+            // Access tables of either.
+            ("x@example.org REJECT", false),
+            ("x@example.org REJECT 5.1.1 no such user", false),
+            ("x@example.org DISCARD", false),
+            ("x@example.org 550 no such user", false),
+            ("x@example.org 554\tno", false),
+            ("x@example.org 450 later", true),
+            ("x@example.org RELAY", true),
+            ("To:x@example.org REJECT", false),
+            ("to:x@example.org ERROR:5.1.1:550 no", false),
+            ("To:x@example.org RELAY", true),
+            // The value on a line of its own.
+            ("x@example.org\n  error:nouser", false),
+            ("x@example.org\n\n# why\n\terror:nouser", false),
+            ("x@example.org\n  joe", true),
+            ("x@example.org\ny@example.org error:nouser", true),
+            ("x@example.org joe\n  error:nouser", true),
+            // Mailboxes of such names, and aliases.
+            ("x@example.org reject", true),
+            ("x@example.org error", true),
+            ("x@example.org 550", true),
+            ("x@example.org joe, REJECT", true),
+            ("x: error@far.test", true),
+            ("x: \"|/usr/bin/error: x\"", true),
+            ("x:REJECT@far.test", true),
+            ("x: /dev/null", true),
+        ] {
+            let parsed = parse(Format::PostfixMap, line.as_bytes()).unwrap();
+            assert_eq!(knows(&parsed, "x@example.org"), known, "{line}");
+            assert_eq!(parsed.skipped_count, 0, "{line}");
+        }
+        // `to` is an alias here, and no tag.
+        let parsed = parse(Format::PostfixMap, b"to:joe\nto: ann, joe\nTo:a@b, c@d\n").unwrap();
+        assert!(knows(&parsed, "to@example.org"));
+        let parsed = parse(
+            Format::PostfixMap,
+            b"@example.org error:nouser No such user\n",
+        )
+        .unwrap();
+        assert_eq!((parsed.whole_domain_lines, parsed.skipped_count), (0, 0));
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub struct Message {
     company: Option<Company>,
     asks_dns: bool,
     counts_proofs: bool,
+    knows_client: bool,
 }
 
 /// A recipient that was told 250.
@@ -134,6 +135,7 @@ impl Message {
             company: None,
             asks_dns: true,
             counts_proofs: true,
+            knows_client: true,
         }
     }
 
@@ -143,8 +145,16 @@ impl Message {
         self
     }
 
-    /// The same message of a client that nobody knows: neither SPF nor a list is asked about it.
-    pub fn of_unknown_client(mut self) -> Self {
+    /// The same message of a client that nobody knows: neither SPF nor a list is asked about it, and what others sent
+    /// whom nobody knows either is not held against it.
+    pub fn of_unknown_client(self) -> Self {
+        Self {
+            knows_client: false,
+            ..self.without_answers()
+        }
+    }
+
+    fn without_answers(mut self) -> Self {
         self.spf = Some(NOT_ASKED);
         if is_asked_about(&self.envelope.reverse_path) {
             let not_asked = || Listing::NoAnswer("not asked".to_owned());
@@ -159,7 +169,7 @@ impl Message {
     pub fn without_dns(self) -> Self {
         Self {
             asks_dns: false,
-            ..self.of_unknown_client()
+            ..self.without_answers()
         }
     }
 
@@ -176,6 +186,7 @@ impl Message {
             company: None,
             asks_dns: self.asks_dns,
             counts_proofs: self.counts_proofs,
+            knows_client: self.knows_client,
         }
     }
 

@@ -1,15 +1,16 @@
 //! Finds the messages of maildirs and of folders of `.eml`.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufReader},
+    fs, io,
     path::{Path, PathBuf},
     vec::IntoIter,
 };
 
-use super::{Body, READ_AT_ONCE, Stored, Unreadable, block, marks::Marks, shown, stored};
+use super::{Body, Stored, Unreadable, block, marks::Marks, packed, shown, stored};
 use crate::core::header::Headers;
 
+/// How the names of messages end outside of maildirs.
+const MESSAGES: [&[u8]; 4] = [b".eml", b".eml.gz", b".eml.zst", b".eml.bz2"];
 /// How deep folders may lie in each other.
 const DEEPEST: usize = 16;
 
@@ -84,11 +85,11 @@ impl Iterator for Folder {
 }
 
 fn read(path: &Path, most_body: usize) -> io::Result<(Headers, Body)> {
-    let mut reader = BufReader::with_capacity(READ_AT_ONCE, File::open(path)?);
-    block::of_message(&mut reader, most_body)
+    block::of_message(&mut packed::open(path)?, most_body)
 }
 
-/// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`.
+/// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`, or `.eml.gz` and
+/// the like.
 fn entries(path: &Path) -> Vec<Found> {
     let failed = |error: io::Error| {
         Found::Failed(Unreadable {
@@ -130,12 +131,10 @@ fn sort_of(path: PathBuf, in_maildir: bool) -> Option<Found> {
         let is_tmp = path.ends_with("tmp") && path.parent().is_some_and(is_maildir);
         return (!path.is_symlink() && !is_tmp).then_some(Found::Folder(path));
     }
-    let is_eml = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("eml"));
-    let is_hidden = path
-        .file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = name.to_ascii_lowercase();
+    let is_eml = MESSAGES.iter().any(|ending| name.ends_with(ending));
+    let is_hidden = name.starts_with(b".");
     let is_message = if in_maildir { !is_hidden } else { is_eml };
     if !is_message {
         return None;

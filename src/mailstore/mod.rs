@@ -2,6 +2,7 @@
 //!
 //! | module     | what it does, in one sentence |
 //! |------------|-------------------------------|
+//! | `packed`   | opens a file, and unpacks what is compressed in it |
 //! | `folder`   | finds the messages of maildirs and of folders of `.eml` |
 //! | `mbox`     | cuts an mbox into messages, in one pass |
 //! | `block`    | reads the headers of a message, and the front of its body, within bounds |
@@ -16,11 +17,11 @@ mod block;
 mod folder;
 mod marks;
 mod mbox;
+mod packed;
 mod received;
 mod told;
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
@@ -30,6 +31,7 @@ pub use block::Body;
 use folder::Folder;
 pub use marks::{Marks, Place};
 use mbox::Mbox;
+use packed::Source;
 pub use received::client;
 pub use told::{Told, recipients, reverse_path};
 
@@ -74,8 +76,8 @@ pub struct Store {
 #[derive(Debug)]
 enum Entries {
     Folder(Folder),
-    Mbox(Box<Mbox<BufReader<File>>>),
-    Message(Option<BufReader<File>>),
+    Mbox(Box<Mbox<BufReader<Source>>>),
+    Message(Option<BufReader<Source>>),
 }
 
 impl Store {
@@ -83,13 +85,12 @@ impl Store {
     /// links are followed here, and below only where they lead to files. Of each body `most_body` octets are read.
     ///
     /// # Errors
-    /// When it can't be opened, or its first octets can't be read.
+    /// When it can't be opened, its first octets can't be read, or it is compressed in a way that isn't read here.
     pub fn open(path: &Path, most_body: usize) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let entries = if file.metadata()?.is_dir() {
+        let entries = if path.metadata()?.is_dir() {
             Entries::Folder(Folder::new(path, most_body))
         } else {
-            let mut reader = BufReader::with_capacity(READ_AT_ONCE, file);
+            let mut reader = packed::open(path)?;
             if mbox::is_one(reader.fill_buf()?) {
                 Entries::Mbox(Box::new(Mbox::new(path, reader, most_body)))
             } else {

@@ -5,10 +5,14 @@ use super::{Stored, mbox};
 use crate::core::{
     address::{Mailbox, ReversePath, bracketless},
     header::{Header, Headers},
+    network::Network,
+    received::{self, Hop, Through},
 };
 
 /// The most recipients that are read of one message.
 const MOST_RECIPIENTS: usize = 100;
+/// The most Received that are read.
+const MOST_HOPS: usize = 30;
 
 /// Something that a stored message tells, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub struct Told<T> {
 pub fn reverse_path(stored: &Stored) -> Option<Told<ReversePath>> {
     if let Some(header) = stored.headers.first("Return-Path") {
         return Some(Told {
-            what: ReversePath::from_bytes(&path(&header.unfolded())),
+            what: sender(&path(&header.unfolded())),
             by: "Return-Path",
         });
     }
@@ -31,9 +35,7 @@ pub fn reverse_path(stored: &Stored) -> Option<Told<ReversePath>> {
         // Programs that don't know write this (Mozilla, Gmail's export), or nothing.
         b"" | b"-" => return None,
         unknown if unknown.ends_with(b"@xxx") => return None,
-        // An mbox can't hold an empty address.
-        sender if sender.eq_ignore_ascii_case(b"MAILER-DAEMON") => ReversePath::Null,
-        sender => ReversePath::from_bytes(sender),
+        address => sender(address),
     };
     Some(Told {
         what,
@@ -41,15 +43,60 @@ pub fn reverse_path(stored: &Stored) -> Option<Told<ReversePath>> {
     })
 }
 
+/// An mbox can't hold an empty address, so Sendmail and others write this name, without a domain, for the null sender; it
+/// gets into Return-Path too.
+fn sender(address: &[u8]) -> ReversePath {
+    let name = address.strip_prefix(b"\"").unwrap_or(address);
+    let name = name.strip_suffix(b"\"").unwrap_or(name);
+    if name.eq_ignore_ascii_case(b"MAILER-DAEMON") {
+        ReversePath::Null
+    } else {
+        ReversePath::from_bytes(address)
+    }
+}
+
 /// RCPT TO: the topmost X-Original-To (Postfix), Envelope-To (Exim) or Delivered-To (Postfix, qmail, Dovecot), the first
-/// that is there: only Delivered-To may tell of an address behind an alias. At most 100.
-pub fn recipients(headers: &Headers) -> Option<Told<Vec<Mailbox>>> {
+/// that is there: only Delivered-To may tell of an address behind an alias. At most 100. Sendmail writes none of them: then
+/// it is whom the MTA had the message for, by the Received that names a client outside of `networks`.
+pub fn recipients(headers: &Headers, networks: &[Network]) -> Option<Told<Vec<Mailbox>>> {
     ["X-Original-To", "Envelope-To", "Delivered-To"]
         .into_iter()
         .find_map(|by| {
             let what = addresses(headers.first(by)?);
             (!what.is_empty()).then_some(Told { what, by })
         })
+        .or_else(|| {
+            let what = vec![received_for(headers, networks)?];
+            let by = "Received";
+            Some(Told { what, by })
+        })
+}
+
+/// Whom the host had the message for that took it in from outside; where it doesn't say, the nearest of our own hops above
+/// it. What stands further down, strangers may have made up.
+fn received_for(headers: &Headers, networks: &[Network]) -> Option<Mailbox> {
+    let mut above = None;
+    for header in headers.all("Received").take(MOST_HOPS) {
+        let line = header.unfolded();
+        let named = received::recipient(&line).and_then(|word| addressee(&word));
+        above = named.or(above);
+        let hop = Hop::read(&line);
+        let is_ours = hop.address.is_some_and(|address| {
+            address.is_loopback() || networks.iter().any(|network| network.contains(address))
+        });
+        if hop.through == Through::Smtp && !is_ours {
+            break;
+        }
+    }
+    above
+}
+
+/// `<joe@example.org>`, or the same without its brackets (Exim); nothing where a blank within quotes has cut it.
+fn addressee(word: &[u8]) -> Option<Mailbox> {
+    let word = word.trim_ascii();
+    let whole = word.starts_with(b"<") == word.ends_with(b">");
+    let mailbox = Mailbox::from_bytes(bracketless(word));
+    (whole && !mailbox.local().is_empty()).then_some(mailbox)
 }
 
 /// Exim writes all recipients into one Envelope-To, with commas between them.
@@ -131,6 +178,21 @@ mod tests {
                 "",
                 Some(""),
             ),
+            (None, "Return-Path: <MAILER-DAEMON>\n", Some("")),
+            (None, "Return-Path: <Mailer-Daemon> (x)\n", Some("")),
+            (None, "Return-Path: MAILER-DAEMON\n", Some("")),
+            (None, "Return-Path: <\"MAILER-DAEMON\">\n", Some("")),
+            (
+                None,
+                "Return-Path: <MAILER-DAEMON@mx.example>\n",
+                Some("MAILER-DAEMON@mx.example"),
+            ),
+            (
+                Some("From MAILER-DAEMON@mx.example Mon Jan  1 00:00:00 2024"),
+                "",
+                Some("MAILER-DAEMON@mx.example"),
+            ),
+            (Some("From <> Mon Jan  1 00:00:00 2024"), "", Some("")),
             (Some("From - Mon Jan  1 00:00:00 2024"), "", None),
             (Some("From 17@xxx Mon Jan  1 00:00:00 2024"), "", None),
             (
@@ -167,9 +229,70 @@ mod tests {
             ),
             ("X-Original-To:\nDelivered-To: joe\n", vec!["joe"]),
             ("To: joe@example.org\nCc: x@y\n", vec![]),
+            // Sendmail with mail.local.
+            (
+                "Received: from h.example (h.example [192.0.2.1])\n\tby mx.example.org (8.17.1.9) with ESMTP id 7A\n\t\
+                 for <joe@example.org>; Sat, 28 Nov 2026 21:00:00 GMT\n",
+                vec!["joe@example.org"],
+            ),
+            // Postfix, Exim (no brackets, a comment before) and Google (a comment behind).
+            (
+                "Received: from h.example (h.example [192.0.2.1]) by mx.example.org (Postfix) with ESMTPS id 7A\n\
+                 \tfor <joe+x@example.org>; Sat, 28 Nov 2026 21:00:00 +0000 (UTC)\n",
+                vec!["joe+x@example.org"],
+            ),
+            (
+                "Received: from h.example ([192.0.2.1]:4711 helo=h.example) by mx.example.org with esmtp (Exim 4.96)\n\
+                 \t(envelope-from <for@b.example>) id 1x-2y-3z for joe@example.org; Sat, 28 Nov 2026 21:00:00 +0000\n",
+                vec!["joe@example.org"],
+            ),
+            (
+                "Received: from h.example (h.example. [192.0.2.1]) by mx.example.org with SMTPS id 7A\n\
+                 \tfor <joe@example.org> (Google Transport Security); Sat, 28 Nov 2026 21:00:00 -0800\n",
+                vec!["joe@example.org"],
+            ),
+            // The last step names the mailbox, the one before the address.
+            (
+                "Received: from mx.example.org by box.example.org with LMTP id 7A for <box@example.org>; x\n\
+                 Received: from h.example (h.example [192.0.2.1]) by mx.example.org with ESMTP id 7A for <info@example.org>; x\n",
+                vec!["info@example.org"],
+            ),
+            (
+                "Received: from mx.example.org by box.example.org with LMTP id 7A for <box@example.org>; x\n\
+                 Received: from h.example (h.example [192.0.2.1]) by mx.example.org with ESMTP id 7A; x\n",
+                vec!["box@example.org"],
+            ),
+            // Through a content filter and a relay of ours.
+            (
+                "Received: from localhost (localhost [127.0.0.1]) by mx.example.org with ESMTP id 7A for <box@example.org>; x\n\
+                 Received: from edge.example.org (edge [10.0.0.2]) by mx.example.org with ESMTP id 7A; x\n\
+                 Received: from h.example (h.example [192.0.2.1]) by edge.example.org with ESMTP id 7A for <info@example.org>; x\n\
+                 Received: from a (a [192.0.2.2]) by h.example with ESMTP for <ceo@example.org>; x\n",
+                vec!["info@example.org"],
+            ),
+            // Below our own hop a stranger speaks; of several recipients no MTA names one.
+            (
+                "Received: from h.example (h.example [192.0.2.1]) by mx.example.org with ESMTP id 7A; x\n\
+                 Received: from a (a [192.0.2.2]) by h.example with ESMTP for <ceo@example.org>; x\n",
+                vec![],
+            ),
+            // A name in HELO is no recipient, nor is half an address.
+            (
+                "Received: from for (h.example [192.0.2.1]) by mx.example.org with ESMTP id 7A; x\n",
+                vec![],
+            ),
+            (
+                "Received: from h (h.example [192.0.2.1]) by mx.example.org with ESMTP for <\"a b\"@example.org>; x\n",
+                vec![],
+            ),
+            (
+                "Received: from h (h [192.0.2.1]) by mx.example.org with ESMTP for <r@example.org>; x\n\
+                 Delivered-To: joe@example.org\n",
+                vec!["joe@example.org"],
+            ),
         ] {
             let (headers_read, _) = Headers::parse(headers.as_bytes());
-            let told = recipients(&headers_read)
+            let told = recipients(&headers_read, &["10.0.0.0/8".parse().unwrap()])
                 .map(|told| told.what)
                 .unwrap_or_default();
             let found: Vec<_> = told.iter().map(Mailbox::to_bytes).collect();

@@ -25,6 +25,9 @@ const LAYERS: &[&[&str]] = &[
 /// Crates that only these layers may name.
 const HOME: &[(&str, &[&str])] = &[
     ("milter", &["filter"]),
+    ("bzip2", &["mailstore"]),
+    ("flate2", &["mailstore"]),
+    ("ruzstd", &["mailstore"]),
     ("hickory_resolver", &["dns"]),
     ("mail_auth", &["dkim"]),
     ("redis", &["store"]),
@@ -64,7 +67,7 @@ const ONLY: &[(&str, &[&str])] = &[
         ],
     ),
     ("spf", &["futures_util", "ipnet", "thiserror"]),
-    ("mailstore", &["thiserror"]),
+    ("mailstore", &["bzip2", "flate2", "ruzstd", "thiserror"]),
 ];
 
 /// The most lines that a file of `src` may have.

@@ -277,8 +277,8 @@ fn surprises_are_ranked() {
         })
         .collect();
     let expected = [
-        // Answered, an answer to ours, opened, known, lost.
-        ("a", 4 + 3 + 1 + 1 + 1),
+        // Answered, an answer, opened, known, lost.
+        ("a", 4 + 1 + 1 + 1 + 1),
         // SPF passes, filed, opened, known, lost.
         ("d", 2 + 2 + 1 + 1 + 1),
         // SPF passes, opened, known, an answer, lost.
@@ -295,9 +295,9 @@ fn surprises_are_ranked() {
         .into();
     assert_eq!(ranked, expected, "{report:#}");
     let said = said(&lab.run(&["replay", FROM_RECEIVED, lab.path("m").to_str().unwrap()]));
-    assert!(said.contains("10  reject (spf_fail): "), "{said}");
+    assert!(said.contains("8  reject (spf_fail): "), "{said}");
     assert!(
-        said.contains("its owner answered it; it answers a message of ours"),
+        said.contains("its owner answered it; a list knows the recipient"),
         "{said}"
     );
 }
@@ -435,4 +435,64 @@ fn mbox<'a>(letters: impl IntoIterator<Item = &'a str>) -> String {
         .into_iter()
         .map(|letter| format!("From x@y.example Mon Jan  1 00:00:00 2024\n{letter}\n"))
         .collect()
+}
+
+/// As Sendmail hands them to mail.local: neither Return-Path nor Delivered-To, and the null sender by name.
+#[test]
+fn an_mbox_of_sendmail_s_is_judged() {
+    let lab = Lab::new("enforce");
+    let letter = |sender: &str, to: &str| {
+        format!(
+            "From {sender} Sat Nov 28 21:00:00 2026\nReceived: from mx.friend.example (x.example [192.0.2.20])\n\
+             \tby mx.example.org (8.17.1.9/8.17.1.9) with ESMTP id 7A\n\tfor <{to}>; Sat, 28 Nov 2026 21:00:00 GMT\n\
+             From: somebody@friend.example\nSubject: x\n\nHello.\n\n"
+        )
+    };
+    let mbox = [
+        letter("bob@friend.example", "joe@example.org"),
+        letter("MAILER-DAEMON", "noreply@example.org"),
+        letter("MAILER-DAEMON", "other@example.org"),
+    ];
+    let (code, report) = lab.json("replay", &lab.file("mbox", mbox.concat()), &[FROM_RECEIVED]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["unjudged"]["count"], 0, "{report:#}");
+    let counted = counted(&report["enforced"]);
+    for outcome in [
+        "accept nothing_found",
+        "reject never_sends",
+        "reject catch_all_bounce",
+    ] {
+        assert_eq!(counted[outcome], 1, "{report:#}");
+    }
+}
+
+/// Whom nobody knows is not one client. Those that Received names are, and guess.
+#[test]
+fn unknown_clients_are_not_one_that_guesses() {
+    let lab = Lab::new("enforce");
+    let keys = lab.path("keys");
+    let made = lab.run(&["keygen", "--file", keys.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
+    let proof = format!(
+        "proof: {{keys: {}, dkim: {{verify: false}}}}\n",
+        keys.display()
+    );
+    lab.file("milter.yaml", config + &proof);
+    for number in 0..15 {
+        let to = format!("prvs=0999abcd{number:02}=joe@example.org");
+        let text = message("192.0.2.20", "", &to, "Auto-Submitted: auto-replied\n");
+        lab.file(&format!("m/{number}.eml"), text);
+    }
+    let wrong = |arguments: &[&str]| {
+        let (_, report) = lab.json("replay", &lab.path("m"), arguments);
+        let counted = counted(&report["enforced"]);
+        (
+            counted.get("reject batv_wrong").copied(),
+            counted.keys().any(|key| key.contains("guessed")),
+        )
+    };
+    assert_eq!(wrong(&[]), (Some(15), false));
+    assert_eq!(wrong(&["--no-dns"]), (Some(15), false));
+    assert!(wrong(&[FROM_RECEIVED]).1);
 }

@@ -7,12 +7,12 @@
 //! |--------------------------------------------------------|--------|
 //! | its owner answered it                                  | 4 |
 //! | its owner flagged it                                   | 3 |
-//! | it answers a message of one of `local.domains`         | 3 |
+//! | it is proven to answer a message of ours               | 3 |
 //! | SPF passes for MAIL FROM                               | 2 |
 //! | it lies in a folder of its own, neither junk nor trash | 2 |
 //! | a list knows the recipient                             | 1 |
 //! | its owner opened it and didn't throw it away           | 1 |
-//! | it answers some other message                          | 1 |
+//! | it says that it answers a message                      | 1 |
 //! | and it would be lost for good (reject, discard)        | 1 |
 //!
 //! | let in though                                          | weight |
@@ -29,9 +29,8 @@
 use crate::{
     cli::walk::Walk,
     core::{
-        address::Domain,
-        envelope::Local,
         policy::{HeaderFacts, Policy},
+        proof::evidence::Outcome,
         recipients::Known,
         spf::SpfResult,
         verdict::{Action, Reason, Verdict},
@@ -39,9 +38,6 @@ use crate::{
     filter::Message,
     mailstore::{Marks, Place},
 };
-
-/// The most octets of References that are read.
-const LONGEST_REFERENCES: usize = 8192;
 
 /// A surprising verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +72,6 @@ pub(super) fn surprise(
     }
     let mail_from = message.spf().and_then(|spf| spf.mail_from.as_ref());
     let case = Facts {
-        local: &policy.local,
         null: message.envelope().reverse_path.is_null(),
         spf: mail_from.map(|check| check.result),
         has_lists: policy
@@ -101,7 +96,6 @@ pub(super) fn surprise(
 }
 
 struct Facts<'a> {
-    local: &'a Local,
     null: bool,
     spf: Option<SpfResult>,
     has_lists: bool,
@@ -121,18 +115,19 @@ impl Facts<'_> {
         if place == Place::Junk {
             return;
         }
-        let (is_answer, of_ours) = self.answers();
+        let is_answer = self.is_answer();
+        let proven = matches!(found.verdict.proof, Some(Outcome::Genuine(_)));
         let passes = !self.null && self.spf == Some(SpfResult::Pass);
         found.add(answered, 4, "its owner answered it");
         found.add(flagged, 3, "its owner flagged it");
-        found.add(of_ours, 3, "it answers a message of ours");
+        found.add(proven, 3, "it is proven to answer a message of ours");
         found.add(passes, 2, "SPF passes for MAIL FROM");
         found.add(place == Place::Filed, 2, "it was filed");
         let listed = matches!(self.known, Known::Listed(_));
         found.add(listed, 1, "a list knows the recipient");
         let kept = seen && place != Place::Trash;
         found.add(kept, 1, "its owner opened and kept it");
-        found.add(is_answer && !of_ours, 1, "it answers another message");
+        found.add(is_answer && !proven, 1, "it says that it answers a message");
         let lost = matches!(found.verdict.action, Action::Reject | Action::Discard);
         found.add(lost && found.score > 0, 1, "it would be lost for good");
     }
@@ -158,25 +153,11 @@ impl Facts<'_> {
         found.add(null, 1, "null sender");
     }
 
-    /// Whether it is an answer, and whether to a message with an id of one of our domains.
-    fn answers(&self) -> (bool, bool) {
-        let headers = ["In-Reply-To", "References"].map(|name| self.facts.headers.first(name));
-        let is_answer = headers.iter().any(Option::is_some);
-        let of_ours = headers.iter().flatten().any(|header| {
-            let ids = header.unfolded();
-            let ids = ids.get(..LONGEST_REFERENCES).unwrap_or(&ids);
-            ids.split(|byte| byte.is_ascii_whitespace() || *byte == b'>')
-                .filter_map(|id| id.rsplit(|&byte| byte == b'@').next())
-                .filter_map(Domain::from_bytes)
-                .any(|domain| domain.as_str().contains('.') && self.is_ours(&domain))
-        });
-        (is_answer, of_ours)
-    }
-
-    /// A host of ours writes its own name into its ids.
-    fn is_ours(&self, domain: &Domain) -> bool {
-        let parent = domain.as_str().split_once('.').map(|(_, parent)| parent);
-        let parent = parent.and_then(|parent| parent.parse().ok());
-        self.local.is_ours(domain) || parent.is_some_and(|parent| self.local.is_ours(&parent))
+    /// Whether its headers say that it is an answer. Whose message they name proves nothing: a stranger knows how our
+    /// hosts write their ids.
+    fn is_answer(&self) -> bool {
+        ["In-Reply-To", "References"]
+            .iter()
+            .any(|name| self.facts.headers.has(name))
     }
 }

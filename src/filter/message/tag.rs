@@ -1,5 +1,7 @@
 //! What is asked about a tag that is wrong or old, before it is called so.
 
+use std::net::IpAddr;
+
 use tokio::time::Instant;
 
 use super::{Engine, Message, now};
@@ -18,8 +20,9 @@ impl Message {
         let Engine {
             policy, guesses, ..
         } = &*self.engine;
-        let client = self.envelope.client.address;
-        let wrong_before = client.map_or(0, |client| guesses.wrong(client, Instant::now()));
+        let wrong_before = self
+            .guesser()
+            .map_or(0, |client| guesses.wrong(client, Instant::now()));
         let today = proof::today(now());
         let mut addressed = policy.addressed(&self.envelope, sent, today, wrong_before);
         addressed.tag = policy.tag_of_host(&addressed, &self.receiver, today);
@@ -49,13 +52,18 @@ impl Message {
         Some(tag.or(policy.otherwise(sent, signed)))
     }
 
+    /// Whose wrong tags are counted together.
+    fn guesser(&self) -> Option<IpAddr> {
+        self.envelope.client.address.filter(|_| self.knows_client)
+    }
+
     /// Counts those of these tags that are guesses.
     pub(super) fn note_guesses(
         &self,
         tags: impl IntoIterator<Item = Option<Tag>>,
         notification: Option<&Notification>,
     ) {
-        let Some(client) = self.envelope.client.address else {
+        let Some(client) = self.guesser() else {
             return;
         };
         let tags = tags.into_iter();
@@ -70,7 +78,7 @@ impl Message {
         tags: impl IntoIterator<Item = Option<Tag>>,
         notification: Option<&Notification>,
     ) {
-        let Some(client) = self.envelope.client.address else {
+        let Some(client) = self.guesser() else {
             return;
         };
         let tags = tags.into_iter();
