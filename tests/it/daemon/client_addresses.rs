@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use lab::milter::{Peer, Reply, wire::command};
 
-use super::{ENFORCE, STRANGER, Stage, assert_refused, field};
+use super::{ENFORCE, Macros, STRANGER, Stage, assert_refused, field};
 
 #[test]
 fn every_form_of_an_address_is_understood() {
@@ -99,7 +99,7 @@ fn a_client_without_an_address_is_a_stranger() {
         format!("proof: {{keys: {keys}, batv: {{sign: true}}, watermark: {{sign: true}}}}\n");
     let enforce = Stage::set(&format!("mode: enforce\n{yaml}{proof}"));
     let monitor = Stage::set(&format!("{yaml}{proof}"));
-    let cases: [(&str, Peer, &[(&str, &str)]); 7] = [
+    let cases: [(&str, Peer, Macros); 7] = [
         ("unknown", Peer::Unknown, &[("{client_addr}", "unknown")]),
         (
             "unknown",

@@ -4,7 +4,9 @@ use std::io::ErrorKind;
 
 use lab::milter::{Change, Reply, wire::command};
 
-use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, but_headers, field, introduce};
+use super::{
+    ENFORCE, Macros, SENDER, STRANGER, Stage, assert_refused, but_headers, field, introduce,
+};
 
 #[test]
 fn each_message_counts_its_own_recipients_however_the_last_one_ended() {
@@ -222,7 +224,7 @@ fn what_the_mta_understood_is_judged() {
     const POSTFIX: &str = "Postfix 3.7.11";
     const SENDMAIL: &str = "8.17.1.9";
     let stage = Stage::set(ENFORCE);
-    let rows: [(&str, &str, &[(&str, &str)], &str); 9] = [
+    let rows: [(&str, &str, Macros, &str); 9] = [
         (
             POSTFIX,
             "odd(c)",

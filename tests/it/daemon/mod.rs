@@ -60,6 +60,9 @@ const ENFORCE: &str = "mode: enforce\nlocal: {domains: [example.org]}\n";
 const SENDER: &str = "192.0.2.1";
 const STRANGER: &str = "198.51.100.1";
 
+/// Names and values of macros.
+type Macros<'a> = &'a [(&'a str, &'a str)];
+
 fn zone() -> Zone {
     Zone::new()
         .txt(

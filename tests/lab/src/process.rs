@@ -201,6 +201,33 @@ pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> io::Result<bool>) 
     Ok(())
 }
 
+/// An SMTP session on the standard input of a server, command by command: the last line of each reply, the greeting first.
+/// The message that follows DATA is one command, with its dot.
+pub fn smtp_on_stdin(server: &mut Command, commands: &[&[u8]]) -> io::Result<Vec<String>> {
+    let mut child = server
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let missing = || io::Error::other("the server has no standard input or output");
+    let mut input = child.stdin.take().ok_or_else(missing)?;
+    let mut lines = BufReader::new(child.stdout.take().ok_or_else(missing)?).lines();
+    let mut reply = || loop {
+        match lines.next().transpose()? {
+            Some(line) if line.as_bytes().get(3) == Some(&b'-') => {}
+            Some(line) => return Ok::<_, io::Error>(line),
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    };
+    let mut replies = vec![reply()?];
+    for command in commands {
+        input.write_all(&[command, &b"\r\n"[..]].concat())?;
+        replies.push(reply()?);
+    }
+    drop(input);
+    child.wait()?;
+    Ok(replies)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,31 +283,4 @@ mod tests {
         let _v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
         assert!(is_listening(port).unwrap());
     }
-}
-
-/// An SMTP session on the standard input of a server, command by command: the last line of each reply, the greeting first.
-/// The message that follows DATA is one command, with its dot.
-pub fn smtp_on_stdin(server: &mut Command, commands: &[&[u8]]) -> io::Result<Vec<String>> {
-    let mut child = server
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let missing = || io::Error::other("the server has no standard input or output");
-    let mut input = child.stdin.take().ok_or_else(missing)?;
-    let mut lines = BufReader::new(child.stdout.take().ok_or_else(missing)?).lines();
-    let mut reply = || loop {
-        match lines.next().transpose()? {
-            Some(line) if line.as_bytes().get(3) == Some(&b'-') => {}
-            Some(line) => return Ok::<_, io::Error>(line),
-            None => return Err(io::ErrorKind::UnexpectedEof.into()),
-        }
-    };
-    let mut replies = vec![reply()?];
-    for command in commands {
-        input.write_all(&[command, &b"\r\n"[..]].concat())?;
-        replies.push(reply()?);
-    }
-    drop(input);
-    child.wait()?;
-    Ok(replies)
 }

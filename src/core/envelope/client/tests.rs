@@ -6,6 +6,9 @@ use crate::core::{
 
 const NOBODY: Option<&[u8]> = None;
 
+/// Where loopback is elsewhere, and where it is in `local.networks`.
+type Directions = (Option<Outgoing>, Option<Outgoing>);
+
 fn inet(text: &str) -> Peer {
     Peer::Inet(text.parse().unwrap())
 }
@@ -18,12 +21,7 @@ fn who_is_local() {
     let stranger = (None, None);
     let local = (Some(Local), Some(Local));
     let by_network = (None, Some(Network));
-    let rows: &[(
-        &str,
-        Peer,
-        Option<&[u8]>,
-        (Option<Outgoing>, Option<Outgoing>),
-    )] = &[
+    let rows: &[(&str, Peer, Option<&[u8]>, Directions)] = &[
         // Postfix's non_smtpd_milters, also where IPv6 comes first.
         ("localhost", inet("127.0.0.1:0"), Some(b"127.0.0.1"), local),
         ("localhost", inet("127.0.0.1:0"), None, local),
