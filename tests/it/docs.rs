@@ -307,7 +307,7 @@ fn the_manual_page_tells_what_the_decision_line_says() {
         let rest = text.split(from).nth(1).unwrap();
         rest.split(to).next().unwrap().to_owned()
     };
-    let reasons = between("src/core/verdict.rs", "impl Reason {", "\n}\n")
+    let reasons = between("src/core/verdict/reason.rs", "impl Reason {", "\n}\n")
         + &between("src/core/recipients.rs", "pub fn code(self", "\n    }\n")
         + &between(
             "src/core/proof/evidence.rs",
