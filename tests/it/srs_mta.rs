@@ -202,4 +202,14 @@ fn bounces_of_forwarded_mail_come_home_and_forged_ones_do_not() {
     assert_eq!(forwarding.bounced("", &srs, SENDER), "550 5.1.1");
     let line = site.decision(0, &[&format!(" rcpt=<{srs}> "), " reason=unknown_bounce "]);
     assert!(line.contains(" verdict=reject "), "{line}");
+    // Then the command that looks at the file says what to write.
+    let suggested = wait_until(Duration::from_secs(30), || {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        check.arg("--config").arg(site.backstop.config());
+        let output = check.args(["check", "--no-dns"]).output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(said.contains("SRS addresses of example.net were seen")
+            && said.contains("`null_sender: {srs: [example.net]}`"))
+    });
+    assert!(suggested.is_ok(), "nothing is suggested");
 }
