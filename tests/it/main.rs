@@ -34,6 +34,7 @@ mod keygen;
 mod layouts;
 mod licences;
 mod notifications;
+mod opendmarc;
 mod outages;
 mod outgoing;
 mod package;

@@ -4,7 +4,7 @@ use super::{
     SpfTrace,
     fold::Folded,
     received_spf::problem,
-    words::{address_pvalue, quoted, token_or_quoted},
+    words::{quoted, token_or_quoted},
 };
 use crate::core::spf::{Identity, SpfCheck};
 
@@ -25,7 +25,7 @@ impl SpfTrace<'_> {
             if let Some(problem) = problem(check) {
                 value.push_prose(&format!("reason={}", quoted(problem.as_bytes())));
             }
-            value.push(&self.property(check));
+            value.push(&property(check));
         }
         if !any {
             value.end_statement();
@@ -33,17 +33,17 @@ impl SpfTrace<'_> {
         }
         value.finish()
     }
+}
 
-    /// RFC 8601 section 2.7.2: `smtp.mailfrom` or `smtp.helo`.
-    fn property(&self, check: &SpfCheck) -> String {
-        match check.identity {
-            Identity::MailFrom => {
-                let address = address_pvalue(self.local(), &check.domain);
-                format!("smtp.mailfrom={address}")
-            }
-            Identity::Helo => {
-                format!("smtp.helo={}", token_or_quoted(check.domain.as_bytes()))
-            }
-        }
-    }
+/// RFC 8601 section 2.7.2: `smtp.mailfrom` or `smtp.helo`, by the domain that was asked.
+///
+/// Of a sender, too, it is the domain alone, as section 2.2 allows: SPF speaks for nothing else, and OpenDMARC 1.4.2
+/// compares all of the value with the sender's domain, so that it reads any address as a failure. The address stands in
+/// Received-SPF.
+fn property(check: &SpfCheck) -> String {
+    let name = match check.identity {
+        Identity::MailFrom => "mailfrom",
+        Identity::Helo => "helo",
+    };
+    format!("smtp.{name}={}", token_or_quoted(check.domain.as_bytes()))
 }

@@ -23,12 +23,7 @@ mod x_backstop;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    address::{Host, ReversePath},
-    envelope::Envelope,
-    policy::SpfAnswers,
-    spf::SpfCheck,
-};
+use super::{envelope::Envelope, policy::SpfAnswers, spf::SpfCheck};
 pub use forgeries::{Deletion, Forgeries};
 pub use x_backstop::{Notice, Tags};
 
@@ -58,14 +53,5 @@ impl SpfTrace<'_> {
             _ => self.spf.helo.as_ref(),
         };
         self.spf.mail_from.iter().chain(helo)
-    }
-
-    /// The local part of the sender that the check of MAIL FROM took; empty where there is no `@`.
-    fn local(&self) -> &[u8] {
-        match &self.envelope.reverse_path {
-            ReversePath::Null => POSTMASTER,
-            ReversePath::Mailbox(mailbox) if *mailbox.host() == Host::Missing => b"",
-            ReversePath::Mailbox(mailbox) => mailbox.local(),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     POSTMASTER, SpfTrace,
     fold::Folded,
-    words::{comment_text, dot_atom_or_quoted, quoted},
+    words::{comment_text, dot_atom_or_quoted, quoted, quoted_address},
 };
 use crate::core::spf::{Identity, SpfCheck, SpfResult};
 
@@ -43,8 +43,10 @@ impl SpfTrace<'_> {
             let address = address.to_canonical().to_string();
             pairs.push(("client-ip", dot_atom_or_quoted(address.as_bytes())));
         }
-        if check.identity == Identity::MailFrom {
-            pairs.push(("envelope-from", quoted(&self.sender())));
+        if check.identity == Identity::MailFrom
+            && let Some(sender) = quoted_address(&self.sender())
+        {
+            pairs.push(("envelope-from", sender));
         }
         if let Some(helo) = &client.helo {
             pairs.push(("helo", dot_atom_or_quoted(helo)));

@@ -1,12 +1,9 @@
 //! A stranger's bytes as words of the grammars of RFC 5322, RFC 2045 and RFC 5321: never a control character, never
-//! 8-bit, never longer than [`LONGEST`].
+//! 8-bit but for the UTF-8 of an address, never longer than [`LONGEST`].
 
 /// The most octets that a word is written with, quotes aside: more than any address that SMTP allows needs (RFC 5321
 /// section 4.5.3.1), and far from where a line must end (998, RFC 5322 section 2.1.1).
 pub(super) const LONGEST: usize = 480;
-
-/// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
-const LONGEST_LOCAL: usize = 64;
 
 /// `dot-atom / quoted-string` (RFC 5322 sections 3.2.3 and 3.2.4).
 pub(super) fn dot_atom_or_quoted(bytes: &[u8]) -> String {
@@ -24,29 +21,32 @@ pub(super) fn token_or_quoted(bytes: &[u8]) -> String {
     }
 }
 
-/// An address as `pvalue` of RFC 8601 section 2.2, which may leave the local part out. It is left out where it isn't
-/// a dot-string of legal length: SPF speaks for the domain alone, and programs that read this header by regular
-/// expression shall not read what a stranger put between quotes.
-pub(super) fn address_pvalue(local: &[u8], domain: &str) -> String {
-    let local = plain(local, is_dot_string).filter(|local| local.len() <= LONGEST_LOCAL);
-    match (local, plain(domain.as_bytes(), is_token)) {
-        (Some(local), Some(domain)) => {
-            let address = format!("{local}@{domain}");
-            // `=` is legal in a local part, and BATV and SRS write it, but it misleads careless readers.
-            if is_domain_name(domain) && !local.contains('=') {
-                address
-            } else {
-                quoted(address.as_bytes())
-            }
-        }
-        _ => token_or_quoted(domain.as_bytes()),
-    }
-}
-
-/// `quoted-string` (RFC 5322 section 3.2.4). Printable ASCII and blanks come through as they are; all else is told as
-/// `\xNN`, because RFC 6532 allows UTF-8 only in messages that were sent as such.
+/// `quoted-string` (RFC 5322 section 3.2.4). Printable ASCII and blanks come through as they are; all else is
+/// written as `\xNN`.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     format!("\"{}\"", escaped(bytes, b"\"\\"))
+}
+
+/// An address as `quoted-string`; none where it holds what no address may, for whatever stood there instead would be
+/// another address. RFC 6532 section 3.1 allows UTF-8 in the headers of a message that was sent as such, and mail whose
+/// sender has any was (RFC 6531 section 3.1; RFC 8616 section 5).
+pub(super) fn quoted_address(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let written = text
+        .chars()
+        .all(|c| matches!(c, ' '..='~') || (!c.is_ascii() && is_visible(c)));
+    let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    (written && quoted.len() <= LONGEST).then_some(quoted)
+}
+
+/// Neither a control character, nor one that only changes how the others look.
+fn is_visible(c: char) -> bool {
+    let changes_others = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    !c.is_control() && !c.is_whitespace() && !changes_others
 }
 
 /// Text for a comment (RFC 5322 section 3.2.2), without its parentheses.
@@ -94,17 +94,4 @@ fn is_token(bytes: &[u8]) -> bool {
         && bytes
             .iter()
             .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(byte))
-}
-
-/// `domain-name` of RFC 6376 section 3.5: two labels or more, and no underscore.
-fn is_domain_name(domain: &str) -> bool {
-    domain.contains('.')
-        && domain.split('.').all(|label| {
-            !label.starts_with('-')
-                && !label.ends_with('-')
-                && !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
 }

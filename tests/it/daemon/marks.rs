@@ -64,7 +64,9 @@ fn quarantine_holds_the_message_and_says_why() {
     let held = Change::Quarantine(b"backstop: never_sends".to_vec());
     assert!(outcome.changes.contains(&held), "{outcome:?}");
     assert!(
-        outcome.added("X-Backstop")[0].starts_with("verdict=quarantine reason=never_sends;"),
+        outcome.added("X-Backstop")[0].starts_with(
+            "verdict=quarantine reason=never_sends by=null_sender.never_send:noreply@example.org;"
+        ),
         "{outcome:?}"
     );
     assert_eq!(outcome.reply, Reply::Continue);
@@ -162,7 +164,11 @@ fn monitoring_refuses_nothing_and_tells_what_it_would_have_done() {
             "c@example.org",
             "reason=spf_fail would=reject",
         ),
-        ("", "noreply@example.org", "reason=never_sends would=reject"),
+        (
+            "",
+            "noreply@example.org",
+            "reason=never_sends would=reject by=null_sender.never_send:noreply@example.org",
+        ),
     ] {
         let mut client = stage.session(STRANGER);
         client.mail(from, &[]).unwrap();

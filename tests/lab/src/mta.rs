@@ -21,7 +21,7 @@ pub const HOSTNAME: &str = "mx.lab.test";
 /// The first id that [`write_accounts`] gives: Debian keeps this range free (Policy 9.2.2).
 const FIRST_ID: u32 = 65_500;
 
-/// The unpacked package tree `name` (`postfix`, `sendmail`, `exim`, `opensmtpd` or `opendkim`) below `$BACKSTOP_LAB_MTAS`,
+/// The unpacked package tree `name` (`postfix`, `sendmail`, `exim`, `opensmtpd`, `opendkim` or `opendmarc`) below `$BACKSTOP_LAB_MTAS`,
 /// else below `target/mtas` of the workspace.
 pub fn unpacked(name: &str) -> io::Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

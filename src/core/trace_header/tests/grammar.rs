@@ -59,6 +59,10 @@ pub(super) fn received_spf(value: &str) -> Result<ReceivedSpf, String> {
         scan.cfws();
         scan.expect("=")?;
         let value = scan.dot_atom_or_quoted_string()?;
+        // RFC 8616 section 5: an address may have UTF-8 in its local part; everything else is ASCII.
+        if key != "envelope-from" && !value.is_ascii() {
+            return Err(format!("UTF-8 in {key}"));
+        }
         pairs.push((key, value));
         if scan.rest.is_empty() {
             break;
@@ -71,6 +75,9 @@ pub(super) fn received_spf(value: &str) -> Result<ReceivedSpf, String> {
 
 /// Reads a value whose lines end in LF or CRLF. The error tells what was expected, and what stands there.
 pub(super) fn authentication_results(value: &str) -> Result<AuthenticationResults, String> {
+    if !value.is_ascii() {
+        return Err(format!("not in ASCII: {value}"));
+    }
     let value = with_crlf(value);
     let mut scan = Scan { rest: &value };
     // `[CFWS] authserv-id [ CFWS authres-version ] ( no-result / 1*resinfo ) [CFWS]`
@@ -134,7 +141,7 @@ impl Scan<'_> {
 
     fn any(&mut self, is: impl Fn(u8) -> bool) -> String {
         let bytes = self.rest.as_bytes();
-        let end = bytes.iter().position(|&byte| !is(byte) || !byte.is_ascii());
+        let end = bytes.iter().position(|&byte| !is(byte));
         let (taken, rest) = self.rest.split_at(end.unwrap_or(bytes.len()));
         self.rest = rest;
         taken.to_owned()
@@ -221,7 +228,9 @@ impl Scan<'_> {
             if self.eat("\"") {
                 return Ok(content);
             }
-            let qtext = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+            // RFC 6532 section 3.2: and UTF-8.
+            let qtext =
+                |byte: u8| !byte.is_ascii() || byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
             let text = self.any(qtext);
             if !text.is_empty() {
                 content.push_str(&text);
