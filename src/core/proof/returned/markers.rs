@@ -232,11 +232,13 @@ pub fn is_trace(line: &[u8]) -> bool {
     TRACE.iter().any(|name| starts_with(line, name))
 }
 
-/// The same, quoted.
+/// The same, quoted; or what names a message, because the line before may have the first field behind its words.
 pub fn is_quoted_trace(line: &[u8]) -> bool {
     let is_quote = |byte: &u8| b" \t>|".contains(byte);
     let plain = line.iter().position(|byte| !is_quote(byte));
-    line.starts_with(b">") && is_trace(plain.and_then(|at| line.get(at..)).unwrap_or_default())
+    let plain = plain.and_then(|at| line.get(at..)).unwrap_or_default();
+    let quoted = line.starts_with(b">") || line.starts_with(b"|");
+    quoted && (is_trace(plain) || starts_with(plain, "Message-ID:"))
 }
 
 /// Whether a line between the marker and the message says something, which is that the body was cut: Exim's
@@ -256,6 +258,12 @@ pub fn is_stripped(body: &[u8]) -> bool {
 pub fn is_rule(line: &[u8]) -> bool {
     let line = line.trim_ascii_start();
     line.starts_with(b"---") || line.starts_with(b"===")
+}
+
+/// Whether the line says nothing: `*****`.
+pub fn is_decoration(line: &[u8]) -> bool {
+    let says = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+    !line.iter().any(says)
 }
 
 /// Whether the text begins with these words, in whatever case.

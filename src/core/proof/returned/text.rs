@@ -117,7 +117,7 @@ impl Seen {
     /// Goes past a line that is none of a returned message.
     fn line(&mut self, line: &[u8]) {
         let blank = line.trim_ascii().is_empty();
-        self.paragraph = blank || markers::is_rule(line);
+        self.paragraph = blank || markers::is_rule(line) || markers::is_decoration(line);
         if !blank {
             self.forwarded = markers::is_forwarded(line);
         }
@@ -141,8 +141,9 @@ impl Seen {
                 });
             }
         }
-        let quoted = markers::is_quoted_trace(line);
-        if !(self.paragraph || markers::is_trace(line) || quoted && self.quotes) {
+        // In a notification it may be any line.
+        let begins = self.quotes && (markers::is_field(line) || markers::is_quoted_trace(line));
+        if !(self.paragraph || markers::is_trace(line) || begins) {
             return None;
         }
         if self.forwarded {
@@ -152,7 +153,7 @@ impl Seen {
             self.tried_quoted = self.tried_quoted.max(end);
             return None;
         }
-        self.fields(text, at, open, quoted && self.quotes, Marker::Bare)
+        self.fields(text, at, open, self.quotes, Marker::Bare)
     }
 
     /// The section of fields at the front, and its length, if it is a message's; quoted only where quotes may be.
@@ -294,6 +295,10 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_prefix(quote) {
             Some(line) => plain.extend_from_slice(line),
+            // A fold may be indented less than the fields are, or by another blank.
+            None if quote.trim_ascii().is_empty() && is_fold(line) => {
+                plain.extend_from_slice(line);
+            }
             None => break,
         }
         length += line.len();
@@ -302,6 +307,12 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
         }
     }
     Some((plain, length))
+}
+
+/// Whether the line can only go on with a field, wherever the fields begin.
+fn is_fold(line: &[u8]) -> bool {
+    let plain = line.trim_ascii_start();
+    plain.len() < line.len() && !plain.is_empty() && !markers::is_field(plain)
 }
 
 fn first_line(text: &[u8]) -> (&[u8], &[u8]) {

@@ -34,6 +34,8 @@ struct Texts {
 struct Text {
     octets: Vec<u8>,
     open: bool,
+    /// Whether the part says that it is a message or its headers.
+    announced: bool,
 }
 
 /// Reads the notification, and then what it returned in turn: those are at most as many as are kept.
@@ -78,6 +80,7 @@ impl Walk<'_> {
         // Exchange shows the headers in its text as well as in a part; HTML is shown beside the same plain text.
         for text in &texts.plain {
             let returns = self.report.returned.len() == before;
+            let quotes = quotes || text.announced;
             text::read(self.report, &text.octets, text.open, returns, quotes);
         }
         for text in &texts.html {
@@ -134,6 +137,7 @@ impl Walk<'_> {
         let text = || Text {
             octets: decoded().into_owned(),
             open: body.open,
+            announced: false,
         };
         match Content::of(headers, in_digest) {
             Content::Multipart { boundary, digest } => {
@@ -145,7 +149,7 @@ impl Walk<'_> {
                         // Where its own headers are forgotten, those of the message stand in their place.
                         let bare = !part.octets.starts_with(b"\r\n");
                         if bare && Block::read(part.octets, part.open).is_surely_mail() {
-                            self.returned(Form::Rfc822, Cow::Borrowed(part.octets), part);
+                            self.returned(Form::Rfc822, Cow::Borrowed(part.octets), part, texts);
                             continue;
                         }
                         let (headers, at) = Headers::parse(part.octets);
@@ -155,8 +159,8 @@ impl Walk<'_> {
                     }
                 }
             }
-            Content::Message => self.returned(Form::Rfc822, decoded(), body),
-            Content::HeaderSection => self.returned(Form::Headers, decoded(), body),
+            Content::Message => self.returned(Form::Rfc822, decoded(), body, texts),
+            Content::HeaderSection => self.returned(Form::Headers, decoded(), body, texts),
             Content::Fragment => self.fragment(decoded(), body, depth, texts),
             Content::Status => {
                 self.report.status |= self.outermost;
@@ -169,7 +173,7 @@ impl Walk<'_> {
             Content::Other => {
                 let octets = decoded();
                 if Block::read(&octets, body.open).is_surely_mail() {
-                    self.returned(Form::Rfc822, octets, body);
+                    self.returned(Form::Rfc822, octets, body, texts);
                 }
             }
         }
@@ -179,7 +183,8 @@ impl Walk<'_> {
     fn fragment(&mut self, octets: Cow<'_, [u8]>, part: Part<'_>, depth: usize, texts: &mut Texts) {
         if depth > 0 {
             if Block::read(&octets, true).is_surely_mail() {
-                self.returned(Form::Rfc822, octets, Part { open: true, ..part });
+                let open = Part { open: true, ..part };
+                self.returned(Form::Rfc822, octets, open, texts);
             }
             return;
         }
@@ -194,18 +199,20 @@ impl Walk<'_> {
 
     /// A part that is a message or its headers. RFC 2046 section 5.2.1 forbids to encode one: some do it, and some
     /// only say so.
-    fn returned(&mut self, form: Form, decoded: Cow<'_, [u8]>, part: Part<'_>) {
+    fn returned(&mut self, form: Form, decoded: Cow<'_, [u8]>, part: Part<'_>, texts: &mut Texts) {
         if !self.report.has_room() {
             return;
         }
         let encoded = Block::read(&decoded, false).is_mail();
-        let message = if encoded {
-            decoded
-        } else {
-            Cow::Borrowed(part.octets)
-        };
-        let block = Block::read(&message, part.open);
+        let message = if encoded { &*decoded } else { part.octets };
+        let block = Block::read(message, part.open);
         if !block.is_mail() {
+            // Some indent what they return (Zoho does), quote it, or say something before it.
+            texts.plain.push(Text {
+                octets: decoded.into_owned(),
+                open: part.open,
+                announced: true,
+            });
             return;
         }
         let body = message.get(block.body_at..).unwrap_or_default();

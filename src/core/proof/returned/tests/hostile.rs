@@ -15,6 +15,8 @@ fn filled(piece: &str) -> Vec<u8> {
 
 fn read_body(content_type: &str, body: &[u8]) -> Report {
     let mut headers = Headers::new();
+    // In a notification headers may begin at any line.
+    headers.push(b"From", b"MAILER-DAEMON@example.net");
     headers.push(b"Content-Type", content_type.as_bytes());
     read(&headers, body, true)
 }
@@ -52,6 +54,11 @@ const PIECES: &[&str] = &[
     "From a\r\nb: c\r\n",
     "Forwarded message:\r\n\r\nReceived: b\r\n",
     "--b\r\nReceived: c\r\nFrom: d\r\n",
+    " a: b\r\n\tc\r\n",
+    "  a: b\r\n c\r\n",
+    "a: b\r\n> c: d\r\n",
+    "*****\r\na: b\r\nc\r\n",
+    "--b\r\nContent-Type: message/rfc822\r\n\r\n a: b\r\n",
     "(",
     ":",
 ];

@@ -110,6 +110,7 @@ const SAMPLES: &[Sample] = &[
     sample("exim-rejected", &[], &[("bare", OFFER, false)]),
     sample("heading-then-mbox-line", &[], &[("heading", OFFER, false)]),
     sample("text-rfc822", SOMEONE, &[("rfc822", OFFER, true)]),
+    sample("indented-part", SOMEONE, &[("bare", OFFER, false)]),
     sample("headers-attached-as-text", &[], &[("bare", OFFER, false)]),
     sample("attached-untyped", &[], &[("rfc822", OFFER, true)]),
     sample("part-without-headers", &[], &[("rfc822", OFFER, true)]),
@@ -214,7 +215,7 @@ fn the_octets_are_those_of_the_original() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 38);
+    assert_eq!(compared, 39);
 }
 
 #[test]

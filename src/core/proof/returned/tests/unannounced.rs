@@ -40,6 +40,19 @@ fn a_section_needs_no_marker() {
         format!("Headers:\r\n> {quoted}"),
         format!("Headers:> Received: from b\r\n> by c\r\n> {quoted}"),
         format!("> {quoted}"),
+        format!(
+            "No.\r\n\r\n{}",
+            format!("\r\n{FIELDS}").replace("\r\n", "\r\n| ")
+        ),
+        "No.\r\n\r\n> From: joe@example.org\r\n> Message-ID: <1@example.org>\r\n".to_owned(),
+        "Headers:> Received: from b\r\n> Message-ID: <1@example.org>\r\n> From: a\r\n".to_owned(),
+        // Any line that says nothing parts paragraphs, and a notification needs none.
+        "No.\r\n*****\r\nFrom: joe@example.org\r\nMessage-ID: <1@example.org>\r\n".to_owned(),
+        "No.\r\n_____\r\nFrom: joe@example.org\r\nMessage-ID: <1@example.org>\r\n".to_owned(),
+        "No.\r\nFrom: joe@example.org\r\nMessage-ID: <1@example.org>\r\n".to_owned(),
+        // Folds that are indented otherwise than the fields.
+        "No.\r\n\r\n  Received: a\r\n\tby b\r\n by c\r\n  Message-ID: <1@example.org>\r\n"
+            .to_owned(),
         // Of what the first paragraph has too little, the second has enough.
         format!("Original message follows.\r\n\r\nIt is over 5K.\r\n\r\n{FIELDS}"),
         format!("To: a\r\nReason: b\r\n\r\n{FIELDS}"),
@@ -71,8 +84,10 @@ fn what_only_has_colons_is_none() {
     ] {
         assert!(returned(NOTIFICATION, text.as_bytes()).is_empty(), "{text}");
     }
-    // People quote headers in discussions.
+    // People quote headers in discussions, and write of them.
     for text in [
+        "*****\r\n> From: a\r\n> Message-ID: <1@example.org>\r\n".to_owned(),
+        "It reads\r\nFrom: a\r\nMessage-ID: <1@example.org>\r\n".to_owned(),
         format!("Joe wrote:\r\n> {quoted}"),
         format!("> {quoted}"),
         format!("Joe wrote:\r\n>> {}", quoted.replace("\r\n", "\r\n>")),
@@ -183,6 +198,74 @@ fn parts_are_messages_by_many_names() {
         assert_eq!(ids.len(), usize::from(found), "{head}");
         assert!(ids.iter().all(|id| id == "<1@example.org>"), "{head}");
     }
+}
+
+/// What stands in a part that says it is a message or its headers, however it stands there.
+#[test]
+fn a_part_that_says_it_is_a_message_is_read_on() {
+    let folded = "Received: from a by b;\r\n\tThu, 19 Nov 2026 10:00:00 +0000\r\n\
+        Message-ID: <1@example.org>\r\nSubject: x\r\n y\r\n";
+    let with = |prefix: &str| {
+        let lines = folded.split_inclusive('\n');
+        lines
+            .map(|line| format!("{prefix}{line}"))
+            .collect::<String>()
+    };
+    for part in [
+        folded.to_owned(),
+        with(" "),
+        with("    "),
+        with("\t"),
+        with("> "),
+        with("| "),
+        // The folds as they were.
+        with(" ").replace("\r\n \t", "\r\n\t"),
+        with("    ").replace("\r\n     y", "\r\n y"),
+        format!("\r\n\r\n{}", with(" ")),
+        format!("The headers:\r\n\r\n{folded}"),
+        format!("The headers are below\r\n{}", with("> ")),
+    ] {
+        for kind in [
+            "message/rfc822",
+            "text/rfc822",
+            "text/rfc822-headers",
+            "message/global-headers",
+        ] {
+            let head = format!("--b\r\n\r\nNo.\r\n--b\r\nContent-Type: {kind}\r\n");
+            let headers = format!("{PERSON}Content-Type: multipart/report; boundary=b\r\n");
+            let text = format!("{head}\r\n{part}\r\n--b--\r\n");
+            let ids = returned(&headers, text.as_bytes());
+            assert_eq!(ids, ["<1@example.org>"], "{kind} {part}");
+            let encoded = data_encoding::BASE64_MIME.encode(part.as_bytes());
+            let encoding = "Content-Transfer-Encoding: base64";
+            let text = format!("{head}{encoding}\r\n\r\n{encoded}\r\n--b--\r\n");
+            let ids = returned(&headers, text.as_bytes());
+            assert_eq!(ids, ["<1@example.org>"], "{kind} {part} in base64");
+        }
+    }
+    // CommuniGate Pro 4 leaves out the empty line between the part's own headers and the message.
+    let headers = format!("{NOTIFICATION}Content-Type: multipart/report; boundary=b\r\n");
+    for kind in ["message/rfc822", "text/rfc822-headers"] {
+        let text = format!("--b\r\nContent-Type: {kind}\r\n{folded}\r\nhello\r\n--b--\r\n");
+        let ids = returned(&headers, text.as_bytes());
+        assert_eq!(ids, ["<1@example.org>"], "{kind}");
+    }
+}
+
+/// A message that went in a loop, returned with its folds at the margin: Lotus Domino does so.
+#[test]
+fn fifty_hops_may_have_lost_their_folds() {
+    let hop = "Received: from a (b [192.0.2.1])\r\nby c (Postfix) with SMTP\r\nid 3B2AD23B4D\r\nfor <d@e>;\r\n\
+        Thu, 19 Nov 2026 10:00:00 +0000\r\n";
+    let hops = hop.repeat(50);
+    let message = format!(
+        "{NOTIFICATION}\r\n------- Returned Message --------\r\n{hops}Message-ID: <1@example.org>\r\nSubject: x\r\n"
+    );
+    let report = read_message(message.as_bytes());
+    assert_eq!(report.returned.len(), 1);
+    assert_eq!(message_id(&report.returned[0]), "<1@example.org>");
+    let hops = report.returned[0].headers.all("Received").count();
+    assert_eq!(hops, 50);
 }
 
 /// The body of the notification itself, where that is a fragment.
