@@ -183,7 +183,9 @@ mod tests {
         compress_to_vec(text, CompressionLevel::Fastest)
     }
 
-    const PACKERS: [fn(&[u8]) -> Vec<u8>; 4] = [|text| text.to_vec(), gzip, bzip2, zstd];
+    type Packer = fn(&[u8]) -> Vec<u8>;
+
+    const PACKERS: [Packer; 4] = [|text| text.to_vec(), gzip, bzip2, zstd];
 
     /// The subjects of what is read there, or what is wrong.
     fn read(path: &Path) -> Vec<String> {
