@@ -131,8 +131,20 @@ fn utf8_headers_pass_as_without_us() {
     let (mut ours, body) = unlike_each_time(&site.mta, &letter);
     let written: Vec<_> = ours.drain(1..5).collect();
     assert_eq!((ours, body), unlike_each_time(&plain, &letter));
-    for (name, field) in written {
-        assert!(field.is_ascii(), "{name}: {}", field.escape_ascii());
+    // Received-SPF has the sender as it is (RFC 8616, RFC 6532); nothing else that we write needs UTF-8.
+    let sender = "envelope-from=\"j\u{fc}rgen@friend.example\"";
+    let named = |field: &[u8]| {
+        String::from_utf8(field.to_vec())
+            .unwrap()
+            .replacen(sender, "", 1)
+    };
+    let with_sender = written
+        .iter()
+        .filter(|(_, field)| named(field).len() < field.len());
+    let names: Vec<&str> = with_sender.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["Received-SPF"]);
+    for (name, field) in &written {
+        assert!(named(field).is_ascii(), "{name}: {}", field.escape_ascii());
     }
 }
 
