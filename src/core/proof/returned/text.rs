@@ -127,6 +127,11 @@ impl Seen {
     /// the line stands at this octet of the whole text.
     fn section(&mut self, text: &[u8], at: usize, open: bool) -> Option<Found> {
         let (line, after) = first_line(text);
+        let begins_plainly = |text: &[u8]| text.first().is_some_and(u8::is_ascii_alphabetic);
+        if at + line.len() < self.tried && begins_plainly(line) && begins_plainly(after) {
+            // What the line begins, or announces as a heading, was tried as a part of more.
+            return None;
+        }
         if at >= self.headed && markers::is_heading(line) && !markers::is_forwarded(line) {
             let skipped = line.len() + between(after).0;
             self.headed = at + skipped;
