@@ -476,6 +476,36 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
     }
 }
 
+/// What they get does not depend on the siege: neither what proves a bounce, nor what is done for want of the store.
+#[test]
+fn those_who_help_get_after_data_what_they_get_on_other_days() {
+    let notification = notification();
+    for unproven in ["tag", "reject"] {
+        let policy = policy(&[("unproven: tag", &format!("unproven: {unproven}"))]);
+        for found in [
+            (By::DkimUnlisted, Answer::Counts),
+            (By::Dkim, Answer::Absent),
+            (By::MessageId, Answer::Unanswered(Outside::Store)),
+            (By::Watermark, Answer::Wrong),
+            (By::Batv, Answer::Unanswered(Outside::Store)),
+        ] {
+            let evidence = evidence(&[found]);
+            for rcpt in ["hostmaster", "noc", "security", "Noc+x"] {
+                let rcpt = &format!("{rcpt}@example.org");
+                let [calm, besieged] = [None, Some(WasLearned::No)].map(|siege| {
+                    let asked = Asked {
+                        rcpt,
+                        siege,
+                        ..BOUNCE
+                    };
+                    told(&asked.judged(|case| content(&policy, case, &notification, &evidence)))
+                });
+                assert_eq!(calm, besieged, "{rcpt} {unproven} {found:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
     let policy = policy(&[("unproven: tag", "unproven: tag}\nsiege: {unproven: accept")]);

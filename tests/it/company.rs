@@ -20,6 +20,7 @@ exempt: {clients: [192.0.2.77], recipients: [abuse, open]}
 recipients:
   - domain: example.org
     known: [{addresses: [joe, jane]}]
+    rules: [{match: 'shop-.*', bounces: accept}, {match: 'desk-.*', mail: accept}]
     catch_all: {mail: accept, bounces: reject}
 headers:
   - {header: Subject, match: casino, domains: [example.net], action: reject}
@@ -100,6 +101,9 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
         (to("lists@example.org"), bounces),
         (to("any@example.org"), bounces),
         (to("noreply@example.org"), bounces),
+        // Bounces that prove nothing are accepted to the first, and to the second they are not.
+        (to("shop-7@example.org"), bounces),
+        (to("desk-7@example.org"), none),
         (to("joe@elsewhere.example"), bounces),
         (To("jane@example.org", Some(Tag::Valid), false), bounces),
         (To("jane@example.org", None, true), bounces),
@@ -137,6 +141,19 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
                         || other.0 == "joe@example.net"
                 );
             }
+        }
+    }
+    // Whom a siege refuses nothing does not share with those whom it refuses bounces.
+    let besieged = |rcpt| To(rcpt, None, true);
+    let (noc, ann) = (besieged("noc@example.net"), besieged("ann@example.net"));
+    for (pair, expected) in [
+        ((noc, ann), true),
+        ((ann, noc), true),
+        ((ann, besieged("bea@example.net")), false),
+    ] {
+        for from in ["", "mailer-daemon@mx.example.com"] {
+            let found = parted(&policy, "192.0.2.1", from, SpfResult::Pass, pair);
+            assert_eq!(found, expected, "{from} {} {}", pair.0.0, pair.1.0);
         }
     }
     // Where nothing is refused after DATA, or nothing at all, nobody is parted.

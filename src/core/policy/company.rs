@@ -23,6 +23,8 @@ pub struct Company {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bounce {
     spared: bool,
+    /// A rule of `recipients` accepts those that prove nothing.
+    taken: bool,
     proven: bool,
     ours: bool,
     besieged: bool,
@@ -59,13 +61,17 @@ impl Policy {
             .never_send
             .entry(mailbox, &self.local.recipient_delimiter)
             .is_some();
+        let taken = self
+            .recipients_of(case.recipient)
+            .is_some_and(|(_, entry)| entry.takes_bounces(mailbox, case.known).is_some());
         Bounce {
             spared: self.spares_null_sender(case) || self.is_srs(case),
+            taken,
             proven: case.is_proven_by_tag(None),
             ours: mailbox
                 .domain()
                 .is_some_and(|domain| self.local.is_ours(domain)),
-            besieged: case.siege.is_some(),
+            besieged: self.is_besieged(case),
             refused: never_sends && refuses(self.null_sender.never_send.answer)
                 || class.is_some_and(|(_, rule)| refuses(rule)),
         }
@@ -119,6 +125,8 @@ impl Policy {
             Vouched::Yes(_)
         );
         let proof = &self.proof;
+        let siege = [self.siege.unproven, self.siege.listed];
+        let of_siege = case.siege.is_some() && siege.into_iter().any(refuses);
         let of_bounces = [
             self.null_sender.not_a_notification,
             self.null_sender.reports,
@@ -129,8 +137,8 @@ impl Policy {
         ];
         let headers = self.headers.iter().map(HeaderRule::rule);
         let mut others = headers.chain([self.forgery.header_from]);
-        let refused_later = others.any(refuses)
-            || bounces && (case.siege.is_some() || of_bounces.into_iter().any(refuses));
+        let refused_later =
+            others.any(refuses) || bounces && (of_siege || of_bounces.into_iter().any(refuses));
         self.mode == Mode::Enforce
             && self.outgoing(case.envelope).is_none()
             && case.recipient.refused.is_none()

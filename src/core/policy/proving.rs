@@ -139,11 +139,12 @@ impl Policy {
             sent_lately
         };
         let weak = evidence.weak(sent_lately);
-        if !weak.is_none() && evidence.proven_for(case.siege.is_some()).is_none() {
+        let besieged = self.is_besieged(case);
+        if !weak.is_none() && evidence.proven_for(besieged).is_none() {
             let worth = self.proof.weak.as_str();
             walk.tell("proof.weak", format!("{weak}; proof.weak is {worth}"));
         }
-        let (besieged, worth) = (case.siege.is_some(), self.proof.weak);
+        let worth = self.proof.weak;
         let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
         let unanswered = evidence.unanswered_for(sent_lately, worth);
         let (check, finding, rule) = match &outcome {
@@ -179,7 +180,7 @@ impl Policy {
             self.rule_takes_bounces(case, walk)?;
         }
         self.besieged_unproven(case, &outcome, unanswered, walk)?;
-        let rule = softened(rule, unanswered, case.siege.is_some());
+        let rule = softened(rule, unanswered, besieged);
         walk.apply(check, finding, rule, Reason::Proof(outcome))
     }
 
@@ -232,7 +233,7 @@ impl Policy {
         walk.prove(&outcome);
         self.besieged_listed(case, unanswered, walk)?;
         let finding = "its proof is wrong or old, and there is no other".to_owned();
-        let rule = softened(self.proof.forged, unanswered, case.siege.is_some());
+        let rule = softened(self.proof.forged, unanswered, self.is_besieged(case));
         walk.apply("proof.forged", finding, rule, Reason::Proof(outcome))
     }
 

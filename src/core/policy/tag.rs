@@ -258,7 +258,7 @@ impl Policy {
                 ..rule
             })
         } else {
-            softened(rule, tag.unanswered(), case.siege.is_some())
+            softened(rule, tag.unanswered(), self.is_besieged(case))
         };
         walk.apply("proof.batv", finding.to_owned(), rule, reason)
     }

@@ -64,7 +64,7 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         // Neither weak evidence nor a watermark that is wrong says much here: a message of ours may well be attached.
-        let besieged = case.siege.is_some();
+        let besieged = self.is_besieged(case);
         let outcome = evidence.outcome(besieged, Ok(false), Weak::Ignore, self.missing(case));
         match &outcome {
             Outcome::Genuine(_) => {
@@ -140,7 +140,7 @@ impl Policy {
             }
             None => "nothing vouches for its author".to_owned(),
         };
-        let rule = softened(self.null_sender.reports, unanswered, case.siege.is_some());
+        let rule = softened(self.null_sender.reports, unanswered, self.is_besieged(case));
         walk.apply(REPORTS, finding, rule, Reason::UnvouchedReport)
     }
 
