@@ -220,6 +220,8 @@ fn with_a_sender_a_tag_counts_once_the_headers_show_a_bounce() {
                     };
                     let at_eoh = match (kind, tag, address) {
                         ('b' | 'r', "valid", _) => "accept batv_valid",
+                        // As without a sender: nobody has looked, so it is not for good.
+                        ('b', "unverified", _) => "tempfail batv_guessed content",
                         ('b', _, "noreply@example.org") => "reject never_sends content",
                         ('b', _, "x@example.org") => "reject catch_all_bounce content",
                         ('b', ..) => "accept nothing_found content",

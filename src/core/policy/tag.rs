@@ -221,14 +221,20 @@ impl Policy {
         }
     }
 
-    /// The answer at the end of the headers to a bad tag that waited for content which is not read.
+    /// The answer at the end of the headers to a bad tag that waited for content which is not read; and to one that nobody
+    /// looks at, of a bounce with a sender.
     pub(super) fn tag_without_content(
         &self,
         case: &Case<'_>,
         facts: &HeaderFacts,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
+        let notification = facts.notification.as_ref();
         match case.tag {
+            // It may be valid: the rules that a valid one spares it would refuse it for good.
+            Some(Tag::Unverified) if notification.is_some_and(Notification::is_bounce) => {
+                self.bad_tag(case, Tag::Unverified, walk)
+            }
             Some(Tag::Wrong(Otherwise::SentWithIt) | Tag::Foreign(_)) => Continue(()),
             Some(tag) if case.waits_for_content() && !self.needs_content(case, facts) => {
                 self.bad_tag(case, tag, walk)
