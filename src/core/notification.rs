@@ -153,6 +153,20 @@ impl Notification {
         matches!(self.kind, Kind::Mdn | Kind::AutoReply)
     }
 
+    /// Whether it has a sign of a bounce, whatever it is by its content type.
+    pub fn shows_bounce(&self) -> bool {
+        self.is_bounce()
+            || self.evidence.iter().any(|sign| {
+                matches!(
+                    sign,
+                    Evidence::FromDaemon(_)
+                        | Evidence::XFailedRecipients
+                        | Evidence::BounceHeader(_)
+                        | Evidence::Subject(Subject::Bounce)
+                )
+            })
+    }
+
     /// Whether it answers no message, by what it says it is.
     pub fn is_report(&self) -> bool {
         matches!(self.kind, Kind::Report | Kind::Distribution)

@@ -145,6 +145,34 @@ fn signs_of_a_bounce_come_before_what_it_says_that_it_is() {
     }
 }
 
+/// A receipt by its content type, and no softer answered than a bounce where it looks like one.
+#[test]
+fn signs_of_a_bounce_count_in_receipts_too() {
+    let receipt = "Content-Type: multipart/report; report-type=disposition-notification\n";
+    let of = |lines: &str, unproven: &str, replies: &str| {
+        let policy = policy(&[
+            ("unproven: reject, ", &format!("unproven: {unproven}, ")),
+            (
+                "unproven_replies: reject",
+                &format!("unproven_replies: {replies}"),
+            ),
+        ]);
+        sent(lines).judged(&policy)
+    };
+    for bounce in OF_A_BOUNCE {
+        let lines = format!("{bounce}{receipt}");
+        for (unproven, replies, expected) in [
+            ("reject", "tag", "reject unproven mdn"),
+            ("tag", "reject", "reject unproven mdn"),
+            ("tag", "tag", "tag unproven mdn"),
+        ] {
+            assert_eq!(of(&lines, unproven, replies), expected, "{lines}");
+        }
+    }
+    let lines = format!("From: Ann <ann@isp.example>\nSubject: Read: hello\n{receipt}");
+    assert_eq!(of(&lines, "reject", "tag"), "tag unproven mdn");
+}
+
 const SITE: &str = "
 mode: enforce
 local: {domains: [example.org]}

@@ -202,10 +202,13 @@ impl Policy {
         Break(Verdict::accept(reason).by(Some(by)))
     }
 
+    /// A receipt that looks like a bounce gets no softer answer than a bounce: its content type is soon written.
     fn unproven_rule(&self, notification: &Notification) -> Rule {
+        let (bounces, replies) = (self.proof.unproven, self.proof.unproven_replies);
         match notification.is_bounce() {
-            true => self.proof.unproven,
-            false => self.proof.unproven_replies,
+            true => bounces,
+            false if notification.shows_bounce() => replies.stricter(bounces),
+            false => replies,
         }
     }
 
