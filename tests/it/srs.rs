@@ -116,6 +116,62 @@ fn found(policy: &Policy, from: &str, rcpt: &str, headers: &str, besieged: bool)
     format!("{} {} {proof}", verdict.action, verdict.reason.code())
 }
 
+/// What only its content shows to be a bounce is one here, too; and a report's signature is asked.
+#[test]
+fn the_content_of_what_comes_to_srs_addresses_is_read() {
+    let policy = policy(&[(
+        "null_sender:\n",
+        "null_sender:\n  not_a_notification: reject\n  reports: reject\n",
+    )]);
+    let envelope = envelope("192.0.2.1", "");
+    let recipient = Recipient {
+        mailbox: Mailbox::from_bytes(format!("{SRS0}@own.test").as_bytes()),
+        refused: None,
+    };
+    let case = Case {
+        envelope: &envelope,
+        spf: &SpfAnswers::default(),
+        recipient: &recipient,
+        tag: None,
+        earlier: 0,
+        known: &Known::NotListed,
+        listings: &[],
+        siege: None,
+    };
+    let report = "From: r@isp.test\nContent-Type: multipart/report; report-type=tlsrpt\n";
+    let signed = Vouched::Yes("signed".to_owned());
+    for (headers, status, signed, expected) in [
+        ("Subject: hello\n", true, &Vouched::No, "accept srs"),
+        (
+            "Subject: hello\n",
+            false,
+            &Vouched::No,
+            "reject not_a_notification",
+        ),
+        (report, true, &signed, "accept srs"),
+        (report, false, &signed, "accept nothing_found"),
+        (report, false, &Vouched::No, "reject unvouched_report"),
+    ] {
+        let (headers, _) = Headers::parse(headers.as_bytes());
+        let forgeries = Forgeries::new("mx.own.test");
+        let facts = HeaderFacts::of(&envelope.reverse_path, headers, forgeries);
+        let at_eoh = policy.judge_headers(&case, &facts, &Matches::new(&[], &facts.headers));
+        assert!(at_eoh.verdict.lets_in() && policy.needs_content(&case, &facts));
+        let evidence = Evidence {
+            status,
+            ..Evidence::default()
+        };
+        let judged = policy.judge_content(&case, &facts, &evidence, Ok(false), signed);
+        let verdict = judged.verdict;
+        let found = format!("{} {}", verdict.action, verdict.reason.code());
+        let found = match verdict.proof {
+            Some(backstop::core::proof::evidence::Outcome::Srs) => "accept srs".to_owned(),
+            _ => found,
+        };
+        assert_eq!(found, expected, "{status} {:?}", facts.notification);
+    }
+}
+
 #[test]
 fn bounces_to_srs_addresses_are_left_to_the_daemon_that_makes_them() {
     let plain = policy(&[]);

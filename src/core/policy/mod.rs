@@ -15,7 +15,7 @@ mod unannounced;
 mod vouched;
 mod walk;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::ControlFlow};
 
 use super::{
     address::Mailbox,
@@ -215,6 +215,11 @@ impl Policy {
         let end = match &notification {
             Some(_) if self.is_reply_with_sender(case, facts) => {
                 self.reply_with_sender(case, evidence, sent_lately, &mut walk)
+            }
+            // What says that it is a report, and shows a bounce, is the SRS daemon's as bounces are.
+            Some(notification) if !notification.is_report() && self.is_srs(case) => {
+                self.left_to_srs(case, &mut walk);
+                ControlFlow::Continue(())
             }
             Some(notification) if !notification.is_report() => {
                 self.at_eom(case, notification, evidence, sent_lately, &mut walk)

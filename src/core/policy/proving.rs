@@ -46,7 +46,10 @@ impl Policy {
         let judged = null
             || notification.is_some_and(Notification::is_bounce)
             || self.judges_reply_with_sender(case, facts);
+        // A delivery-status part leaves it to the SRS daemon.
+        let may_be_srs = null && notification.is_none() && self.is_srs(case);
         let decides = self.content_may_prove(case)
+            || may_be_srs && self.looks_for_proofs() && self.is_judged(case)
             || report && self.asks_who_reports() && self.is_judged(case);
         let proven = case.is_proven_by_tag(notification);
         judged && decides && !proven && facts.content_comes && !self.spares_null_sender(case)
@@ -59,7 +62,9 @@ impl Policy {
 
     /// Whether a proof could be there, and was not answered yet.
     fn may_prove(&self, case: &Case<'_>) -> bool {
-        self.is_judged(case) && self.local.is_ours_or_unqualified(&case.recipient.mailbox)
+        self.is_judged(case)
+            && !self.is_srs(case)
+            && self.local.is_ours_or_unqualified(&case.recipient.mailbox)
     }
 
     /// Whether the recipient's mail is judged beyond its envelope.
@@ -67,7 +72,6 @@ impl Policy {
         let read = case.tag.filter(|tag| !matches!(tag, Tag::Foreign(_)));
         let answered = case.envelope.reverse_path.is_null() && read.is_some();
         (!answered || case.waits_for_content())
-            && !self.is_srs(case)
             && self.outgoing(case.envelope).is_none()
             && self.exempt_by(case.envelope, case.recipient).is_none()
     }

@@ -101,7 +101,8 @@ impl Policy {
         }
         let rule = self.null_sender.not_a_notification;
         let replies = self.proof.unproven_replies;
-        let like_a_reply = facts.weak_signs.len() >= SIGNS_OF_A_REPLY && self.makes_proofs();
+        let like_a_reply =
+            facts.weak_signs.len() >= SIGNS_OF_A_REPLY && self.makes_proofs() && !self.is_srs(case);
         if like_a_reply && rule.stricter(replies) != rule {
             let finding = format!("{}, and nothing in it proves anything", no_sign(facts));
             let rule = softened(replies, unanswered, besieged);
