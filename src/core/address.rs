@@ -97,6 +97,19 @@ pub enum Host {
     Missing,
 }
 
+impl Host {
+    /// Whether an MTA that takes mail for it from strangers takes it for its own accounts: no domain, an address literal
+    /// (RFC 5321 section 4.1.3), `localhost` or a name that begins so (Postfix's default for `mydestination` has
+    /// `localhost.$mydomain`, Sendmail's class w has the rest).
+    pub fn is_this_host(&self) -> bool {
+        match self {
+            Self::Domain(domain) => domain.as_str().split('.').next() == Some("localhost"),
+            Self::Other(bytes) => bytes.starts_with(b"[") && bytes.ends_with(b"]"),
+            Self::Missing => true,
+        }
+    }
+}
+
 /// An address: local part and host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mailbox {

@@ -124,12 +124,11 @@ impl Local {
             .cloned()
     }
 
-    /// Whether the address is one of ours: it is in a domain of ours, or has none.
+    /// Whether the address is one of ours: it is in a domain of ours, or of this host, as it is with none.
     pub fn is_ours_or_unqualified(&self, mailbox: &Mailbox) -> bool {
         match mailbox.host() {
-            Host::Domain(domain) => self.is_ours(domain),
-            Host::Missing => !mailbox.local().is_empty(),
-            Host::Other(_) => false,
+            Host::Domain(domain) if self.is_ours(domain) => true,
+            host => host.is_this_host() && !mailbox.local().is_empty(),
         }
     }
 
@@ -196,6 +195,32 @@ impl Local {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_this_host_takes_is_ours() {
+        let local = Local {
+            domains: vec!["example.org".parse().unwrap()],
+            ..Local::default()
+        };
+        for (address, ours) in [
+            ("joe@example.org", true),
+            ("joe", true),
+            ("joe@[192.0.2.1]", true),
+            ("joe@[IPv6:2001:db8::1]", true),
+            ("joe@localhost", true),
+            ("joe@LOCALHOST", true),
+            ("joe@localhost.example.net", true),
+            ("joe@example.net", false),
+            ("joe@mx.example.org", false),
+            ("joe@localhosts.example", false),
+            ("joe@example..org", false),
+            ("@[192.0.2.1]", false),
+            ("", false),
+        ] {
+            let mailbox = Mailbox::from_bytes(address.as_bytes());
+            assert_eq!(local.is_ours_or_unqualified(&mailbox), ours, "{address}");
+        }
+    }
 
     #[test]
     fn an_address_without_a_domain_is_of_this_host() {

@@ -82,8 +82,8 @@ pub enum AddressPattern {
 }
 
 impl AddressPattern {
-    /// Whether the address is meant, with its extension or without: `delimiters` divide the two. One without a domain is
-    /// of this host, so of whichever domain is named.
+    /// Whether the address is meant, with its extension or without: `delimiters` divide the two. One of this host may be of
+    /// whichever domain is named.
     pub fn matches(&self, mailbox: &Mailbox, delimiters: &str) -> bool {
         let key = mailbox.local_key();
         let is_named = |local: &[u8]| lookup_keys(&key, delimiters).any(|key| key == local);
@@ -91,9 +91,8 @@ impl AddressPattern {
             Self::Local(local) => is_named(local),
             Self::Mailbox(local, domain) => {
                 let in_domain = match mailbox.host() {
-                    Host::Domain(host) => host == domain,
-                    Host::Missing => true,
-                    Host::Other(_) => false,
+                    Host::Domain(host) if host == domain => true,
+                    host => host.is_this_host(),
                 };
                 in_domain && is_named(local)
             }
@@ -102,9 +101,8 @@ impl AddressPattern {
                 .is_some_and(|domain| pattern.matches(domain)),
             Self::Match(pattern, domain) => {
                 let there = |wanted: &DomainPattern| match mailbox.host() {
-                    Host::Domain(host) => wanted.matches(host),
-                    Host::Missing => true,
-                    Host::Other(_) => false,
+                    Host::Domain(host) if wanted.matches(host) => true,
+                    host => host.is_this_host(),
                 };
                 domain.as_ref().is_none_or(there)
                     && (lookup_keys(&key, delimiters).any(|key| pattern.matches(key))
@@ -242,7 +240,9 @@ mod tests {
             // Without a domain it may be any of ours.
             ("noreply@example.org", "noreply", true),
             ("noreply@example.org", "noreply+x", true),
-            ("noreply@example.org", "noreply@[192.0.2.1]", false),
+            ("noreply@example.org", "noreply@[192.0.2.1]", true),
+            ("noreply@example.org", "noreply+x@localhost", true),
+            ("noreply@example.org", "joe@[192.0.2.1]", false),
             ("@example.org", "noreply", false),
         ] {
             let pattern: AddressPattern = pattern.parse().unwrap();
@@ -292,9 +292,10 @@ mod tests {
             ),
             // Without a domain it may be any of ours.
             ("{match: 'a|b', domain: example.org}", "b", true),
+            ("{match: 'a|b', domain: example.org}", "b@[192.0.2.1]", true),
             (
                 "{match: 'a|b', domain: example.org}",
-                "b@[192.0.2.1]",
+                "b@example..org",
                 false,
             ),
             // With an extension, and as it came.
