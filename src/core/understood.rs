@@ -9,7 +9,7 @@ mod lenient;
 mod strict;
 
 use super::{
-    address::{Host, Mailbox, ReversePath},
+    address::{Domain, Host, Mailbox, ReversePath},
     envelope::Local,
     mta::Mta,
 };
@@ -54,17 +54,32 @@ pub fn reverse_path(argument: &[u8], told: Told<'_>, local: &Local, host: &str) 
 
 /// A recipient. `host` is the MTA's own name.
 pub fn recipient(argument: &[u8], told: Told<'_>, local: &Local, host: &str) -> Mailbox {
-    let path = strict::path(argument).flatten().or_else(|| {
-        // No recipient is empty: a macro that is holds none.
-        let understood = told.understood().filter(|address| !address.is_empty());
-        understood.and_then(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
-    });
-    let mailbox = path.or_else(|| read(argument, local));
+    if let Some(mailbox) = strict::path(argument).flatten() {
+        return mailbox;
+    }
+    let written = read(argument, local);
+    let is_bare = |mailbox: &Mailbox| *mailbox.host() == Host::Missing;
+    let completed = written.as_ref().is_some_and(is_bare);
+    // No recipient is empty: a macro that is holds none.
+    let understood = told.understood().filter(|address| !address.is_empty());
+    let understood = understood
+        .and_then(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
+        // Postfix completes with myorigin, by default its own name, of which our lists often say nothing.
+        .filter(|mailbox| !(completed && is_own_name(mailbox, local, host)));
+    let mailbox = understood.or(written);
     qualified(
         mailbox.unwrap_or_else(|| Mailbox::from_bytes(b"")),
         local,
         host,
     )
+}
+
+/// Whether its domain is the MTA's own name, and none of ours.
+fn is_own_name(mailbox: &Mailbox, local: &Local, host: &str) -> bool {
+    let domain = mailbox.domain();
+    domain.is_some_and(|domain| {
+        !local.is_ours(domain) && Domain::from_bytes(host.as_bytes()).as_ref() == Some(domain)
+    })
 }
 
 /// The lenient reading; none for an address that is empty.

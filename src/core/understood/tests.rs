@@ -265,6 +265,46 @@ fn the_mta_s_macro_decides() {
     }
 }
 
+/// With Postfix's default for myorigin, and a file that lists the domain alone.
+#[test]
+fn the_mta_s_own_name_is_no_domain_of_ours() {
+    let alone = Local {
+        domains: vec!["own.test".parse().unwrap()],
+        ..Local::default()
+    };
+    let elsewhere = Local {
+        domains: vec!["other.test".parse().unwrap()],
+        ..Local::default()
+    };
+    for (local, argument, resolved, understood) in [
+        (&alone, "<joe>", "joe@mx.own.test", "joe@own.test"),
+        (&alone, "joe", "joe@MX.own.test", "joe@own.test"),
+        (&alone, "<(c)joe>", "joe@mx.own.test", "joe@own.test"),
+        (&elsewhere, "<joe>", "joe@mx.own.test", "joe"),
+        // It is what was asked for, or one of ours, or another name.
+        (
+            &alone,
+            "<joe@mx.own.test>",
+            "joe@mx.own.test",
+            "joe@mx.own.test",
+        ),
+        (
+            &alone,
+            "<joe@mx.own.test(c)>",
+            "joe@mx.own.test",
+            "joe@mx.own.test",
+        ),
+        (&local(), "<joe>", "joe@mx.own.test", "joe@mx.own.test"),
+        (&alone, "<joe>", "joe@own.test", "joe@own.test"),
+        (&alone, "<joe>", "joe@elsewhere.test", "joe@elsewhere.test"),
+    ] {
+        let told = postfix(resolved);
+        let mailbox = recipient(argument.as_bytes(), told, local, HOST);
+        let found = mailbox.to_bytes().escape_ascii().to_string();
+        assert_eq!(found, understood, "{argument} {resolved}");
+    }
+}
+
 /// Where nobody knows which domain it would be.
 #[test]
 fn without_a_domain_it_stays_without() {
