@@ -82,6 +82,20 @@ fn is_own_name(mailbox: &Mailbox, local: &Local, host: &str) -> bool {
     })
 }
 
+/// Which address an MTA delivers one of ours to whose local part names one of ours again: `joe%own.test@own.test`,
+/// `own.test!joe@own.test`, `"joe@own.test"@own.test`. Postfix does so for mydestination, Sendmail for its class w. For all
+/// that is asked of the address as it was sent, it stands as parsed.
+pub fn routed(mailbox: &Mailbox, local: &Local) -> Option<Mailbox> {
+    if !local.is_ours_or_unqualified(mailbox) {
+        return None;
+    }
+    let inner = read(&mailbox.local_unquoted(), local)?;
+    let domain = inner.domain();
+    domain
+        .is_some_and(|domain| local.is_ours(domain))
+        .then_some(inner)
+}
+
 /// The lenient reading; none for an address that is empty.
 fn read(argument: &[u8], local: &Local) -> Option<Mailbox> {
     lenient::read(argument, |domain| local.is_ours(domain))

@@ -464,6 +464,14 @@ fn the_null_sender_has_rules_of_its_own() {
             },
             "reject never_sends 550 5.7.1",
         ),
+        // Both MTAs deliver it there.
+        (
+            Sent {
+                rcpt: "noreply%example.org@example.org",
+                ..BOUNCE
+            },
+            "reject never_sends 550 5.7.1",
+        ),
         (
             Sent {
                 rcpt: "NoReply@Example.ORG",

@@ -56,11 +56,7 @@ impl Policy {
         let mailbox = &case.recipient.mailbox;
         let class = self.recipients_of(case.recipient);
         let class = class.map(|(_, entry)| entry.answer(mailbox, case.known, true));
-        let never_sends = self
-            .null_sender
-            .never_send
-            .entry(mailbox, &self.local.recipient_delimiter)
-            .is_some();
+        let never_sends = self.never_sends(mailbox).is_some();
         let taken = self
             .recipients_of(case.recipient)
             .is_some_and(|(_, entry)| entry.takes_bounces(mailbox, case.known).is_some());

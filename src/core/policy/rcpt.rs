@@ -9,12 +9,14 @@ use super::{
     walk::Walk,
 };
 use crate::core::{
-    address::Domain,
+    address::{Domain, Mailbox},
     dnsbl::Listing,
     exempt::Exempting,
     outside::Outside,
+    pattern::AddressPattern,
     recipients::{Class, Known},
     spf::{Identity, SpfResult},
+    understood,
     verdict::{Action, Entry, Exempt, Outgoing, Reason, Rule, Verdict},
 };
 
@@ -230,8 +232,7 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let never_send = &self.null_sender.never_send;
-        let delimiters = &self.local.recipient_delimiter;
-        let Some(entry) = never_send.entry(&case.recipient.mailbox, delimiters) else {
+        let Some(entry) = self.never_sends(&case.recipient.mailbox) else {
             return Continue(());
         };
         if !bounce || self.is_srs(case) || self.spares_null_sender(case) {
@@ -241,6 +242,15 @@ impl Policy {
         let name = "null_sender.never_send";
         let by = Some(Entry::new(name, entry));
         walk.apply_by(name, finding, never_send.answer, Reason::NeverSends, by)
+    }
+
+    /// The entry that the address is listed by, or the one that it is delivered to.
+    pub(super) fn never_sends(&self, mailbox: &Mailbox) -> Option<&AddressPattern> {
+        let delimiters = &self.local.recipient_delimiter;
+        let mut named = std::iter::successors(Some(mailbox.clone()), |mailbox| {
+            understood::routed(mailbox, &self.local)
+        });
+        named.find_map(|mailbox| self.null_sender.never_send.entry(&mailbox, delimiters))
     }
 
     pub(super) fn recipient_class(

@@ -305,6 +305,32 @@ fn the_mta_s_own_name_is_no_domain_of_ours() {
     }
 }
 
+/// As Postfix 3.7 (mydestination) and Sendmail 8.17 deliver them.
+#[test]
+fn an_address_of_ours_may_name_another() {
+    for (address, named) in [
+        ("joe%own.test@own.test", Some("joe@own.test")),
+        ("own.test!joe@own.test", Some("joe@own.test")),
+        ("\"joe@own.test\"@own.test", Some("joe@own.test")),
+        ("joe%own.test@sub.own.test", Some("joe@own.test")),
+        (
+            "joe%own.test%own.test@own.test",
+            Some("joe%own.test@own.test"),
+        ),
+        ("joe@own.test", None),
+        ("joe%x.test@own.test", None),
+        ("x.test!joe@own.test", None),
+        ("joe%own.test@x.test", None),
+        ("\"joe@own.test\"@x.test", None),
+        ("SRS0=h=t=own.test=joe@own.test", None),
+        ("list+joe=own.test@own.test", None),
+    ] {
+        let found = routed(&Mailbox::from_bytes(address.as_bytes()), &local());
+        let found = found.map(|mailbox| mailbox.to_bytes());
+        assert_eq!(found.as_deref(), named.map(str::as_bytes), "{address}");
+    }
+}
+
 /// Where nobody knows which domain it would be.
 #[test]
 fn without_a_domain_it_stays_without() {
