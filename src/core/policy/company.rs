@@ -64,9 +64,7 @@ impl Policy {
             spared: self.spares_null_sender(case) || self.is_srs(case),
             taken,
             proven: case.is_proven_by_tag(None),
-            ours: mailbox
-                .domain()
-                .is_some_and(|domain| self.local.is_ours(domain)),
+            ours: self.local.is_ours_or_unqualified(mailbox),
             besieged: self.is_besieged(case),
             refused: never_sends && refuses(self.null_sender.never_send.answer)
                 || class.is_some_and(|(_, rule)| refuses(rule)),
