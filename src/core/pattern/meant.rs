@@ -54,11 +54,17 @@ pub(super) fn between_slashes(text: &str) -> Option<&str> {
         .then(|| without_anchors(inner))
 }
 
-/// A regular expression for a whole address, divided at its last `@`.
+/// A regular expression for a whole address, divided at its last `@`; one in a class (`[^@]+`) divides nothing.
 pub(super) fn without_host(regex: &str) -> (&str, Option<&str>) {
+    let ends_class = |rest: &str| {
+        rest.find(['[', ']'])
+            .is_some_and(|at| rest.get(at..).is_some_and(|rest| rest.starts_with(']')))
+    };
     match regex.rsplit_once('@') {
-        Some((local, host)) => (local.strip_suffix('\\').unwrap_or(local), Some(host)),
-        None => (regex, None),
+        Some((local, host)) if !ends_class(host) => {
+            (local.strip_suffix('\\').unwrap_or(local), Some(host))
+        }
+        _ => (regex, None),
     }
 }
 
@@ -197,6 +203,19 @@ mod tests {
             ("\"/^x$/\"", None),
         ] {
             assert_eq!(instead_of(entry).as_deref(), write, "{entry}");
+        }
+        for (regex, write) in [
+            (
+                "news-.*@example\\.org",
+                Some("{match: 'news-.*', domain: example.org}"),
+            ),
+            ("news-.*@[a-z]+", Some("{match: 'news-.*'}")),
+            // No whole address: it says that there is no `@` in what it matches.
+            ("[^@]+-news", None),
+            ("news-[^@=]*", None),
+            ("news-.*", None),
+        ] {
+            assert_eq!(instead_of_regex(regex).as_deref(), write, "{regex}");
         }
     }
 }
