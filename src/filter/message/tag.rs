@@ -63,11 +63,7 @@ impl Message {
         tags: impl IntoIterator<Item = Option<Tag>>,
         notification: Option<&Notification>,
     ) {
-        let Some(client) = self.guesser() else {
-            return;
-        };
-        let tags = tags.into_iter();
-        for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
+        for client in self.guessed(tags, notification) {
             self.engine.guesses.note(client, Instant::now());
         }
     }
@@ -78,13 +74,21 @@ impl Message {
         tags: impl IntoIterator<Item = Option<Tag>>,
         notification: Option<&Notification>,
     ) {
-        let Some(client) = self.guesser() else {
-            return;
-        };
-        let tags = tags.into_iter();
-        for _ in tags.filter(|tag| Policy::is_guess(&self.envelope, *tag, notification)) {
+        for client in self.guessed(tags, notification) {
             self.engine.guesses.forgive(client, Instant::now());
         }
+    }
+
+    /// The client, once for each of these tags that it guessed.
+    fn guessed(
+        &self,
+        tags: impl IntoIterator<Item = Option<Tag>>,
+        notification: Option<&Notification>,
+    ) -> impl Iterator<Item = IpAddr> {
+        let client = self.guesser();
+        tags.into_iter()
+            .filter(move |tag| Policy::is_guess(&self.envelope, *tag, notification))
+            .filter_map(move |_| client)
     }
 }
 
