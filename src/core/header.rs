@@ -3,6 +3,8 @@
 mod comment;
 mod encoded_word;
 
+pub(in crate::core) use comment::comment_end;
+
 /// The most headers that are kept.
 const MOST_HEADERS: usize = 1000;
 /// The most octets of names and values that are kept, together.

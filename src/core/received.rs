@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use super::header::comment_end;
+
 /// One `Received`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hop {
@@ -211,24 +213,6 @@ fn lexemes(value: &[u8]) -> Vec<Lexeme<'_>> {
         rest = behind.trim_ascii_start();
     }
     found
-}
-
-fn comment_end(text: &[u8]) -> usize {
-    let mut depth = 0_usize;
-    let mut escaped = false;
-    for (at, &byte) in text.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at + 1;
-        }
-    }
-    text.len()
 }
 
 fn word_end(text: &[u8]) -> usize {

@@ -24,6 +24,25 @@ pub fn without_comments(line: &[u8]) -> Vec<u8> {
     plain.trim_ascii().to_vec()
 }
 
+/// Where the comment ends that the text begins with; at its end, where it isn't closed.
+pub(in crate::core) fn comment_end(text: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let mut escaped = false;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,10 @@
 //! An address as RFC 5322 has them in headers, which is how Postfix and Sendmail read the arguments of MAIL and RCPT:
 //! comments, display names, groups, blanks, quotes anywhere; and with what they make of `%` and `!`.
 
-use crate::core::address::{Domain, Mailbox, bracketless};
+use crate::core::{
+    address::{Domain, Mailbox, bracketless},
+    header::comment_end,
+};
 
 /// A part of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ fn tokens(mut bytes: &[u8]) -> Vec<Token> {
     let mut tokens = Vec::new();
     while let Some((&first, rest)) = bytes.split_first() {
         bytes = match first {
-            b'(' => after_comment(rest),
+            b'(' => bytes.get(comment_end(bytes)..).unwrap_or_default(),
             b'"' => {
                 let (quoted, rest) = until(rest, b'"');
                 tokens.push(Token::Quoted(quoted));
@@ -86,24 +89,6 @@ fn tokens(mut bytes: &[u8]) -> Vec<Token> {
 /// Control characters stand for white space: Postfix makes them that, and no name holds one.
 fn is_blank(byte: u8) -> bool {
     byte <= b' ' || byte == 0x7f
-}
-
-/// A comment may hold comments; one that isn't closed goes to the end.
-fn after_comment(bytes: &[u8]) -> &[u8] {
-    let (mut depth, mut escaped) = (1_usize, false);
-    for (at, &byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return bytes.get(at + 1..).unwrap_or_default();
-        }
-    }
-    &[]
 }
 
 /// What stands before `end`, its backslashes taken off, and what follows; all of it where `end` is missing.
