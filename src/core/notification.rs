@@ -162,6 +162,7 @@ impl Notification {
                     Evidence::FromDaemon(_)
                         | Evidence::XFailedRecipients
                         | Evidence::BounceHeader(_)
+                        | Evidence::StatusPart
                         | Evidence::Subject(Subject::Bounce)
                 )
             })
@@ -174,11 +175,18 @@ impl Notification {
 
     /// What was recognised with the null sender, now that its content is known to tell of a delivery or a disposition
     /// (RFC 3464, RFC 8098): then it answers a message, where its headers did not say so or said that it is a report.
+    /// `delivery`: it says what became of the message, which is a sign of a bounce in whatever else it is.
     #[must_use]
-    pub fn with_status_part(recognised: Option<Self>) -> Option<Self> {
-        if recognised.as_ref().is_some_and(|seen| !seen.is_report()) {
-            return recognised;
-        }
+    pub fn with_status_part(recognised: Option<Self>, delivery: bool) -> Option<Self> {
+        let recognised = match recognised {
+            Some(mut seen) if !seen.is_report() => {
+                if delivery && !seen.is_bounce() {
+                    seen.evidence.push(Evidence::StatusPart);
+                }
+                return Some(seen);
+            }
+            other => other,
+        };
         let mut evidence = recognised.map_or_else(Vec::new, |seen| seen.evidence);
         evidence.push(Evidence::StatusPart);
         Some(Self {

@@ -64,6 +64,7 @@ impl Search<'_> {
     pub(super) async fn evidence(&self, lookup: &Budgeted) -> Evidence {
         let mut evidence = Evidence {
             status: self.report.status,
+            delivery: self.report.delivery,
             cut: self.report.cut,
             ..Evidence::default()
         };

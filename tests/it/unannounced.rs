@@ -171,6 +171,20 @@ fn signs_of_a_bounce_count_in_receipts_too() {
     }
     let lines = format!("From: Ann <ann@isp.example>\nSubject: Read: hello\n{receipt}");
     assert_eq!(of(&lines, "reject", "tag"), "tag unproven mdn");
+    // So does one whose content says what became of a message; a receipt's says who has read it.
+    let reply = "From: Ann <ann@isp.example>\nSubject: hello\nAuto-Submitted: auto-replied\n";
+    for (delivery, expected) in [
+        (true, "reject unproven auto_reply"),
+        (false, "tag unproven auto_reply"),
+    ] {
+        let content = Sent {
+            status: true,
+            delivery,
+            ..sent(reply)
+        };
+        let policy = policy(&[("unproven_replies: reject", "unproven_replies: tag")]);
+        assert_eq!(content.judged(&policy), expected, "{delivery}");
+    }
 }
 
 const SITE: &str = "
@@ -187,6 +201,7 @@ struct Sent {
     helo: (&'static str, SpfResult),
     found: Answer,
     status: bool,
+    delivery: bool,
     signed: Vouched<String>,
     siege: bool,
 }
@@ -198,6 +213,7 @@ fn sent(lines: &str) -> Sent {
         helo: ("mx.isp.example", SpfResult::None),
         found: Answer::Absent,
         status: false,
+        delivery: false,
         signed: Vouched::No,
         siege: false,
     }
@@ -242,6 +258,7 @@ impl Sent {
                     finding: String::new(),
                 }],
                 status: self.status,
+                delivery: self.delivery,
                 ..Evidence::default()
             };
             let judged = policy.judge_content(&case, &facts, &evidence, Ok(false), &self.signed);

@@ -207,7 +207,7 @@ impl Policy {
         let mut walk = Walk::new(self.mode);
         let notification = facts.notification.clone();
         let notification = match evidence.status && case.envelope.reverse_path.is_null() {
-            true => Notification::with_status_part(notification),
+            true => Notification::with_status_part(notification, evidence.delivery),
             false => notification,
         };
         let evidence = &evidence.below(case.tag_looked());

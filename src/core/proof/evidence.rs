@@ -143,6 +143,8 @@ pub struct Evidence {
     pub weak_unanswered: Option<Outside>,
     /// A part of the content tells of a delivery or a disposition (RFC 3464, RFC 8098).
     pub status: bool,
+    /// It says what became of the message (RFC 3464 section 2.3.3).
+    pub delivery: bool,
     /// The domains of recipients whose mail the ledger remembers, all of it and for long enough: what answers a message of
     /// theirs is known by it.
     pub remembered: Vec<Domain>,

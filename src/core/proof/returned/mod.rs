@@ -50,6 +50,8 @@ pub struct Report {
     pub answers: Vec<Vec<u8>>,
     /// Whether a part of its own tells of a delivery or a disposition (RFC 3464, RFC 8098).
     pub status: bool,
+    /// Whether such a part says what became of the message (an Action field), which a receipt and an automatic reply don't.
+    pub delivery: bool,
     /// Whether its body was longer than what was read.
     pub cut: bool,
 }

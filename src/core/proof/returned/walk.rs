@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
-    Form, Report, Returned,
+    Actions, Form, Report, Returned,
     block::Block,
     fields, markers, markup,
     mime::{self, Content, Part},
@@ -166,6 +166,7 @@ impl Walk<'_> {
                 self.report.status |= self.outermost;
                 let fields = decoded();
                 fields::read(self.report, whole_lines(&fields, body.open));
+                self.report.delivery |= self.outermost && self.report.actions != Actions::default();
             }
             Content::Plain => texts.plain.push(text()),
             Content::Html => texts.html.push(text()),
