@@ -93,22 +93,18 @@ fn is_blank(byte: u8) -> bool {
 
 /// What stands before `end`, its backslashes taken off, and what follows; all of it where `end` is missing.
 fn until(bytes: &[u8], end: u8) -> (Vec<u8>, &[u8]) {
-    let (mut text, mut escaped) = (Vec::new(), false);
-    for (at, &byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => {
-                escaped = false;
-                text.push(byte);
-            }
-            b'\\' => escaped = true,
-            _ if byte == end => return (text, bytes.get(at + 1..).unwrap_or_default()),
-            _ => text.push(byte),
-        }
-    }
-    (text, &[])
+    let (text, rest) = unescaped(bytes, |byte| byte == end);
+    (text, rest.get(1..).unwrap_or_default())
 }
 
 fn atom(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    unescaped(bytes, |byte| {
+        is_blank(byte) || b"()<>@,;:.[]\"".contains(&byte)
+    })
+}
+
+/// What stands before the first such octet without a backslash before it, and the rest from there on.
+fn unescaped(bytes: &[u8], ends: impl Fn(u8) -> bool) -> (Vec<u8>, &[u8]) {
     let (mut text, mut escaped) = (Vec::new(), false);
     for (at, &byte) in bytes.iter().enumerate() {
         match byte {
@@ -117,9 +113,7 @@ fn atom(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
                 text.push(byte);
             }
             b'\\' => escaped = true,
-            _ if is_blank(byte) || b"()<>@,;:.[]\"".contains(&byte) => {
-                return (text, bytes.get(at..).unwrap_or_default());
-            }
+            _ if ends(byte) => return (text, bytes.get(at..).unwrap_or_default()),
             _ => text.push(byte),
         }
     }
