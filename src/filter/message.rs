@@ -212,13 +212,13 @@ impl Message {
         asked.siege = self.siege(addressed, &asked).await;
         let case = self.case(addressed, &asked);
         let mut judgement = engine.policy.judge(&case);
-        let company = engine.policy.company(&case);
         if let Some(first) = self.company {
             engine.policy.part(&case, first, &mut judgement);
         }
         if recipient.refused.is_none() && judgement.verdict.lets_in() {
+            let company = self.company.unwrap_or_else(|| engine.policy.company(&case));
+            self.company = Some(company);
             self.let_in += 1;
-            self.company.get_or_insert(company);
         }
         (judgement, asked)
     }

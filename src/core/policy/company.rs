@@ -100,8 +100,9 @@ impl Policy {
 
     /// Asks a recipient that was accepted to come again alone, where it may not share the transaction.
     pub fn part(&self, case: &Case<'_>, first: Company, judgement: &mut Judgement) {
-        let accepted = judgement.verdict.lets_in();
-        if let Some(alone) = self.parted(case, first).filter(|_| accepted) {
+        if judgement.verdict.lets_in()
+            && let Some(alone) = self.parted(case, first)
+        {
             judgement.checks.extend(alone.checks);
             judgement.verdict = alone.verdict;
         }
