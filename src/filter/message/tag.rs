@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::{Engine, Message, now};
 use crate::core::{
-    address::Mailbox,
     envelope::Recipient,
     notification::Notification,
     outside::Outside,
@@ -37,7 +36,8 @@ impl Message {
         let engine = &*self.engine;
         let policy = &engine.policy;
         let sent = if policy.asks_ledger_of_tag(&self.envelope, addressed) {
-            engine.sent_from(&addressed.sent.mailbox, now()).await
+            let sent = engine.sent_from(&addressed.sent.mailbox, now()).await;
+            sent.map_err(|_| Outside::Store)
         } else {
             Ok(false)
         };
@@ -89,18 +89,5 @@ impl Message {
         tags.into_iter()
             .filter(move |tag| Policy::is_guess(&self.envelope, *tag, notification))
             .filter_map(move |_| client)
-    }
-}
-
-impl Engine {
-    /// Whether the ledger has mail that was sent from this very address.
-    async fn sent_from(&self, address: &Mailbox, now: u64) -> Result<bool, Outside> {
-        let (Some((senders, since)), Some(store)) = (self.senders(address, now), &self.store)
-        else {
-            return Ok(false);
-        };
-        let last = store.last_sent(senders).await;
-        let last = last.map_err(|_| Outside::Store)?;
-        Ok(last.is_some_and(|at| at >= since))
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     filter::Engine,
     observe::Warnings,
     spf::{self, Query},
+    store::Unavailable,
 };
 
 /// The most Received lines of a returned message that are read; Postfix calls 50 a loop (`hopcount_limit`).
@@ -38,25 +39,30 @@ impl Engine {
         now: u64,
         warnings: &Warnings,
     ) -> bool {
-        let (Some((senders, since)), Some(store)) = (self.senders(recipient, now), &self.store)
-        else {
-            return false;
-        };
-        match store.last_sent(senders).await {
-            Ok(last) => last.is_some_and(|at| at >= since),
-            Err(unavailable) => {
+        self.sent_from(recipient, now)
+            .await
+            .unwrap_or_else(|unavailable| {
                 warn_of_store(warnings, &unavailable);
                 false
-            }
-        }
+            })
+    }
+
+    /// Whether the ledger has mail that was sent from this very address.
+    pub(in crate::filter) async fn sent_from(
+        &self,
+        address: &Mailbox,
+        now: u64,
+    ) -> Result<bool, Unavailable> {
+        let (Some((senders, since)), Some(store)) = (self.senders(address, now), &self.store)
+        else {
+            return Ok(false);
+        };
+        let last = store.last_sent(senders).await?;
+        Ok(last.is_some_and(|at| at >= since))
     }
 
     /// What the ledger has the recipient as, where he sent mail; and since when that counts.
-    pub(in crate::filter) fn senders(
-        &self,
-        recipient: &Mailbox,
-        now: u64,
-    ) -> Option<(Vec<Hash>, u64)> {
+    fn senders(&self, recipient: &Mailbox, now: u64) -> Option<(Vec<Hash>, u64)> {
         let settings = &self.policy.proof;
         let keep = settings.ledger.keep_days();
         let (today, sender) = (proof::today(now), address(recipient));
