@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 
 use super::{engine, load, open_store_to_ask, unavailable};
-use crate::{config::Config, dns::Nameserver, filter::Engine};
+use crate::{config::Config, dns::Nameserver, engine::Engine};
 
 #[derive(Debug, Args)]
 pub(super) struct Asking {

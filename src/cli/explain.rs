@@ -28,7 +28,7 @@ use crate::{
         header::Headers,
         understood::{self, Told},
     },
-    filter::{Engine, Rounds},
+    engine::{Engine, Rounds},
     mailstore::{Store, Stored},
 };
 use leaves::Leaves;

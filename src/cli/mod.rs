@@ -34,7 +34,7 @@ use crate::{
     core::{policy::Policy, proof},
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
-    filter::Engine,
+    engine::Engine,
     store::{self, Keep, Store},
 };
 

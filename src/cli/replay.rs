@@ -30,7 +30,7 @@ use crate::{
         policy::Policy,
         verdict::Mode,
     },
-    filter::Engine,
+    engine::Engine,
     mailstore::Store,
 };
 use judge::Judge;

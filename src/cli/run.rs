@@ -22,7 +22,8 @@ use super::{engine, keep, load, open_store, unavailable};
 use crate::{
     config::{self, Config},
     directory::Event,
-    filter::{Counters, Drain, Engine, Listener, Shared, serve},
+    engine::{Drain, Engine, Shared},
+    milter::{Counters, Listener, serve},
     observe::{set_level, start_logging},
 };
 

@@ -13,7 +13,7 @@ use crate::{
         duration::Duration,
         siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status},
     },
-    filter::siege_name,
+    engine::siege_name,
     store::{Store, Unavailable},
 };
 

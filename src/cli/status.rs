@@ -16,7 +16,8 @@ use crate::{
     config::Config,
     core::{address::Domain, siege},
     directory::{Directory, Event},
-    filter::{self, Rounds, Sieges},
+    engine::{Rounds, Sieges},
+    milter::reach,
     store::Store,
 };
 
@@ -135,7 +136,7 @@ pub(super) async fn status(path: &Path, arguments: &Arguments) -> ExitCode {
 }
 
 async fn daemon(config: &Config) -> Part {
-    let reached = filter::reach(&config.listen).await;
+    let reached = reach(&config.listen).await;
     Part {
         name: config.listen.to_string(),
         is_well: reached.is_ok(),

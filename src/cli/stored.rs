@@ -13,7 +13,7 @@ use crate::{
         envelope::{Client, Envelope, Recipient},
         network::Network,
     },
-    filter::{Engine, Message},
+    engine::{Engine, Message},
     mailstore::{self, Stored, Told},
 };
 

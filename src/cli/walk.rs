@@ -6,7 +6,7 @@ use crate::{
         policy::{Addressed, Check, HeaderFacts, Judgement},
         verdict::Verdict,
     },
-    filter::{Asked, Ending, LetIn, Message},
+    engine::{Asked, Ending, LetIn, Message},
     mailstore::Body,
     observe::Warnings,
 };

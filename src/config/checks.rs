@@ -18,7 +18,7 @@ use crate::{
         spf_rules::Forwarder,
     },
     dns::{LARGEST_CACHE, LONGEST_BUDGET, SHORTEST_TIMEOUT},
-    filter::Address,
+    milter::Address,
 };
 
 /// Each costs its part of the budget when those before it are silent.

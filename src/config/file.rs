@@ -24,7 +24,7 @@ use crate::{
     },
     directory::{ldap::Ldap, sql::Sql},
     dns,
-    filter::{Address, SocketOptions},
+    milter::{Address, SocketOptions},
     observe,
     store::StoreUrl,
 };

@@ -1,7 +1,7 @@
 //! Turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend.
 //!
 //! A file goes through four hands: [`outline`] reads its shape and where everything stands, [`file`] its values (with
-//! serde_yaml, into the settings that `core`, `dns` and `filter` define), [`checks`] and [`recipients`] look for what is
+//! serde_yaml, into the settings that `core`, `dns` and `milter` define), [`checks`] and [`recipients`] look for what is
 //! well-formed but wrong, and [`wording`] says what serde said so that it helps. Only then there is a [`Config`].
 
 mod checks;
@@ -39,7 +39,7 @@ use crate::{
     core::{attack, policy::Policy, spf_rules::ResultRules},
     directory::DomainSources,
     dkim, dns,
-    filter::{Address, SocketOptions},
+    milter::{Address, SocketOptions},
     observe,
     store::StoreUrl,
 };

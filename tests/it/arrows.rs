@@ -16,7 +16,8 @@ const LAYERS: &[&[&str]] = &[
     &["main", "lib"],
     &["cli"],
     &["config"],
-    &["filter"],
+    &["milter"],
+    &["engine"],
     &["dns", "directory", "dkim", "mailstore", "observe", "store"],
     &["spf", "server"],
     &["core"],
@@ -24,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Crates that only these layers may name.
 const HOME: &[(&str, &[&str])] = &[
-    ("milter", &["filter"]),
+    ("milter", &["milter"]),
     ("bzip2", &["mailstore"]),
     ("flate2", &["mailstore"]),
     ("ruzstd", &["mailstore"]),
@@ -145,7 +146,7 @@ fn names_are_found_wherever_they_stand() {
                use super::super::super::config::Settings;
                use hickory_resolver as resolver;
                mod inner { use super::super::super::super::cli; }
-               fn f(x: crate::filter::X) -> ::serde::Y { log::warn!(\"{}\", regex::escape(x)); }
+               fn f(x: crate::engine::X) -> ::serde::Y { log::warn!(\"{}\", regex::escape(x)); }
                #[cfg(test)] mod tests { use crate::main; use proptest::prelude::*; }"
             .to_owned(),
     };
@@ -158,7 +159,7 @@ fn names_are_found_wherever_they_stand() {
     };
     assert_eq!(
         names.layers,
-        set(&["cli", "config", "core", "filter", "observe"])
+        set(&["cli", "config", "core", "engine", "observe"])
     );
     assert_eq!(
         names.crates,

@@ -16,7 +16,8 @@ use backstop::{
     },
     directory::Directory,
     dns::Resolver,
-    filter::{Counters, Drain, Engine, Listener, Shared, serve},
+    engine::{Drain, Engine, Shared},
+    milter::{Counters, Listener, serve},
     store::{Health, SiegeRecords, Store, Unavailable},
 };
 use futures_util::future::BoxFuture;

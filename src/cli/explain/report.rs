@@ -17,7 +17,7 @@ use crate::{
         trace_header::Deletion,
         verdict::{Mode, Verdict},
     },
-    filter::Ending,
+    engine::Ending,
 };
 
 /// The longest text of a stranger's that is shown, in octets.

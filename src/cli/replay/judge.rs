@@ -12,7 +12,7 @@ use crate::{
         walk::{Seen, Walked, walk},
     },
     core::verdict::Verdict,
-    filter::Engine,
+    engine::Engine,
     mailstore::{Stored, Unreadable},
 };
 

@@ -35,7 +35,7 @@ use crate::{
         spf::SpfResult,
         verdict::{Action, Reason, Verdict},
     },
-    filter::Message,
+    engine::Message,
     mailstore::{Marks, Place},
 };
 

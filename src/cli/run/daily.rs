@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     cli::today,
     core::proof::{coverage::Summary, date},
-    filter::Shared,
+    engine::Shared,
     store::Store,
 };
 

@@ -10,7 +10,8 @@ use crate::{
         pattern::DomainPattern,
         siege::{State, Status},
     },
-    filter::{Counters, Engine, Shared, Violation, bind_tcp},
+    engine::{Engine, Shared},
+    milter::{Counters, Violation, bind_tcp},
     observe::{Readings, SiegeReading, StoreReading, serve_http},
 };
 

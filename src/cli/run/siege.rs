@@ -20,7 +20,7 @@ use crate::{
         siege::{Cause, Change},
         verdict::Mode,
     },
-    filter::{Rounds, Shared},
+    engine::{Rounds, Shared},
 };
 
 /// How often there is a round: what one host sees, others heed a second later.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Checks;
-use crate::{config::path::Path, filter::Address};
+use crate::{config::path::Path, milter::Address};
 
 impl Checks<'_> {
     pub(super) fn observe(&mut self) {

@@ -20,7 +20,7 @@ use crate::{
         spf::SpfResult,
     },
     dns::Budgeted,
-    filter::Engine,
+    engine::Engine,
     observe::Warnings,
     spf::{self, Query},
     store::Unavailable,
@@ -33,7 +33,7 @@ const MOST_CLIENTS: usize = 3;
 
 impl Engine {
     /// Whether the recipient of a bounce whose content is not looked at sent mail within the days that the ledger keeps.
-    pub(in crate::filter) async fn sent_lately(
+    pub(in crate::engine) async fn sent_lately(
         &self,
         recipient: &Mailbox,
         now: u64,
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// Whether the ledger has mail that was sent from this very address.
-    pub(in crate::filter) async fn sent_from(
+    pub(in crate::engine) async fn sent_from(
         &self,
         address: &Mailbox,
         now: u64,
@@ -92,7 +92,7 @@ impl Search<'_> {
     }
 
     /// Whether the recipient sent mail within the days that the ledger keeps.
-    pub(in crate::filter) async fn sent_lately(
+    pub(in crate::engine) async fn sent_lately(
         &self,
         recipient: &Mailbox,
     ) -> Result<bool, Outside> {

@@ -2,7 +2,8 @@
 
 use std::{io, sync::Arc};
 
-use super::{Listener, callbacks::callbacks, session::Shared};
+use super::{Listener, callbacks::callbacks};
+use crate::engine::Shared;
 
 /// Serves until `end` completes, then lets running callbacks finish. `limit` is the listener's own limit of
 /// connections.

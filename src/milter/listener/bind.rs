@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use socket2::{Domain, Socket, Type};
 
 use super::{
-    listen::{Address, SocketOptions},
+    address::{Address, SocketOptions},
     socket_file::{self, SocketFile},
 };
 

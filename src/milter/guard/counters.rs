@@ -76,7 +76,7 @@ impl Counters {
     }
 
     /// Takes a place for a connection; none when `limit` of them are open.
-    pub(super) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
+    pub(in crate::milter) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
         let mut counts = self.lock();
         if counts.open >= limit {
             counts.refused_over_limit += 1;
@@ -87,7 +87,7 @@ impl Counters {
         Some(OpenConnection(Arc::clone(self)))
     }
 
-    pub(super) fn accept_failed(&self, error: &io::Error) {
+    pub(in crate::milter) fn accept_failed(&self, error: &io::Error) {
         let mut counts = self.lock();
         counts.accept_errors += 1;
         counts.last_accept_error = Some(error.to_string());
@@ -101,7 +101,7 @@ impl Counters {
 
 /// A connection's place among the open ones, until it is dropped.
 #[derive(Debug)]
-pub(super) struct OpenConnection(Arc<Counters>);
+pub(in crate::milter) struct OpenConnection(Arc<Counters>);
 
 impl OpenConnection {
     pub(super) fn violated(&self, violation: Violation) {

@@ -14,8 +14,8 @@ use nix::unistd::{Group, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
+    address::{Owner, SocketOptions},
     bind::{ListenError, listen, system},
-    listen::{Owner, SocketOptions},
 };
 
 /// A socket file of ours: removed when dropped, unless another has taken its place.
@@ -178,7 +178,7 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::filter::listen::Mode;
+    use crate::milter::Mode;
 
     fn bind_plainly(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
         bind(path, &SocketOptions::default())

@@ -17,14 +17,15 @@ use milter::{
 use super::{
     actions::{apply, text},
     macros,
-    session::{Session, Shared},
-    transaction::{May, RcptArgs},
 };
-use crate::core::{
-    envelope::{Client, Peer},
-    reply::Reply,
-    understood::Told,
-    verdict::Verdict,
+use crate::{
+    core::{
+        envelope::{Client, Peer},
+        reply::Reply,
+        understood::Told,
+        verdict::Verdict,
+    },
+    engine::{May, RcptArgs, Session, Shared},
 };
 
 /// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).

@@ -14,7 +14,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Counters, Drain, Listener, SocketOptions, phase::Phase};
+use super::phase::Phase;
+use crate::{
+    engine::Drain,
+    milter::{Counters, Listener, SocketOptions},
+};
 
 /// Offers all that Postfix offers.
 const OPTNEG: &[u8] = b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";

@@ -13,7 +13,7 @@ use crate::{
 
 impl Search<'_> {
     /// Whether somebody who speaks for all authors in From: has signed the message, body and all.
-    pub(in crate::filter) async fn authors_signature(
+    pub(in crate::engine) async fn authors_signature(
         &self,
         claims: &Claims,
         lookup: &Budgeted,

@@ -38,7 +38,7 @@ impl fmt::Debug for Learning {
 impl Learning {
     /// Tells that the mailbox was in use on `day`, in days since 1970-01-01: it `sent` mail, or got some. Without a key
     /// nothing is learned.
-    pub(in crate::filter) fn learn(
+    pub(in crate::engine) fn learn(
         &self,
         store: &dyn Store,
         keys: &Keys,
@@ -57,7 +57,7 @@ impl Learning {
 }
 
 /// The address in the form that is learned: without its extension, for whoever uses one uses all.
-pub(in crate::filter) fn learned_form(mailbox: &Mailbox, delimiters: &str) -> Vec<u8> {
+pub(in crate::engine) fn learned_form(mailbox: &Mailbox, delimiters: &str) -> Vec<u8> {
     let local = mailbox.local_key();
     let base = lookup_keys(&local, delimiters).last().unwrap_or(&local);
     address(&mailbox.with_local(base))

@@ -4,8 +4,8 @@ use std::ffi::CString;
 
 use milter::{Actions, ContextActions};
 
-use super::ending::{Ending, Untagged};
 use crate::core::{proof::watermark, trace_header::Deletion};
+use crate::engine::{Ending, Untagged};
 
 /// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
 pub(super) async fn apply(

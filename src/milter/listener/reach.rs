@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::listen::Address;
+use super::address::Address;
 
 /// How long it is waited for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);

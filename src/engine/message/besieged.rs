@@ -27,7 +27,7 @@ impl Message {
 
     /// Which recipients are to be learned, now that the message is let in: addresses that only a catch-all takes, of a
     /// person whose domain vouches for its host, while all is calm. In a siege a stranger would teach us his own.
-    pub(in crate::filter) fn to_learn<'a>(
+    pub(in crate::engine) fn to_learn<'a>(
         &'a self,
         let_in: &'a [LetIn],
     ) -> impl Iterator<Item = &'a Mailbox> {

@@ -41,7 +41,10 @@ pub struct Stream {
 
 impl Stream {
     /// A connection just accepted.
-    pub(super) fn new(socket: EitherStream<TcpStream, UnixStream>, open: OpenConnection) -> Self {
+    pub(in crate::milter) fn new(
+        socket: EitherStream<TcpStream, UnixStream>,
+        open: OpenConnection,
+    ) -> Self {
         let mut reading = Deadline::default();
         reading.set();
         acknowledge_at_once(&socket);
@@ -58,7 +61,7 @@ impl Stream {
     }
 
     #[cfg(test)]
-    pub(super) fn socket(&self) -> &EitherStream<TcpStream, UnixStream> {
+    pub(in crate::milter) fn socket(&self) -> &EitherStream<TcpStream, UnixStream> {
         &self.socket
     }
 
@@ -210,7 +213,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::filter::Counters;
+    use crate::milter::Counters;
 
     const OPTNEG: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";
 

@@ -1,6 +1,12 @@
 //! The listener that the milter crate accepts from. It never ends the daemon, never lets a client hang, and stops
 //! when the daemon drains.
 
+mod address;
+mod bind;
+mod reach;
+mod retry;
+mod socket_file;
+
 use std::{
     fmt, io,
     net::SocketAddr,
@@ -12,15 +18,14 @@ use std::{
 use milter::{EitherListener, EitherStream, Listener as MilterListener};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{
-    bind::{self, Bound, ListenError},
-    counters::Counters,
-    drain::Drain,
-    listen::{Address, SocketOptions},
-    retry::Retry,
-    socket_file::SocketFile,
-    stream::Stream,
+pub use self::{
+    address::{Address, AddressError, Mode, Owner, SocketOptions},
+    bind::{ListenError, bind_tcp},
+    reach::reach,
 };
+use self::{bind::Bound, retry::Retry, socket_file::SocketFile};
+use super::guard::{Counters, Stream};
+use crate::engine::Drain;
 
 /// A listening TCP or unix socket.
 pub struct Listener {

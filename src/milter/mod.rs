@@ -1,0 +1,14 @@
+//! Speaks the milter protocol: the only layer that names the `milter` crate. It translates, and decides nothing.
+
+mod actions;
+mod callbacks;
+mod guard;
+mod listener;
+mod macros;
+mod serve;
+
+pub use guard::{Counters, Snapshot, Stream, Violation};
+pub use listener::{
+    Address, AddressError, ListenError, Listener, Mode, Owner, SocketOptions, bind_tcp, reach,
+};
+pub use serve::serve;
