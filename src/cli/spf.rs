@@ -70,7 +70,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         .as_bytes();
     if arguments.helo.is_none() && bracketless(mail_from).is_empty() {
         eprintln!(
-            "backstop spf: nobody to check; right would be --helo NAME, --mail-from ADDRESS or both"
+            "backstop spf: there is no name to check; use --helo NAME, --mail-from ADDRESS or both"
         );
         return ExitCode::from(USAGE);
     }
@@ -86,14 +86,12 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         Ok(resolver) => resolver,
         Err(SettingsError::Timeout { timeout, budget }) => {
             eprintln!(
-                "backstop spf: --timeout is {timeout}; right would be {SHORTEST_TIMEOUT} to {budget}, which is --budget"
+                "backstop spf: --timeout is {timeout}; expected {SHORTEST_TIMEOUT} to {budget}, the value of --budget"
             );
             return ExitCode::from(USAGE);
         }
         Err(SettingsError::Budget(budget)) => {
-            eprintln!(
-                "backstop spf: --budget is {budget}; right would be at most {LONGEST_BUDGET}"
-            );
+            eprintln!("backstop spf: --budget is {budget}; expected at most {LONGEST_BUDGET}");
             return ExitCode::from(USAGE);
         }
         Err(error) => return unavailable(&error.to_string()),

@@ -156,7 +156,7 @@ impl Checks<'_> {
                     &at("domains").index(index),
                     "`all` stands for all domains together, in `backstop siege` and in the metrics"
                         .to_owned(),
-                    "right would be the name in full, e.g. all.example.org",
+                    "use the full name, such as all.example.org",
                 );
             }
             if let DomainPattern::Below(parent) = domain
@@ -186,7 +186,7 @@ impl Checks<'_> {
                 self.findings.error(
                     &at("daemons").index(index),
                     "the name of an MTA daemon is empty".to_owned(),
-                    "right would be what `milter_macro_daemon_name` says in master.cf, such as ORIGINATING",
+                    "expected the value of `milter_macro_daemon_name` in master.cf, such as ORIGINATING",
                 );
             }
         }
@@ -198,7 +198,7 @@ impl Checks<'_> {
             self.findings.error(
                 &at("recipient_delimiter"),
                 format!("`{}` can't divide an address from its extension", c.escape_debug()),
-                "right would be what `postconf recipient_delimiter` says, such as \"+\" or \"+-\", or \"\" for none",
+                "expected the value that `postconf recipient_delimiter` shows, such as \"+\" or \"+-\", or \"\" for none",
             );
         }
     }

@@ -67,14 +67,14 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
         findings.error(
             &at("query"),
             "nothing would be put at the `?` in this query".to_owned(),
-            "right would be one of :address, :local and :domain",
+            "use :address, :local or :domain",
         );
     }
     if sql.connections == 0 || sql.connections > MOST_CONNECTIONS {
         findings.error(
             &at("connections"),
             format!("`{}` is {}", at("connections"), sql.connections),
-            &format!("right would be 1 to {MOST_CONNECTIONS}; the default, 5, answers thousands of questions a second"),
+            &format!("expected 1 to {MOST_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
         );
     }
     times(
@@ -187,7 +187,7 @@ fn times(
         findings.error(
             &at("timeout"),
             format!("`{}` is {timeout}", at("timeout")),
-            &format!("right would be {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT}, for Postfix gives up on a milter after 30s; the default is 3s"),
+            &format!("expected {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT}, because Postfix waits 30s for a milter; the default is 3s"),
         );
     }
     for (key, value, most, default) in [

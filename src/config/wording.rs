@@ -10,8 +10,8 @@ use super::{
     syntax,
 };
 
-/// What the errors of our own types put before the mend.
-const MEND: &str = "; right ";
+/// How the errors of our own types begin their advice.
+const ADVICE: [&str; 3] = ["; expected ", "; use ", "; right "];
 /// `dnsbl[].codes` are the only single IPv4 addresses in the file.
 const CODE: &str = "an answer of the list, such as 127.0.0.2";
 
@@ -110,8 +110,10 @@ fn name(path: &Path) -> String {
 }
 
 fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (String, String) {
-    if let Some((wrong, right)) = message.split_once(MEND) {
-        return (format!("{name}: {wrong}"), format!("right {right}"));
+    let advice = ADVICE.iter().filter_map(|begin| message.find(begin)).min();
+    if let Some((wrong, advice)) = advice.and_then(|at| message.split_at_checked(at)) {
+        let advice = advice.trim_start_matches("; ");
+        return (format!("{name}: {wrong}"), advice.to_owned());
     }
     if message.starts_with("unknown variant ") {
         let word = scalar.unwrap_or_default();
@@ -119,9 +121,9 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
         let help = match nearest(word, &known) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.len() == 1 => {
-                format!("right would be {}, and nothing else", known.join(""))
+                format!("expected {}, and nothing else", known.join(""))
             }
-            None => format!("right would be one of {}", known.join(", ")),
+            None => format!("expected one of {}", known.join(", ")),
         };
         let wrong = if word.is_empty() {
             format!("{name} is empty")
@@ -142,7 +144,7 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
     if message == "invalid IPv4 address syntax" {
         return (
             format!("{name} can't be `{}`", scalar.unwrap_or_default()),
-            format!("right would be {CODE}"),
+            format!("expected {CODE}"),
         );
     }
     let problem = message
@@ -151,7 +153,7 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
     if let Some((found, expected)) = problem.and_then(|rest| rest.rsplit_once(", expected ")) {
         return (
             format!("{name} is {}", found_words(found)),
-            format!("right would be {}", expected_text(path, expected)),
+            format!("expected {}", expected_text(path, expected)),
         );
     }
     (

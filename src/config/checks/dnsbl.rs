@@ -32,7 +32,7 @@ impl Checks<'_> {
                 self.findings.error(
                     &path.key("zone"),
                     format!("`{}` is not the zone of a DNS list", list.zone),
-                    "right would be the name that the list's operator gives, such as ips.backscatterer.org",
+                    "expected the name that the list's operator gives, such as ips.backscatterer.org",
                 );
             }
             for (index, code) in list.codes.iter().enumerate() {
@@ -59,7 +59,7 @@ impl Checks<'_> {
         self.findings.error(
             path,
             format!("`{code}` is a code that {why}"),
-            "right would be what the list's operator says its entries mean, such as 127.0.0.2, or no `codes` for all",
+            "expected a code that the list's operator documents, such as 127.0.0.2; to accept all codes, leave out `codes`",
         );
     }
 }

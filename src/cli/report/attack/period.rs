@@ -91,7 +91,8 @@ fn moment(text: &str) -> Result<Moment, String> {
         let last = day.saturating_add(DAY - 1);
         return Ok(Moment { first: day, last });
     }
-    let time = seconds(text).ok_or("right would be e.g. 2026-11-21 or 2026-11-21T13:00:00Z")?;
+    let time = seconds(text)
+        .ok_or("expected a day such as 2026-11-21, or a time such as 2026-11-21T13:00:00Z")?;
     Ok(Moment {
         first: time,
         last: time,
