@@ -1,6 +1,9 @@
 # Sourced by tests/run and packaging/try: what they need of a Debian machine is installed, or named.
 # shellcheck shell=bash
 
+# shellcheck source=tests/apt.sh
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
+
 lacking=()
 
 as_root() {
@@ -36,11 +39,10 @@ install_lacking() {
     can_be_root ||
         unavailable "packages are missing, and this is not root; install them with: apt-get install $names"
     echo "-- installing: $names"
-    local install=(apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends --no-remove install)
+    local install=(-y --no-install-recommends --no-remove install)
     # An old package list names files that the mirrors no longer have.
-    as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${lacking[@]}" >/dev/null 2>&1 || {
-        as_root apt-get -q update >/dev/null
-        as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${lacking[@]}" >/dev/null
+    apt_get "${install[@]}" "${lacking[@]}" 2>/dev/null || {
+        apt_get update && apt_get "${install[@]}" "${lacking[@]}"
     } || unavailable "apt-get could not install: $names"
     lacking=()
 }

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod apt;
 mod arrows;
 mod attack;
 mod batv;
