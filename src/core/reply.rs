@@ -116,7 +116,10 @@ mod tests {
 
     use super::*;
     use crate::core::{
-        proof::evidence::{By, Forged, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
+        proof::{
+            ProofKind,
+            evidence::{Forged, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
+        },
         recipients::Class,
         spf::{Identity, SpfResult},
         verdict::{Mode, Reason, Rule},
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_postmaster_learns_which_proof_was_missing() {
-        let unproven = |why, proofs: &[By]| {
+        let unproven = |why, proofs: &[ProofKind]| {
             Reason::Proof(Outcome::Unproven(Unproven {
                 why,
                 weak: WeakEvidence::default(),
@@ -240,7 +243,7 @@ mod tests {
         for (action, reason, starts, says) in [
             (
                 Action::Reject,
-                unproven(Why::Nothing, &[By::MessageId, By::Dkim]),
+                unproven(Why::Nothing, &[ProofKind::Ledger, ProofKind::Dkim]),
                 "550",
                 &[
                     "example.org",
@@ -249,7 +252,7 @@ mod tests {
             ),
             (
                 Action::Reject,
-                unproven(Why::NoTag, &[By::Batv]),
+                unproven(Why::NoTag, &[ProofKind::Batv]),
                 "550",
                 &["example.org", "(prvs=)"],
             ),

@@ -19,8 +19,8 @@ use crate::{
         header::Headers,
         printable::printable,
         proof::{
-            self,
-            evidence::{Answer, By, Evidence, Looked},
+            self, ProofKind,
+            evidence::{Evidence, ProofFinding, ProofResult},
             ledger::{self as entries, Remembered},
             proven::Proven,
             returned::Report,
@@ -69,39 +69,37 @@ impl Search<'_> {
             ..Evidence::default()
         };
         let mut unlisted = Vec::new();
-        for by in [
-            By::Watermark,
-            By::MessageId,
-            By::Dkim,
-            By::Dkim2,
-            By::DkimUnlisted,
-        ] {
-            let looked = match by {
-                By::Batv => Vec::new(),
-                By::Watermark => self.watermarks().await,
-                By::MessageId => self.message_ids().await,
-                By::Dkim => self.signatures(lookup, &mut unlisted).await,
-                By::Dkim2 => self.chains(lookup).await,
-                By::DkimUnlisted => self.unlisted(std::mem::take(&mut unlisted)).await,
+        for kind in ProofKind::ALL {
+            let findings = match kind {
+                // RCPT has shown it.
+                ProofKind::Batv => Vec::new(),
+                ProofKind::Watermark => self.watermarks().await,
+                ProofKind::Ledger => self.message_ids().await,
+                ProofKind::Dkim => self.signatures(lookup, &mut unlisted).await,
+                ProofKind::Dkim2 => self.chains(lookup).await,
             };
-            evidence.looked.extend(looked);
+            evidence.findings.extend(findings);
             if evidence.is_settled() {
                 return evidence;
             }
+        }
+        evidence.findings.extend(self.unlisted(unlisted).await);
+        if evidence.is_settled() {
+            return evidence;
         }
         (evidence.weak, evidence.weak_unanswered) = self.weak(lookup).await;
         evidence
     }
 
-    async fn watermarks(&self) -> Vec<Looked> {
+    async fn watermarks(&self) -> Vec<ProofFinding> {
         let settings = &self.engine.policy.proof;
         if settings.keys.is_empty() {
             return Vec::new();
         }
-        let looked = |answer, finding: String| Looked {
-            by: By::Watermark,
-            answer,
-            finding,
+        let looked = |result, text: String| ProofFinding {
+            kind: ProofKind::Watermark,
+            result,
+            text,
         };
         let (today, lifetime) = (proof::today(self.now), settings.lifetime_days());
         let mut found = Vec::new();
@@ -112,16 +110,16 @@ impl Search<'_> {
                     // What the returned message had attached, an old one of ours say, does not speak against it.
                     watermark::Answer::Wrong | watermark::Answer::Expired if at > 0 => continue,
                     watermark::Answer::Unverifiable => looked(
-                        Answer::Absent,
+                        ProofResult::Absent,
                         "the watermark can't be verified: its headers did not come back as they left"
                             .to_owned(),
                     ),
                     watermark::Answer::Wrong => looked(
-                        Answer::Wrong,
+                        ProofResult::Wrong,
                         "the watermark was not made here for these headers".to_owned(),
                     ),
                     watermark::Answer::Expired => looked(
-                        Answer::Expired,
+                        ProofResult::Expired,
                         "the watermark is ours, but its lifetime is over".to_owned(),
                     ),
                     watermark::Answer::Valid { message_id, .. } => {
@@ -130,30 +128,35 @@ impl Search<'_> {
                         let remembered = self.remembered(&id).await.unwrap_or_default();
                         let what = format!("the watermark of {} is ours", shown(&id));
                         let proven = Proven::of_headers(&id, headers, remembered);
-                        self.worth(By::Watermark, what, proven).await
+                        self.worth(ProofKind::Watermark, what, proven).await
                     }
                 },
             );
-            if found.last().is_some_and(Looked::settles) {
+            if found.last().is_some_and(ProofFinding::settles) {
                 break;
             }
         }
-        self.or_absent(By::Watermark, found, "no watermark of ours")
+        self.or_absent(ProofKind::Watermark, found, "no watermark of ours")
     }
 
     /// What was found; or that nothing was.
-    fn or_absent(&self, by: By, found: Vec<Looked>, nothing: &str) -> Vec<Looked> {
+    fn or_absent(
+        &self,
+        kind: ProofKind,
+        found: Vec<ProofFinding>,
+        nothing: &str,
+    ) -> Vec<ProofFinding> {
         if !found.is_empty() {
             return found;
         }
-        let finding = match self.report.returned.len() {
+        let text = match self.report.returned.len() {
             0 => format!("{nothing}: it returns no message"),
             _ => format!("{nothing} in what it returns"),
         };
-        vec![Looked {
-            by,
-            answer: Answer::Absent,
-            finding,
+        vec![ProofFinding {
+            kind,
+            result: ProofResult::Absent,
+            text,
         }]
     }
 

@@ -135,7 +135,7 @@ impl<M: Mta> Signing<M> {
         );
         self.bounced(&tagged, Some("joe@example.org"));
         self.site
-            .decision(0, &[" from=<> ", " batv=valid ", " reason=batv_valid "]);
+            .decision(0, &[" from=<> ", " batv=valid ", " reason=batv "]);
         // Nobody's bounces go there; but he has written, so this one does.
         assert_eq!(self.bounced("noreply@example.org", None), "550 5.7.1");
         let tagged = self.tagged("noreply@example.org", 0);

@@ -7,7 +7,10 @@ use backstop::core::{
     header::Headers,
     header_rules::Matches,
     policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, Vouched, WasLearned},
-    proof::evidence::{Answer, By, Evidence, Looked, Outside},
+    proof::{
+        ProofKind,
+        evidence::{Evidence, Outside, ProofFinding, ProofResult},
+    },
     recipients::Known,
     reply::Reply,
     siege::Hit,
@@ -196,7 +199,7 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
                 tag: Some(Tag::Valid),
                 ..BOUNCE
             },
-            "accept batv_valid",
+            "accept batv",
         ),
         (
             Asked {
@@ -204,7 +207,7 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
                 siege: Some(WasLearned::Unanswered),
                 ..BOUNCE
             },
-            "accept batv_valid",
+            "accept batv",
         ),
         // What never sends is refused as before, and by its own name.
         (
@@ -346,7 +349,7 @@ fn each_answer_is_a_rule_of_its_own() {
                 siege: Some(WasLearned::Yes),
                 ..BOUNCE
             },
-            "accept batv_valid",
+            "accept batv",
         ),
         // What the siege lets pass is answered as on other days.
         (
@@ -369,14 +372,14 @@ fn each_answer_is_a_rule_of_its_own() {
     );
 }
 
-fn evidence(found: &[(By, Answer)]) -> Evidence {
-    let looked = found.iter().map(|&(by, answer)| Looked {
-        by,
-        answer,
-        finding: String::new(),
+fn evidence(found: &[(ProofKind, ProofResult)]) -> Evidence {
+    let findings = found.iter().map(|&(kind, result)| ProofFinding {
+        kind,
+        result,
+        text: String::new(),
     });
     Evidence {
-        looked: looked.collect(),
+        findings: findings.collect(),
         ..Evidence::default()
     }
 }
@@ -411,57 +414,61 @@ fn what_proves_nothing_is_refused_and_what_proves_something_is_not() {
     for (siege, found, outcome) in [
         (
             true,
-            (By::Dkim, Answer::Absent),
-            "reject siege_unproven 550 5.7.1",
-        ),
-        (false, (By::Dkim, Answer::Absent), "tag unproven"),
-        (true, (By::Dkim, Answer::Counts), "accept dkim_valid"),
-        (
-            true,
-            (By::MessageId, Answer::Replayed),
+            (ProofKind::Dkim, ProofResult::Absent),
             "reject siege_unproven 550 5.7.1",
         ),
         (
+            false,
+            (ProofKind::Dkim, ProofResult::Absent),
+            "tag unproven",
+        ),
+        (true, (ProofKind::Dkim, ProofResult::Counts), "accept dkim"),
+        (
             true,
-            (By::Watermark, Answer::Wrong),
+            (ProofKind::Ledger, ProofResult::Replayed),
+            "reject siege_unproven 550 5.7.1",
+        ),
+        (
+            true,
+            (ProofKind::Watermark, ProofResult::Wrong),
             "reject watermark_wrong 550 5.7.1",
         ),
         // A flood brings copies, too.
         (
             true,
-            (By::DkimUnlisted, Answer::Counts),
+            (ProofKind::Dkim, ProofResult::CountsUnlisted),
             "reject siege_unproven 550 5.7.1",
         ),
         (
             false,
-            (By::DkimUnlisted, Answer::Counts),
+            (ProofKind::Dkim, ProofResult::CountsUnlisted),
             "accept dkim_unlisted",
         ),
         // It was accepted before, and is again, a little later.
         (
             true,
-            (By::MessageId, Answer::Repeated),
+            (ProofKind::Ledger, ProofResult::Repeated),
             "tempfail proof_repeated 451 4.7.1",
         ),
         (
             false,
-            (By::MessageId, Answer::Repeated),
+            (ProofKind::Ledger, ProofResult::Repeated),
             "tempfail proof_repeated 451 4.7.1",
         ),
         // What did not answer will: nothing is lost.
         (
             true,
-            (By::Dkim, Answer::Unanswered(Outside::Dns)),
+            (ProofKind::Dkim, ProofResult::Unanswered(Outside::Dns)),
             "tempfail siege_unproven 451 4.7.1",
         ),
         (
             true,
-            (By::MessageId, Answer::Unanswered(Outside::Store)),
+            (ProofKind::Ledger, ProofResult::Unanswered(Outside::Store)),
             "tempfail siege_unproven 451 4.7.1",
         ),
         (
             false,
-            (By::MessageId, Answer::Unanswered(Outside::Store)),
+            (ProofKind::Ledger, ProofResult::Unanswered(Outside::Store)),
             "tag unproven",
         ),
     ] {
@@ -483,11 +490,11 @@ fn those_who_help_get_after_data_what_they_get_on_other_days() {
     for unproven in ["tag", "reject"] {
         let policy = policy(&[("unproven: tag", &format!("unproven: {unproven}"))]);
         for found in [
-            (By::DkimUnlisted, Answer::Counts),
-            (By::Dkim, Answer::Absent),
-            (By::MessageId, Answer::Unanswered(Outside::Store)),
-            (By::Watermark, Answer::Wrong),
-            (By::Batv, Answer::Unanswered(Outside::Store)),
+            (ProofKind::Dkim, ProofResult::CountsUnlisted),
+            (ProofKind::Dkim, ProofResult::Absent),
+            (ProofKind::Ledger, ProofResult::Unanswered(Outside::Store)),
+            (ProofKind::Watermark, ProofResult::Wrong),
+            (ProofKind::Batv, ProofResult::Unanswered(Outside::Store)),
         ] {
             let evidence = evidence(&[found]);
             for rcpt in ["hostmaster", "noc", "security", "Noc+x"] {
@@ -511,15 +518,15 @@ fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
     let policy = policy(&[("unproven: tag", "unproven: tag}\nsiege: {unproven: accept")]);
     let notification = notification();
     for (siege, found, outcome) in [
-        (true, Answer::Absent, "reject siege_listed 550 5.7.1"),
-        (true, Answer::Wrong, "reject siege_listed 550 5.7.1"),
+        (true, ProofResult::Absent, "reject siege_listed 550 5.7.1"),
+        (true, ProofResult::Wrong, "reject siege_listed 550 5.7.1"),
         (
             true,
-            Answer::Unanswered(Outside::Dns),
+            ProofResult::Unanswered(Outside::Dns),
             "tempfail siege_listed 450 4.7.1",
         ),
-        (true, Answer::Counts, "accept dkim_valid"),
-        (false, Answer::Absent, "tag unproven"),
+        (true, ProofResult::Counts, "accept dkim"),
+        (false, ProofResult::Absent, "tag unproven"),
     ] {
         let asked = Asked {
             rcpt: "jane@example.org",
@@ -528,15 +535,15 @@ fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
             ..BOUNCE
         };
         assert_eq!(asked.at_rcpt(&policy), "tag dnsbl");
-        let evidence = evidence(&[(By::Dkim, found)]);
+        let evidence = evidence(&[(ProofKind::Dkim, found)]);
         let judgement = asked.judged(|case| content(&policy, case, &notification, &evidence));
         assert_eq!(told(&judgement), outcome, "{siege} {found:?}");
     }
     // What is no notification may return something too.
     let nothing = facts("text/plain");
     for (found, outcome) in [
-        (Answer::Absent, "reject siege_listed 550 5.7.1"),
-        (Answer::Counts, "accept dkim_valid"),
+        (ProofResult::Absent, "reject siege_listed 550 5.7.1"),
+        (ProofResult::Counts, "accept dkim"),
     ] {
         let asked = Asked {
             rcpt: "jane@example.org",
@@ -546,7 +553,7 @@ fn a_listed_host_is_refused_unless_its_bounce_proves_to_be_ours() {
         let matches = Matches::new(&[], &nothing.headers);
         let judgement = asked.judged(|case| policy.judge_headers(case, &nothing, &matches));
         assert_eq!(told(&judgement), "accept nothing_found");
-        let evidence = evidence(&[(By::Dkim, found)]);
+        let evidence = evidence(&[(ProofKind::Dkim, found)]);
         let judgement = asked.judged(|case| content(&policy, case, &nothing, &evidence));
         assert_eq!(told(&judgement), outcome);
     }
@@ -643,14 +650,23 @@ fn refusals_and_what_proves_nothing_are_sensed_in_either_mode() {
             ..BOUNCE
         };
         for (found, hit) in [
-            ((By::Dkim, Answer::Absent), Some(Hit::Unproven)),
-            ((By::Watermark, Answer::Wrong), Some(Hit::Forged)),
-            ((By::Dkim, Answer::Counts), None),
+            ((ProofKind::Dkim, ProofResult::Absent), Some(Hit::Unproven)),
+            (
+                (ProofKind::Watermark, ProofResult::Wrong),
+                Some(Hit::Forged),
+            ),
+            ((ProofKind::Dkim, ProofResult::Counts), None),
             // Proven, and accepted a moment ago.
-            ((By::Dkim, Answer::Repeated), None),
+            ((ProofKind::Dkim, ProofResult::Repeated), None),
             // It is no more than weak.
-            ((By::DkimUnlisted, Answer::Counts), Some(Hit::Unproven)),
-            ((By::Dkim, Answer::Unanswered(Outside::Dns)), None),
+            (
+                (ProofKind::Dkim, ProofResult::CountsUnlisted),
+                Some(Hit::Unproven),
+            ),
+            (
+                (ProofKind::Dkim, ProofResult::Unanswered(Outside::Dns)),
+                None,
+            ),
         ] {
             let (notification, evidence) = (notification(), evidence(&[found]));
             let judge = |case: &Case<'_>| content(&policy, case, &notification, &evidence);

@@ -6,8 +6,8 @@ use backstop::core::{
     header::Headers,
     policy::Policy,
     proof::{
-        DAY, Keys,
-        coverage::{CoverageRow, Summary, Way},
+        DAY, Keys, ProofKind,
+        coverage::{CoverageRow, Summary},
         ledger::{self, Hashed},
     },
 };
@@ -173,7 +173,7 @@ fn every_outgoing_message_is_counted_with_what_it_lacks() {
     let off = policy(&[("batv: {sign: true,", "batv: {sign: false,")]);
     let (_, summary) = counted(&off, "10.0.0.1", "jane@example.org", "a@b.example", WHOLE);
     let outgoing = &summary.domains["example.org"];
-    assert!(!outgoing.by.contains_key(&Way::Batv) && outgoing.without.is_empty());
+    assert!(!outgoing.by.contains_key(&ProofKind::Batv) && outgoing.without.is_empty());
     for (client, from, messages) in [
         ("10.0.0.1", "jane@elsewhere.example", Some(1)),
         ("10.0.0.1", "", Some(1)),
@@ -199,7 +199,10 @@ fn what_the_mta_does_not_offer_is_not_counted_as_made() {
         times: 1,
     }));
     let lacks = &summary.domains["example.org"].without;
-    assert_eq!(lacks.get(&(Way::Batv, "not_offered".to_owned())), Some(&1));
+    assert_eq!(
+        lacks.get(&(ProofKind::Batv, "not_offered".to_owned())),
+        Some(&1)
+    );
 }
 
 fn counted(

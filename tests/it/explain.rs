@@ -139,7 +139,7 @@ fn explain_tells_what_a_bounce_proves() {
         let last = &report["recipients"][0]["after_content"];
         assert_eq!(
             (code, &last["verdict"], &last["reason"], &last["proof"]),
-            (0, &"accept".into(), &"dkim_valid".into(), &"dkim".into()),
+            (0, &"accept".into(), &"dkim".into(), &"dkim".into()),
             "{report:#}"
         );
     }
@@ -153,7 +153,7 @@ fn explain_tells_what_a_bounce_proves() {
             [
                 "at the end of the message",
                 "the DKIM signature of example.org (s2026) verifies, body and all, of signed@example.org; not counted",
-                "verdict: accept (dkim_valid), proof dkim; mode enforce",
+                "verdict: accept (dkim), proof dkim; mode enforce",
                 "reply:   250 2.0.0 Ok",
             ],
         ),

@@ -248,8 +248,8 @@ fn a_roll_over_has_no_gap<M: Mta>() {
 /// The MTA hands over the content of the bounce, and nothing but that proves it.
 fn what_arrived_proves_the_bounce_that_returns_it<M: Mta>() {
     for (sign, reason, other) in [
-        ("watermark: {sign: true}", "watermark_valid", "unproven"),
-        ("ledger: {remember: true}", "message_id_known", "unproven"),
+        ("watermark: {sign: true}", "watermark", "unproven"),
+        ("ledger: {remember: true}", "ledger", "unproven"),
     ] {
         let signing = Signing::<M>::start(&format!(
             "{sign}, unproven: reject, dkim: {{verify: false}}"

@@ -5,7 +5,10 @@ use backstop::core::{
     envelope::Recipient,
     header::Headers,
     policy::{Case, HeaderFacts, Siege, SpfAnswers, Tag, Vouched, WasLearned},
-    proof::evidence::{Answer, By, Evidence, Looked, Outside},
+    proof::{
+        ProofKind,
+        evidence::{Evidence, Outside, ProofFinding, ProofResult},
+    },
     recipients::Known,
     trace_header::Forgeries,
 };
@@ -30,7 +33,7 @@ const PERSON: &str = "From: bob@friend.example\nSubject: Re: x\nIn-Reply-To: <1@
 struct Reply {
     headers: &'static str,
     rcpt: &'static str,
-    found: Answer,
+    found: ProofResult,
     remembered: bool,
     sent_lately: Result<bool, Outside>,
     siege: bool,
@@ -76,10 +79,10 @@ fn told(reply: &Reply) -> String {
         return "not read".to_owned();
     }
     let evidence = Evidence {
-        looked: vec![Looked {
-            by: By::MessageId,
-            answer: reply.found,
-            finding: String::new(),
+        findings: vec![ProofFinding {
+            kind: ProofKind::Ledger,
+            result: reply.found,
+            text: String::new(),
         }],
         remembered: reply
             .remembered
@@ -99,7 +102,7 @@ fn a_reply_with_a_sender_answers_mail_of_ours_or_is_told() {
     let joe = Reply {
         headers: OUT_OF_OFFICE,
         rcpt: "joe@example.org",
-        found: Answer::Absent,
+        found: ProofResult::Absent,
         remembered: true,
         sent_lately: Ok(true),
         siege: false,
@@ -127,15 +130,15 @@ fn a_reply_with_a_sender_answers_mail_of_ours_or_is_told() {
         (
             "ours",
             Reply {
-                found: Answer::Counts,
+                found: ProofResult::Counts,
                 ..joe.clone()
             },
-            "accept message_id_known",
+            "accept ledger",
         ),
         (
             "ours, often",
             Reply {
-                found: Answer::Replayed,
+                found: ProofResult::Replayed,
                 ..joe.clone()
             },
             passes,
@@ -143,7 +146,7 @@ fn a_reply_with_a_sender_answers_mail_of_ours_or_is_told() {
         (
             "ours, again",
             Reply {
-                found: Answer::Repeated,
+                found: ProofResult::Repeated,
                 ..joe.clone()
             },
             passes,
@@ -192,7 +195,7 @@ fn a_reply_with_a_sender_answers_mail_of_ours_or_is_told() {
         (
             "it was down",
             Reply {
-                found: Answer::Unanswered(Outside::Store),
+                found: ProofResult::Unanswered(Outside::Store),
                 ..caught.clone()
             },
             passes,
@@ -200,7 +203,7 @@ fn a_reply_with_a_sender_answers_mail_of_ours_or_is_told() {
         (
             "DNS is down",
             Reply {
-                found: Answer::Unanswered(Outside::Dns),
+                found: ProofResult::Unanswered(Outside::Dns),
                 ..joe.clone()
             },
             "tempfail unproven",

@@ -9,9 +9,9 @@ use backstop::core::{
     header_rules::Matches,
     policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched, WasLearned},
     proof::{
-        Keys,
+        Keys, ProofKind,
         coverage::Count,
-        evidence::{Answer, By, Evidence, Looked},
+        evidence::{Evidence, ProofFinding, ProofResult},
     },
     recipients::Known,
     trace_header::Forgeries,
@@ -82,10 +82,10 @@ fn found(policy: &Policy, from: &str, rcpt: &str, headers: &str, besieged: bool)
         Forgeries::new("mx.own.test"),
     );
     let nothing = Evidence {
-        looked: vec![Looked {
-            by: By::Dkim,
-            answer: Answer::Absent,
-            finding: String::new(),
+        findings: vec![ProofFinding {
+            kind: ProofKind::Dkim,
+            result: ProofResult::Absent,
+            text: String::new(),
         }],
         ..Evidence::default()
     };

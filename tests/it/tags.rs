@@ -13,9 +13,9 @@ use backstop::core::{
         WasLearned,
     },
     proof::{
-        Keys,
+        Keys, ProofKind,
         batv::{self, Layout},
-        evidence::{Answer, By, Evidence, Looked},
+        evidence::{Evidence, ProofFinding, ProofResult},
     },
     recipients::Known,
     trace_header::Forgeries,
@@ -219,7 +219,7 @@ fn with_a_sender_a_tag_counts_once_the_headers_show_a_bounce() {
                         ..Asked::new(&policy, from, rcpt.clone(), headers)
                     };
                     let at_eoh = match (kind, tag, address) {
-                        ('b' | 'r', "valid", _) => "accept batv_valid",
+                        ('b' | 'r', "valid", _) => "accept batv",
                         // As without a sender: nobody has looked, so it is not for good.
                         ('b', "unverified", _) => "tempfail batv_guessed content",
                         ('b', _, "noreply@example.org") => "reject never_sends content",
@@ -270,12 +270,12 @@ fn with_a_sender_a_tag_changes_nothing_at_rcpt() {
     }
 }
 
-fn evidence(answer: Answer) -> Evidence {
+fn evidence(answer: ProofResult) -> Evidence {
     Evidence {
-        looked: vec![Looked {
-            by: By::Dkim,
-            answer,
-            finding: String::new(),
+        findings: vec![ProofFinding {
+            kind: ProofKind::Dkim,
+            result: answer,
+            text: String::new(),
         }],
         ..Evidence::default()
     }
@@ -294,13 +294,9 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
     const WRONG: &str = "reject batv_wrong";
     const BATV: &str = "dkim: {verify: false}";
     const LEDGER: &str = "ledger: {remember: true}, dkim: {verify: false}";
-    let forged = [
-        "reject batv_wrong",
-        "accept dkim_valid",
-        "tempfail batv_wrong",
-    ];
-    let unknown = ["tag batv_wrong", "accept dkim_valid", "tag batv_wrong"];
-    let sent_with_it = ["reject unproven", "accept dkim_valid", "tempfail unproven"];
+    let forged = ["reject batv_wrong", "accept dkim", "tempfail batv_wrong"];
+    let unknown = ["tag batv_wrong", "accept dkim", "tag batv_wrong"];
+    let sent_with_it = ["reject unproven", "accept dkim", "tempfail unproven"];
     for (proof, required, sent, signed, at_rcpt, at_eom) in [
         (BATV, false, NO, YES, WRONG, None),
         ("weak: accept", false, NO, NO, WRONG, None),
@@ -336,9 +332,9 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         };
         let what = format!("{proof} {required} {sent:?} {signed:?}");
         let answers = [
-            Answer::Absent,
-            Answer::Counts,
-            Answer::Unanswered(Outside::Dns),
+            ProofResult::Absent,
+            ProofResult::Counts,
+            ProofResult::Unanswered(Outside::Dns),
         ];
         let found = answers.map(|answer| asked.found_with(&evidence(answer)));
         let expected = at_eom.unwrap_or_default();
@@ -369,7 +365,7 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         } else {
             expected
         };
-        let (found, at_eom) = ordinary.found_with(&evidence(Answer::Absent));
+        let (found, at_eom) = ordinary.found_with(&evidence(ProofResult::Absent));
         assert!(
             found.ends_with(" content") || found.ends_with(" guess"),
             "{found}"
@@ -384,14 +380,15 @@ fn an_old_tag_waits_as_a_wrong_one_does() {
     let old = || tagged("jane@example.org", 9, Layout::Prvs);
     let batv = policy(&[("unproven: reject", "dkim: {verify: false}")]);
     let ledger = policy(&[("unproven: reject", "ledger: {remember: true}")]);
-    let asked = |policy| Asked::new(policy, "", old(), DSN).found_with(&evidence(Answer::Absent));
+    let asked =
+        |policy| Asked::new(policy, "", old(), DSN).found_with(&evidence(ProofResult::Absent));
     let (early, _) = asked(&batv);
     assert!(early.starts_with("reject batv_expired, "), "{early}");
     let (early, late) = asked(&ledger);
     assert_eq!(early, "accept nothing_found, accept nothing_found content");
     assert_eq!(late, "reject batv_expired");
-    let proven = Asked::new(&ledger, "", old(), DSN).found_with(&evidence(Answer::Counts));
-    assert_eq!(proven.1, "accept dkim_valid");
+    let proven = Asked::new(&ledger, "", old(), DSN).found_with(&evidence(ProofResult::Counts));
+    assert_eq!(proven.1, "accept dkim");
 }
 
 /// What it says of the sender alone is weak evidence.
@@ -410,7 +407,7 @@ fn that_mail_was_sent_with_it_is_weak_evidence() {
             DSN,
         )
     };
-    let (_, late) = asked.found_with(&evidence(Answer::Absent));
+    let (_, late) = asked.found_with(&evidence(ProofResult::Absent));
     assert_eq!(late, "accept weak_evidence");
 }
 
@@ -475,7 +472,7 @@ fn a_tag_counts_for_hosts_of_a_domain_of_ours_and_for_no_other_domain() {
                 (
                     made(0),
                     if counts {
-                        "accept batv_valid"
+                        "accept batv"
                     } else {
                         "reject batv_wrong"
                     },
@@ -532,7 +529,7 @@ fn the_ledger_speaks_for_other_forms_of_tags_too() {
             };
             // The MTA is asked for the whole of it: that is no tag of ours to take off.
             assert!(!asked.addressed().is_untagged());
-            let found = asked.found_with(&evidence(Answer::Absent));
+            let found = asked.found_with(&evidence(ProofResult::Absent));
             let expected = (early.to_owned(), late.to_owned());
             assert_eq!(found, expected, "{rcpt} {sent:?}");
         }

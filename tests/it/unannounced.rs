@@ -7,7 +7,10 @@ use backstop::core::{
     header_rules::Matches,
     notification::Notification,
     policy::{Case, HeaderFacts, Policy, Siege, SpfAnswers, Vouched, WasLearned},
-    proof::evidence::{Answer, By, Evidence, Looked, Outside},
+    proof::{
+        ProofKind,
+        evidence::{Evidence, Outside, ProofFinding, ProofResult},
+    },
     recipients::Known,
     spf::{Identity, SpfCheck, SpfResult},
     trace_header::Forgeries,
@@ -199,7 +202,7 @@ struct Sent {
     lines: String,
     rcpt: &'static str,
     helo: (&'static str, SpfResult),
-    found: Answer,
+    found: ProofResult,
     status: bool,
     delivery: bool,
     signed: Vouched<String>,
@@ -211,7 +214,7 @@ fn sent(lines: &str) -> Sent {
         lines: lines.to_owned(),
         rcpt: "joe@example.org",
         helo: ("mx.isp.example", SpfResult::None),
-        found: Answer::Absent,
+        found: ProofResult::Absent,
         status: false,
         delivery: false,
         signed: Vouched::No,
@@ -252,10 +255,10 @@ impl Sent {
         let mut verdict = policy.judge_headers(&case, &facts, &matches).verdict;
         if verdict.lets_in() && policy.needs_content(&case, &facts) {
             let evidence = Evidence {
-                looked: vec![Looked {
-                    by: By::Dkim,
-                    answer: self.found,
-                    finding: String::new(),
+                findings: vec![ProofFinding {
+                    kind: ProofKind::Dkim,
+                    result: self.found,
+                    text: String::new(),
                 }],
                 status: self.status,
                 delivery: self.delivery,
@@ -353,29 +356,29 @@ fn reports_need_a_voucher() {
             // What it returns may be ours.
             (
                 Sent {
-                    found: Answer::Counts,
+                    found: ProofResult::Counts,
                     ..sent()
                 },
-                format!("accept dkim_valid {kind}"),
+                format!("accept dkim {kind}"),
             ),
             (
                 Sent {
-                    found: Answer::Counts,
+                    found: ProofResult::Counts,
                     status: true,
                     ..sent()
                 },
-                "accept dkim_valid bounce".to_owned(),
+                "accept dkim bounce".to_owned(),
             ),
             (
                 Sent {
-                    found: Answer::Unanswered(Outside::Dns),
+                    found: ProofResult::Unanswered(Outside::Dns),
                     ..sent()
                 },
                 format!("tempfail unvouched_report {kind}"),
             ),
             (
                 Sent {
-                    found: Answer::Unanswered(Outside::Store),
+                    found: ProofResult::Unanswered(Outside::Store),
                     ..sent()
                 },
                 format!("tag unvouched_report {kind}"),
@@ -484,8 +487,8 @@ fn what_is_no_notification_is_read_for_a_proof_first() {
     };
     for lines in [none, one, &two] {
         assert_eq!(
-            forms(lines, Answer::Counts),
-            "accept dkim_valid -",
+            forms(lines, ProofResult::Counts),
+            "accept dkim -",
             "{lines}"
         );
     }
@@ -542,35 +545,35 @@ fn what_is_no_notification_is_read_for_a_proof_first() {
         (
             Sent {
                 siege: true,
-                found: Answer::Counts,
+                found: ProofResult::Counts,
                 ..sent(none)
             },
-            "accept dkim_valid -",
+            "accept dkim -",
         ),
         (
             Sent {
-                found: Answer::Unanswered(Outside::Dns),
+                found: ProofResult::Unanswered(Outside::Dns),
                 ..sent(none)
             },
             "tempfail not_a_notification -",
         ),
         (
             Sent {
-                found: Answer::Unanswered(Outside::Store),
+                found: ProofResult::Unanswered(Outside::Store),
                 ..sent(&two)
             },
             "tag not_a_notification -",
         ),
         (
             Sent {
-                found: Answer::Wrong,
+                found: ProofResult::Wrong,
                 ..sent(none)
             },
             "reject not_a_notification -",
         ),
         (
             Sent {
-                found: Answer::Replayed,
+                found: ProofResult::Replayed,
                 ..sent(none)
             },
             "reject not_a_notification -",

@@ -116,7 +116,7 @@ impl Facts<'_> {
             return;
         }
         let is_answer = self.is_answer();
-        let proven = matches!(found.verdict.proof, Some(Outcome::Genuine(_)));
+        let proven = matches!(found.verdict.proof, Some(Outcome::Genuine { .. }));
         let passes = !self.null && self.spf == Some(SpfResult::Pass);
         found.add(answered, 4, "its owner answered it");
         found.add(flagged, 3, "its owner flagged it");

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::core::{
     printable::printable,
     proof::{
-        Settings,
-        coverage::{Outgoing, Summary, Way},
+        ProofKind, Settings,
+        coverage::{Outgoing, Summary},
         date,
     },
 };
@@ -103,7 +103,7 @@ impl Report {
 
     fn print_outgoing(&self) {
         println!("\noutgoing mail, and how its bounces can prove themselves");
-        let ways = Way::ALL.map(|way| format!(" {:>9}", way.as_str()));
+        let ways = ProofKind::OUTGOING.map(|way| format!(" {:>9}", way.as_str()));
         println!(
             "  {:>9} {:>9}{}  sender's domain",
             "messages",
@@ -123,7 +123,7 @@ impl Report {
                 others.messages
             );
         }
-        if self.ours.messages > 0 && !self.ours.by.contains_key(&Way::Dkim) {
+        if self.ours.messages > 0 && !self.ours.by.contains_key(&ProofKind::Dkim) {
             println!(
                 "  no DKIM signature of yours was there yet: those of a milter that stands behind Backstop are not seen"
             );
@@ -167,7 +167,7 @@ impl Report {
 }
 
 fn print_row(outgoing: &Outgoing, name: &str) {
-    let ways = Way::ALL
+    let ways = ProofKind::OUTGOING
         .iter()
         .map(|way| outgoing.by.get(way).copied().unwrap_or_default());
     let shares = std::iter::once(outgoing.provable).chain(ways).map(|count| {

@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        core::proof::coverage::{Count, Way},
+        core::proof::{ProofKind, coverage::Count},
         store::{self, Keep},
     };
 
@@ -83,7 +83,7 @@ mod tests {
             },
         );
         let first = today();
-        for count in Count::of_outgoing("example.org", &[Way::Ledger], &[]) {
+        for count in Count::of_outgoing("example.org", &[ProofKind::Ledger], &[]) {
             store.count(first, count);
         }
         store.flush().await;

@@ -4,7 +4,10 @@ use crate::core::{
     envelope::{Client, Local},
     header::Headers,
     notification::Kind as Notice,
-    proof::evidence::{By, Missing, Outside, Unproven, WeakEvidence, Why},
+    proof::{
+        ProofKind,
+        evidence::{Missing, Outside, Unproven, WeakEvidence, Why},
+    },
     spf::{Identity, SpfResult},
     verdict::{Mode, Rule, UnderSiege},
 };
@@ -74,7 +77,7 @@ fn a_bounce_is_counted_once_in_each_kind() {
     );
     // Of what is in no list only these are counted: it takes nobody's place.
     let mut proven = Verdict::accept(Reason::NothingFound);
-    proven.proof = Some(Outcome::Genuine(By::Dkim));
+    proven.proof = Some(Outcome::by(ProofKind::Dkim));
     let mut refused_all_the_same = verdict.clone();
     refused_all_the_same.proof = proven.proof.clone();
     for (verdict, why, proof) in [
@@ -158,7 +161,7 @@ fn each_verdict_has_one_fate() {
     });
     assert_eq!(of(&by_mta), Fate::RefusedByMta);
     let mut proven = Verdict::accept(Reason::NothingFound);
-    proven.proof = Some(Outcome::Genuine(By::Batv));
+    proven.proof = Some(Outcome::by(ProofKind::Batv));
     assert_eq!(of(&proven), Fate::Proven);
     let envelope = envelope("192.0.2.7", "");
     let joe = Mailbox::from_bytes(b"joe@example.org");
@@ -252,7 +255,7 @@ fn what_could_not_be_told_accuses_nobody() {
     }
     // Refused for something else, but ours, or it might be.
     for outcome in [
-        Outcome::Genuine(By::Dkim),
+        Outcome::by(ProofKind::Dkim),
         Outcome::Weak(WeakEvidence::default()),
         unproven(Why::Unanswered(Outside::Dns)),
     ] {
@@ -320,7 +323,7 @@ fn a_summary_adds_up() {
     let mut rows = vec![
         row(100, Kind::Reason, Fate::Refused, "reject unproven", 7),
         row(103, Kind::Reason, Fate::Refused, "reject unproven", 5),
-        row(103, Kind::Reason, Fate::Proven, "accept batv_valid", 90),
+        row(103, Kind::Reason, Fate::Proven, "accept batv", 90),
         row(103, Kind::Reason, Fate::LetIn, "", 1),
         row(100, Kind::Proof, Fate::Refused, "unproven", 12),
         row(100, Kind::Host, Fate::Refused, "192.0.2.7", 7),
@@ -337,10 +340,7 @@ fn a_summary_adds_up() {
     let summary = summary(rows.clone(), Some("example.org"));
     assert_eq!((summary.all.all(), summary.all.suspect()), (107, 13));
     assert_eq!(summary.worst_hour(), Some((100, 7)));
-    assert_eq!(
-        summary.reasons()[0],
-        (Fate::Proven, "accept batv_valid", 90)
-    );
+    assert_eq!(summary.reasons()[0], (Fate::Proven, "accept batv", 90));
     assert_eq!(summary.proofs["unproven"], 12);
     let hosts: Vec<_> = summary.hosts.top(9).iter().map(|(host, _)| *host).collect();
     assert_eq!(hosts, ["192.0.2.7", "192.0.2.8"]);

@@ -278,10 +278,10 @@ impl Policy {
 
 /// What is proven, or left to the SRS daemon, is accepted because of that, where nothing else is the reason.
 fn name_proof(verdict: &mut Verdict) {
-    if let Some(proof @ (Outcome::Genuine(_) | Outcome::Srs)) = &verdict.proof
+    if let Some(proof @ (Outcome::Genuine { .. } | Outcome::Srs)) = &verdict.proof
         && verdict.reason == Reason::NothingFound
     {
-        if let Outcome::Genuine(_) = proof {
+        if let Outcome::Genuine { .. } = proof {
             verdict.by = None;
         }
         verdict.reason = Reason::Proof(proof.clone());

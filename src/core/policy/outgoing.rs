@@ -7,9 +7,9 @@ use crate::core::{
     envelope::Envelope,
     header::Headers,
     proof::{
-        self, Settings,
+        self, ProofKind, Settings,
         batv::{self, Unsigned},
-        coverage::{Count, Srs, Way},
+        coverage::{Count, Srs},
         dkim::tags::Tags,
         ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
         watermark::{self, Unmarked},
@@ -150,18 +150,21 @@ impl Policy {
         let proves = ledger.as_ref().map(|sent| sent.message.is_some());
         let unnamed = Err(NotSigned::Unmarked(Unmarked::NoMessageId));
         let ways = [
-            (Way::Batv, sender.as_ref().map(|_| ()).map_err(|why| *why)),
             (
-                Way::Watermark,
+                ProofKind::Batv,
+                sender.as_ref().map(|_| ()).map_err(|why| *why),
+            ),
+            (
+                ProofKind::Watermark,
                 watermark.as_ref().map(|_| ()).map_err(|why| *why),
             ),
             (
-                Way::Ledger,
+                ProofKind::Ledger,
                 proves
                     .map_err(|why| *why)
                     .and_then(|named| if named { Ok(()) } else { unnamed }),
             ),
-            (Way::Dkim, self.has_our_signature(headers)),
+            (ProofKind::Dkim, self.has_our_signature(headers)),
         ];
         let (mut made, mut without) = (Vec::new(), Vec::new());
         for (way, outcome) in ways {

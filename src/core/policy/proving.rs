@@ -6,8 +6,8 @@ use super::{Case, HeaderFacts, Policy, Tag, soften::softened, walk::Walk};
 use crate::core::{
     notification::Notification,
     proof::{
-        Settings,
-        evidence::{By, Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
+        ProofKind, Settings,
+        evidence::{Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
     recipients::Class,
     verdict::{Action, Entry, Reason, Rule, Verdict},
@@ -123,8 +123,8 @@ impl Policy {
 
     /// What was looked for in the content, and found.
     pub(super) fn tell_proofs(&self, evidence: &Evidence, walk: &mut Walk) {
-        for looked in &evidence.looked {
-            walk.tell(looked.by.check(), looked.finding.clone());
+        for finding in &evidence.findings {
+            walk.tell(finding.kind.check(), finding.text.clone());
         }
     }
 
@@ -152,7 +152,7 @@ impl Policy {
         let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
         let unanswered = evidence.unanswered_for(sent_lately, worth);
         let (check, finding, rule) = match &outcome {
-            Outcome::Genuine(_) | Outcome::Weak(_) | Outcome::Srs => {
+            Outcome::Genuine { .. } | Outcome::Weak(_) | Outcome::Srs => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }
@@ -249,7 +249,7 @@ impl Policy {
         !self.made().is_empty()
     }
 
-    fn made(&self) -> Vec<By> {
+    fn made(&self) -> Vec<ProofKind> {
         let Settings {
             batv,
             watermark,
@@ -258,10 +258,10 @@ impl Policy {
             ..
         } = &self.proof;
         let made = [
-            (batv.sign || self.requires_tag(), By::Batv),
-            (watermark.sign, By::Watermark),
-            (ledger.remember, By::MessageId),
-            (dkim.verify, By::Dkim),
+            (batv.sign || self.requires_tag(), ProofKind::Batv),
+            (watermark.sign, ProofKind::Watermark),
+            (ledger.remember, ProofKind::Ledger),
+            (dkim.verify, ProofKind::Dkim),
         ];
         made.iter()
             .filter(|(on, _)| *on)

@@ -45,7 +45,7 @@ impl Policy {
         let besieged = self.is_besieged(case);
         let outcome = evidence.outcome(besieged, Ok(false), self.proof.weak, self.missing(case));
         match &outcome {
-            Outcome::Genuine(_) => {
+            Outcome::Genuine { .. } => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }

@@ -28,7 +28,7 @@ impl Policy {
             return None;
         }
         let hit = match &verdict.proof {
-            Some(Outcome::Genuine(_) | Outcome::Weak(_)) => None,
+            Some(Outcome::Genuine { .. } | Outcome::Weak(_)) => None,
             Some(Outcome::Forged(_)) => (!verdict.is_unanswered()).then_some(Hit::Forged),
             Some(outcome @ Outcome::Unproven(_)) => {
                 let tells_nothing = outcome.is_unanswered() || outcome.is_repeated();

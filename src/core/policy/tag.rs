@@ -16,9 +16,9 @@ use crate::core::{
     envelope::{Envelope, Recipient},
     notification::Notification,
     proof::{
-        Settings,
+        ProofKind, Settings,
         batv::{self, Proof, Tagged},
-        evidence::{By, Forged, Outcome},
+        evidence::{Forged, Outcome},
     },
     verdict::{Action, Reason, Rule, Verdict},
 };
@@ -272,7 +272,7 @@ impl Policy {
     pub(super) fn proven_by_tag(&self, walk: &mut Walk) {
         let finding = "the tag in the address is ours: it answers a message of ours";
         walk.tell("proof.batv", finding.to_owned());
-        walk.prove(&Outcome::Genuine(By::Batv));
+        walk.prove(&Outcome::by(ProofKind::Batv));
     }
 }
 

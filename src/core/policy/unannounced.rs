@@ -67,7 +67,7 @@ impl Policy {
         let besieged = self.is_besieged(case);
         let outcome = evidence.outcome(besieged, Ok(false), Weak::Ignore, self.missing(case));
         match &outcome {
-            Outcome::Genuine(_) => {
+            Outcome::Genuine { .. } => {
                 walk.prove(&outcome);
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }

@@ -5,7 +5,10 @@ mod summary;
 
 pub use summary::{Doubt, Outgoing, Summary};
 
-use super::evidence::{Outcome, Why};
+use super::{
+    ProofKind,
+    evidence::{Outcome, Why},
+};
 use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
@@ -20,38 +23,6 @@ const MOST_SRS: u64 = 500;
 pub const KEEP_DAYS: u64 = 90;
 /// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
 const LONGEST_TEXT: usize = 256;
-
-/// A way in which a bounce of a message can prove itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Way {
-    /// By the tag in the sender's address.
-    Batv,
-    /// By our watermark in the headers.
-    Watermark,
-    /// By its Message-ID, which the ledger remembers.
-    Ledger,
-    /// By a DKIM signature of our domain that it had when it came by.
-    Dkim,
-}
-
-impl Way {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Batv, Self::Watermark, Self::Ledger, Self::Dkim];
-
-    /// The word in the store, the log and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Batv => "batv",
-            Self::Watermark => "watermark",
-            Self::Ledger => "ledger",
-            Self::Dkim => "dkim",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|way| way.as_str() == name)
-    }
-}
 
 /// Where an SRS address was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +51,7 @@ pub enum Count {
     Outgoing {
         /// The domain of its sender where that is one of `local.domains`, else `-`.
         domain: String,
-        /// [`Count::MESSAGE`], [`Count::PROVABLE`], a [`Way`], or `WAY:REASON` where it lacks that one.
+        /// [`Count::MESSAGE`], [`Count::PROVABLE`], a [`ProofKind`], or `KIND:REASON` where it lacks that one.
         outcome: String,
     },
     /// A bounce.
@@ -114,9 +85,13 @@ impl Count {
     /// The outcome of one whose bounces can prove themselves.
     pub const PROVABLE: &str = "provable";
 
-    /// What is counted of an outgoing message: the ways in which its bounces can prove themselves, and why not in
+    /// What is counted of an outgoing message: the kinds of proof that it left with, and why not with
     /// others, in a word each.
-    pub fn of_outgoing(domain: &str, made: &[Way], without: &[(Way, &str)]) -> Vec<Self> {
+    pub fn of_outgoing(
+        domain: &str,
+        made: &[ProofKind],
+        without: &[(ProofKind, &str)],
+    ) -> Vec<Self> {
         let outgoing = |outcome: String| Self::Outgoing {
             domain: domain.to_owned(),
             outcome,
@@ -125,10 +100,10 @@ impl Count {
         if !made.is_empty() {
             counts.push(outgoing(Self::PROVABLE.to_owned()));
         }
-        counts.extend(made.iter().map(|way| outgoing(way.as_str().to_owned())));
+        counts.extend(made.iter().map(|kind| outgoing(kind.as_str().to_owned())));
         let lacks = without
             .iter()
-            .map(|(way, why)| outgoing(format!("{}:{why}", way.as_str())));
+            .map(|(kind, why)| outgoing(format!("{kind}:{why}")));
         counts.extend(lacks);
         counts
     }
@@ -164,7 +139,7 @@ impl Count {
     pub fn shows_signature(&self) -> bool {
         match self {
             Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {
-                outcome == Way::Dkim.as_str()
+                outcome == ProofKind::Dkim.as_str()
             }
             Self::WouldRefuse { .. } | Self::Srs { .. } => false,
         }
@@ -174,7 +149,7 @@ impl Count {
     pub fn lost_by_ledger(domain: &str) -> Self {
         Self::Outgoing {
             domain: domain.to_owned(),
-            outcome: format!("{}:{}", Way::Ledger.as_str(), summary::LOST),
+            outcome: format!("{}:{}", ProofKind::Ledger, summary::LOST),
         }
     }
 
@@ -236,7 +211,8 @@ impl Count {
 /// What a bounce is counted as: what proved it, or `weak`, `unproven`, `forged`.
 pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Genuine(by) => by.as_str(),
+        Outcome::Genuine { unlisted: true, .. } => Outcome::UNLISTED,
+        Outcome::Genuine { kind, .. } => kind.as_str(),
         Outcome::Weak(_) => "weak",
         Outcome::Unproven(_) => Count::UNPROVEN,
         Outcome::Forged(_) => "forged",
@@ -259,7 +235,7 @@ pub struct CoverageRow {
 mod tests {
     use super::*;
     use crate::core::{
-        proof::evidence::{By, Missing, Unproven, WeakEvidence},
+        proof::evidence::{Missing, Unproven, WeakEvidence},
         verdict::Reason,
     };
 
@@ -271,8 +247,14 @@ mod tests {
             missing: Missing::default(),
         });
         for (outcome, counted) in [
-            (Outcome::Genuine(By::Dkim), Some("dkim")),
-            (Outcome::Genuine(By::DkimUnlisted), Some("dkim(unlisted)")),
+            (Outcome::by(ProofKind::Dkim), Some("dkim")),
+            (
+                Outcome::Genuine {
+                    kind: ProofKind::Dkim,
+                    unlisted: true,
+                },
+                Some("dkim(unlisted)"),
+            ),
             // It was counted a moment ago.
             (repeated, None),
         ] {

@@ -2,58 +2,18 @@
 
 use std::fmt;
 
-use super::Weak;
+use super::{ProofKind, Weak};
 use crate::core::address::Domain;
 pub use crate::core::outside::Outside;
 
-/// What can prove that a notification answers a message of ours, in the order in which it is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum By {
-    /// The tag in the address that it was sent to.
-    Batv,
-    /// Our header in the returned message.
-    Watermark,
-    /// The Message-ID of the returned message, or of the one it answers: the ledger has it.
-    MessageId,
-    /// A DKIM signature of ours on the returned message.
-    Dkim,
-    /// The DKIM2 chain of the returned message.
-    Dkim2,
-    /// A DKIM signature of ours on a message whose To: and Cc: name others than the report: the recipient may have stood in
-    /// Bcc:, or on a list of ours. Under siege it is weak evidence.
-    DkimUnlisted,
-}
-
-impl By {
-    /// The word in the log and in X-Backstop.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Batv => "batv",
-            Self::Watermark => "watermark",
-            Self::MessageId => "message_id",
-            Self::Dkim => "dkim",
-            Self::Dkim2 => "dkim2",
-            Self::DkimUnlisted => "dkim(unlisted)",
-        }
-    }
-
-    /// The check, as the configuration names it.
-    pub fn check(self) -> &'static str {
-        match self {
-            Self::Batv => "proof.batv",
-            Self::Watermark => "proof.watermark",
-            Self::MessageId => "proof.ledger",
-            Self::Dkim | Self::DkimUnlisted => "proof.dkim",
-            Self::Dkim2 => "proof.dkim.dkim2",
-        }
-    }
-}
-
 /// What came of looking for one proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProofResult {
     /// It is there, and counts.
     Counts,
+    /// The same by a DKIM signature of ours, but To: and Cc: of the message name others than the report: the recipient may
+    /// have stood in Bcc:, or on a list of ours. Under siege it is weak evidence.
+    CountsUnlisted,
     /// A message of ours, but the report is about somebody whom it was not sent to: a forwarder or a list may be why, or
     /// somebody who uses a message that he once got.
     AboutAnother,
@@ -73,21 +33,36 @@ pub enum Answer {
     Unanswered(Outside),
 }
 
-/// One proof that was looked for.
+/// What was found of one proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
-    /// Which one.
-    pub by: By,
-    /// What came of it.
-    pub answer: Answer,
+pub struct ProofFinding {
+    /// Which proof.
+    pub kind: ProofKind,
+    /// What came of looking for it.
+    pub result: ProofResult,
     /// The same for people.
-    pub finding: String,
+    pub text: String,
 }
 
-impl Looked {
+impl ProofFinding {
+    /// What the notification is by this alone, where it counts.
+    fn proves(&self) -> Option<Outcome> {
+        match self.result {
+            ProofResult::Counts => Some(Outcome::by(self.kind)),
+            ProofResult::CountsUnlisted => Some(Outcome::Genuine {
+                kind: self.kind,
+                unlisted: true,
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether nothing more need be asked.
     pub fn settles(&self) -> bool {
-        matches!(self.answer, Answer::Counts | Answer::Repeated)
+        matches!(
+            self.result,
+            ProofResult::Counts | ProofResult::CountsUnlisted | ProofResult::Repeated
+        )
     }
 }
 
@@ -136,7 +111,7 @@ impl fmt::Display for WeakEvidence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The proofs that were looked for, in their order, up to the first that counts.
-    pub looked: Vec<Looked>,
+    pub findings: Vec<ProofFinding>,
     /// What else speaks for it.
     pub weak: WeakEvidence,
     /// What did not answer of what else could speak for it.
@@ -153,41 +128,37 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The proof that counts, if one does.
-    pub fn proven(&self) -> Option<By> {
-        let counts = |looked: &&Looked| looked.answer == Answer::Counts;
-        self.looked.iter().find(counts).map(|looked| looked.by)
+    /// What counts for a recipient, whose domain is besieged or not.
+    pub fn proven_for(&self, besieged: bool) -> Option<Outcome> {
+        let mut outcomes = self.findings.iter().filter_map(ProofFinding::proves);
+        let outcome = outcomes.next()?;
+        let strong = !matches!(outcome, Outcome::Genuine { unlisted: true, .. });
+        (strong || !besieged).then_some(outcome)
     }
 
-    /// The same with what was looked for before.
-    pub fn below(&self, mut looked: Vec<Looked>) -> Self {
-        looked.extend(self.looked.iter().cloned());
+    /// The same with what was found before.
+    pub fn below(&self, mut findings: Vec<ProofFinding>) -> Self {
+        findings.extend(self.findings.iter().cloned());
         Self {
-            looked,
+            findings,
             ..self.clone()
         }
     }
 
-    /// The proof that counts for a recipient, whose domain is besieged or not.
-    pub fn proven_for(&self, besieged: bool) -> Option<By> {
-        let strong = |by: &By| !(besieged && *by == By::DkimUnlisted);
-        self.proven().filter(strong)
-    }
-
     /// Whether nothing more need be asked: one counts, or it has to come again.
     pub fn is_settled(&self) -> bool {
-        self.looked.iter().any(Looked::settles)
+        self.findings.iter().any(ProofFinding::settles)
     }
 
-    fn has(&self, answer: Answer) -> bool {
-        self.looked.iter().any(|looked| looked.answer == answer)
+    fn has(&self, result: ProofResult) -> bool {
+        self.findings.iter().any(|finding| finding.result == result)
     }
 
     /// What did not answer; the store, where DNS didn't either, for it is the one that is ours.
     pub fn unanswered(&self) -> Option<Outside> {
-        let answers = self.looked.iter();
-        let outside = answers.filter_map(|looked| match looked.answer {
-            Answer::Unanswered(outside) => Some(outside),
+        let findings = self.findings.iter();
+        let outside = findings.filter_map(|finding| match finding.result {
+            ProofResult::Unanswered(outside) => Some(outside),
             _ => None,
         });
         outside.max()
@@ -208,8 +179,8 @@ impl Evidence {
     pub fn weak(&self, sent_lately: Result<bool, Outside>) -> WeakEvidence {
         WeakEvidence {
             sender: sent_lately == Ok(true),
-            recipient: self.has(Answer::AboutAnother),
-            signature: self.has(Answer::TooLittle),
+            recipient: self.has(ProofResult::AboutAnother),
+            signature: self.has(ProofResult::TooLittle),
             ..self.weak
         }
     }
@@ -223,25 +194,33 @@ impl Evidence {
         worth: Weak,
         missing: Missing,
     ) -> Outcome {
-        if let Some(by) = self.proven_for(besieged) {
-            return Outcome::Genuine(by);
+        if let Some(outcome) = self.proven_for(besieged) {
+            return outcome;
         }
         let weak = self.weak(sent_lately);
-        if self.has(Answer::Repeated) {
+        if self.has(ProofResult::Repeated) {
             let why = Why::Repeated;
             return Outcome::Unproven(Unproven { why, weak, missing });
         }
-        let of = |by, answer| {
-            let found = |looked: &Looked| looked.by == by && looked.answer == answer;
-            self.looked.iter().any(found)
+        let of = |kind, result| {
+            let found = |finding: &ProofFinding| finding.kind == kind && finding.result == result;
+            self.findings.iter().any(found)
         };
-        for (by, answer, forged) in [
-            (By::Batv, Answer::Wrong, Forged::BatvWrong),
-            (By::Batv, Answer::Expired, Forged::BatvExpired),
-            (By::Watermark, Answer::Wrong, Forged::WatermarkWrong),
-            (By::Watermark, Answer::Expired, Forged::WatermarkExpired),
+        for (kind, result, forged) in [
+            (ProofKind::Batv, ProofResult::Wrong, Forged::BatvWrong),
+            (ProofKind::Batv, ProofResult::Expired, Forged::BatvExpired),
+            (
+                ProofKind::Watermark,
+                ProofResult::Wrong,
+                Forged::WatermarkWrong,
+            ),
+            (
+                ProofKind::Watermark,
+                ProofResult::Expired,
+                Forged::WatermarkExpired,
+            ),
         ] {
-            if of(by, answer) {
+            if of(kind, result) {
                 return Outcome::Forged(forged);
             }
         }
@@ -249,7 +228,7 @@ impl Evidence {
             return Outcome::Weak(weak);
         }
         let why = match self.unanswered_for(sent_lately, worth) {
-            _ if self.has(Answer::Replayed) => Why::Replayed,
+            _ if self.has(ProofResult::Replayed) => Why::Replayed,
             Some(outside) => Why::Unanswered(outside),
             None => Why::Nothing,
         };
@@ -260,8 +239,13 @@ impl Evidence {
 /// Whether a notification answers a message of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does, by this proof.
-    Genuine(By),
+    /// It does.
+    Genuine {
+        /// By this proof.
+        kind: ProofKind,
+        /// The proof is a DKIM signature alone, on a message whose To: and Cc: name others than the report.
+        unlisted: bool,
+    },
     /// It is taken for genuine by weak evidence, as `proof.weak` says.
     Weak(WeakEvidence),
     /// Nothing proves it.
@@ -289,7 +273,7 @@ pub struct Missing {
     /// The recipient's domain.
     pub domain: Option<Domain>,
     /// What that domain puts into its mail.
-    pub proofs: Vec<By>,
+    pub proofs: Vec<ProofKind>,
 }
 
 /// Why a notification is unproven.
@@ -321,6 +305,17 @@ pub enum Forged {
 }
 
 impl Outcome {
+    /// The word in the log and in X-Backstop for a message to others that a DKIM signature alone proves.
+    pub const UNLISTED: &str = "dkim(unlisted)";
+
+    /// Genuine by this proof.
+    pub const fn by(kind: ProofKind) -> Self {
+        Self::Genuine {
+            kind,
+            unlisted: false,
+        }
+    }
+
     /// Whether nothing proves it because what would tell did not answer.
     pub fn is_unanswered(&self) -> bool {
         matches!(
@@ -347,12 +342,8 @@ impl Outcome {
     /// The reason's one word: `[a-z0-9_]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Genuine(By::Batv) => "batv_valid",
-            Self::Genuine(By::Watermark) => "watermark_valid",
-            Self::Genuine(By::MessageId) => "message_id_known",
-            Self::Genuine(By::Dkim) => "dkim_valid",
-            Self::Genuine(By::Dkim2) => "dkim2_valid",
-            Self::Genuine(By::DkimUnlisted) => "dkim_unlisted",
+            Self::Genuine { unlisted: true, .. } => "dkim_unlisted",
+            Self::Genuine { kind, .. } => kind.as_str(),
             Self::Weak(_) => "weak_evidence",
             Self::Unproven(unproven) => match unproven.why {
                 Why::Replayed => "proof_replayed",
@@ -369,7 +360,7 @@ impl Outcome {
 
     /// Whether it answers a message of ours, as far as the configuration believes it.
     pub fn is_genuine(&self) -> bool {
-        matches!(self, Self::Genuine(_) | Self::Weak(_))
+        matches!(self, Self::Genuine { .. } | Self::Weak(_))
     }
 }
 
@@ -377,7 +368,8 @@ impl fmt::Display for Outcome {
     /// The word in the log and in X-Backstop: a proof, `weak:` and what there is, `unproven` or `forged`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Genuine(by) => f.write_str(by.as_str()),
+            Self::Genuine { unlisted: true, .. } => f.write_str(Self::UNLISTED),
+            Self::Genuine { kind, .. } => f.write_str(kind.as_str()),
             Self::Weak(weak) => write!(f, "weak:{weak}"),
             Self::Unproven(Unproven { weak, .. }) if !weak.is_none() => write!(f, "weak:{weak}"),
             Self::Unproven(_) => f.write_str("unproven"),

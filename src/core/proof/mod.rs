@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod dkim;
 pub mod evidence;
 mod keys;
+mod kind;
 pub mod ledger;
 pub mod proven;
 pub mod returned;
@@ -14,6 +15,7 @@ pub mod uses;
 pub mod watermark;
 
 pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET, date};
+pub use kind::ProofKind;
 pub use settings::{Batv, Except, LEAST_REPLAYS, Ledger, Settings, Watermark, Weak};
 
 /// A day, in seconds.

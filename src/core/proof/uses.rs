@@ -5,7 +5,7 @@
 //! tell its client to come again. So the same notification may, too.
 
 use super::{
-    evidence::Answer,
+    evidence::ProofResult,
     ledger::{Hash, LENGTH},
 };
 
@@ -73,21 +73,22 @@ pub enum Use {
 
 impl Use {
     /// What it makes of a proof, and the same for people.
-    pub fn told(self) -> (Answer, String) {
+    pub fn told(self) -> (ProofResult, String) {
         match self {
-            Self::Counted { times, limit } => {
-                (Answer::Counts, format!("counted, {times} of {limit} times"))
-            }
+            Self::Counted { times, limit } => (
+                ProofResult::Counts,
+                format!("counted, {times} of {limit} times"),
+            ),
             Self::Again { times } => (
-                Answer::Counts,
+                ProofResult::Counts,
                 format!("here before, and not counted: {times} of {FREE_REPEATS} repeats"),
             ),
             Self::TooSoon => (
-                Answer::Repeated,
+                ProofResult::Repeated,
                 format!("but it was here less than {} minutes ago", TOO_SOON / 60),
             ),
             Self::TooOften { limit } => (
-                Answer::Replayed,
+                ProofResult::Replayed,
                 format!("but has been used as often as it may, {limit} times"),
             ),
         }

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use crate::core::{
-    proof::evidence::{By, Forged, Outcome, Unproven, Why},
+    proof::{
+        ProofKind,
+        evidence::{Forged, Outcome, Unproven, Why},
+    },
     recipients::Class,
     spf::{Identity, SpfResult},
     verdict::{Reason, UnderSiege, Verdict},
@@ -191,7 +194,7 @@ fn proof(outcome: &Outcome) -> Wording {
             "The message that you return is too old: messages sent from here can be returned for \
              some days only, and its X-Backstop-Watermark is older"
         }
-        Outcome::Genuine(_) | Outcome::Weak(_) | Outcome::Srs => return own_failure(),
+        Outcome::Genuine { .. } | Outcome::Weak(_) | Outcome::Srs => return own_failure(),
     };
     policy(text.to_owned())
 }
@@ -235,12 +238,12 @@ fn unproven_text(Unproven { why, missing, .. }: &Unproven) -> Wording {
 }
 
 /// What of ours a returned message would have.
-fn lacks(proofs: &[By]) -> String {
+fn lacks(proofs: &[ProofKind]) -> String {
     let words = proofs.iter().map(|by| match by {
-        By::Batv => "no tag in the address",
-        By::Watermark => "no X-Backstop-Watermark of ours",
-        By::MessageId => "no Message-ID of ours",
-        By::Dkim | By::DkimUnlisted | By::Dkim2 => "no valid DKIM signature of ours",
+        ProofKind::Batv => "no tag in the address",
+        ProofKind::Watermark => "no X-Backstop-Watermark of ours",
+        ProofKind::Ledger => "no Message-ID of ours",
+        ProofKind::Dkim | ProofKind::Dkim2 => "no valid DKIM signature of ours",
     });
     words.collect::<Vec<_>>().join(", ")
 }

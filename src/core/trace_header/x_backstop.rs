@@ -99,7 +99,7 @@ impl Tags {
 mod tests {
     use super::*;
     use crate::core::{
-        proof::evidence::{By, Outcome},
+        proof::{ProofKind, evidence::Outcome},
         verdict::{Exempt, Mode, Outgoing, Rule},
     };
 
@@ -161,15 +161,15 @@ mod tests {
     #[test]
     fn what_it_proves_is_told_once() {
         let mut tags = Tags::default();
-        for by in [By::Dkim, By::Dkim, By::Batv] {
-            let outcome = Outcome::Genuine(by);
+        for by in [ProofKind::Dkim, ProofKind::Dkim, ProofKind::Batv] {
+            let outcome = Outcome::by(by);
             let mut verdict = Verdict::accept(Reason::Proof(outcome.clone()));
             verdict.proof = Some(outcome);
             tags.note(&verdict);
         }
         assert_eq!(
             tags.x_backstop(None, "1").unwrap(),
-            "verdict=accept reason=dkim_valid,\n verdict=accept reason=batv_valid; kind=-; proof=dkim,batv; id=1"
+            "verdict=accept reason=dkim, verdict=accept reason=batv; kind=-;\n proof=dkim,batv; id=1"
         );
     }
 

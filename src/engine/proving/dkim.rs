@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Search, replay::Unlisted, shown};
 use crate::{
     core::proof::{
+        ProofKind,
         dkim::{Altered, Chain, Outcome, Signed},
-        evidence::{Answer, By, Looked, Outside},
+        evidence::{Outside, ProofFinding, ProofResult},
         ledger::message_id,
         proven::Proven,
         returned::Returned,
@@ -22,7 +23,7 @@ impl Search<'_> {
         &self,
         lookup: &Budgeted,
         unlisted: &mut Vec<Unlisted>,
-    ) -> Vec<Looked> {
+    ) -> Vec<ProofFinding> {
         if !self.engine.policy.proof.dkim.verify {
             return Vec::new();
         }
@@ -35,12 +36,12 @@ impl Search<'_> {
             };
             for signed in signed {
                 found.push(self.signature(signed, unlisted).await);
-                if found.last().is_some_and(Looked::settles) {
+                if found.last().is_some_and(ProofFinding::settles) {
                     return found;
                 }
             }
         }
-        self.or_absent(By::Dkim, found, "no DKIM signature of ours")
+        self.or_absent(ProofKind::Dkim, found, "no DKIM signature of ours")
     }
 
     async fn verified(&self, returned: &Returned, lookup: &impl Lookup) -> Vec<Signed> {
@@ -51,7 +52,7 @@ impl Search<'_> {
         dkim::verify(raw, body, is_ours, keys, lookup, self.now, self.lifetime()).await
     }
 
-    async fn signature(&self, signed: Signed, unlisted: &mut Vec<Unlisted>) -> Looked {
+    async fn signature(&self, signed: Signed, unlisted: &mut Vec<Unlisted>) -> ProofFinding {
         let Signed {
             domain,
             selector,
@@ -60,10 +61,10 @@ impl Search<'_> {
             ..
         } = signed;
         let named = format!("the DKIM signature of {domain} ({selector})");
-        let looked = |answer, what: String| Looked {
-            by: By::Dkim,
-            answer,
-            finding: format!("{named} {what}"),
+        let looked = |result, what: String| ProofFinding {
+            kind: ProofKind::Dkim,
+            result,
+            text: format!("{named} {what}"),
         };
         let what = match outcome {
             Outcome::Whole => "verifies, body and all",
@@ -72,33 +73,35 @@ impl Search<'_> {
                 Altered::Accept => "verifies for the headers (headers_only(altered))",
                 Altered::Weak => {
                     let what = "verifies for the headers, but its body was altered";
-                    return looked(Answer::TooLittle, what.to_owned());
+                    return looked(ProofResult::TooLittle, what.to_owned());
                 }
                 Altered::Ignore => {
                     let what = "verifies for the headers, but its body was altered";
-                    return looked(Answer::Wrong, what.to_owned());
+                    return looked(ProofResult::Wrong, what.to_owned());
                 }
             },
             Outcome::Weak => {
                 let what = "verifies, but leaves Message-ID, Date or its time unsigned";
-                return looked(Answer::TooLittle, what.to_owned());
+                return looked(ProofResult::TooLittle, what.to_owned());
             }
             Outcome::Expired => {
-                return looked(Answer::Expired, "verifies, but is too old".to_owned());
+                return looked(ProofResult::Expired, "verifies, but is too old".to_owned());
             }
             Outcome::Failed(why) => {
-                return looked(Answer::Wrong, format!("does not verify: {why}"));
+                return looked(ProofResult::Wrong, format!("does not verify: {why}"));
             }
-            Outcome::NoKey(why) => return looked(Answer::Absent, format!("has no key: {why}")),
+            Outcome::NoKey(why) => {
+                return looked(ProofResult::Absent, format!("has no key: {why}"));
+            }
             Outcome::Unanswered(cause) => {
                 let what = format!("can't be verified, for DNS did not answer: {cause}");
-                return looked(Answer::Unanswered(Outside::Dns), what);
+                return looked(ProofResult::Unanswered(Outside::Dns), what);
             }
         };
         let id = message.message_id.as_deref().and_then(message_id);
         let Some(id) = id else {
             let what = format!("{what}, but what is signed has no Message-ID");
-            return looked(Answer::TooLittle, what);
+            return looked(ProofResult::TooLittle, what);
         };
         let proven = Proven {
             id: &id,
@@ -107,26 +110,26 @@ impl Search<'_> {
         };
         let what = format!("{named} {what}, of {}", shown(&id));
         let sent_to = proven.sent_to.clone();
-        let looked = self.worth(By::Dkim, what.clone(), proven).await;
-        if looked.answer == Answer::AboutAnother {
+        let looked = self.worth(ProofKind::Dkim, what.clone(), proven).await;
+        if looked.result == ProofResult::AboutAnother {
             unlisted.push(Unlisted { what, id, sent_to });
         }
         looked
     }
 
     /// The DKIM2 chain, where somebody wants to follow the draft.
-    pub(super) async fn chains(&self, lookup: &Budgeted) -> Vec<Looked> {
+    pub(super) async fn chains(&self, lookup: &Budgeted) -> Vec<ProofFinding> {
         if !self.engine.policy.proof.dkim.dkim2 {
             return Vec::new();
         }
-        let looked = |answer, finding: String| Looked {
-            by: By::Dkim2,
-            answer,
-            finding,
+        let looked = |result, text: String| ProofFinding {
+            kind: ProofKind::Dkim2,
+            result,
+            text,
         };
         if self.report.cut {
             let finding = "no DKIM2 chain can be verified in a part of a message".to_owned();
-            return vec![looked(Answer::Absent, finding)];
+            return vec![looked(ProofResult::Absent, finding)];
         }
         let chain = if self.asks_dns {
             self.chain(lookup).await
@@ -134,13 +137,13 @@ impl Search<'_> {
             self.chain(&NotAsked).await
         };
         vec![match chain {
-            Chain::Unsigned => looked(Answer::Absent, "no DKIM2 chain".to_owned()),
+            Chain::Unsigned => looked(ProofResult::Absent, "no DKIM2 chain".to_owned()),
             Chain::Failed(why) => looked(
-                Answer::Wrong,
+                ProofResult::Wrong,
                 format!("the DKIM2 chain does not verify: {why}"),
             ),
             Chain::Unanswered(cause) => looked(
-                Answer::Unanswered(Outside::Dns),
+                ProofResult::Unanswered(Outside::Dns),
                 format!("the DKIM2 chain can't be verified, for DNS did not answer: {cause}"),
             ),
             Chain::Genuine(domain) => {
@@ -150,7 +153,7 @@ impl Search<'_> {
                     .find_map(|headers| headers.first("Message-ID"));
                 match id.and_then(|header| message_id(&header.unfolded())) {
                     None => looked(
-                        Answer::TooLittle,
+                        ProofResult::TooLittle,
                         format!("{what}, but there is no Message-ID"),
                     ),
                     Some(id) => {
@@ -160,7 +163,7 @@ impl Search<'_> {
                             sent_to: Vec::new(),
                             remembered: None,
                         };
-                        self.worth(By::Dkim2, what, proven).await
+                        self.worth(ProofKind::Dkim2, what, proven).await
                     }
                 }
             }

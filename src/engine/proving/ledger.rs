@@ -2,35 +2,35 @@
 
 use super::{Search, shown};
 use crate::core::proof::{
-    self,
-    evidence::{Answer, By, Looked, Outside},
+    self, ProofKind,
+    evidence::{Outside, ProofFinding, ProofResult},
     ledger::{Hashed, Remembered, hashes, message_id},
     proven::Proven,
 };
 
 impl Search<'_> {
-    pub(super) async fn message_ids(&self) -> Vec<Looked> {
+    pub(super) async fn message_ids(&self) -> Vec<ProofFinding> {
         if !self.engine.policy.proof.ledger.remember {
             return Vec::new();
         }
-        let looked = |answer, finding: &str| {
-            vec![Looked {
-                by: By::MessageId,
-                answer,
-                finding: finding.to_owned(),
+        let looked = |result, text: &str| {
+            vec![ProofFinding {
+                kind: ProofKind::Ledger,
+                result,
+                text: text.to_owned(),
             }]
         };
         let ids = self.named();
         if ids.is_empty() {
-            return looked(Answer::Absent, "it names no Message-ID");
+            return looked(ProofResult::Absent, "it names no Message-ID");
         }
         match self.known(&ids).await {
             Err(()) => looked(
-                Answer::Unanswered(Outside::Store),
+                ProofResult::Unanswered(Outside::Store),
                 "the store, which would know the Message-ID, did not answer",
             ),
             Ok(None) => looked(
-                Answer::Absent,
+                ProofResult::Absent,
                 "no Message-ID that it names is of a message sent from here",
             ),
             Ok(Some((id, remembered))) => {
@@ -40,14 +40,14 @@ impl Search<'_> {
                 );
                 let keep = self.engine.policy.proof.ledger.keep_days();
                 vec![if !remembered.is_kept(keep, self.now) {
-                    Looked {
-                        by: By::MessageId,
-                        answer: Answer::Expired,
-                        finding: format!("{what}, but longer ago than proof.ledger.keep"),
+                    ProofFinding {
+                        kind: ProofKind::Ledger,
+                        result: ProofResult::Expired,
+                        text: format!("{what}, but longer ago than proof.ledger.keep"),
                     }
                 } else {
                     let proven = self.in_ledger(id, remembered);
-                    self.worth(By::MessageId, what, proven).await
+                    self.worth(ProofKind::Ledger, what, proven).await
                 }]
             }
         }

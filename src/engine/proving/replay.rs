@@ -4,8 +4,8 @@ use super::{Search, shown};
 use crate::core::{
     address::Mailbox,
     proof::{
-        self,
-        evidence::{Answer, By, Looked},
+        self, ProofKind,
+        evidence::{ProofFinding, ProofResult},
         ledger::{Hashed, fingerprint},
         proven::Proven,
         uses::Attempt,
@@ -25,25 +25,28 @@ pub(super) struct Unlisted {
 impl Search<'_> {
     /// Whether the proof counts: the report is about a recipient of that message, which has not come back too often.
     /// `what` tells of the proof.
-    pub(super) async fn worth(&self, by: By, what: String, proven: Proven<'_>) -> Looked {
-        let looked = |answer, finding| Looked {
-            by,
-            answer,
-            finding,
-        };
+    pub(super) async fn worth(
+        &self,
+        kind: ProofKind,
+        what: String,
+        proven: Proven<'_>,
+    ) -> ProofFinding {
         let settings = &self.engine.policy.proof;
         let today = proof::today(self.now);
         if !proven.may_be_about(self.report, &self.addressees, settings, today) {
             let other = self.report.recipients.first().map(Mailbox::to_bytes);
             let other = shown(&other.unwrap_or_default());
-            let finding = format!("{what}, but the message was not sent to {other}");
-            return looked(Answer::AboutAnother, finding);
+            return ProofFinding {
+                kind,
+                result: ProofResult::AboutAnother,
+                text: format!("{what}, but the message was not sent to {other}"),
+            };
         }
-        self.used(by, what, &proven, |attempt| attempt).await
+        self.used(kind, what, &proven, |attempt| attempt).await
     }
 
     /// Of a message to others that our signature alone proves.
-    pub(super) async fn unlisted(&self, candidates: Vec<Unlisted>) -> Vec<Looked> {
+    pub(super) async fn unlisted(&self, candidates: Vec<Unlisted>) -> Vec<ProofFinding> {
         let settings = &self.engine.policy.proof;
         let mut found = Vec::new();
         for Unlisted { what, id, sent_to } in candidates {
@@ -53,11 +56,15 @@ impl Search<'_> {
                 remembered: None,
             };
             let what = format!("{what}, though its To and Cc name others");
-            let looked = self.used(By::DkimUnlisted, what, &proven, |attempt| {
+            let used = self.used(ProofKind::Dkim, what, &proven, |attempt| {
                 attempt.unlisted(settings)
             });
-            found.push(looked.await);
-            if found.last().is_some_and(Looked::settles) {
+            let mut finding = used.await;
+            if finding.result == ProofResult::Counts {
+                finding.result = ProofResult::CountsUnlisted;
+            }
+            found.push(finding);
+            if found.last().is_some_and(ProofFinding::settles) {
                 break;
             }
         }
@@ -66,11 +73,11 @@ impl Search<'_> {
 
     async fn used(
         &self,
-        by: By,
+        kind: ProofKind,
         what: String,
         proven: &Proven<'_>,
         as_one: impl FnOnce(Attempt) -> Attempt,
-    ) -> Looked {
+    ) -> ProofFinding {
         let settings = &self.engine.policy.proof;
         let attempt = Attempt::of(
             self.headers,
@@ -90,20 +97,19 @@ impl Search<'_> {
             }
             false => None,
         };
-        let (answer, times) = match used {
+        let (result, times) = match used {
             Some(Ok(used)) => used.told(),
             // It is ours all the same: that nobody can count must not cost a bounce.
             Some(Err(_)) => {
                 let times = "not counted, as the store did not answer";
-                (Answer::Counts, times.to_owned())
+                (ProofResult::Counts, times.to_owned())
             }
-            None => (Answer::Counts, "not counted".to_owned()),
+            None => (ProofResult::Counts, "not counted".to_owned()),
         };
-        let finding = format!("{what}; {times}");
-        Looked {
-            by,
-            answer,
-            finding,
+        ProofFinding {
+            kind,
+            result,
+            text: format!("{what}; {times}"),
         }
     }
 

@@ -141,7 +141,7 @@ fn attacked() -> Site {
             if back % 3 == 0 {
                 let accepted = bounce(
                     Fate::Proven,
-                    "accept batv_valid",
+                    "accept batv",
                     "batv",
                     "192.0.2.25",
                     "jane@example.net",

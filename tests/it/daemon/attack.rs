@@ -183,7 +183,7 @@ fn a_joe_job_is_told_afterwards() {
         (
             why("reject never_sends"),
             why("reject refused_by_mta"),
-            why("accept dkim_valid")
+            why("accept dkim")
         ),
         (Some(1), Some(3), Some(1)),
         "{reasons:?}"

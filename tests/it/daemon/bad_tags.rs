@@ -98,11 +98,7 @@ fn a_bounce_with_a_sender_is_proven_by_its_tag() {
     let nothing = body(FAR, &Ours::new("no-id-of-ours", FAR));
     for from in ["", "mailer-daemon@pass.example", "bounces@pass.example"] {
         let to = tagged("joe@example.org", 0, Layout::Prvs);
-        assert_eq!(
-            desk.comes(from, &to, &nothing),
-            "250 batv_valid batv",
-            "{from}"
-        );
+        assert_eq!(desk.comes(from, &to, &nothing), "250 batv batv", "{from}");
     }
     // At wrong ones with a sender he may guess as often as with none.
     let wrong = foreign("joe");
@@ -133,11 +129,11 @@ fn another_signers_tag_is_proven_by_what_left_with_it() {
         assert_eq!(found, "550 at the end unproven weak:sender");
     }
     let found = desk.comes("", &foreign("alice"), &body(FAR, &ours));
-    assert_eq!(found, "250 message_id_known message_id");
+    assert_eq!(found, "250 ledger ledger");
     // The ledger lacks that address, but the Message-ID proves it all the same.
     for id in ["bobs"; 4] {
         let found = desk.comes("", &foreign("bob"), &body(FAR, &Ours::new(id, FAR)));
-        assert_eq!(found, "250 message_id_known message_id");
+        assert_eq!(found, "250 ledger ledger");
     }
     for _ in 0..3 {
         let found = desk.comes("", &foreign("bob"), &unknown);
@@ -155,7 +151,7 @@ fn where_every_bounce_must_have_a_tag_the_ledger_alone_speaks_for_a_wrong_one() 
     let ours = Ours::new("known", FAR);
     desk.sends(&foreign("alice"), &ours);
     let found = desk.comes("", &foreign("alice"), &body(FAR, &ours));
-    assert_eq!(found, "250 message_id_known message_id");
+    assert_eq!(found, "250 ledger ledger");
     let found = desk.comes("", &foreign("bob"), &body(FAR, &ours));
     assert_eq!(found, "550 at RCPT batv_wrong forged");
 }
@@ -202,6 +198,6 @@ fn a_tag_comes_home_to_the_domain_above() {
     let made = tagged("joe@mx.example.org", 0, Layout::Prvs);
     for _ in 0..3 {
         let home = made.replace("@mx.", "@");
-        assert_eq!(desk.comes("", &home, &nothing), "250 batv_valid batv");
+        assert_eq!(desk.comes("", &home, &nothing), "250 batv batv");
     }
 }

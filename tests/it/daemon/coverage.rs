@@ -129,7 +129,7 @@ fn an_administrator_sees_whose_bounces_would_be_refused() {
     );
     assert_eq!(
         report["bounces"],
-        serde_json::json!({"message_id": 1, "unproven": 2})
+        serde_json::json!({"ledger": 1, "unproven": 2})
     );
     // Who never sent has nothing to lose.
     assert_eq!(

@@ -65,17 +65,11 @@ fn what_one_host_sent_comes_home_to_the_other() {
 
     sends(&one, &ours);
     // Whoever sent it knows at once; the other as soon as it is written.
-    assert_eq!(
-        told(&one, "b@example.org", &ours),
-        "accept message_id_known"
-    );
+    assert_eq!(told(&one, "b@example.org", &ours), "accept ledger");
     let keys = |pattern: &str| redis.ask(&["KEYS", pattern]).unwrap();
     let written = || Ok(keys("backstop:1:m:*").lines().count() > 0);
     wait_until(Duration::from_secs(10), written).unwrap();
-    assert_eq!(
-        told(&other, "c@example.org", &ours),
-        "accept message_id_known"
-    );
+    assert_eq!(told(&other, "c@example.org", &ours), "accept ledger");
     // Each use counts for both.
     for (stage, rcpt) in [(&one, "d@example.org"), (&other, "e@example.org")] {
         assert_eq!(told(stage, rcpt, &ours), "reject proof_replayed");
@@ -108,7 +102,7 @@ fn a_reload_takes_along_what_the_former_store_could_not_write() {
     assert!(came.is_ok(), "{}", stage.backstop.log());
     for (number, ours) in ours.iter().enumerate().step_by(9) {
         let rcpt = format!("a{number}@example.org");
-        assert_eq!(told(&stage, &rcpt, ours), "accept message_id_known");
+        assert_eq!(told(&stage, &rcpt, ours), "accept ledger");
     }
     let log = stage.backstop.log();
     assert!(!log.contains("are lost"), "{log}");
@@ -134,7 +128,7 @@ fn nobody_waits_for_a_store_that_hangs() {
     );
     // What waits to be written proves its bounces; of the rest nobody can tell.
     let waiting = told(&stage, "a@example.org", &Ours::new("hanging7", FAR));
-    assert_eq!(waiting, "accept message_id_known");
+    assert_eq!(waiting, "accept ledger");
     let begun = Instant::now();
     for rcpt in ["b@example.org", "c@example.org", "d@example.org"] {
         let unknown = Ours::new("unknown", FAR);
@@ -151,7 +145,7 @@ fn nobody_waits_for_a_store_that_hangs() {
         number += 1;
         let told = told(&stage, &format!("e{number}@example.org"), &ours);
         assert!(!told.starts_with("reject"), "{told}");
-        Ok(told == "accept message_id_known")
+        Ok(told == "accept ledger")
     };
     wait_until(Duration::from_secs(20), back).unwrap();
 }

@@ -7,8 +7,8 @@ use backstop::core::{
     outside::Outside::{self, Directory, Dns, Store},
     policy::{Otherwise, Siege, SpfAnswers, Tag, Vouched, WasLearned},
     proof::{
-        Keys, Weak,
-        evidence::{Answer, By, Evidence, Looked},
+        Keys, ProofKind, Weak,
+        evidence::{Evidence, ProofFinding, ProofResult},
     },
     recipients::Known,
     spf::{
@@ -43,7 +43,7 @@ pub struct World {
     pub besieged: bool,
     pub learned: WasLearned,
     pub headers: &'static str,
-    pub looked: Vec<(By, Answer)>,
+    pub found: Vec<(ProofKind, ProofResult)>,
     pub weak: Weak,
     pub weak_unanswered: Option<Outside>,
     pub sent_lately: Result<bool, Outside>,
@@ -70,7 +70,7 @@ impl World {
             besieged: false,
             learned: WasLearned::No,
             headers: "From: Bob <bob@friend.example>\nSubject: hello\n",
-            looked: vec![(By::Dkim, Answer::Absent)],
+            found: vec![(ProofKind::Dkim, ProofResult::Absent)],
             weak: Weak::Ignore,
             weak_unanswered: None,
             sent_lately: Ok(false),
@@ -105,14 +105,14 @@ impl World {
 
     fn content_out(self) -> Self {
         self.found(&[
-            (By::MessageId, Answer::Unanswered(Store)),
-            (By::Dkim, Answer::Unanswered(Dns)),
+            (ProofKind::Ledger, ProofResult::Unanswered(Store)),
+            (ProofKind::Dkim, ProofResult::Unanswered(Dns)),
         ])
     }
 
-    fn found(self, looked: &[(By, Answer)]) -> Self {
+    fn found(self, found: &[(ProofKind, ProofResult)]) -> Self {
         Self {
-            looked: looked.to_vec(),
+            found: found.to_vec(),
             ..self
         }
     }
@@ -180,13 +180,13 @@ impl World {
     }
 
     pub fn evidence(&self) -> Evidence {
-        let looked = self.looked.iter().map(|&(by, answer)| Looked {
-            by,
-            answer,
-            finding: String::new(),
+        let findings = self.found.iter().map(|&(kind, result)| ProofFinding {
+            kind,
+            result,
+            text: String::new(),
         });
         Evidence {
-            looked: looked.collect(),
+            findings: findings.collect(),
             remembered: vec!["example.net".parse().unwrap()],
             weak_unanswered: self.weak_unanswered,
             ..Evidence::default()
@@ -433,7 +433,7 @@ pub fn of(rule: &str) -> Vec<Row> {
                 ledger: true,
                 ..mail
             };
-            let dns = (By::Dkim, Answer::Unanswered(Dns));
+            let dns = (ProofKind::Dkim, ProofResult::Unanswered(Dns));
             Row {
                 outages: vec![(vec![Dns], reply.clone().found(&[dns]))],
                 stands: vec![reply.clone().forwarder(Vouched::Unanswered)],
@@ -445,10 +445,11 @@ pub fn of(rule: &str) -> Vec<Row> {
                 tag: Some(Tag::Wrong(Otherwise::Nothing)),
                 ..bounce.clone()
             };
-            let forged = (By::Watermark, Answer::Wrong);
-            let with =
-                |looked: &[(By, Answer)]| World::bounce().found(&[&[forged], looked].concat());
-            let unanswered = |outside| (By::Dkim, Answer::Unanswered(outside));
+            let forged = (ProofKind::Watermark, ProofResult::Wrong);
+            let with = |found: &[(ProofKind, ProofResult)]| {
+                World::bounce().found(&[&[forged], found].concat())
+            };
+            let unanswered = |outside| (ProofKind::Dkim, ProofResult::Unanswered(outside));
             let row = Row {
                 answered: Some(with(&[])),
                 outages: vec![
@@ -597,24 +598,27 @@ fn read_first(world: World) -> Row {
 }
 
 fn content(world: World) -> Row {
-    let found = |looked: &[(By, Answer)]| world.clone().found(looked);
+    let found = |found: &[(ProofKind, ProofResult)]| world.clone().found(found);
     let weak = |world| World {
         weak: Weak::Accept,
         ..world
     };
     let (store, dns) = (
-        (By::MessageId, Answer::Unanswered(Store)),
-        (By::Dkim, Answer::Unanswered(Dns)),
+        (ProofKind::Ledger, ProofResult::Unanswered(Store)),
+        (ProofKind::Dkim, ProofResult::Unanswered(Dns)),
     );
     Row {
         outages: vec![
             (vec![Dns], found(&[dns])),
-            (vec![Dns], found(&[(By::Dkim2, dns.1)])),
-            (vec![Dns], found(&[(By::MessageId, Answer::Absent), dns])),
+            (vec![Dns], found(&[(ProofKind::Dkim2, dns.1)])),
+            (
+                vec![Dns],
+                found(&[(ProofKind::Ledger, ProofResult::Absent), dns]),
+            ),
             (vec![Store], found(&[store])),
             (
                 vec![Store],
-                found(&[(By::Watermark, Answer::AboutAnother), store]),
+                found(&[(ProofKind::Watermark, ProofResult::AboutAnother), store]),
             ),
             (vec![Dns, Store], found(&[store, dns])),
             (vec![Dns, Store], world.clone().all_out()),

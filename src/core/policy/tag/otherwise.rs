@@ -7,8 +7,8 @@ use crate::core::{
     outside::Outside,
     policy::{Case, Policy},
     proof::{
-        Settings,
-        evidence::{Answer, By, Looked},
+        ProofKind, Settings,
+        evidence::{ProofFinding, ProofResult},
     },
 };
 
@@ -71,29 +71,29 @@ impl Tag {
     }
 
     /// What it says beside what the content does.
-    fn looked(self) -> Vec<Looked> {
+    fn looked(self) -> Vec<ProofFinding> {
         let Some(otherwise) = self.otherwise() else {
             return Vec::new();
         };
-        let looked = |answer, finding: String| Looked {
-            by: By::Batv,
-            answer,
-            finding,
+        let looked = |answer, finding: String| ProofFinding {
+            kind: ProofKind::Batv,
+            result: answer,
+            text: finding,
         };
         let (finding, _) = bad(self);
         let bad = match self {
             Self::Foreign(_) => None,
-            Self::Expired(_) => Some(looked(Answer::Expired, finding.to_owned())),
-            _ => Some(looked(Answer::Wrong, finding.to_owned())),
+            Self::Expired(_) => Some(looked(ProofResult::Expired, finding.to_owned())),
+            _ => Some(looked(ProofResult::Wrong, finding.to_owned())),
         };
         let more = match otherwise {
             Otherwise::Nothing | Otherwise::Content => None,
             Otherwise::SentWithIt => {
                 let what = format!("{finding}, {}", otherwise.told());
-                return vec![looked(Answer::Absent, what)];
+                return vec![looked(ProofResult::Absent, what)];
             }
             Otherwise::Unanswered(outside) => {
-                Some(looked(Answer::Unanswered(outside), otherwise.told()))
+                Some(looked(ProofResult::Unanswered(outside), otherwise.told()))
             }
         };
         bad.into_iter().chain(more).collect()
@@ -162,7 +162,7 @@ impl Case<'_> {
     }
 
     /// What the tag says, where it waited for what the bounce returns.
-    pub(in crate::core::policy) fn tag_looked(&self) -> Vec<Looked> {
+    pub(in crate::core::policy) fn tag_looked(&self) -> Vec<ProofFinding> {
         let waited = self.tag.filter(|_| self.waits_for_content());
         waited.map(Tag::looked).unwrap_or_default()
     }

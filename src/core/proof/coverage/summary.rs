@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Count, CoverageRow, Srs, Way};
-use crate::core::proof::Settings;
+use super::{Count, CoverageRow, Srs};
+use crate::core::proof::{ProofKind, Settings};
 
 /// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
 /// are refused: one message of two hundred may lack it, which is less than what gets lost for other reasons.
@@ -33,12 +33,12 @@ pub struct Summary {
 pub struct Outgoing {
     /// Messages in all.
     pub messages: u64,
-    /// Those of them whose bounces can prove themselves in one way at least.
+    /// Those of them whose bounces can prove themselves by one kind of proof at least.
     pub provable: u64,
-    /// Those that can in this way.
-    pub by: BTreeMap<Way, u64>,
-    /// Why others can't, by way and reason.
-    pub without: BTreeMap<(Way, String), u64>,
+    /// Those that can by this kind.
+    pub by: BTreeMap<ProofKind, u64>,
+    /// Why others can't, by kind and reason.
+    pub without: BTreeMap<(ProofKind, String), u64>,
 }
 
 impl Outgoing {
@@ -130,8 +130,12 @@ impl Summary {
         let Some(outgoing) = self.domains.get(domain) else {
             return false;
         };
-        let known = outgoing.by.get(&Way::Ledger).copied().unwrap_or_default();
-        let lost = (Way::Ledger, LOST.to_owned());
+        let known = outgoing
+            .by
+            .get(&ProofKind::Ledger)
+            .copied()
+            .unwrap_or_default();
+        let lost = (ProofKind::Ledger, LOST.to_owned());
         early && outgoing.share(known) >= ENOUGH && !outgoing.without.contains_key(&lost)
     }
 
@@ -141,8 +145,8 @@ impl Summary {
         for outgoing in self.our_domains().map(|(_, outgoing)| outgoing) {
             all.messages += outgoing.messages;
             all.provable += outgoing.provable;
-            for (way, times) in &outgoing.by {
-                add(&mut all.by, *way, *times);
+            for (kind, times) in &outgoing.by {
+                add(&mut all.by, *kind, *times);
             }
             for (why, times) in &outgoing.without {
                 add(&mut all.without, why.clone(), *times);
@@ -243,13 +247,13 @@ impl Outgoing {
             Count::PROVABLE => self.provable += times,
             _ => match outcome.split_once(':') {
                 None => {
-                    if let Some(way) = Way::named(outcome) {
-                        add(&mut self.by, way, times);
+                    if let Some(kind) = ProofKind::named(outcome) {
+                        add(&mut self.by, kind, times);
                     }
                 }
-                Some((way, why)) => {
-                    if let Some(way) = Way::named(way) {
-                        add(&mut self.without, (way, why.to_owned()), times);
+                Some((kind, why)) => {
+                    if let Some(kind) = ProofKind::named(kind) {
+                        add(&mut self.without, (kind, why.to_owned()), times);
                     }
                 }
             },
@@ -266,9 +270,11 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, times: u64) {
 mod tests {
     use super::*;
 
-    fn sent(day: u64, domain: &str, made: &[Way], times: u64) -> Vec<CoverageRow> {
-        let left = Way::ALL.into_iter().filter(|way| !made.contains(way));
-        let left: Vec<_> = left.map(|way| (way, "off")).collect();
+    fn sent(day: u64, domain: &str, made: &[ProofKind], times: u64) -> Vec<CoverageRow> {
+        let left = ProofKind::OUTGOING
+            .into_iter()
+            .filter(|kind| !made.contains(kind));
+        let left: Vec<_> = left.map(|kind| (kind, "off")).collect();
         Count::of_outgoing(domain, made, &left)
             .into_iter()
             .map(|count| CoverageRow { day, count, times })
@@ -278,8 +284,8 @@ mod tests {
     #[test]
     fn what_was_counted_is_summed() {
         let rows = [
-            sent(100, "example.org", &[Way::Batv, Way::Ledger], 3),
-            sent(101, "example.org", &[Way::Ledger], 1),
+            sent(100, "example.org", &[ProofKind::Batv, ProofKind::Ledger], 3),
+            sent(101, "example.org", &[ProofKind::Ledger], 1),
             sent(101, "example.org", &[], 1),
             sent(101, "-", &[], 50),
         ];
@@ -287,9 +293,12 @@ mod tests {
         assert_eq!(summary.first_day, Some(100));
         let ours = summary.ours();
         assert_eq!((ours.messages, ours.provable), (5, 4));
-        assert_eq!(ours.by.get(&Way::Batv), Some(&3));
-        assert_eq!(ours.by.get(&Way::Ledger), Some(&4));
-        assert_eq!(ours.without.get(&(Way::Batv, "off".to_owned())), Some(&2));
+        assert_eq!(ours.by.get(&ProofKind::Batv), Some(&3));
+        assert_eq!(ours.by.get(&ProofKind::Ledger), Some(&4));
+        assert_eq!(
+            ours.without.get(&(ProofKind::Batv, "off".to_owned())),
+            Some(&2)
+        );
         assert_eq!(ours.share(ours.provable), 800);
     }
 
@@ -299,7 +308,7 @@ mod tests {
             Summary::default().to_string(),
             "0 messages left; 0 notifications came"
         );
-        let mut rows = sent(100, "example.org", &[Way::Ledger], 199);
+        let mut rows = sent(100, "example.org", &[ProofKind::Ledger], 199);
         rows.extend(sent(100, "example.org", &[], 2));
         let bounce = |outcome: &str, times| CoverageRow {
             day: 100,
@@ -308,7 +317,7 @@ mod tests {
             },
             times,
         };
-        rows.extend([bounce("unproven", 7), bounce("message_id", 3)]);
+        rows.extend([bounce("unproven", 7), bounce("ledger", 3)]);
         let refused = |recipient: &str| CoverageRow {
             day: 100,
             count: Count::WouldRefuse {
@@ -319,7 +328,7 @@ mod tests {
         rows.extend([refused("a@example.org"), refused("b@example.org")]);
         assert_eq!(
             Summary::of(rows).to_string(),
-            "201 messages left, 99.0 % of them can prove their bounces; 10 notifications came: message_id 3, unproven 7; \
+            "201 messages left, 99.0 % of them can prove their bounces; 10 notifications came: ledger 3, unproven 7; \
              4 unproven bounces were to 2 addresses that send mail"
         );
     }
@@ -333,7 +342,7 @@ mod tests {
     #[test]
     fn it_is_safe_when_nothing_speaks_against_it() {
         let remembering = settings(true);
-        let enough = sent(100, "example.org", &[Way::Watermark], 995);
+        let enough = sent(100, "example.org", &[ProofKind::Watermark], 995);
         let lacking = |times| sent(107, "example.org", &[], times);
         let summary = |rows: [&[CoverageRow]; 2]| Summary::of(rows.concat());
         assert_eq!(

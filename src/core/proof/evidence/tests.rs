@@ -2,19 +2,19 @@
 
 use super::*;
 
-fn looked(by: By, answer: Answer) -> Looked {
-    Looked {
-        by,
-        answer,
-        finding: String::new(),
+fn finding(kind: ProofKind, result: ProofResult) -> ProofFinding {
+    ProofFinding {
+        kind,
+        result,
+        text: String::new(),
     }
 }
 
-fn outcome(looked: &[(By, Answer)], worth: Weak) -> String {
+fn outcome(found: &[(ProofKind, ProofResult)], worth: Weak) -> String {
     let evidence = Evidence {
-        looked: looked
+        findings: found
             .iter()
-            .map(|&(by, answer)| self::looked(by, answer))
+            .map(|&(kind, result)| finding(kind, result))
             .collect(),
         ..Evidence::default()
     };
@@ -24,63 +24,66 @@ fn outcome(looked: &[(By, Answer)], worth: Weak) -> String {
 
 #[test]
 fn one_proof_is_enough_and_weak_ones_are_none() {
-    use Answer::*;
+    use ProofResult::*;
     for (found, ignored, accepted) in [
         (&[][..], "unproven unproven", "unproven unproven"),
         (
-            &[(By::Watermark, Wrong), (By::MessageId, Counts)],
-            "message_id_known message_id",
-            "message_id_known message_id",
+            &[(ProofKind::Watermark, Wrong), (ProofKind::Ledger, Counts)],
+            "ledger ledger",
+            "ledger ledger",
         ),
         (
-            &[(By::Watermark, Expired), (By::Dkim, Counts)],
-            "dkim_valid dkim",
-            "dkim_valid dkim",
+            &[(ProofKind::Watermark, Expired), (ProofKind::Dkim, Counts)],
+            "dkim dkim",
+            "dkim dkim",
         ),
         // A proof that is wrong says more than what anybody could have.
         (
-            &[(By::Watermark, Wrong), (By::Dkim, TooLittle)],
+            &[(ProofKind::Watermark, Wrong), (ProofKind::Dkim, TooLittle)],
             "watermark_wrong forged",
             "watermark_wrong forged",
         ),
         (
-            &[(By::Watermark, Expired)],
+            &[(ProofKind::Watermark, Expired)],
             "watermark_expired forged",
             "watermark_expired forged",
         ),
         // Only a watermark is forged: signatures break on their way, and a Message-ID is just old.
         (
             &[
-                (By::MessageId, Expired),
-                (By::Dkim, Wrong),
-                (By::Dkim, Expired),
+                (ProofKind::Ledger, Expired),
+                (ProofKind::Dkim, Wrong),
+                (ProofKind::Dkim, Expired),
             ],
             "unproven unproven",
             "unproven unproven",
         ),
         (
-            &[(By::Watermark, AboutAnother)],
+            &[(ProofKind::Watermark, AboutAnother)],
             "unproven weak:recipient",
             "weak_evidence weak:recipient",
         ),
         (
-            &[(By::Dkim, TooLittle)],
+            &[(ProofKind::Dkim, TooLittle)],
             "unproven weak:signature",
             "weak_evidence weak:signature",
         ),
         (
-            &[(By::MessageId, Replayed)],
+            &[(ProofKind::Ledger, Replayed)],
             "proof_replayed unproven",
             "proof_replayed unproven",
         ),
         // It comes again, whatever else is in it.
         (
-            &[(By::Watermark, Wrong), (By::MessageId, Repeated)],
+            &[(ProofKind::Watermark, Wrong), (ProofKind::Ledger, Repeated)],
             "proof_repeated unproven",
             "proof_repeated unproven",
         ),
         (
-            &[(By::Dkim, AboutAnother), (By::DkimUnlisted, Counts)],
+            &[
+                (ProofKind::Dkim, AboutAnother),
+                (ProofKind::Dkim, CountsUnlisted),
+            ],
             "dkim_unlisted dkim(unlisted)",
             "dkim_unlisted dkim(unlisted)",
         ),
@@ -93,23 +96,27 @@ fn one_proof_is_enough_and_weak_ones_are_none() {
 /// A flood brings copies as well.
 #[test]
 fn under_siege_a_signature_of_a_message_to_others_is_weak() {
-    let of = |by| Evidence {
-        looked: vec![
-            looked(By::Dkim, Answer::AboutAnother),
-            looked(by, Answer::Counts),
+    let of = |result| Evidence {
+        findings: vec![
+            finding(ProofKind::Dkim, ProofResult::AboutAnother),
+            finding(ProofKind::Dkim, result),
         ],
         ..Evidence::default()
     };
-    for (by, worth, expected) in [
-        (By::DkimUnlisted, Weak::Ignore, "unproven weak:recipient"),
+    for (result, worth, expected) in [
         (
-            By::DkimUnlisted,
+            ProofResult::CountsUnlisted,
+            Weak::Ignore,
+            "unproven weak:recipient",
+        ),
+        (
+            ProofResult::CountsUnlisted,
             Weak::Accept,
             "weak_evidence weak:recipient",
         ),
-        (By::Dkim, Weak::Ignore, "dkim_valid dkim"),
+        (ProofResult::Counts, Weak::Ignore, "dkim dkim"),
     ] {
-        let evidence = of(by);
+        let evidence = of(result);
         let outcome = evidence.outcome(true, Ok(false), worth, Missing::default());
         assert_eq!(format!("{} {outcome}", outcome.code()), expected);
     }
@@ -118,9 +125,9 @@ fn under_siege_a_signature_of_a_message_to_others_is_weak() {
 #[test]
 fn the_store_is_what_did_not_answer_before_dns() {
     let evidence = |answers: &[Outside]| Evidence {
-        looked: answers
+        findings: answers
             .iter()
-            .map(|&outside| looked(By::Dkim, Answer::Unanswered(outside)))
+            .map(|&outside| finding(ProofKind::Dkim, ProofResult::Unanswered(outside)))
             .collect(),
         ..Evidence::default()
     };

@@ -219,7 +219,7 @@ pub(super) const ACTS: &[Act] = &[
         helo: "mx.friend.example",
         login: None,
         from: "",
-        recipients: &[("joe@example.org", let_in("message_id_known"))],
+        recipients: &[("joe@example.org", let_in("ledger"))],
         ends: GENUINE,
     },
     Act {

@@ -173,7 +173,7 @@ impl<'a> Actor<'a> {
         client.quit()?;
         Ok(Seen {
             place: format!("{}: a bounce of our own MTA", self.layout),
-            expected: "250 2.1.5 accept message_id_known".to_owned(),
+            expected: "250 2.1.5 accept ledger".to_owned(),
             codes: codes(&reply),
             // The Received line tells it from the one that came first.
             id: helo.clone(),
