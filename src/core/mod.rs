@@ -33,6 +33,7 @@ pub mod size;
 pub mod spf;
 pub mod spf_rules;
 pub mod srs;
+mod stored;
 pub mod trace_header;
 pub mod understood;
 pub mod verdict;

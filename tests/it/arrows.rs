@@ -60,6 +60,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "unicase",
             "ipnet",
             "mail_parser",
+            "postcard",
             "regex",
             "serde",
             "sha1",

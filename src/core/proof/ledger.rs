@@ -8,6 +8,7 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{DAY, Key, Keys};
@@ -24,7 +25,7 @@ const LONGEST_MESSAGE_ID: usize = 998;
 pub(super) const LENGTH: usize = 16;
 
 /// 16 octets of HMAC-SHA256 with a key of the key file: nobody without the key can tell what was hashed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hash([u8; LENGTH]);
 
 impl Hash {

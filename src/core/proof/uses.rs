@@ -4,10 +4,10 @@
 //! What an MTA makes of our answer at the end of a message it does not report: a later milter or a full disk may have it
 //! tell its client to come again. So the same notification may, too.
 
-use super::{
-    evidence::ProofResult,
-    ledger::{Hash, LENGTH},
-};
+use serde::{Deserialize, Serialize};
+
+use super::{evidence::ProofResult, ledger::Hash};
+use crate::core::stored::{self, at_most};
 
 /// How soon after it was accepted the same notification is one too many, in seconds. Whoever was told to come again
 /// waits as long: Postfix 300 s (`minimal_backoff_time`), others longer.
@@ -96,19 +96,21 @@ impl Use {
 }
 
 /// How often one message has come home.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uses {
     failures: u32,
     delays: u32,
     successes: u32,
     unlisted: u32,
     /// The oldest first.
+    #[serde(deserialize_with = "at_most::<MOST_REPLIERS, _, _>")]
     repliers: Vec<Hash>,
+    #[serde(deserialize_with = "at_most::<MOST_SEEN, _, _>")]
     seen: Vec<Seen>,
 }
 
 /// A notification that was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     notification: Hash,
     /// The last time, in seconds since 1970.
@@ -195,73 +197,18 @@ impl Uses {
         });
     }
 
-    /// As it is stored: the four counts, how many repliers there are, these, and what was seen.
+    /// As it is stored.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let repliers = u32::try_from(self.repliers.len()).unwrap_or_default();
-        let Self {
-            failures,
-            delays,
-            successes,
-            unlisted,
-            ..
-        } = *self;
-        for count in [failures, delays, successes, unlisted, repliers] {
-            bytes.extend(count.to_be_bytes());
-        }
-        for replier in &self.repliers {
-            bytes.extend(replier.as_bytes());
-        }
-        for seen in &self.seen {
-            bytes.extend(seen.notification.as_bytes());
-            bytes.extend(seen.at.to_be_bytes());
-            bytes.push(seen.repeats);
-        }
-        bytes
+        stored::to_bytes(self)
     }
 
     /// What was stored; `None` for what can't be.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut rest = bytes;
-        let mut number = || {
-            let (number, after) = rest.split_first_chunk()?;
-            rest = after;
-            Some(u32::from_be_bytes(*number))
-        };
-        let (failures, delays) = (number()?, number()?);
-        let (successes, unlisted) = (number()?, number()?);
-        let repliers = usize::try_from(number()?).ok()?;
-        if repliers > MOST_REPLIERS {
-            return None;
-        }
-        let (hashes, rest) = rest.split_at_checked(repliers * LENGTH)?;
-        let (hashes, _) = hashes.as_chunks();
-        let (entries, left) = rest.as_chunks::<SEEN>();
-        if !left.is_empty() || entries.len() > MOST_SEEN {
-            return None;
-        }
-        let seen = entries.iter().map(|entry| {
-            let (notification, after) = entry.split_first_chunk()?;
-            let (at, after) = after.split_first_chunk()?;
-            Some(Seen {
-                notification: Hash::from_bytes(*notification),
-                at: u64::from_be_bytes(*at),
-                repeats: *after.first()?,
-            })
-        });
-        Some(Self {
-            failures,
-            delays,
-            successes,
-            unlisted,
-            repliers: hashes.iter().copied().map(Hash::from_bytes).collect(),
-            seen: seen.collect::<Option<_>>()?,
-        })
+        let uses: Self = stored::from_bytes(bytes)?;
+        // Numbers have longer forms too, which nobody wrote.
+        (uses.to_bytes() == bytes).then_some(uses)
     }
 }
-
-/// How many octets a [`Seen`] has.
-const SEEN: usize = LENGTH + 8 + 1;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,10 @@
 //! What is usual for a domain, by the hour of the week.
 
+use serde::{Deserialize, Serialize};
+
+use super::record::time;
+use crate::core::stored::trimmed;
+
 /// Hours of a week.
 pub(super) const HOURS: usize = 168;
 /// Seconds of an hour.
@@ -14,7 +19,7 @@ const NOTHING: u32 = 50;
 pub(super) const LONGEST_GAP: u64 = 900;
 
 /// The usual rate in one hour of the week.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Slot {
     /// Thousandths of a hit a minute.
     pub rate: u32,
@@ -23,10 +28,12 @@ pub(super) struct Slot {
 }
 
 /// The usual rates, and the hour that is being observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Baseline {
+    #[serde(with = "trimmed")]
     pub slots: [Slot; HOURS],
     /// The hour since 1970.
+    #[serde(deserialize_with = "time")]
     pub hour: u64,
     /// Hits in it.
     pub hits: u32,

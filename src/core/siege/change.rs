@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::machine::State;
+use super::{machine::State, record::time};
 use crate::core::address::Domain;
 
 /// How long an administrator's word can last at most, in seconds: nobody remembers it for longer than 30 days.
 pub const LONGEST_BY_HAND: u64 = 30 * 86_400;
 
 /// What an administrator said in place of the rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Forced {
     /// There is a siege.
@@ -21,11 +21,12 @@ pub enum Forced {
 }
 
 /// An administrator's word, and how long it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByHand {
     /// What he said.
     pub forced: Forced,
     /// Until when, in seconds since 1970.
+    #[serde(deserialize_with = "time")]
     pub until: u64,
 }
 

@@ -2,16 +2,19 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Settings,
+    record::time,
     windows::{MINUTE, Rates, TEN_MINUTES, Windows},
 };
 use crate::core::proof::DAY;
 
 /// How far a siege is, mildest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// All is as usual.
@@ -132,22 +135,27 @@ impl Sight<'_> {
 }
 
 /// Where one domain is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub state: State,
     /// Since when.
+    #[serde(deserialize_with = "time")]
     pub since: u64,
     /// When the siege began that is on, or the last one.
+    #[serde(deserialize_with = "time")]
     pub besieged_since: u64,
     /// When it was last not quiet.
+    #[serde(deserialize_with = "time")]
     pub last_loud: u64,
     /// When the last alert or siege ended; 0 for never.
+    #[serde(deserialize_with = "time")]
     pub ended: u64,
     /// How often it came back within a day of its end.
     pub relapses: u8,
     /// The rate, in thousandths of a hit a minute, at which the last siege was lifted in the middle of a flood.
     pub tolerated: u32,
     /// When that was.
+    #[serde(deserialize_with = "time")]
     pub tolerated_at: u64,
 }
 

@@ -1,5 +1,7 @@
 //! All that is kept of one domain.
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
 use super::{
     Settings,
     baseline::{Baseline, LONGEST_GAP},
@@ -19,23 +21,36 @@ const OWN: u64 = 600;
 pub(super) const LATEST: u64 = 1 << 40;
 
 /// The siege of one domain, or of all together: what came lately, what is usual, and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// How often it was written.
     pub(super) sequence: u64,
     /// When it was last looked at.
+    #[serde(deserialize_with = "time")]
     pub(super) at: u64,
     pub(super) windows: Windows,
     pub(super) baseline: Baseline,
     pub(super) machine: Machine,
     pub(super) by_hand: Option<ByHand>,
     /// When an administrator last said something, `auto` included.
+    #[serde(deserialize_with = "time")]
     pub(super) by_hand_at: u64,
     /// The state that was last told of, and since when it is.
     pub(super) told: State,
+    #[serde(deserialize_with = "time")]
     pub(super) told_at: u64,
     /// What this host counted since it can't reach the others; not written.
+    #[serde(skip)]
     pub(super) alone: Option<Box<Windows>>,
+}
+
+/// A time that was stored: one after [`LATEST`] was not written by us.
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let time = u64::deserialize(deserializer)?;
+    if time > LATEST {
+        return Err(D::Error::custom("a time is too late"));
+    }
+    Ok(time)
 }
 
 impl Record {

@@ -1,13 +1,22 @@
 //! What happened lately, in slots of equal length: constant memory, and what is too old falls out.
 
-use std::array;
+use serde::{Deserialize, Serialize};
+
+use super::record::time;
+use crate::core::stored::trimmed;
 
 /// `N` slots of `SECONDS` each, the newest of which is still being filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "T: Serialize + Default + PartialEq",
+    deserialize = "T: Deserialize<'de> + Copy + Default"
+))]
 pub(super) struct Ring<T, const N: usize, const SECONDS: u64> {
     /// Which slot the newest is, counted from 1970.
+    #[serde(deserialize_with = "time")]
     newest: u64,
     /// Newest first.
+    #[serde(with = "trimmed")]
     slots: [T; N],
 }
 
@@ -56,19 +65,6 @@ impl<T: Copy + Default, const N: usize, const SECONDS: u64> Ring<T, N, SECONDS> 
         other.advance(self.newest.saturating_mul(SECONDS));
         for (slot, other) in self.slots.iter_mut().zip(&other.slots) {
             join(slot, other);
-        }
-    }
-
-    /// The slots, newest first, and which the newest is.
-    pub(super) fn parts(&self) -> (u64, &[T; N]) {
-        (self.newest, &self.slots)
-    }
-
-    /// A ring from what [`Self::parts`] gave.
-    pub(super) fn from_slots(newest: u64, slots: &[T]) -> Self {
-        Self {
-            newest,
-            slots: array::from_fn(|at| slots.get(at).copied().unwrap_or_default()),
         }
     }
 }

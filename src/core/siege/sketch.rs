@@ -1,19 +1,23 @@
 //! How many different recipients were hit, in 64 octets: HyperLogLog (Flajolet and others, 2007).
 
-use std::array;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+use crate::core::stored::trimmed;
 
 /// How many registers there are; the estimate is off by 1.04/√64, which is 13 %. Small counts are nearly exact.
-pub(super) const REGISTERS: usize = 64;
+const REGISTERS: usize = 64;
 /// How many bits of a hash choose the register.
 const INDEX_BITS: u32 = REGISTERS.trailing_zeros();
 /// What a register can hold at most: all the other bits are 0.
-pub(super) const HIGHEST: u8 = (u64::BITS - INDEX_BITS + 1) as u8;
+const HIGHEST: u8 = (u64::BITS - INDEX_BITS + 1) as u8;
 /// Flajolet's constant for 64 registers.
 const ALPHA: f64 = 0.709;
 
 /// A set of which only the size can be told. Sets of several hosts can be joined in any order, and twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sketch([u8; REGISTERS]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sketch(
+    #[serde(serialize_with = "trimmed::serialize", deserialize_with = "registers")] [u8; REGISTERS],
+);
 
 impl Default for Sketch {
     fn default() -> Self {
@@ -57,18 +61,13 @@ impl Sketch {
         };
         count.round() as u32
     }
+}
 
-    pub(super) fn registers(&self) -> &[u8; REGISTERS] {
-        &self.0
+/// Registers that the store has: none holds what [`Sketch::add`] can't have put there.
+fn registers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; REGISTERS], D::Error> {
+    let registers: [u8; REGISTERS] = trimmed::deserialize(deserializer)?;
+    if registers.iter().any(|register| *register > HIGHEST) {
+        return Err(D::Error::custom("a register is too high"));
     }
-
-    /// `None` where a register holds what none can.
-    pub(super) fn from_registers(registers: &[u8; REGISTERS]) -> Option<Self> {
-        let possible = registers.iter().all(|register| *register <= HIGHEST);
-        possible.then(|| {
-            Self(array::from_fn(|at| {
-                registers.get(at).copied().unwrap_or_default()
-            }))
-        })
-    }
+    Ok(registers)
 }

@@ -1,5 +1,7 @@
 //! The last minutes of one domain.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Deltas, ring::Ring, sketch::Sketch};
 
 /// Slots of ten seconds that make a minute.
@@ -10,7 +12,7 @@ pub(super) const TEN_MINUTES: usize = 60;
 const RECIPIENTS_OF_MINUTE: usize = 2;
 
 /// Hits of ten seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hits {
     pub unproven: u32,
     pub forged: u32,
@@ -37,7 +39,7 @@ impl Hits {
 }
 
 /// Hits and their recipients for ten minutes, outgoing mail for two hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Windows {
     pub hits: Ring<Hits, TEN_MINUTES, 10>,
     pub recipients: Ring<Sketch, 10, 60>,

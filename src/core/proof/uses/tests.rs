@@ -7,7 +7,7 @@ use super::*;
 const NOW: u64 = 1_800_000_000;
 
 fn hash(number: u8) -> Hash {
-    Hash::from_bytes([number; LENGTH])
+    Hash::from_bytes([number; 16])
 }
 
 fn attempt(counter: Counter, notification: Option<u8>, after: u64) -> Attempt {
@@ -126,7 +126,7 @@ fn each_replier_has_one() {
 fn only_the_last_ones_are_known_again() {
     let mut uses = Uses::default();
     let mut take = |number: u32, now: u64| {
-        let mut id = [0; LENGTH];
+        let mut id = [0; 16];
         id[..4].copy_from_slice(&number.to_be_bytes());
         uses.take(&Attempt {
             limit: 1_000_000,

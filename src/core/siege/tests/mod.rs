@@ -1,5 +1,6 @@
 //! The siege by tables, by any input, and by the shapes that floods have.
 
+mod bytes;
 mod exchange;
 mod parts;
 mod random;
