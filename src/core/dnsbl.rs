@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     address::{Domain, ReversePath},
+    outside::Unanswered,
     verdict::{Action, Rule},
 };
 
@@ -50,8 +51,8 @@ pub enum Listing {
     NotListed,
     /// It is, with this code.
     Listed(Ipv4Addr),
-    /// The list didn't answer, or what it says can't be believed: as good as not listed. Why, for the log.
-    NoAnswer(String),
+    /// The list did not answer, or what it says can't be believed: as good as not listed.
+    Unanswered(Unanswered),
 }
 
 impl Dnsbl {
@@ -89,7 +90,8 @@ impl Dnsbl {
             .iter()
             .find(|address| matches!(address.octets(), [127, 255, 255, _]))
         {
-            return Listing::NoAnswer(format!("{} refuses to answer ({refusal})", self.zone));
+            let why = format!("{} refuses to answer ({refusal})", self.zone);
+            return Listing::Unanswered(Unanswered::dns(why));
         }
         answers
             .iter()
@@ -172,7 +174,7 @@ mod tests {
             "127.255.255.254".parse().unwrap(),
             "127.0.0.2".parse().unwrap(),
         ]);
-        assert!(matches!(refused, Listing::NoAnswer(_)));
+        assert!(matches!(refused, Listing::Unanswered(_)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is asked outside of the message, and may not answer.
+//! What is asked outside of the message, and may not answer: the one form that an outage has, from the adapter that met it
+//! to the reply.
 
 use std::fmt;
 
@@ -16,6 +17,34 @@ pub enum Outside {
 impl Outside {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Dns, Self::Directory, Self::Store];
+}
+
+/// A question that got no answer. Never "there is none", which is an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unanswered {
+    /// Who did not answer.
+    pub outside: Outside,
+    /// What was asked and what went wrong, for people: `TXT example.org: SERVFAIL`.
+    pub why: String,
+}
+
+impl Unanswered {
+    /// DNS did not answer: SERVFAIL, REFUSED, a timeout, a spent budget.
+    pub fn dns(why: impl Into<String>) -> Self {
+        Self {
+            outside: Outside::Dns,
+            why: why.into(),
+        }
+    }
+
+    /// A list of recipients can't be read, or its server does not answer.
+    pub fn directory(why: impl Into<String>) -> Self {
+        Self {
+            outside: Outside::Directory,
+            why: why.into(),
+        }
+    }
 }
 
 impl fmt::Display for Outside {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     address::{Domain, Mailbox},
+    outside::Unanswered,
     pattern::LocalPartPattern,
     verdict::{Action, Rule},
 };
@@ -57,8 +58,8 @@ pub enum Known {
     Listed(String),
     /// None does.
     NotListed,
-    /// A list that might has never been readable: which, and why not.
-    Unavailable(String),
+    /// A list that might has never been readable.
+    Unanswered(Unanswered),
 }
 
 /// What a class answers.

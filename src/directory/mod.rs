@@ -35,6 +35,7 @@ use self::{
 };
 use crate::core::{
     address::{Domain, Mailbox},
+    outside::Unanswered,
     pattern::AddressPattern,
     recipients::{Known, lookup_keys},
 };
@@ -158,7 +159,7 @@ impl Directory {
         let listed = |set: &AddressSet| {
             lookup_keys(&local, delimiters).any(|key| set.contains(key, &entry.domain))
         };
-        let mut unavailable = None;
+        let mut unanswered = None;
         for list in &entry.lists {
             let (name, answer) = match list {
                 List::Inline(set) => ("addresses".to_owned(), Ok(listed(set))),
@@ -174,10 +175,10 @@ impl Directory {
             match answer {
                 Ok(true) => return Known::Listed(name),
                 Ok(false) => {}
-                Err(why) => unavailable = Some(why),
+                Err(why) => unanswered = Some(Unanswered::directory(why)),
             }
         }
-        unavailable.map_or(Known::NotListed, Known::Unavailable)
+        unanswered.map_or(Known::NotListed, Known::Unanswered)
     }
 
     /// How many lists could not be read, and servers not asked, when that was last tried. Never waits.

@@ -67,14 +67,14 @@ fn a_list_never_read_leaves_the_question_open() {
         Source::Addresses(vec!["info".parse().unwrap()]),
     ];
     let directory = directory(lists);
-    assert!(matches!(known(&directory, "joe"), Known::Unavailable(_)));
+    assert!(matches!(known(&directory, "joe"), Known::Unanswered(_)));
     let events = directory.refresh();
     assert!(
         matches!(&events[..], [Event::Failed { kept: None, .. }]),
         "{events:?}"
     );
     assert_eq!(directory.refresh(), [], "told once");
-    assert!(matches!(known(&directory, "joe"), Known::Unavailable(why) if why.contains("list")));
+    assert!(matches!(known(&directory, "joe"), Known::Unanswered(why) if why.why.contains("list")));
     assert!(is_listed(&directory, "info"));
     fs::write(&file, "joe\n").unwrap();
     assert!(matches!(
@@ -209,7 +209,7 @@ fn a_reload_keeps_the_copy_that_was_read() {
     let after = before.succeeded_by(entries);
     after.refresh();
     assert!(is_listed(&after, "joe"));
-    assert!(matches!(known(&after, "ann"), Known::Unavailable(_)));
+    assert!(matches!(known(&after, "ann"), Known::Unanswered(_)));
 }
 
 /// virtual(5): `@domain` takes the mail of all its addresses that have no line of their own.

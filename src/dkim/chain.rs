@@ -21,6 +21,7 @@ use super::{
 use crate::{
     core::{
         address::{Domain, Mailbox},
+        outside::Unanswered,
         proof::dkim::{Chain, Outcome},
     },
     spf::Lookup,
@@ -56,11 +57,11 @@ pub async fn verify_dsn(
         .collect();
     let answers = match Answers::ask(names, keys, lookup).await {
         Ok(answers) => answers,
-        Err(why) => return Chain::Unanswered(why),
+        Err(unanswered) => return Chain::Unanswered(unanswered),
     };
     let no_servers = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
     let Ok(mail_auth) = MessageAuthenticator::new(no_servers, ResolverOpts::default()) else {
-        return Chain::Unanswered("mail-auth has no resolver".to_owned());
+        return Chain::Unanswered(Unanswered::dns("mail-auth has no resolver"));
     };
     let parameters = Parameters::new(&dsn).with_txt_cache(&answers);
     let envelope = Envelope::new("<>", recipients.as_slice());
@@ -146,12 +147,11 @@ fn why(failure: Dkim2DsnFailure) -> &'static str {
 struct Answers(HashMap<Box<str>, Txt>);
 
 impl Answers {
-    /// The cause, for people, where DNS did not answer.
     async fn ask(
         names: Vec<Option<Domain>>,
         keys: &Keys,
         lookup: &impl Lookup,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unanswered> {
         let mut answers = HashMap::new();
         for name in names.into_iter().flatten() {
             let asked = format!("{name}.").into_boxed_str();
@@ -160,7 +160,7 @@ impl Answers {
             }
             let answer = match keys.published(&name, lookup).await {
                 Ok(key) => Txt::DomainKey(Arc::new(key)),
-                Err(Outcome::Unanswered(why)) => return Err(why),
+                Err(Outcome::Unanswered(unanswered)) => return Err(unanswered),
                 Err(_) => unknown(),
             };
             answers.insert(asked, answer);

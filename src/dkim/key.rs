@@ -71,7 +71,7 @@ impl Keys {
             None => lookup
                 .txt(name.as_str())
                 .await
-                .map_err(|error| Outcome::Unanswered(error.to_string()))?,
+                .map_err(Outcome::Unanswered)?,
         };
         choose(&records).map_err(|unusable| Outcome::NoKey(unusable.why()))
     }

@@ -15,6 +15,7 @@ use crate::{
     core::{
         address::Domain,
         dnsbl::{Dnsbl, Listing},
+        outside::Unanswered,
     },
     spf::Lookup,
 };
@@ -53,10 +54,15 @@ impl Blocklists {
             match self.health(&list.zone) {
                 Some(Health::Sane) => match lookup.a(&list.question(client)).await {
                     Ok(addresses) => list.listing(&addresses),
-                    Err(error) => Listing::NoAnswer(error.to_string()),
+                    Err(unanswered) => Listing::Unanswered(unanswered),
                 },
-                Some(Health::Off(why)) => Listing::NoAnswer(format!("{} is off: {why}", list.zone)),
-                None => Listing::NoAnswer(format!("{} has not been tested yet", list.zone)),
+                Some(Health::Off(why)) => {
+                    Listing::Unanswered(Unanswered::dns(format!("{} is off: {why}", list.zone)))
+                }
+                None => Listing::Unanswered(Unanswered::dns(format!(
+                    "{} has not been tested yet",
+                    list.zone
+                ))),
             }
         }))
         .await
@@ -111,7 +117,7 @@ async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> Health {
     for (point, must_be_listed) in TEST_POINTS {
         let answers = match lookup.a(&list.question(point)).await {
             Ok(answers) => answers,
-            Err(error) => return Health::Off(error.to_string()),
+            Err(unanswered) => return Health::Off(unanswered.why),
         };
         match (any_code.listing(&answers), must_be_listed) {
             (Listing::NotListed, true) => {
@@ -120,7 +126,7 @@ async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> Health {
             (Listing::Listed(_), false) => {
                 return Health::Off(format!("it lists {point}, which no list may"));
             }
-            (Listing::NoAnswer(why), _) => return Health::Off(why),
+            (Listing::Unanswered(unanswered), _) => return Health::Off(unanswered.why),
             (Listing::Listed(_), true) | (Listing::NotListed, false) => {}
         }
     }

@@ -27,7 +27,10 @@ use super::{
     system,
     upstream::Upstream,
 };
-use crate::spf::{Lookup, LookupError, Mx};
+use crate::{
+    core::outside::Unanswered,
+    spf::{Lookup, Mx},
+};
 
 /// A DNS client for the whole daemon; clones share name servers, cache and questions in flight. A new one is needed
 /// to see changed settings; a changed `/etc/resolv.conf` is seen by [`refresh`](Self::refresh).
@@ -184,7 +187,7 @@ impl Budgeted {
         &self,
         question: Question,
         pick: impl Fn(&Data) -> Option<T>,
-    ) -> Result<Vec<T>, LookupError> {
+    ) -> Result<Vec<T>, Unanswered> {
         let outcome = if Instant::now() < self.deadline {
             timeout_at(self.deadline, self.resolver.resolve(&question))
                 .await
@@ -194,10 +197,7 @@ impl Budgeted {
         };
         match outcome {
             Ok(data) => Ok(data.iter().filter_map(pick).collect()),
-            Err(cause) => Err(LookupError {
-                question: question.to_string(),
-                cause,
-            }),
+            Err(cause) => Err(Unanswered::dns(format!("{question}: {cause}"))),
         }
     }
 
@@ -208,7 +208,7 @@ impl Budgeted {
 }
 
 impl Lookup for Budgeted {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unanswered> {
         self.ask(Question::new(name, RecordType::TXT), |data| match data {
             Data::Txt(text) => Some(text.clone()),
             _ => None,
@@ -216,7 +216,7 @@ impl Lookup for Budgeted {
         .await
     }
 
-    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, Unanswered> {
         self.ask(Question::new(name, RecordType::A), |data| match data {
             Data::A(address) => Some(*address),
             _ => None,
@@ -224,7 +224,7 @@ impl Lookup for Budgeted {
         .await
     }
 
-    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, Unanswered> {
         self.ask(Question::new(name, RecordType::AAAA), |data| match data {
             Data::Aaaa(address) => Some(*address),
             _ => None,
@@ -232,7 +232,7 @@ impl Lookup for Budgeted {
         .await
     }
 
-    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, Unanswered> {
         self.ask(Question::new(name, RecordType::MX), |data| match data {
             Data::Mx(mx) => Some(mx.clone()),
             _ => None,
@@ -240,7 +240,7 @@ impl Lookup for Budgeted {
         .await
     }
 
-    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
         self.ask(Question::reverse(address), |data| match data {
             Data::Ptr(name) => Some(name.clone()),
             _ => None,
@@ -272,8 +272,8 @@ mod tests {
         drop(taken);
         let soon = resolver.budgeted(Instant::now() + Duration::from_millis(50));
         assert_eq!(
-            soon.txt("a.test").await.unwrap_err().cause,
-            "time budget of 8s spent"
+            soon.txt("a.test").await.unwrap_err().why,
+            "TXT a.test: time budget of 8s spent"
         );
         assert_eq!(resolver.0.flights().len(), 1);
     }

@@ -4,7 +4,7 @@
 use std::{future::Future, pin::Pin};
 
 use super::{
-    Lookup, LookupError,
+    Lookup,
     expansion::Values,
     limits::{DNS_TERMS, VOID_LOOKUPS},
     macros::MacroString,
@@ -14,7 +14,10 @@ use super::{
     target::NoTarget,
     trace::{Trace, listed, quoted},
 };
-use crate::core::spf::{SpfCheck, SpfResult};
+use crate::core::{
+    outside::Unanswered,
+    spf::{SpfCheck, SpfResult},
+};
 
 /// One running check, over all its records.
 pub(super) struct Evaluation<'a, L> {
@@ -34,9 +37,9 @@ pub(super) enum Trouble {
     Permerror(String),
 }
 
-impl From<LookupError> for Trouble {
-    fn from(error: LookupError) -> Self {
-        Self::Temperror(quoted(error.to_string().as_bytes()))
+impl From<Unanswered> for Trouble {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::Temperror(quoted(unanswered.why.as_bytes()))
     }
 }
 
@@ -249,7 +252,7 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
         Ok(())
     }
 
-    pub(super) async fn txt(&mut self, name: &Name) -> Result<Vec<Vec<u8>>, LookupError> {
+    pub(super) async fn txt(&mut self, name: &Name) -> Result<Vec<Vec<u8>>, Unanswered> {
         let answers = self.lookup.txt(&name.question()).await;
         self.trace_answers("TXT", name.as_str(), &answers, |txt| {
             format!("{} octets", txt.len())
@@ -261,15 +264,12 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
         &mut self,
         kind: &str,
         name: &str,
-        answers: &Result<Vec<T>, LookupError>,
+        answers: &Result<Vec<T>, Unanswered>,
         show: impl Fn(&T) -> String,
     ) {
         self.trace.add(|| match answers {
             Ok(answers) => format!("{kind} {name}: {}", listed(answers, show)),
-            Err(error) => format!(
-                "{kind} {name}: no answer: {}",
-                quoted(error.cause.as_bytes())
-            ),
+            Err(unanswered) => format!("no answer: {}", quoted(unanswered.why.as_bytes())),
         });
     }
 }

@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use crate::core::outside::Unanswered;
+
 /// A mail exchanger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mx {
@@ -14,18 +16,9 @@ pub struct Mx {
     pub exchange: String,
 }
 
-/// DNS did not answer: SERVFAIL, REFUSED, a timeout, a spent budget. Never NXDOMAIN, which is an answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{question}: {cause}")]
-pub struct LookupError {
-    /// What was asked, e.g. `TXT example.org`.
-    pub question: String,
-    /// What went wrong, in a few words.
-    pub cause: String,
-}
-
 /// Answers DNS questions. CNAMEs are followed by the answerer. An empty list is a void answer: the name does not
-/// exist, or has no record of that type (RFC 7208 section 4.6.4).
+/// exist, or has no record of that type (RFC 7208 section 4.6.4). NXDOMAIN is such an answer, too, and not
+/// [`Unanswered`].
 ///
 /// `name` is lower case and has two labels at least, without the trailing dot; no label is empty or over 63
 /// octets, and the name is 253 octets at most. Between the dots stand the very octets of the labels, any of
@@ -35,14 +28,13 @@ pub struct LookupError {
 /// outside that range or a dot inside a label may be given in any form that no query can match.
 pub trait Lookup: Sync {
     /// TXT records; the strings of each record joined without a blank (RFC 7208 section 3.3).
-    fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<Vec<u8>>, LookupError>> + Send;
+    fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<Vec<u8>>, Unanswered>> + Send;
     /// A records.
-    fn a(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv4Addr>, LookupError>> + Send;
+    fn a(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv4Addr>, Unanswered>> + Send;
     /// AAAA records.
-    fn aaaa(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv6Addr>, LookupError>> + Send;
+    fn aaaa(&self, name: &str) -> impl Future<Output = Result<Vec<Ipv6Addr>, Unanswered>> + Send;
     /// MX records.
-    fn mx(&self, name: &str) -> impl Future<Output = Result<Vec<Mx>, LookupError>> + Send;
+    fn mx(&self, name: &str) -> impl Future<Output = Result<Vec<Mx>, Unanswered>> + Send;
     /// The names that the address maps back to (in-addr.arpa, ip6.arpa).
-    fn ptr(&self, address: IpAddr)
-    -> impl Future<Output = Result<Vec<String>, LookupError>> + Send;
+    fn ptr(&self, address: IpAddr) -> impl Future<Output = Result<Vec<String>, Unanswered>> + Send;
 }

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Lookup, LookupError,
+    Lookup,
     check_host::{Evaluation, Trouble},
     limits::MX_NAMES,
     name::Name,
     record::Prefixes,
     trace::quoted,
 };
+use crate::core::outside::Unanswered;
 
 impl<L: Lookup> Evaluation<'_, L> {
     /// 5.3: `a`.
@@ -87,7 +88,7 @@ impl<L: Lookup> Evaluation<'_, L> {
 
     /// The addresses of a name, of the client's family (5: "when <ip> is an IPv4 address, "A" records are
     /// fetched; when <ip> is an IPv6 address, "AAAA" records").
-    pub(super) async fn addresses(&mut self, name: &Name) -> Result<Vec<IpAddr>, LookupError> {
+    pub(super) async fn addresses(&mut self, name: &Name) -> Result<Vec<IpAddr>, Unanswered> {
         let question = name.question();
         let (kind, addresses) = match self.values.client {
             IpAddr::V4(_) => (

@@ -32,5 +32,5 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use lookup::{Lookup, LookupError, Mx};
+pub use lookup::{Lookup, Mx};
 pub use query::{Query, check_helo, check_mail_from};

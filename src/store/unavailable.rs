@@ -1,5 +1,7 @@
 //! Why the store did not do what it was asked.
 
+use crate::core::outside::{Outside, Unanswered};
+
 /// Why, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -61,5 +63,14 @@ impl Unavailable {
     /// somebody may have put another in its place.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self.reason, Reason::Down | Reason::Slow | Reason::Corrupt)
+    }
+}
+
+impl From<Unavailable> for Unanswered {
+    fn from(unavailable: Unavailable) -> Self {
+        Self {
+            outside: Outside::Store,
+            why: unavailable.text,
+        }
     }
 }

@@ -6,6 +6,7 @@ use backstop::core::{
     envelope::Recipient,
     header::Headers,
     header_rules::Matches,
+    outside::Unanswered,
     policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, Vouched, WasLearned},
     proof::{
         ProofKind,
@@ -71,7 +72,7 @@ impl Asked<'_> {
         };
         let known = match recipient.mailbox.local() {
             b"jane" => Known::Listed("inline".to_owned()),
-            _ if self.unreadable => Known::Unavailable("no such file".to_owned()),
+            _ if self.unreadable => Known::Unanswered(Unanswered::directory("no such file")),
             _ => Known::NotListed,
         };
         let listing = match self.listed {

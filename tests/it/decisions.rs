@@ -8,6 +8,7 @@ use backstop::{
         address::{Mailbox, ReversePath},
         dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
+        outside::{Outside, Unanswered},
         policy::{Case, Judgement, Policy, SpfAnswers, Vouched},
         recipients::Known,
         reply::Reply,
@@ -510,7 +511,10 @@ fn the_null_sender_has_rules_of_its_own() {
 fn hosts_that_send_backscatter_are_known_by_lists() {
     const LISTED: &[Listing] = &[Listing::Listed(Ipv4Addr::new(127, 0, 0, 2))];
     const NOT_LISTED: &[Listing] = &[Listing::NotListed];
-    const DEAD: &[Listing] = &[Listing::NoAnswer(String::new())];
+    const DEAD: &[Listing] = &[Listing::Unanswered(Unanswered {
+        outside: Outside::Dns,
+        why: String::new(),
+    })];
     let known = || Known::Listed("inline".to_owned());
     let policy = policy(&format!(
         "{SITE}\ndnsbl: [{{zone: ips.example, action: reject}}]"
@@ -670,7 +674,7 @@ fn some_are_always_reachable() {
 #[test]
 fn recipients_are_answered_by_class() {
     let known = || Known::Listed("inline".to_owned());
-    let gone = || Known::Unavailable("list: no such file".to_owned());
+    let gone = || Known::Unanswered(Unanswered::directory("list: no such file"));
     holds(vec![
         (
             Sent {

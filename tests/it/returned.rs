@@ -8,6 +8,7 @@ use std::{
 use backstop::{
     core::{
         header::Headers,
+        outside::Unanswered,
         proof::{
             DAY,
             dkim::{KeyRecord, Outcome, Settings, Signed},
@@ -15,7 +16,7 @@ use backstop::{
         },
     },
     dkim,
-    spf::{Lookup, LookupError, Mx},
+    spf::{Lookup, Mx},
 };
 
 const FOLDER: &str = "tests/fixtures/returned/real";
@@ -157,23 +158,23 @@ async fn verified(raw: &[u8], body: Option<&[u8]>) -> Vec<Signed> {
 struct Silence;
 
 impl Lookup for Silence {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unanswered> {
         panic!("asked for {name}");
     }
 
-    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, Unanswered> {
         panic!("asked for {name}");
     }
 
-    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, Unanswered> {
         panic!("asked for {name}");
     }
 
-    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, Unanswered> {
         panic!("asked for {name}");
     }
 
-    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
         panic!("asked for {address}");
     }
 }

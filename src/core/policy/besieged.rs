@@ -90,7 +90,7 @@ impl Policy {
         }
         let (finding, unanswered) = match siege.learned {
             // Had the list been readable, the recipient might have been known.
-            WasLearned::No if matches!(case.known, Known::Unavailable(_)) => {
+            WasLearned::No if matches!(case.known, Known::Unanswered(_)) => {
                 let finding = format!("{domain} is besieged, and a list can't be read");
                 (finding, Some(Outside::Directory))
             }

@@ -280,7 +280,7 @@ impl Policy {
             return Continue(());
         }
         // Had the list been readable, the recipient might have been known, and accepted.
-        let unanswered = matches!(case.known, Known::Unavailable(_)).then_some(Outside::Directory);
+        let unanswered = matches!(case.known, Known::Unanswered(_)).then_some(Outside::Directory);
         let rule = softened(rule, unanswered, case.siege.is_some());
         let by = match (class, case.known) {
             (Class::Known, Known::Listed(list)) => Some(Entry::new("recipients.known", list)),
@@ -295,7 +295,7 @@ impl Policy {
         let class_says = Reason::Recipient { class, bounce };
         let (finding, reason) = match (case.known, rule) {
             (
-                Known::Unavailable(why),
+                Known::Unanswered(why),
                 Softened {
                     unanswered: Some(_),
                     ..
@@ -317,7 +317,7 @@ impl Policy {
             let zone = &list.zone;
             match listing {
                 Listing::NotListed => walk.tell("dnsbl", format!("{zone}: not listed")),
-                Listing::NoAnswer(why) => {
+                Listing::Unanswered(why) => {
                     walk.tell("dnsbl", format!("{zone}: no answer, so not listed: {why}"))
                 }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}

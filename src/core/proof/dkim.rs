@@ -4,8 +4,10 @@
 //! whoever has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
 //! of that is in [`SignedFields`].
 
+mod finding;
 pub mod tags;
 
+pub use finding::OwnMessage;
 use mail_parser::DateTime;
 use serde::Deserialize;
 
@@ -13,6 +15,7 @@ use crate::core::{
     address::{Domain, Mailbox},
     from_header,
     header::{Header, Headers},
+    outside::Unanswered,
 };
 
 /// The longest Message-ID, in octets: a line of RFC 5322 section 2.1.1.
@@ -53,8 +56,8 @@ pub enum Outcome {
     Failed(&'static str),
     /// There is no key to verify it with: none was published, it was revoked, or it may not be used for this.
     NoKey(&'static str),
-    /// DNS did not answer; the cause, for people.
-    Unanswered(String),
+    /// DNS did not answer.
+    Unanswered(Unanswered),
 }
 
 impl Outcome {
@@ -90,8 +93,8 @@ pub enum Chain {
     Genuine(Domain),
     /// It does not verify, or can't count.
     Failed(&'static str),
-    /// DNS did not answer; the cause, for people.
-    Unanswered(String),
+    /// DNS did not answer.
+    Unanswered(Unanswered),
 }
 
 /// What the signed fields of a message say.

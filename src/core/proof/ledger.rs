@@ -15,12 +15,15 @@ use super::{DAY, Key, Keys};
 use crate::core::{
     address::Mailbox,
     from_header::lexeme::{Lexeme, lexemes},
+    printable::printable,
 };
 
 /// How many recipients of a message are remembered by their hashes.
 pub const MOST_RECIPIENTS: usize = 100;
 /// The longest Message-ID that is remembered: no line of a header may be longer (RFC 5322 section 2.1.1).
 const LONGEST_MESSAGE_ID: usize = 998;
+/// How much of a Message-ID is shown, in octets.
+const MAX_SHOWN: usize = 120;
 /// How many octets of the MAC a hash has.
 pub(super) const LENGTH: usize = 16;
 
@@ -121,6 +124,11 @@ pub fn message_id(value: &[u8]) -> Option<Vec<u8>> {
     });
     let id = angle.unwrap_or_else(|| first_word(&lexemes));
     (1..=LONGEST_MESSAGE_ID).contains(&id.len()).then_some(id)
+}
+
+/// A Message-ID as logs and reports show it.
+pub fn shown(id: &[u8]) -> String {
+    printable(id, MAX_SHOWN)
 }
 
 fn first_word(lexemes: &[Lexeme<'_>]) -> Vec<u8> {

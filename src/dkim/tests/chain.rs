@@ -228,6 +228,6 @@ async fn neither_too_old_nor_unanswered() {
     let mut zone = zone();
     zone.dead.insert("ed._domainkey.example.net".to_owned());
     let chain = chain(&bounce, &zone, clock()).await;
-    let expected = "TXT ed._domainkey.example.net: SERVFAIL".to_owned();
+    let expected = Unanswered::dns("TXT ed._domainkey.example.net: SERVFAIL");
     assert_eq!(chain, Chain::Unanswered(expected));
 }

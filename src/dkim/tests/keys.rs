@@ -95,7 +95,9 @@ async fn dns_that_does_not_answer_is_neither_yes_nor_no() {
     let mut zone = Zone::usual();
     zone.dead.insert(NAME.to_owned());
     match outcome(&message, &zone).await {
-        Outcome::Unanswered(why) => assert_eq!(why, format!("TXT {NAME}: SERVFAIL")),
+        Outcome::Unanswered(unanswered) => {
+            assert_eq!(unanswered, Unanswered::dns(format!("TXT {NAME}: SERVFAIL")));
+        }
         other => panic!("{other:?}"),
     }
 }

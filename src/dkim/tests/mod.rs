@@ -21,10 +21,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     core::{
         address::Domain,
+        outside::Unanswered,
         proof::dkim::{Outcome, Signed},
     },
     dkim::{Keys, verify},
-    spf::{Lookup, LookupError, Mx},
+    spf::{Lookup, Mx},
 };
 
 /// The Date of [`MESSAGE`], and the `t=` of its signatures.
@@ -169,30 +170,27 @@ impl Zone {
 }
 
 impl Lookup for Zone {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unanswered> {
         self.asked.lock().unwrap().push(name.to_owned());
         if self.dead.contains(name) {
-            return Err(LookupError {
-                question: format!("TXT {name}"),
-                cause: "SERVFAIL".to_owned(),
-            });
+            return Err(Unanswered::dns(format!("TXT {name}: SERVFAIL")));
         }
         Ok(self.txt.get(name).cloned().unwrap_or_default())
     }
 
-    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, Unanswered> {
         panic!("DKIM asks for TXT only, not for A {name}")
     }
 
-    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, Unanswered> {
         panic!("DKIM asks for TXT only, not for AAAA {name}")
     }
 
-    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, Unanswered> {
         panic!("DKIM asks for TXT only, not for MX {name}")
     }
 
-    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
         panic!("DKIM asks for TXT only, not for PTR {address}")
     }
 }

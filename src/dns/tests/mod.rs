@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::time;
 
 use super::{Budgeted, Resolver, Settings};
-use crate::spf::LookupError;
+use crate::core::outside::Unanswered;
 use responder::Responder;
 
 /// A resolver that asks those, with little patience.
@@ -40,11 +40,12 @@ const BUDGET: Duration = Duration::from_secs(3);
 /// What a busy machine may add to either.
 const SLACK: Duration = Duration::from_millis(900);
 
-/// The cause, and the time it took.
+/// Why it failed, and the time it took.
 async fn failed<T: std::fmt::Debug>(
-    lookup: impl Future<Output = Result<T, LookupError>>,
+    lookup: impl Future<Output = Result<T, Unanswered>>,
 ) -> (String, Duration) {
     let start = Instant::now();
-    let error = lookup.await.unwrap_err();
-    (error.cause, start.elapsed())
+    let unanswered = lookup.await.unwrap_err();
+    let (_question, cause) = unanswered.why.split_once(": ").unwrap();
+    (cause.to_owned(), start.elapsed())
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Engine, Message, NOT_ASKED};
-use crate::core::dnsbl::{Listing, is_asked_about};
+use crate::core::{
+    dnsbl::{Listing, is_asked_about},
+    outside::Unanswered,
+};
 
 impl Message {
     /// The same message for somebody who only wants to know: no proof in it is used up.
@@ -24,7 +27,7 @@ impl Message {
     fn without_answers(mut self) -> Self {
         self.spf = Some(NOT_ASKED);
         if is_asked_about(&self.envelope.reverse_path) {
-            let not_asked = || Listing::NoAnswer("not asked".to_owned());
+            let not_asked = || Listing::Unanswered(Unanswered::dns("not asked"));
             let lists = &self.engine.policy.dnsbl;
             self.listings = lists.iter().map(|_| not_asked()).collect();
         }

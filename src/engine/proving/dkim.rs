@@ -2,19 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, replay::Unlisted, shown};
+use super::Search;
 use crate::{
-    core::proof::{
-        ProofKind,
-        dkim::{Altered, Chain, Outcome, Signed},
-        evidence::{Outside, ProofFinding, ProofResult},
-        ledger::message_id,
-        proven::Proven,
-        returned::Returned,
+    core::{
+        header::Header,
+        outside::Unanswered,
+        proof::{
+            ProofKind,
+            dkim::{Chain, OwnMessage, Signed},
+            evidence::{ProofFinding, ProofResult},
+            proven::Proven,
+            returned::Returned,
+        },
     },
     dkim,
     dns::Budgeted,
-    spf::{Lookup, LookupError, Mx},
+    spf::{Lookup, Mx},
 };
 
 impl Search<'_> {
@@ -22,7 +25,7 @@ impl Search<'_> {
     pub(super) async fn signatures(
         &self,
         lookup: &Budgeted,
-        unlisted: &mut Vec<Unlisted>,
+        unlisted: &mut Vec<OwnMessage>,
     ) -> Vec<ProofFinding> {
         if !self.engine.policy.proof.dkim.verify {
             return Vec::new();
@@ -52,69 +55,21 @@ impl Search<'_> {
         dkim::verify(raw, body, is_ours, keys, lookup, self.now, self.lifetime()).await
     }
 
-    async fn signature(&self, signed: Signed, unlisted: &mut Vec<Unlisted>) -> ProofFinding {
-        let Signed {
-            domain,
-            selector,
-            outcome,
-            message,
-            ..
-        } = signed;
-        let named = format!("the DKIM signature of {domain} ({selector})");
-        let looked = |result, what: String| ProofFinding {
-            kind: ProofKind::Dkim,
-            result,
-            text: format!("{named} {what}"),
-        };
-        let what = match outcome {
-            Outcome::Whole => "verifies, body and all",
-            Outcome::HeadersOnly => "verifies for the headers",
-            Outcome::HeadersOnlyAltered => match self.engine.policy.proof.dkim.altered {
-                Altered::Accept => "verifies for the headers (headers_only(altered))",
-                Altered::Weak => {
-                    let what = "verifies for the headers, but its body was altered";
-                    return looked(ProofResult::TooLittle, what.to_owned());
-                }
-                Altered::Ignore => {
-                    let what = "verifies for the headers, but its body was altered";
-                    return looked(ProofResult::Wrong, what.to_owned());
-                }
-            },
-            Outcome::Weak => {
-                let what = "verifies, but leaves Message-ID, Date or its time unsigned";
-                return looked(ProofResult::TooLittle, what.to_owned());
-            }
-            Outcome::Expired => {
-                return looked(ProofResult::Expired, "verifies, but is too old".to_owned());
-            }
-            Outcome::Failed(why) => {
-                return looked(ProofResult::Wrong, format!("does not verify: {why}"));
-            }
-            Outcome::NoKey(why) => {
-                return looked(ProofResult::Absent, format!("has no key: {why}"));
-            }
-            Outcome::Unanswered(cause) => {
-                let what = format!("can't be verified, for DNS did not answer: {cause}");
-                return looked(ProofResult::Unanswered(Outside::Dns), what);
-            }
-        };
-        let id = message.message_id.as_deref().and_then(message_id);
-        let Some(id) = id else {
-            let what = format!("{what}, but what is signed has no Message-ID");
-            return looked(ProofResult::TooLittle, what);
+    async fn signature(&self, signed: Signed, unlisted: &mut Vec<OwnMessage>) -> ProofFinding {
+        let own = match signed.own_message(self.engine.policy.proof.dkim.altered) {
+            Err(finding) => return finding,
+            Ok(own) => own,
         };
         let proven = Proven {
-            id: &id,
-            sent_to: message.recipients,
+            id: &own.id,
+            sent_to: own.sent_to.clone(),
             remembered: None,
         };
-        let what = format!("{named} {what}, of {}", shown(&id));
-        let sent_to = proven.sent_to.clone();
-        let looked = self.worth(ProofKind::Dkim, what.clone(), proven).await;
-        if looked.result == ProofResult::AboutAnother {
-            unlisted.push(Unlisted { what, id, sent_to });
+        let finding = self.worth(ProofKind::Dkim, own.text.clone(), proven).await;
+        if finding.result == ProofResult::AboutAnother {
+            unlisted.push(own);
         }
-        looked
+        finding
     }
 
     /// The DKIM2 chain, where somebody wants to follow the draft.
@@ -122,52 +77,32 @@ impl Search<'_> {
         if !self.engine.policy.proof.dkim.dkim2 {
             return Vec::new();
         }
-        let looked = |result, text: String| ProofFinding {
-            kind: ProofKind::Dkim2,
-            result,
-            text,
-        };
         if self.report.cut {
-            let finding = "no DKIM2 chain can be verified in a part of a message".to_owned();
-            return vec![looked(ProofResult::Absent, finding)];
+            return vec![ProofFinding {
+                kind: ProofKind::Dkim2,
+                result: ProofResult::Absent,
+                text: "no DKIM2 chain can be verified in a part of a message".to_owned(),
+            }];
         }
         let chain = if self.asks_dns {
             self.chain(lookup).await
         } else {
             self.chain(&NotAsked).await
         };
-        vec![match chain {
-            Chain::Unsigned => looked(ProofResult::Absent, "no DKIM2 chain".to_owned()),
-            Chain::Failed(why) => looked(
-                ProofResult::Wrong,
-                format!("the DKIM2 chain does not verify: {why}"),
-            ),
-            Chain::Unanswered(cause) => looked(
-                ProofResult::Unanswered(Outside::Dns),
-                format!("the DKIM2 chain can't be verified, for DNS did not answer: {cause}"),
-            ),
-            Chain::Genuine(domain) => {
-                let what = format!("the DKIM2 chain leads to the signature of {domain}");
-                let id = self
-                    .returned()
-                    .find_map(|headers| headers.first("Message-ID"));
-                match id.and_then(|header| message_id(&header.unfolded())) {
-                    None => looked(
-                        ProofResult::TooLittle,
-                        format!("{what}, but there is no Message-ID"),
-                    ),
-                    Some(id) => {
-                        let proven = Proven {
-                            id: &id,
-                            // The chain itself says that it comes from a recipient.
-                            sent_to: Vec::new(),
-                            remembered: None,
-                        };
-                        self.worth(ProofKind::Dkim2, what, proven).await
-                    }
-                }
-            }
-        }]
+        let id = self
+            .returned()
+            .find_map(|headers| headers.first("Message-ID"));
+        let id = id.map(Header::unfolded);
+        let own = match chain.own_message(id.as_deref()) {
+            Err(finding) => return vec![finding],
+            Ok(own) => own,
+        };
+        let proven = Proven {
+            id: &own.id,
+            sent_to: own.sent_to,
+            remembered: None,
+        };
+        vec![self.worth(ProofKind::Dkim2, own.text, proven).await]
     }
 
     async fn chain(&self, lookup: &impl Lookup) -> Chain {
@@ -209,30 +144,29 @@ impl Search<'_> {
 pub(super) struct NotAsked;
 
 impl NotAsked {
-    fn error<T>(question: String) -> Result<T, LookupError> {
-        let cause = "not asked".to_owned();
-        Err(LookupError { question, cause })
+    fn error<T>(question: String) -> Result<T, Unanswered> {
+        Err(Unanswered::dns(format!("{question}: not asked")))
     }
 }
 
 impl Lookup for NotAsked {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unanswered> {
         Self::error(format!("TXT {name}"))
     }
 
-    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, Unanswered> {
         Self::error(format!("A {name}"))
     }
 
-    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, Unanswered> {
         Self::error(format!("AAAA {name}"))
     }
 
-    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, Unanswered> {
         Self::error(format!("MX {name}"))
     }
 
-    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
         Self::error(format!("PTR {address}"))
     }
 }

@@ -5,22 +5,13 @@ use crate::core::{
     address::Mailbox,
     proof::{
         self, ProofKind,
+        dkim::OwnMessage,
         evidence::{ProofFinding, ProofResult},
         ledger::{Hashed, fingerprint},
         proven::Proven,
         uses::Attempt,
     },
 };
-
-/// A message of ours, by its signature, whose To: and Cc: do not name whom the report is about.
-pub(super) struct Unlisted {
-    /// What tells of the signature.
-    pub(super) what: String,
-    /// Its Message-ID, without brackets.
-    pub(super) id: Vec<u8>,
-    /// Whom it was sent to, as its signed headers say.
-    pub(super) sent_to: Vec<Mailbox>,
-}
 
 impl Search<'_> {
     /// Whether the proof counts: the report is about a recipient of that message, which has not come back too often.
@@ -46,16 +37,16 @@ impl Search<'_> {
     }
 
     /// Of a message to others that our signature alone proves.
-    pub(super) async fn unlisted(&self, candidates: Vec<Unlisted>) -> Vec<ProofFinding> {
+    pub(super) async fn unlisted(&self, candidates: Vec<OwnMessage>) -> Vec<ProofFinding> {
         let settings = &self.engine.policy.proof;
         let mut found = Vec::new();
-        for Unlisted { what, id, sent_to } in candidates {
+        for own in candidates {
             let proven = Proven {
-                id: &id,
-                sent_to,
+                id: &own.id,
+                sent_to: own.sent_to,
                 remembered: None,
             };
-            let what = format!("{what}, though its To and Cc name others");
+            let what = format!("{}, though its To and Cc name others", own.text);
             let used = self.used(ProofKind::Dkim, what, &proven, |attempt| {
                 attempt.unlisted(settings)
             });

@@ -6,7 +6,10 @@ use std::{
     sync::Mutex,
 };
 
-use crate::spf::{Lookup, LookupError, Mx};
+use crate::{
+    core::outside::Unanswered,
+    spf::{Lookup, Mx},
+};
 
 #[derive(Default)]
 pub(super) struct Zone {
@@ -72,14 +75,11 @@ impl Zone {
         name: &str,
         key: &K,
         records: &BTreeMap<K, Vec<T>>,
-    ) -> Result<Vec<T>, LookupError> {
+    ) -> Result<Vec<T>, Unanswered> {
         let question = format!("{kind} {name}");
         self.asked.lock().unwrap().push(question.clone());
         if self.dead.contains(name) {
-            return Err(LookupError {
-                question,
-                cause: "SERVFAIL".to_owned(),
-            });
+            return Err(Unanswered::dns(format!("{question}: SERVFAIL")));
         }
         Ok(records.get(key).cloned().unwrap_or_default())
     }
@@ -105,23 +105,23 @@ impl Zone {
 }
 
 impl Lookup for Zone {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unanswered> {
         self.answer("TXT", name, &Self::checked(name), &self.txt)
     }
 
-    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+    async fn a(&self, name: &str) -> Result<Vec<Ipv4Addr>, Unanswered> {
         self.answer("A", name, &Self::checked(name), &self.a)
     }
 
-    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+    async fn aaaa(&self, name: &str) -> Result<Vec<Ipv6Addr>, Unanswered> {
         self.answer("AAAA", name, &Self::checked(name), &self.aaaa)
     }
 
-    async fn mx(&self, name: &str) -> Result<Vec<Mx>, LookupError> {
+    async fn mx(&self, name: &str) -> Result<Vec<Mx>, Unanswered> {
         self.answer("MX", name, &Self::checked(name), &self.mx)
     }
 
-    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, LookupError> {
+    async fn ptr(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
         self.answer("PTR", &address.to_string(), &address, &self.ptr)
     }
 }

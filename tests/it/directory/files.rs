@@ -53,7 +53,7 @@ fn a_file_that_is_missing_is_not_made() {
     let directory = directory(&entry(&file));
     assert!(matches!(
         ask(&directory, "joe@example.org"),
-        Known::Unavailable(_)
+        Known::Unanswered(_)
     ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     change(
@@ -75,7 +75,7 @@ fn nothing_can_be_written() {
     );
     let answer = ask(&directory(&writes), "joe@example.org");
     assert!(
-        matches!(&answer, Known::Unavailable(why) if why.contains("readonly")),
+        matches!(&answer, Known::Unanswered(one) if one.why.contains("readonly")),
         "{answer:?}"
     );
 }

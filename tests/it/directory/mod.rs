@@ -110,10 +110,10 @@ fn is_listed(directory: &Directory, address: &str) -> bool {
     match ask(directory, address) {
         Known::Listed(_) => true,
         Known::NotListed => false,
-        Known::Unavailable(why) => panic!("{address}: {why}"),
+        Known::Unanswered(why) => panic!("{address}: {why}"),
     }
 }
 
 fn is_unavailable(directory: &Directory, address: &str) -> bool {
-    matches!(ask(directory, address), Known::Unavailable(_))
+    matches!(ask(directory, address), Known::Unanswered(_))
 }

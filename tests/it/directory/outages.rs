@@ -135,7 +135,7 @@ fn a_server_that_hangs_costs_its_timeout_once() {
         let answer = ask(&directory, "ann@example.org");
         assert!(begun.elapsed() < Duration::from_secs(1), "{kind:?}");
         assert!(
-            matches!(&answer, Known::Unavailable(why) if why.contains("3 s")),
+            matches!(&answer, Known::Unanswered(one) if one.why.contains("3 s")),
             "{kind:?}: {answer:?}"
         );
         // Five at a time; and those that waited for one of them, until their own time was up.

@@ -258,7 +258,7 @@ fn a_queue_of_our_own_is_no_outage() {
     let answers = RUNTIME.block_on(join_all(questions));
     let answered = answers.iter().filter(|one| **one == Known::NotListed);
     let busy = answers.iter().filter(
-        |one| matches!(one, Known::Unavailable(why) if why.contains("all connections are busy")),
+        |one| matches!(one, Known::Unanswered(one) if one.why.contains("all connections are busy")),
     );
     assert_eq!((answered.count(), busy.count()), (1, 3), "{answers:?}");
     assert_eq!(ask(&directory, "nobody@example.org"), Known::NotListed);

@@ -4,7 +4,10 @@ use backstop::core::{
     address::{Mailbox, ReversePath},
     dnsbl::Listing,
     envelope::{Client, Envelope, Recipient},
-    outside::Outside::{self, Directory, Dns, Store},
+    outside::{
+        Outside::{self, Directory, Dns, Store},
+        Unanswered,
+    },
     policy::{Otherwise, Siege, SpfAnswers, Tag, Vouched, WasLearned},
     proof::{
         Keys, ProofKind, Weak,
@@ -170,7 +173,7 @@ impl World {
     pub fn listing(&self) -> Listing {
         match self.is_listed {
             true => Listing::Listed("127.0.0.2".parse().unwrap()),
-            false => Listing::NoAnswer("timed out".to_owned()),
+            false => Listing::Unanswered(Unanswered::dns("timed out")),
         }
     }
 
@@ -210,7 +213,7 @@ pub fn keys() -> Keys {
 }
 
 fn unreadable() -> Known {
-    Known::Unavailable("no such file".to_owned())
+    Known::Unanswered(Unanswered::directory("no such file"))
 }
 
 /// The rows of a rule, by its place in the file.
