@@ -25,7 +25,7 @@ use futures_util::future::BoxFuture;
 pub use health::Health;
 pub use siege::{LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord, SiegeRecords};
 pub use unavailable::{Reason, Unavailable};
-pub use url::{StoreUrl, StoreUrlError};
+pub use url::StoreUrl;
 use writer::Queue;
 
 use crate::core::{
@@ -151,7 +151,7 @@ pub struct Keep {
 /// Opens a store. That it is down now is no error: it is tried again in the background until it is there. To be called
 /// within a tokio runtime.
 pub fn open(url: &StoreUrl, keep: Keep) -> Arc<dyn Store> {
-    match url.place() {
+    match url.target() {
         url::Place::Sqlite(path) => keeper::start(sqlite::Sqlite::new(url, path, keep)),
         url::Place::Redis(server) => keeper::start(redis::Redis::new(url, server, keep)),
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub(super) use self::client::Client;
 pub use self::{
     filter::{Filter, FilterError},
-    url::{LdapUrl, LdapUrlError},
+    url::LdapUrl,
 };
 use super::{limits, remote::Times};
 use crate::{core::duration::Duration, server::Password};

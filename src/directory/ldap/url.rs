@@ -1,123 +1,106 @@
 //! Where an LDAP server is.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 use url::Url;
 
-use crate::{
-    core::serde_text::deserialize_from_str,
-    directory::sql::is_loopback,
-    server::{absolute, decoded, host},
-};
+use crate::server::{Parts, ServerUrl, Target, UrlMistake, absolute, decoded, is_loopback};
 
 /// Where an LDAP server is.
+pub type LdapUrl = ServerUrl<Server>;
+
+/// What an [`LdapUrl`] names.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct LdapUrl {
+pub struct Server {
     /// As ldap3 wants it.
     url: Url,
-    place: Place,
+    reached: Reached,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Clear(String),
-    Tls,
-    Socket(PathBuf),
-}
-
-/// Why a text names no server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LdapUrlError {
-    /// Another protocol.
-    #[error(
-        "this is no LDAP server; right would be e.g. ldap://192.0.2.1, ldaps://ldap.example.org or \
-         ldapi://%2frun%2fslapd%2fldapi"
-    )]
-    Scheme,
-    /// No host.
-    #[error("the server is missing or is none; right would be e.g. ldaps://ldap.example.org:636")]
-    Server,
-    /// No socket.
-    #[error(
-        "the socket must be an absolute path, its slashes written %2f; right would be e.g. ldapi://%2frun%2fslapd%2fldapi"
-    )]
-    Socket,
-    /// What an LDAP URL may have and ours don't.
-    #[error(
-        "only the server stands in the URL; right would be the keys base, scope, filter and bind_dn beside it"
-    )]
-    More,
+enum Reached {
+    InClear { host: String },
+    ByTls,
+    BySocket,
 }
 
 impl LdapUrl {
     /// The URL.
     pub(super) fn url(&self) -> &Url {
-        &self.url
+        &self.target().url
     }
 
     /// Whether it can be encrypted by `start_tls`.
     pub fn is_clear(&self) -> bool {
-        matches!(self.place, Place::Clear(_))
+        matches!(self.target().reached, Reached::InClear { .. })
     }
 
     /// Whether it is encrypted from the beginning.
     pub fn is_tls(&self) -> bool {
-        self.place == Place::Tls
+        self.target().reached == Reached::ByTls
     }
 
-    /// Whether what is said crosses a network for everybody to read, unless `start_tls` is set.
+    /// Whether everybody on a network on the way can read what is said, unless `start_tls` is set.
     pub fn is_overheard(&self) -> bool {
-        matches!(&self.place, Place::Clear(host) if !is_loopback(host))
+        matches!(&self.target().reached, Reached::InClear { host } if !is_loopback(host))
     }
 }
 
-impl FromStr for LdapUrl {
-    type Err = LdapUrlError;
+impl Target for Server {
+    const SCHEMES: &'static [&'static str] = &["ldap", "ldaps", "ldapi"];
 
-    fn from_str(text: &str) -> Result<Self, LdapUrlError> {
-        let scheme = text.split(':').next().unwrap_or_default();
-        if !["ldap", "ldaps", "ldapi"].contains(&scheme) {
-            return Err(LdapUrlError::Scheme);
+    fn expected(mistake: UrlMistake) -> &'static str {
+        match mistake {
+            UrlMistake::Path => {
+                "use e.g. ldapi://%2frun%2fslapd%2fldapi, where each slash of the path is written %2f"
+            }
+            UrlMistake::Server => "use e.g. ldaps://ldap.example.org:636",
+            UrlMistake::Credentials | UrlMistake::Part => {
+                "use the server alone, and the keys base, scope, filter, bind_dn and password beside it"
+            }
+            UrlMistake::Scheme
+            | UrlMistake::User
+            | UrlMistake::Database
+            | UrlMistake::Passwords => {
+                "use e.g. ldap://192.0.2.1, ldaps://ldap.example.org or ldapi://%2frun%2fslapd%2fldapi"
+            }
         }
-        let url = Url::parse(text).map_err(|_| LdapUrlError::Server)?;
-        let more = !matches!(url.path(), "" | "/")
+    }
+
+    fn file(_: PathBuf) -> Result<Self, UrlMistake> {
+        Err(UrlMistake::Scheme)
+    }
+
+    fn server(parts: &Parts) -> Result<Self, UrlMistake> {
+        let url = parts.url();
+        let has_more = !matches!(url.path(), "" | "/")
             || url.query().is_some()
             || url.fragment().is_some()
             || !url.username().is_empty()
             || url.password().is_some();
-        let place = match scheme {
+        let reached = match parts.scheme() {
             "ldapi" => {
-                let path = decoded(url.host_str().unwrap_or_default());
-                let path = path.as_deref().and_then(absolute);
-                Place::Socket(path.ok_or(LdapUrlError::Socket)?)
+                absolute(&decoded(url.host_str().unwrap_or_default())?)?;
+                Reached::BySocket
             }
-            _ if more => return Err(LdapUrlError::More),
-            "ldap" => Place::Clear(host(&url).ok_or(LdapUrlError::Server)?),
-            _ => {
-                host(&url).ok_or(LdapUrlError::Server)?;
-                Place::Tls
+            _ if has_more => return Err(UrlMistake::Part),
+            scheme => {
+                let host = parts.host()?;
+                match scheme {
+                    "ldap" => Reached::InClear { host },
+                    _ => Reached::ByTls,
+                }
             }
         };
-        if more || (scheme == "ldapi" && url.port().is_some()) {
-            return Err(LdapUrlError::More);
+        if has_more || (reached == Reached::BySocket && url.port().is_some()) {
+            return Err(UrlMistake::Part);
         }
-        Ok(Self { url, place })
+        Ok(Self {
+            url: url.clone(),
+            reached,
+        })
     }
 }
-
-impl fmt::Display for LdapUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.url.as_str().trim_end_matches('/'))
-    }
-}
-
-impl fmt::Debug for LdapUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-deserialize_from_str!(LdapUrl);
 
 #[cfg(test)]
 mod tests {
@@ -125,7 +108,7 @@ mod tests {
 
     #[test]
     fn servers_and_what_is_none() {
-        use LdapUrlError::{More, Scheme, Server, Socket};
+        use UrlMistake::{Credentials, Part, Path, Scheme, Server};
         for (text, shown) in [
             ("ldap://192.0.2.1", Ok("ldap://192.0.2.1")),
             (
@@ -141,15 +124,18 @@ mod tests {
             ("ldap.example.org", Err(Scheme)),
             ("http://192.0.2.1", Err(Scheme)),
             ("ldap://", Err(Server)),
-            ("ldap:///dc=example", Err(More)),
-            ("ldap:192.0.2.1", Err(More)),
-            ("ldapi:///run/slapd/ldapi", Err(Socket)),
-            ("ldapi://run%2fldapi", Err(Socket)),
-            ("ldap://192.0.2.1/dc=example?mail", Err(More)),
-            ("ldap://cn=admin:pw@192.0.2.1", Err(More)),
+            ("ldap:///dc=example", Err(Part)),
+            ("ldap:192.0.2.1", Err(Part)),
+            ("ldapi:///run/slapd/ldapi", Err(Path)),
+            ("ldapi://run%2fldapi", Err(Path)),
+            ("ldap://192.0.2.1/dc=example?mail", Err(Part)),
+            ("ldap://cn=admin:pw@192.0.2.1", Err(Part)),
+            ("ldap://cn=admin:p@w@192.0.2.1", Err(Credentials)),
         ] {
             let url = text.parse::<LdapUrl>();
-            let url = url.map(|url| url.to_string());
+            let url = url
+                .map(|url| url.to_string())
+                .map_err(|error| error.mistake);
             assert_eq!(url, shown.map(str::to_owned), "{text}");
         }
         let overheard = |text: &str| text.parse::<LdapUrl>().unwrap().is_overheard();

@@ -38,7 +38,7 @@ impl Client {
         let (most, query) = (settings.connections, &settings.query);
         let timeout = settings.timeout.into();
         let question_mark = |_| "?".to_owned();
-        let connections = match settings.url.place() {
+        let connections = match settings.url.target() {
             Place::Sqlite(_) => Kinds::Sqlite(Connections::new(most, query, None, question_mark)),
             Place::Server(server) => match server.kind {
                 Kind::Postgres => {
@@ -68,7 +68,7 @@ impl Client {
     }
 
     pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
-        match (&self.connections, self.settings.url.place()) {
+        match (&self.connections, self.settings.url.target()) {
             (Kinds::Sqlite(connections), Place::Sqlite(path)) => {
                 let busy = self.settings.timeout.into();
                 connections

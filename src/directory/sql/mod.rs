@@ -15,10 +15,9 @@ use serde::Deserialize;
 
 #[cfg(feature = "sql")]
 pub(super) use self::client::Client;
-pub(super) use self::url::is_loopback;
 pub use self::{
     query::{Query, QueryError},
-    url::{SqlUrl, SqlUrlError},
+    url::SqlUrl,
 };
 use super::{limits, remote::Times};
 use crate::{core::duration::Duration, server::Password};

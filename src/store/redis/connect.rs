@@ -12,7 +12,7 @@ use crate::{
     server::read_file,
     store::{
         Reason, Unavailable,
-        url::{Address, Server},
+        url::{Address, RedisServer},
     },
 };
 
@@ -27,7 +27,7 @@ const SCHEMA_KEY: &str = "backstop:schema";
 /// A connection to a server that we may use.
 pub(super) async fn connect(
     name: &str,
-    server: &Server,
+    server: &RedisServer,
 ) -> Result<MultiplexedConnection, Unavailable> {
     let failed = |error| unavailable(name, error);
     let client = client(name, server)?;
@@ -64,7 +64,7 @@ async fn schema(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
     Ok(stored.unwrap_or(SCHEMA))
 }
 
-fn client(name: &str, server: &Server) -> Result<Client, Unavailable> {
+fn client(name: &str, server: &RedisServer) -> Result<Client, Unavailable> {
     let unusable = |text| Unavailable::new(Reason::Denied, format!("{name}: {text}"));
     let mut login = RedisConnectionInfo::default().set_db(server.database);
     if let Some(user) = &server.user {

@@ -24,7 +24,7 @@ use super::{
     Keep, SiegeRecords, StoreUrl, Unavailable,
     backend::{Backend, Batch, now},
     held::Held,
-    url::Server,
+    url::RedisServer,
 };
 use crate::core::{
     attack::{Row as AttackRow, Sample},
@@ -44,13 +44,13 @@ const PREFIX: &str = "backstop:1:";
 /// The store on a server.
 pub(super) struct Redis {
     name: String,
-    server: Server,
+    server: RedisServer,
     keep: Keep,
     connection: Held<MultiplexedConnection>,
 }
 
 impl Redis {
-    pub fn new(url: &StoreUrl, server: &Server, keep: Keep) -> Self {
+    pub fn new(url: &StoreUrl, server: &RedisServer, keep: Keep) -> Self {
         Self {
             name: url.to_string(),
             server: server.clone(),
