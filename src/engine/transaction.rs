@@ -359,7 +359,7 @@ impl Transaction {
             queue_id,
             client: client.address,
             helo: client.helo.as_deref(),
-            from: reverse_path,
+            mail_from: reverse_path,
             rcpt: &rcpt.sent.mailbox,
             verdict,
             spf: self.message.spf(),

@@ -25,7 +25,7 @@ pub struct Decision<'a> {
     /// What it said in HELO.
     pub helo: Option<&'a [u8]>,
     /// MAIL FROM.
-    pub from: &'a ReversePath,
+    pub mail_from: &'a ReversePath,
     /// RCPT TO.
     pub rcpt: &'a Mailbox,
     /// What was decided, and why.
@@ -49,13 +49,13 @@ impl fmt::Display for Decision<'_> {
         let notification = self.verdict.notification.as_ref();
         write!(
             f,
-            "id={} i={} client={} helo={} from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
+            "id={} queue_id={} client={} helo={} mail_from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
             self.id,
             word(self.queue_id),
             self.client
                 .map_or_else(|| "-".to_owned(), |address| address.to_string()),
             word(self.helo),
-            printable(&self.from.to_bytes(), LONGEST_VALUE),
+            printable(&self.mail_from.to_bytes(), LONGEST_VALUE),
             printable(&self.rcpt.to_bytes(), LONGEST_VALUE),
             self.verdict.action,
             self.verdict.reason.code(),
@@ -101,7 +101,7 @@ mod tests {
             queue_id: None,
             client: "192.0.2.1".parse().ok(),
             helo: Some(b"x\r\nverdict=accept"),
-            from: &ReversePath::from_bytes(b"<a b@example.com>"),
+            mail_from: &ReversePath::from_bytes(b"<a b@example.com>"),
             rcpt: &Mailbox::from_bytes(b"\xff@example.org"),
             verdict: &verdict,
             spf: None,
@@ -111,7 +111,7 @@ mod tests {
         .to_string();
         assert_eq!(
             line,
-            "id=1a i=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept from=<a\\x20b@example.com> \
+            "id=1a queue_id=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept mail_from=<a\\x20b@example.com> \
              rcpt=<\\xff@example.org> verdict=tag reason=never_sends by=- spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark would=reject"
         );
     }

@@ -131,11 +131,14 @@ impl<M: Mta> Signing<M> {
         assert_eq!(tagged, self.tagged("joe@example.org", 0));
         self.site.decision(
             0,
-            &[" batv=- proof=- signed=batv ", " from=<joe@example.org> "],
+            &[
+                " batv=- proof=- signed=batv ",
+                " mail_from=<joe@example.org> ",
+            ],
         );
         self.bounced(&tagged, Some("joe@example.org"));
         self.site
-            .decision(0, &[" from=<> ", " batv=valid ", " reason=batv "]);
+            .decision(0, &[" mail_from=<> ", " batv=valid ", " reason=batv "]);
         // Nobody's bounces go there; but he has written, so this one does.
         assert_eq!(self.bounced("noreply@example.org", None), "550 5.7.1");
         let tagged = self.tagged("noreply@example.org", 0);

@@ -165,7 +165,7 @@ impl Home {
         let rcpt = format!(" rcpt=<{to}> ");
         let line = self
             .site
-            .decision(since, &[" from=<> ", &rcpt, " verdict="]);
+            .decision(since, &[" mail_from=<> ", &rcpt, " verdict="]);
         let reason = line.split(" reason=").nth(1).unwrap();
         let reason = reason.split(' ').next().unwrap();
         (codes(&reply), reason.to_owned())

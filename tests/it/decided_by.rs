@@ -151,7 +151,7 @@ fn line(verdict: &Verdict) -> String {
         queue_id: None,
         client: None,
         helo: None,
-        from: &sender,
+        mail_from: &sender,
         rcpt: &rcpt,
         verdict,
         spf: None,

@@ -357,7 +357,7 @@ fn play<M: Mta>(site: &Site<M>, dialogue: &Dialogue, monitor: bool) {
             &[
                 &format!(" client={} ", M::address(dialogue.host)),
                 &format!(" helo={} ", dialogue.helo),
-                &format!(" from=<{}> ", dialogue.from),
+                &format!(" mail_from=<{}> ", dialogue.from),
                 &format!(" rcpt=<{recipient}> "),
                 &format!(" verdict={verdict} reason={reason} "),
             ],

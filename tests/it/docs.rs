@@ -271,7 +271,7 @@ fn the_readme_shows_the_decision_line() {
     let source = text("src/observe/decision.rs");
     let format = source
         .lines()
-        .find(|line| line.contains("\"id={} i={}"))
+        .find(|line| line.contains("\"id={} queue_id={}"))
         .unwrap();
     let readme = text("README.md");
     let shown = readme

@@ -129,7 +129,7 @@ fn a_message_arrives_with_one_watermark_that_verifies<M: Mta>() {
     }
     signing
         .site
-        .decision(0, &[" signed=watermark ", " from=<joe@example.org> "]);
+        .decision(0, &[" signed=watermark ", " mail_from=<joe@example.org> "]);
 
     // A content filter hands it back: the one it has is enough.
     let start = message.iter().position(|&byte| byte == b'\n').unwrap() + 1;
@@ -265,7 +265,9 @@ fn what_arrived_proves_the_bounce_that_returns_it<M: Mta>() {
             let mut client = signing.site.friend();
             let message = format!("{head}\r\n{body}");
             let reply = client.message("", JOE, message.as_bytes()).unwrap();
-            let line = signing.site.decision(since, &[" from=<> ", " verdict="]);
+            let line = signing
+                .site
+                .decision(since, &[" mail_from=<> ", " verdict="]);
             let reason = line.split(" reason=").nth(1).unwrap();
             let reason = reason.split(' ').next().unwrap().to_owned();
             (codes(&reply), reason)
@@ -367,5 +369,5 @@ fn an_ascii_sender_gets_its_tag_in_a_utf8_transaction() {
     assert!(sender.starts_with(b"<prvs=3"), "{}", sender.escape_ascii());
     signing
         .site
-        .decision(0, &[" signed=batv ", " from=<joe@example.org> "]);
+        .decision(0, &[" signed=batv ", " mail_from=<joe@example.org> "]);
 }

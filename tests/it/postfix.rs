@@ -202,7 +202,7 @@ fn bounces_of_postfix_itself_are_never_refused() {
     site.decision(
         0,
         &[
-            " from=<> rcpt=<noreply@example.org> ",
+            " mail_from=<> rcpt=<noreply@example.org> ",
             " reason=outgoing_local ",
         ],
     );
@@ -267,7 +267,7 @@ fn addresses_that_are_no_utf8() {
     assert_eq!(reply.code, 250, "{reply:?}");
     let reply = client.rcpt("joe@example.org").unwrap();
     assert_eq!(codes(&reply), "550 5.7.23");
-    site.decision(0, &[" from=<b\\xfcb@bank.example> "]);
+    site.decision(0, &[" mail_from=<b\\xfcb@bank.example> "]);
 }
 
 /// The bare name of RFC 5321 section 4.5.1, too.
@@ -308,7 +308,10 @@ fn addresses_that_postfix_completes_are_judged_as_it_delivers_them() {
     site.decision(0, &[" rcpt=<noreply@example.org> ", " reason=never_sends "]);
     site.decision(
         0,
-        &[" from=<boss@example.org> ", " reason=own_domain_forged "],
+        &[
+            " mail_from=<boss@example.org> ",
+            " reason=own_domain_forged ",
+        ],
     );
     client.mail("joe%elsewhere.example").unwrap();
     assert_eq!(codes(&client.rcpt("joe").unwrap()), "550 5.7.23");

@@ -111,7 +111,7 @@ impl Rewriting {
         let rcpt = format!(" rcpt=<{}> ", mail.sender);
         let line = self
             .site
-            .decision(since, &[" from=<> ", &rcpt, " verdict="]);
+            .decision(since, &[" mail_from=<> ", &rcpt, " verdict="]);
         let reason = line.split(" reason=").nth(1).unwrap();
         format!("{answer} {}", reason.split(' ').next().unwrap())
     }

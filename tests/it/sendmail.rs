@@ -89,8 +89,8 @@ fn every_line_has_the_queue_id() {
     client.mail("alice@bank.example").unwrap();
     client.rcpt("joe@example.org").unwrap();
     let line = site.decision(0, &[" rcpt=<joe@example.org> ", " verdict=reject "]);
-    assert!(!line.contains(" i=- "), "{line}");
-    let id = line.split(" i=").nth(1).unwrap();
+    assert!(!line.contains(" queue_id=- "), "{line}");
+    let id = line.split(" queue_id=").nth(1).unwrap();
     let id = id.split(' ').next().unwrap();
     site.mta.wait_for_log(id).unwrap();
 }

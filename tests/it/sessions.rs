@@ -132,7 +132,7 @@ fn a_callout<M: Mta>() {
     client.mail("").unwrap();
     assert_eq!(codes(&client.rcpt("joe@example.org").unwrap()), OK);
     drop(client);
-    site.decision(asked, &[" from=<> ", " verdict=accept "]);
+    site.decision(asked, &[" mail_from=<> ", " verdict=accept "]);
 }
 
 fn unknown_recipients_cost_no_dns<M: Mta>() {
@@ -192,7 +192,7 @@ fn ipv6<M: Mta>() {
         let reply = client.rcpt("joe@example.org").unwrap();
         assert_eq!(codes(&reply), expected);
         client.quit().unwrap();
-        site.decision(0, &[" client=::1 ", &format!(" from=<{sender}> ")]);
+        site.decision(0, &[" client=::1 ", &format!(" mail_from=<{sender}> ")]);
         if expected != OK {
             assert!(reply.text().contains("SPF: ::1 may not"), "{reply:?}");
         }

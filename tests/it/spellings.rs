@@ -119,7 +119,7 @@ fn senders<M: Mta>(return_path: impl Fn(&str, &str) -> String) -> usize {
         } else {
             " reason=own_domain_forged "
         };
-        site.decision(since, &[&format!(" from=<{address}> "), reason]);
+        site.decision(since, &[&format!(" mail_from=<{address}> "), reason]);
         admitted += 1;
     }
     admitted

@@ -22,7 +22,7 @@ fn spf_fail_is_refused_with_the_domains_own_words_and_every_percent_sign_doubled
     let line = stage.decision("joe@example.org");
     assert_eq!(field(&line, "verdict"), "reject");
     assert_eq!(field(&line, "spf"), "fail");
-    assert_eq!(field(&line, "from"), "<a%b@fail.example>");
+    assert_eq!(field(&line, "mail_from"), "<a%b@fail.example>");
 }
 
 #[test]

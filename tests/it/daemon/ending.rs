@@ -41,7 +41,7 @@ fn a_message_in_progress_is_finished_with_its_verdict_and_then_it_ends() {
     assert_eq!(outcome.added("X-Backstop").len(), 1);
     assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
     for rcpt in ["first@example.org", "second@example.org"] {
-        assert_eq!(field(&stage.decision(rcpt), "i"), "4ABC");
+        assert_eq!(field(&stage.decision(rcpt), "queue_id"), "4ABC");
     }
 }
 

@@ -449,7 +449,7 @@ fn a_message_refused_by_its_headers_is_logged_once_a_recipient_with_its_queue_id
     ] {
         let line = stage.decision(rcpt);
         assert_eq!(
-            (field(&line, "i"), field(&line, "verdict")),
+            (field(&line, "queue_id"), field(&line, "verdict")),
             (id, verdict),
             "{line}"
         );

@@ -12,8 +12,23 @@ use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dn
 
 /// The fields, in their order.
 const FIELDS: [&str; 17] = [
-    "id", "i", "client", "helo", "from", "rcpt", "verdict", "reason", "by", "spf", "spf_helo",
-    "kind", "evidence", "batv", "proof", "signed", "would",
+    "id",
+    "queue_id",
+    "client",
+    "helo",
+    "mail_from",
+    "rcpt",
+    "verdict",
+    "reason",
+    "by",
+    "spf",
+    "spf_helo",
+    "kind",
+    "evidence",
+    "batv",
+    "proof",
+    "signed",
+    "would",
 ];
 
 #[test]
@@ -63,7 +78,7 @@ fn the_queue_id_is_joined_when_it_comes() {
         .unwrap();
     client.eom().unwrap();
     for rcpt in ["first@example.org", "second@example.org"] {
-        assert_eq!(field(&stage.decision(rcpt), "i"), "4ABC", "{rcpt}");
+        assert_eq!(field(&stage.decision(rcpt), "queue_id"), "4ABC", "{rcpt}");
     }
     assert_eq!(stage.decisions().len(), 2);
 }
@@ -131,7 +146,7 @@ fn strangers_cannot_write_into_the_log() {
         b"\xff\xfe@\x80.example",
         b"a\r\n<3>id=1 verdict=accept@b\r\nc.example",
         b"\x1b[31mred\x07\x08@e.example",
-        b"a@b \" i=4 client=\"",
+        b"a@b \" queue_id=4 client=\"",
         b"@@@<>>><",
         b"\"quo ted\\\"\"@example.com",
         b"",

@@ -179,7 +179,10 @@ fn a_queue_id_is_not_carried_over() {
         stage.decision("first@example.org"),
         stage.decision("second@example.org"),
     );
-    assert_eq!((field(&first, "i"), field(&second, "i")), ("4XYZ", "-"));
+    assert_eq!(
+        (field(&first, "queue_id"), field(&second, "queue_id")),
+        ("4XYZ", "-")
+    );
     assert_ne!(field(&first, "id"), field(&second, "id"));
 }
 
@@ -290,7 +293,7 @@ fn what_the_mta_understood_is_judged() {
         assert!(named || from.is_empty(), "{received_spf}");
         let line = stage.decision(&rcpt);
         assert_eq!(
-            field(&line, "from"),
+            field(&line, "mail_from"),
             format!("<{from}>"),
             "{version} {argument}"
         );

@@ -119,7 +119,7 @@ impl Stage {
         client
     }
 
-    /// The decision lines so far: `id=… i=…`, where those of `log.level: debug` are `id=… check=…`.
+    /// The decision lines so far: `id=… queue_id=…`, where those of `log.level: debug` are `id=… check=…`.
     fn decisions(&self) -> Vec<String> {
         let log = self.backstop.log();
         log.lines()
@@ -127,7 +127,7 @@ impl Stage {
                 let after_id = line
                     .split_once("id=")
                     .and_then(|(_, id)| id.split(' ').nth(1));
-                after_id.is_some_and(|word| word.starts_with("i="))
+                after_id.is_some_and(|word| word.starts_with("queue_id="))
             })
             .map(str::to_owned)
             .collect()

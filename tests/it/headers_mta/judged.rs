@@ -85,8 +85,14 @@ fn a_null_sender_needs_a_notification<M: Mta>() {
     );
     // The queue id is known by then, and both logs have it.
     let line = site.decision(0, &[" verdict=reject reason=not_a_notification "]);
-    assert!(!line.contains(" i=- "), "{line}");
-    let id = line.split(" i=").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(!line.contains(" queue_id=- "), "{line}");
+    let id = line
+        .split(" queue_id=")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
     let said = site
         .mta
         .wait_for_log("The null sender is for notifications")

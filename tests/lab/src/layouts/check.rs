@@ -136,7 +136,7 @@ pub(super) fn counts(world: &World) -> io::Result<Vec<String>> {
     // What Postfix bounces itself it hands in where internal_mail_filter_classes says so, as mail of its own.
     let log = world.backstop.log();
     let is_own =
-        |line: &&str| line.contains(" from=<> ") && line.contains(" reason=outgoing_local ");
+        |line: &&str| line.contains(" mail_from=<> ") && line.contains(" reason=outgoing_local ");
     let own = log.lines().filter(is_own).count();
     let expected = match world.site {
         Site::PostfixDash => world.site.layouts().len(),
