@@ -50,7 +50,7 @@ pub struct Local {
     pub daemons: Vec<String>,
     /// The domain of addresses that have none; none for the one of `domains` that is the MTA's own name, or stands above it.
     #[serde(deserialize_with = "unless_empty")]
-    pub unqualified: Option<Domain>,
+    pub default_domain: Option<Domain>,
     /// The characters that divide `user` from an extension, as in Postfix's `recipient_delimiter`.
     pub recipient_delimiter: String,
     /// Who we are in Authentication-Results; none for the MTA's own name.
@@ -68,7 +68,7 @@ impl Default for Local {
                 .collect(),
             authenticated: Authenticated::Outgoing,
             daemons: vec!["ORIGINATING".to_owned()],
-            unqualified: None,
+            default_domain: None,
             recipient_delimiter: "+".to_owned(),
             authserv_id: None,
         }
@@ -105,8 +105,8 @@ impl Local {
 
     /// The domain of an address that has none, where the MTA calls itself `host`.
     pub fn unqualified(&self, host: &str) -> Option<Domain> {
-        if self.unqualified.is_some() {
-            return self.unqualified.clone();
+        if self.default_domain.is_some() {
+            return self.default_domain.clone();
         }
         let dots = host.match_indices('.').map(|(dot, _)| dot + 1);
         let names: Vec<Domain> = std::iter::once(0)
@@ -224,12 +224,12 @@ mod tests {
 
     #[test]
     fn an_address_without_a_domain_is_of_this_host() {
-        let local = |domains: &[&str], unqualified: Option<&str>| Local {
+        let local = |domains: &[&str], default_domain: Option<&str>| Local {
             domains: domains.iter().map(|text| text.parse().unwrap()).collect(),
-            unqualified: unqualified.map(|text| text.parse().unwrap()),
+            default_domain: default_domain.map(|text| text.parse().unwrap()),
             ..Local::default()
         };
-        for (domains, unqualified, host, domain) in [
+        for (domains, default_domain, host, domain) in [
             (
                 &["example.org"][..],
                 None,
@@ -274,9 +274,9 @@ mod tests {
             ),
             (&[], Some("example.net"), "", Some("example.net")),
         ] {
-            let found = local(domains, unqualified).unqualified(host);
+            let found = local(domains, default_domain).unqualified(host);
             let found = found.as_ref().map(Domain::as_str);
-            assert_eq!(found, domain, "{domains:?} {unqualified:?} {host}");
+            assert_eq!(found, domain, "{domains:?} {default_domain:?} {host}");
         }
     }
 }

@@ -337,7 +337,7 @@ fn without_a_domain_it_stays_without() {
     let mailbox = recipient(b"<joe>", Told::default(), &local(), "mx.elsewhere.test");
     assert_eq!(mailbox, Mailbox::from_bytes(b"joe"));
     let unqualified = Local {
-        unqualified: Some("other.test".parse().unwrap()),
+        default_domain: Some("other.test".parse().unwrap()),
         ..local()
     };
     let mailbox = recipient(b"<joe>", Told::default(), &unqualified, HOST);
