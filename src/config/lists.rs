@@ -123,7 +123,7 @@ fn no_list_of_domains_takes_what_would_never_match() {
     let named: Vec<_> = places.iter().map(|place| place.join(".")).collect();
     for expected in [
         "local.domains.[]",
-        "forgery.lists.[]",
+        "forgery.mailing_lists.[]",
         "headers.[].domains.[]",
         "proof.batv.except.recipients.[]",
     ] {

@@ -130,7 +130,7 @@ impl Answers {
         let Forgery {
             mail_from,
             header_from,
-            lists: _,
+            mailing_lists: _,
         } = forgery;
         self.add(at, "mail_from", *mail_from);
         self.add(at, "header_from", *header_from);

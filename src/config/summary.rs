@@ -132,7 +132,7 @@ fn answer(rule: Rule) -> String {
 }
 
 fn header_from(forgery: &Forgery) -> String {
-    let but = match forgery.lists.as_slice() {
+    let but = match forgery.mailing_lists.as_slice() {
         [] => String::new(),
         lists => format!("; mailing lists that may: {}", listed(lists)),
     };

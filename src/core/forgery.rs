@@ -17,7 +17,7 @@ pub struct Forgery {
     pub header_from: Rule,
     /// Mailing lists that our users write to, by the domain of their MAIL FROM: their posts carry our From:. Their SPF
     /// must pass.
-    pub lists: Vec<DomainPattern>,
+    pub mailing_lists: Vec<DomainPattern>,
 }
 
 impl Default for Forgery {
@@ -25,7 +25,7 @@ impl Default for Forgery {
         Self {
             mail_from: Rule::new(Action::Reject),
             header_from: Rule::new(Action::Tag),
-            lists: Vec::new(),
+            mailing_lists: Vec::new(),
         }
     }
 }

@@ -25,7 +25,7 @@ local: {domains: [example.org, .sub.example.org]}
 spf:
   trusted_forwarders: [203.0.113.0/24, '2001:db8::/32', forwarder.example]
   domains: {soft.example: {softfail: reject}, .below.example: {softfail: tempfail}, partly.example: {fail: tag}}
-forgery: {header_from: reject, lists: [lists.example.net, .groups.example]}
+forgery: {header_from: reject, mailing_lists: [lists.example.net, .groups.example]}
 null_sender:
   never_send: [noreply@example.org, news, '@never.sub.example.org']
   exempt: {clients: [192.0.2.77], recipients: [list@example.org]}
@@ -307,7 +307,7 @@ fn the_entry_that_decided_is_named() {
                 headers: "From: a@example.org\n",
                 ..MAIL
             },
-            "accept nothing_found forgery.lists:lists.example.net",
+            "accept nothing_found forgery.mailing_lists:lists.example.net",
         ),
         (
             Sent {
@@ -315,7 +315,7 @@ fn the_entry_that_decided_is_named() {
                 headers: "From: a@example.org\n",
                 ..MAIL
             },
-            "accept nothing_found forgery.lists:.groups.example",
+            "accept nothing_found forgery.mailing_lists:.groups.example",
         ),
         // Who never sends.
         (

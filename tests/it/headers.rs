@@ -22,7 +22,7 @@ mode: enforce
 local: {domains: [example.org], networks: [10.0.0.0/8]}
 spf: {trusted_forwarders: [203.0.113.0/24]}
 proof: {dkim: {verify: false}}
-forgery: {header_from: reject, lists: [lists.example.net]}
+forgery: {header_from: reject, mailing_lists: [lists.example.net]}
 null_sender:
   not_a_notification: reject
   never_send: [noreply@example.org]
@@ -320,7 +320,7 @@ fn one_domain_of_ours_does_not_vouch_for_another() {
         Path::new("forgery.yaml"),
         &format!(
             "mode: enforce\nlocal: {{domains: [{DOMAINS}]}}\nspf: {{trusted_forwarders: [203.0.113.0/24]}}\n\
-             forgery: {{header_from: reject, lists: [lists.example.net]}}\n"
+             forgery: {{header_from: reject, mailing_lists: [lists.example.net]}}\n"
         ),
     )
     .unwrap_or_else(|diagnostics| panic!("{diagnostics}"))

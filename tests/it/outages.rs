@@ -21,7 +21,7 @@ local: {domains: [example.org, example.net]}
 spf:
   trusted_forwarders: [forwarder.example]
   domains: {picky.example: {none: accept, fail: accept, softfail: accept, temperror: accept, permerror: accept}}
-forgery: {lists: [lists.example.net]}
+forgery: {mailing_lists: [lists.example.net]}
 null_sender: {never_send: {addresses: [noreply@example.org]}}
 recipients:
   - domain: example.org

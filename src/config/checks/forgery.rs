@@ -10,8 +10,8 @@ impl Checks<'_> {
     pub(super) fn forgery(&mut self) {
         let forgery = &self.file.forgery;
         let section = Path::of(&["forgery"]);
-        for (index, list) in forgery.lists.iter().enumerate() {
-            self.mailing_list(&section.key("lists").index(index), list);
+        for (index, list) in forgery.mailing_lists.iter().enumerate() {
+            self.mailing_list(&section.key("mailing_lists").index(index), list);
         }
         let rule = forgery.header_from;
         let refuses = !rule.monitor
@@ -19,13 +19,14 @@ impl Checks<'_> {
                 rule.action,
                 Action::Tempfail | Action::Reject | Action::Discard
             );
-        let nobody_may = forgery.lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
+        let nobody_may =
+            forgery.mailing_lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
         if refuses && nobody_may && !self.file.local.domains.is_empty() {
             self.findings.warning(
                 &section.key("header_from"),
                 "what your users post to mailing lists comes back with your domain in From:, and would be refused"
                     .to_owned(),
-                "name the lists in `forgery.lists` and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
+                "name the lists in `forgery.mailing_lists` and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
                  which there are",
             );
         }

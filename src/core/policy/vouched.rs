@@ -151,11 +151,11 @@ impl Policy {
             return forwarder;
         };
         let in_line = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));
-        let mut lists = self.forgery.lists.iter();
+        let mut lists = self.forgery.mailing_lists.iter();
         let voucher = if let Some(list) = lists.find(|list| list.matches(sender)) {
             Voucher {
-                entry: Some(Entry::new("forgery.lists", list)),
-                why: format!("{sender} is in forgery.lists, and its SPF passes"),
+                entry: Some(Entry::new("forgery.mailing_lists", list)),
+                why: format!("{sender} is in forgery.mailing_lists, and its SPF passes"),
             }
         } else if self.local.is_ours(sender) && in_line {
             Voucher {

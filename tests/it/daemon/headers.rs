@@ -123,7 +123,7 @@ fn notifications_are_told_by_kind_and_evidence() {
 #[test]
 fn a_forged_from_is_refused() {
     let stage = Stage::set(&format!(
-        "{ENFORCE}forgery: {{header_from: reject, lists: [pass.example]}}\n"
+        "{ENFORCE}forgery: {{header_from: reject, mailing_lists: [pass.example]}}\n"
     ));
     let forged = [
         "From: boss@example.org",

@@ -119,7 +119,7 @@ fn what_a_forwarder_or_a_list_would_excuse_comes_again_while_dns_does_not_answer
              spf:\n\
              \x20 mail_from: {{fail: {action}, temperror: accept}}\n\
              \x20 trusted_forwarders: [forwarder.example]\n\
-             forgery: {{mail_from: {action}, header_from: {action}, lists: [lists.example]}}\n"
+             forgery: {{mail_from: {action}, header_from: {action}, mailing_lists: [lists.example]}}\n"
         );
         let backstop = Backstop::start(binary(), &asking(dns.addr(), &more)).unwrap();
         let stage = Stage { backstop, dns };

@@ -20,7 +20,7 @@ const RULES: &[(&str, &str)] = &[
     (
         "log: {level: debug}",
         "log: {level: debug}\n\
-         forgery: {header_from: reject, lists: [friend.example]}\n\
+         forgery: {header_from: reject, mailing_lists: [friend.example]}\n\
          headers:\n\
          - {header: Subject, match: '^gr\u{fc}ner casino$', action: reject, text: 'We are 100% sure: no games'}\n\
          - {header: Subject, match: later, action: tempfail}\n\
