@@ -140,17 +140,14 @@ impl Answers {
         let NullSender {
             extra_recipients,
             never_send:
-                NeverSend {
-                    addresses: _,
-                    answer,
-                },
+                NeverSend { addresses: _, rule },
             not_a_notification,
             reports,
             exempt: _,
             srs: _,
         } = null_sender;
         self.add(at, "extra_recipients", *extra_recipients);
-        self.add(&at.key("never_send"), "answer", *answer);
+        self.add(&at.key("never_send"), "action", *rule);
         self.add(at, "not_a_notification", *not_a_notification);
         self.add(at, "reports", *reports);
     }

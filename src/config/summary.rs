@@ -58,7 +58,7 @@ impl Config {
             lines.push(format!(
                 "bounces to addresses that never send ({} listed): {}",
                 null_sender.never_send.addresses.len(),
-                answer(null_sender.never_send.answer)
+                answer(null_sender.never_send.rule)
             ));
         }
         if !null_sender.srs.is_empty() {

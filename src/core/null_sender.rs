@@ -61,20 +61,20 @@ impl NullSender {
 }
 
 /// Addresses that never send, and what a bounce to them gets: `[noreply@example.org]`, or
-/// `{addresses: [...], answer: ...}`.
+/// `{addresses: [...], action: ..., monitor: ...}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeverSend {
     /// The addresses.
     pub addresses: Vec<AddressPattern>,
     /// What a bounce to them gets.
-    pub answer: Rule,
+    pub rule: Rule,
 }
 
 impl Default for NeverSend {
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
-            answer: Rule::new(Action::Reject),
+            rule: Rule::new(Action::Reject),
         }
     }
 }
@@ -96,14 +96,16 @@ impl<'de> Deserialize<'de> for NeverSend {
         #[serde(deny_unknown_fields)]
         struct Long {
             addresses: Vec<AddressPattern>,
-            answer: Option<Rule>,
+            action: Option<Action>,
+            #[serde(default)]
+            monitor: bool,
         }
 
         impl<'de> de::Visitor<'de> for Visitor {
             type Value = NeverSend;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of addresses or {addresses: [...], answer: ...}")
+                f.write_str("a list of addresses or {addresses: [...], action: ...}")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<NeverSend, A::Error> {
@@ -115,11 +117,15 @@ impl<'de> Deserialize<'de> for NeverSend {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NeverSend, A::Error> {
-                let Long { addresses, answer } =
-                    Long::deserialize(MapAccessDeserializer::new(map))?;
+                let Long {
+                    addresses,
+                    action,
+                    monitor,
+                } = Long::deserialize(MapAccessDeserializer::new(map))?;
+                let action = action.unwrap_or(NeverSend::default().rule.action);
                 Ok(NeverSend {
                     addresses,
-                    answer: answer.unwrap_or(NeverSend::default().answer),
+                    rule: Rule { action, monitor },
                 })
             }
         }

@@ -15,7 +15,7 @@ mode: enforce
 local: {domains: [example.org, example.net], networks: [10.0.0.0/8]}
 spf: {trusted_forwarders: [203.0.113.0/24], mail_from: {fail: tag, temperror: tag}}
 forgery: {header_from: reject}
-null_sender: {extra_recipients: accept, never_send: {addresses: [noreply], answer: tempfail}, exempt: {recipients: [lists]}}
+null_sender: {extra_recipients: accept, never_send: {addresses: [noreply], action: tempfail}, exempt: {recipients: [lists]}}
 exempt: {clients: [192.0.2.77], recipients: [abuse, open]}
 recipients:
   - domain: example.org

@@ -66,7 +66,7 @@ impl Policy {
             proven: case.is_proven_by_tag(None),
             ours: self.local.is_ours_or_unqualified(mailbox),
             besieged: self.is_besieged(case),
-            refused: never_sends && refuses(self.null_sender.never_send.answer)
+            refused: never_sends && refuses(self.null_sender.never_send.rule)
                 || class.is_some_and(|(_, rule)| refuses(rule)),
         }
     }
@@ -128,7 +128,7 @@ impl Policy {
             proof.unproven,
             proof.unproven_replies,
             proof.forged,
-            self.null_sender.never_send.answer,
+            self.null_sender.never_send.rule,
         ];
         let headers = self.headers.iter().map(HeaderRule::rule);
         let mut others = headers.chain([self.forgery.header_from]);

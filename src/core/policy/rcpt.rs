@@ -241,7 +241,7 @@ impl Policy {
         let finding = "a bounce, to an address that never sends".to_owned();
         let name = "null_sender.never_send";
         let by = Some(Entry::new(name, entry));
-        walk.apply_by(name, finding, never_send.answer, Reason::NeverSends, by)
+        walk.apply_by(name, finding, never_send.rule, Reason::NeverSends, by)
     }
 
     /// The entry that the address is listed by, or the one that it is delivered to.

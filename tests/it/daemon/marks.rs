@@ -52,7 +52,7 @@ fn a_message_about_which_there_is_nothing_to_say_is_only_told_so() {
 #[test]
 fn quarantine_holds_the_message_and_says_why() {
     let stage = Stage::set(&format!(
-        "{ENFORCE}null_sender: {{never_send: {{addresses: [noreply@example.org], answer: quarantine}}}}\n"
+        "{ENFORCE}null_sender: {{never_send: {{addresses: [noreply@example.org], action: quarantine}}}}\n"
     ));
     let mut client = stage.session(STRANGER);
     client.mail("", &[]).unwrap();

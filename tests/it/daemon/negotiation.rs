@@ -123,7 +123,7 @@ fn an_old_mta_that_offers_nothing_is_answered_at_each_stage() {
 #[test]
 fn what_the_mta_cannot_do_is_left_undone() {
     let stage = Stage::set(&format!(
-        "{ENFORCE}null_sender: {{never_send: {{addresses: [q@example.org], answer: quarantine}}}}\n\
+        "{ENFORCE}null_sender: {{never_send: {{addresses: [q@example.org], action: quarantine}}}}\n\
          recipients: [{{domain: example.org, known: [{{addresses: [q]}}], catch_all: {{bounces: discard}}}}]\n"
     ));
     // Whether a header is taken out, those that are put in, and whether the message is held.

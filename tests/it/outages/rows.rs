@@ -320,7 +320,7 @@ pub fn of(rule: &str) -> Vec<Row> {
             earlier: 1,
             ..bounce
         }),
-        "null_sender.never_send.answer" => asks_nothing(World {
+        "null_sender.never_send.action" => asks_nothing(World {
             rcpt: "noreply@example.org",
             ..bounce
         }),
