@@ -142,14 +142,14 @@ impl Answers {
             never_send:
                 NeverSend { addresses: _, rule },
             not_a_notification,
-            reports,
+            unauthenticated_reports,
             exempt: _,
             srs: _,
         } = null_sender;
         self.add(at, "extra_recipients", *extra_recipients);
         self.add(&at.key("never_send"), "action", *rule);
         self.add(at, "not_a_notification", *not_a_notification);
-        self.add(at, "reports", *reports);
+        self.add(at, "unauthenticated_reports", *unauthenticated_reports);
     }
 
     fn recipients(&mut self, at: &Path, file: &File) {

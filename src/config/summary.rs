@@ -73,7 +73,7 @@ impl Config {
         ));
         lines.push(format!(
             "null sender, and a report that nothing vouches for: {}",
-            answer(null_sender.reports)
+            answer(null_sender.unauthenticated_reports)
         ));
         lines.extend(policy.dnsbl.iter().map(dnsbl));
         if !policy.headers.is_empty() {

@@ -30,7 +30,7 @@ pub struct NullSender {
     pub not_a_notification: Rule,
     /// Reports of other mail systems and mail of Exchange's distribution groups, for which neither a DKIM signature nor
     /// SPF of HELO vouches.
-    pub reports: Rule,
+    pub unauthenticated_reports: Rule,
     /// Who is spared these rules, and the answers that recipient classes give to bounces.
     pub exempt: Exemptions,
     /// Domains whose SRS addresses an SRS daemon makes, and knows again.
@@ -43,7 +43,7 @@ impl Default for NullSender {
             extra_recipients: Rule::new(Action::Tempfail),
             never_send: NeverSend::default(),
             not_a_notification: Rule::new(Action::Tag),
-            reports: Rule::new(Action::Tag),
+            unauthenticated_reports: Rule::new(Action::Tag),
             exempt: Exemptions::default(),
             srs: Vec::new(),
         }

@@ -121,7 +121,7 @@ fn found(policy: &Policy, from: &str, rcpt: &str, headers: &str, besieged: bool)
 fn the_content_of_what_comes_to_srs_addresses_is_read() {
     let policy = policy(&[(
         "null_sender:\n",
-        "null_sender:\n  not_a_notification: reject\n  reports: reject\n",
+        "null_sender:\n  not_a_notification: reject\n  unauthenticated_reports: reject\n",
     )]);
     let envelope = envelope("192.0.2.1", "");
     let recipient = Recipient {
@@ -150,7 +150,7 @@ fn the_content_of_what_comes_to_srs_addresses_is_read() {
         ),
         (report, true, &signed, "accept srs"),
         (report, false, &signed, "accept nothing_found"),
-        (report, false, &Vouched::No, "reject unvouched_report"),
+        (report, false, &Vouched::No, "reject unauthenticated_report"),
     ] {
         let (headers, _) = Headers::parse(headers.as_bytes());
         let forgeries = Forgeries::new("mx.own.test");

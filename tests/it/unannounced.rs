@@ -193,7 +193,7 @@ fn signs_of_a_bounce_count_in_receipts_too() {
 const SITE: &str = "
 mode: enforce
 local: {domains: [example.org]}
-null_sender: {not_a_notification: tempfail, reports: reject, exempt: {recipients: [lists]}}
+null_sender: {not_a_notification: tempfail, unauthenticated_reports: reject, exempt: {recipients: [lists]}}
 exempt: {recipients: [abuse]}
 proof: {unproven: reject, unproven_replies: reject}
 ";
@@ -291,7 +291,7 @@ fn reports_need_a_voucher() {
             "report"
         };
         let (refused, vouched) = (
-            format!("reject unvouched_report {kind}"),
+            format!("reject unauthenticated_report {kind}"),
             format!("accept nothing_found {kind}"),
         );
         let sent = || sent(&lines);
@@ -308,7 +308,7 @@ fn reports_need_a_voucher() {
                     helo == "isp.example" || helo == "mx.isp.example" || helo == "example";
                 let expected = match (aligned, result) {
                     (true, Pass) => vouched.clone(),
-                    (true, Temperror) => format!("tempfail unvouched_report {kind}"),
+                    (true, Temperror) => format!("tempfail unauthenticated_report {kind}"),
                     _ => refused.clone(),
                 };
                 let sent = Sent {
@@ -333,7 +333,7 @@ fn reports_need_a_voucher() {
                     signed: Vouched::Unanswered,
                     ..sent()
                 },
-                format!("tempfail unvouched_report {kind}"),
+                format!("tempfail unauthenticated_report {kind}"),
             ),
             (
                 Sent {
@@ -374,14 +374,14 @@ fn reports_need_a_voucher() {
                     found: ProofResult::Unanswered(Outside::Dns),
                     ..sent()
                 },
-                format!("tempfail unvouched_report {kind}"),
+                format!("tempfail unauthenticated_report {kind}"),
             ),
             (
                 Sent {
                     found: ProofResult::Unanswered(Outside::Store),
                     ..sent()
                 },
-                format!("tag unvouched_report {kind}"),
+                format!("tag unauthenticated_report {kind}"),
             ),
             (
                 Sent {
@@ -431,18 +431,24 @@ fn reports_need_a_voucher() {
     // By default it is tagged, and where nothing else of a bounce is asked it is judged all the same.
     let report = sent(&format!("From: a@isp.example\n{}", OF_A_REPORT[0]));
     for (change, expected) in [
-        ("tag", "tag unvouched_report report"),
+        ("tag", "tag unauthenticated_report report"),
         ("accept", "accept nothing_found report"),
         (
             "{action: reject, monitor: true}",
-            "tag unvouched_report report",
+            "tag unauthenticated_report report",
         ),
     ] {
-        let policy = self::policy(&[("reports: reject", &format!("reports: {change}"))]);
+        let policy = self::policy(&[(
+            "unauthenticated_reports: reject",
+            &format!("unauthenticated_reports: {change}"),
+        )]);
         assert_eq!(report.judged(&policy), expected);
     }
     let without = self::policy(&[("proof: {", "proof: {dkim: {verify: false}, ")]);
-    assert_eq!(report.judged(&without), "reject unvouched_report report");
+    assert_eq!(
+        report.judged(&without),
+        "reject unauthenticated_report report"
+    );
 }
 
 /// Who vouches must speak for all authors.

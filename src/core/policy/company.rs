@@ -124,7 +124,7 @@ impl Policy {
         let of_siege = case.siege.is_some() && siege.into_iter().any(refuses);
         let of_bounces = [
             self.null_sender.not_a_notification,
-            self.null_sender.reports,
+            self.null_sender.unauthenticated_reports,
             proof.unproven,
             proof.unproven_replies,
             proof.forged,

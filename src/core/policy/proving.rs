@@ -28,7 +28,7 @@ impl Policy {
 
     /// Whether the content of a report is read for its author's signature, and for what a bounce says.
     fn asks_who_reports(&self) -> bool {
-        !self.local.domains.is_empty() && !self.null_sender.reports.accepts()
+        !self.local.domains.is_empty() && !self.null_sender.unauthenticated_reports.accepts()
     }
 
     /// Whether every bounce must have a tag, so that one without is answered at DATA.

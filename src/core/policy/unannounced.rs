@@ -20,7 +20,7 @@ use crate::core::{
 };
 
 const NOT_A_NOTIFICATION: &str = "null_sender.not_a_notification";
-const REPORTS: &str = "null_sender.reports";
+const REPORTS: &str = "null_sender.unauthenticated_reports";
 /// So many signs that every newsletter has, too, make an automatic reply likely; none makes it certain.
 const SIGNS_OF_A_REPLY: usize = 2;
 
@@ -73,7 +73,7 @@ impl Policy {
             }
             Outcome::Unproven(unproven) if unproven.why == Why::Repeated => {
                 let rule = match report {
-                    true => self.null_sender.reports,
+                    true => self.null_sender.unauthenticated_reports,
                     false => self.null_sender.not_a_notification,
                 };
                 let told = told(unproven, false);
@@ -141,8 +141,12 @@ impl Policy {
             }
             None => "nothing vouches for its author".to_owned(),
         };
-        let rule = softened(self.null_sender.reports, unanswered, self.is_besieged(case));
-        walk.apply(REPORTS, finding, rule, Reason::UnvouchedReport)
+        let rule = softened(
+            self.null_sender.unauthenticated_reports,
+            unanswered,
+            self.is_besieged(case),
+        );
+        walk.apply(REPORTS, finding, rule, Reason::UnauthenticatedReport)
     }
 
     /// Whether the host may speak for the authors of a message without a sender.

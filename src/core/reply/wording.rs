@@ -122,7 +122,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
              address in MAIL FROM"
                 .to_owned(),
         ),
-        Reason::UnvouchedReport => policy(
+        Reason::UnauthenticatedReport => policy(
             "This report has no sender, and nothing shows who wrote it; sign it with DKIM as the \
              domain in From:, or send it with an address in MAIL FROM"
                 .to_owned(),

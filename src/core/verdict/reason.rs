@@ -92,7 +92,7 @@ pub enum Reason {
     /// A null sender, and the headers show no notification.
     NotANotification,
     /// A null sender, and a report that nothing vouches for.
-    UnvouchedReport,
+    UnauthenticatedReport,
     /// From: claims one of `local.domains`.
     HeaderFromForged {
         /// The domain claimed; none where more is claimed than is read.
@@ -199,7 +199,7 @@ impl Reason {
             Self::BatvGuessed => "batv_guessed",
             Self::Dnsbl { .. } => "dnsbl",
             Self::NotANotification => "not_a_notification",
-            Self::UnvouchedReport => "unvouched_report",
+            Self::UnauthenticatedReport => "unauthenticated_report",
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderRule { .. } => "header_rule",
             Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",

@@ -37,7 +37,7 @@ fn the_content_is_asked_for_only_where_something_in_it_decides() {
     for (proof, agreed) in [
         ("{}".to_owned(), content),
         (
-            "{dkim: {verify: false}}\nnull_sender: {reports: accept}".to_owned(),
+            "{dkim: {verify: false}}\nnull_sender: {unauthenticated_reports: accept}".to_owned(),
             nothing,
         ),
         // A report's author may have signed it.

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::bounce::{Ours, SIGNED, body, record, signature};
 
-const STRICT: &str = "unproven: reject}\nnull_sender: {reports: reject, not_a_notification: reject";
+const STRICT: &str =
+    "unproven: reject}\nnull_sender: {unauthenticated_reports: reject, not_a_notification: reject";
 const COMPLAINT: &str = "--b\r\nContent-Type: text/plain\r\n\r\nSomebody complains.\r\n\
     --b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--b--\r\n";
 
@@ -51,7 +52,7 @@ fn who_signed_a_report_vouches_for_it() {
     let ours = signed("isp.example", &headers, COMPLAINT);
     let (accepted, refused) = (
         "accept nothing_found -",
-        "reject unvouched_report - 550 5.7.1",
+        "reject unauthenticated_report - 550 5.7.1",
     );
     let long = format!("{COMPLAINT}{}", "x".repeat(100_000));
     let status = COMPLAINT.replace("message/feedback-report", "message/delivery-status");
@@ -105,7 +106,7 @@ fn a_report_waits_for_dns() {
     let lines = signed("isp.example", &report("fbl@isp.example"), COMPLAINT);
     assert_eq!(
         desk.told_of(&lines, COMPLAINT),
-        "tempfail unvouched_report - 450 4.7.1"
+        "tempfail unauthenticated_report - 450 4.7.1"
     );
 }
 

@@ -335,7 +335,7 @@ pub fn of(rule: &str) -> Vec<Row> {
             };
             return vec![read_first(letter), asks_nothing(unread)];
         }
-        "null_sender.reports" => {
+        "null_sender.unauthenticated_reports" => {
             let report = World {
                 headers: REPORT,
                 helo: Without,
