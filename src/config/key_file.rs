@@ -189,7 +189,7 @@ pub(super) fn load(settings: &mut proof::Settings, outline: &Outline) -> Vec<Mis
     let Some(file) = &settings.key_file else {
         return Vec::new();
     };
-    let place = outline.value(&path::Path::of(&["proof", "keys"]));
+    let place = outline.value(&path::Path::of(&["proof", "key_file"]));
     match read(file) {
         Err(error) => return vec![Mistake::error(place, error.to_string(), error.help())],
         Ok(keys) => settings.keys = keys,

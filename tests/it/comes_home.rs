@@ -38,19 +38,19 @@ struct Way {
 }
 
 const BATV: Way = Way {
-    proof: "keys: KEYS, batv: {sign: true, layout: sub_address}, dkim: {verify: false}",
+    proof: "key_file: KEYS, batv: {sign: true, layout: sub_address}, dkim: {verify: false}",
     reason: "batv",
     changed: "batv_wrong",
 };
 const WAYS: [Way; 4] = [
     BATV,
     Way {
-        proof: "keys: KEYS, watermark: {sign: true}, dkim: {verify: false}",
+        proof: "key_file: KEYS, watermark: {sign: true}, dkim: {verify: false}",
         reason: "watermark",
         changed: "watermark_wrong",
     },
     Way {
-        proof: "keys: KEYS, ledger: {remember: true}, dkim: {verify: false}",
+        proof: "key_file: KEYS, ledger: {remember: true}, dkim: {verify: false}",
         reason: "ledger",
         changed: "unproven",
     },

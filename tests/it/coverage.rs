@@ -15,7 +15,7 @@ use backstop::core::{
 const SITE: &str = "
 local: {domains: [example.org, example.net], networks: [10.0.0.0/8]}
 proof:
-  keys: /etc/backstop/keys
+  key_file: /etc/backstop/keys
   batv: {sign: true, except: {recipients: [lists.example]}}
   watermark: {sign: true}
   ledger: {remember: true}

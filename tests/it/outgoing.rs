@@ -47,7 +47,7 @@ impl<M: Mta> Signing<M> {
         let folder = mta::folder().unwrap();
         let keys = first_key(folder.path());
         let proof = format!(
-            "proof: {{keys: {}, {proof}}}\nlog: {{level: debug}}",
+            "proof: {{key_file: {}, {proof}}}\nlog: {{level: debug}}",
             keys.display()
         );
         let port = free_port().unwrap();

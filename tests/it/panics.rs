@@ -113,7 +113,7 @@ mode: enforce
 local: {domains: [example.org], networks: [10.0.0.0/8]}
 dns: {nameservers: ["127.0.0.1:9"], timeout: 100ms, budget: 200ms}
 spf: {mail_from: {temperror: accept}}
-proof: {keys: /etc/backstop/keys, ledger: {remember: true}, dkim: {verify: false}}
+proof: {key_file: /etc/backstop/keys, ledger: {remember: true}, dkim: {verify: false}}
 "#;
 
 fn engine() -> Engine {

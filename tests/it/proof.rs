@@ -30,7 +30,7 @@ recipients:
     catch_all: {mail: accept, bounces: reject}
 dnsbl: [{zone: ips.backscatterer.org, action: reject}]
 proof:
-  keys: /etc/backstop/keys
+  key_file: /etc/backstop/keys
   batv:
     sign: true
     guesses: 5

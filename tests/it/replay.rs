@@ -475,7 +475,7 @@ fn unknown_clients_are_not_one_that_guesses() {
     assert!(made.status.success(), "{}", said(&made));
     let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
     let proof = format!(
-        "proof: {{keys: {}, dkim: {{verify: false}}}}\n",
+        "proof: {{key_file: {}, dkim: {{verify: false}}}}\n",
         keys.display()
     );
     lab.file("milter.yaml", config + &proof);

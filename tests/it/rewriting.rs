@@ -35,7 +35,7 @@ impl Rewriting {
         fs::write(folder.path().join("generics"), generics).unwrap();
         let lines = lines.replace("FOLDER", &folder.path().display().to_string());
         let proof = format!(
-            "proof: {{keys: {}, {proof}, dkim: {{verify: false}}, unproven: reject}}\nstore: sqlite:{}",
+            "proof: {{key_file: {}, {proof}, dkim: {{verify: false}}, unproven: reject}}\nstore: sqlite:{}",
             keys.display(),
             folder.path().join("state.db").display()
         );

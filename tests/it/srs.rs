@@ -33,7 +33,7 @@ recipients:
     known: [{addresses: [jane]}]
     catch_all: {mail: reject, bounces: reject}
 proof:
-  keys: /etc/backstop/keys
+  key_file: /etc/backstop/keys
   batv: {sign: true}
   unproven: reject
   unproven_replies: reject

@@ -99,7 +99,7 @@ impl Forwarding {
         let port = free_port().unwrap();
         let keys = key_file(folder.path());
         let proof = format!(
-            "proof: {{keys: {}, ledger: {{remember: true}}, dkim: {{verify: false}}, unproven: reject}}\n\
+            "proof: {{key_file: {}, ledger: {{remember: true}}, dkim: {{verify: false}}, unproven: reject}}\n\
              store: sqlite:{}",
             keys.display(),
             folder.path().join("state.db").display()

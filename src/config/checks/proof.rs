@@ -53,7 +53,7 @@ impl Checks<'_> {
                 self.findings.error(
                     &Path::of(key),
                     format!("`{}` is on, but there are no keys for it", key.join(".")),
-                    "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {keys: /etc/backstop/keys}`",
+                    "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {key_file: /etc/backstop/keys}`",
                 );
             }
             if self.file.local.domains.is_empty() {
@@ -76,7 +76,7 @@ impl Checks<'_> {
             self.findings.error(
                 &Path::of(&["proof", "batv", "required"]),
                 "`proof.batv.required` is on, but there are no keys, so no bounce could have a tag".to_owned(),
-                "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {keys: /etc/backstop/keys}`",
+                "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {key_file: /etc/backstop/keys}`",
             );
         }
         let refuses = !proof.unproven.monitor

@@ -184,7 +184,7 @@ impl Checks<'_> {
                      address is learned",
                     entry.domain, siege.catch_all.mail.action
                 ),
-                "make keys with `backstop keygen --file /etc/backstop/keys` and name them: `proof: {keys: \
+                "make keys with `backstop keygen --file /etc/backstop/keys` and name the file: `proof: {key_file: \
                  /etc/backstop/keys}`; or let such mail in: `siege: {catch_all: {mail: accept}}`",
             );
         }

@@ -29,7 +29,7 @@ const MOST_UNLISTED: u32 = 5;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The key file. With one, the tags of bounces are verified.
-    #[serde(rename = "keys", deserialize_with = "none_if_empty")]
+    #[serde(deserialize_with = "none_if_empty")]
     pub key_file: Option<PathBuf>,
     /// How long after it was sent a message may bounce: 1 to 99 days.
     pub lifetime: Duration,

@@ -356,7 +356,7 @@ fn a_user_is_the_same_in_every_export_where_there_are_keys() {
     let yaml = fs::read_to_string(with.path("milter.yaml")).unwrap();
     fs::write(
         with.path("milter.yaml"),
-        format!("{yaml}proof: {{keys: {}}}\n", keys.display()),
+        format!("{yaml}proof: {{key_file: {}}}\n", keys.display()),
     )
     .unwrap();
     assert_eq!(recipient(&with, "one"), recipient(&with, "two"));

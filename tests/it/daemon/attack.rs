@@ -31,7 +31,7 @@ impl Scene {
         let dns = dns(super::zone().txt(SELECTOR, record()));
         let yaml = format!(
             "mode: {mode}\nlocal: {{domains: [example.org]}}\nnull_sender: {{never_send: [noreply@example.org]}}\n\
-             proof: {{keys: {}, unproven: reject}}\nreport: {{keep_samples: true}}\nstore: sqlite:{}\n",
+             proof: {{key_file: {}, unproven: reject}}\nreport: {{keep_samples: true}}\nstore: sqlite:{}\n",
             keys.display(),
             folder.path().join("state.db").display(),
         );

@@ -29,7 +29,7 @@ impl Desk {
         let keys = key_file(folder.path());
         let stage = Stage::set(&format!(
             "mode: enforce\nlocal: {{domains: [example.org, mx.example.org], networks: [10.0.0.0/8]}}\n\
-             proof:\n  {{keys: {}, unproven: reject, {proof}}}\nstore: {store}\nlog: {{level: debug}}\n",
+             proof:\n  {{key_file: {}, unproven: reject, {proof}}}\nstore: {store}\nlog: {{level: debug}}\n",
             keys.display()
         ));
         Self {

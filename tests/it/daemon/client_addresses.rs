@@ -96,7 +96,7 @@ fn a_client_without_an_address_is_a_stranger() {
     let keys = crate::batv::key_file(folder.path());
     let keys = keys.display();
     let proof =
-        format!("proof: {{keys: {keys}, batv: {{sign: true}}, watermark: {{sign: true}}}}\n");
+        format!("proof: {{key_file: {keys}, batv: {{sign: true}}, watermark: {{sign: true}}}}\n");
     let enforce = Stage::set(&format!("mode: enforce\n{yaml}{proof}"));
     let monitor = Stage::set(&format!("{yaml}{proof}"));
     let cases: [(&str, Peer, Macros); 7] = [

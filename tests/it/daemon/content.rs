@@ -24,7 +24,7 @@ fn strict(proof: &str, more: &str) -> (Stage, TempDir) {
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlog: {{level: debug}}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-         proof: {{keys: {}, unproven: reject, watermark: {{sign: true}}, dkim: {{verify: false}}{proof}}}\n{more}",
+         proof: {{key_file: {}, unproven: reject, watermark: {{sign: true}}, dkim: {{verify: false}}{proof}}}\n{more}",
         keys.display()
     ));
     (stage, folder)
@@ -130,7 +130,7 @@ fn where_nothing_is_made_nothing_is_missed() {
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlocal: {{domains: [example.org]}}\n\
-         proof: {{keys: {}, unproven: reject, dkim: {{verify: false}}}}\n",
+         proof: {{key_file: {}, unproven: reject, dkim: {{verify: false}}}}\n",
         keys.display()
     ));
     let (mut client, reply) = first_chunk(&stage, SENDER, "", "joe@example.org", BOUNCE);

@@ -32,7 +32,7 @@ impl Office {
         let folder = mta::folder().unwrap();
         let yaml = format!(
             "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-             proof: {{keys: {}, dkim: {{verify: false}}, {proof}}}\nstore: sqlite:{}\n",
+             proof: {{key_file: {}, dkim: {{verify: false}}, {proof}}}\nstore: sqlite:{}\n",
             key_file(folder.path()).display(),
             folder.path().join("state.db").display()
         );

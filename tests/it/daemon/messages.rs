@@ -307,7 +307,7 @@ fn an_oddly_spelled_tag_is_taken_off_by_rcpt_s_own_words() {
     let folder = lab::mta::folder().unwrap();
     let keys = crate::batv::key_file(folder.path());
     let stage = Stage::set(&format!(
-        "{ENFORCE}proof: {{keys: {}, batv: {{sign: true}}}}\n",
+        "{ENFORCE}proof: {{key_file: {}, batv: {{sign: true}}}}\n",
         keys.display()
     ));
     let mut client = stage.client();
@@ -342,7 +342,7 @@ fn a_recipient_without_a_domain_is_judged() {
     let stage = Stage::set(&format!(
         "{ENFORCE}null_sender: {{never_send: [noreply@example.org]}}\n\
          recipients: [{{domain: example.org, known: [{{addresses: [joe]}}], catch_all: {{bounces: reject}}}}]\n\
-         proof: {{keys: {}, batv: {{required: true}}, unproven: reject}}\n",
+         proof: {{key_file: {}, batv: {{required: true}}, unproven: reject}}\n",
         keys.display()
     ));
     let never = "550 5.7.1 This address never sends mail";

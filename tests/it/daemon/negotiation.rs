@@ -43,11 +43,11 @@ fn the_content_is_asked_for_only_where_something_in_it_decides() {
         // A report's author may have signed it.
         ("{dkim: {verify: false}}".to_owned(), content),
         (
-            format!("{{keys: {keys}, dkim: {{verify: false}}}}"),
+            format!("{{key_file: {keys}, dkim: {{verify: false}}}}"),
             content,
         ),
         (
-            format!("{{keys: {keys}, batv: {{required: true}}}}"),
+            format!("{{key_file: {keys}, batv: {{required: true}}}}"),
             always | step::SKIP,
         ),
     ] {

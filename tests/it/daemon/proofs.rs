@@ -60,7 +60,7 @@ impl Desk {
         let dns = dns(zone);
         let yaml = format!(
             "mode: enforce\nlog: {{level: debug}}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-             proof:\n  {{keys: {}, watermark: {{sign: true}}, ledger: {{remember: true}}, {proof}}}\n{more}",
+             proof:\n  {{key_file: {}, watermark: {{sign: true}}, ledger: {{remember: true}}, {proof}}}\n{more}",
             file.display()
         );
         let backstop =

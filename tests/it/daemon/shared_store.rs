@@ -38,7 +38,7 @@ fn told(stage: &Stage, rcpt: &str, ours: &Ours) -> String {
 fn yaml(redis: &Redis, keys: &Path) -> String {
     format!(
         "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-         proof: {{keys: {}, ledger: {{remember: true}}, dkim: {{verify: false}}, unproven: reject, replay_limit: 2}}\n\
+         proof: {{key_file: {}, ledger: {{remember: true}}, dkim: {{verify: false}}, unproven: reject, replay_limit: 2}}\n\
          store: redis://127.0.0.1:{}\n",
         keys.display(),
         redis.port()

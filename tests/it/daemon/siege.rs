@@ -52,7 +52,7 @@ impl Host {
         let dns = dns(zone());
         let yaml = format!(
             "{}local: {{domains: [example.org, example.net], networks: [10.0.0.0/8]}}\n{RECIPIENTS}{siege}\n\
-             proof: {{keys: {}}}\n{store}",
+             proof: {{key_file: {}}}\n{store}",
             asking(dns.addr(), "mode: enforce\n"),
             keys.display()
         );

@@ -26,7 +26,7 @@ fn signing(mode: &str) -> (Stage, TempDir) {
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: {mode}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-         proof: {{keys: {}, batv: {{sign: true}}}}\n",
+         proof: {{key_file: {}, batv: {{sign: true}}}}\n",
         keys.display()
     ));
     (stage, folder)

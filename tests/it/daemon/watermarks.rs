@@ -37,7 +37,7 @@ fn marking(more: &str) -> (Stage, TempDir) {
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
-         proof: {{keys: {}, watermark: {{sign: true}}{more}}}\nlog: {{level: debug}}\n",
+         proof: {{key_file: {}, watermark: {{sign: true}}{more}}}\nlog: {{level: debug}}\n",
         keys.display()
     ));
     (stage, folder)

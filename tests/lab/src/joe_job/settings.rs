@@ -25,7 +25,7 @@ pub(super) fn for_the_play(
         ("null_sender.never_send", "[noreply@example.org]".to_owned()),
         // Nobody signs with DKIM here: bounces prove themselves by the Message-ID of what they return.
         ("proof.dkim.verify", "false".to_owned()),
-        ("proof.keys", keys.display().to_string()),
+        ("proof.key_file", keys.display().to_string()),
         ("proof.ledger.remember", "true".to_owned()),
         ("proof.unproven", "reject".to_owned()),
         (
@@ -65,7 +65,7 @@ dns: {nameservers: [], timeout: 2s, budget: 8s}
 null_sender:
   never_send: []
 recipients: []
-proof: {keys: '', dkim: {verify: true}, ledger: {remember: false}, unproven: tag}
+proof: {key_file: '', dkim: {verify: true}, ledger: {remember: false}, unproven: tag}
 ";
 
     #[test]

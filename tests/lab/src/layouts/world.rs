@@ -68,7 +68,7 @@ local: {{domains: [{}, counted.test, .local.test], networks: [127.0.0.1], recipi
 dns: {{nameservers: [\"NAMESERVER\"], timeout: 2s, budget: 8s}}
 null_sender: {{never_send: [noreply]}}
 proof:
-  keys: KEYS
+  key_file: KEYS
   unproven: reject
   dkim: {{verify: false}}
   ledger: {{remember: true}}
