@@ -47,7 +47,7 @@ impl<M: Mta> Signing<M> {
             Layout::SubAddress => "sub_address",
         };
         let proof = format!(
-            "proof:\n  key_file: {}\n  dkim: {{verify: false}}\n  batv:\n    sign: true\n    layout: {word}\n    guesses: 3\n    \
+            "proof:\n  key_file: {}\n  dkim: {{verify: false}}\n  batv:\n    sign: true\n    layout: {word}\n    guess_limit: 3\n    \
              except: {{recipients: [list.example], senders: [plain@example.org]}}\nlog: {{level: debug}}",
             keys.display()
         );

@@ -33,7 +33,7 @@ proof:
   key_file: /etc/backstop/keys
   batv:
     sign: true
-    guesses: 5
+    guess_limit: 5
     except: {recipients: [lists.example, .lists.example], senders: [plain@example.org]}
   watermark: {sign: true}
 ";
@@ -303,7 +303,7 @@ fn who_guesses_is_not_listened_to() {
             ),
         ],
     );
-    let endless = policy(&[("guesses: 5", "guesses: 0")]);
+    let endless = policy(&[("guess_limit: 5", "guess_limit: 0")]);
     holds(&endless, vec![(guess(1000, right()), "accept batv")]);
 }
 

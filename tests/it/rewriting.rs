@@ -123,7 +123,7 @@ const MASQUERADE: &str = "MASQUERADE_AS(`example.org')dnl\nMASQUERADE_DOMAIN(`mx
 /// The tag was made for the host's name, and leaves at the domain.
 #[test]
 fn a_masqueraded_tag_comes_home_and_counts() {
-    let batv = "batv: {sign: true, layout: sub_address, guesses: 1}";
+    let batv = "batv: {sign: true, layout: sub_address, guess_limit: 1}";
     let rewriting = Rewriting::start(batv, MASQUERADE, "");
     let (_, mail) = rewriting.sent();
     let (user, domain) = mail.sender.split_once('@').unwrap();

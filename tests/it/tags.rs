@@ -35,7 +35,7 @@ recipients:
 dnsbl: [{zone: ips.backscatterer.org, action: reject}]
 proof:
   key_file: /etc/backstop/keys
-  batv: {sign: true, guesses: 5}
+  batv: {sign: true, guess_limit: 5}
   unproven: reject
 ";
 const KEY: &str = "0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
@@ -323,7 +323,7 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         let batv = format!("batv: {{sign: true, required: {required}}}\n  {proof}");
         let proof_keys = proof.replace("}, ", "}\n  ");
         let batv = batv.replace(proof, &proof_keys);
-        let policy = policy(&[("batv: {sign: true, guesses: 5}", &batv)]);
+        let policy = policy(&[("batv: {sign: true, guess_limit: 5}", &batv)]);
         let valid = tagged("jane@example.org", 0, Layout::Prvs);
         let asked = Asked {
             sent,
@@ -502,7 +502,7 @@ fn a_tag_counts_for_hosts_of_a_domain_of_ours_and_for_no_other_domain() {
 fn the_ledger_speaks_for_other_forms_of_tags_too() {
     let required = "ledger: {remember: true}\n  batv: {sign: true, required: true}";
     let policy = policy(&[
-        ("batv: {sign: true, guesses: 5}", required),
+        ("batv: {sign: true, guess_limit: 5}", required),
         ("bounces: reject", "bounces: accept"),
     ]);
     for rcpt in [

@@ -127,7 +127,7 @@ impl Policy {
         };
         let tag = if self.outgoing(envelope).is_some() {
             Tag::Irrelevant
-        } else if batv.guesses > 0 && wrong_before >= batv.guesses {
+        } else if batv.guess_limit > 0 && wrong_before >= batv.guess_limit {
             Tag::Unverified
         } else {
             self.verified(&found, today).into()

@@ -189,7 +189,7 @@ pub struct Batv {
     /// What is not signed.
     pub except: Except,
     /// How many wrong tags a client may send in an hour before its bounces are refused unread; 0: any number.
-    pub guesses: u32,
+    pub guess_limit: u32,
 }
 
 impl Default for Batv {
@@ -199,7 +199,7 @@ impl Default for Batv {
             layout: Layout::Prvs,
             required: false,
             except: Except::default(),
-            guesses: 10,
+            guess_limit: 10,
         }
     }
 }

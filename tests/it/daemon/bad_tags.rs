@@ -94,7 +94,7 @@ fn foreign(user: &str) -> String {
 
 #[test]
 fn a_bounce_with_a_sender_is_proven_by_its_tag() {
-    let desk = Desk::set("batv: {sign: true, guesses: 2}");
+    let desk = Desk::set("batv: {sign: true, guess_limit: 2}");
     let nothing = body(FAR, &Ours::new("no-id-of-ours", FAR));
     for from in ["", "mailer-daemon@pass.example", "bounces@pass.example"] {
         let to = tagged("joe@example.org", 0, Layout::Prvs);
@@ -117,7 +117,7 @@ fn a_bounce_with_a_sender_is_proven_by_its_tag() {
 #[test]
 fn another_signers_tag_is_proven_by_what_left_with_it() {
     let desk = Desk::set(
-        "batv: {sign: true, guesses: 3}, ledger: {remember: true}, dkim: {verify: false}",
+        "batv: {sign: true, guess_limit: 3}, ledger: {remember: true}, dkim: {verify: false}",
     );
     let ours = Ours::new("known", FAR);
     desk.sends(&foreign("alice"), &ours);
@@ -193,7 +193,7 @@ fn while_the_store_is_down_no_wrong_tag_is_refused() {
 /// MASQUERADE_AS: a tag made for a host comes home to its domain.
 #[test]
 fn a_tag_comes_home_to_the_domain_above() {
-    let desk = Desk::set("batv: {sign: true, guesses: 1}, dkim: {verify: false}");
+    let desk = Desk::set("batv: {sign: true, guess_limit: 1}, dkim: {verify: false}");
     let nothing = body(FAR, &Ours::new("no-id-of-ours", FAR));
     let made = tagged("joe@mx.example.org", 0, Layout::Prvs);
     for _ in 0..3 {
