@@ -208,7 +208,7 @@ fn dkim(proof: &proof::Settings) -> String {
     let proof::dkim::Settings {
         verify,
         keys,
-        altered,
+        altered_body,
         dkim2,
     } = &proof.dkim;
     let verified = match (verify, keys.len()) {
@@ -224,7 +224,7 @@ fn dkim(proof: &proof::Settings) -> String {
     } else {
         ""
     };
-    let altered = match (verify, altered) {
+    let altered = match (verify, altered_body) {
         (false, _) | (true, proof::dkim::Altered::Accept) => "",
         (true, proof::dkim::Altered::Weak) => "; weak where the body was altered",
         (true, proof::dkim::Altered::Ignore) => "; nothing where the body was altered",

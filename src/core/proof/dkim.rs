@@ -168,7 +168,7 @@ pub struct Settings {
     /// in it.
     pub keys: Vec<KeyRecord>,
     /// What a signature is worth whose headers verify where the body came back altered.
-    pub altered: Altered,
+    pub altered_body: Altered,
     /// Whether notifications with a DKIM2 chain are verified. That follows a draft (draft-ietf-dkim-dkim2-spec).
     pub dkim2: bool,
 }
@@ -178,13 +178,13 @@ impl Default for Settings {
         Self {
             verify: true,
             keys: Vec::new(),
-            altered: Altered::default(),
+            altered_body: Altered::default(),
             dkim2: false,
         }
     }
 }
 
-/// `proof.dkim.altered` of `milter.yaml`.
+/// `proof.dkim.altered_body` of `milter.yaml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Altered {

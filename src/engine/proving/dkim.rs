@@ -56,7 +56,7 @@ impl Search<'_> {
     }
 
     async fn signature(&self, signed: Signed, unlisted: &mut Vec<OwnMessage>) -> ProofFinding {
-        let own = match signed.own_message(self.engine.policy.proof.dkim.altered) {
+        let own = match signed.own_message(self.engine.policy.proof.dkim.altered_body) {
             Err(finding) => return finding,
             Ok(own) => own,
         };

@@ -401,12 +401,12 @@ fn each_replier_has_an_answer() {
 fn an_altered_body_is_worth_what_the_file_says() {
     for (altered, expected) in [
         ("", "accept dkim dkim"),
-        ("dkim: {altered: accept}", "accept dkim dkim"),
+        ("dkim: {altered_body: accept}", "accept dkim dkim"),
         (
-            "dkim: {altered: weak}",
+            "dkim: {altered_body: weak}",
             "reject unproven weak:signature 550 5.7.1",
         ),
-        ("dkim: {altered: ignore}", UNPROVEN),
+        ("dkim: {altered_body: ignore}", UNPROVEN),
     ] {
         let desk = Desk::set(&format!("{STRICT}, {altered}"));
         let whole = Ours::new("whole", FAR).signed(SIGNED);
@@ -441,7 +441,7 @@ fn weak_evidence_decides_only_where_it_may() {
         ("ignore", "reject unproven"),
         ("accept", "accept weak_evidence"),
     ] {
-        let desk = Desk::set(&format!("{STRICT}, weak: {worth}"));
+        let desk = Desk::set(&format!("{STRICT}, weak_evidence: {worth}"));
         desk.remember("other", &[FAR], 24 * 3600);
         for (rcpt, ours, weak) in [
             (rcpt(), Ours::new("a", FAR).with(relay), "relay"),

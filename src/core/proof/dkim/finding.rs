@@ -26,7 +26,7 @@ impl Signed {
     /// The message that the signature shows to be ours.
     ///
     /// # Errors
-    /// What was found, where it shows none. `altered` is `proof.dkim.altered`.
+    /// What was found, where it shows none. `altered` is `proof.dkim.altered_body`.
     pub fn own_message(&self, altered: Altered) -> Result<OwnMessage, ProofFinding> {
         let named = format!("the DKIM signature of {} ({})", self.domain, self.selector);
         let finding = |(result, text): (_, String)| ProofFinding {
