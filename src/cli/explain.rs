@@ -84,7 +84,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         let mut rounds = Rounds::new(Arc::clone(&engine.sieges));
         rounds.look(&engine.policy, store).await;
     }
-    let most_body = engine.policy.proof.body.octets();
+    let most_body = engine.policy.proof.body_limit.octets();
     let read = |path| message(path, most_body);
     let stored = match arguments.eml.as_deref().map(read).transpose() {
         Ok(stored) => stored,

@@ -69,7 +69,7 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok(engine) => engine,
         Err(code) => return code,
     };
-    let most_body = first.policy.proof.body.octets();
+    let most_body = first.policy.proof.body_limit.octets();
     let store = match Store::open(&arguments.path, most_body) {
         Ok(store) => store,
         Err(error) => {

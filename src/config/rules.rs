@@ -182,7 +182,7 @@ impl Answers {
             ledger: _,
             replay_limit: _,
             dkim: _,
-            body: _,
+            body_limit: _,
             weak: _,
             unproven,
             unproven_replies,

@@ -263,7 +263,7 @@ impl Message {
 
     /// How much of the content is read, in octets.
     pub fn most_content(&self) -> usize {
-        self.engine.policy.proof.body.octets()
+        self.engine.policy.proof.body_limit.octets()
     }
 
     /// Judges by the content, of which this much was read, the recipients for whom it decides something.

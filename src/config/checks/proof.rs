@@ -93,12 +93,12 @@ impl Checks<'_> {
                 "without `required`, a bounce that has no tag may prove itself by what it returns",
             );
         }
-        if !(LEAST_BODY..=MOST_BODY).contains(&proof.body) {
+        if !(LEAST_BODY..=MOST_BODY).contains(&proof.body_limit) {
             self.findings.error(
-                &Path::of(&["proof", "body"]),
+                &Path::of(&["proof", "body_limit"]),
                 format!(
-                    "`proof.body` is {}, which is not between {LEAST_BODY} and {MOST_BODY}",
-                    proof.body
+                    "`proof.body_limit` is {}, which is not between {LEAST_BODY} and {MOST_BODY}",
+                    proof.body_limit
                 ),
                 "the default, 64K, has room for the headers that come back in nearly all bounces",
             );

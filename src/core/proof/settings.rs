@@ -45,7 +45,7 @@ pub struct Settings {
     /// DKIM signatures in returned messages.
     pub dkim: dkim::Settings,
     /// How much of a notification's content is read for proofs: 4 KiB to 1 MiB.
-    pub body: Size,
+    pub body_limit: Size,
     /// What weak evidence is worth.
     pub weak: Weak,
     /// What a bounce gets that proves nothing.
@@ -71,7 +71,7 @@ impl Default for Settings {
             ledger: Ledger::default(),
             replay_limit: 0,
             dkim: dkim::Settings::default(),
-            body: Size::kib(64),
+            body_limit: Size::kib(64),
             weak: Weak::default(),
             unproven: Rule::new(Action::Tag),
             unproven_replies: Rule::new(Action::Tag),

@@ -146,7 +146,7 @@ fn where_nothing_is_made_nothing_is_missed() {
 /// Ten megabytes cost what the bound says; what is found in the part that was read counts.
 #[test]
 fn a_large_bounce_costs_no_more_than_the_bound() {
-    let (stage, folder) = strict(", body: 128K, replay_limit: 100", "");
+    let (stage, folder) = strict(", body_limit: 128K, replay_limit: 100", "");
     let keys = fs::read_to_string(folder.path().join("batv.keys")).unwrap();
     let keys = backstop::core::proof::Keys::parse(&keys).unwrap();
     let ours = Ours::new("large", "far@friend.example").marked(&keys, 0);
