@@ -183,7 +183,7 @@ impl Answers {
             replay_limit: _,
             dkim: _,
             body_limit: _,
-            weak: _,
+            weak_evidence: _,
             unproven,
             unproven_replies,
             unproven_replies_with_sender,

@@ -243,7 +243,7 @@ fn unproven(proof: &proof::Settings) -> String {
         answer(proof.unproven),
         answer(proof.unproven_replies),
         answer(proof.unproven_replies_with_sender),
-        proof.weak.as_str()
+        proof.weak_evidence.as_str()
     )
 }
 

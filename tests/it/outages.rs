@@ -126,7 +126,7 @@ fn read(file: &Value) -> Result<Policy, String> {
 /// What becomes of the message, stage by stage as the daemon judges it.
 fn judged(policy: &Policy, world: &World) -> Verdict {
     let mut policy = policy.clone();
-    policy.proof.weak = world.weak;
+    policy.proof.weak_evidence = world.weak;
     policy.proof.batv.required = world.tag_required;
     policy.proof.dkim.verify = world.reads_content;
     policy.proof.ledger.remember = world.ledger;

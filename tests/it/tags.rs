@@ -299,9 +299,16 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
     let sent_with_it = ["reject unproven", "accept dkim", "tempfail unproven"];
     for (proof, required, sent, signed, at_rcpt, at_eom) in [
         (BATV, false, NO, YES, WRONG, None),
-        ("weak: accept", false, NO, NO, WRONG, None),
-        ("weak: ignore", false, NO, YES, WAITS, Some(forged)),
-        ("weak: ignore", false, NO, DOWN, WAITS, Some(unknown)),
+        ("weak_evidence: accept", false, NO, NO, WRONG, None),
+        ("weak_evidence: ignore", false, NO, YES, WAITS, Some(forged)),
+        (
+            "weak_evidence: ignore",
+            false,
+            NO,
+            DOWN,
+            WAITS,
+            Some(unknown),
+        ),
         (LEDGER, false, NO, NO, WAITS, Some(forged)),
         (LEDGER, false, YES, NO, KNOWN, Some(sent_with_it)),
         (LEDGER, false, DOWN, NO, WAITS, Some(unknown)),
@@ -314,7 +321,7 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
             Some(forged),
         ),
         ("dkim: {dkim2: true}", false, NO, DOWN, WAITS, Some(forged)),
-        ("weak: ignore", true, YES, YES, WRONG, None),
+        ("weak_evidence: ignore", true, YES, YES, WRONG, None),
         ("watermark: {sign: true}", true, YES, YES, WRONG, None),
         (LEDGER, true, NO, YES, WRONG, None),
         (LEDGER, true, YES, NO, KNOWN, Some(sent_with_it)),
@@ -357,7 +364,7 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         let expected = match (sent, signed) {
             (Ok(true), _) => "tag not_a_notification",
             (Err(_), _) => "tag batv_wrong",
-            (_, Err(_)) if proof == "weak: ignore" => "tag batv_wrong",
+            (_, Err(_)) if proof == "weak_evidence: ignore" => "tag batv_wrong",
             _ => WRONG,
         };
         let expected = if proof.starts_with("watermark") {
@@ -396,7 +403,7 @@ fn an_old_tag_waits_as_a_wrong_one_does() {
 fn that_mail_was_sent_with_it_is_weak_evidence() {
     let policy = policy(&[(
         "unproven: reject",
-        "ledger: {remember: true}\n  weak: accept",
+        "ledger: {remember: true}\n  weak_evidence: accept",
     )]);
     let asked = Asked {
         sent: Ok(true),

@@ -145,10 +145,13 @@ impl Policy {
         let weak = evidence.weak(sent_lately);
         let besieged = self.is_besieged(case);
         if !weak.is_none() && evidence.proven_for(besieged).is_none() {
-            let worth = self.proof.weak.as_str();
-            walk.tell("proof.weak", format!("{weak}; proof.weak is {worth}"));
+            let worth = self.proof.weak_evidence.as_str();
+            walk.tell(
+                "proof.weak_evidence",
+                format!("{weak}; proof.weak_evidence is {worth}"),
+            );
         }
-        let worth = self.proof.weak;
+        let worth = self.proof.weak_evidence;
         let outcome = evidence.outcome(besieged, sent_lately, worth, self.missing(case));
         let unanswered = evidence.unanswered_for(sent_lately, worth);
         let (check, finding, rule) = match &outcome {

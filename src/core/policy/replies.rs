@@ -43,7 +43,12 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let besieged = self.is_besieged(case);
-        let outcome = evidence.outcome(besieged, Ok(false), self.proof.weak, self.missing(case));
+        let outcome = evidence.outcome(
+            besieged,
+            Ok(false),
+            self.proof.weak_evidence,
+            self.missing(case),
+        );
         match &outcome {
             Outcome::Genuine { .. } => {
                 walk.prove(&outcome);

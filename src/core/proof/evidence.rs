@@ -246,7 +246,7 @@ pub enum Outcome {
         /// The proof is a DKIM signature alone, on a message whose To: and Cc: name others than the report.
         unlisted: bool,
     },
-    /// It is taken for genuine by weak evidence, as `proof.weak` says.
+    /// It is taken for genuine by weak evidence, as `proof.weak_evidence` says.
     Weak(WeakEvidence),
     /// Nothing proves it.
     Unproven(Unproven),

@@ -47,7 +47,7 @@ pub struct Settings {
     /// How much of a notification's content is read for proofs: 4 KiB to 1 MiB.
     pub body_limit: Size,
     /// What weak evidence is worth.
-    pub weak: Weak,
+    pub weak_evidence: Weak,
     /// What a bounce gets that proves nothing.
     pub unproven: Rule,
     /// What another automatic answer (receipt, out of office) gets that proves nothing.
@@ -72,7 +72,7 @@ impl Default for Settings {
             replay_limit: 0,
             dkim: dkim::Settings::default(),
             body_limit: Size::kib(64),
-            weak: Weak::default(),
+            weak_evidence: Weak::default(),
             unproven: Rule::new(Action::Tag),
             unproven_replies: Rule::new(Action::Tag),
             unproven_replies_with_sender: Rule::new(Action::Tag),
@@ -155,7 +155,7 @@ impl Ledger {
     }
 }
 
-/// `proof.weak` of `milter.yaml`: evidence that a stranger could make up with some luck.
+/// `proof.weak_evidence` of `milter.yaml`: evidence that a stranger could make up with some luck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weak {
