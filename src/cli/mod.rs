@@ -197,7 +197,7 @@ fn keep(config: &Config) -> Keep {
     Keep {
         ledger_days: proof.ledger.keep_days(),
         learned_days: siege.learn.keep_days(),
-        most_learned: siege.learn.addresses,
+        most_learned: siege.learn.max_addresses,
     }
 }
 

@@ -139,8 +139,7 @@ impl Answers {
     fn null_sender(&mut self, at: &Path, null_sender: &NullSender) {
         let NullSender {
             extra_recipients,
-            never_send:
-                NeverSend { addresses: _, rule },
+            never_send: NeverSend { addresses: _, rule },
             not_a_notification,
             unauthenticated_reports,
             exempt: _,
@@ -205,9 +204,9 @@ impl Answers {
             watch: _,
             factor: _,
             floor: _,
-            shortest: _,
+            min_duration: _,
             quiet: _,
-            longest: _,
+            max_duration: _,
             unproven,
             catch_all,
             listed,

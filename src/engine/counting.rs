@@ -136,7 +136,7 @@ impl Engine {
             local,
             ..
         } = &self.policy;
-        let learns = siege.watch && siege.learn.addresses > 0;
+        let learns = siege.watch && siege.learn.max_addresses > 0;
         let Some(store) = self.store.as_deref().filter(|_| learns) else {
             return;
         };

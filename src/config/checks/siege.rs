@@ -86,8 +86,8 @@ impl Checks<'_> {
         let siege = &self.file.siege;
         let spans = [
             (
-                "shortest",
-                siege.shortest,
+                "min_duration",
+                siege.min_duration,
                 MINUTE,
                 DAY,
                 "1m and 1d",
@@ -102,8 +102,8 @@ impl Checks<'_> {
                 "the default is 1h",
             ),
             (
-                "longest",
-                siege.longest,
+                "max_duration",
+                siege.max_duration,
                 HOUR,
                 30 * DAY,
                 "1h and 30d",
@@ -116,14 +116,14 @@ impl Checks<'_> {
                 let written = self.outline.scalar(&at).unwrap_or_default();
                 let message = format!("`siege.{key}` is {written}, which is not between {between}");
                 self.findings.error(&at, message, help);
-            } else if key != "longest" && span >= siege.longest {
+            } else if key != "max_duration" && span >= siege.max_duration {
                 self.findings.error(
                     &Path::of(&["siege", key]),
                     format!(
-                        "`siege.{key}` is {span}, which is not shorter than `siege.longest`, {}",
-                        siege.longest
+                        "`siege.{key}` is {span}, which is not shorter than `siege.max_duration`, {}",
+                        siege.max_duration
                     ),
-                    "a siege ends after `longest` at the latest; make that longer",
+                    "a siege ends after `max_duration` at the latest; make that longer",
                 );
             }
         }
@@ -139,7 +139,7 @@ impl Checks<'_> {
                     "`siege.learn.days` is {}, which is not between 1 and 30",
                     learn.days
                 ),
-                "the default is 2. To learn nobody, write `addresses: 0`",
+                "the default is 2. To learn nobody, write `max_addresses: 0`",
             );
         }
         if !whole_days(learn.keep, LONGEST_KEEP) {
@@ -153,12 +153,12 @@ impl Checks<'_> {
                 "the default is 180d",
             );
         }
-        if learn.addresses > MOST_ADDRESSES {
+        if learn.max_addresses > MOST_ADDRESSES {
             self.findings.error(
-                &at("addresses"),
+                &at("max_addresses"),
                 format!(
-                    "`siege.learn.addresses` is {}, more than {MOST_ADDRESSES}",
-                    learn.addresses
+                    "`siege.learn.max_addresses` is {}, more than {MOST_ADDRESSES}",
+                    learn.max_addresses
                 ),
                 "the default is 1000000",
             );

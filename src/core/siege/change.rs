@@ -36,7 +36,7 @@ pub struct ByHand {
 pub enum Cause {
     /// The rate, or that it was quiet long enough.
     Rate,
-    /// It had lasted as long as `siege.longest` lets it.
+    /// It had lasted as long as `siege.max_duration` lets it.
     Longest,
     /// An administrator said so, or the time for which he did is over.
     ByHand,
@@ -108,7 +108,7 @@ impl fmt::Display for Change {
         write!(f, "{} -> {}", self.from, self.to)?;
         match (self.cause, self.status.by_hand) {
             (Cause::Rate, _) => {}
-            (Cause::Longest, _) => f.write_str(", because it lasted for siege.longest")?,
+            (Cause::Longest, _) => f.write_str(", because it lasted for siege.max_duration")?,
             (Cause::ByHand, Some(_)) => f.write_str(", by hand")?,
             (Cause::ByHand, None) => f.write_str(", as what was set by hand is over")?,
             (Cause::Elsewhere, _) => f.write_str(", as the store has it")?,

@@ -185,7 +185,7 @@ impl Machine {
                 self.enter(State::Alert, now);
             }
             State::Alert if quiet >= ease => self.end(now),
-            State::Siege | State::Easing if self.lasted(now) >= settings.longest_seconds() => {
+            State::Siege | State::Easing if self.lasted(now) >= settings.max_seconds() => {
                 let rate = sight.rates.ten_minutes.max(sight.rates.minute);
                 self.tolerated = (rate * 1000.0).round() as u32;
                 self.tolerated_at = now;
@@ -194,7 +194,7 @@ impl Machine {
                     self.enter(State::Alert, now);
                 }
             }
-            State::Siege if quiet >= ease && self.lasted(now) >= settings.shortest_seconds() => {
+            State::Siege if quiet >= ease && self.lasted(now) >= settings.min_seconds() => {
                 // The second half of the quiet is easing's.
                 self.last_loud = self.last_loud.max(now.saturating_sub(ease));
                 self.enter(State::Easing, now);
@@ -232,13 +232,9 @@ impl Machine {
             return None;
         }
         let ease = self.ease(settings);
-        let shortest = self
-            .besieged_since
-            .saturating_add(settings.shortest_seconds());
+        let shortest = self.besieged_since.saturating_add(settings.min_seconds());
         let eased = self.last_loud.saturating_add(ease).max(shortest).max(now);
-        let latest = self
-            .besieged_since
-            .saturating_add(settings.longest_seconds());
+        let latest = self.besieged_since.saturating_add(settings.max_seconds());
         let earliest = match self.state {
             State::Siege => eased.saturating_add(ease),
             _ => self.last_loud.saturating_add(2 * ease).max(now),

@@ -19,7 +19,7 @@
 //!   the first week, and at most three times as much in each of those that follow.
 //! - **Easing is strict.** Floods come in waves; answers that come and go with them would let in each wave's begin. What
 //!   comes back makes the quiet that is needed longer, so no rhythm makes many changes.
-//! - **`siege.longest` ends it** even in the middle of a flood, for what is wrong for days is the siege. The flood's rate is
+//! - **`siege.max_duration` ends it** even in the middle of a flood, for what is wrong for days is the siege. The flood's rate is
 //!   then tolerated: twice of it begins another siege at once, the same a day later, as the tolerance halves.
 //! - **All domains together** have a record of their own, for a flood that is spread thin. What may become a domain's own
 //!   siege is left out of it ([`Record::is_shared`]), else a flood on one would besiege the others; ten minutes of an alert

@@ -22,12 +22,12 @@ pub struct Settings {
     /// The rate, in bounces a minute, below which nothing is a flood: 1 to 100000.
     pub floor: u32,
     /// How long a siege lasts at least: 1 minute to 1 day.
-    pub shortest: Duration,
+    pub min_duration: Duration,
     /// How long it must be quiet before a siege ends: 10 minutes to 1 day. The first half of it is siege still, the
     /// second easing.
     pub quiet: Duration,
     /// How long a siege lasts at most, easing included: 1 hour to 30 days, and longer than the two above.
-    pub longest: Duration,
+    pub max_duration: Duration,
     /// What a notification gets that proves nothing.
     pub unproven: Rule,
     /// What recipients get that only the catch-all takes.
@@ -49,9 +49,9 @@ impl Default for Settings {
             watch: true,
             factor: 10,
             floor: 20,
-            shortest: Duration::from_secs(30 * 60),
+            min_duration: Duration::from_secs(30 * 60),
             quiet: Duration::from_secs(60 * 60),
-            longest: Duration::from_secs(3 * DAY),
+            max_duration: Duration::from_secs(3 * DAY),
             unproven: Rule::new(Action::Reject),
             catch_all: CatchAll::default().into(),
             listed: Rule::new(Action::Reject),
@@ -63,9 +63,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// [`Self::shortest`] in seconds.
-    pub fn shortest_seconds(&self) -> u64 {
-        seconds(self.shortest)
+    /// [`Self::min_duration`] in seconds.
+    pub fn min_seconds(&self) -> u64 {
+        seconds(self.min_duration)
     }
 
     /// [`Self::quiet`] in seconds.
@@ -73,9 +73,9 @@ impl Settings {
         seconds(self.quiet)
     }
 
-    /// [`Self::longest`] in seconds.
-    pub fn longest_seconds(&self) -> u64 {
-        seconds(self.longest)
+    /// [`Self::max_duration`] in seconds.
+    pub fn max_seconds(&self) -> u64 {
+        seconds(self.max_duration)
     }
 }
 
@@ -88,7 +88,7 @@ pub struct Learn {
     /// For how many days it is remembered after that: 1 to 400.
     pub keep: Duration,
     /// How many are remembered: at most 10 million; 0 for none.
-    pub addresses: u64,
+    pub max_addresses: u64,
 }
 
 impl Default for Learn {
@@ -96,7 +96,7 @@ impl Default for Learn {
         Self {
             days: 2,
             keep: Duration::from_secs(180 * DAY),
-            addresses: 1_000_000,
+            max_addresses: 1_000_000,
         }
     }
 }

@@ -218,7 +218,7 @@ async fn a_flood_over_many_domains_does_not_end_its_own_siege() {
 #[tokio::test]
 async fn a_flood_on_one_domain_besieges_no_other() {
     let domains = domains(2);
-    let mut host = Host::of(&domains, "siege: {longest: 2h}");
+    let mut host = Host::of(&domains, "siege: {max_duration: 2h}");
     let flooded = &domains[0];
     while host.now < START + 5 * HOUR {
         host.hit(flooded, 20);

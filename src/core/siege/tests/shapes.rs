@@ -174,7 +174,7 @@ fn nor_does_alert_flap() {
     assert!(!changes.is_empty() && changes.len() <= 24, "{changes:?}");
 }
 
-/// After `longest` it lifts; the same flood begins another one after a day, a stronger one at once.
+/// After `max_duration` it lifts; the same flood begins another one after a day, a stronger one at once.
 #[test]
 fn a_flood_without_end_does_not_make_a_siege_without_end() {
     let mut site = Site::new();
