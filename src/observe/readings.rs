@@ -106,7 +106,7 @@ impl Collector for Readings {
             sieges.iter().map(|siege| (&*siege.domain, siege.rate)),
         )?;
         page.gauges(
-            "backstop_backscatter_usual_per_minute",
+            "backstop_backscatter_baseline_per_minute",
             "The same as it is usual at this hour of the week.",
             sieges.iter().map(|siege| (&*siege.domain, siege.usual)),
         )?;
