@@ -349,7 +349,7 @@ fn explain_as_json() {
         (
             stranger,
             &["--from=boss@example.org", "--rcpt=joe@example.org"],
-            &[("reject", "own_domain_forged", "550 5.7.1")],
+            &[("reject", "mail_from_forged", "550 5.7.1")],
         ),
         (
             stranger,

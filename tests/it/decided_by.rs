@@ -284,7 +284,7 @@ fn the_entry_that_decided_is_named() {
                 spf: SpfResult::None,
                 ..MAIL
             },
-            "reject own_domain_forged local.domains:example.org",
+            "reject mail_from_forged local.domains:example.org",
         ),
         (
             Sent {
@@ -292,7 +292,7 @@ fn the_entry_that_decided_is_named() {
                 spf: SpfResult::None,
                 ..MAIL
             },
-            "reject own_domain_forged local.domains:.sub.example.org",
+            "reject mail_from_forged local.domains:.sub.example.org",
         ),
         (
             Sent {

@@ -369,21 +369,21 @@ fn our_own_domains_are_not_for_strangers() {
                 spf: SpfResult::None,
                 ..ours()
             },
-            "reject own_domain_forged 550 5.7.1",
+            "reject mail_from_forged 550 5.7.1",
         ),
         (
             Sent {
                 spf: SpfResult::Softfail,
                 ..ours()
             },
-            "reject own_domain_forged 550 5.7.1",
+            "reject mail_from_forged 550 5.7.1",
         ),
         (
             Sent {
                 spf: SpfResult::Permerror,
                 ..ours()
             },
-            "reject own_domain_forged 550 5.7.1",
+            "reject mail_from_forged 550 5.7.1",
         ),
         (
             Sent {
@@ -406,7 +406,7 @@ fn our_own_domains_are_not_for_strangers() {
                 spf: SpfResult::None,
                 ..MAIL
             },
-            "reject own_domain_forged 550 5.7.1",
+            "reject mail_from_forged 550 5.7.1",
         ),
         (
             Sent {
@@ -426,7 +426,7 @@ fn our_own_domains_are_not_for_strangers() {
     };
     assert_eq!(
         outcome(&lenient, &unsure),
-        "tempfail own_domain_forged 451 4.7.24"
+        "tempfail mail_from_forged 451 4.7.24"
     );
 }
 

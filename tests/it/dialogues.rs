@@ -95,12 +95,7 @@ const TABLE: &[Dialogue] = &[
         host: SPAMMER,
         helo: "pc.spam.example",
         from: "boss@example.org",
-        recipients: &[(
-            "joe@example.org",
-            "550 5.7.1",
-            "reject",
-            "own_domain_forged",
-        )],
+        recipients: &[("joe@example.org", "550 5.7.1", "reject", "mail_from_forged")],
         says: "example.org is a domain of ours",
     },
     Dialogue {

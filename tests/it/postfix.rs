@@ -310,7 +310,7 @@ fn addresses_that_postfix_completes_are_judged_as_it_delivers_them() {
         0,
         &[
             " mail_from=<boss@example.org> ",
-            " reason=own_domain_forged ",
+            " reason=mail_from_forged ",
         ],
     );
     client.mail("joe%elsewhere.example").unwrap();

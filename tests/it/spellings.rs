@@ -117,7 +117,7 @@ fn senders<M: Mta>(return_path: impl Fn(&str, &str) -> String) -> usize {
         let reason = if address.is_empty() {
             ""
         } else {
-            " reason=own_domain_forged "
+            " reason=mail_from_forged "
         };
         site.decision(since, &[&format!(" mail_from=<{address}> "), reason]);
         admitted += 1;

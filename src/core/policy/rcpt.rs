@@ -173,7 +173,7 @@ impl Policy {
             "forgery.mail_from",
             format!("{domain} is ours, the client is a stranger, and SPF says {spf}"),
             softened(self.forgery.mail_from, unanswered, case.siege.is_some()),
-            Reason::OwnDomainForged {
+            Reason::MailFromForged {
                 domain: domain.clone(),
                 spf,
             },

@@ -46,7 +46,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
             transient: 451,
             ..policy("The address of this client is not known here; please try again later".to_owned())
         },
-        Reason::OwnDomainForged { domain, spf: SpfResult::Temperror } => Wording {
+        Reason::MailFromForged { domain, spf: SpfResult::Temperror } => Wording {
             permanent: 550,
             transient: 451,
             subject: 7,
@@ -56,7 +56,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
                  again later"
             ),
         },
-        Reason::OwnDomainForged { domain, .. } => policy(format!(
+        Reason::MailFromForged { domain, .. } => policy(format!(
             "{domain} is a domain of ours, and {client} may not send mail for it; if you are its \
              user, log in and use the submission port"
         )),

@@ -61,7 +61,7 @@ pub enum Reason {
         problem: Option<String>,
     },
     /// A stranger claims to be one of `local.domains`.
-    OwnDomainForged {
+    MailFromForged {
         /// The domain claimed.
         domain: Domain,
         /// What the domain's own SPF record said of the client.
@@ -141,7 +141,7 @@ impl Reason {
             Self::Internal | Self::DirectoryUnavailable | Self::ClientUnknown => true,
             // RFC 3463 section 3.4: the mail system; Postfix says so where a map can't be read.
             Self::RefusedByMta { status } => status.starts_with("4.3."),
-            Self::Spf { result, .. } | Self::OwnDomainForged { spf: result, .. } => {
+            Self::Spf { result, .. } | Self::MailFromForged { spf: result, .. } => {
                 *result == SpfResult::Temperror
             }
             Self::Proof(outcome) | Self::Siege(UnderSiege::Unproven(outcome)) => {
@@ -190,7 +190,7 @@ impl Reason {
                 SpfResult::Temperror => "spf_temperror",
                 SpfResult::Permerror => "spf_permerror",
             },
-            Self::OwnDomainForged { .. } => "own_domain_forged",
+            Self::MailFromForged { .. } => "mail_from_forged",
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
             Self::OtherRecipients => "other_recipients",
             Self::NeverSends => "never_sends",

@@ -103,7 +103,7 @@ pub(super) const ACTS: &[Act] = &[
         helo: "pc.spam.example",
         login: None,
         from: "boss@example.org",
-        recipients: &[("joe@example.org", refused("550 5.7.1", "own_domain_forged"))],
+        recipients: &[("joe@example.org", refused("550 5.7.1", "mail_from_forged"))],
         ends: Ends::Mail,
     },
     Act {
