@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{NO, USAGE, print_json, unavailable};
 use crate::{
     core::{
-        address::bracketless,
+        address::ReversePath,
         duration::Duration,
         spf::{SpfCheck, SpfResult},
     },
@@ -63,12 +63,9 @@ struct Report<'a> {
 
 pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     let helo = arguments.helo.as_deref().unwrap_or_default().as_bytes();
-    let mail_from = arguments
-        .mail_from
-        .as_deref()
-        .unwrap_or_default()
-        .as_bytes();
-    if arguments.helo.is_none() && bracketless(mail_from).is_empty() {
+    let mail_from = arguments.mail_from.as_deref().unwrap_or_default();
+    let mail_from = ReversePath::from_bytes(mail_from.as_bytes());
+    if arguments.helo.is_none() && mail_from.is_null() {
         eprintln!(
             "backstop spf: there is no name to check; use --helo NAME, --mail-from ADDRESS or both"
         );
@@ -100,7 +97,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     let query = Query {
         client: arguments.ip,
         helo,
-        mail_from,
+        mail_from: &mail_from,
         now: SystemTime::now(),
         receiver: &arguments.receiver,
     };

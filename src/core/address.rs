@@ -152,6 +152,14 @@ impl Mailbox {
         Self { local, host }
     }
 
+    /// The postmaster of a domain (RFC 5321 section 4.5.1).
+    pub fn postmaster(domain: &Domain) -> Self {
+        Self {
+            local: b"postmaster".to_vec(),
+            host: Host::Domain(domain.clone()),
+        }
+    }
+
     /// The local part as sent, quotes included.
     pub fn local(&self) -> &[u8] {
         &self.local

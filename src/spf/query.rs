@@ -7,7 +7,7 @@ use std::{
 
 use super::{Lookup, check_host::Evaluation, expansion::Values, name::Name, trace::quoted};
 use crate::core::{
-    address::{Domain, Mailbox, bracketless},
+    address::{Domain, Host, Mailbox, ReversePath},
     spf::{Identity, SpfCheck, SpfResult},
 };
 
@@ -18,12 +18,11 @@ pub struct Query<'a> {
     pub client: IpAddr,
     /// The argument of HELO or EHLO as sent.
     pub helo: &'a [u8],
-    /// The argument of MAIL FROM as sent, with or without angle brackets, without ESMTP parameters; empty for
-    /// the null sender. [`crate::core::address::ReversePath::to_bytes`] will do.
-    pub mail_from: &'a [u8],
+    /// MAIL FROM.
+    pub mail_from: &'a ReversePath,
     /// When; for `%{t}`.
     pub now: SystemTime,
-    /// The receiver's own name, for `%{r}`; empty where it has none to tell.
+    /// The receiver's own name, for `%{r}`; empty where it has none to give.
     pub receiver: &'a str,
 }
 
@@ -38,56 +37,71 @@ pub async fn check_helo<L: Lookup>(lookup: &L, query: &Query<'_>) -> SpfCheck {
 ///
 /// Makes at most 10 terms' worth of questions, and never waits by itself: the lookup keeps the time budget.
 pub async fn check_mail_from<L: Lookup>(lookup: &L, query: &Query<'_>) -> SpfCheck {
-    check(lookup, query, Subject::mail_from(query)).await
+    let subject = match query.mail_from {
+        // 2.4: "When the reverse-path is null, this document defines the "MAIL FROM" identity to be the mailbox
+        // composed of the local-part "postmaster" and the "HELO" identity".
+        ReversePath::Null => Subject::helo(query.helo, Identity::MailFrom),
+        ReversePath::Mailbox(mailbox) => Subject::mail_from(mailbox),
+    };
+    check(lookup, query, subject).await
 }
 
 /// The local part of a sender that has none (RFC 7208 sections 2.4 and 4.3).
 const POSTMASTER: &[u8] = b"postmaster";
 
-/// Who is checked.
+/// Who is checked: the `<sender>` and the first `<domain>` of RFC 7208 section 4.1.
 struct Subject<'a> {
     identity: Identity,
-    local: Vec<u8>,
-    /// What should be a domain, as written; none where the reverse-path has no `@`.
-    host: Option<&'a [u8]>,
+    local: &'a [u8],
+    /// The domain, and the name of it that is asked; none where `asked` is not fully qualified.
+    domain: Option<(Domain, Name)>,
+    /// What should be a domain, as written; the local part where there is no `@`.
+    asked: &'a [u8],
 }
 
 impl<'a> Subject<'a> {
     fn helo(helo: &'a [u8], identity: Identity) -> Self {
+        // U-labels are asked as A-labels; an ASCII name keeps its case, for macros.
+        let domain = Domain::from_bytes(helo).and_then(|domain| {
+            let name = ascii_form(helo);
+            let name = Name::from_bytes(name.as_deref().unwrap_or(helo))?;
+            Some((domain, name))
+        });
         Self {
             identity,
-            local: POSTMASTER.to_vec(),
-            host: Some(helo),
+            local: POSTMASTER,
+            domain,
+            asked: helo,
         }
     }
 
-    fn mail_from(query: &Query<'a>) -> Self {
-        let path = bracketless(query.mail_from);
-        if path.is_empty() {
-            return Self::helo(query.helo, Identity::MailFrom);
-        }
-        let mailbox = Mailbox::from_bytes(path);
-        let local = match mailbox.local() {
-            // 4.3: "If the <sender> has no local-part, substitute the string "postmaster"".
-            b"" => POSTMASTER,
-            local => local,
+    fn mail_from(mailbox: &'a Mailbox) -> Self {
+        let (domain, asked) = match mailbox.host() {
+            Host::Domain(domain) => {
+                let asked = domain.as_str().as_bytes();
+                let name = Name::from_bytes(asked);
+                (name.map(|name| (domain.clone(), name)), asked)
+            }
+            Host::Other(bytes) => (None, bytes.as_slice()),
+            Host::Missing => (None, mailbox.local()),
         };
         Self {
             identity: Identity::MailFrom,
-            local: local.to_vec(),
-            // The last `@` divides: a quoted local part can hold one.
-            host: path
-                .iter()
-                .rposition(|&byte| byte == b'@')
-                .and_then(|at| path.get(at + 1..)),
+            // 4.3: "If the <sender> has no local-part, substitute the string "postmaster" for the local-part".
+            local: match mailbox.local() {
+                b"" => POSTMASTER,
+                local => local,
+            },
+            domain,
+            asked,
         }
     }
 }
 
 async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -> SpfCheck {
-    let asked = quoted(subject.host.unwrap_or(&subject.local));
+    let asked = quoted(subject.asked);
     let mut check = SpfCheck::new(subject.identity, asked, SpfResult::None);
-    let Some((domain, name)) = subject.host.and_then(fully_qualified) else {
+    let Some((domain, name)) = subject.domain else {
         // 4.3: "malformed [...] or is not a multi-label domain name [...] the result "none"".
         let what = match check.domain.as_str() {
             "" => "no name was given".to_owned(),
@@ -101,7 +115,7 @@ async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -
     check.domain = domain.as_str().to_owned();
     let helo = ascii_form(query.helo);
     let values = Values {
-        local: &subject.local,
+        local: subject.local,
         sender_domain: name.as_str().as_bytes(),
         domain: name.as_str().as_bytes(),
         client: query.client.to_canonical(),
@@ -122,22 +136,12 @@ async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -
         format!(
             "{}: {} from {}, {helo}",
             check.identity,
-            quoted(&[&subject.local, b"@".as_slice(), name.as_str().as_bytes()].concat()),
+            quoted(&[subject.local, b"@".as_slice(), name.as_str().as_bytes()].concat()),
             values.client,
         )
     });
     evaluation.run(name.clone(), &mut check).await;
     check
-}
-
-/// The domain in its comparable form, and as written where it is ASCII.
-fn fully_qualified(host: &[u8]) -> Option<(Domain, Name)> {
-    let domain = Domain::from_bytes(host)?;
-    let name = match ascii_form(host) {
-        Some(ascii) => Name::from_bytes(&ascii)?,
-        None => Name::from_bytes(host)?,
-    };
-    Some((domain, name))
 }
 
 /// U-labels as A-labels, which is what the macros expand to (RFC 8616 section 4); none where it is ASCII already

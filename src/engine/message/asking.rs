@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Message, NOT_ASKED};
 use crate::{
     core::{
+        address::{Mailbox, ReversePath},
         dnsbl::Dnsbl,
         policy::{HeaderFacts, Policy, SpfAnswers, Vouched},
         spf::{Identity, SpfCheck, SpfResult},
@@ -52,11 +53,10 @@ impl Message {
         let Some(client) = self.envelope.client.address else {
             return SpfAnswers::default();
         };
-        let mail_from = self.envelope.reverse_path.to_bytes();
         let query = Query {
             client,
             helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
-            mail_from: &mail_from,
+            mail_from: &self.envelope.reverse_path,
             now: SystemTime::now(),
             receiver: &self.receiver,
         };
@@ -92,9 +92,9 @@ impl Message {
 async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Vouched<String> {
     let mut vouched = Vouched::No;
     for domain in policy.spf.forwarder_domains() {
-        let postmaster = format!("postmaster@{domain}");
+        let postmaster = ReversePath::Mailbox(Mailbox::postmaster(domain));
         let query = Query {
-            mail_from: postmaster.as_bytes(),
+            mail_from: &postmaster,
             ..query
         };
         match spf::check_mail_from(lookup, &query).await.result {

@@ -8,7 +8,7 @@ use std::{
 use super::{Search, warn_of_store};
 use crate::{
     core::{
-        address::{Domain, Mailbox},
+        address::{Domain, Mailbox, ReversePath},
         from_header::Claims,
         header::Headers,
         proof::{
@@ -131,7 +131,8 @@ impl Search<'_> {
         let ours =
             |mailbox: &&Mailbox| mailbox.domain().is_some_and(|domain| local.is_ours(domain));
         let claims = Claims::of(headers);
-        let Some(sender) = claims.addresses.iter().find(ours).map(Mailbox::to_bytes) else {
+        let sender = claims.addresses.iter().find(ours).cloned();
+        let Some(sender) = sender.map(ReversePath::Mailbox) else {
             return Ok(false);
         };
         let mut clients: Vec<IpAddr> = Vec::new();

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use super::{Query, Session, V4, V6, check_mail_from, zone::Zone, zone_of};
 use crate::{
-    core::spf::{Identity, SpfCheck, SpfResult},
+    core::{
+        address::ReversePath,
+        spf::{Identity, SpfCheck, SpfResult},
+    },
     spf::limits::{LONGEST_EXPLANATION, LONGEST_QUOTE, TRACE_LINES},
 };
 
@@ -17,7 +20,7 @@ fn checks_are_send() {
     let query = Query {
         client: V4.parse().unwrap(),
         helo: b"",
-        mail_from: b"",
+        mail_from: &ReversePath::Null,
         now: std::time::UNIX_EPOCH,
         receiver: "",
     };

@@ -18,7 +18,10 @@ use std::{
 use zone::Zone;
 
 use super::{Query, check_helo, check_mail_from};
-use crate::core::spf::{Identity, SpfCheck};
+use crate::core::{
+    address::ReversePath,
+    spf::{Identity, SpfCheck},
+};
 
 /// A client, its HELO and its MAIL FROM.
 #[derive(Clone, Copy)]
@@ -41,7 +44,7 @@ impl<'a> Session<'a> {
         let query = Query {
             client: self.client.parse::<IpAddr>().unwrap(),
             helo: self.helo,
-            mail_from: self.mail_from,
+            mail_from: &ReversePath::from_bytes(self.mail_from),
             now: UNIX_EPOCH + Duration::from_secs(1_234_567_890),
             receiver: "mx.receiver.example",
         };
