@@ -1,4 +1,4 @@
-//! What is well-formed, but can't work or would be dangerous. All of it is told at once.
+//! Finds values that are well-formed, but can't work or would be dangerous. Reports all of them at once.
 
 mod dnsbl;
 mod forgery;
@@ -21,12 +21,12 @@ use crate::{
     milter::Address,
 };
 
-/// Each costs its part of the budget when those before it are silent.
+/// Each uses a part of the budget when the ones before it are silent.
 const MOST_NAMESERVERS: usize = 8;
-/// Each costs an SPF check for a message that nobody else vouches for.
+/// Each costs an SPF check for a message that nothing else vouches for.
 const MOST_FORWARDER_DOMAINS: usize = 20;
 
-/// Looks at every section but `recipients`.
+/// Checks every section except `recipients`.
 pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     let mut checks = Checks {
         file,
@@ -63,7 +63,7 @@ impl Checks<'_> {
     fn socket(&mut self) {
         let options = &self.file.socket;
         if matches!(self.file.listen, Address::Unix(_)) {
-            // connect(2) takes the permission to write; without a mode it is the umask that says, and most forbid it.
+            // connect(2) needs the permission to write. Without a mode the umask decides, and most forbid it.
             let (place, shared): (&[_], _) = match options.mode {
                 Some(mode) => (&["socket", "mode"], mode.0 & 0o022 != 0),
                 None => (&["listen"], false),
@@ -71,8 +71,9 @@ impl Checks<'_> {
             if !shared && options.user.is_none() {
                 self.findings.warning(
                     &Path::of(place),
-                    "nobody but our own user may open the socket file, so the MTA can't".to_owned(),
-                    "let its group in: `socket: {mode: 0660, group: postfix}`",
+                    "only our own user may open the socket file, so the MTA can't connect"
+                        .to_owned(),
+                    "give a group of the MTA access: `socket: {mode: 0660, group: postfix}`",
                 );
             }
             return;
@@ -89,7 +90,7 @@ impl Checks<'_> {
                         "`socket.{key}` is for a socket file, but `listen` is {}",
                         self.file.listen
                     ),
-                    "take it out, or listen on a file: `listen: unix:/run/backstop/backstop.sock`",
+                    "remove it, or use a socket file: `listen: unix:/run/backstop/backstop.sock`",
                 );
             }
         }
@@ -101,38 +102,41 @@ impl Checks<'_> {
         if dns.nameservers.len() > MOST_NAMESERVERS {
             self.findings.error(
                 &at("nameservers"),
-                format!("{} name servers are more than {MOST_NAMESERVERS}", dns.nameservers.len()),
-                "two or three are enough; with many silent ones the time is up before the good one is asked",
+                format!("there are {} name servers; the maximum is {MOST_NAMESERVERS}", dns.nameservers.len()),
+                "use two or three; with many silent servers the time runs out before a good one is asked",
             );
         }
         if dns.budget > LONGEST_BUDGET {
             self.findings.error(
                 &at("budget"),
-                format!("`dns.budget` is {}, more than {LONGEST_BUDGET}", dns.budget),
-                "Postfix gives up on a milter after 30s; the default, 8s, is enough for working DNS",
+                format!("`dns.budget` is {}; the maximum is {LONGEST_BUDGET}", dns.budget),
+                "use less, because Postfix waits 30s for a milter; the default, 8s, is enough for working DNS",
             );
         }
         if dns.timeout < SHORTEST_TIMEOUT {
             self.findings.error(
                 &at("timeout"),
                 format!(
-                    "`dns.timeout` is {}, less than {SHORTEST_TIMEOUT}",
+                    "`dns.timeout` is {}; the minimum is {SHORTEST_TIMEOUT}",
                     dns.timeout
                 ),
-                "no name server far away answers in that time; the default is 2s",
+                "use more, because distant name servers need longer; the default is 2s",
             );
         } else if dns.timeout > dns.budget {
             self.findings.error(
                 &at("timeout"),
                 format!("`dns.timeout` ({}) is longer than `dns.budget` ({})", dns.timeout, dns.budget),
-                "the budget is for all questions of one message; a timeout of a quarter of it leaves time for another try",
+                "use a quarter of the budget: it covers all queries of one message, and a retry needs time, too",
             );
         }
         if dns.cache > LARGEST_CACHE {
             self.findings.error(
                 &at("cache"),
-                format!("`dns.cache` is {}, more than {LARGEST_CACHE}", dns.cache),
-                "it counts answers, not bytes; the default, 20000, takes about 10 MB",
+                format!(
+                    "`dns.cache` is {}; the maximum is {LARGEST_CACHE}",
+                    dns.cache
+                ),
+                "use a number of answers, not of bytes; the default, 20000, takes about 10 MB",
             );
         }
     }
@@ -143,9 +147,9 @@ impl Checks<'_> {
         if local.domains.is_empty() {
             self.findings.warning(
                 &at("domains"),
-                "`local.domains` is empty, so forged mail from your own domains is not recognised"
+                "`local.domains` is empty, so mail that forges your domains is not recognised"
                     .to_owned(),
-                "list the domains you receive and send mail for: `local: {domains: [example.org]}`",
+                "list the domains that you receive and send mail for: `local: {domains: [example.org]}`",
             );
         }
         for (index, domain) in local.domains.iter().enumerate() {
@@ -154,7 +158,7 @@ impl Checks<'_> {
             {
                 self.findings.error(
                     &at("domains").index(index),
-                    "`all` stands for all domains together, in `backstop siege` and in the metrics"
+                    "`all` is reserved: it means all domains together in `backstop siege` and in the metrics"
                         .to_owned(),
                     "use the full name, such as all.example.org",
                 );
@@ -165,21 +169,17 @@ impl Checks<'_> {
                 self.findings.warning(
                     &at("domains").index(index),
                     format!("`{domain}` makes every domain that ends in {domain} one of yours"),
-                    "their mail would be refused as forged; list your own domains by name",
+                    "list your own domains by name; mail of the others would be refused as forged",
                 );
             }
         }
-        self.networks(
-            &at("networks"),
-            &local.networks,
-            "no client would be judged",
-        );
+        self.networks(&at("networks"), &local.networks, "no mail would be judged");
         for (index, daemon) in local.daemons.iter().enumerate() {
             if daemon.contains('*') {
                 self.findings.error(
                     &at("daemons").index(index),
-                    format!("`{daemon}` looks like a pattern, but the names of daemons are compared as they stand"),
-                    "name each by itself, as `milter_macro_daemon_name` in master.cf does",
+                    format!("`{daemon}` looks like a pattern, but names of daemons are compared literally"),
+                    "list each name that `milter_macro_daemon_name` has in master.cf",
                 );
             }
             if daemon.is_empty() {
@@ -197,7 +197,7 @@ impl Checks<'_> {
         {
             self.findings.error(
                 &at("recipient_delimiter"),
-                format!("`{}` can't divide an address from its extension", c.escape_debug()),
+                format!("`{}` can't separate a user from an extension", c.escape_debug()),
                 "expected the value that `postconf recipient_delimiter` shows, such as \"+\" or \"+-\", or \"\" for none",
             );
         }
@@ -209,24 +209,24 @@ impl Checks<'_> {
         }
     }
 
-    /// A network so wide that it holds strangers.
+    /// A network so large that it contains strangers.
     fn network(&mut self, path: &Path, network: &Network, then: &str) {
         let text = network.to_string();
         let (address, length) = text.split_once('/').unwrap_or((&text, "128"));
         let length: u8 = length.parse().unwrap_or(128);
-        // The widest that are anybody's own: 10.0.0.0/8 and fc00::/7.
+        // The largest private networks: 10.0.0.0/8 and fc00::/7.
         let widest = if address.contains(':') { 7 } else { 8 };
         if length == 0 {
             self.findings.error(
                 path,
                 format!("`{text}` is the whole internet: {then}"),
-                "list the networks of the hosts you mean, such as 192.0.2.0/24",
+                "list the networks of your hosts, such as 192.0.2.0/24",
             );
         } else if length < widest {
             self.findings.warning(
                 path,
-                format!("`{text}` is more than anybody's own network"),
-                "check the number behind the `/`; it counts the bits that are the same for all addresses",
+                format!("`{text}` is larger than any private network"),
+                "check the number after the `/`: it counts the bits that all addresses share",
             );
         }
     }
@@ -237,15 +237,15 @@ impl Checks<'_> {
         if count > MOST_FORWARDER_DOMAINS {
             self.findings.error(
                 &path,
-                format!("{count} domains of forwarders are more than {MOST_FORWARDER_DOMAINS}"),
-                "each costs DNS questions for every doubtful message; list large forwarders by their networks",
+                format!("there are {count} domains of forwarders; the maximum is {MOST_FORWARDER_DOMAINS}"),
+                "list large forwarders by their networks; each domain costs DNS queries for every doubtful message",
             );
         }
         for (index, forwarder) in self.file.spf.trusted_forwarders.iter().enumerate() {
             let path = path.index(index);
             match forwarder {
                 Forwarder::Network(network) => {
-                    self.network(&path, network, "SPF would mean nothing")
+                    self.network(&path, network, "SPF would have no effect")
                 }
                 Forwarder::Domain(domain) => self.forwarder_domain(&path, domain),
             }
@@ -259,16 +259,14 @@ impl Checks<'_> {
         if self.file.local.is_ours(domain) || above_ours {
             self.findings.error(
                 path,
-                format!("`{domain}` is, or is above, a domain of yours: that would let forged mail in"),
-                "take it out; hosts of your own stand in `local.networks`, backup MX hosts in `exempt.clients`",
+                format!("`{domain}` is, or is above, a domain of yours: forged mail would be accepted"),
+                "remove it; list your own hosts in `local.networks`, and backup MX hosts in `exempt.clients`",
             );
         } else if is_single_label(domain) {
             self.findings.error(
                 path,
-                format!(
-                    "`{domain}` would trust every host that calls itself something under .{domain}"
-                ),
-                "name the forwarder's own domain, such as forwarder.example",
+                format!("`{domain}` would trust every host that claims a name below .{domain}"),
+                "use the forwarder's own domain, such as forwarder.example",
             );
         }
     }
@@ -276,7 +274,7 @@ impl Checks<'_> {
     fn never_send(&mut self) {
         let never = &self.file.null_sender.never_send.addresses;
         let list = Path::of(&["null_sender", "never_send"]);
-        // The long form has the list one key further down; there is no such key in the short one, nor a place for it.
+        // Only the long form has the key `addresses`.
         let long = list.key("addresses");
         let list = if self.outline.has(&long) { long } else { list };
         self.addresses(&list, never);
@@ -289,17 +287,17 @@ impl Checks<'_> {
             {
                 self.findings.warning(
                     &path,
-                    "postmaster stands in `never_send`, but gets its mail in any case".to_owned(),
-                    "RFC 5321 section 4.5.1 wants it so; take it out",
+                    "postmaster is in `never_send`, but always gets its mail".to_owned(),
+                    "remove it; RFC 5321 section 4.5.1 requires that postmaster accepts mail",
                 );
             }
             if let Some(whole) = whole(address) {
                 self.findings.warning(
                     &path,
                     format!(
-                        "every bounce to {whole} would be refused, those of its own mail included"
+                        "every bounce to {whole} would be refused, even those of mail that it sent"
                     ),
-                    "list single addresses, unless nobody at all sends mail from there",
+                    "list single addresses, unless no address there sends mail",
                 );
             }
             for (key, exempt) in [
@@ -310,26 +308,26 @@ impl Checks<'_> {
                 ),
             ] {
                 let delimiters = &self.file.local.recipient_delimiter;
-                // A name alone is listed for every domain, and spared in that one.
-                let spares = |pattern: &AddressPattern, one: &Mailbox| match pattern {
+                // A local part alone is listed for every domain, and exempt in this one only.
+                let exempts = |pattern: &AddressPattern, one: &Mailbox| match pattern {
                     AddressPattern::Mailbox(..) if one.domain().is_none() => false,
                     _ => pattern.matches(one, delimiters),
                 };
-                let spared = exempt.recipients.iter().any(|pattern| {
-                    pattern == address || mailbox.as_ref().is_some_and(|one| spares(pattern, one))
+                let is_exempt = exempt.recipients.iter().any(|pattern| {
+                    pattern == address || mailbox.as_ref().is_some_and(|one| exempts(pattern, one))
                 });
-                if spared {
+                if is_exempt {
                     self.findings.warning(
                         &path,
-                        format!("this address is in `{key}` too, so its bounces are let in"),
-                        "take it out of one of the two lists",
+                        format!("this address is also in `{key}`, so its bounces are accepted"),
+                        "remove it from one of the two lists",
                     );
                 }
             }
         }
     }
 
-    /// One of our domains that stands where addresses belong is read as a local part.
+    /// Finds our own domains in a list of addresses, where they are read as local parts.
     fn addresses(&mut self, list: &Path, addresses: &[AddressPattern]) {
         for (index, address) in addresses.iter().enumerate() {
             if let AddressPattern::Local(local) = address
@@ -339,8 +337,8 @@ impl Checks<'_> {
             {
                 self.findings.error(
                     &list.index(index),
-                    format!("`{domain}` is a domain of yours, but would be compared with what stands before the @"),
-                    &format!("for all addresses of it, write '@{domain}'"),
+                    format!("`{domain}` is a domain of yours, but would be compared with the part before the @"),
+                    &format!("use '@{domain}' for all its addresses"),
                 );
             }
         }
@@ -351,14 +349,14 @@ impl Checks<'_> {
         self.networks(
             &path.key("clients"),
             &exempt.clients,
-            "nobody would be judged",
+            "no mail would be judged",
         );
         for (index, recipient) in exempt.recipients.iter().enumerate() {
             if let Some(whole) = whole(recipient) {
                 self.findings.warning(
                     &path.key("recipients").index(index),
-                    format!("nothing that comes to {whole} is judged"),
-                    "list single addresses, unless the whole domain is to be left alone",
+                    format!("no mail to {whole} is judged"),
+                    "list single addresses, unless you want to exempt the whole domain",
                 );
             }
         }
@@ -369,11 +367,11 @@ fn is_single_label(domain: &Domain) -> bool {
     !domain.as_str().contains('.')
 }
 
-/// What of a domain, or of all, the pattern means without exception.
+/// The domain, or all domains, whose every address the pattern matches.
 fn whole(pattern: &AddressPattern) -> Option<String> {
     match pattern {
         AddressPattern::Domain(domain) => Some(format!("`@{domain}`")),
-        // One that matches nothing at all and anything is one for all.
+        // Two unlike addresses that match mean that all do.
         AddressPattern::Match(pattern, domain)
             if [&b"x"[..], b"any.other-address"]
                 .iter()
@@ -390,7 +388,7 @@ fn whole(pattern: &AddressPattern) -> Option<String> {
     }
 }
 
-/// An address that the pattern means, where it means one in particular.
+/// The one address that the pattern matches, if it matches only one.
 fn mailbox(pattern: &AddressPattern) -> Option<Mailbox> {
     match pattern {
         AddressPattern::Local(local) => Some(Mailbox::from_bytes(local)),

@@ -1,20 +1,20 @@
-//! What is wrong with the file, where, and what would be right: `file:line:column: error: ...`.
+//! What is wrong with the file, where, and how to fix it: `file:line:column: error: ...`.
 
 use std::{error, fmt};
 
 use super::shown_line::shown_line;
 
-/// Longer texts are cut: a value can be a megabyte long.
+/// The longest text in characters. A value can be a megabyte long.
 const LONGEST_TEXT: usize = 400;
-/// So much of a line is shown around the mistake, in characters.
+/// How much of a line is shown around the mistake, in characters.
 const WINDOW: usize = 100;
 
-/// Whether the file can be used all the same.
+/// Whether the file can still be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// It can't.
+    /// It can't be used.
     Error,
-    /// It can, but probably not as meant.
+    /// It can, but its author probably wants something else.
     Warning,
 }
 
@@ -25,11 +25,11 @@ pub struct Place {
     pub line: usize,
     /// The first column.
     pub column: usize,
-    /// How much of the line is meant, at least 1.
+    /// How many columns it covers, at least 1.
     pub width: usize,
 }
 
-/// One mistake, before it is known which file it stands in.
+/// One mistake, without the name and the text of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub severity: Severity,
@@ -55,7 +55,7 @@ impl Mistake {
         }
     }
 
-    /// Puts the mistake into its file.
+    /// Adds the file that contains the mistake.
     pub fn found_in(self, file: &str, text: &str) -> Diagnostic {
         let line = self
             .place
@@ -72,19 +72,19 @@ impl Mistake {
     }
 }
 
-/// One mistake in the file. Its text has the place, the line with a mark under it, and the mend.
+/// One mistake in the file. Its text has the place, the line with a mark under it, and the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the file can be used all the same.
+    /// Whether the file can still be used.
     pub severity: Severity,
-    /// The file, as it was named.
+    /// The file, as the caller named it.
     pub file: String,
-    /// Where in it; none where the file as a whole is meant.
+    /// Where in it; none for the whole file.
     pub place: Option<Place>,
     line: String,
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// What was expected, or what to use.
     pub help: String,
 }
 
@@ -113,7 +113,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong with the file, in its order; at least one error.
+/// Everything that is wrong with the file, in the order of its lines; at least one error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
@@ -131,7 +131,7 @@ impl fmt::Display for Diagnostics {
 
 impl error::Error for Diagnostics {}
 
-/// The part of a line that is shown, and where and how wide the mark under it is.
+/// The shown part of a line, and the column and width of the mark under it.
 fn window(line: &str, place: Place) -> (String, usize, usize) {
     let first = place.column.saturating_sub(1);
     let skipped = if first < WINDOW {
@@ -180,7 +180,7 @@ mod tests {
             column,
             width,
         };
-        Mistake::error(place, "wrong", "mend it")
+        Mistake::error(place, "wrong", "use x")
             .found_in("m.yaml", text)
             .to_string()
     }
@@ -189,12 +189,12 @@ mod tests {
     fn the_mark_stands_under_the_mistake() {
         assert_eq!(
             shown("a: 1\r\nmode: off\r\n", 2, 7, 3),
-            "m.yaml:2:7: error: wrong\n 2 | mode: off\n   |       ^^^\nhelp: mend it"
+            "m.yaml:2:7: error: wrong\n 2 | mode: off\n   |       ^^^\nhelp: use x"
         );
     }
 
     #[test]
-    fn long_lines_and_places_beyond_the_file_are_shown_all_the_same() {
+    fn long_lines_and_places_beyond_the_file_are_shown() {
         let long = format!("{}x{}", " ".repeat(500), "y".repeat(5000));
         let text = shown(&long, 1, 501, 9000);
         assert!(text.lines().all(|line| line.len() < 120), "{text}");

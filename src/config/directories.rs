@@ -1,4 +1,4 @@
-//! `sql` and `ldap` in `recipients[].known`: what is well-formed, but can't work or would be dangerous.
+//! Checks of `sql` and `ldap` in `recipients[].known`.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ use crate::{
     server::{Password, read_file},
 };
 
-/// A database.
+/// Checks a database.
 pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
     let at = |key| path.key(key);
     if !cfg!(feature = "sql") {
@@ -26,8 +26,8 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
     if sql.url.password().is_some() && sql.password_file.is_some() {
         findings.error(
             &at("password_file"),
-            "the password stands in the URL and in a file".to_owned(),
-            "keep one of them, the file if you can choose",
+            "there are two passwords, one in the URL and one in a file".to_owned(),
+            "use one of them, preferably the file",
         );
     }
     if sql.url.file().is_some() {
@@ -40,33 +40,33 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
             findings.error(
                 &at(key),
                 format!("`{key}` is for a server, but `url` is a file"),
-                "take it out",
+                "remove it",
             );
         }
     } else if sql.url.has_socket() && sql.tls == Some(Tls::Verify) {
         findings.error(
             &at("tls"),
-            "a socket has no TLS, for it doesn't leave this host".to_owned(),
-            "take `tls` out, or `socket` out of the URL",
+            "a socket has no TLS, because it doesn't leave this host".to_owned(),
+            "remove `tls`, or remove `socket` from the URL",
         );
     } else if sql.ca.is_some() && !sql.is_verified() {
         findings.error(
             &at("ca"),
-            "`ca` says whose certificates are believed, but there is no TLS".to_owned(),
-            "write `tls: verify` beside it",
+            "`ca` names the trusted certificates, but there is no TLS".to_owned(),
+            "use `tls: verify` with it",
         );
     } else if !sql.is_verified() && !sql.url.is_this_host() {
         findings.warning(
             &at("tls"),
-            "the password and the addresses cross the network in clear, and what answers need not be the server"
+            "the password and the addresses cross the network in cleartext, and another host can pose as the server"
                 .to_owned(),
-            "write `tls: verify`, with `ca: PATH` for a certificate of your own making",
+            "use `tls: verify`, with `ca: PATH` for a self-signed certificate",
         );
     }
     if sql.query.has_question_mark() && !sql.url.is_postgres() {
         findings.error(
             &at("query"),
-            "nothing would be put at the `?` in this query".to_owned(),
+            "no value is put at the `?` in this query".to_owned(),
             "use :address, :local or :domain",
         );
     }
@@ -86,7 +86,7 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
     );
 }
 
-/// An LDAP server.
+/// Checks an LDAP server.
 pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
     let at = |key| path.key(key);
     if !cfg!(feature = "ldap") {
@@ -96,14 +96,14 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
         findings.error(
             &at("start_tls"),
             format!("`start_tls` is for ldap:, but `url` is {}", ldap.url),
-            "take it out",
+            "remove it",
         );
     }
     if ldap.ca.is_some() && !ldap.start_tls && !ldap.url.is_tls() {
         findings.error(
             &at("ca"),
-            "`ca` says whose certificates are believed, but there is no TLS".to_owned(),
-            "write `start_tls: true` beside it, or ldaps: in the URL",
+            "`ca` names the trusted certificates, but there is no TLS".to_owned(),
+            "use `start_tls: true` with it, or ldaps: in the URL",
         );
     }
     let secret = match (&ldap.password, &ldap.password_file) {
@@ -113,8 +113,8 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
         (Some(_), Some(_)) => {
             findings.error(
                 &at("password_file"),
-                "the password stands here and in a file".to_owned(),
-                "keep one of them, the file if you can choose",
+                "there are two passwords, `password` and one in a file".to_owned(),
+                "use one of them, preferably the file",
             );
             None
         }
@@ -122,14 +122,14 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
     match (&ldap.bind_dn, secret) {
         (None, Some(key)) => findings.error(
             &at(key),
-            "there is a password, but nobody whose it is".to_owned(),
-            "add `bind_dn: ...`, or take it out to ask anonymously",
+            "there is a password, but no `bind_dn`".to_owned(),
+            "add `bind_dn: ...`, or remove the password to bind anonymously",
         ),
-        // RFC 4513 section 5.1.2: a server takes that for anonymous, and says yes.
+        // RFC 4513 section 5.1.2: servers accept that as an anonymous bind.
         (Some(_), None) if ldap.password.is_none() => findings.error(
             &at("bind_dn"),
-            "there is nothing that proves who asks".to_owned(),
-            "add `password_file: PATH`, or take `bind_dn` out to ask anonymously",
+            "there is a `bind_dn`, but no password".to_owned(),
+            "add `password_file: PATH`, or remove `bind_dn` to bind anonymously",
         ),
         _ => {}
     }
@@ -137,15 +137,15 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
         findings.error(
             &at("password"),
             "the password is empty".to_owned(),
-            "write it here or into a file, or take it and `bind_dn` out to ask anonymously",
+            "use a password or `password_file`, or remove it and `bind_dn` to bind anonymously",
         );
     }
     if ldap.url.is_overheard() && !ldap.start_tls {
         findings.warning(
             &at("url"),
-            "what is asked and answered crosses the network in clear, and the password too, if there is one"
+            "queries and answers cross the network in cleartext, and so does the password, if there is one"
                 .to_owned(),
-            "write `start_tls: true`, or ldaps: in the URL",
+            "use `start_tls: true`, or ldaps: in the URL",
         );
     }
     times(
@@ -157,7 +157,7 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
     );
 }
 
-/// Whether the directories of one entry leave the MTA its patience.
+/// Checks that all directories of one entry answer before the MTA gives up.
 pub(super) fn together(findings: &mut Findings<'_>, path: &Path, sources: &[Source]) {
     let timeouts = sources.iter().filter_map(|source| match source {
         Source::Sql(sql) => Some(sql.timeout),
@@ -169,8 +169,8 @@ pub(super) fn together(findings: &mut Findings<'_>, path: &Path, sources: &[Sour
     if timeouts.len() > 1 && sum > LONGEST_TIMEOUT {
         findings.error(
             path,
-            format!("the directories here may take {sum} together, more than {LONGEST_TIMEOUT}"),
-            "give each a shorter `timeout`; Postfix gives up on a milter after 30s",
+            format!("the timeouts of the directories here add up to {sum}; the maximum is {LONGEST_TIMEOUT}"),
+            "use shorter timeouts, because Postfix waits 30s for a milter",
         );
     }
 }
@@ -197,8 +197,10 @@ fn times(
         if value > most {
             findings.error(
                 &at(key),
-                format!("`{}` is {value}, more than {most}", at(key)),
-                &format!("so long a change would go unnoticed; the default is {default}"),
+                format!("`{}` is {value}; the maximum is {most}", at(key)),
+                &format!(
+                    "use less, because changes go unnoticed for that time; the default is {default}"
+                ),
             );
         }
     }
@@ -209,12 +211,12 @@ fn not_built_in(findings: &mut Findings<'_>, path: &Path, feature: &str) {
         path,
         format!("this backstop was built without `{feature}`"),
         &format!(
-            "build it with `cargo build --release --features {feature}`, which is so by default"
+            "use a build with the feature `{feature}`; it is on by default: `cargo build --release`"
         ),
     );
 }
 
-/// Finds the files that a directory needs and that can't be read.
+/// Finds unreadable files that a directory needs.
 pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec<Mistake> {
     let (key, password, ca) = match source {
         Source::Sql(sql) => ("sql", &sql.password_file, &sql.ca),
@@ -226,8 +228,7 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
     if let Some(file) = password
         && let Err(why) = Password::InFile(file.clone()).read()
     {
-        let help =
-            "the password is the first line of a file that our user may read, and not everybody";
+        let help = "use a file that only our user can read, with the password in its first line";
         mistakes.push(Mistake::error(
             outline.value(&path.key("password_file")),
             why,
@@ -237,7 +238,7 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
     if let Some(file) = ca
         && let Err(why) = read_file(file)
     {
-        let help = "name a file with certificates in PEM";
+        let help = "use a file with certificates in PEM";
         mistakes.push(Mistake::error(outline.value(&path.key("ca")), why, help));
     }
     if let Source::Sql(sql) = source
@@ -246,7 +247,7 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
     {
         let why = format!("{} can't be read: {error}", file.display());
         let help =
-            "it is neither made nor changed by us: name the file of whatever keeps your recipients";
+            "use the database file of the program that manages your recipients; we only read it";
         mistakes.push(Mistake::error(outline.value(&path.key("url")), why, help));
     }
     mistakes

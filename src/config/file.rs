@@ -1,4 +1,4 @@
-//! The keys of `milter.yaml`. What a section means is written where the code that reads it stands.
+//! The keys of `milter.yaml`. The types of a section are in the module that uses it.
 
 use std::path::PathBuf;
 
@@ -63,7 +63,7 @@ impl Default for File {
                 ipv6: false,
             },
             socket: SocketOptions::default(),
-            // Nobody's mail is refused before somebody said so.
+            // Nothing is refused until the administrator says so.
             mode: Mode::Monitor,
             local: Local::default(),
             dns: dns::Settings::default(),
@@ -97,7 +97,7 @@ pub(super) struct Entry {
     pub unknown: Option<ClassAnswer>,
 }
 
-/// One entry of `recipients[].known`: just one of the five.
+/// One entry of `recipients[].known`: exactly one of the five.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownList {
@@ -112,7 +112,7 @@ pub(super) struct KnownList {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// The least important lines that are written.
+    /// The lowest level that is written.
     pub level: Level,
 }
 
@@ -126,15 +126,15 @@ impl Default for Log {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Nothing at all.
+    /// Nothing.
     Off,
-    /// What stops the daemon.
+    /// What stops the daemon, or a reload.
     Error,
-    /// And what an administrator should mend.
+    /// And what an administrator should fix.
     Warn,
-    /// And one line a decision.
+    /// And one line for each decision.
     Info,
-    /// And every check behind it.
+    /// And every check.
     Debug,
 }
 

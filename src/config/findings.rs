@@ -1,4 +1,4 @@
-//! Mistakes as they are found: each is put where the value that it is about stands in the file.
+//! Collects mistakes, and finds the place of each in the file.
 
 use super::{diagnostic::Mistake, outline::Outline, path::Path};
 
@@ -9,7 +9,7 @@ pub(super) struct Findings<'a> {
 }
 
 impl<'a> Findings<'a> {
-    /// None yet.
+    /// No mistakes yet.
     pub(super) fn new(outline: &'a Outline) -> Self {
         Self {
             outline,
@@ -27,7 +27,7 @@ impl<'a> Findings<'a> {
         self.mistakes.push(Mistake::warning(place, message, help));
     }
 
-    /// All that was found.
+    /// All mistakes.
     pub(super) fn into_mistakes(self) -> Vec<Mistake> {
         self.mistakes
     }

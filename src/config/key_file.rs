@@ -1,4 +1,4 @@
-//! The key file: read with care for who else could, written so that no key is ever lost.
+//! Reads the key file if nobody else can read it, and writes it so that no key is ever lost.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,28 +15,28 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// What an administrator calls 0600.
 const PRIVATE: u32 = 0o600;
 
-/// Why a key file can't be used; no text shows what is in it.
+/// Why a key file can't be used. No text shows its content.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// The system says no.
+    /// The system reports an error.
     #[error("{} can't be {verb}: {error}", .path.display())]
     System {
         /// The file.
         path: PathBuf,
-        /// What was tried, as a participle.
+        /// What we tried, as a participle.
         verb: &'static str,
-        /// What the system says.
+        /// The error.
         error: io::Error,
     },
     /// Others could read the secrets.
-    #[error("{} has mode {mode:04o}, so others can read the keys, or write some", .path.display())]
+    #[error("{} has mode {mode:04o}, so others can read or write the keys", .path.display())]
     Loose {
         /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
     },
-    /// It is no key file, or a damaged one.
+    /// It is not a key file, or it is damaged.
     #[error("{}, {error}", .path.display())]
     Mangled {
         /// The file.
@@ -47,24 +47,24 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// What would mend it.
+    /// How to fix it.
     pub fn help(&self) -> String {
         match self {
             Self::System { path, error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
                 format!(
-                    "another keygen is at work; if none is, one was interrupted: rm {}",
+                    "another `backstop keygen` is running; if none is, one was interrupted: use `rm {}`",
                     path.display()
                 )
             }
             Self::System { path, error, .. } if error.kind() == io::ErrorKind::NotFound => {
-                format!("`backstop keygen --file {}` makes it", path.display())
+                format!("use `backstop keygen --file {}` to make it", path.display())
             }
             Self::System { .. } => {
-                "name the file that `backstop keygen` made; the user that the daemon runs as must own it".to_owned()
+                "use the file that `backstop keygen` made; the user of the daemon must own it".to_owned()
             }
-            Self::Loose { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::Loose { path, .. } => format!("use `chmod 600 {}`", path.display()),
             Self::Mangled { .. } => {
-                "a key is one line: id, day, secret, and the day it was retired, if it was; put back what \
+                "expected one key per line (id, day, secret, and the day when it was retired); use a copy that \
                  `backstop keygen` wrote"
                     .to_owned()
             }
@@ -75,10 +75,10 @@ impl Unusable {
 /// Reads the keys.
 ///
 /// # Errors
-/// A file that can't be read, that others may read, or that is damaged.
+/// A file that can't be read, that others can read, or that is damaged.
 pub fn read(path: &Path) -> Result<Keys, Unusable> {
     let system = |error| system(path, "read", error);
-    // Opening a pipe would wait for its writer.
+    // To open a pipe waits for its writer.
     if !fs::metadata(path).map_err(system)?.is_file() {
         return Err(system(io::Error::other("it is not a regular file")));
     }
@@ -97,16 +97,16 @@ pub fn read(path: &Path) -> Result<Keys, Unusable> {
     })
 }
 
-/// Changes the keys of a file, which is made if it isn't there. All or nothing: the old file is replaced by a finished
-/// one, and stays if anything fails. `change` says no by an error.
+/// Changes the keys of a file, or makes the file. All or nothing: a complete new file replaces the old one, which stays
+/// if anything fails. `change` may return an error to cancel.
 ///
 /// # Errors
-/// As [`read`], a file that can't be written, and another that is writing it.
+/// As for [`read`]; a file that can't be written; another process that is writing it.
 pub fn change<T, E: From<Unusable>>(
     path: &Path,
     change: impl FnOnce(&mut Keys) -> Result<T, E>,
 ) -> Result<T, E> {
-    // The file itself is replaced, not a link to it.
+    // Replace the file itself, not a link to it.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let draft = Draft::begin(path)?;
     let former = match read(path) {
@@ -123,11 +123,11 @@ pub fn change<T, E: From<Unusable>>(
     Ok(done)
 }
 
-/// The file to be, beside the one it replaces; while it is there, nobody else begins one.
+/// The new file, beside the one that it replaces. While it exists, no other process can begin one.
 struct Draft {
     file: File,
     path: PathBuf,
-    /// Whether it has become the file itself. What has its name now would be another's draft.
+    /// Whether it has replaced the file. A file with its name is then the draft of another process.
     renamed: bool,
 }
 
@@ -157,7 +157,7 @@ impl Draft {
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;
         if is_new {
-            // Unlike a rename, a link never takes the place of a file that has come up meanwhile.
+            // Unlike a rename, a link never replaces a file that another process has made meanwhile.
             fs::hard_link(&self.path, path)?;
         } else {
             fs::rename(&self.path, path)?;
@@ -173,7 +173,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.renamed {
-            // What can't be removed is told of by the next keygen.
+            // If it can't be removed, the next keygen says so.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -194,14 +194,17 @@ pub(super) fn load(settings: &mut proof::Settings, outline: &Outline) -> Vec<Mis
         Err(error) => return vec![Mistake::error(place, error.to_string(), error.help())],
         Ok(keys) => settings.keys = keys,
     }
-    let add = format!("`backstop keygen --file {}` adds a key", file.display());
+    let add = format!(
+        "use `backstop keygen --file {}` to add a key",
+        file.display()
+    );
     if settings.keys.is_empty() {
-        let message = format!("{} holds no key", file.display());
+        let message = format!("{} has no key", file.display());
         return vec![Mistake::error(place, message, add)];
     }
     if settings.signs() && settings.keys.signing().is_none() {
         let message = format!(
-            "all keys in {} are retired, so nothing can be signed",
+            "all keys in {} are retired, so no key can sign",
             file.display()
         );
         return vec![Mistake::error(place, message, add)];

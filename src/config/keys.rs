@@ -1,11 +1,11 @@
-//! Which keys the file has, and where. No list is kept of them: serde is asked, with a key that nobody knows.
+//! Which keys the file has, and where. There is no list of them: we ask serde, with an unknown key.
 
 use serde::Deserialize;
 
 use super::{file::File, wording};
 
-/// The keys that may stand below a path, such as `["spf", "helo"]`; `[]` steps into a list. None where there are no
-/// keys.
+/// The keys that are allowed below a path, such as `["spf", "helo"]`; `[]` steps into a list. Empty where there are
+/// none.
 pub(super) fn keys_at(path: &[&str]) -> Vec<String> {
     let probe = path
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn keys_at(path: &[&str]) -> Vec<String> {
     }
 }
 
-/// The section that has this key, if just one has; and whether its entries have it, because it is a list.
+/// The section with this key, if only one has it; and whether that is a list, whose entries have the key.
 pub(super) fn sections_with(key: &str) -> Option<(String, bool)> {
     let has = |place: &[&str]| keys_at(place).iter().any(|known| known == key);
     let mut sections = keys_at(&[]).into_iter().filter_map(|section| {

@@ -1,5 +1,5 @@
-//! Holds every list of addresses, of domains and of patterns to the same words: what another program would take for a
-//! pattern is an error that says what to write.
+//! Tests that every list of addresses, domains or patterns rejects the patterns of other programs, and says what to
+//! write instead.
 
 use serde_yaml::Value;
 
@@ -9,13 +9,13 @@ use super::{
     shipped::{PLACES, set},
 };
 
-/// What entries of lists need beside the key that is tried.
+/// The other keys that entries of lists need.
 const NEEDED: &str = "local: {domains: [example.org]}\n\
     null_sender: {never_send: {addresses: [noreply]}}\n\
     recipients: [{domain: example.org, known: [{addresses: [a]}], rules: [{match: x}]}]\n\
     headers: [{header: Subject, match: x, action: tag}]\n";
 
-/// The places of lists whose entries this says of.
+/// The places of lists whose entries satisfy this.
 fn places(is_such: impl Fn(&[&str]) -> bool) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for place in PLACES {
@@ -29,13 +29,13 @@ fn places(is_such: impl Fn(&[&str]) -> bool) -> Vec<Vec<String>> {
     found
 }
 
-/// Whether an entry there is read by a type that takes `yes` and not `no`.
+/// Whether the type of an entry there accepts `yes` and not `no`.
 fn reads(at: &[&str], yes: &str, no: &str) -> bool {
     let at: Vec<String> = at.iter().map(|step| (*step).to_owned()).collect();
     said(&at, yes).is_ok() && said(&at, no).is_err()
 }
 
-/// What is said of a file with this entry there.
+/// What loading says about a file with this entry there.
 fn said(place: &[String], entry: &str) -> Result<(), String> {
     let mut file: Value = serde_yaml::from_str(NEEDED).unwrap();
     set(&mut file, place, serde_yaml::from_str(entry).unwrap());

@@ -1,8 +1,8 @@
-//! Turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend.
+//! Turns `milter.yaml` into settings, and its mistakes into file:line:column with a fix.
 //!
-//! A file goes through four hands: [`outline`] reads its shape and where everything stands, [`file`] its values (with
-//! serde_yaml, into the settings that `core`, `dns` and `milter` define), [`checks`] and [`recipients`] look for what is
-//! well-formed but wrong, and [`wording`] says what serde said so that it helps. Only then there is a [`Config`].
+//! Four modules read a file: [`outline`] its shape and the place of each value; [`file`] its values (with serde_yaml, into
+//! the settings that `core`, `dns` and `milter` define); [`checks`] and [`recipients`] find values that are well-formed but
+//! wrong; [`wording`] translates the errors of serde. The result is a [`Config`].
 
 mod checks;
 mod diagnostic;
@@ -49,34 +49,34 @@ use crate::{
 pub struct Config {
     /// Where to listen.
     pub listen: Address,
-    /// Who may open a socket file.
+    /// Permission and owner of a socket file.
     pub socket: SocketOptions,
-    /// Whom to ask for DNS answers, and how long.
+    /// Which name servers to ask, and for how long.
     pub dns: dns::Settings,
-    /// Everything that decides, the mode included.
+    /// Everything that decides, including the mode.
     pub policy: Policy,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
     pub directories: Vec<DomainSources>,
-    /// Where what outlives a message is kept. It is opened only where something needs it.
+    /// The store. It is opened only if something needs it.
     pub store: StoreUrl,
     /// What is kept for `backstop report`.
     pub report: attack::Settings,
-    /// What of the daemon can be seen from outside.
+    /// What the daemon shows to monitoring.
     pub observe: observe::Settings,
     /// The DKIM keys of `proof.dkim.keys`.
     pub dkim_keys: dkim::Keys,
     /// What is written to the log.
     pub log: Log,
-    /// The file it was read from.
+    /// The file with these settings.
     pub file: PathBuf,
-    /// What is probably not meant as it stands.
+    /// What is probably a mistake.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads the file and the keys it names, and tries whether its lists can be opened.
+/// Reads the file and the key file, and checks that its lists can be opened.
 ///
 /// # Errors
-/// A file that can't be read, is larger than a megabyte or not UTF-8, and every mistake in it.
+/// A file that can't be read, is larger than a megabyte or is not UTF-8; and every mistake in it.
 pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     let name = path.display().to_string();
     let text = text::of(path)
@@ -89,7 +89,7 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     })
 }
 
-/// Reads the file's text; paths in it are relative to the folder of `path`. Opens no file, so that there are no keys.
+/// Reads the text of the file; paths in it are relative to the folder of `path`. Opens no file, and so loads no keys.
 ///
 /// # Errors
 /// Every mistake in it.
@@ -132,7 +132,7 @@ fn config(
     let mut spf = file.spf;
     spf.helo = filled(spf.helo, ResultRules::HELO);
     spf.mail_from = filled(spf.mail_from, ResultRules::MAIL_FROM);
-    // Those that can't be used were found above.
+    // The checks above have reported keys that can't be used.
     let dkim_keys = dkim::Keys::new(&file.proof.dkim).unwrap_or_default();
     Ok(Config {
         listen: file.listen,
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    /// Words that stand in such files, so that the parsers get past the first byte.
+    /// Words of such files, so that the parsers get past the first byte.
     fn yamlish() -> impl Strategy<Value = String> {
         let word = prop_oneof![
             Just("mode"),
@@ -257,7 +257,7 @@ mod tests {
         proptest::collection::vec(word, 0..40).prop_map(|words| words.concat())
     }
 
-    /// The shipped file with something else in some place.
+    /// The shipped file with a random change.
     fn damaged() -> impl Strategy<Value = String> {
         let shipped: Vec<char> = include_str!("../../milter.yaml").chars().collect();
         let places = (0..shipped.len(), 0..40_usize, yamlish());

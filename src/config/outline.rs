@@ -1,5 +1,5 @@
-//! The shape of the file: which keys, lists and values stand where. Values are serde_yaml's business; it can't say
-//! where a key stands once it has read it, and takes a key given twice in some maps.
+//! The shape of the file: the place of each key, list and value. serde_yaml reads the values, but it forgets the place
+//! of a key, and accepts duplicate keys in some maps.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
     syntax,
 };
 
-/// Nothing in the file needs more than six.
+/// The file needs at most six.
 const DEEPEST: usize = 64;
 
 /// The file's shape.
@@ -30,19 +30,19 @@ struct Node {
 enum Value {
     Scalar(String),
     List(Vec<Node>),
-    Map(Vec<Entry>),
+    Map(Vec<KeyedNode>),
 }
 
 #[derive(Debug)]
-struct Entry {
+struct KeyedNode {
     key: String,
     key_place: Place,
     node: Node,
 }
 
 impl Outline {
-    /// Reads the shape of the file, and refuses what has no place in one: keys given twice, anchors and aliases
-    /// (which can make a small file large), tags, a second document, nesting without end.
+    /// Reads the shape of the file. Rejects duplicate keys, anchors and aliases (which can make a small file large), tags,
+    /// a second document and endless nesting.
     pub fn read(text: &str) -> Result<Self, Vec<Mistake>> {
         let mut builder = Builder::default();
         for event in Parser::new_from_str(text) {
@@ -65,7 +65,7 @@ impl Outline {
         }
     }
 
-    /// Where the value stands that the path leads to, or what comes nearest to it.
+    /// The place of the value at this path, or of the nearest thing above it.
     pub fn value(&self, path: &Path) -> Place {
         let (entry, node) = self.walk(path);
         match (&node.value, entry) {
@@ -74,7 +74,7 @@ impl Outline {
         }
     }
 
-    /// Where the key stands that the path leads to, or what comes nearest to it.
+    /// The place of the key at this path, or of the nearest thing above it.
     pub fn key(&self, path: &Path) -> Place {
         let (entry, node) = self.walk(path);
         entry.map_or(node.place, |entry| entry.key_place)
@@ -91,7 +91,7 @@ impl Outline {
         }
     }
 
-    /// The value's text, where it is a single one.
+    /// The text of the value, unless that is a list or a map.
     pub fn scalar(&self, path: &Path) -> Option<&str> {
         match &self.walk(path).1.value {
             Value::Scalar(text) => Some(text),
@@ -99,7 +99,7 @@ impl Outline {
         }
     }
 
-    fn walk(&self, path: &Path) -> (Option<&Entry>, &Node) {
+    fn walk(&self, path: &Path) -> (Option<&KeyedNode>, &Node) {
         let mut at = (None, &self.root);
         for step in path.steps() {
             let next = match (step, &at.1.value) {
@@ -152,12 +152,12 @@ struct Builder {
     mistakes: Vec<Mistake>,
 }
 
-/// A list or a map that has begun and not ended.
+/// A list or a map that has not ended yet.
 enum Open {
     List(Place, Vec<Node>),
     Map {
         place: Place,
-        entries: Vec<Entry>,
+        entries: Vec<KeyedNode>,
         key: Option<(String, Place)>,
         /// The line of each key.
         seen: HashMap<String, usize>,
@@ -170,7 +170,7 @@ impl Builder {
             Event::DocumentStart(_) if self.root.is_some() => Err(Mistake::error(
                 place,
                 "a second document begins here",
-                "the file is one YAML document; take the line `---` out",
+                "expected one YAML document; remove the line `---`",
             )),
             Event::Alias(_) => Err(syntax::alias(place)),
             Event::Scalar(text, _, anchor, tag) => {
@@ -211,15 +211,15 @@ impl Builder {
         if let Some(Open::Map { key: None, .. }) = self.open.last() {
             return Err(Mistake::error(
                 place,
-                "a list or a map stands where a key belongs",
-                "keys are single words; put the text in 'quotes' if it is meant to begin with [ or {",
+                "expected a key, found a list or a map",
+                "use a single word, or put a text that begins with [ or { in 'quotes'",
             ));
         }
         if self.open.len() >= DEEPEST {
             return Err(Mistake::error(
                 place,
-                format!("more than {DEEPEST} lists and maps stand in each other"),
-                "nothing in this file is nested so deep; look for a bracket too many",
+                format!("lists and maps are nested more than {DEEPEST} deep"),
+                "remove extra brackets; this file needs no such nesting",
             ));
         }
         self.open.push(open);
@@ -239,15 +239,15 @@ impl Builder {
         if text == "<<" {
             return Err(Mistake::error(
                 place,
-                "merge keys (`<<`) are not taken",
-                "write the keys out where they are meant",
+                "merge keys (`<<`) are not supported",
+                "write out the keys where you need them",
             ));
         }
         if let Some(line) = seen.insert(text.clone(), place.line) {
             self.mistakes.push(Mistake::error(
                 place,
-                format!("the key `{text}` stands here again, after line {line}"),
-                "keep one of the two; join what belongs to both",
+                format!("duplicate key `{text}`; it is also in line {line}"),
+                "keep one of the two, and join their values",
             ));
         }
         *key = Some((text, place));
@@ -261,7 +261,7 @@ impl Builder {
             Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map { entries, key, .. }) => {
                 if let Some((key, key_place)) = key.take() {
-                    entries.push(Entry {
+                    entries.push(KeyedNode {
                         key,
                         key_place,
                         node,
@@ -280,7 +280,7 @@ fn refuse_decoration(anchor: usize, tagged: bool, place: Place) -> Result<(), Mi
     };
     Err(Mistake::error(
         place,
-        format!("YAML reads a word that begins with `{mark}` as {name}, which is not taken"),
-        format!("a text that begins with `{mark}` stands in 'quotes'"),
+        format!("YAML reads a word that begins with `{mark}` as {name}, which is not supported"),
+        format!("put a text that begins with `{mark}` in 'quotes'"),
     ))
 }

@@ -1,4 +1,4 @@
-//! Passwords that stand in `milter.yaml`, where everybody may read it.
+//! Finds passwords in a `milter.yaml` that everybody can read.
 
 use std::{fs, os::unix::fs::MetadataExt, path as std_path};
 
@@ -8,7 +8,7 @@ use crate::{
     server::Password,
 };
 
-/// A warning for each password in the file at `path`, where others than its owner and group can read it.
+/// A warning for each password in the file at `path`, if others than its owner and group can read that file.
 pub(super) fn exposed(
     path: &std_path::Path,
     file: &File,
@@ -21,9 +21,10 @@ pub(super) fn exposed(
     }
     let shown = path.display();
     let warning = |key: Path| {
-        let message = format!("everybody can read the password here: {shown} has mode {mode:04o}");
+        let message =
+            format!("everybody can read this password, because {shown} has mode {mode:04o}");
         let help = format!(
-            "`chgrp backstop {shown} && chmod 640 {shown}`, or put the password into a file of its own, with password_file"
+            "use `chgrp backstop {shown} && chmod 640 {shown}`, or `password_file` with a file for the password"
         );
         Mistake::warning(outline.value(&key), message, &help)
     };
@@ -33,7 +34,7 @@ pub(super) fn exposed(
         .collect()
 }
 
-/// Where they stand.
+/// The places of passwords.
 fn passwords(file: &File, directories: &[DomainSources]) -> Vec<Path> {
     let is_written = |password: Option<&Password>| matches!(password, Some(Password::Written(_)));
     let mut places = Vec::new();
@@ -78,7 +79,7 @@ recipients:
 ";
 
     #[test]
-    fn a_password_that_everybody_can_read_is_told_of() {
+    fn a_password_that_everybody_can_read_gets_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let (file, password) = (folder.path().join("m.yaml"), folder.path().join("pw"));
         let set_mode =

@@ -1,8 +1,8 @@
-//! Where in the file something stands, as keys and numbers of list items.
+//! A place in the file, as keys and numbers of list items.
 
 use std::fmt;
 
-/// A way down from the top of the file.
+/// The steps from the top of the file to a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path(Vec<Step>);
 

@@ -1,4 +1,4 @@
-//! `recipients:` of `milter.yaml`, made into what `core` decides by and what `directory` reads.
+//! Turns `recipients:` of `milter.yaml` into the settings of `core` and the lists of `directory`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,7 +25,7 @@ use crate::{
     directory::{DomainSources, Source},
 };
 
-/// Makes the settings, relative paths being relative to `folder`, and finds the mistakes.
+/// Makes the settings, and finds the mistakes. Relative paths begin at `folder`.
 pub(super) fn of(
     file: &File,
     outline: &Outline,
@@ -47,7 +47,7 @@ pub(super) fn of(
     (settings, sources, reader.findings.into_mistakes())
 }
 
-/// Finds the lists that can't be opened. Not part of [`of`], for it looks at the disk.
+/// Finds the lists that can't be opened. Not part of [`of`], because it looks at the disk.
 pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut tried: HashMap<PathBuf, bool> = HashMap::new();
@@ -72,8 +72,8 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
                 mistakes.push(Mistake::error(
                     outline.value(&list.key(key)),
                     format!("{} can't be read: {error}", file.display()),
-                    "create the file, with one address a line, or mend its path or permission; a relative path is \
-                     relative to this file's folder",
+                    "create the file with one address per line, or fix its path or permissions; a relative path begins \
+                     at the folder of milter.yaml",
                 ));
             }
         }
@@ -82,7 +82,7 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
 }
 
 fn open(file: &std_path::Path) -> Result<(), Error> {
-    // Opening a pipe would wait for its writer.
+    // To open a pipe waits for its writer.
     if !fs::metadata(file)?.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
@@ -122,8 +122,8 @@ impl Reader<'_> {
             {
                 self.findings.warning(
                     &path,
-                    "this pattern has an `@`, but only what stands before the `@` of an address is compared".to_owned(),
-                    "write the pattern for the local part alone, such as 'shop-[a-z0-9]+'",
+                    "this pattern has an `@`, but only the part of an address before the `@` is compared".to_owned(),
+                    "use a pattern for the local part alone, such as 'shop-[a-z0-9]+'",
                 );
             }
         }
@@ -148,8 +148,8 @@ impl Reader<'_> {
         if !self.seen.insert(domain.clone()) {
             self.findings.error(
                 &path,
-                format!("`{domain}` has an entry in `recipients` already"),
-                "join the two; only the first would count",
+                format!("`{domain}` already has an entry in `recipients`"),
+                "join the two entries; only the first would count",
             );
         }
         if !self.file.local.is_ours(domain) {
@@ -199,12 +199,12 @@ impl Reader<'_> {
             0 => self.findings.error(
                 path,
                 format!("`{path}` names no list"),
-                "give it one of the keys addresses, file, postfix_map, sql or ldap",
+                "use one of the keys addresses, file, postfix_map, sql and ldap",
             ),
             _ => self.findings.error(
                 path,
                 format!("`{path}` names more than one list"),
-                "begin a new list item (`- `) for each",
+                "use a list item (`- `) for each",
             ),
         }
         sources
@@ -215,8 +215,8 @@ impl Reader<'_> {
             AddressPattern::Local(local) if Domain::from_bytes(local).as_ref() == Some(domain) => {
                 self.findings.error(
                     path,
-                    "a whole domain stands where single addresses belong".to_owned(),
-                    "to let in what no list knows, write `catch_all: {mail: accept, bounces: accept}`",
+                    "this is a whole domain, where single addresses are expected".to_owned(),
+                    "use `catch_all: {mail: accept, bounces: accept}` to accept addresses that no list has",
                 );
             }
             AddressPattern::Local(_) | AddressPattern::Match(_, None) => {}
@@ -230,12 +230,12 @@ impl Reader<'_> {
             AddressPattern::Match(_, Some(other)) => self.findings.error(
                 path,
                 format!("this pattern is for {other}, but the entry is for {domain}"),
-                "move it to the entry of its domain, or take out its `domain`",
+                "move it to the entry of its domain, or remove its `domain`",
             ),
             AddressPattern::Domain(_) => self.findings.error(
                 path,
-                "a whole domain stands where single addresses belong".to_owned(),
-                "to let in what no list knows, write `catch_all: {mail: accept, bounces: accept}`",
+                "this is a whole domain, where single addresses are expected".to_owned(),
+                "use `catch_all: {mail: accept, bounces: accept}` to accept addresses that no list has",
             ),
         }
     }
@@ -243,18 +243,15 @@ impl Reader<'_> {
     fn list_file(&mut self, path: &Path, file: &std_path::Path) -> PathBuf {
         let text = file.to_string_lossy();
         if text.is_empty() {
-            self.findings.error(
-                path,
-                format!("`{path}` is empty"),
-                "name a file, with its folder",
-            );
+            self.findings
+                .error(path, format!("`{path}` is empty"), "use the path of a file");
         } else if let Some((kind, rest)) = text.split_once(':')
             && kind.bytes().all(|byte| byte.is_ascii_lowercase())
         {
             self.findings.error(
                 path,
-                format!("`{text}` names a kind of map (`{kind}:`) that is not read here"),
-                &format!("name the text file that the map is made from: {rest}"),
+                format!("`{text}` names a map of the type `{kind}:`, which we can't read"),
+                &format!("use the text file from which the map is made: {rest}"),
             );
         } else if [".db", ".lmdb", ".cdb", ".dir", ".pag"]
             .iter()
@@ -263,7 +260,7 @@ impl Reader<'_> {
             self.findings.error(
                 path,
                 format!("`{text}` is a compiled map"),
-                "name the text file that postmap or postalias makes it from",
+                "use the text file from which postmap or postalias makes it",
             );
         }
         self.folder.join(file)
@@ -277,28 +274,28 @@ impl Reader<'_> {
             (Some(answer), Some(_)) => {
                 self.findings.error(
                     &path.key("unknown"),
-                    "`catch_all` and `unknown` exclude each other: both are for what no list and no rule knows".to_owned(),
-                    "keep `catch_all` if your MTA takes mail for every address of the domain, else `unknown`",
+                    "`catch_all` and `unknown` exclude each other: both are for addresses that no list and no rule has".to_owned(),
+                    "use `catch_all` if your MTA accepts mail for every address of the domain, otherwise `unknown`",
                 );
                 (Class::CatchAll, "catch_all", answer)
             }
         };
-        let nobody_is_known = entry.known.is_empty() && entry.rules.is_empty();
+        let none_is_known = entry.known.is_empty() && entry.rules.is_empty();
         let refuses =
             |action| matches!(action, Action::Reject | Action::Tempfail | Action::Discard);
-        if nobody_is_known && refuses(answer.mail.action) {
+        if none_is_known && refuses(answer.mail.action) {
             self.findings.error(
                 &path.key(key).key("mail"),
                 format!(
-                    "no list and no rule knows anybody in {}, so all its mail would be refused",
+                    "no list and no rule has an address in {}, so all its mail would be refused",
                     entry.domain
                 ),
                 "add a list: `known: [{file: PATH}]`",
             );
-        } else if nobody_is_known && refuses(answer.bounces.action) {
+        } else if none_is_known && refuses(answer.bounces.action) {
             self.findings.warning(
                 &path.key(key).key("bounces"),
-                format!("no list and no rule knows anybody in {}, so every bounce to it would be refused", entry.domain),
+                format!("no list and no rule has an address in {}, so every bounce to it would be refused", entry.domain),
                 "add a list of the addresses that send mail: `known: [{file: PATH}]`",
             );
         }

@@ -1,4 +1,4 @@
-//! Every answer in the file, with its place: what is dangerous in one place is so in all.
+//! Every rule in the file, with its place: an action that is dangerous in one place is dangerous in all.
 
 use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
 use crate::core::{
@@ -11,17 +11,17 @@ use crate::core::{
     verdict::{Action, Rule},
 };
 
-/// Warns of answers that lose mail, refuse it for nobody's fault, or are none.
+/// Warns of actions that lose mail, or that refuse mail for no fault of its sender.
 pub(super) fn check(file: &File, outline: &Outline) -> Vec<Mistake> {
-    let answers = Answers::of(file).0;
-    let warnings = answers.into_iter().filter_map(|(path, rule)| {
+    let rules = Rules::of(file).0;
+    let warnings = rules.into_iter().filter_map(|(path, rule)| {
         let (message, help) = doubt(&path, rule.action)?;
         Some(Mistake::warning(outline.value(&path), message, help))
     });
     warnings.collect()
 }
 
-/// What speaks against this action in this place.
+/// The warning about this action in this place.
 fn doubt(path: &Path, action: Action) -> Option<(String, &'static str)> {
     let of_all_domains = ["helo", "mail_from"]
         .map(|identity| Path::of(&["spf", identity, "none"]))
@@ -32,29 +32,29 @@ fn doubt(path: &Path, action: Action) -> Option<(String, &'static str)> {
         {
             Some((
                 format!(
-                    "`{path}` is `{action}`, but DNS that does not answer speaks against no mail: it is a `tempfail`"
+                    "`{path}` is `{action}`, but becomes `tempfail`: without an answer of DNS no mail is refused"
                 ),
-                "write `tempfail`, and the mail comes again when DNS answers; or `tag`, and it is let in meanwhile",
+                "use `tempfail` to have the mail sent again later, or `tag` to accept it",
             ))
         }
         Action::Discard => Some((
-            format!("`{path}` throws mail away, and nobody learns of it"),
-            "with `reject` an honest sender is told; with `quarantine` you can still look at the mail",
+            format!("`{path}` throws mail away without notice"),
+            "use `reject` to notify honest senders, or `quarantine` to look at the mail first",
         )),
         Action::Reject if of_all_domains => Some((
             format!("`{path}` refuses the mail of every domain that publishes no SPF"),
-            "many honest ones don't; `accept` or `tag` lets them in",
+            "use `accept` or `tag`; many honest domains publish none",
         )),
         _ => None,
     }
 }
 
-/// All answers of a file. Each section is taken apart whole, without `..`: a key that is added has to be put here, or
-/// among those that are no answer, before it compiles.
+/// All rules of a file. Each section is matched without `..`: a new key does not compile until it is listed here, as a
+/// rule or as none.
 #[derive(Default)]
-struct Answers(Vec<(Path, Rule)>);
+struct Rules(Vec<(Path, Rule)>);
 
-impl Answers {
+impl Rules {
     fn of(file: &File) -> Self {
         let File {
             listen: _,
@@ -76,20 +76,24 @@ impl Answers {
             observe: _,
             log: _,
         } = file;
-        let mut answers = Self::default();
-        answers.spf(&Path::of(&["spf"]), spf);
-        answers.forgery(&Path::of(&["forgery"]), forgery);
-        answers.null_sender(&Path::of(&["null_sender"]), null_sender);
-        answers.recipients(&Path::of(&["recipients"]), file);
+        let mut rules = Self::default();
+        rules.spf(&Path::of(&["spf"]), spf);
+        rules.forgery(&Path::of(&["forgery"]), forgery);
+        rules.null_sender(&Path::of(&["null_sender"]), null_sender);
+        rules.recipients(&Path::of(&["recipients"]), file);
         for (index, list) in dnsbl.iter().enumerate() {
-            answers.add(&Path::of(&["dnsbl"]).index(index), "action", list.rule());
+            rules.add(&Path::of(&["dnsbl"]).index(index), "action", list.rule());
         }
-        for (index, rule) in headers.iter().enumerate() {
-            answers.add(&Path::of(&["headers"]).index(index), "action", rule.rule());
+        for (index, header) in headers.iter().enumerate() {
+            rules.add(
+                &Path::of(&["headers"]).index(index),
+                "action",
+                header.rule(),
+            );
         }
-        answers.proof(&Path::of(&["proof"]), proof);
-        answers.siege(&Path::of(&["siege"]), siege);
-        answers
+        rules.proof(&Path::of(&["proof"]), proof);
+        rules.siege(&Path::of(&["siege"]), siege);
+        rules
     }
 
     fn add(&mut self, section: &Path, key: &str, rule: impl Into<Option<Rule>>) {
@@ -232,15 +236,15 @@ mod tests {
         shipped::{PLACES, set},
     };
 
-    /// What entries of lists need beside the key that is tried.
+    /// The other keys that entries of lists need.
     const NEEDED: &str = "local: {domains: [example.org]}\n\
         null_sender: {never_send: {addresses: [noreply]}}\n\
         recipients: [{domain: example.org, known: [{addresses: [a]}], rules: [{match: x}]}]\n\
         dnsbl: [{zone: ips.backscatterer.org}]\n\
         headers: [{header: Subject, match: x, action: tag}]\n";
 
-    /// Every key that takes an answer, whatever its type is called: serde says so when it gets another word.
-    fn places_of_answers() -> Vec<Vec<String>> {
+    /// Every key that takes an action, whatever its type: serde says so when it gets another word.
+    fn places_of_rules() -> Vec<Vec<String>> {
         let mut found = Vec::new();
         for place in PLACES {
             for key in keys_at(place) {
@@ -262,7 +266,7 @@ mod tests {
         found
     }
 
-    /// The place in a file with just one entry in each list, as a message writes it.
+    /// The place in a file with one entry in each list, as a message writes it.
     fn written(place: &[String]) -> String {
         place.join(".").replace(".[]", "[0]")
     }
@@ -278,22 +282,22 @@ mod tests {
     }
 
     #[test]
-    fn wherever_mail_is_thrown_away_a_warning_says_so() {
-        let places = places_of_answers();
+    fn a_warning_says_where_mail_is_thrown_away() {
+        let places = places_of_rules();
         assert!(places.len() > 30, "{places:?}");
         for place in &places {
             let of_entry = place.last().is_some_and(|key| key == "action");
             let long = (!of_entry).then_some("{action: discard, monitor: true}");
             for answer in ["discard"].into_iter().chain(long) {
                 let says = match place.last().map(String::as_str) {
-                    Some("temperror") => "is `discard`, but DNS",
+                    Some("temperror") => "is `discard`, but becomes",
                     _ => "throws mail away",
                 };
                 let warnings = warnings(place, answer);
                 let told = warnings.iter().filter(|text| text.contains(says));
                 assert_eq!(told.count(), 1, "{place:?}: {warnings:?}");
             }
-            // What else is said of a place is not of mail thrown away.
+            // Other warnings about a place are about something else.
             for action in Action::ALL
                 .into_iter()
                 .filter(|action| *action != Action::Discard)

@@ -1,4 +1,4 @@
-//! Holds the shipped `milter.yaml` to the code: the same defaults, every key, and examples that work.
+//! Tests the shipped `milter.yaml` against the code: the same defaults, every key, and examples that work.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -7,7 +7,7 @@ use crate::directory::Source;
 
 const SHIPPED: &str = include_str!("../../milter.yaml");
 
-/// Where keys can stand, but for answers, which are one word nearly always.
+/// All places with keys, except the long form of actions.
 pub(super) const PLACES: &[&[&str]] = &[
     &[],
     &["socket"],
@@ -71,7 +71,7 @@ fn no_place_with_keys_is_forgotten_here() {
         for key in &keys {
             let below = [*place, &[key.as_str()]].concat();
             let in_list = [below.clone(), vec!["[]"]].concat();
-            // An answer has keys of its own, and so has a pattern for addresses; the file explains them once.
+            // An action has a form with keys, and so has a pattern for addresses. The file explains them once.
             let is_answer =
                 |keys: &[String]| keys == ["action", "monitor"] || keys == ["match", "domain"];
             for deeper in [below, in_list] {
@@ -119,8 +119,8 @@ fn every_example_works() {
             text
         };
         let config = read(&text);
-        // An example shows one thing; its file may lack another that goes with it.
-        let expected = ["nothing that comes to", "under siege, mail to all of"];
+        // An example shows one thing, without another that belongs to it.
+        let expected = ["no mail to", "under siege, mail to all"];
         let unexpected = |warning: &&Diagnostic| {
             !expected
                 .iter()
@@ -156,7 +156,7 @@ fn shown_at(value: &serde_yaml::Value, place: &[&str]) -> BTreeSet<String> {
     }
 }
 
-/// Puts a value into a file, and makes what is missing on the way to it.
+/// Puts a value into a file, with the maps and lists above it.
 pub(super) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde_yaml::Value) {
     let Some((step, rest)) = place.split_first() else {
         *value = answer;
@@ -167,7 +167,7 @@ pub(super) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde
             *value = Vec::<serde_yaml::Value>::new().into();
         }
         let items = value.as_sequence_mut().unwrap();
-        // An entry of a list that has keys is completed; one without is put beside the others.
+        // Extends an entry with keys; adds an entry without keys.
         if rest.is_empty() || items.is_empty() {
             items.push(serde_yaml::Value::Null);
         }
@@ -181,7 +181,7 @@ pub(super) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde
     set(below.or_insert(serde_yaml::Value::Null), rest, answer);
 }
 
-/// A run of example lines, by the numbers of its first line and of the one behind its last.
+/// Adjacent example lines: the number of the first, and of the one after the last.
 #[derive(Clone, Copy)]
 struct Block {
     first: usize,
@@ -206,8 +206,8 @@ fn blocks() -> Vec<Block> {
         .collect()
 }
 
-/// The text with one block in use, and the nearest lines above it that set the same keys taken out, as the file's
-/// head tells.
+/// The text with one block in use, without the nearest lines above it that set the same keys, as the head of the file
+/// explains.
 fn uncommented(text: &str, block: &Block) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for at in block.first..block.end {

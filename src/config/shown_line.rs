@@ -1,9 +1,9 @@
-//! A line of `milter.yaml` as it may be shown: without passwords, for what is wrong may go to a log that others read.
+//! A line of `milter.yaml` without passwords: error messages may go to a log that others read.
 
 use std::iter;
 
-/// The line of this number, from 1, with a star for each character of a password, so that a mark under it stays under
-/// what it marks. Empty where there is no such line.
+/// The line with this number, from 1. Each character of a password becomes a star, so that marks stay in place. Empty
+/// if there is no such line.
 pub(super) fn shown_line(text: &str, number: usize) -> String {
     let mut before: Vec<&str> = lines(text).take(number).collect();
     match before.pop() {
@@ -27,7 +27,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
-/// Whether a line belongs to a password that begins above it: it stands further in.
+/// Whether a line belongs to a password that begins above it: it is indented further.
 fn is_below_password(before: &[&str], line: &str) -> bool {
     let mut indent = key_column(line);
     for above in before.iter().rev() {
@@ -43,7 +43,7 @@ fn is_below_password(before: &[&str], line: &str) -> bool {
     false
 }
 
-/// Where the key of a line stands, whether the line begins an entry of a list or not.
+/// The column of the key in a line, after any `- `.
 fn key_column(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '-']).len()
 }
@@ -60,11 +60,11 @@ fn without_passwords(line: &str) -> String {
         let length = length(value, before.contains('{'));
         hide(from, value.get(..length).unwrap_or(value));
     }
-    // Not `://`, where a colon may have been forgotten.
+    // Not `://`, because the colon may be missing.
     for (at, slashes) in line.match_indices("//") {
         let from = at + slashes.len();
         let rest = line.get(from..).unwrap_or_default();
-        // Whatever stands before the last `@`: a password that should have had its own `@` or `/` escaped too.
+        // Everything before the last `@`: the password may have an `@` or `/` that should be escaped.
         let login = rest.rfind('@').and_then(|end| rest.get(..end));
         if let Some((user, password)) = login.and_then(|login| login.split_once(':')) {
             hide(from + user.len() + 1, password);
@@ -73,7 +73,7 @@ fn without_passwords(line: &str) -> String {
     shown.into_iter().collect()
 }
 
-/// Where the values of `password` begin in a line, however the key is written.
+/// The offsets of the values of `password` in a line, however the key is written.
 fn password_values(line: &str) -> impl Iterator<Item = usize> {
     let lower = line.to_ascii_lowercase();
     let ends: Vec<usize> = lower
@@ -88,9 +88,9 @@ fn password_values(line: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// How long the value is that a text begins with, in octets: all of it, but for what surely stands behind the value.
+/// The length in octets of the value at the beginning of a text: all of it, except what surely comes after the value.
 fn length(value: &str, in_braces: bool) -> usize {
-    let is_behind = |rest: &str| {
+    let is_after = |rest: &str| {
         let rest = rest.trim_start();
         rest.is_empty() || rest.starts_with([',', '}', '#'])
     };
@@ -99,12 +99,12 @@ fn length(value: &str, in_braces: bool) -> usize {
             .rfind(quote)
             .filter(|last| *last > 0)
             .map(|last| last + 1)
-            .filter(|end| value.get(*end..).is_some_and(is_behind)),
+            .filter(|end| value.get(*end..).is_some_and(is_after)),
         _ if in_braces => {
             let mut ends = value.match_indices([',', '}']);
             ends.find_map(|(at, mark)| {
                 let rest = value.get(at + mark.len()..)?;
-                (rest.starts_with(' ') || is_behind(rest)).then_some(at)
+                (rest.starts_with(' ') || is_after(rest)).then_some(at)
             })
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! What is on, in words: `backstop check` prints it.
+//! Describes the settings in words, for `backstop check`.
 
 use crate::{
     core::{
@@ -18,7 +18,7 @@ use crate::{
 use super::Config;
 
 impl Config {
-    /// One line for each part of the file, most important first.
+    /// One line for each part of the file, the most important first.
     pub fn summary(&self) -> Vec<String> {
         let policy = &self.policy;
         let mode = match policy.mode {
@@ -35,7 +35,7 @@ impl Config {
                 listed(&policy.local.networks)
             ),
             format!(
-                "Authentication-Results: written as {}",
+                "Authentication-Results: in the name of {}",
                 policy
                     .local
                     .authserv_id
@@ -72,7 +72,7 @@ impl Config {
             answer(null_sender.not_a_notification)
         ));
         lines.push(format!(
-            "null sender, and a report that nothing vouches for: {}",
+            "null sender, and an unauthenticated report: {}",
             answer(null_sender.unauthenticated_reports)
         ));
         lines.extend(policy.dnsbl.iter().map(dnsbl));
@@ -134,7 +134,7 @@ fn answer(rule: Rule) -> String {
 fn header_from(forgery: &Forgery) -> String {
     let but = match forgery.mailing_lists.as_slice() {
         [] => String::new(),
-        lists => format!("; mailing lists that may: {}", listed(lists)),
+        lists => format!("; except mailing lists: {}", listed(lists)),
     };
     format!(
         "forged own domain in the header From: {}{but}",
@@ -159,18 +159,18 @@ fn batv(proof: &proof::Settings) -> String {
         batv, forged, keys, ..
     } = proof;
     if proof.key_file.is_none() {
-        return "tags of bounces (BATV): neither made nor verified".to_owned();
+        return "BATV tags: neither made nor verified".to_owned();
     }
     let verified = format!(
-        "tags of bounces (BATV): verified with {}, wrong and old ones: {}",
+        "BATV tags: verified with {}, wrong and expired ones: {}",
         counted(keys.len(), "key", "keys"),
         answer(*forged)
     );
     match keys.signing().filter(|_| batv.sign) {
         None => format!("{verified}; outgoing mail is not signed"),
         Some(key) => format!(
-            "{verified}; outgoing mail is signed with key {} for {}; your MTA must let mail to tagged addresses in, \
-             which can't be seen from here: see TAGS in milter.yaml(5)",
+            "{verified}; outgoing mail is signed with key {} for {}; your MTA must accept mail to tagged \
+             addresses, which is not checked here: see TAGS in milter.yaml(5)",
             key.id(),
             lifetime(proof),
         ),
@@ -179,8 +179,8 @@ fn batv(proof: &proof::Settings) -> String {
 
 fn watermark(proof: &proof::Settings) -> String {
     let verified = match proof.key_file {
-        None => return "watermarks in what bounces return: neither made nor verified".to_owned(),
-        Some(_) => "watermarks in what bounces return: verified",
+        None => return "watermarks in returned messages: neither made nor verified".to_owned(),
+        Some(_) => "watermarks in returned messages: verified",
     };
     match proof.keys.signing().filter(|_| proof.watermark.sign) {
         None => format!("{verified}; outgoing mail gets none"),
@@ -216,20 +216,20 @@ fn dkim(proof: &proof::Settings) -> String {
         (true, 0) => "verified with the keys in DNS".to_owned(),
         (true, keys) => format!(
             "verified with {}, and with those in DNS",
-            counted(keys, "key of the file", "keys of the file")
+            counted(keys, "key of milter.yaml", "keys of milter.yaml")
         ),
     };
     let dkim2 = if *dkim2 {
-        "; DKIM2 chains too, by a draft"
+        "; DKIM2 chains (a draft), too"
     } else {
         ""
     };
     let altered = match (verify, altered_body) {
         (false, _) | (true, proof::dkim::Altered::Accept) => "",
-        (true, proof::dkim::Altered::Weak) => "; weak where the body was altered",
-        (true, proof::dkim::Altered::Ignore) => "; nothing where the body was altered",
+        (true, proof::dkim::Altered::Weak) => "; weak evidence where the body was altered",
+        (true, proof::dkim::Altered::Ignore) => "; ignored where the body was altered",
     };
-    format!("DKIM signatures of own domains in what bounces return: {verified}{altered}{dkim2}")
+    format!("DKIM signatures of own domains in returned messages: {verified}{altered}{dkim2}")
 }
 
 fn unproven(proof: &proof::Settings) -> String {
@@ -239,7 +239,7 @@ fn unproven(proof: &proof::Settings) -> String {
         ""
     };
     format!(
-        "bounces that prove nothing: {}{required}; other automatic answers: {}, with a sender: {}; weak evidence: {}",
+        "unproven bounces: {}{required}; other unproven automatic replies: {}, with a sender: {}; weak evidence: {}",
         answer(proof.unproven),
         answer(proof.unproven_replies),
         answer(proof.unproven_replies_with_sender),
@@ -249,11 +249,11 @@ fn unproven(proof: &proof::Settings) -> String {
 
 fn siege(siege: &siege::Settings) -> String {
     if !siege.watch {
-        return "floods of backscatter (siege): not watched for".to_owned();
+        return "siege: floods are not watched for".to_owned();
     }
     format!(
-        "floods of backscatter (siege): from {} times the usual and {} a minute; while it lasts, unproven notifications: \
-         {}; unlearned catch-all recipients: mail {}, bounces {}",
+        "siege: from {} times the baseline and {} bounces per minute; then unproven notifications: {}, catch-all recipients \
+         that are not learned: mail {}, bounces {}",
         siege.factor,
         siege.floor,
         answer(siege.unproven),
@@ -267,7 +267,7 @@ fn lifetime(proof: &proof::Settings) -> String {
     counted(days, "day", "days")
 }
 
-/// How many rules there are of each answer, in the order in which they first stand in the file.
+/// The number of rules with each action, in the order of the file.
 fn headers(rules: &[HeaderRule]) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for rule in rules {

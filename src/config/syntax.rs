@@ -1,8 +1,8 @@
-//! What YAML itself trips over, in an administrator's words.
+//! Translates syntax errors of YAML into an administrator's words.
 
 use super::diagnostic::{Mistake, Place};
 
-/// Refuses characters that can't be seen: the two YAML parsers read some of them differently.
+/// Rejects invisible characters: the two YAML parsers read some of them differently.
 pub(super) fn invisible(text: &str) -> Option<Mistake> {
     for (number, line) in text.split('\n').enumerate() {
         let mut indenting = true;
@@ -23,10 +23,10 @@ pub(super) fn invisible(text: &str) -> Option<Mistake> {
                 return Some(Mistake::error(
                     place,
                     format!(
-                        "an invisible character (U+{:04X}) stands here",
+                        "there is an invisible character (U+{:04X}) here",
                         u32::from(c)
                     ),
-                    "type the line again; such characters come with text pasted from elsewhere",
+                    "type the line again; such characters come with pasted text",
                 ));
             }
         }
@@ -34,13 +34,13 @@ pub(super) fn invisible(text: &str) -> Option<Mistake> {
     None
 }
 
-/// Translates the parser's complaint.
+/// Translates an error of the parser.
 pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
     if let Some(tab) = tab_in_indentation(text, place.line) {
         return Mistake::error(
             tab,
-            "a tab stands in the indentation",
-            "YAML wants blanks there; two for each level",
+            "there is a tab in the indentation",
+            "use spaces, two for each level",
         );
     }
     if complaint.contains("anchor") {
@@ -50,78 +50,78 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
         .iter()
         .find(|(part, _)| complaint.contains(part))
         .map_or(
-            "what stands before it is one level of keys; lines of one level begin in the same column",
+            "check the indentation above: lines of one level begin in the same column",
             |(_, help)| help,
         );
     Mistake::error(place, format!("not YAML: {complaint}"), help)
 }
 
-/// The most likely alias in such a file is none: a name with a star.
+/// An alias in such a file is probably a name with a star.
 pub(super) fn alias(place: Place) -> Mistake {
     Mistake::error(
         place,
-        "YAML reads a word that begins with `*` as an alias, and aliases are not taken",
-        "for all names below a domain write `.example.org`; a text that begins with `*` stands in 'quotes'",
+        "YAML reads a word that begins with `*` as an alias, and aliases are not supported",
+        "use `.example.org` for all names below a domain; put a text that begins with `*` in 'quotes'",
     )
 }
 
-/// What the complaint says, and the mend; the first that fits.
+/// A part of the error, and the fix. The first that matches is used.
 const HELP: &[(&str, &str)] = &[
     (
         "escape",
-        "in \"double quotes\" a backslash begins an escape; put patterns in 'single quotes'",
+        "use 'single quotes' for patterns; in \"double quotes\" a backslash begins an escape",
     ),
     (
         "unexpected character: `@'",
-        "a text that begins with @ stands in quotes: '@example.org'",
+        "put a text that begins with @ in quotes: '@example.org'",
     ),
     (
         "unexpected character",
-        "a text that begins with this character stands in 'quotes'",
+        "put a text that begins with this character in 'quotes'",
     ),
     (
         "quoted scalar, found unexpected end",
-        "the closing quote is missing",
+        "add the closing quote",
     ),
     (
         "invalid indentation in quoted scalar",
-        "the closing quote is missing",
+        "add the closing quote",
     ),
     (
         "node content",
-        "a text that begins with a colon, such as an IPv6 address, stands in quotes within [brackets]: \"::1\"",
+        "put a text that begins with a colon, such as an IPv6 address, in quotes: \"::1\"",
     ),
     (
         "after double-quoted scalar",
-        "nothing may follow the closing quote; a quote within the text is written \\\"",
+        "remove the text after the closing quote; inside the text, write a quote as \\\"",
     ),
     (
         "mapping values are not allowed",
-        "a text with a colon and a blank in it stands in 'quotes'; so does one with a colon at its end",
+        "put a text with a colon before a space, or at its end, in 'quotes'",
     ),
     (
         "illegal placement of ':'",
-        "look for a bracket that is not closed above; within brackets, a text with colons in it stands in quotes: \"::1\"",
+        "close the bracket above; inside brackets, put a text with colons in quotes: \"::1\"",
     ),
     (
         "flow sequence",
-        "a list in brackets has commas between its items, and a closing `]`",
+        "use commas between the items of a list, and a closing `]`",
     ),
     (
         "flow mapping",
-        "a map in braces has commas between its keys, and a closing `}`",
+        "use commas between the keys of a map, and a closing `}`",
     ),
     (
         "tab",
-        "YAML wants blanks, not tabs, before the first word of a line",
+        "use spaces, not tabs, before the first word of a line",
     ),
     (
         "simple key expect",
-        "a key is followed by a colon and a blank: `key: value`",
+        "use a colon and a space after a key: `key: value`",
     ),
     (
         "block sequence entries",
-        "`- ` begins a list item on a line of its own, below its key",
+        "put each list item on its own line below the key, after `- `",
     ),
 ];
 

@@ -1,13 +1,13 @@
-//! Reads the file, as text of bounded size.
+//! Reads the text of the file, up to a maximum size.
 
 use std::{fs::File, io::Read, path::Path};
 
 use super::diagnostic::{Mistake, Place, Severity};
 
-/// The file is read into memory; nobody writes a larger one by hand, and lists of recipients are files of their own.
+/// The file is read into memory. Nobody writes a larger one by hand, and lists of recipients are separate files.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// Reads the file. With a mistake comes as much of its text as there is to show.
+/// Reads the file. A mistake comes with the text that can be shown.
 pub(super) fn of(path: &Path) -> Result<String, (Mistake, String)> {
     let whole_file = |message: String, help: &str| {
         let mistake = Mistake {
@@ -24,13 +24,13 @@ pub(super) fn of(path: &Path) -> Result<String, (Mistake, String)> {
         .map_err(|error| {
             whole_file(
                 format!("the file can't be read: {error}"),
-                "name another with --config, or give us the right to read this one",
+                "use --config FILE for another file, or run this as a user who can read it",
             )
         })?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(whole_file(
             "the file is larger than a megabyte".to_owned(),
-            "put long lists of recipients into files of their own: known: [{file: PATH}]",
+            "use separate files for long lists of recipients: known: [{file: PATH}]",
         ));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -39,7 +39,7 @@ pub(super) fn of(path: &Path) -> Result<String, (Mistake, String)> {
     })
 }
 
-/// The first replacement character stands for the first wrong byte, unless the file itself has one before it.
+/// The first replacement character is the first wrong byte, unless the file itself has one before it.
 fn not_utf8(text: &str) -> Mistake {
     let good = text
         .split(char::REPLACEMENT_CHARACTER)
@@ -54,6 +54,6 @@ fn not_utf8(text: &str) -> Mistake {
     Mistake::error(
         place,
         "this byte is not UTF-8",
-        "save the file as UTF-8; with iconv: iconv -f latin1 -t utf-8 OLD > NEW",
+        "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8 OLD > NEW`",
     )
 }

@@ -1,4 +1,4 @@
-//! What serde says of a value, put into an administrator's words and in its right place.
+//! Turns what serde says about a value into an administrator's words, with the place of that value.
 
 use serde_path_to_error::{Error, Segment};
 
@@ -13,7 +13,7 @@ use super::{
 /// How the errors of our own types begin their advice.
 const ADVICE: [&str; 3] = ["; expected ", "; use ", "; right "];
 /// `dnsbl[].codes` are the only single IPv4 addresses in the file.
-const CODE: &str = "an answer of the list, such as 127.0.0.2";
+const CODE: &str = "a code that the list answers with, such as 127.0.0.2";
 
 /// Turns the error with which serde stopped into a mistake at its place.
 pub(super) fn mistake(error: &Error<serde_yaml::Error>, text: &str, outline: &Outline) -> Mistake {
@@ -41,8 +41,8 @@ pub(super) fn mistake(error: &Error<serde_yaml::Error>, text: &str, outline: &Ou
     Mistake::error(place, message, help)
 }
 
-/// Takes off what serde_yaml puts around a message: the way to the innermost list or map, and the position, which is
-/// that of this list or map and so not near enough.
+/// Removes what serde_yaml puts around a message: the path to the innermost list or map, and its position, which is not
+/// precise enough.
 fn without_position(error: &serde_yaml::Error, path: &Path) -> String {
     let mut text = error.to_string();
     if let Some(location) = error.location() {
@@ -61,9 +61,9 @@ fn without_position(error: &serde_yaml::Error, path: &Path) -> String {
     text
 }
 
-/// What libyaml finds wrong where the parser of [`Outline`] did not: they differ about `[::1]`, say.
+/// A mistake that libyaml finds and the parser of [`Outline`] does not. They differ about `[::1]`, for example.
 fn syntax_error(message: &str) -> Option<(&str, Place)> {
-    // What quotes a value is about that value.
+    // A message that quotes a value is about that value.
     if message.contains(['`', '"']) {
         return None;
     }
@@ -90,14 +90,12 @@ fn unknown_key(path: &Path, place: Place, message: &str) -> Mistake {
     let help = match (nearest(key, &known), keys::sections_with(key)) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, Some((section, false))) => {
-            format!("`{key}` belongs into `{section}:`, indented below it")
+            format!("use `{key}` in `{section}:`, indented below it")
         }
         (None, Some((section, true))) => {
-            format!(
-                "`{key}` belongs into an entry of `{section}:`, which begins with `- ` below it"
-            )
+            format!("use `{key}` in an entry of `{section}:`; each entry begins with `- `")
         }
-        (None, None) => format!("the keys here are {}", known.join(", ")),
+        (None, None) => format!("expected one of {}", known.join(", ")),
     };
     Mistake::error(place, format!("unknown key `{key}`{of}"), help)
 }
@@ -158,7 +156,7 @@ fn worded(path: &Path, name: &str, scalar: Option<&str>, message: &str) -> (Stri
     }
     (
         format!("{name}: {message}"),
-        "the shipped milter.yaml explains this key".to_owned(),
+        "see this key in milter.yaml(5)".to_owned(),
     )
 }
 
@@ -183,19 +181,19 @@ fn expected_text<'a>(path: &Path, expected: &'a str) -> &'a str {
     match expected {
         "a sequence" => match path.last_key() {
             Some("dnsbl") => {
-                "a list, one entry a line, each after `- `: {zone: ips.backscatterer.org, action: tag}"
+                "a list with one entry per line, each after `- `: {zone: ips.backscatterer.org, action: tag}"
             }
             Some("headers") => {
-                "a list, one entry a line, each after `- `: {header: Subject, match: 'casino|lottery', action: tag}"
+                "a list with one entry per line, each after `- `: {header: Subject, match: 'casino|lottery', action: tag}"
             }
-            _ => "a list: [one, two], or one item a line, each after `- `",
+            _ => "a list: [one, two], or one item per line, each after `- `",
         },
         "a boolean" => "true or false",
         "u64" | "u32" => "a whole number",
-        "a string" | "path string" => "a single text",
+        "a string" | "path string" => "a single value",
         "IPv4 address" => CODE,
         "a YAML tag starting with '!'" => match path.last_key() {
-            Some("action") => "a single word; `monitor: true` stands beside it",
+            Some("action") => "a single word, with `monitor: true` beside it",
             _ => "a single word",
         },
         "a map" => keys_below(path),
@@ -218,12 +216,12 @@ fn keys_below(path: &Path) -> &'static str {
         (None, Some("dnsbl")) => "{zone: ips.backscatterer.org, action: tag}",
         (None, Some("headers")) => "{header: Subject, match: 'casino|lottery', action: tag}",
         _ => {
-            "keys with values, one a line, indented below it; a key ends with a colon, and a blank before its value"
+            "keys with values, one per line, indented below it: `key: value`, with a space after the colon"
         }
     }
 }
 
-/// The words in backticks behind `expected`.
+/// The words in backticks after `expected`.
 pub(super) fn expected_words(message: &str) -> Vec<&str> {
     let expected = message
         .rsplit_once(", expected ")
@@ -231,7 +229,7 @@ pub(super) fn expected_words(message: &str) -> Vec<&str> {
     expected.split('`').skip(1).step_by(2).collect()
 }
 
-/// The known word that was probably meant.
+/// The known word that was probably intended.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let word = plain(word);
@@ -243,7 +241,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, known)| known)
 }
 
-/// What the regex crate says, and how far into the pattern. It shows the pattern indented by four, then a mark.
+/// What the regex crate says, and the offset in the pattern. It shows the pattern indented by four, then a mark.
 fn pattern_error(message: &str) -> Option<(String, Option<usize>)> {
     if message.starts_with("Compiled regex exceeds size limit") {
         return Some(("it is too large".to_owned(), None));
@@ -266,7 +264,7 @@ fn in_pattern(
     offset: Option<usize>,
 ) -> Mistake {
     let length = pattern.map_or(0, |pattern| pattern.chars().count());
-    // A place as wide as the pattern shows it as it is; two more are quotes, more than that hides escapes.
+    // The place is as wide as the pattern, or two wider with quotes. Any wider, and it has escapes.
     let place = match (offset, place.width.checked_sub(length)) {
         (Some(offset), Some(quotes @ (0 | 2))) => Place {
             column: place.column + quotes / 2 + offset,
@@ -275,17 +273,17 @@ fn in_pattern(
         },
         _ => place,
     };
-    let meant = match path.steps().first() {
+    let expected = match path.steps().first() {
         Some(Step::Key(section)) if section == "headers" => {
-            "for any part of the header's value, such as 'casino|lottery'"
+            "a regular expression for any part of the header's value, such as 'casino|lottery'"
         }
-        _ => "for the whole local part, such as 'shop-[a-z0-9]+'",
+        _ => "a regular expression for the whole local part, such as 'shop-[a-z0-9]+'",
     };
     Mistake::error(
         place,
-        format!("the pattern `{path}` has a mistake: {error}"),
+        format!("the pattern `{path}` is not valid: {error}"),
         format!(
-            "patterns are regular expressions {meant}; a character that is meant as it stands gets a backslash"
+            "expected {expected}; put a backslash before a special character that stands for itself"
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! Each mistake has a file in `fixtures/config/bad`, and beside it the exact text that an administrator gets.
+//! Each mistake has a file in `fixtures/config/bad`, and beside it the exact text that an administrator reads.
 
 use std::{
     fs::{self, Permissions},
@@ -27,7 +27,7 @@ fn fixtures(kind: &str) -> Vec<PathBuf> {
     files
 }
 
-/// A checkout knows nothing of who else may read a file; key files must be private, and one is there that isn't.
+/// Git keeps no permissions. Key files must be private, except the one that tests a loose mode.
 fn set_modes_of_keys(folder: &Path) {
     for file in fs::read_dir(folder.join("keys")).into_iter().flatten() {
         let file = file.unwrap().path();
@@ -41,7 +41,7 @@ fn set_modes_of_keys(folder: &Path) {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_place_and_the_mend() {
+fn every_mistake_is_reported_with_its_place_and_a_fix() {
     let files = fixtures("bad");
     assert!(files.len() >= 40, "only {} mistakes", files.len());
     compare(&files, |file| {
@@ -57,7 +57,7 @@ fn every_mistake_is_told_with_its_place_and_the_mend() {
 }
 
 #[test]
-fn what_is_probably_not_meant_is_taken_with_a_warning() {
+fn probable_mistakes_get_a_warning() {
     compare(&fixtures("doubtful"), |file| {
         let warnings = config::load(file).ok()?.warnings;
         assert!(warnings.iter().all(|one| one.severity == Severity::Warning));
@@ -65,13 +65,16 @@ fn what_is_probably_not_meant_is_taken_with_a_warning() {
     });
 }
 
-/// Holds what is said of each file to the `.expected` beside it. With BLESS=1 in the environment it writes those;
-/// look at the difference before you commit it.
+/// Compares the text about each file with the `.expected` beside it. With BLESS=1 in the environment it writes those
+/// files; read the difference before you commit it.
 fn compare(files: &[PathBuf], say: impl Fn(&Path) -> Option<Diagnostics>) {
     let mut wrong = Vec::new();
     for file in files {
         let Some(said) = say(file) else {
-            wrong.push(format!("{}: the outcome is the other one", file.display()));
+            wrong.push(format!(
+                "{}: this file should be in the other folder",
+                file.display()
+            ));
             continue;
         };
         let folder = format!("{}/", file.parent().unwrap().display());
@@ -87,13 +90,13 @@ fn compare(files: &[PathBuf], say: impl Fn(&Path) -> Option<Diagnostics>) {
 }
 
 #[test]
-fn what_is_right_is_taken_without_a_word() {
+fn correct_files_get_no_warning() {
     for file in fixtures("good") {
         let config = config::load(&file).unwrap_or_else(|wrong| panic!("{wrong}"));
         let unexpected: Vec<_> = config
             .warnings
             .iter()
-            // An empty file is right, but its `local.domains` is worth a word.
+            // An empty file is correct, but gets a warning about `local.domains`.
             .filter(|warning| !warning.message.starts_with("`local.domains` is empty"))
             .collect();
         assert!(unexpected.is_empty(), "{}: {unexpected:?}", file.display());
@@ -101,7 +104,7 @@ fn what_is_right_is_taken_without_a_word() {
 }
 
 #[test]
-fn a_full_file_says_what_it_says() {
+fn a_full_file_is_summed_up() {
     let file = fixtures("good")
         .into_iter()
         .find(|file| file.ends_with("everything.yaml"))
@@ -133,28 +136,28 @@ fn a_full_file_says_what_it_says() {
             "listens on unix:/run/backstop/backstop.sock",
             "own domains: example.org, .example.org, xn--bcher-kva.example",
             "own networks, not judged: 127.0.0.0/8, ::1, 192.0.2.0/24",
-            "Authentication-Results: written as mx.example.org",
+            "Authentication-Results: in the name of mx.example.org",
             "SPF of HELO: none accept, fail reject (only monitored), softfail accept, temperror accept, \
              permerror accept",
             "SPF of MAIL FROM: none tag, fail reject, softfail quarantine, temperror tempfail, permerror tag",
             "forged own domain in MAIL FROM: tag",
-            "forged own domain in the header From: reject; mailing lists that may: lists.example.net, .groups.example",
+            "forged own domain in the header From: reject; except mailing lists: lists.example.net, .groups.example",
             "second and later recipient of a bounce: reject",
             "bounces to addresses that never send (3 listed): reject",
             "null sender, but no notification: quarantine",
-            "null sender, and a report that nothing vouches for: tempfail",
+            "null sender, and an unauthenticated report: tempfail",
             "bounces from clients on ips.backscatterer.org: tag",
             "bounces from clients on bounces.example (127.0.0.2, 127.0.0.9): reject (only monitored)",
             "header rules: 2 reject, 1 tag, 1 tempfail (only monitored)",
-            "tags of bounces (BATV): verified with 2 keys, wrong and old ones: reject (only monitored); outgoing mail is \
-             signed with key 2 for 5 days; your MTA must let mail to tagged addresses in, which can't be seen from \
-             here: see TAGS in milter.yaml(5)",
-            "watermarks in what bounces return: verified; outgoing mail gets one, made with key 2 for 5 days",
+            "BATV tags: verified with 2 keys, wrong and expired ones: reject (only monitored); outgoing mail is \
+             signed with key 2 for 5 days; your MTA must accept mail to tagged addresses, which is not checked here: \
+             see TAGS in milter.yaml(5)",
+            "watermarks in returned messages: verified; outgoing mail gets one, made with key 2 for 5 days",
             "ledger: outgoing mail is remembered for 60 days",
-            "DKIM signatures of own domains in what bounces return: verified with the keys in DNS",
-            "bounces that prove nothing: reject; other automatic answers: accept, with a sender: tag; weak evidence: accept",
-            "floods of backscatter (siege): from 5 times the usual and 50 a minute; while it lasts, unproven notifications: \
-             reject (only monitored); unlearned catch-all recipients: mail accept, bounces reject",
+            "DKIM signatures of own domains in returned messages: verified with the keys in DNS",
+            "unproven bounces: reject; other unproven automatic replies: accept, with a sender: tag; weak evidence: accept",
+            "siege: from 5 times the baseline and 50 bounces per minute; then unproven notifications: reject (only \
+             monitored), catch-all recipients that are not learned: mail accept, bounces reject",
             "metrics: http://[::1]:8895/metrics",
             "example.org: 3 lists, 2 rules; all others (catch-all): mail accept, bounces reject",
             "xn--bcher-kva.example: 1 list, no rules; unknown recipients: mail reject, bounces reject",

@@ -1,11 +1,11 @@
-//! What can't work, or would be dangerous, in `dnsbl`.
+//! Checks of `dnsbl`.
 
 use std::{collections::HashSet, net::Ipv4Addr};
 
 use super::{Checks, is_single_label};
 use crate::{config::path::Path, core::verdict::Action};
 
-/// Each is asked about every bounce, out of the one budget that SPF has too.
+/// Each is asked about every bounce, within the budget that SPF uses, too.
 const MOST_LISTS: usize = 8;
 
 impl Checks<'_> {
@@ -15,8 +15,8 @@ impl Checks<'_> {
         if lists.len() > MOST_LISTS {
             self.findings.error(
                 &top,
-                format!("{} DNS lists are more than {MOST_LISTS}", lists.len()),
-                "each is asked about every bounce; keep the one or two that list hosts which send backscatter",
+                format!("there are {} DNS lists; the maximum is {MOST_LISTS}", lists.len()),
+                "keep the one or two lists of hosts that send backscatter; each is asked about every bounce",
             );
         }
         let mut seen = HashSet::new();
@@ -25,8 +25,8 @@ impl Checks<'_> {
             if !seen.insert(&list.zone) {
                 self.findings.error(
                     &path.key("zone"),
-                    format!("`{}` has an entry in `dnsbl` already", list.zone),
-                    "join the two; `codes` takes several answers",
+                    format!("`{}` already has an entry in `dnsbl`", list.zone),
+                    "join the two entries; `codes` takes several answers",
                 );
             } else if is_single_label(&list.zone) {
                 self.findings.error(
@@ -41,8 +41,8 @@ impl Checks<'_> {
             if list.action == Action::Accept {
                 self.findings.warning(
                     &path.key("action"),
-                    format!("`{path}` asks the list, and does nothing about its answer"),
-                    "with `tag` a header tells of it; without the entry no question is asked",
+                    format!("`{path}` asks the list, but ignores its answer"),
+                    "use `tag` to write the answer into a header, or remove the entry to ask nothing",
                 );
             }
         }
@@ -51,10 +51,10 @@ impl Checks<'_> {
     /// RFC 5782 sections 2.1 and 5, and what lists answer to resolvers that they don't serve.
     fn code(&mut self, path: &Path, code: Ipv4Addr) {
         let why = match code.octets() {
-            [127, 0, 0, 1] => "no list may have: an answer of 127.0.0.1 is a broken one",
-            [127, 255, 255, _] => "says that the list refuses to answer, not that it has an entry",
+            [127, 0, 0, 1] => "no list may use: 127.0.0.1 is the answer of a broken list",
+            [127, 255, 255, _] => "means that the list refuses to answer, not that it has an entry",
             [127, ..] => return,
-            _ => "is outside 127.0.0.0/8, where entries of DNS lists lie",
+            _ => "is outside 127.0.0.0/8, where DNS lists answer",
         };
         self.findings.error(
             path,

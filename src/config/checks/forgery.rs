@@ -1,4 +1,4 @@
-//! What can't work, or would be dangerous, in `forgery`.
+//! Checks of `forgery`.
 
 use super::{Checks, is_single_label};
 use crate::{
@@ -19,14 +19,14 @@ impl Checks<'_> {
                 rule.action,
                 Action::Tempfail | Action::Reject | Action::Discard
             );
-        let nobody_may =
+        let nothing_vouches =
             forgery.mailing_lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
-        if refuses && nobody_may && !self.file.local.domains.is_empty() {
+        if refuses && nothing_vouches && !self.file.local.domains.is_empty() {
             self.findings.warning(
                 &section.key("header_from"),
-                "what your users post to mailing lists comes back with your domain in From:, and would be refused"
+                "posts of your users to mailing lists come back with your domain in From:, and would be refused"
                     .to_owned(),
-                "name the lists in `forgery.mailing_lists` and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
+                "list them in `forgery.mailing_lists`, and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
                  which there are",
             );
         }
@@ -37,16 +37,16 @@ impl Checks<'_> {
         if self.has_ours(list) {
             self.findings.error(
                 path,
-                format!("`{list}` is, or holds, a domain of yours: that would let forged mail in"),
-                "take it out; what comes with a sender of yours for which SPF passes is let in without",
+                format!("`{list}` is, or contains, a domain of yours: forged mail would be accepted"),
+                "remove it; mail from a sender of yours for which SPF passes is accepted without it",
             );
         } else if is_single_label(domain) {
             self.findings.error(
                 path,
                 format!(
-                    "`{list}` would let everybody with a name under .{domain} write in your name"
+                    "`{list}` would let every host with a name below .{domain} use your domains in From:"
                 ),
-                "name the domain that the list's host has in MAIL FROM, such as lists.example",
+                "use the domain that the mailing list has in MAIL FROM, such as lists.example",
             );
         }
     }

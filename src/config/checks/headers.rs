@@ -1,4 +1,4 @@
-//! What can't work, or would be dangerous, in `headers`.
+//! Checks of `headers`.
 
 use super::Checks;
 use crate::{
@@ -6,9 +6,9 @@ use crate::{
     core::{header_rules::HeaderRule, verdict::Action},
 };
 
-/// Each looks at every message, with the decoding of a header before it.
+/// Each costs the decoding of a header in every message.
 const MOST_RULES: usize = 100;
-/// What headers begin with that we take out of every message, and write ourselves.
+/// The beginning of the headers that we remove from every message and write ourselves.
 const OURS: &str = "x-backstop";
 
 impl Checks<'_> {
@@ -18,7 +18,10 @@ impl Checks<'_> {
         if rules.len() > MOST_RULES {
             self.findings.error(
                 &top,
-                format!("{} header rules are more than {MOST_RULES}", rules.len()),
+                format!(
+                    "there are {} header rules; the maximum is {MOST_RULES}",
+                    rules.len()
+                ),
                 "join patterns for the same header with `|`: 'casino|lottery'",
             );
         }
@@ -31,8 +34,8 @@ impl Checks<'_> {
                 if !self.file.local.domains.is_empty() && !self.has_ours(pattern) {
                     self.findings.warning(
                         &path.key("domains").index(index),
-                        format!("`{pattern}` is not in `local.domains`, so this rule finds no recipient there"),
-                        "`domains` are those of the recipients; for a sender's, match the header From",
+                        format!("`{pattern}` is not in `local.domains`, so no recipient matches this rule"),
+                        "use domains of recipients here; for domains of senders, match the header From",
                     );
                 }
             }
@@ -44,8 +47,8 @@ impl Checks<'_> {
         if name.to_ascii_lowercase().starts_with(OURS) {
             self.findings.error(
                 path,
-                format!("`{name}` is ours: one that comes with a message is taken out"),
-                "name a header that the sender writes, such as Subject",
+                format!("`{name}` is our own header: one that comes with a message is removed before the rules"),
+                "use a header that the sender writes, such as Subject",
             );
         }
     }
@@ -57,30 +60,30 @@ impl Checks<'_> {
         if written.starts_with('/') && written.get(1..).is_some_and(|rest| rest.contains('/')) {
             self.findings.warning(
                 path,
-                "this pattern stands between slashes, which are compared like any other character".to_owned(),
-                "write the pattern alone, in 'quotes'; letters match in either case without an `i` at its end",
+                "this pattern is between slashes, which are compared like any other character".to_owned(),
+                "use the pattern alone, in 'quotes'; upper and lower case match without an `i` at the end",
             );
         } else if body.starts_with(&format!("{}:", name.to_ascii_lowercase())) {
             self.findings.warning(
                 path,
-                format!("this pattern begins with `{name}:`, but only what stands behind the colon is compared"),
-                "take the header's name out of the pattern",
+                format!("this pattern begins with `{name}:`, but only the part after the colon is compared"),
+                "remove the header's name from the pattern",
             );
         } else if written.trim() != written {
             self.findings.warning(
                 path,
-                "this pattern has a blank at an end, which must then be in the header too"
+                "this pattern begins or ends with a space, which must then be in the header, too"
                     .to_owned(),
-                "take it out, or write `\\s` if it is meant",
+                "remove it, or use `\\s` if you want it",
             );
         }
-        // One that matches nothing at all matches anywhere; '^$' does not.
+        // A pattern that matches an empty value matches any value, unless it is '^$'.
         let everything = rule.pattern.matches("") && rule.pattern.matches("any other value");
         if everything && refuses(rule.action) {
             self.findings.warning(
                 path,
-                format!("this pattern matches whatever `{name}` says, so every message that has it would be refused"),
-                "say what is to be in the header, such as 'casino|lottery'",
+                format!("this pattern matches any value of `{name}`, so every message with that header would be refused"),
+                "use a pattern for a part of the value, such as 'casino|lottery'",
             );
         }
     }
@@ -89,8 +92,8 @@ impl Checks<'_> {
         if rule.action == Action::Accept {
             self.findings.warning(
                 &path.key("action"),
-                format!("`{path}` does nothing: accepting decides nothing, and what comes after may still refuse"),
-                "a stranger can write any header; who is to be spared stands in `exempt`",
+                format!("`{path}` has no effect: after `accept`, later checks may still refuse"),
+                "use `exempt` to accept mail without checks; anybody can write any header",
             );
         }
         let Some(text) = &rule.text else {
@@ -100,17 +103,17 @@ impl Checks<'_> {
             self.findings.warning(
                 &path.key("text"),
                 format!(
-                    "`{path}.text` is for a refusal, but `action` is {}, so nobody will read it",
+                    "`{path}.text` is the text of a refusal, but `action` is {}, which sends none",
                     rule.action
                 ),
-                "take it out, or make the action `reject` or `tempfail`",
+                "remove it, or use the action `reject` or `tempfail`",
             );
         }
         if begins_with_code(&text.to_string()) {
             self.findings.warning(
                 &path.key("text"),
-                "this text begins with a reply code, which is put before it in any case".to_owned(),
-                "write the words alone: a refusal by a header rule is 550 5.7.1, for now 450 4.7.1",
+                "this text begins with a reply code, but we write one before every text".to_owned(),
+                "use the text alone; we write 550 5.7.1 before it, or 450 4.7.1 with `tempfail`",
             );
         }
     }

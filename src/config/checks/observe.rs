@@ -1,4 +1,4 @@
-//! `observe`.
+//! Checks of `observe`.
 
 use std::net::IpAddr;
 
@@ -19,8 +19,8 @@ impl Checks<'_> {
             if *port == address.port() && *port != 0 && host.as_ref().is_ok_and(is_same) {
                 self.findings.error(
                     &place,
-                    format!("`observe.http` has port {port}, which `listen` has already"),
-                    "MTAs and monitoring each need a port of their own, e.g. `http: 127.0.0.1:8895`",
+                    format!("`observe.http` uses port {port}, which `listen` uses already"),
+                    "use another port, such as `http: 127.0.0.1:8895`",
                 );
                 return;
             }
@@ -28,8 +28,8 @@ impl Checks<'_> {
         if !address.ip().to_canonical().is_loopback() {
             self.findings.warning(
                 &place,
-                format!("anybody who reaches {address} may read how much mail you get, and what becomes of it"),
-                "listen on 127.0.0.1, or let a firewall admit your monitoring host alone",
+                format!("every host that reaches {address} can read how much mail you get, and what happens to it"),
+                "use 127.0.0.1, or a firewall that admits only your monitoring host",
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What can't work, or would be dangerous, in `proof`.
+//! Checks of `proof`.
 
 use std::time;
 
@@ -14,13 +14,13 @@ use crate::{
     dkim,
 };
 
-/// Tags count days modulo 1000; past a tenth of that, an old tag would soon count again.
+/// Tags count days modulo 1000. With a longer lifetime, an old tag would soon be valid again.
 const LONGEST_LIFETIME: u64 = 99 * DAY;
-/// Less would cut the headers that come back in an ordinary bounce.
+/// Less would cut the headers that an ordinary bounce returns.
 const LEAST_BODY: Size = Size::kib(4);
-/// Each bounce in progress may cost this much.
+/// Each bounce in progress may use this much memory.
 const MOST_BODY: Size = Size::kib(1024);
-/// What the ledger keeps grows with it.
+/// The ledger grows with it.
 const LONGEST_KEEP: u64 = 400 * DAY;
 
 impl Checks<'_> {
@@ -34,13 +34,13 @@ impl Checks<'_> {
         if self.file.proof.batv.layout == Layout::SubAddress && no_delimiter {
             self.findings.error(
                 &Path::of(&["proof", "batv", "layout"]),
-                "`sub_address` puts the tag behind a delimiter, but `local.recipient_delimiter` is empty".to_owned(),
-                "use `prvs`, or say in `local.recipient_delimiter` what your MTA has",
+                "`sub_address` puts the tag after a delimiter, but `local.recipient_delimiter` is empty".to_owned(),
+                "use `prvs`, or set `local.recipient_delimiter` to the delimiter of your MTA",
             );
         }
     }
 
-    /// Whatever is made for outgoing mail takes a key, and a sender that is ours.
+    /// All that we add to outgoing mail, or remember of it, needs a key and a sender of ours.
     fn signed(&mut self) {
         let proof = &self.file.proof;
         let made = [
@@ -52,31 +52,31 @@ impl Checks<'_> {
             if proof.key_file.is_none() {
                 self.findings.error(
                     &Path::of(key),
-                    format!("`{}` is on, but there are no keys for it", key.join(".")),
-                    "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {key_file: /etc/backstop/keys}`",
+                    format!("`{}` is on, but needs a key, and `proof.key_file` is empty", key.join(".")),
+                    "use `backstop keygen --file /etc/backstop/keys` to make one, and `proof: {key_file: /etc/backstop/keys}`",
                 );
             }
             if self.file.local.domains.is_empty() {
                 self.findings.error(
                     &Path::of(key),
                     format!(
-                        "`{}` is on, but `local.domains` is empty, so there is no sender of yours",
+                        "`{}` is on, but `local.domains` is empty, so no sender is yours",
                         key.join(".")
                     ),
-                    "it is done for senders of your own domains only: list them in `local.domains`",
+                    "list your domains in `local.domains`; only mail of their senders is signed or remembered",
                 );
             }
         }
     }
 
-    /// What bounces are told from others by.
+    /// What tells bounces of our mail from others.
     fn content(&mut self) {
         let proof = &self.file.proof;
         if proof.batv.required && proof.key_file.is_none() {
             self.findings.error(
                 &Path::of(&["proof", "batv", "required"]),
-                "`proof.batv.required` is on, but there are no keys, so no bounce could have a tag".to_owned(),
-                "make one with `backstop keygen --file /etc/backstop/keys`, and name the file: `proof: {key_file: /etc/backstop/keys}`",
+                "`proof.batv.required` is on, but needs a key, and `proof.key_file` is empty".to_owned(),
+                "use `backstop keygen --file /etc/backstop/keys` to make one, and `proof: {key_file: /etc/backstop/keys}`",
             );
         }
         let refuses = !proof.unproven.monitor
@@ -87,20 +87,20 @@ impl Checks<'_> {
             self.findings.warning(
                 &Path::of(&["proof", "batv", "required"]),
                 format!(
-                    "`proof.batv.required` is on, but what `except` names leaves without a tag: its bounces get `{}`",
+                    "`proof.batv.required` is on, but mail that `except` names leaves without a tag, and its bounces get `{}`",
                     proof.unproven.action
                 ),
-                "without `required`, a bounce that has no tag may prove itself by what it returns",
+                "turn `required` off, so that a bounce without a tag can be proven by the message that it returns",
             );
         }
         if !(LEAST_BODY..=MOST_BODY).contains(&proof.body_limit) {
             self.findings.error(
                 &Path::of(&["proof", "body_limit"]),
                 format!(
-                    "`proof.body_limit` is {}, which is not between {LEAST_BODY} and {MOST_BODY}",
+                    "`proof.body_limit` is {}; expected {LEAST_BODY} to {MOST_BODY}",
                     proof.body_limit
                 ),
-                "the default, 64K, has room for the headers that come back in nearly all bounces",
+                "use the default, 64K: it has room for the headers that nearly all bounces return",
             );
         }
         if let Err((number, what)) = dkim::Keys::new(&proof.dkim) {
@@ -119,10 +119,10 @@ impl Checks<'_> {
             self.findings.error(
                 &at,
                 format!(
-                    "`proof.lifetime` is {}, which is not between 1 and 99 whole days",
+                    "`proof.lifetime` is {}; expected 1 to 99 whole days",
                     self.outline.scalar(&at).unwrap_or_default()
                 ),
-                "the default, 7d, is longer than MTAs try before they return a message",
+                "use the default, 7d: MTAs return a message sooner",
             );
         }
         let at = Path::of(&["proof", "ledger", "keep"]);
@@ -131,24 +131,22 @@ impl Checks<'_> {
             self.findings.error(
                 &at,
                 format!(
-                    "`proof.ledger.keep` is {}, which is not between 1 and 400 whole days",
+                    "`proof.ledger.keep` is {}; expected 1 to 400 whole days",
                     self.outline.scalar(&at).unwrap_or_default()
                 ),
-                "the default is 30d",
+                "use the default, 30d",
             );
         } else if keep < lifetime {
             self.findings.error(
                 &at,
-                format!(
-                    "`proof.ledger.keep` is {keep}, which is less than `proof.lifetime`, {lifetime}"
-                ),
-                "what a bounce may still name must still be remembered: make it at least as long",
+                format!("`proof.ledger.keep` is {keep}, shorter than `proof.lifetime`, {lifetime}"),
+                "use at least the lifetime: bounces may name a message as long as that",
             );
         }
     }
 }
 
-/// Whether it is whole days, 1 to `most` seconds.
+/// Whether it is one whole day or more, and at most `most` seconds.
 pub(super) fn whole_days(span: Duration, most: u64) -> bool {
     let span = time::Duration::from(span);
     let whole = span.subsec_nanos() == 0 && span.as_secs().is_multiple_of(DAY);

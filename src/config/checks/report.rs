@@ -1,4 +1,4 @@
-//! What can't work in `report`.
+//! Checks of `report`.
 
 use super::Checks;
 use crate::config::path::Path;
@@ -8,7 +8,7 @@ impl Checks<'_> {
         if self.file.report.keep_samples && self.file.local.domains.is_empty() {
             self.findings.error(
                 &Path::of(&["report", "keep_samples"]),
-                "`report.keep_samples` is on, but `local.domains` is empty, so no bounce is one to an address of yours"
+                "`report.keep_samples` is on, but `local.domains` is empty, so no bounce is to an address of yours"
                     .to_owned(),
                 "list your domains: `local: {domains: [example.org]}`",
             );

@@ -1,4 +1,4 @@
-//! What can't work, or would be dangerous, in `siege`.
+//! Checks of `siege`.
 
 use super::{Checks, proof::whole_days};
 use crate::{
@@ -14,12 +14,12 @@ use crate::{
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
-/// Days of mail that a recipient needs to be learned.
+/// Days with mail that a recipient needs to be learned.
 const MOST_DAYS: u32 = 30;
-/// What is learned is kept in the store, and grows with it.
+/// The learned addresses fill the store.
 const LONGEST_KEEP: u64 = 400 * DAY;
 const MOST_ADDRESSES: u64 = 10_000_000;
-/// Below twice the usual, every busy hour would be a flood.
+/// With less than twice the baseline, every busy hour would be a flood.
 const FACTORS: std::ops::RangeInclusive<u32> = 2..=100;
 const FLOORS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
@@ -40,13 +40,13 @@ impl Checks<'_> {
             self.findings.error(
                 &Path::of(&["siege", "notify"]).index(0),
                 "the command does not begin with a `/`".to_owned(),
-                "it is run without a shell: name the program with its folder, and each argument by itself: \
+                "use the full path of a program, with each argument as an item, because no shell runs it: \
                  `notify: [/usr/local/sbin/siege-changed, postmaster@example.org]`",
             );
         }
     }
 
-    /// The store has places for so many.
+    /// The store has room for a limited number of domains.
     fn more_than_are_shared(&mut self) {
         let domains = &self.file.local.domains;
         let named = |pattern: &&DomainPattern| matches!(pattern, DomainPattern::Itself(_));
@@ -54,9 +54,9 @@ impl Checks<'_> {
         if self.file.siege.watch && count > MOST_DOMAINS {
             self.findings.warning(
                 &Path::of(&["local", "domains"]),
-                format!("of {count} domains, the sieges of about {MOST_DOMAINS} are shared by hosts, and outlive a restart"),
-                "each host watches the rest by itself, and does not learn what is usual for them; \
-                 to watch for no floods at all, write `siege: {watch: false}`",
+                format!("there are {count} domains; hosts share the sieges of about {MOST_DOMAINS}, and those alone outlive a restart"),
+                "each host watches the other domains alone, and learns no baseline for them; \
+                 use `siege: {watch: false}` to watch for no floods at all",
             );
         }
     }
@@ -66,18 +66,15 @@ impl Checks<'_> {
         if !FACTORS.contains(&siege.factor) {
             self.findings.error(
                 &Path::of(&["siege", "factor"]),
-                format!(
-                    "`siege.factor` is {}, which is not between 2 and 100",
-                    siege.factor
-                ),
-                "it is how many times its usual rate a domain's must be; the default is 10",
+                format!("`siege.factor` is {}; expected 2 to 100", siege.factor),
+                "use the default, 10: a flood is then ten times the domain's usual rate",
             );
         }
         if !FLOORS.contains(&siege.floor) {
             self.findings.error(
                 &Path::of(&["siege", "floor"]),
-                format!("`siege.floor` is {}, which is not between 1 and 100000", siege.floor),
-                "it counts bounces a minute; the default is 20. To watch for no floods, write `watch: false`",
+                format!("`siege.floor` is {}; expected 1 to 100000", siege.floor),
+                "use the default, 20 bounces a minute, or `watch: false` to watch for no floods",
             );
         }
     }
@@ -90,40 +87,40 @@ impl Checks<'_> {
                 siege.min_duration,
                 MINUTE,
                 DAY,
-                "1m and 1d",
-                "the default is 30m",
+                "1m to 1d",
+                "use the default, 30m",
             ),
             (
                 "quiet",
                 siege.quiet,
                 10 * MINUTE,
                 DAY,
-                "10m and 1d",
-                "the default is 1h",
+                "10m to 1d",
+                "use the default, 1h",
             ),
             (
                 "max_duration",
                 siege.max_duration,
                 HOUR,
                 30 * DAY,
-                "1h and 30d",
-                "the default is 3d",
+                "1h to 30d",
+                "use the default, 3d",
             ),
         ];
-        for (key, span, least, most, between, help) in spans {
+        for (key, span, least, most, range, help) in spans {
             if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&span) {
                 let at = Path::of(&["siege", key]);
                 let written = self.outline.scalar(&at).unwrap_or_default();
-                let message = format!("`siege.{key}` is {written}, which is not between {between}");
+                let message = format!("`siege.{key}` is {written}; expected {range}");
                 self.findings.error(&at, message, help);
             } else if key != "max_duration" && span >= siege.max_duration {
                 self.findings.error(
                     &Path::of(&["siege", key]),
                     format!(
-                        "`siege.{key}` is {span}, which is not shorter than `siege.max_duration`, {}",
+                        "`siege.{key}` is {span}, not shorter than `siege.max_duration`, {}",
                         siege.max_duration
                     ),
-                    "a siege ends after `max_duration` at the latest; make that longer",
+                    "use a longer `max_duration`: a siege ends then at the latest",
                 );
             }
         }
@@ -135,11 +132,8 @@ impl Checks<'_> {
         if !(1..=MOST_DAYS).contains(&learn.days) {
             self.findings.error(
                 &at("days"),
-                format!(
-                    "`siege.learn.days` is {}, which is not between 1 and 30",
-                    learn.days
-                ),
-                "the default is 2. To learn nobody, write `max_addresses: 0`",
+                format!("`siege.learn.days` is {}; expected 1 to 30", learn.days),
+                "use the default, 2, or `max_addresses: 0` to learn no address",
             );
         }
         if !whole_days(learn.keep, LONGEST_KEEP) {
@@ -147,51 +141,51 @@ impl Checks<'_> {
             self.findings.error(
                 &keep,
                 format!(
-                    "`siege.learn.keep` is {}, which is not between 1 and 400 whole days",
+                    "`siege.learn.keep` is {}; expected 1 to 400 whole days",
                     self.outline.scalar(&keep).unwrap_or_default()
                 ),
-                "the default is 180d",
+                "use the default, 180d",
             );
         }
         if learn.max_addresses > MOST_ADDRESSES {
             self.findings.error(
                 &at("max_addresses"),
                 format!(
-                    "`siege.learn.max_addresses` is {}, more than {MOST_ADDRESSES}",
+                    "`siege.learn.max_addresses` is {}; the maximum is {MOST_ADDRESSES}",
                     learn.max_addresses
                 ),
-                "the default is 1000000",
+                "use the default, 1000000",
             );
         }
     }
 
-    /// Without keys nobody is learned, so a siege would close a catch-all to all that no list knows.
+    /// Without keys no address is learned, so a siege would close a catch-all to every address that no list has.
     fn catch_all_without_keys(&mut self) {
         let siege = &self.file.siege;
-        if !siege.watch || lets_in(siege.catch_all.mail) || self.file.proof.key_file.is_some() {
+        if !siege.watch || accepts(siege.catch_all.mail) || self.file.proof.key_file.is_some() {
             return;
         }
         let mut entries = self.file.recipients.iter().enumerate();
         let first = entries.find(|(_, entry)| {
             let catch_all = entry.catch_all.as_ref();
-            catch_all.is_some_and(|answer| lets_in(answer.mail))
+            catch_all.is_some_and(|answer| accepts(answer.mail))
         });
         if let Some((index, entry)) = first {
             self.findings.warning(
                 &Path::of(&["recipients"]).index(index).key("catch_all"),
                 format!(
-                    "under siege, mail to all of {} but its known addresses gets `{}`: there are no keys, so no \
+                    "under siege, mail to all addresses of {} except the known ones gets `{}`: without `proof.key_file` no \
                      address is learned",
                     entry.domain, siege.catch_all.mail.action
                 ),
-                "make keys with `backstop keygen --file /etc/backstop/keys` and name the file: `proof: {key_file: \
-                 /etc/backstop/keys}`; or let such mail in: `siege: {catch_all: {mail: accept}}`",
+                "use `backstop keygen --file /etc/backstop/keys` and `proof: {key_file: /etc/backstop/keys}`; or accept such \
+                 mail: `siege: {catch_all: {mail: accept}}`",
             );
         }
     }
 }
 
-fn lets_in(rule: Rule) -> bool {
+fn accepts(rule: Rule) -> bool {
     !matches!(
         rule.action,
         Action::Tempfail | Action::Reject | Action::Discard
