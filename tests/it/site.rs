@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use backstop::{config, core::policy::Policy};
 use lab::{
     backstop::Backstop,
     dns::{Server, Zone},
@@ -367,13 +366,6 @@ pub fn changed(text: &str, changes: &[(&str, &str)]) -> String {
         assert!(text.contains(from), "`{from}` is not in\n{text}");
         text.replace(from, to)
     })
-}
-
-/// The policy of a file with these changes.
-pub fn policy(yaml: &str, changes: &[(&str, &str)]) -> Policy {
-    config::parse(Path::new("site.yaml"), &changed(yaml, changes))
-        .unwrap_or_else(|wrong| panic!("{wrong}"))
-        .policy
 }
 
 /// A message that can be told from all others.

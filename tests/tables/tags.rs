@@ -2,26 +2,15 @@
 //! as a guess.
 
 use backstop::core::{
-    address::Mailbox,
     dnsbl::Listing,
-    envelope::{Envelope, Recipient},
-    header::Headers,
-    header_rules::Matches,
     outside::Outside,
-    policy::{
-        Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Tag, Vouched,
-        WasLearned,
-    },
-    proof::{
-        Keys, ProofKind,
-        batv::{self, Layout},
-        evidence::{Evidence, ProofFinding, ProofResult},
-    },
-    recipients::Known,
-    trace_header::Forgeries,
+    policy::{Policy, Tag},
+    proof::{ProofKind, batv::Layout, evidence::ProofResult},
 };
 
-use crate::proof::envelope;
+use crate::scenario::{
+    Answer, DSN, Scenario, TODAY, bounce, policy_with_keys, tagged, words, wrong,
+};
 
 const SITE: &str = "
 mode: enforce
@@ -38,142 +27,37 @@ proof:
   batv: {sign: true, guess_limit: 5}
   unproven: reject
 ";
-const KEY: &str = "0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
-/// Days since 1970.
-const TODAY: u64 = 20_700;
+/// Read to its end, since the ledger may still prove it.
+const KNOWN: &str = "accept nothing_found, accept nothing_found content";
 const STRANGER: &str = "192.0.2.1";
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let mut policy = crate::site::policy(SITE, changes);
-    policy.proof.keys = Keys::parse(KEY).unwrap();
-    policy
+    policy_with_keys(SITE, changes)
 }
 
-fn tagged(address: &str, days_ago: u64, layout: Layout) -> String {
-    let keys = Keys::parse(KEY).unwrap();
-    let sender = Mailbox::from_bytes(address.as_bytes());
-    let tagged = batv::sign(&sender, &keys, TODAY - days_ago, 7, layout, b'+');
-    String::from_utf8(tagged.unwrap()).unwrap()
+/// A bounce to this address.
+fn to(rcpt: impl Into<String>) -> Scenario {
+    bounce().to(rcpt).listed(&["jane"])
 }
 
-/// With the last digit of the tag changed.
-fn wrong(tagged: &str) -> String {
-    let at = tagged.find("prvs=").unwrap() + "prvs=".len() + 9;
-    let digit = if &tagged[at..=at] == "0" { "1" } else { "0" };
-    [&tagged[..at], digit, &tagged[at + 1..]].concat()
+/// What it is answered at RCPT, and then at DATA or after the headers; whether its content is read, and its tag a guess.
+fn found(policy: &Policy, sent: &Scenario) -> String {
+    let stages = sent.stages(policy);
+    let rcpt = words(&stages.rcpt.verdict);
+    let Some(later) = stages.headers.or(stages.data) else {
+        return rcpt;
+    };
+    let content = stages.content.map_or("", |_| " content");
+    let guess = if stages.is_guess { " guess" } else { "" };
+    format!("{rcpt}, {}{content}{guess}", words(&later.verdict))
 }
 
-fn addressed_to(rcpt: &str) -> Recipient {
-    Recipient {
-        mailbox: Mailbox::from_bytes(rcpt.as_bytes()),
-        refused: None,
-    }
+/// What the content decides.
+fn content(policy: &Policy, sent: &Scenario) -> String {
+    let judgement = sent.stages(policy).content;
+    words(&judgement.expect("it is not read").verdict)
 }
 
-/// What is asked of a policy about one recipient.
-struct Asked<'a> {
-    policy: &'a Policy,
-    envelope: Envelope,
-    rcpt: String,
-    headers: &'a str,
-    wrong_before: u32,
-    listings: &'a [Listing],
-    siege: Option<Siege>,
-    /// Whether the ledger has mail from that very address, and whether DKIM signatures of ours left.
-    sent: Answered,
-    signed: Answered,
-}
-
-type Answered = Result<bool, Outside>;
-
-impl<'a> Asked<'a> {
-    fn new(policy: &'a Policy, from: &str, rcpt: String, headers: &'a str) -> Self {
-        Self {
-            policy,
-            envelope: envelope(STRANGER, from),
-            rcpt,
-            headers,
-            wrong_before: 0,
-            listings: &[],
-            siege: None,
-            sent: Ok(false),
-            signed: Ok(false),
-        }
-    }
-
-    /// With what was asked about a tag that is wrong or old.
-    fn addressed(&self) -> Addressed {
-        let policy = self.policy;
-        let sent = addressed_to(&self.rcpt);
-        let mut addressed = policy.addressed(&self.envelope, sent, TODAY, self.wrong_before);
-        let asked = |asks, answer: Answered| if asks { answer } else { Ok(false) };
-        let sent = policy.asks_ledger_of_tag(&self.envelope, &addressed);
-        let signed = policy.asks_signatures_of_tag(&self.envelope, &addressed);
-        let otherwise = policy.otherwise(asked(sent, self.sent), asked(signed, self.signed));
-        addressed.tag = addressed.tag.map(|tag| tag.or(otherwise));
-        addressed
-    }
-
-    /// What it is answered at RCPT and after the headers, whether its content is read then, and whether its tag is a guess.
-    fn found(&self) -> String {
-        let (found, _) = self.found_with(&Evidence::default());
-        found
-    }
-
-    /// The same; and what it is answered where its content is read, and shows this.
-    fn found_with(&self, evidence: &Evidence) -> (String, String) {
-        let policy = self.policy;
-        let addressed = self.addressed();
-        let known = match addressed.recipient.mailbox.local() {
-            b"jane" => Known::Listed("inline".to_owned()),
-            _ => Known::NotListed,
-        };
-        let case = Case {
-            envelope: &self.envelope,
-            spf: &SpfAnswers::default(),
-            recipient: &addressed.recipient,
-            tag: addressed.tag,
-            earlier: 0,
-            known: &known,
-            listings: self.listings,
-            siege: self.siege,
-        };
-        let at_rcpt = policy.judge(&case);
-        let (headers, _) = Headers::parse(self.headers.as_bytes());
-        let facts = HeaderFacts::of(
-            &self.envelope.reverse_path,
-            headers,
-            Forgeries::new("mx.example.org"),
-        );
-        let at_eoh = policy.judge_headers(&case, &facts, &Matches::new(&[], &facts.headers));
-        let notification = facts.notification.as_ref();
-        let content = policy.needs_content(&case, &facts);
-        let guess = Policy::is_guess(&self.envelope, case.tag, notification);
-        let words = [content.then_some(" content"), guess.then_some(" guess")];
-        let words: String = words.into_iter().flatten().collect();
-        let found = format!("{}, {}{words}", told(&at_rcpt), told(&at_eoh));
-        let at_data = policy.judge_data(&case, false);
-        let at_eom = match content {
-            true => told(&policy.judge_content(&case, &facts, evidence, Ok(false), &Vouched::No)),
-            false => String::new(),
-        };
-        if told(&at_data) != "accept nothing_found" {
-            return (
-                format!("{}, {}", told(&at_rcpt), told(&at_data)),
-                String::new(),
-            );
-        }
-        (found, at_eom)
-    }
-}
-
-fn told(Judgement { verdict, .. }: &Judgement) -> String {
-    format!("{} {}", verdict.action, verdict.reason.code())
-}
-
-const DSN: &str = "From: Mail Delivery System <MAILER-DAEMON@mx.remote.example>\n\
-    Subject: Undelivered Mail Returned to Sender\n\
-    Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";
 const OLD_BOUNCE: &str = "From: Mail Delivery System <MAILER-DAEMON@mx.remote.example>\n\
     Subject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\n";
 const MDN: &str = "From: Bob <bob@remote.example>\nSubject: Read: Hello\n\
@@ -214,16 +98,14 @@ fn with_a_sender_a_tag_counts_once_the_headers_show_a_bounce() {
                 for (from, headers, kind) in kinds.iter().flat_map(|(all, kind)| {
                     all.iter().map(|(from, headers)| (*from, *headers, *kind))
                 }) {
-                    let asked = Asked {
-                        wrong_before,
-                        ..Asked::new(&policy, from, rcpt.clone(), headers)
-                    };
+                    let sent = to(&*rcpt).from(from).headers(headers);
+                    let sent = sent.wrong_before(wrong_before);
                     let at_eoh = match (kind, tag, address) {
                         ('b' | 'r', "valid", _) => "accept batv",
                         // As without a sender: nobody has looked, so it is not for good.
-                        ('b', "unverified", _) => "tempfail batv_guessed content",
-                        ('b', _, "noreply@example.org") => "reject never_sends content",
-                        ('b', _, "x@example.org") => "reject catch_all_bounce content",
+                        ('b', "unverified", _) => "tempfail batv_guessed",
+                        ('b', _, "noreply@example.org") => "reject never_sends",
+                        ('b', _, "x@example.org") => "reject catch_all_bounce",
                         ('b', ..) => "accept nothing_found content",
                         _ => "accept nothing_found",
                     };
@@ -233,7 +115,7 @@ fn with_a_sender_a_tag_counts_once_the_headers_show_a_bounce() {
                         ""
                     };
                     let expected = format!("accept nothing_found, {at_eoh}{guess}");
-                    assert_eq!(asked.found(), expected, "{tag} {from} {rcpt} {headers}");
+                    assert_eq!(found(&policy, &sent), expected, "{tag} {sent:?}");
                 }
             }
         }
@@ -245,20 +127,13 @@ fn with_a_sender_a_tag_counts_once_the_headers_show_a_bounce() {
 fn with_a_sender_a_tag_changes_nothing_at_rcpt() {
     let policy = policy(&[]);
     let listed = [Listing::Listed([127, 0, 0, 2].into())];
-    let besieged = Some(Siege {
-        learned: WasLearned::No,
-    });
     for address in ["jane@example.org", "x@example.org", "abuse@example.org"] {
         for from in ["mailer-daemon@mx.remote.example", "bob@remote.example"] {
-            for (listings, siege) in [(&listed[..], None), (&[], besieged), (&listed, besieged)] {
+            for (listings, siege) in [(&listed[..], false), (&[], true), (&listed, true)] {
                 let at_rcpt = |rcpt: String| {
-                    let asked = Asked {
-                        listings,
-                        siege,
-                        ..Asked::new(&policy, from, rcpt, PERSON)
-                    };
-                    let found = asked.found();
-                    found.split(',').next().unwrap().to_owned()
+                    let sent = to(rcpt).from(from).headers(PERSON);
+                    let sent = sent.listings(listings).siege(siege);
+                    words(&sent.at_rcpt(&policy).verdict)
                 };
                 let plain = at_rcpt(address.to_owned());
                 let valid = tagged(address, 0, Layout::Prvs);
@@ -270,27 +145,15 @@ fn with_a_sender_a_tag_changes_nothing_at_rcpt() {
     }
 }
 
-fn evidence(answer: ProofResult) -> Evidence {
-    Evidence {
-        findings: vec![ProofFinding {
-            kind: ProofKind::Dkim,
-            result: answer,
-            text: String::new(),
-        }],
-        ..Evidence::default()
-    }
-}
-
 /// A bounce to a tag that is wrong or old: the tags in `local`, what the store knows; the answers at RCPT and after the
 /// headers; and, where its content is read, the answers where that proves nothing, where it proves something, and where
 /// DNS did not answer.
 #[test]
 fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
-    const YES: Answered = Ok(true);
-    const NO: Answered = Ok(false);
-    const DOWN: Answered = Err(Outside::Store);
+    const YES: Answer = Ok(true);
+    const NO: Answer = Ok(false);
+    const DOWN: Answer = Err(Outside::Store);
     const WAITS: &str = "accept nothing_found, accept nothing_found content guess";
-    const KNOWN: &str = "accept nothing_found, accept nothing_found content";
     const WRONG: &str = "reject batv_wrong";
     const BATV: &str = "dkim: {verify: false}";
     const LEDGER: &str = "ledger: {remember: true}, dkim: {verify: false}";
@@ -332,35 +195,22 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         let batv = batv.replace(proof, &proof_keys);
         let policy = policy(&[("batv: {sign: true, guess_limit: 5}", &batv)]);
         let valid = tagged("jane@example.org", 0, Layout::Prvs);
-        let asked = Asked {
-            sent,
-            signed,
-            ..Asked::new(&policy, "", wrong(&valid), DSN)
-        };
+        let sent_to_it = to(wrong(&valid))
+            .sent_with_tag(sent)
+            .signatures_left(signed);
         let what = format!("{proof} {required} {sent:?} {signed:?}");
         let answers = [
             ProofResult::Absent,
             ProofResult::Counts,
             ProofResult::Unanswered(Outside::Dns),
         ];
-        let found = answers.map(|answer| asked.found_with(&evidence(answer)));
-        let expected = at_eom.unwrap_or_default();
-        if at_rcpt == WRONG {
-            assert!(
-                found[0].0.starts_with("reject batv_wrong, "),
-                "{what}: {}",
-                found[0].0
-            );
-            continue;
-        }
-        for ((early, late), expected) in found.iter().zip(expected) {
-            assert_eq!((&**early, &**late), (at_rcpt, expected), "{what}");
+        assert_eq!(found(&policy, &sent_to_it), at_rcpt, "{what}");
+        let Some(at_eom) = at_eom else { continue };
+        for (answer, expected) in answers.into_iter().zip(at_eom) {
+            let sent = sent_to_it.clone().found(ProofKind::Dkim, answer);
+            assert_eq!(content(&policy, &sent), expected, "{what} {answer:?}");
         }
         // What shows no notification is read too, and proves nothing here.
-        let ordinary = Asked {
-            headers: PERSON,
-            ..asked
-        };
         let expected = match (sent, signed) {
             (Ok(true), _) => "tag not_a_notification",
             (Err(_), _) => "tag batv_wrong",
@@ -372,30 +222,29 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
         } else {
             expected
         };
-        let (found, at_eom) = ordinary.found_with(&evidence(ProofResult::Absent));
-        assert!(
-            found.ends_with(" content") || found.ends_with(" guess"),
-            "{found}"
-        );
-        assert_eq!(at_eom, expected, "{what}");
+        let ordinary = sent_to_it
+            .headers(PERSON)
+            .found(ProofKind::Dkim, ProofResult::Absent);
+        assert_eq!(content(&policy, &ordinary), expected, "{what}");
     }
 }
 
 /// A tag that ends before its bounce came may still be proven by a ledger that keeps longer.
 #[test]
 fn an_old_tag_waits_as_a_wrong_one_does() {
-    let old = || tagged("jane@example.org", 9, Layout::Prvs);
+    let old = to(tagged("jane@example.org", 9, Layout::Prvs));
     let batv = policy(&[("unproven: reject", "dkim: {verify: false}")]);
+    assert_eq!(found(&batv, &old), "reject batv_expired");
     let ledger = policy(&[("unproven: reject", "ledger: {remember: true}")]);
-    let asked =
-        |policy| Asked::new(policy, "", old(), DSN).found_with(&evidence(ProofResult::Absent));
-    let (early, _) = asked(&batv);
-    assert!(early.starts_with("reject batv_expired, "), "{early}");
-    let (early, late) = asked(&ledger);
+    let early = found(&ledger, &old);
     assert_eq!(early, "accept nothing_found, accept nothing_found content");
-    assert_eq!(late, "reject batv_expired");
-    let proven = Asked::new(&ledger, "", old(), DSN).found_with(&evidence(ProofResult::Counts));
-    assert_eq!(proven.1, "accept dkim");
+    for (result, expected) in [
+        (ProofResult::Absent, "reject batv_expired"),
+        (ProofResult::Counts, "accept dkim"),
+    ] {
+        let old = old.clone().found(ProofKind::Dkim, result);
+        assert_eq!(content(&ledger, &old), expected);
+    }
 }
 
 /// What it says of the sender alone is weak evidence.
@@ -405,17 +254,10 @@ fn that_mail_was_sent_with_it_is_weak_evidence() {
         "unproven: reject",
         "ledger: {remember: true}\n  weak_evidence: accept",
     )]);
-    let asked = Asked {
-        sent: Ok(true),
-        ..Asked::new(
-            &policy,
-            "",
-            "prvs=5999abcdef=jane@example.org".to_owned(),
-            DSN,
-        )
-    };
-    let (_, late) = asked.found_with(&evidence(ProofResult::Absent));
-    assert_eq!(late, "accept weak_evidence");
+    let sent = to("prvs=5999abcdef=jane@example.org")
+        .sent_with_tag(Ok(true))
+        .found(ProofKind::Dkim, ProofResult::Absent);
+    assert_eq!(content(&policy, &sent), "accept weak_evidence");
 }
 
 /// The store is asked about bad tags of bounces that are judged, and about no others.
@@ -440,14 +282,10 @@ fn the_store_is_asked_about_bad_tags_alone() {
         (STRANGER, "bob@remote.example", wrong(&valid), 0, false),
         ("10.0.0.1", "", wrong(&valid), 0, false),
     ] {
-        let envelope = envelope(client, from);
-        let addressed = policy.addressed(&envelope, addressed_to(&rcpt), TODAY, wrong_before);
-        assert_eq!(
-            policy.asks_ledger_of_tag(&envelope, &addressed),
-            asks,
-            "{from} {rcpt}"
-        );
-        assert!(!policy.asks_signatures_of_tag(&envelope, &addressed));
+        let sent = to(rcpt).client(client).from(from);
+        let questions = sent.wrong_before(wrong_before).questions(&policy);
+        assert_eq!(questions.contains("ledger"), asks, "{questions:?}");
+        assert!(!questions.contains("signatures"), "{questions:?}");
     }
 }
 
@@ -496,9 +334,8 @@ fn a_tag_counts_for_hosts_of_a_domain_of_ours_and_for_no_other_domain() {
                 // The user is no less part of it.
                 (made(0).replace("jane", "joan"), "reject batv_wrong"),
             ] {
-                let found = Asked::new(&policy, "", rcpt.clone(), DSN).found();
-                let at_rcpt = found.split(',').next().unwrap();
-                assert_eq!(at_rcpt, reason, "{made_for}: {rcpt}");
+                let told = words(&to(&*rcpt).at_rcpt(&policy).verdict);
+                assert_eq!(told, reason, "{made_for}: {rcpt}");
             }
         }
     }
@@ -518,27 +355,19 @@ fn the_ledger_speaks_for_other_forms_of_tags_too() {
         "prvs=jane=0123abcdef@example.org",
     ] {
         for (sent, early, late) in [
-            (Ok(false), "accept nothing_found, reject unproven", ""),
-            (
-                Ok(true),
-                "accept nothing_found, accept nothing_found content",
-                "reject unproven",
-            ),
-            (
-                Err(Outside::Store),
-                "accept nothing_found, accept nothing_found content",
-                "tag unproven",
-            ),
+            (Ok(false), "accept nothing_found, reject unproven", None),
+            (Ok(true), KNOWN, Some("reject unproven")),
+            (Err(Outside::Store), KNOWN, Some("tag unproven")),
         ] {
-            let asked = Asked {
-                sent,
-                ..Asked::new(&policy, "", rcpt.to_owned(), DSN)
-            };
+            let sent = to(rcpt)
+                .sent_with_tag(sent)
+                .found(ProofKind::Dkim, ProofResult::Absent);
             // The MTA is asked for the whole of it: that is no tag of ours to take off.
-            assert!(!asked.addressed().is_untagged());
-            let found = asked.found_with(&evidence(ProofResult::Absent));
-            let expected = (early.to_owned(), late.to_owned());
-            assert_eq!(found, expected, "{rcpt} {sent:?}");
+            assert!(!sent.addressed(&policy).is_untagged());
+            assert_eq!(found(&policy, &sent), early, "{sent:?}");
+            let content = sent.stages(&policy).content;
+            let content = content.map(|content| words(&content.verdict));
+            assert_eq!(content.as_deref(), late, "{sent:?}");
         }
     }
 }
@@ -573,8 +402,7 @@ fn a_tag_made_for_the_mtas_own_name_counts_at_the_domain_above() {
     ] {
         let made = tagged(&format!("jane@{made_for}"), 0, Layout::Prvs);
         let rcpt = made.replace(made_for, came_to);
-        let asked = Asked::new(&policy, "", rcpt, DSN);
-        let addressed = asked.addressed();
+        let addressed = to(rcpt).addressed(&policy);
         let found = policy.tag_of_host(&addressed, host, TODAY);
         assert_eq!(
             found,

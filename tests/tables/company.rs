@@ -1,14 +1,14 @@
 //! Which recipients may share a transaction, as a table; and who is reached whatever happens.
 
 use backstop::core::{
-    address::Mailbox,
-    envelope::Recipient,
-    policy::{Case, Policy, Siege, SpfAnswers, Tag, Vouched, WasLearned},
-    recipients::Known,
-    spf::{Identity, SpfCheck, SpfResult},
+    policy::{
+        Policy, Tag,
+        WasLearned::{No, Yes},
+    },
+    spf::SpfResult::{self, Fail, Pass},
 };
 
-use crate::{proof::envelope, site};
+use crate::scenario::{Scenario, answer, mail, policy, words};
 
 const SITE: &str = "
 mode: enforce
@@ -26,65 +26,32 @@ headers:
   - {header: Subject, match: casino, domains: [example.net], action: reject}
 ";
 
-#[derive(Clone, Copy)]
-struct To(&'static str, Option<Tag>, bool);
-
-fn with<T>(client: &str, from: &str, result: SpfResult, to: To, ask: impl Fn(&Case<'_>) -> T) -> T {
-    let To(rcpt, tag, siege) = to;
-    let envelope = envelope(client, from);
-    let domain = from
-        .split_once('@')
-        .map_or("mx.example.com", |(_, domain)| domain);
-    let check = |identity| Some(SpfCheck::new(identity, domain.to_owned(), result));
-    let spf = SpfAnswers {
-        helo: check(Identity::Helo),
-        mail_from: check(Identity::MailFrom),
-        forwarder: Vouched::No,
-    };
-    let recipient = Recipient {
-        mailbox: Mailbox::from_bytes(rcpt.as_bytes()),
-        refused: None,
-    };
-    let known = match rcpt {
-        "joe@example.org" | "jane@example.org" => Known::Listed("inline".to_owned()),
-        _ => Known::NotListed,
-    };
-    ask(&Case {
-        envelope: &envelope,
-        spf: &spf,
-        recipient: &recipient,
-        tag,
-        earlier: 0,
-        known: &known,
-        listings: &[],
-        siege: siege.then_some(Siege {
-            learned: WasLearned::Yes,
-        }),
-    })
+fn to(rcpt: &str) -> Scenario {
+    mail().listed(&["joe", "jane"]).to(rcpt)
 }
 
 /// Whether the second recipient is asked to come again alone.
-fn parted(policy: &Policy, client: &str, from: &str, result: SpfResult, pair: (To, To)) -> bool {
-    let first = with(client, from, result, pair.0, |case| policy.company(case));
-    let judgement = with(client, from, result, pair.1, |case| {
-        policy.parted(case, first)
+fn parted(
+    policy: &Policy,
+    client: &str,
+    from: &str,
+    result: SpfResult,
+    pair: &[Scenario; 2],
+) -> bool {
+    let [first, next] = pair.clone().map(|one| {
+        let sent = one.client(client).from(from);
+        sent.spf(result).helo_spf(result)
     });
-    judgement.is_some_and(|judgement| {
-        let verdict = judgement.verdict;
-        assert_eq!(verdict.reason.code(), "other_recipients");
-        let reply = backstop::core::reply::Reply::to(&verdict, None).unwrap();
-        assert!(
-            reply.to_string().starts_with("452-4.5.3 ")
-                || reply.to_string().starts_with("452 4.5.3 ")
-        );
+    first.parts(&next, policy).is_some_and(|judgement| {
+        let told = answer(&judgement.verdict);
+        assert_eq!(told, "tempfail other_recipients 452 4.5.3");
         true
     })
 }
 
 #[test]
 fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
-    let policy = site::policy(SITE, &[]);
-    let to = |rcpt| To(rcpt, None, false);
+    let policy = policy(SITE, &[]);
     let joe = to("joe@example.org");
     let (all, bounces, none) = (
         (true, true, false),
@@ -105,59 +72,46 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
         (to("shop-7@example.org"), bounces),
         (to("desk-7@example.org"), none),
         (to("joe@elsewhere.example"), bounces),
-        (To("jane@example.org", Some(Tag::Valid), false), bounces),
-        (To("jane@example.org", None, true), bounces),
+        (to("jane@example.org").tag(Tag::Valid), bounces),
+        (to("jane@example.org").besieged(Yes), bounces),
     ] {
-        for pair in [(joe, other), (other, joe)] {
-            let what = format!("{} {}", pair.0.0, pair.1.0);
-            let asked = |client, from, result| parted(&policy, client, from, result, pair);
+        for pair in [[joe.clone(), other.clone()], [other.clone(), joe.clone()]] {
+            let asked = |client, from, result| parted(&policy, client, from, result, &pair);
             let stranger = "192.0.2.1";
-            assert_eq!(asked(stranger, "", SpfResult::Pass), null, "<> {what}");
+            assert_eq!(asked(stranger, "", Pass), null, "<> {other:?}");
             let daemon = "mailer-daemon@mx.example.com";
-            if other.1.is_none() {
-                assert_eq!(
-                    asked(stranger, daemon, SpfResult::Pass),
-                    null,
-                    "daemon {what}"
-                );
+            if !other.has_tag() {
+                assert_eq!(asked(stranger, daemon, Pass), null, "daemon {other:?}");
             }
             for result in SpfResult::ALL {
-                let expected = if result == SpfResult::Pass {
-                    passes
-                } else {
-                    fails
-                };
+                let expected = if result == Pass { passes } else { fails };
                 let found = asked(stranger, "bob@friend.example", result);
-                assert_eq!(found, expected, "{result} {what}");
+                assert_eq!(found, expected, "{result} {other:?}");
                 // Who is not judged, or may forward.
                 for client in ["10.0.0.1", "203.0.113.5"] {
-                    assert!(
-                        !asked(client, "bob@friend.example", result),
-                        "{client} {what}"
-                    );
+                    let found = asked(client, "bob@friend.example", result);
+                    assert!(!found, "{client} {other:?}");
                 }
-                assert!(
-                    !asked("192.0.2.77", "bob@friend.example", result)
-                        || other.0 == "joe@example.net"
-                );
+                let exempt = asked("192.0.2.77", "bob@friend.example", result);
+                assert!(!exempt, "{other:?}");
             }
         }
     }
     // Whom a siege refuses nothing does not share with those whom it refuses bounces.
-    let besieged = |rcpt| To(rcpt, None, true);
+    let besieged = |rcpt| to(rcpt).besieged(Yes);
     let (noc, ann) = (besieged("noc@example.net"), besieged("ann@example.net"));
     for (pair, expected) in [
-        ((noc, ann), true),
-        ((ann, noc), true),
-        ((ann, besieged("bea@example.net")), false),
+        ([noc.clone(), ann.clone()], true),
+        ([ann.clone(), noc], true),
+        ([ann, besieged("bea@example.net")], false),
     ] {
         for from in ["", "mailer-daemon@mx.example.com"] {
-            let found = parted(&policy, "192.0.2.1", from, SpfResult::Pass, pair);
-            assert_eq!(found, expected, "{from} {} {}", pair.0.0, pair.1.0);
+            let found = parted(&policy, "192.0.2.1", from, Pass, &pair);
+            assert_eq!(found, expected, "{from} {pair:?}");
         }
     }
     // Where nothing is refused after DATA, or nothing at all, nobody is parted.
-    let pair = (joe, to("abuse@example.org"));
+    let pair = [joe, to("abuse@example.org")];
     for changes in [
         &[("mode: enforce", "mode: monitor")][..],
         &[
@@ -168,14 +122,9 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
             ("domains: [example.net], action: reject", "action: tag"),
         ],
     ] {
-        let policy = site::policy(SITE, changes);
-        assert!(!parted(
-            &policy,
-            "192.0.2.1",
-            "bob@friend.example",
-            SpfResult::Fail,
-            pair
-        ));
+        let policy = self::policy(SITE, changes);
+        let found = parted(&policy, "192.0.2.1", "bob@friend.example", Fail, &pair);
+        assert!(!found, "{changes:?}");
     }
 }
 
@@ -190,7 +139,7 @@ recipients:
     catch_all: {mail: accept, bounces: accept}
 siege: {catch_all: {mail: tempfail, bounces: reject}}
 ";
-    let policy = site::policy(file, &[]);
+    let policy = policy(file, &[]);
     for (rcpt, mail, bounce) in [
         (
             "any@example.org",
@@ -234,19 +183,8 @@ siege: {catch_all: {mail: tempfail, bounces: reject}}
         ),
     ] {
         for (from, expected) in [("bob@friend.example", mail), ("", bounce)] {
-            let told = with(
-                "192.0.2.1",
-                from,
-                SpfResult::Pass,
-                To(rcpt, None, false),
-                |case| {
-                    let siege = Some(Siege {
-                        learned: WasLearned::No,
-                    });
-                    let verdict = policy.judge(&Case { siege, ..*case }).verdict;
-                    format!("{} {}", verdict.action, verdict.reason.code())
-                },
-            );
+            let sent = to(rcpt).from(from).helo_spf(Pass).besieged(No);
+            let told = words(&sent.at_rcpt(&policy).verdict);
             assert_eq!(told, expected, "{from} {rcpt}");
         }
     }
@@ -262,23 +200,9 @@ fn abuse_is_exempt_by_default() {
         ("exempt: {recipients: [open]}", "reject spf_fail"),
         ("exempt: {recipients: []}", "reject spf_fail"),
     ] {
-        let policy = site::policy(
-            &format!("mode: enforce\nlocal: {{domains: [example.org]}}\n{exempt}\n"),
-            &[],
-        );
-        let to = To("abuse@example.org", None, false);
-        let verdict = with(
-            "192.0.2.1",
-            "a@friend.example",
-            SpfResult::Fail,
-            to,
-            |case| policy.judge(case).verdict,
-        );
-        let told = format!(
-            "{} {}",
-            verdict.action,
-            verdict.reason.code().replace("spf_helo_", "spf_")
-        );
+        let file = format!("mode: enforce\nlocal: {{domains: [example.org]}}\n{exempt}\n");
+        let sent = to("abuse@example.org").spf(Fail);
+        let told = words(&sent.at_rcpt(&policy(&file, &[])).verdict);
         assert_eq!(told, expected, "{exempt}");
     }
 }

@@ -1,16 +1,18 @@
 //! What is remembered of outgoing mail, and what the coverage report counts of it.
 
 use backstop::core::{
-    address::{Mailbox, ReversePath},
-    envelope::{Client, Envelope},
+    address::Mailbox,
+    envelope::Envelope,
     header::Headers,
     policy::Policy,
     proof::{
-        DAY, Keys, ProofKind,
+        DAY, ProofKind,
         coverage::{CoverageRow, Summary},
         ledger::{self, Hashed},
     },
 };
+
+use crate::scenario::{TODAY, mail, policy_with_keys};
 
 const SITE: &str = "
 local: {domains: [example.org, example.net], networks: [10.0.0.0/8]}
@@ -20,23 +22,15 @@ proof:
   watermark: {sign: true}
   ledger: {remember: true}
 ";
-const NOW: u64 = 20_997 * DAY + 7;
+const NOW: u64 = TODAY * DAY + 7;
 const WHOLE: &str = "From: jane@example.org\r\nDate: now\r\nMessage-ID: <1@example.org>\r\n";
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let mut policy = crate::site::policy(SITE, changes);
-    policy.proof.keys = Keys::parse("0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n").unwrap();
-    policy
+    policy_with_keys(SITE, changes)
 }
 
 fn envelope(client: &str, from: &str) -> Envelope {
-    Envelope {
-        client: Client {
-            address: client.parse().ok(),
-            ..Client::default()
-        },
-        reverse_path: ReversePath::from_bytes(from.as_bytes()),
-    }
+    mail().client(client).from(from).envelope()
 }
 
 fn headers(text: &str) -> Headers {

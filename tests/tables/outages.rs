@@ -3,17 +3,11 @@
 
 mod rows;
 
-use backstop::core::{
-    header::Headers,
-    header_rules::Matches,
-    outside::Outside,
-    policy::{Case, HeaderFacts, Policy},
-    trace_header::Forgeries,
-    verdict::{Action, Verdict},
-};
+use backstop::core::{outside::Outside, policy::Policy, proof::Weak, verdict::Action};
 use serde_yaml::Value;
 
-use rows::{Row, World};
+use crate::scenario::Scenario;
+use rows::Row;
 
 /// What the shipped file has, and an entry in each list that takes answers.
 const ENTRIES: &str = "
@@ -123,49 +117,6 @@ fn read(file: &Value) -> Result<Policy, String> {
         .map_err(|wrong| wrong.to_string())
 }
 
-/// What becomes of the message, stage by stage as the daemon judges it.
-fn judged(policy: &Policy, world: &World) -> Verdict {
-    let mut policy = policy.clone();
-    policy.proof.weak_evidence = world.weak;
-    policy.proof.batv.required = world.tag_required;
-    policy.proof.dkim.verify = world.reads_content;
-    policy.proof.ledger.remember = world.ledger;
-    if world.tag_required {
-        policy.proof.keys = rows::keys();
-    }
-    let (envelope, spf, recipient) = (world.envelope(), world.spf(), world.recipient());
-    let case = Case {
-        envelope: &envelope,
-        spf: &spf,
-        recipient: &recipient,
-        tag: world.tag,
-        earlier: world.earlier,
-        known: &world.known,
-        listings: &[world.listing()],
-        siege: world.siege(),
-    };
-    let mut verdict = policy.judge(&case).verdict;
-    if !verdict.lets_in() {
-        return verdict;
-    }
-    let sent_lately = world.sent_lately == Ok(true);
-    verdict = verdict.or_stronger(policy.judge_data(&case, sent_lately).verdict);
-    let (headers, _) = Headers::parse(world.headers.as_bytes());
-    let facts = HeaderFacts::of(
-        &envelope.reverse_path,
-        headers,
-        Forgeries::new("mx.example.org"),
-    );
-    let matches = Matches::new(&policy.headers, &facts.headers);
-    verdict = verdict.or_stronger(policy.judge_headers(&case, &facts, &matches).verdict);
-    if policy.needs_content(&case, &facts) {
-        let (evidence, lately) = (world.evidence(), world.sent_lately);
-        let content = policy.judge_content(&case, &facts, &evidence, lately, &world.signed);
-        verdict = verdict.or_stronger(content.verdict);
-    }
-    verdict
-}
-
 /// How a rule acts: enforced, monitored by the mode, or monitored by itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Acts {
@@ -196,7 +147,12 @@ fn policy(site: &Value, path: &[Step], action: Action, acts: Acts) -> Policy {
             }
         }
     }
-    read(&file).unwrap_or_else(|wrong| panic!("{wrong}"))
+    let mut policy = read(&file).unwrap_or_else(|wrong| panic!("{wrong}"));
+    policy.proof.weak_evidence = Weak::Ignore;
+    policy.proof.batv.required = false;
+    policy.proof.dkim.verify = true;
+    policy.proof.ledger.remember = false;
+    policy
 }
 
 /// The action, and what enforcing would do.
@@ -240,30 +196,28 @@ fn no_outage_ever_refuses_for_good_or_throws_away() {
 /// Holds one row to what it must be, on calm days and under siege; how many verdicts that were.
 fn held(policy: &Policy, rule: &str, row: &Row, action: Action, acts: Acts) -> usize {
     let mut checked = 0;
-    let mut expect = |world: &World, besieged, action, outages: &[Outside]| {
-        let world = World {
-            besieged,
-            ..world.clone()
-        };
-        let verdict = judged(policy, &world);
-        let place = format!(
-            "{rule} {action} {acts:?} {outages:?} besieged={besieged} {world:?}: {verdict:?}"
-        );
+    let mut expect = |sent: &Scenario, besieged, action, outages: &[Outside]| {
+        let sent = sent.clone().siege(besieged);
+        let verdict = sent.verdict(policy);
+        let place = || format!("{rule} {action} {acts:?} {outages:?} {sent:?}: {verdict:?}");
         assert_eq!(
             (verdict.action, verdict.would),
             outcome(action, acts),
-            "{place}"
+            "{}",
+            place()
         );
         if !outages.is_empty() {
             let kept_out = |action| !matches!(action, Action::Accept | Action::Tag);
             assert!(
                 !matches!(verdict.action, Action::Reject | Action::Discard),
-                "{place}"
+                "{}",
+                place()
             );
             // It says nothing of the mail, so the siege's sensor and the reports don't count it.
             assert!(
                 verdict.is_unanswered() || !kept_out(verdict.action),
-                "{place}"
+                "{}",
+                place()
             );
         }
         checked += 1;
@@ -275,16 +229,11 @@ fn held(policy: &Policy, rule: &str, row: &Row, action: Action, acts: Acts) -> u
     };
     for &besieged in sieges {
         // All is answered, or what is not could have changed nothing: the rule says what it says.
-        for world in row.answered.iter().chain(&row.stands) {
-            expect(world, besieged, action, &[]);
+        for sent in row.answered.iter().chain(&row.stands) {
+            expect(sent, besieged, action, &[]);
         }
-        for (outages, world) in &row.outages {
-            expect(
-                world,
-                besieged,
-                softened(action, outages, besieged),
-                outages,
-            );
+        for (outages, sent) in &row.outages {
+            expect(sent, besieged, softened(action, outages, besieged), outages);
         }
     }
     checked

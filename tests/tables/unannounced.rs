@@ -1,22 +1,18 @@
 //! Mail with the null sender that announces no answer to a message, as tables: what it is, and what it gets.
 
 use backstop::core::{
-    address::{Mailbox, ReversePath},
-    envelope::Recipient,
+    address::ReversePath,
     header::Headers,
-    header_rules::Matches,
     notification::Notification,
-    policy::{Case, HeaderFacts, Policy, Siege, SpfAnswers, Vouched, WasLearned},
+    policy::{Policy, Vouched, WasLearned::Yes},
     proof::{
         ProofKind,
-        evidence::{Evidence, Outside, ProofFinding, ProofResult},
+        evidence::{Outside, ProofResult},
     },
-    recipients::Known,
-    spf::{Identity, SpfCheck, SpfResult},
-    trace_header::Forgeries,
+    spf::SpfResult,
 };
 
-use crate::proof::envelope;
+use crate::scenario::{self, Scenario, mail, words};
 
 /// What every newsletter has.
 const WEAK: [&str; 9] = [
@@ -160,7 +156,7 @@ fn signs_of_a_bounce_count_in_receipts_too() {
                 &format!("unproven_replies: {replies}"),
             ),
         ]);
-        sent(lines).judged(&policy)
+        judged(&sent(lines), &policy)
     };
     for bounce in OF_A_BOUNCE {
         let lines = format!("{bounce}{receipt}");
@@ -180,103 +176,46 @@ fn signs_of_a_bounce_count_in_receipts_too() {
         (true, "reject unproven auto_reply"),
         (false, "tag unproven auto_reply"),
     ] {
-        let content = Sent {
-            status: true,
-            delivery,
-            ..sent(reply)
-        };
+        let content = sent(reply).status_part(delivery);
         let policy = policy(&[("unproven_replies: reject", "unproven_replies: tag")]);
-        assert_eq!(content.judged(&policy), expected, "{delivery}");
+        assert_eq!(judged(&content, &policy), expected, "{delivery}");
     }
 }
 
 const SITE: &str = "
 mode: enforce
 local: {domains: [example.org]}
+spf: {helo: {fail: accept}, mail_from: {fail: accept, temperror: accept}}
 null_sender: {not_a_notification: tempfail, unauthenticated_reports: reject, exempt: {recipients: [lists]}}
 exempt: {recipients: [abuse]}
 proof: {unproven: reject, unproven_replies: reject}
 ";
 
-struct Sent {
-    lines: String,
-    rcpt: &'static str,
-    helo: (&'static str, SpfResult),
-    found: ProofResult,
-    status: bool,
-    delivery: bool,
-    signed: Vouched<String>,
-    siege: bool,
+/// A message with the null sender that returns nothing.
+fn sent(lines: &str) -> Scenario {
+    mail()
+        .from("")
+        .helo("mx.isp.example")
+        .to("joe@example.org")
+        .headers(lines)
+        .found(ProofKind::Dkim, ProofResult::Absent)
 }
 
-fn sent(lines: &str) -> Sent {
-    Sent {
-        lines: lines.to_owned(),
-        rcpt: "joe@example.org",
-        helo: ("mx.isp.example", SpfResult::None),
-        found: ProofResult::Absent,
-        status: false,
-        delivery: false,
-        signed: Vouched::No,
-        siege: false,
-    }
-}
-
-impl Sent {
-    /// The verdict at the end of the message, and the kind that it is then.
-    fn judged(&self, policy: &Policy) -> String {
-        let envelope = envelope("192.0.2.1", "");
-        let (helo, result) = self.helo;
-        let check = |identity| Some(SpfCheck::new(identity, helo.to_owned(), result));
-        let spf = SpfAnswers {
-            helo: check(Identity::Helo),
-            mail_from: check(Identity::MailFrom),
-            forwarder: Vouched::No,
-        };
-        let recipient = Recipient {
-            mailbox: Mailbox::from_bytes(self.rcpt.as_bytes()),
-            refused: None,
-        };
-        let case = Case {
-            envelope: &envelope,
-            spf: &spf,
-            recipient: &recipient,
-            tag: None,
-            earlier: 0,
-            known: &Known::NotListed,
-            listings: &[],
-            siege: self.siege.then_some(Siege {
-                learned: WasLearned::Yes,
-            }),
-        };
-        let forgeries = Forgeries::new("mx.example.org");
-        let facts = HeaderFacts::of(&ReversePath::Null, headers(&self.lines), forgeries);
-        let matches = Matches::new(&policy.headers, &facts.headers);
-        let mut verdict = policy.judge_headers(&case, &facts, &matches).verdict;
-        if verdict.lets_in() && policy.needs_content(&case, &facts) {
-            let evidence = Evidence {
-                findings: vec![ProofFinding {
-                    kind: ProofKind::Dkim,
-                    result: self.found,
-                    text: String::new(),
-                }],
-                status: self.status,
-                delivery: self.delivery,
-                ..Evidence::default()
-            };
-            let judged = policy.judge_content(&case, &facts, &evidence, Ok(false), &self.signed);
-            verdict = verdict.or_stronger(judged.verdict);
-        }
-        let kind = verdict
-            .notification
-            .as_ref()
-            .map_or("-", |n| n.kind.as_str());
-        format!("{} {} {kind}", verdict.action, verdict.reason.code())
-    }
+/// The verdict at the end of the message, and the kind that it is then.
+fn judged(sent: &Scenario, policy: &Policy) -> String {
+    let stages = sent.stages(policy);
+    let verdict = stages.headers.expect("it is refused before").verdict;
+    let verdict = match stages.content {
+        Some(content) => verdict.or_stronger(content.verdict),
+        None => verdict,
+    };
+    let kind = verdict.notification.as_ref();
+    let kind = kind.map_or("-", |notification| notification.kind.as_str());
+    format!("{} {kind}", words(&verdict))
 }
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    crate::site::policy(SITE, changes)
+    scenario::policy(SITE, changes)
 }
 
 /// Whatever report it says that it is, it needs a voucher.
@@ -295,7 +234,7 @@ fn reports_need_a_voucher() {
             format!("accept nothing_found {kind}"),
         );
         let sent = || sent(&lines);
-        use SpfResult::*;
+        use SpfResult::{Pass, Temperror};
         for helo in [
             "isp.example",
             "mx.isp.example",
@@ -311,118 +250,73 @@ fn reports_need_a_voucher() {
                     (true, Temperror) => format!("tempfail unauthenticated_report {kind}"),
                     _ => refused.clone(),
                 };
-                let sent = Sent {
-                    helo: (helo, result),
-                    ..sent()
-                };
-                assert_eq!(sent.judged(&policy), expected, "{helo} {result} {report}");
+                let sent = sent().helo(helo).helo_spf(result);
+                assert_eq!(judged(&sent, &policy), expected, "{helo} {result} {report}");
             }
         }
         let signed = Vouched::Yes("signed".to_owned());
         let pass = ("isp.example", Pass);
         for (sent, expected) in [
+            (sent().author(signed.clone()), vouched.clone()),
             (
-                Sent {
-                    signed: signed.clone(),
-                    ..sent()
-                },
-                vouched.clone(),
-            ),
-            (
-                Sent {
-                    signed: Vouched::Unanswered,
-                    ..sent()
-                },
+                sent().author(Vouched::Unanswered),
                 format!("tempfail unauthenticated_report {kind}"),
             ),
             (
-                Sent {
-                    signed: Vouched::Unanswered,
-                    helo: pass,
-                    ..sent()
-                },
+                sent()
+                    .author(Vouched::Unanswered)
+                    .helo(pass.0)
+                    .helo_spf(pass.1),
                 vouched.clone(),
             ),
             // A part that tells of a delivery makes it a bounce, and vouches are for reports.
             (
-                Sent {
-                    status: true,
-                    signed: signed.clone(),
-                    helo: pass,
-                    ..sent()
-                },
+                sent()
+                    .status_part(false)
+                    .author(signed.clone())
+                    .helo(pass.0)
+                    .helo_spf(pass.1),
                 "reject unproven bounce".to_owned(),
             ),
             // What it returns may be ours.
             (
-                Sent {
-                    found: ProofResult::Counts,
-                    ..sent()
-                },
+                sent().found(ProofKind::Dkim, ProofResult::Counts),
                 format!("accept dkim {kind}"),
             ),
             (
-                Sent {
-                    found: ProofResult::Counts,
-                    status: true,
-                    ..sent()
-                },
+                sent()
+                    .found(ProofKind::Dkim, ProofResult::Counts)
+                    .status_part(false),
                 "accept dkim bounce".to_owned(),
             ),
             (
-                Sent {
-                    found: ProofResult::Unanswered(Outside::Dns),
-                    ..sent()
-                },
+                sent().found(ProofKind::Dkim, ProofResult::Unanswered(Outside::Dns)),
                 format!("tempfail unauthenticated_report {kind}"),
             ),
             (
-                Sent {
-                    found: ProofResult::Unanswered(Outside::Store),
-                    ..sent()
-                },
+                sent().found(ProofKind::Dkim, ProofResult::Unanswered(Outside::Store)),
                 format!("tag unauthenticated_report {kind}"),
             ),
             (
-                Sent {
-                    siege: true,
-                    ..sent()
-                },
+                sent().besieged(Yes),
                 format!("reject siege_unproven {kind}"),
             ),
+            (sent().besieged(Yes).author(signed.clone()), vouched.clone()),
+            (sent().to("lists@example.org"), vouched.clone()),
             (
-                Sent {
-                    siege: true,
-                    signed: signed.clone(),
-                    ..sent()
-                },
-                vouched.clone(),
-            ),
-            (
-                Sent {
-                    rcpt: "lists@example.org",
-                    ..sent()
-                },
-                vouched.clone(),
-            ),
-            (
-                Sent {
-                    rcpt: "abuse@example.org",
-                    ..sent()
-                },
+                sent().to("abuse@example.org"),
                 format!("accept exempt_recipient {kind}"),
             ),
         ] {
-            assert_eq!(sent.judged(&policy), expected, "{report}");
+            assert_eq!(judged(&sent, &policy), expected, "{report}");
         }
         for bounce in OF_A_BOUNCE {
-            let sent = Sent {
-                signed: signed.clone(),
-                helo: pass,
-                ..self::sent(&format!("{bounce}{report}"))
-            };
+            let sent = self::sent(&format!("{bounce}{report}"))
+                .author(signed.clone())
+                .helo(pass.0)
+                .helo_spf(pass.1);
             assert_eq!(
-                sent.judged(&policy),
+                judged(&sent, &policy),
                 "reject unproven bounce",
                 "{bounce}{report}"
             );
@@ -442,11 +336,11 @@ fn reports_need_a_voucher() {
             "unauthenticated_reports: reject",
             &format!("unauthenticated_reports: {change}"),
         )]);
-        assert_eq!(report.judged(&policy), expected);
+        assert_eq!(judged(&report, &policy), expected);
     }
     let without = self::policy(&[("proof: {", "proof: {dkim: {verify: false}, ")]);
     assert_eq!(
-        report.judged(&without),
+        judged(&report, &without),
         "reject unauthenticated_report report"
     );
 }
@@ -470,11 +364,8 @@ fn a_voucher_speaks_for_every_author() {
         ("<>", "isp.example", false),
     ] {
         let lines = format!("From: {from}\n{}", OF_A_REPORT[0]);
-        let sent = Sent {
-            helo: (helo, SpfResult::Pass),
-            ..sent(&lines)
-        };
-        let accepted = sent.judged(&policy).starts_with("accept");
+        let sent = sent(&lines).helo(helo).helo_spf(SpfResult::Pass);
+        let accepted = judged(&sent, &policy).starts_with("accept");
         assert_eq!(accepted, vouched, "{from} {helo}");
     }
 }
@@ -485,11 +376,8 @@ fn what_is_no_notification_is_read_for_a_proof_first() {
     let (none, one) = ("Subject: hello\n", WEAK[2]);
     let two = [WEAK[0], WEAK[2]].concat();
     let forms = |lines: &str, found| {
-        Sent {
-            found,
-            ..sent(lines)
-        }
-        .judged(&policy(&[]))
+        let sent = sent(lines).found(ProofKind::Dkim, found);
+        judged(&sent, &policy(&[]))
     };
     for lines in [none, one, &two] {
         assert_eq!(
@@ -527,91 +415,53 @@ fn what_is_no_notification_is_read_for_a_proof_first() {
             ),
         ]);
         assert_eq!(
-            sent(lines).judged(&policy),
+            judged(&sent(lines), &policy),
             expected,
             "{lines} {rule} {replies}"
         );
     }
     let policy = policy(&[("not_a_notification: tempfail", "not_a_notification: reject")]);
     for (sent, expected) in [
+        (sent(none).status_part(false), "reject unproven bounce"),
+        (sent(none).besieged(Yes), "reject siege_unproven -"),
         (
-            Sent {
-                status: true,
-                ..sent(none)
-            },
-            "reject unproven bounce",
-        ),
-        (
-            Sent {
-                siege: true,
-                ..sent(none)
-            },
-            "reject siege_unproven -",
-        ),
-        (
-            Sent {
-                siege: true,
-                found: ProofResult::Counts,
-                ..sent(none)
-            },
+            sent(none)
+                .besieged(Yes)
+                .found(ProofKind::Dkim, ProofResult::Counts),
             "accept dkim -",
         ),
         (
-            Sent {
-                found: ProofResult::Unanswered(Outside::Dns),
-                ..sent(none)
-            },
+            sent(none).found(ProofKind::Dkim, ProofResult::Unanswered(Outside::Dns)),
             "tempfail not_a_notification -",
         ),
         (
-            Sent {
-                found: ProofResult::Unanswered(Outside::Store),
-                ..sent(&two)
-            },
+            sent(&two).found(ProofKind::Dkim, ProofResult::Unanswered(Outside::Store)),
             "tag not_a_notification -",
         ),
         (
-            Sent {
-                found: ProofResult::Wrong,
-                ..sent(none)
-            },
+            sent(none).found(ProofKind::Dkim, ProofResult::Wrong),
             "reject not_a_notification -",
         ),
         (
-            Sent {
-                found: ProofResult::Replayed,
-                ..sent(none)
-            },
+            sent(none).found(ProofKind::Dkim, ProofResult::Replayed),
             "reject not_a_notification -",
         ),
+        (sent(none).to("lists@example.org"), "accept nothing_found -"),
         (
-            Sent {
-                rcpt: "lists@example.org",
-                ..sent(none)
-            },
-            "accept nothing_found -",
-        ),
-        (
-            Sent {
-                rcpt: "abuse@example.org",
-                ..sent(none)
-            },
+            sent(none).to("abuse@example.org"),
             "accept exempt_recipient -",
         ),
         (
-            Sent {
-                rcpt: "joe@elsewhere.example",
-                ..sent(none)
-            },
+            sent(none).to("joe@elsewhere.example"),
             "reject not_a_notification -",
         ),
     ] {
-        assert_eq!(sent.judged(&policy), expected, "{}", sent.rcpt);
+        assert_eq!(judged(&sent, &policy), expected, "{sent:?}");
     }
     // Where nothing could prove it, the end of the headers answers, and nobody's reply is missed.
     let without = self::policy(&[
         ("proof: {", "proof: {dkim: {verify: false}, "),
         ("not_a_notification: tempfail", "not_a_notification: tag"),
     ]);
-    assert_eq!(sent(&two).judged(&without), "tag not_a_notification -");
+    assert_eq!(judged(&sent(&two), &without), "tag not_a_notification -");
 }

@@ -51,7 +51,7 @@ const BOUNCES: &[(&str, bool, Outcome, Outcome)] = &[
 const BROKEN: Outcome = Outcome::Failed("");
 
 fn octets(name: &str) -> Vec<u8> {
-    fs::read(crate::package::path(FOLDER).join(name)).unwrap()
+    fs::read(crate::files::path(FOLDER).join(name)).unwrap()
 }
 
 fn report(name: &str) -> Report {
@@ -62,7 +62,7 @@ fn report(name: &str) -> Report {
 
 #[test]
 fn every_bounce_in_the_folder_is_read() {
-    let files = fs::read_dir(crate::package::path(FOLDER)).unwrap();
+    let files = fs::read_dir(crate::files::path(FOLDER)).unwrap();
     let mut names: Vec<_> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .filter_map(|name| Some(name.strip_suffix(".eml")?.to_owned()))

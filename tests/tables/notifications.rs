@@ -15,7 +15,7 @@ use backstop::core::{
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::package;
+use crate::files;
 
 const FIXTURES: &str = "tests/fixtures/notifications";
 
@@ -70,7 +70,7 @@ fn every_sample_is_in_the_index_and_every_kind_has_samples() {
         ("is", index.is.keys().collect::<Vec<_>>()),
         ("is_not", index.is_not.keys().collect()),
     ] {
-        let mut files: Vec<String> = fs::read_dir(package::path(FIXTURES).join(folder))
+        let mut files: Vec<String> = fs::read_dir(files::path(FIXTURES).join(folder))
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -92,7 +92,7 @@ fn every_sample_is_in_the_index_and_every_kind_has_samples() {
 #[test]
 fn samples_are_recognised_however_they_are_written() {
     for (name, expected) in index().is {
-        let message = fs::read(package::path(FIXTURES).join(format!("is/{name}.eml"))).unwrap();
+        let message = fs::read(files::path(FIXTURES).join(format!("is/{name}.eml"))).unwrap();
         let sender = ReversePath::from_bytes(expected.sender.as_bytes());
         let (headers, _) = Headers::parse(&message);
         let as_written = Notification::recognise(&sender, &headers);
@@ -213,11 +213,11 @@ proptest! {
 }
 
 fn index() -> Index {
-    serde_yaml::from_str(&package::text(&format!("{FIXTURES}/index.yaml"))).unwrap()
+    serde_yaml::from_str(&files::text(&format!("{FIXTURES}/index.yaml"))).unwrap()
 }
 
 fn check(sample: &str, sender: &str, expected: &str, wrong: &mut Vec<String>) {
-    let message = fs::read(package::path(FIXTURES).join(format!("{sample}.eml"))).unwrap();
+    let message = fs::read(files::path(FIXTURES).join(format!("{sample}.eml"))).unwrap();
     let (headers, _) = Headers::parse(&message);
     let found = Notification::recognise(&ReversePath::from_bytes(sender.as_bytes()), &headers)
         .map_or_else(|| "nothing".to_owned(), |found| found.to_string());

@@ -3,21 +3,16 @@
 
 use backstop::core::{
     address::Mailbox,
-    dnsbl::Listing,
-    envelope::Recipient,
     header::Headers,
-    header_rules::Matches,
-    policy::{Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched, WasLearned},
+    policy::{Policy, Vouched},
     proof::{
-        Keys, ProofKind,
+        DAY, ProofKind,
         coverage::Count,
-        evidence::{Evidence, ProofFinding, ProofResult},
+        evidence::{Evidence, Outcome, ProofResult},
     },
-    recipients::Known,
-    trace_header::Forgeries,
 };
 
-use crate::proof::envelope;
+use crate::scenario::{DSN, Scenario, TODAY, bounce, mail, policy_with_keys, words};
 
 const SITE: &str = "
 mode: enforce
@@ -40,80 +35,27 @@ proof:
 ";
 const SRS0: &str = "SRS0=Ab1c=Q7=remote.test=kim";
 const SRS1: &str = "SRS1=Ab1c=fwd.test==Ab1c=Q7=remote.test=kim";
-const DSN: &str = "From: MAILER-DAEMON@mx.remote.test\nSubject: Undelivered Mail Returned to Sender\n\
-    Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";
 const AWAY: &str = "From: bob@remote.test\nSubject: Out of office\nAuto-Submitted: auto-replied\n";
 
 fn policy(changes: &[(&str, &str)]) -> Policy {
-    let mut policy = crate::site::policy(SITE, changes);
-    policy.proof.keys = Keys::parse("0 2026-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n").unwrap();
-    policy
+    policy_with_keys(SITE, changes)
 }
 
-/// The first answer that refuses, of all stages; or the last. With the word for its proof.
+fn to(rcpt: &str) -> Scenario {
+    bounce().to(rcpt).listed(&["jane"])
+}
+
+/// What stands after all stages, with the word for its proof.
 fn found(policy: &Policy, from: &str, rcpt: &str, headers: &str, besieged: bool) -> String {
-    let envelope = envelope("192.0.2.1", from);
-    let recipient = Recipient {
-        mailbox: Mailbox::from_bytes(rcpt.as_bytes()),
-        refused: None,
-    };
-    let addressed = policy.addressed(&envelope, recipient, 20_700, 0);
-    let known = match addressed.recipient.mailbox.local() {
-        b"jane" => Known::Listed("inline".to_owned()),
-        _ => Known::NotListed,
-    };
-    let listings: [Listing; 0] = [];
-    let case = Case {
-        envelope: &envelope,
-        spf: &SpfAnswers::default(),
-        recipient: &addressed.recipient,
-        tag: addressed.tag,
-        earlier: 0,
-        known: &known,
-        listings: &listings,
-        siege: besieged.then_some(Siege {
-            learned: WasLearned::No,
-        }),
-    };
-    let (headers, _) = Headers::parse(headers.as_bytes());
-    let facts = HeaderFacts::of(
-        &envelope.reverse_path,
-        headers,
-        Forgeries::new("mx.own.test"),
-    );
-    let nothing = Evidence {
-        findings: vec![ProofFinding {
-            kind: ProofKind::Dkim,
-            result: ProofResult::Absent,
-            text: String::new(),
-        }],
-        ..Evidence::default()
-    };
-    let mut all = vec![policy.judge(&case), policy.judge_data(&case, false)];
-    all.push(policy.judge_headers(&case, &facts, &Matches::new(&[], &facts.headers)));
-    if policy.needs_content(&case, &facts) {
-        let vouched = Vouched::No;
-        all.push(policy.judge_content(&case, &facts, &nothing, Ok(false), &vouched));
-    }
-    let verdicts = all.into_iter().map(|Judgement { verdict, .. }| verdict);
-    let mut stands: Option<backstop::core::verdict::Verdict> = None;
-    for verdict in verdicts {
-        let next = match stands {
-            None => verdict,
-            Some(stands) => stands.or_stronger(verdict),
-        };
-        let refuses = !next.lets_in();
-        stands = Some(next);
-        if refuses {
-            break;
-        }
-    }
-    let verdict = stands.unwrap();
-    let proof = verdict
-        .proof
-        .as_ref()
-        .map_or("-".to_owned(), ToString::to_string);
-    format!("{} {} {proof}", verdict.action, verdict.reason.code())
+    let sent = to(rcpt)
+        .from(from)
+        .headers(headers)
+        .siege(besieged)
+        .found(ProofKind::Dkim, ProofResult::Absent);
+    let verdict = sent.verdict(policy);
+    let proof = verdict.proof.as_ref();
+    let proof = proof.map_or("-".to_owned(), ToString::to_string);
+    format!("{} {proof}", words(&verdict))
 }
 
 /// What only its content shows to be a bounce is one here, too; and a report's signature is asked.
@@ -123,21 +65,6 @@ fn the_content_of_what_comes_to_srs_addresses_is_read() {
         "null_sender:\n",
         "null_sender:\n  not_a_notification: reject\n  unauthenticated_reports: reject\n",
     )]);
-    let envelope = envelope("192.0.2.1", "");
-    let recipient = Recipient {
-        mailbox: Mailbox::from_bytes(format!("{SRS0}@own.test").as_bytes()),
-        refused: None,
-    };
-    let case = Case {
-        envelope: &envelope,
-        spf: &SpfAnswers::default(),
-        recipient: &recipient,
-        tag: None,
-        earlier: 0,
-        known: &Known::NotListed,
-        listings: &[],
-        siege: None,
-    };
     let report = "From: r@isp.test\nContent-Type: multipart/report; report-type=tlsrpt\n";
     let signed = Vouched::Yes("signed".to_owned());
     for (headers, status, signed, expected) in [
@@ -152,23 +79,21 @@ fn the_content_of_what_comes_to_srs_addresses_is_read() {
         (report, false, &signed, "accept nothing_found"),
         (report, false, &Vouched::No, "reject unauthenticated_report"),
     ] {
-        let (headers, _) = Headers::parse(headers.as_bytes());
-        let forgeries = Forgeries::new("mx.own.test");
-        let facts = HeaderFacts::of(&envelope.reverse_path, headers, forgeries);
-        let at_eoh = policy.judge_headers(&case, &facts, &Matches::new(&[], &facts.headers));
-        assert!(at_eoh.verdict.lets_in() && policy.needs_content(&case, &facts));
         let evidence = Evidence {
             status,
             ..Evidence::default()
         };
-        let judged = policy.judge_content(&case, &facts, &evidence, Ok(false), signed);
-        let verdict = judged.verdict;
-        let found = format!("{} {}", verdict.action, verdict.reason.code());
+        let sent = to(&format!("{SRS0}@own.test"))
+            .headers(headers)
+            .evidence(evidence)
+            .author(signed.clone());
+        let content = sent.stages(&policy).content;
+        let verdict = content.expect("it is not read").verdict;
         let found = match verdict.proof {
-            Some(backstop::core::proof::evidence::Outcome::Srs) => "accept srs".to_owned(),
-            _ => found,
+            Some(Outcome::Srs) => "accept srs".to_owned(),
+            _ => words(&verdict),
         };
-        assert_eq!(found, expected, "{status} {:?}", facts.notification);
+        assert_eq!(found, expected, "{sent:?}");
     }
 }
 
@@ -371,7 +296,7 @@ fn srs_addresses_that_the_file_knows_nothing_of_are_counted() {
         ("10.0.0.1", "", format!("{SRS0}@other.test"), None),
     ] {
         let rcpt = Mailbox::from_bytes(rcpt.as_bytes());
-        let found = words(policy.unknown_srs(&envelope(client, from), &rcpt));
+        let found = words(policy.unknown_srs(&mail().client(client).from(from).envelope(), &rcpt));
         assert_eq!(found.as_deref(), counted, "{from} {rcpt:?}");
     }
     let (headers, _) = Headers::parse(b"From: kim@remote.test\r\n\r\n");
@@ -380,8 +305,8 @@ fn srs_addresses_that_the_file_knows_nothing_of_are_counted() {
         (format!("{SRS0}@own.test"), None),
         ("jane@other.test".to_owned(), None),
     ] {
-        let envelope = envelope("10.0.0.1", &from);
-        let departure = policy.departure(&envelope, [], &headers, 20_700 * 86_400);
+        let envelope = mail().client("10.0.0.1").from(&from).envelope();
+        let departure = policy.departure(&envelope, [], &headers, TODAY * DAY);
         let counts = policy.coverage(&envelope, &headers, &departure);
         let srs = counts.into_iter().find(|count| count.kind() == "srs");
         assert_eq!(words(srs).as_deref(), counted, "{from}");

@@ -1,0 +1,27 @@
+//! Tables: facts in, decisions out. They need no daemon, no MTA, no root and no network.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+mod besieged;
+mod company;
+mod coverage;
+mod decided_by;
+mod envelope;
+mod files;
+mod headers;
+mod notifications;
+mod outages;
+mod outgoing;
+mod proof;
+mod replies;
+mod returned;
+mod scenario;
+mod srs;
+mod tags;
+mod unannounced;
