@@ -13,7 +13,7 @@ use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
     core::{
         policy::Policy,
-        proof::coverage::Summary,
+        proof::coverage::CoverageSummary,
         verdict::{Action, Mode},
     },
 };
@@ -133,7 +133,7 @@ async fn look_at_store(config: &Config, report: &mut Report) {
         None => {
             let made = "made when the daemon starts";
             report.on.push(format!("store {}: {made}", config.store));
-            Summary::default()
+            CoverageSummary::default()
         }
         Some(store) => match of_a_lifetime(config, &store).await {
             Ok(summary) => {
@@ -161,7 +161,7 @@ async fn look_at_store(config: &Config, report: &mut Report) {
 }
 
 /// The domains in which SRS addresses are seen, that the file knows nothing of.
-fn srs(summary: &Summary) -> impl Iterator<Item = String> {
+fn srs(summary: &CoverageSummary) -> impl Iterator<Item = String> {
     summary.srs.iter().map(|(domain, (sent, bounced))| {
         format!(
             "SRS addresses of {domain} were seen ({sent} times in outgoing mail, {bounced} times in bounces), whose bounces \

@@ -26,10 +26,10 @@ use crate::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
         header::Headers,
-        understood::{self, Told},
+        understood::{self, MtaMacros},
     },
     engine::{Engine, Rounds},
-    mailstore::{Store, Stored},
+    mailstore::{MailStore, Stored},
 };
 use leaves::Leaves;
 use report::{MessageReport, Report};
@@ -122,7 +122,7 @@ fn message(path: &Path, most_body: usize) -> Result<Stored, String> {
             path.display()
         ));
     }
-    match Store::open(path, most_body).map_err(failed)?.next() {
+    match MailStore::open(path, most_body).map_err(failed)?.next() {
         Some(read) => read.map_err(|unreadable| unreadable.to_string()),
         None => Err(format!("{}: no mail: it is empty", path.display())),
     }
@@ -145,7 +145,7 @@ fn case(
     };
     let from = arguments.from.as_ref();
     let (local, host) = (&engine.policy.local, &arguments.asking.receiver);
-    let told = Told::default();
+    let told = MtaMacros::default();
     let reverse_path =
         from.map(|from| understood::reverse_path(from.as_bytes(), told, local, host));
     let mailbox = |rcpt: &OsString| understood::recipient(rcpt.as_bytes(), told, local, host);

@@ -31,7 +31,7 @@ use crate::{
         verdict::Mode,
     },
     engine::Engine,
-    mailstore::Store,
+    mailstore::MailStore,
 };
 use judge::Judge;
 use tally::Tally;
@@ -70,7 +70,7 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Err(code) => return code,
     };
     let most_body = first.policy.proof.body_limit.octets();
-    let store = match Store::open(&arguments.path, most_body) {
+    let store = match MailStore::open(&arguments.path, most_body) {
         Ok(store) => store,
         Err(error) => {
             eprintln!("backstop replay: {}: {error}", arguments.path.display());
@@ -125,7 +125,7 @@ fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode>
 }
 
 /// Reads the store in a thread of its own, judges several messages at a time, and counts them in their order.
-async fn tallied(store: Store, judge: Judge) -> Tally {
+async fn tallied(store: MailStore, judge: Judge) -> Tally {
     let progress = progress(&store);
     let judge = Arc::new(judge);
     let (hand_over, read) = mpsc::channel(AHEAD);
@@ -157,7 +157,7 @@ async fn tallied(store: Store, judge: Judge) -> Tally {
 }
 
 /// A bar on standard error; none where that is no terminal.
-fn progress(store: &Store) -> ProgressBar {
+fn progress(store: &MailStore) -> ProgressBar {
     let bar = ProgressBar::no_length();
     if bar.is_hidden() {
         return bar;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::{load, open_store_to_ask, print_json, today, unavailable, uses_store};
 use crate::{
     config::Config,
-    core::proof::coverage::{KEEP_DAYS, Summary},
+    core::proof::coverage::{CoverageSummary, KEEP_DAYS},
     store::{Store, Unavailable},
 };
 
@@ -84,7 +84,12 @@ async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
         Ok(rows) => rows,
         Err(why) => return unavailable(&format!("{}: {why}", config.store)),
     };
-    let report = coverage::Report::of(&Summary::of(rows), first, today, &config.policy.proof);
+    let report = coverage::Report::of(
+        &CoverageSummary::of(rows),
+        first,
+        today,
+        &config.policy.proof,
+    );
     if period.json {
         print_json(&report);
     } else {
@@ -97,8 +102,8 @@ async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
 pub(super) async fn of_a_lifetime(
     config: &Config,
     store: &Arc<dyn Store>,
-) -> Result<Summary, Unavailable> {
+) -> Result<CoverageSummary, Unavailable> {
     let today = today();
     let first = today.saturating_sub(config.policy.proof.lifetime_days());
-    Ok(Summary::of(store.coverage(first..=today).await?))
+    Ok(CoverageSummary::of(store.coverage(first..=today).await?))
 }

@@ -15,8 +15,8 @@ use crate::{
         duration::Duration,
         spf::{SpfCheck, SpfResult},
     },
-    dns::{LONGEST_BUDGET, Nameserver, Resolver, SHORTEST_TIMEOUT, Settings, SettingsError},
-    spf::{self, Query},
+    dns::{DnsSettings, LONGEST_BUDGET, Nameserver, Resolver, SHORTEST_TIMEOUT, SettingsError},
+    spf::{self, SpfQuery},
 };
 
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TIME")]
     timeout: Option<Duration>,
     /// How long the whole check may take
-    #[arg(long, value_name = "TIME", default_value_t = Settings::default().budget)]
+    #[arg(long, value_name = "TIME", default_value_t = DnsSettings::default().budget)]
     budget: Duration,
     /// The receiving host's name, for the macro %{r}
     #[arg(long, value_name = "NAME", default_value = "unknown")]
@@ -72,12 +72,12 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let budget = arguments.budget;
-    let default_timeout = Settings::default().timeout.min(budget);
-    let settings = Settings {
+    let default_timeout = DnsSettings::default().timeout.min(budget);
+    let settings = DnsSettings {
         nameservers: arguments.nameserver.clone(),
         timeout: arguments.timeout.unwrap_or(default_timeout),
         budget,
-        ..Settings::default()
+        ..DnsSettings::default()
     };
     let resolver = match Resolver::new(&settings) {
         Ok(resolver) => resolver,
@@ -94,7 +94,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         Err(error) => return unavailable(&error.to_string()),
     };
     let lookup = resolver.budgeted(Instant::now() + resolver.budget());
-    let query = Query {
+    let query = SpfQuery {
         client: arguments.ip,
         helo,
         mail_from: &mail_from,

@@ -14,7 +14,7 @@ use crate::{
         network::Network,
     },
     engine::{Engine, Message},
-    mailstore::{self, Stored, Told},
+    mailstore::{self, Recorded, Stored},
 };
 
 /// Stands for a stranger whose address the message doesn't tell: no client can have it (RFC 1122 section 3.2.1.3), while
@@ -90,7 +90,7 @@ pub(super) fn reconstruct(
             given.clone()
         }
         None => {
-            let Told { what, by: header } = mailstore::reverse_path(stored)
+            let Recorded { what, by: header } = mailstore::reverse_path(stored)
                 .ok_or("no MAIL FROM: the message has no Return-Path")?;
             sources.push(by("MAIL FROM", header));
             what
@@ -98,7 +98,7 @@ pub(super) fn reconstruct(
     };
     let mailboxes = if given.recipients.is_empty() {
         match mailstore::recipients(&stored.headers, networks) {
-            Some(Told { what, by: header }) => {
+            Some(Recorded { what, by: header }) => {
                 sources.push(by("RCPT TO", header));
                 what
             }

@@ -18,7 +18,7 @@ use crate::{
         spf_rules::Forwarder,
     },
     dns::{LARGEST_CACHE, LONGEST_BUDGET, SHORTEST_TIMEOUT},
-    milter::Address,
+    milter::ListenAddress,
 };
 
 /// Each uses a part of the budget when the ones before it are silent.
@@ -62,7 +62,7 @@ struct Checks<'a> {
 impl Checks<'_> {
     fn socket(&mut self) {
         let options = &self.file.socket;
-        if matches!(self.file.listen, Address::Unix(_)) {
+        if matches!(self.file.listen, ListenAddress::Unix(_)) {
             // connect(2) needs the permission to write. Without a mode the umask decides, and most forbid it.
             let (place, shared): (&[_], _) = match options.mode {
                 Some(mode) => (&["socket", "mode"], mode.0 & 0o022 != 0),

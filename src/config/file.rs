@@ -24,7 +24,7 @@ use crate::{
     },
     directory::{ldap::Ldap, sql::Sql},
     dns,
-    milter::{Address, SocketOptions},
+    milter::{ListenAddress, SocketOptions},
     observe,
     store::StoreUrl,
 };
@@ -33,11 +33,11 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
-    pub listen: Address,
+    pub listen: ListenAddress,
     pub socket: SocketOptions,
     pub mode: Mode,
     pub local: Local,
-    pub dns: dns::Settings,
+    pub dns: dns::DnsSettings,
     pub spf: SpfRules,
     pub forgery: Forgery,
     pub null_sender: NullSender,
@@ -46,18 +46,18 @@ pub(super) struct File {
     pub recipients: Vec<Entry>,
     pub dnsbl: Vec<Dnsbl>,
     pub headers: Vec<HeaderRule>,
-    pub proof: proof::Settings,
+    pub proof: proof::ProofSettings,
     pub siege: siege::Settings,
     pub store: StoreUrl,
-    pub report: attack::Settings,
-    pub observe: observe::Settings,
+    pub report: attack::ReportSettings,
+    pub observe: observe::ObserveSettings,
     pub log: Log,
 }
 
 impl Default for File {
     fn default() -> Self {
         Self {
-            listen: Address::Inet {
+            listen: ListenAddress::Inet {
                 host: "127.0.0.1".to_owned(),
                 port: 8894,
                 ipv6: false,
@@ -66,7 +66,7 @@ impl Default for File {
             // Nothing is refused until the administrator says so.
             mode: Mode::Monitor,
             local: Local::default(),
-            dns: dns::Settings::default(),
+            dns: dns::DnsSettings::default(),
             spf: SpfRules::default(),
             forgery: Forgery::default(),
             null_sender: NullSender::default(),
@@ -74,11 +74,11 @@ impl Default for File {
             recipients: Vec::new(),
             dnsbl: Vec::new(),
             headers: Vec::new(),
-            proof: proof::Settings::default(),
+            proof: proof::ProofSettings::default(),
             siege: siege::Settings::default(),
             store: StoreUrl::default(),
-            report: attack::Settings::default(),
-            observe: observe::Settings::default(),
+            report: attack::ReportSettings::default(),
+            observe: observe::ObserveSettings::default(),
             log: Log::default(),
         }
     }

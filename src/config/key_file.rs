@@ -185,7 +185,7 @@ fn system(path: &Path, verb: &'static str, error: io::Error) -> Unusable {
 }
 
 /// Reads the keys that the settings name.
-pub(super) fn load(settings: &mut proof::Settings, outline: &Outline) -> Vec<Mistake> {
+pub(super) fn load(settings: &mut proof::ProofSettings, outline: &Outline) -> Vec<Mistake> {
     let Some(file) = &settings.key_file else {
         return Vec::new();
     };

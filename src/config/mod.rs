@@ -39,7 +39,7 @@ use crate::{
     core::{attack, policy::Policy, spf_rules::ResultRules},
     directory::DomainSources,
     dkim, dns,
-    milter::{Address, SocketOptions},
+    milter::{ListenAddress, SocketOptions},
     observe,
     store::StoreUrl,
 };
@@ -48,11 +48,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where to listen.
-    pub listen: Address,
+    pub listen: ListenAddress,
     /// Permission and owner of a socket file.
     pub socket: SocketOptions,
     /// Which name servers to ask, and for how long.
-    pub dns: dns::Settings,
+    pub dns: dns::DnsSettings,
     /// Everything that decides, including the mode.
     pub policy: Policy,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
@@ -60,11 +60,11 @@ pub struct Config {
     /// The store. It is opened only if something needs it.
     pub store: StoreUrl,
     /// What is kept for `backstop report`.
-    pub report: attack::Settings,
+    pub report: attack::ReportSettings,
     /// What the daemon shows to monitoring.
-    pub observe: observe::Settings,
+    pub observe: observe::ObserveSettings,
     /// The DKIM keys of `proof.dkim.keys`.
-    pub dkim_keys: dkim::Keys,
+    pub dkim_keys: dkim::DkimKeys,
     /// What is written to the log.
     pub log: Log,
     /// The file with these settings.
@@ -133,7 +133,7 @@ fn config(
     spf.helo = filled(spf.helo, ResultRules::HELO);
     spf.mail_from = filled(spf.mail_from, ResultRules::MAIL_FROM);
     // The checks above have reported keys that can't be used.
-    let dkim_keys = dkim::Keys::new(&file.proof.dkim).unwrap_or_default();
+    let dkim_keys = dkim::DkimKeys::new(&file.proof.dkim).unwrap_or_default();
     Ok(Config {
         listen: file.listen,
         socket: file.socket,

@@ -176,8 +176,8 @@ impl Rules {
         self.add(at, "bounces", bounces);
     }
 
-    fn proof(&mut self, at: &Path, proof: &proof::Settings) {
-        let proof::Settings {
+    fn proof(&mut self, at: &Path, proof: &proof::ProofSettings) {
+        let proof::ProofSettings {
             key_file: _,
             lifetime: _,
             batv: _,

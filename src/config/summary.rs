@@ -154,8 +154,8 @@ fn dnsbl(list: &Dnsbl) -> String {
     )
 }
 
-fn batv(proof: &proof::Settings) -> String {
-    let proof::Settings {
+fn batv(proof: &proof::ProofSettings) -> String {
+    let proof::ProofSettings {
         batv, forged, keys, ..
     } = proof;
     if proof.key_file.is_none() {
@@ -177,7 +177,7 @@ fn batv(proof: &proof::Settings) -> String {
     }
 }
 
-fn watermark(proof: &proof::Settings) -> String {
+fn watermark(proof: &proof::ProofSettings) -> String {
     let verified = match proof.key_file {
         None => return "watermarks in returned messages: neither made nor verified".to_owned(),
         Some(_) => "watermarks in returned messages: verified",
@@ -192,7 +192,7 @@ fn watermark(proof: &proof::Settings) -> String {
     }
 }
 
-fn ledger(proof: &proof::Settings) -> String {
+fn ledger(proof: &proof::ProofSettings) -> String {
     let days = usize::try_from(proof.ledger.keep_days()).unwrap_or_default();
     if proof.ledger.remember {
         format!(
@@ -204,8 +204,8 @@ fn ledger(proof: &proof::Settings) -> String {
     }
 }
 
-fn dkim(proof: &proof::Settings) -> String {
-    let proof::dkim::Settings {
+fn dkim(proof: &proof::ProofSettings) -> String {
+    let proof::dkim::DkimSettings {
         verify,
         keys,
         altered_body,
@@ -232,7 +232,7 @@ fn dkim(proof: &proof::Settings) -> String {
     format!("DKIM signatures of own domains in returned messages: {verified}{altered}{dkim2}")
 }
 
-fn unproven(proof: &proof::Settings) -> String {
+fn unproven(proof: &proof::ProofSettings) -> String {
     let required = if proof.batv.required {
         "; each must have a tag"
     } else {
@@ -262,7 +262,7 @@ fn siege(siege: &siege::Settings) -> String {
     )
 }
 
-fn lifetime(proof: &proof::Settings) -> String {
+fn lifetime(proof: &proof::ProofSettings) -> String {
     let days = usize::try_from(proof.lifetime_days()).unwrap_or_default();
     counted(days, "day", "days")
 }

@@ -13,7 +13,7 @@ mod subject;
 use std::fmt;
 
 pub use content_type::ContentType;
-pub use evidence::{Daemon, Evidence, Precedence};
+pub use evidence::{Daemon, NotificationEvidence, Precedence};
 pub use subject::Subject;
 
 use super::{address::ReversePath, header::Headers};
@@ -21,7 +21,7 @@ use signs::Signs;
 
 /// What a notification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum NotificationKind {
     /// A delivery status notification by RFC 3464.
     Dsn,
     /// A disposition notification (read receipt) by RFC 8098, or by its older forms.
@@ -40,7 +40,7 @@ pub enum Kind {
     Callout,
 }
 
-impl Kind {
+impl NotificationKind {
     /// All kinds.
     pub const ALL: [Self; 7] = [
         Self::Dsn,
@@ -66,7 +66,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NotificationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -76,9 +76,9 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// What it is.
-    pub kind: Kind,
-    /// Every sign that was seen, the deciding ones among them, in the order of [`Evidence`]'s variants.
-    pub evidence: Vec<Evidence>,
+    pub kind: NotificationKind,
+    /// Every sign that was seen, the deciding ones among them, in the order of [`NotificationEvidence`]'s variants.
+    pub evidence: Vec<NotificationEvidence>,
 }
 
 impl Notification {
@@ -88,19 +88,19 @@ impl Notification {
         // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5. What a bounce
         // says of itself comes before what else it may claim to be.
         let kind = if is_dsn(&signs) {
-            Kind::Dsn
+            NotificationKind::Dsn
         } else if signs.content(&ContentType::DispositionNotification) && !signs.handed_on {
-            Kind::Mdn
+            NotificationKind::Mdn
         } else if is_bounce(&signs) {
-            Kind::Bounce
+            NotificationKind::Bounce
         } else if is_report(&signs) {
-            Kind::Report
+            NotificationKind::Report
         } else if signs.null && signs.subject(Subject::Receipt) {
-            Kind::Mdn
+            NotificationKind::Mdn
         } else if is_auto_reply(&signs) {
-            Kind::AutoReply
-        } else if signs.has(|sign| *sign == Evidence::ExchangeGroup) {
-            Kind::Distribution
+            NotificationKind::AutoReply
+        } else if signs.has(|sign| *sign == NotificationEvidence::ExchangeGroup) {
+            NotificationKind::Distribution
         } else {
             return None;
         };
@@ -112,19 +112,19 @@ impl Notification {
 
     /// The signs that speak for an automatic reply with the null sender, but stand in every newsletter, too: Precedence,
     /// In-Reply-To and References, X-Auto-Response-Suppress, the headers of lists. They make no kind.
-    pub fn weak_signs(sender: &ReversePath, headers: &Headers) -> Vec<Evidence> {
+    pub fn weak_signs(sender: &ReversePath, headers: &Headers) -> Vec<NotificationEvidence> {
         let signs = Signs::of(sender, headers);
-        let list = (signs.null && signs.list).then_some(Evidence::ListHeaders);
+        let list = (signs.null && signs.list).then_some(NotificationEvidence::ListHeaders);
         let weak = signs.evidence.into_iter().filter(|sign| {
             signs.null
                 && matches!(
                     sign,
-                    Evidence::AutoSubmitted(_)
-                        | Evidence::Precedence(_)
-                        | Evidence::AutoResponseSuppress
-                        | Evidence::ListAdministrivia
-                        | Evidence::OwnLoop
-                        | Evidence::InReplyTo
+                    NotificationEvidence::AutoSubmitted(_)
+                        | NotificationEvidence::Precedence(_)
+                        | NotificationEvidence::AutoResponseSuppress
+                        | NotificationEvidence::ListAdministrivia
+                        | NotificationEvidence::OwnLoop
+                        | NotificationEvidence::InReplyTo
                 )
         });
         weak.chain(list).collect()
@@ -133,14 +133,14 @@ impl Notification {
     /// What a transaction was that ended after RCPT.
     pub fn of_no_data(sender: &ReversePath) -> Option<Self> {
         sender.is_null().then(|| Self {
-            kind: Kind::Callout,
-            evidence: vec![Evidence::NoData],
+            kind: NotificationKind::Callout,
+            evidence: vec![NotificationEvidence::NoData],
         })
     }
 
     /// Whether it tells that a message came back, or will: such mail is answered as a bounce, whoever sends it.
     pub fn is_bounce(&self) -> bool {
-        matches!(self.kind, Kind::Dsn | Kind::Bounce)
+        matches!(self.kind, NotificationKind::Dsn | NotificationKind::Bounce)
     }
 
     /// Whether it answers one message: it may then hold proof that this was ours.
@@ -150,7 +150,10 @@ impl Notification {
 
     /// Whether it answers a message without a human: it names that by its Message-ID, and returns nothing of it.
     pub fn is_reply(&self) -> bool {
-        matches!(self.kind, Kind::Mdn | Kind::AutoReply)
+        matches!(
+            self.kind,
+            NotificationKind::Mdn | NotificationKind::AutoReply
+        )
     }
 
     /// Whether it has a sign of a bounce, whatever it is by its content type.
@@ -159,18 +162,21 @@ impl Notification {
             || self.evidence.iter().any(|sign| {
                 matches!(
                     sign,
-                    Evidence::FromDaemon(_)
-                        | Evidence::XFailedRecipients
-                        | Evidence::BounceHeader(_)
-                        | Evidence::StatusPart
-                        | Evidence::Subject(Subject::Bounce)
+                    NotificationEvidence::FromDaemon(_)
+                        | NotificationEvidence::XFailedRecipients
+                        | NotificationEvidence::BounceHeader(_)
+                        | NotificationEvidence::StatusPart
+                        | NotificationEvidence::Subject(Subject::Bounce)
                 )
             })
     }
 
     /// Whether it answers no message, by what it says it is.
     pub fn is_report(&self) -> bool {
-        matches!(self.kind, Kind::Report | Kind::Distribution)
+        matches!(
+            self.kind,
+            NotificationKind::Report | NotificationKind::Distribution
+        )
     }
 
     /// What was recognised with the null sender, now that its content is known to tell of a delivery or a disposition
@@ -181,23 +187,26 @@ impl Notification {
         let recognised = match recognised {
             Some(mut seen) if !seen.is_report() => {
                 if delivery && !seen.is_bounce() {
-                    seen.evidence.push(Evidence::StatusPart);
+                    seen.evidence.push(NotificationEvidence::StatusPart);
                 }
                 return Some(seen);
             }
             other => other,
         };
         let mut evidence = recognised.map_or_else(Vec::new, |seen| seen.evidence);
-        evidence.push(Evidence::StatusPart);
+        evidence.push(NotificationEvidence::StatusPart);
         Some(Self {
-            kind: Kind::Bounce,
+            kind: NotificationKind::Bounce,
             evidence,
         })
     }
 
     /// The codes of the evidence, each one word, for the log and X-Backstop.
     pub fn evidence_codes(&self) -> Vec<&'static str> {
-        self.evidence.iter().map(Evidence::code).collect()
+        self.evidence
+            .iter()
+            .map(NotificationEvidence::code)
+            .collect()
     }
 }
 
@@ -218,10 +227,10 @@ fn is_dsn(signs: &Signs) -> bool {
 }
 
 fn is_report(signs: &Signs) -> bool {
-    let of_report = |sign: &Evidence| {
+    let of_report = |sign: &NotificationEvidence| {
         matches!(
             sign,
-            Evidence::ContentType(
+            NotificationEvidence::ContentType(
                 ContentType::FeedbackReport | ContentType::TlsReport | ContentType::OtherReport(_)
             )
         )
@@ -231,15 +240,16 @@ fn is_report(signs: &Signs) -> bool {
 }
 
 fn is_bounce(signs: &Signs) -> bool {
-    let from_daemon = signs.has(|sign| matches!(sign, Evidence::FromDaemon(_)));
+    let from_daemon = signs.has(|sign| matches!(sign, NotificationEvidence::FromDaemon(_)));
     let says_so = bounce_signs(signs);
     if signs.null {
         return from_daemon || says_so || signs.content(&ContentType::UntypedReport);
     }
     // Nobody's name is MAILER-DAEMON; but a postmaster may be a person, who writes mail.
-    let never_a_person = signs.has(|sign| *sign == Evidence::SenderDaemon(Daemon::Mailer))
-        && signs.has(|sign| *sign == Evidence::FromDaemon(Daemon::Mailer));
-    let sender_daemon = signs.has(|sign| matches!(sign, Evidence::SenderDaemon(_)));
+    let never_a_person = signs
+        .has(|sign| *sign == NotificationEvidence::SenderDaemon(Daemon::Mailer))
+        && signs.has(|sign| *sign == NotificationEvidence::FromDaemon(Daemon::Mailer));
+    let sender_daemon = signs.has(|sign| matches!(sign, NotificationEvidence::SenderDaemon(_)));
     never_a_person
         || sender_daemon && (says_so || report(signs))
         || from_daemon && (says_so || report(signs)) && !signs.handed_on
@@ -250,7 +260,7 @@ fn bounce_signs(signs: &Signs) -> bool {
         || signs.has(|sign| {
             matches!(
                 sign,
-                Evidence::XFailedRecipients | Evidence::BounceHeader(_)
+                NotificationEvidence::XFailedRecipients | NotificationEvidence::BounceHeader(_)
             )
         })
 }
@@ -260,19 +270,23 @@ fn report(signs: &Signs) -> bool {
     signs.has(|sign| {
         matches!(
             sign,
-            Evidence::ContentType(ContentType::OtherReport(_) | ContentType::UntypedReport)
+            NotificationEvidence::ContentType(
+                ContentType::OtherReport(_) | ContentType::UntypedReport
+            )
         )
     })
 }
 
 fn is_auto_reply(signs: &Signs) -> bool {
-    let automatic = signs.has(|sign| matches!(sign, Evidence::AutoSubmitted(_)));
-    let replied =
-        signs.has(|sign| matches!(sign, Evidence::AutoSubmitted(how) if how == "auto-replied"));
+    let automatic = signs.has(|sign| matches!(sign, NotificationEvidence::AutoSubmitted(_)));
+    let replied = signs.has(
+        |sign| matches!(sign, NotificationEvidence::AutoSubmitted(how) if how == "auto-replied"),
+    );
     let says_so = signs.has(|sign| {
         matches!(
             sign,
-            Evidence::AutoReplyHeader(_) | Evidence::Precedence(Precedence::AutoReply)
+            NotificationEvidence::AutoReplyHeader(_)
+                | NotificationEvidence::Precedence(Precedence::AutoReply)
         )
     });
     let subject = signs.subject(Subject::AutoReply);
@@ -280,19 +294,24 @@ fn is_auto_reply(signs: &Signs) -> bool {
     let hint = signs.has(|sign| {
         matches!(
             sign,
-            Evidence::Precedence(_)
-                | Evidence::AutoResponseSuppress
-                | Evidence::ExchangeGenerated
-                | Evidence::ListAdministrivia
+            NotificationEvidence::Precedence(_)
+                | NotificationEvidence::AutoResponseSuppress
+                | NotificationEvidence::ExchangeGenerated
+                | NotificationEvidence::ListAdministrivia
         )
     });
-    let answer = signs.has(|sign| *sign == Evidence::InReplyTo);
+    let answer = signs.has(|sign| *sign == NotificationEvidence::InReplyTo);
     // A program that answers marks its mail, so that it does not answer itself.
-    let marked_answer = answer && signs.has(|sign| *sign == Evidence::OwnLoop);
+    let marked_answer = answer && signs.has(|sign| *sign == NotificationEvidence::OwnLoop);
     if signs.null {
-        let by_a_program =
-            signs.has(|sign| matches!(sign, Evidence::ExchangeGenerated | Evidence::Calendar));
-        let by_a_list_manager = answer && signs.has(|sign| *sign == Evidence::ListAdministrivia);
+        let by_a_program = signs.has(|sign| {
+            matches!(
+                sign,
+                NotificationEvidence::ExchangeGenerated | NotificationEvidence::Calendar
+            )
+        });
+        let by_a_list_manager =
+            answer && signs.has(|sign| *sign == NotificationEvidence::ListAdministrivia);
         // What a list sends is generated automatically, all of it.
         let automatic = replied || automatic && !signs.list;
         return automatic

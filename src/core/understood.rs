@@ -16,7 +16,7 @@ use super::{
 
 /// What the MTA says of an address beside the argument.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Told<'a> {
+pub struct MtaMacros<'a> {
     /// Which MTA it is.
     pub mta: Mta,
     /// The macro `{mail_addr}` or `{rcpt_addr}`. An empty value is one.
@@ -25,7 +25,7 @@ pub struct Told<'a> {
     pub from: Option<&'a [u8]>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> MtaMacros<'a> {
     /// What the MTA understood of an argument that RFC 5321 doesn't parse.
     ///
     /// Sendmail's `{mail_addr}` and `{rcpt_addr}` hold what becomes of the address by aliases, virtusertable and the like:
@@ -40,7 +40,12 @@ impl<'a> Told<'a> {
 }
 
 /// The sender. `host` is the MTA's own name.
-pub fn reverse_path(argument: &[u8], told: Told<'_>, local: &Local, host: &str) -> ReversePath {
+pub fn reverse_path(
+    argument: &[u8],
+    told: MtaMacros<'_>,
+    local: &Local,
+    host: &str,
+) -> ReversePath {
     let path = strict::path(argument).or_else(|| {
         let understood = told.understood();
         // Sendmail's `f` keeps what it didn't take apart, quotes around the whole address among it.
@@ -53,7 +58,7 @@ pub fn reverse_path(argument: &[u8], told: Told<'_>, local: &Local, host: &str) 
 }
 
 /// A recipient. `host` is the MTA's own name.
-pub fn recipient(argument: &[u8], told: Told<'_>, local: &Local, host: &str) -> Mailbox {
+pub fn recipient(argument: &[u8], told: MtaMacros<'_>, local: &Local, host: &str) -> Mailbox {
     if let Some(mailbox) = strict::path(argument).flatten() {
         return mailbox;
     }

@@ -15,14 +15,14 @@ use mail_auth::{
 };
 
 use super::{
-    key::{self, Keys},
+    key::{self, DkimKeys},
     signature::CLOCK_SKEW,
 };
 use crate::{
     core::{
         address::{Domain, Mailbox},
         outside::Unanswered,
-        proof::dkim::{Chain, Outcome},
+        proof::dkim::{Chain, SignatureResult},
     },
     spf::Lookup,
 };
@@ -39,7 +39,7 @@ pub async fn verify_dsn(
     notification: &[u8],
     recipients: &[Mailbox],
     is_ours: impl Fn(&Domain) -> bool,
-    keys: &Keys,
+    keys: &DkimKeys,
     lookup: &impl Lookup,
     now: u64,
     lifetime: u64,
@@ -149,7 +149,7 @@ struct Answers(HashMap<Box<str>, Txt>);
 impl Answers {
     async fn ask(
         names: Vec<Option<Domain>>,
-        keys: &Keys,
+        keys: &DkimKeys,
         lookup: &impl Lookup,
     ) -> Result<Self, Unanswered> {
         let mut answers = HashMap::new();
@@ -160,7 +160,7 @@ impl Answers {
             }
             let answer = match keys.published(&name, lookup).await {
                 Ok(key) => Txt::DomainKey(Arc::new(key)),
-                Err(Outcome::Unanswered(unanswered)) => return Err(unanswered),
+                Err(SignatureResult::Unanswered(unanswered)) => return Err(unanswered),
                 Err(_) => unknown(),
             };
             answers.insert(asked, answer);

@@ -9,7 +9,7 @@ use super::signature::Signature;
 use crate::{
     core::{
         address::Domain,
-        proof::dkim::{Outcome, Settings, tags::Tags},
+        proof::dkim::{DkimSettings, SignatureResult, tags::Tags},
     },
     spf::Lookup,
 };
@@ -21,14 +21,14 @@ const ED25519: usize = 32;
 
 /// The keys that `milter.yaml` tells; they are asked before DNS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys(HashMap<Domain, Vec<u8>>);
+pub struct DkimKeys(HashMap<Domain, Vec<u8>>);
 
-impl Keys {
+impl DkimKeys {
     /// The keys of the settings.
     ///
     /// # Errors
     /// The place in `keys`, from 0, of the first one that can't be used, and what would be right.
-    pub fn new(settings: &Settings) -> Result<Self, (usize, String)> {
+    pub fn new(settings: &DkimSettings) -> Result<Self, (usize, String)> {
         let mut keys = HashMap::new();
         for (at, key) in settings.keys.iter().enumerate() {
             let name = name(&key.selector, &key.domain).ok_or_else(|| {
@@ -37,7 +37,7 @@ impl Keys {
                 (at, format!("`{selector}` is not a selector; {right}"))
             })?;
             let record = key.record.as_bytes();
-            Key::parse(record).map_err(|unusable| (at, unusable.mend().to_owned()))?;
+            PublicKey::parse(record).map_err(|unusable| (at, unusable.mend().to_owned()))?;
             if keys.insert(name, record.to_vec()).is_some() {
                 let what = "this selector and domain have a key already; one of the two is enough";
                 return Err((at, what.to_owned()));
@@ -52,7 +52,7 @@ impl Keys {
         name: &Domain,
         signature: &Signature<'_>,
         lookup: &impl Lookup,
-    ) -> Result<DomainKey, Outcome> {
+    ) -> Result<DomainKey, SignatureResult> {
         self.key(name, lookup).await?.for_signature(signature)
     }
 
@@ -61,19 +61,19 @@ impl Keys {
         &self,
         name: &Domain,
         lookup: &impl Lookup,
-    ) -> Result<DomainKey, Outcome> {
+    ) -> Result<DomainKey, SignatureResult> {
         self.key(name, lookup).await.map(|key| key.public)
     }
 
-    async fn key(&self, name: &Domain, lookup: &impl Lookup) -> Result<Key, Outcome> {
+    async fn key(&self, name: &Domain, lookup: &impl Lookup) -> Result<PublicKey, SignatureResult> {
         let records = match self.0.get(name) {
             Some(record) => vec![record.clone()],
             None => lookup
                 .txt(name.as_str())
                 .await
-                .map_err(Outcome::Unanswered)?,
+                .map_err(SignatureResult::Unanswered)?,
         };
-        choose(&records).map_err(|unusable| Outcome::NoKey(unusable.why()))
+        choose(&records).map_err(|unusable| SignatureResult::NoKey(unusable.why()))
     }
 }
 
@@ -83,10 +83,10 @@ pub(super) fn name(selector: &str, domain: &Domain) -> Option<Domain> {
 }
 
 /// Several records are nothing that RFC 6376 section 3.6.2.2 knows; of those that are keys, the first counts.
-fn choose(records: &[Vec<u8>]) -> Result<Key, Unusable> {
+fn choose(records: &[Vec<u8>]) -> Result<PublicKey, Unusable> {
     let mut any = Err(Unusable::Missing);
     for record in records {
-        match Key::parse(record) {
+        match PublicKey::parse(record) {
             Err(Unusable::NotAKey) => any = Err(Unusable::NotAKey),
             other => return other,
         }
@@ -95,7 +95,7 @@ fn choose(records: &[Vec<u8>]) -> Result<Key, Unusable> {
 }
 
 /// A key record.
-struct Key {
+struct PublicKey {
     public: DomainKey,
     is_ed25519: bool,
     /// `t=s`: `i=` and `d=` name one domain.
@@ -115,7 +115,7 @@ enum Unusable {
     NotEd25519,
 }
 
-impl Key {
+impl PublicKey {
     /// `t=y` is not looked at: it says that the domain tests DKIM, and asks to treat its failures as if there were no
     /// signature. A signature that verifies is as good as any.
     fn parse(record: &[u8]) -> Result<Self, Unusable> {
@@ -151,13 +151,15 @@ impl Key {
         })
     }
 
-    fn for_signature(self, signature: &Signature<'_>) -> Result<DomainKey, Outcome> {
+    fn for_signature(self, signature: &Signature<'_>) -> Result<DomainKey, SignatureResult> {
         if self.is_ed25519 != signature.is_ed25519() {
-            return Err(Outcome::NoKey("the key is of another kind than a= tells"));
+            return Err(SignatureResult::NoKey(
+                "the key is of another kind than a= tells",
+            ));
         }
         if self.strict && signature.identity != signature.domain {
             let why = "i= is a subdomain of d=, which the key forbids (t=s)";
-            return Err(Outcome::Failed(why));
+            return Err(SignatureResult::Failed(why));
         }
         Ok(self.public)
     }

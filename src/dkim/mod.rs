@@ -22,7 +22,7 @@ mod signature;
 mod tests;
 
 pub use chain::verify_dsn;
-pub use key::Keys;
+pub use key::DkimKeys;
 
 use signature::{Age, Signature};
 
@@ -31,7 +31,7 @@ use crate::{
         address::Domain,
         header::{RawField, raw_fields},
         printable::printable,
-        proof::dkim::{Outcome, Signed, SignedFields, tags::Tags},
+        proof::dkim::{SignatureResult, Signed, SignedFields, tags::Tags},
     },
     spf::Lookup,
 };
@@ -47,12 +47,12 @@ const LONGEST_SELECTOR: usize = 63;
 ///
 /// `raw_headers` are the returned header fields, lines ending in CRLF, without the blank line. `body` is the returned
 /// body, and `None` where it did not come back. `now` is in seconds since 1970, `lifetime` in seconds: an older
-/// signature has [`Outcome::Expired`].
+/// signature has [`SignatureResult::Expired`].
 pub async fn verify(
     raw_headers: &[u8],
     body: Option<&[u8]>,
     is_ours: impl Fn(&Domain) -> bool,
-    keys: &Keys,
+    keys: &DkimKeys,
     lookup: &impl Lookup,
     now: u64,
     lifetime: u64,
@@ -120,7 +120,7 @@ impl<'a> Ours<'a> {
         self,
         fields: &[RawField<'a>],
         body: Option<&[u8]>,
-        keys: &Keys,
+        keys: &DkimKeys,
         lookup: &impl Lookup,
         now: u64,
         lifetime: u64,
@@ -133,7 +133,7 @@ impl<'a> Ours<'a> {
             message,
         };
         let signature = match self.signature {
-            Err(why) => return signed(Outcome::Failed(why), None, SignedFields::default()),
+            Err(why) => return signed(SignatureResult::Failed(why), None, SignedFields::default()),
             Ok(signature) => signature,
         };
         // RFC 6376 section 3.5: a signature's own field is not in its h=, whatever that says.
@@ -145,16 +145,16 @@ impl<'a> Ours<'a> {
         let covered = fields::signed(&others, signature.names());
         let message = fields::message(&covered);
         let outcome = match self.name {
-            None => Outcome::Failed("s= is no name in DNS"),
+            None => SignatureResult::Failed("s= is no name in DNS"),
             Some(_)
                 if !signature.is_well_formed() || !covered.iter().all(fields::is_well_formed) =>
             {
-                Outcome::Failed("a signed field has control characters")
+                SignatureResult::Failed("a signed field has control characters")
             }
             Some(name) => match keys.find(&name, &signature, lookup).await {
                 Err(outcome) => outcome,
                 Ok(key) if !signature.verifies(&covered, &key) => {
-                    Outcome::Failed("the signed fields are not what was signed")
+                    SignatureResult::Failed("the signed fields are not what was signed")
                 }
                 Ok(_) => worth(&signature, &message, body, now, lifetime),
             },
@@ -170,28 +170,30 @@ fn worth(
     body: Option<&[u8]>,
     now: u64,
     lifetime: u64,
-) -> Outcome {
+) -> SignatureResult {
     match signature.age(message.date, now, lifetime) {
-        Age::Future => Outcome::Failed("it was signed in the future"),
-        Age::TooOld => Outcome::Expired,
-        _ if signature.has_expired(now) => Outcome::Expired,
-        Age::Unknown => Outcome::Weak,
-        Age::Young if message.message_id.is_none() || message.date.is_none() => Outcome::Weak,
+        Age::Future => SignatureResult::Failed("it was signed in the future"),
+        Age::TooOld => SignatureResult::Expired,
+        _ if signature.has_expired(now) => SignatureResult::Expired,
+        Age::Unknown => SignatureResult::Weak,
+        Age::Young if message.message_id.is_none() || message.date.is_none() => {
+            SignatureResult::Weak
+        }
         Age::Young => of_body(signature, body),
     }
 }
 
-fn of_body(signature: &Signature<'_>, body: Option<&[u8]>) -> Outcome {
+fn of_body(signature: &Signature<'_>, body: Option<&[u8]>) -> SignatureResult {
     match body {
         Some(body) if !signature.covers(body) => {
             // What is left where it was cut off is no other body.
             match body.trim_ascii().is_empty() {
-                true => Outcome::HeadersOnly,
-                false => Outcome::HeadersOnlyAltered,
+                true => SignatureResult::HeadersOnly,
+                false => SignatureResult::HeadersOnlyAltered,
             }
         }
         // Whoever has the message may append to what `l=` covers.
-        Some(_) if !signature.is_partial() => Outcome::Whole,
-        Some(_) | None => Outcome::HeadersOnly,
+        Some(_) if !signature.is_partial() => SignatureResult::Whole,
+        Some(_) | None => SignatureResult::HeadersOnly,
     }
 }

@@ -54,20 +54,20 @@ impl Data {
 
 /// What a question came to: records, or none, and for how long that is true.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct DnsAnswer {
     pub(super) data: Arc<[Data]>,
     /// Zero: not to be cached.
     pub(super) ttl: Duration,
 }
 
 /// A message with the response code NOERROR or NXDOMAIN.
-pub(super) struct Reply {
+pub(super) struct DnsReply {
     pub(super) nxdomain: bool,
     pub(super) answers: Vec<Record>,
     pub(super) soa: Option<Record<SOA>>,
 }
 
-impl Reply {
+impl DnsReply {
     /// The records of that name and type, and their TTL in seconds, the shortest of them (RFC 2181 section 5.2).
     pub(super) fn records(
         &self,

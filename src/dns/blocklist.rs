@@ -30,11 +30,11 @@ const TEST_POINTS: [(IpAddr, bool); 3] = [
 
 /// The lists, and what their last self-test found.
 #[derive(Debug, Default)]
-pub struct Blocklists(Mutex<HashMap<Domain, Health>>);
+pub struct Blocklists(Mutex<HashMap<Domain, BlocklistHealth>>);
 
 /// What a self-test found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
+pub enum BlocklistHealth {
     /// It knows its test points.
     Sane,
     /// It doesn't: why.
@@ -52,11 +52,11 @@ impl Blocklists {
     ) -> Vec<Listing> {
         join_all(lists.iter().map(|list| async move {
             match self.health(&list.zone) {
-                Some(Health::Sane) => match lookup.a(&list.question(client)).await {
+                Some(BlocklistHealth::Sane) => match lookup.a(&list.question(client)).await {
                     Ok(addresses) => list.listing(&addresses),
                     Err(unanswered) => Listing::Unanswered(unanswered),
                 },
-                Some(Health::Off(why)) => {
+                Some(BlocklistHealth::Off(why)) => {
                     Listing::Unanswered(Unanswered::dns(format!("{} is off: {why}", list.zone)))
                 }
                 None => Listing::Unanswered(Unanswered::dns(format!(
@@ -77,13 +77,15 @@ impl Blocklists {
         let mut changes = Vec::new();
         for (list, health) in lists.iter().zip(found) {
             let zone = &list.zone;
-            let was_off = matches!(known.get(zone), Some(Health::Off(_)));
+            let was_off = matches!(known.get(zone), Some(BlocklistHealth::Off(_)));
             match &health {
-                Health::Off(why) if !was_off => changes.push(format!(
+                BlocklistHealth::Off(why) if !was_off => changes.push(format!(
                     "dnsbl {zone} is off until it answers sanely: {why}"
                 )),
-                Health::Sane if was_off => changes.push(format!("dnsbl {zone} is on again")),
-                Health::Off(_) | Health::Sane => {}
+                BlocklistHealth::Sane if was_off => {
+                    changes.push(format!("dnsbl {zone} is on again"))
+                }
+                BlocklistHealth::Off(_) | BlocklistHealth::Sane => {}
             }
             known.insert(zone.clone(), health);
         }
@@ -95,20 +97,20 @@ impl Blocklists {
         let known = self.lock();
         lists
             .iter()
-            .any(|list| matches!(known.get(&list.zone), Some(Health::Off(_))))
+            .any(|list| matches!(known.get(&list.zone), Some(BlocklistHealth::Off(_))))
     }
 
     /// What the last self-test of a list found; none before the first.
-    pub fn health(&self, zone: &Domain) -> Option<Health> {
+    pub fn health(&self, zone: &Domain) -> Option<BlocklistHealth> {
         self.lock().get(zone).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Domain, Health>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Domain, BlocklistHealth>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> Health {
+async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> BlocklistHealth {
     // What may be believed of a list doesn't depend on the codes that count here.
     let any_code = Dnsbl {
         codes: Vec::new(),
@@ -117,18 +119,20 @@ async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> Health {
     for (point, must_be_listed) in TEST_POINTS {
         let answers = match lookup.a(&list.question(point)).await {
             Ok(answers) => answers,
-            Err(unanswered) => return Health::Off(unanswered.why),
+            Err(unanswered) => return BlocklistHealth::Off(unanswered.why),
         };
         match (any_code.listing(&answers), must_be_listed) {
             (Listing::NotListed, true) => {
-                return Health::Off(format!("it doesn't list {point}, which every list must"));
+                return BlocklistHealth::Off(format!(
+                    "it doesn't list {point}, which every list must"
+                ));
             }
             (Listing::Listed(_), false) => {
-                return Health::Off(format!("it lists {point}, which no list may"));
+                return BlocklistHealth::Off(format!("it lists {point}, which no list may"));
             }
-            (Listing::Unanswered(unanswered), _) => return Health::Off(unanswered.why),
+            (Listing::Unanswered(unanswered), _) => return BlocklistHealth::Off(unanswered.why),
             (Listing::Listed(_), true) | (Listing::NotListed, false) => {}
         }
     }
-    Health::Sane
+    BlocklistHealth::Sane
 }

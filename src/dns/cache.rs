@@ -8,14 +8,14 @@ use std::{
 use moka::{Expiry, sync};
 
 use super::{
-    answer::{Answer, Data},
+    answer::{Data, DnsAnswer},
     question::Question,
 };
 
 /// Answers by name and type, each for its TTL. Bounded in octets and in entries at once: the capacity is counted in
 /// pieces of [`PIECE`] octets, of which an entry takes at least one. What is asked often stays (TinyLFU), so a
 /// stranger who makes us ask for ever new names doesn't drive the others out.
-pub(super) struct Cache(sync::Cache<Question, Answer>);
+pub(super) struct Cache(sync::Cache<Question, DnsAnswer>);
 
 impl Cache {
     pub(super) fn new(pieces: u64) -> Self {
@@ -32,7 +32,7 @@ impl Cache {
         self.0.get(question).map(|answer| answer.data)
     }
 
-    pub(super) fn keep(&self, question: &Question, answer: &Answer) {
+    pub(super) fn keep(&self, question: &Question, answer: &DnsAnswer) {
         if !answer.ttl.is_zero() {
             self.0.insert(question.clone(), answer.clone());
         }
@@ -48,22 +48,27 @@ impl Cache {
 
 const PIECE: usize = 512;
 
-fn pieces_of(question: &Question, answer: &Answer) -> u32 {
+fn pieces_of(question: &Question, answer: &DnsAnswer) -> u32 {
     let size = question.size() + answer.data.iter().map(Data::size).sum::<usize>();
     u32::try_from(size.div_ceil(PIECE)).unwrap_or(u32::MAX)
 }
 
 struct ByTtl;
 
-impl Expiry<Question, Answer> for ByTtl {
-    fn expire_after_create(&self, _: &Question, answer: &Answer, _: Instant) -> Option<Duration> {
+impl Expiry<Question, DnsAnswer> for ByTtl {
+    fn expire_after_create(
+        &self,
+        _: &Question,
+        answer: &DnsAnswer,
+        _: Instant,
+    ) -> Option<Duration> {
         Some(answer.ttl)
     }
 
     fn expire_after_update(
         &self,
         _: &Question,
-        answer: &Answer,
+        answer: &DnsAnswer,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    answer::{Answer, Data},
+    answer::{Data, DnsAnswer},
     question::Question,
     upstream::Upstream,
 };
@@ -16,7 +16,7 @@ pub(super) async fn chase(
     upstream: &Upstream,
     question: &Question,
     until: Instant,
-) -> Result<Answer, String> {
+) -> Result<DnsAnswer, String> {
     let record_type = question.record_type;
     let mut owner = question
         .wire_name()
@@ -57,8 +57,8 @@ pub(super) async fn chase(
 
 const MOST_ALIASES: usize = 10;
 
-fn answer(data: Vec<Data>, ttl: u32) -> Answer {
-    Answer {
+fn answer(data: Vec<Data>, ttl: u32) -> DnsAnswer {
+    DnsAnswer {
         data: Arc::from(data),
         ttl: Duration::from_secs(ttl.into()),
     }

@@ -22,9 +22,9 @@ mod system;
 mod tests;
 mod upstream;
 
-pub use blocklist::{Blocklists, Health};
+pub use blocklist::{BlocklistHealth, Blocklists};
 pub use resolver::{Budgeted, Resolver};
 pub use settings::{
-    LARGEST_CACHE, LONGEST_BUDGET, Nameserver, NameserverError, SHORTEST_TIMEOUT, Settings,
+    DnsSettings, LARGEST_CACHE, LONGEST_BUDGET, Nameserver, NameserverError, SHORTEST_TIMEOUT,
     SettingsError,
 };

@@ -23,7 +23,7 @@ use super::{
     cache::Cache,
     chase::chase,
     question::Question,
-    settings::{Nameserver, Settings, SettingsError},
+    settings::{DnsSettings, Nameserver, SettingsError},
     system,
     upstream::Upstream,
 };
@@ -42,12 +42,12 @@ impl Resolver {
     ///
     /// # Errors
     /// When a setting is out of its bounds.
-    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub fn new(settings: &DnsSettings) -> Result<Self, SettingsError> {
         Self::with_system(settings, system::RESOLV_CONF.as_ref())
     }
 
     pub(super) fn with_system(
-        settings: &Settings,
+        settings: &DnsSettings,
         resolv_conf: &Path,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
@@ -255,9 +255,9 @@ mod tests {
 
     #[tokio::test]
     async fn questions_in_flight_are_bounded() {
-        let settings = Settings {
+        let settings = DnsSettings {
             nameservers: vec!["127.0.0.1:1".parse().unwrap()],
-            ..Settings::default()
+            ..DnsSettings::default()
         };
         let resolver = Resolver::new(&settings).unwrap();
         let seats = resolver.0.seats.clone();

@@ -13,7 +13,7 @@ use crate::core::{duration::Duration, serde_text::deserialize_from_str};
 /// Whom to ask, how long, and how much to remember.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct DnsSettings {
     /// Recursive name servers, the preferred one first; empty for those of `/etc/resolv.conf`.
     pub nameservers: Vec<Nameserver>,
     /// How long one attempt at one name server waits, 100ms to `budget`. Each server gets two.
@@ -25,7 +25,7 @@ pub struct Settings {
     pub cache: u64,
 }
 
-impl Default for Settings {
+impl Default for DnsSettings {
     fn default() -> Self {
         Self {
             nameservers: Vec::new(),
@@ -44,7 +44,7 @@ pub const LONGEST_BUDGET: Duration = Duration::from_secs(25);
 /// The most answers that are remembered.
 pub const LARGEST_CACHE: u64 = 1_000_000;
 
-impl Settings {
+impl DnsSettings {
     /// Refuses what would never answer, or outlive the MTA's patience.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.budget > LONGEST_BUDGET {
@@ -181,21 +181,21 @@ mod tests {
     #[test]
     fn the_file_has_defaults_and_no_unknown_keys() {
         assert_eq!(
-            serde_yaml::from_str::<Settings>("{}").unwrap(),
-            Settings::default()
+            serde_yaml::from_str::<DnsSettings>("{}").unwrap(),
+            DnsSettings::default()
         );
-        let set: Settings = serde_yaml::from_str(
+        let set: DnsSettings = serde_yaml::from_str(
             "{nameservers: [192.0.2.1, '[::1]:5353'], timeout: 500ms, budget: 4s, cache: 0}",
         )
         .unwrap();
         assert_eq!(set.nameservers.len(), 2);
         assert_eq!(set.timeout, Duration::from_millis(500));
-        assert!(serde_yaml::from_str::<Settings>("{retries: 3}").is_err());
+        assert!(serde_yaml::from_str::<DnsSettings>("{retries: 3}").is_err());
     }
 
     #[test]
     fn settings_out_of_bounds_are_refused() {
-        let defaults = Settings::default();
+        let defaults = DnsSettings::default();
         assert_eq!(defaults.check(), Ok(()));
         for (timeout, budget, cache) in [
             (Duration::from_millis(0), defaults.budget, 0),
@@ -203,7 +203,7 @@ mod tests {
             (defaults.timeout, Duration::from_secs(26), 0),
             (defaults.timeout, defaults.budget, 1_000_001),
         ] {
-            let wrong = Settings {
+            let wrong = DnsSettings {
                 nameservers: Vec::new(),
                 timeout,
                 budget,

@@ -38,8 +38,8 @@ use hickory_resolver::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    answer::Reply,
-    settings::{Nameserver, Settings, SettingsError},
+    answer::DnsReply,
+    settings::{DnsSettings, Nameserver, SettingsError},
     system,
 };
 
@@ -55,7 +55,7 @@ pub(super) struct Upstream {
 impl Upstream {
     /// The servers of the settings; where these name none, those of the file at `resolv_conf`.
     pub(super) fn new(
-        settings: &Settings,
+        settings: &DnsSettings,
         resolv_conf: impl Into<PathBuf>,
     ) -> Result<Self, SettingsError> {
         let resolv_conf = settings.nameservers.is_empty().then(|| resolv_conf.into());
@@ -110,7 +110,7 @@ impl Upstream {
         name: &Name,
         record_type: RecordType,
         until: Instant,
-    ) -> Result<Reply, String> {
+    ) -> Result<DnsReply, String> {
         let query = Query::query(name.clone(), record_type);
         let servers = self.servers.load_full();
         let servers = in_order(&servers);
@@ -151,7 +151,7 @@ impl Upstream {
         .await
     }
 
-    async fn attempt(&self, server: &Server, query: &Query) -> Result<Reply, Failure> {
+    async fn attempt(&self, server: &Server, query: &Query) -> Result<DnsReply, Failure> {
         let mut outcome = self.lookup(&server.pool, query).await;
         if let Err(NetError::Proto(_) | NetError::Truncated) = outcome {
             // Some send a long answer in one datagram, whatever size they were told (RFC 6891 section 6.2.5).
@@ -177,7 +177,7 @@ impl Upstream {
         &self,
         outcome: Result<DnsResponse, NetError>,
         query: &Query,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<DnsReply, Failure> {
         let (asked, reply) = match outcome {
             Ok(response) => {
                 let nxdomain = match response.response_code {
@@ -187,7 +187,7 @@ impl Upstream {
                 };
                 let soa = response.soa().map(|soa| soa.to_owned());
                 let message = response.into_message();
-                let reply = Reply {
+                let reply = DnsReply {
                     nxdomain,
                     answers: message.answers,
                     soa,
@@ -195,7 +195,7 @@ impl Upstream {
                 (message.queries.into_iter().next(), reply)
             }
             Err(NetError::Dns(DnsError::NoRecordsFound(void))) => {
-                let reply = Reply {
+                let reply = DnsReply {
                     nxdomain: void.response_code == ResponseCode::NXDomain,
                     answers: Vec::new(),
                     soa: void.soa.map(|soa| *soa),

@@ -12,7 +12,7 @@ use crate::core::{
     header::Headers,
     policy::{Departure, Policy, WasLearned},
     proof::{
-        coverage::Count,
+        coverage::CoverageCount,
         ledger::{Hashed, hashes},
         today,
     },
@@ -86,7 +86,10 @@ impl Engine {
             return;
         };
         let srs = self.policy.unknown_srs(envelope, recipient);
-        for count in Count::of_bounce(recipient, verdict).into_iter().chain(srs) {
+        for count in CoverageCount::of_bounce(recipient, verdict)
+            .into_iter()
+            .chain(srs)
+        {
             self.signatures.note(today(now), &count);
             store.count(today(now), count);
         }

@@ -59,7 +59,7 @@ pub struct Engine {
     /// Knows whether the ledger has all mail of a domain.
     pub remembered: Arc<Remembered>,
     /// The DKIM keys that are known without DNS.
-    pub dkim_keys: dkim::Keys,
+    pub dkim_keys: dkim::DkimKeys,
     /// Knows which domains are besieged.
     pub sieges: Arc<Sieges>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.

@@ -23,7 +23,7 @@ use crate::{
             evidence::{Evidence, ProofFinding, ProofResult},
             ledger::{self as entries, Remembered},
             proven::Proven,
-            returned::Report,
+            returned::NotificationReport,
             watermark,
         },
     },
@@ -45,7 +45,7 @@ pub(super) struct Search<'a> {
     pub(super) recipients: Vec<Mailbox>,
     /// The same, each with its tag and without.
     pub(super) addressees: Vec<Mailbox>,
-    pub(super) report: &'a Report,
+    pub(super) report: &'a NotificationReport,
     /// Whether it answers a message by its Message-ID, and returns nothing: a receipt, an out of office note.
     pub(super) is_reply: bool,
     /// In seconds since 1970.
@@ -106,23 +106,23 @@ impl Search<'_> {
         for (at, headers) in self.returned().enumerate() {
             found.push(
                 match watermark::verify(headers, &settings.keys, today, lifetime) {
-                    watermark::Answer::Absent => continue,
+                    watermark::WatermarkResult::Absent => continue,
                     // What the returned message had attached, an old one of ours say, does not speak against it.
-                    watermark::Answer::Wrong | watermark::Answer::Expired if at > 0 => continue,
-                    watermark::Answer::Unverifiable => looked(
+                    watermark::WatermarkResult::Wrong | watermark::WatermarkResult::Expired if at > 0 => continue,
+                    watermark::WatermarkResult::Unverifiable => looked(
                         ProofResult::Absent,
                         "the watermark can't be verified: its headers did not come back as they left"
                             .to_owned(),
                     ),
-                    watermark::Answer::Wrong => looked(
+                    watermark::WatermarkResult::Wrong => looked(
                         ProofResult::Wrong,
                         "the watermark was not made here for these headers".to_owned(),
                     ),
-                    watermark::Answer::Expired => looked(
+                    watermark::WatermarkResult::Expired => looked(
                         ProofResult::Expired,
                         "the watermark is ours, but its lifetime is over".to_owned(),
                     ),
-                    watermark::Answer::Valid { message_id, .. } => {
+                    watermark::WatermarkResult::Valid { message_id, .. } => {
                         let id = entries::message_id(&message_id).unwrap_or(message_id);
                         // A store that is down leaves it to To: and Cc:.
                         let remembered = self.remembered(&id).await.unwrap_or_default();

@@ -10,7 +10,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     core::{
         address::Domain,
-        proof::coverage::{Count, Summary},
+        proof::coverage::{CoverageCount, CoverageSummary},
     },
     store::Store,
 };
@@ -21,7 +21,7 @@ const MEMORY: Duration = Duration::from_secs(10 * 60);
 /// What the store has counted of outgoing mail, here or on any host that shares it.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    summary: Mutex<Option<(Instant, Summary)>>,
+    summary: Mutex<Option<(Instant, CoverageSummary)>>,
     /// How many entries the store had lost when that was last looked at.
     lost: AtomicU64,
 }
@@ -31,7 +31,7 @@ impl Remembered {
     pub(super) fn departs(&self, store: &dyn Store, domain: &Domain, today: u64) {
         let lost = store.health().dropped;
         if self.lost.swap(lost, Ordering::Relaxed) < lost {
-            store.count(today, Count::lost_by_ledger(domain.as_str()));
+            store.count(today, CoverageCount::lost_by_ledger(domain.as_str()));
         }
     }
 
@@ -57,10 +57,11 @@ impl Remembered {
             let Ok(rows) = store.coverage(since..=today.saturating_add(1)).await else {
                 return false;
             };
-            *summary = Some((Instant::now(), Summary::of(rows)));
+            *summary = Some((Instant::now(), CoverageSummary::of(rows)));
         }
-        let remembered =
-            |(_, summary): &(Instant, Summary)| summary.is_remembered(domain.as_str(), since);
+        let remembered = |(_, summary): &(Instant, CoverageSummary)| {
+            summary.is_remembered(domain.as_str(), since)
+        };
         summary.as_ref().is_some_and(remembered)
     }
 }

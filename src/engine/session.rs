@@ -20,7 +20,7 @@ use crate::{
     core::{
         envelope::{Client, Envelope, Recipient},
         reply::Reply,
-        understood::{self, Told},
+        understood::{self, MtaMacros},
         verdict::Verdict,
     },
     observe::{Metrics, Warnings},
@@ -107,7 +107,7 @@ impl Session {
     pub fn mail(
         &mut self,
         path: &[u8],
-        told: Told<'_>,
+        told: MtaMacros<'_>,
         login: Option<Vec<u8>>,
         client_addr: Option<&[u8]>,
     ) {
@@ -139,7 +139,12 @@ impl Session {
     }
 
     /// Who is meant by RCPT's argument. `refused` is the code with which the MTA refused it already, if it did.
-    pub fn recipient(&self, path: &[u8], told: Told<'_>, refused: Option<String>) -> Recipient {
+    pub fn recipient(
+        &self,
+        path: &[u8],
+        told: MtaMacros<'_>,
+        refused: Option<String>,
+    ) -> Recipient {
         let current = self.shared.engine.load();
         let engine = self
             .transaction

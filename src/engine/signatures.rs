@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    core::{outside::Outside, proof::coverage::Count},
+    core::{outside::Outside, proof::coverage::CoverageCount},
     store::Store,
 };
 
@@ -26,7 +26,7 @@ pub struct Signatures {
 
 impl Signatures {
     /// Something is counted on this day.
-    pub(super) fn note(&self, day: u64, count: &Count) {
+    pub(super) fn note(&self, day: u64, count: &CoverageCount) {
         if count.shows_signature() {
             self.last_day.fetch_max(day, Ordering::Relaxed);
         }

@@ -14,12 +14,12 @@ pub struct Marks {
     /// Marked as important: `F` of either.
     pub flagged: bool,
     /// Where it lies.
-    pub place: Place,
+    pub place: FolderKind,
 }
 
 /// Where a message lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FolderKind {
     /// Where new mail goes, or where nothing tells.
     Inbox,
     /// Where junk goes.
@@ -63,7 +63,7 @@ impl Marks {
     }
 }
 
-fn place(path: &Path) -> Place {
+fn place(path: &Path) -> FolderKind {
     let folder = path.parent();
     let in_maildir = ["cur", "new"].contains(&name(folder).as_str());
     let holder = if in_maildir {
@@ -79,13 +79,13 @@ fn place(path: &Path) -> Place {
             .any(|word| name.contains(word) || file.contains(word))
     };
     if has(&["junk", "spam"]) {
-        Place::Junk
+        FolderKind::Junk
     } else if has(&["trash", "deleted"]) {
-        Place::Trash
+        FolderKind::Trash
     } else if in_maildir && is_subfolder(holder) {
-        Place::Filed
+        FolderKind::Filed
     } else {
-        Place::Inbox
+        FolderKind::Inbox
     }
 }
 
@@ -117,17 +117,17 @@ mod tests {
     #[test]
     fn places_and_flags() {
         for (path, flags, place) in [
-            ("/m/joe/cur/1.x.host:2,RS", "sa-", Place::Inbox),
-            ("/m/joe/new/1.x.host", "---", Place::Inbox),
-            ("/m/joe/.Junk/cur/1.x.host:2,", "---", Place::Junk),
-            ("/m/joe/.Spam-2024/cur/1;2,FS", "s-f", Place::Junk),
-            ("/m/joe/.Trash/cur/1:2,ST", "s--", Place::Trash),
-            ("/m/joe/.Lists.rust/cur/1:2,S", "s--", Place::Filed),
-            ("/m/spam.mbox", "---", Place::Junk),
-            ("/m/inbox", "---", Place::Inbox),
-            ("/m/samples/your spam report.eml", "---", Place::Inbox),
-            ("/m/spam/1.eml", "---", Place::Junk),
-            ("x", "---", Place::Inbox),
+            ("/m/joe/cur/1.x.host:2,RS", "sa-", FolderKind::Inbox),
+            ("/m/joe/new/1.x.host", "---", FolderKind::Inbox),
+            ("/m/joe/.Junk/cur/1.x.host:2,", "---", FolderKind::Junk),
+            ("/m/joe/.Spam-2024/cur/1;2,FS", "s-f", FolderKind::Junk),
+            ("/m/joe/.Trash/cur/1:2,ST", "s--", FolderKind::Trash),
+            ("/m/joe/.Lists.rust/cur/1:2,S", "s--", FolderKind::Filed),
+            ("/m/spam.mbox", "---", FolderKind::Junk),
+            ("/m/inbox", "---", FolderKind::Inbox),
+            ("/m/samples/your spam report.eml", "---", FolderKind::Inbox),
+            ("/m/spam/1.eml", "---", FolderKind::Junk),
+            ("x", "---", FolderKind::Inbox),
         ] {
             let marks = Marks::of_file(Path::new(path));
             let letter = |set, letter| if set { letter } else { '-' };

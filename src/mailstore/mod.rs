@@ -14,12 +14,12 @@
 //! is bounded, and nothing in it ends the run.
 
 mod block;
+mod envelope;
 mod folder;
 mod marks;
 mod mbox;
 mod packed;
 mod received;
-mod told;
 
 use std::{
     io::{self, BufRead, BufReader},
@@ -28,12 +28,12 @@ use std::{
 
 use crate::core::header::Headers;
 pub use block::Body;
+pub use envelope::{Recorded, recipients, reverse_path};
 use folder::Folder;
-pub use marks::{Marks, Place};
+pub use marks::{FolderKind, Marks};
 use mbox::Mbox;
 use packed::Source;
 pub use received::client;
-pub use told::{Told, recipients, reverse_path};
 
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;
@@ -51,7 +51,7 @@ pub struct Stored {
     pub from_line: Option<Vec<u8>>,
     /// What the owner did with it.
     pub marks: Marks,
-    /// How far the store is read behind it, in the unit of [`Store::length`].
+    /// How far the store is read behind it, in the unit of [`MailStore::length`].
     pub position: u64,
 }
 
@@ -67,7 +67,7 @@ pub struct Unreadable {
 
 /// A maildir, a folder of `.eml`, an mbox, or one message: what can be read of it, in order, one at a time.
 #[derive(Debug)]
-pub struct Store {
+pub struct MailStore {
     path: PathBuf,
     entries: Entries,
     most_body: usize,
@@ -80,7 +80,7 @@ enum Entries {
     Message(Option<BufReader<Source>>),
 }
 
-impl Store {
+impl MailStore {
     /// Opens what lies at this path: a folder, or a file, which is an mbox where it begins with a `From ` line. Symbolic
     /// links are followed here, and below only where they lead to files. Of each body `most_body` octets are read.
     ///
@@ -124,7 +124,7 @@ impl Store {
     }
 }
 
-impl Iterator for Store {
+impl Iterator for MailStore {
     type Item = Result<Stored, Unreadable>;
 
     fn next(&mut self) -> Option<Self::Item> {

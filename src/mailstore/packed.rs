@@ -162,7 +162,7 @@ mod tests {
     use std::{fs, io::Write};
 
     use super::*;
-    use crate::mailstore::{Store, reverse_path};
+    use crate::mailstore::{MailStore, reverse_path};
 
     const MAIL: &str = "Return-Path: <a@b.example>\nFrom: a@b.example\nSubject: packed\n\nbody\n";
 
@@ -189,7 +189,7 @@ mod tests {
 
     /// The subjects of what is read there, or what is wrong.
     fn read(path: &Path) -> Vec<String> {
-        let store = match Store::open(path, 1024) {
+        let store = match MailStore::open(path, 1024) {
             Ok(store) => store,
             Err(error) => return vec![error.to_string()],
         };

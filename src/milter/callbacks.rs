@@ -22,7 +22,7 @@ use crate::{
     core::{
         envelope::{Client, Peer},
         reply::Reply,
-        understood::Told,
+        understood::MtaMacros,
         verdict::Verdict,
     },
     engine::{May, RcptArgs, Session, Shared},
@@ -239,7 +239,7 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     };
     let told = match refused {
         None => macros::told_of_rcpt(&context.macros),
-        Some(_) => Told::default(),
+        Some(_) => MtaMacros::default(),
     };
     let recipient = connection.session.recipient(path, told, refused);
     let reply = if connection.session_failed || connection.mail_failed {

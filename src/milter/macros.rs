@@ -6,7 +6,7 @@ use milter::Macros;
 
 use crate::core::{
     mta::{Mta, refused::Route},
-    understood::Told,
+    understood::MtaMacros,
 };
 
 /// Which MTA asks: what the other macros hold depends on it.
@@ -31,8 +31,8 @@ pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
 }
 
 /// What the MTA says of the sender, at MAIL.
-pub(super) fn told_of_mail(macros: &Macros) -> Told<'_> {
-    Told {
+pub(super) fn told_of_mail(macros: &Macros) -> MtaMacros<'_> {
+    MtaMacros {
         mta: mta(macros),
         resolved: macros.get(c"{mail_addr}").map(CStr::to_bytes),
         from: macros.get(c"f").map(CStr::to_bytes),
@@ -40,8 +40,8 @@ pub(super) fn told_of_mail(macros: &Macros) -> Told<'_> {
 }
 
 /// What the MTA says of a recipient that it didn't refuse: of others, the macro holds why.
-pub(super) fn told_of_rcpt(macros: &Macros) -> Told<'_> {
-    Told {
+pub(super) fn told_of_rcpt(macros: &Macros) -> MtaMacros<'_> {
+    MtaMacros {
         mta: mta(macros),
         resolved: macros.get(c"{rcpt_addr}").map(CStr::to_bytes),
         from: None,

@@ -9,6 +9,7 @@ mod serve;
 
 pub use guard::{Counters, Snapshot, Stream, Violation};
 pub use listener::{
-    Address, AddressError, ListenError, Listener, Mode, Owner, SocketOptions, bind_tcp, reach,
+    ListenAddress, ListenAddressError, ListenError, Listener, Owner, SocketMode, SocketOptions,
+    bind_tcp, reach,
 };
 pub use serve::serve;

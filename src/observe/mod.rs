@@ -15,6 +15,6 @@ pub use self::{
     log::{set_level, start_logging},
     metrics::Metrics,
     readings::{Readings, SiegeReading, StoreReading},
-    settings::Settings,
+    settings::ObserveSettings,
     warnings::Warnings,
 };

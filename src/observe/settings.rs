@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 /// What of the daemon can be seen from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct ObserveSettings {
     /// Where metrics are served; none by default, for a port that nobody asked for is a surprise.
     #[serde(deserialize_with = "unless_empty")]
     pub http: Option<SocketAddr>,

@@ -33,4 +33,4 @@ mod trace;
 mod tests;
 
 pub use lookup::{Lookup, Mx};
-pub use query::{Query, check_helo, check_mail_from};
+pub use query::{SpfQuery, check_helo, check_mail_from};

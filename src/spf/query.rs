@@ -13,7 +13,7 @@ use crate::core::{
 
 /// The SMTP session as far as SPF sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a> {
+pub struct SpfQuery<'a> {
     /// The client; an IPv4-mapped IPv6 address is the IPv4 address it carries (RFC 7208 section 5).
     pub client: IpAddr,
     /// The argument of HELO or EHLO as sent.
@@ -29,14 +29,14 @@ pub struct Query<'a> {
 /// Checks the HELO identity (RFC 7208 section 2.3); the sender is postmaster@HELO.
 ///
 /// Makes at most 10 terms' worth of questions, and never waits by itself: the lookup keeps the time budget.
-pub async fn check_helo<L: Lookup>(lookup: &L, query: &Query<'_>) -> SpfCheck {
+pub async fn check_helo<L: Lookup>(lookup: &L, query: &SpfQuery<'_>) -> SpfCheck {
     check(lookup, query, Subject::helo(query.helo, Identity::Helo)).await
 }
 
 /// Checks the MAIL FROM identity (RFC 7208 section 2.4); the null sender is checked as postmaster@HELO.
 ///
 /// Makes at most 10 terms' worth of questions, and never waits by itself: the lookup keeps the time budget.
-pub async fn check_mail_from<L: Lookup>(lookup: &L, query: &Query<'_>) -> SpfCheck {
+pub async fn check_mail_from<L: Lookup>(lookup: &L, query: &SpfQuery<'_>) -> SpfCheck {
     let subject = match query.mail_from {
         // 2.4: "When the reverse-path is null, this document defines the "MAIL FROM" identity to be the mailbox
         // composed of the local-part "postmaster" and the "HELO" identity".
@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-async fn check<L: Lookup>(lookup: &L, query: &Query<'_>, subject: Subject<'_>) -> SpfCheck {
+async fn check<L: Lookup>(lookup: &L, query: &SpfQuery<'_>, subject: Subject<'_>) -> SpfCheck {
     let asked = quoted(subject.asked);
     let mut check = SpfCheck::new(subject.identity, asked, SpfResult::None);
     let Some((domain, name)) = subject.domain else {

@@ -11,10 +11,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{SiegeRecords, Unavailable};
 use crate::core::{
-    attack,
+    attack::{AttackCount, AttackRow, Sample},
     learned::{Learn, Learned},
     proof::{
-        coverage::{Count, CoverageRow},
+        coverage::{CoverageCount, CoverageRow},
         ledger::{Hash, Remembered, Sent},
         uses::{Attempt, Use},
     },
@@ -87,13 +87,13 @@ pub trait Backend: Send + Sync + 'static {
     fn attack(
         &self,
         hours: RangeInclusive<u64>,
-    ) -> impl Future<Output = Result<Vec<attack::Row>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Vec<AttackRow>, Unavailable>> + Send;
 
     /// As [`super::Store::samples`], in any order; what can't be read is left out.
     fn samples(
         &self,
         time: RangeInclusive<u64>,
-    ) -> impl Future<Output = Result<Vec<attack::Sample>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Vec<Sample>, Unavailable>> + Send;
 }
 
 /// What is written at once. Equal counts are one, and so is what is learned twice.
@@ -102,11 +102,11 @@ pub struct Batch {
     /// Outgoing messages, in the order they were sent in.
     pub sent: Vec<Sent>,
     /// What is counted on a day, and how often.
-    pub counts: BTreeMap<(u64, Count), u64>,
+    pub counts: BTreeMap<(u64, CoverageCount), u64>,
     /// What is learned of addresses; of one address in order of days.
     pub learned: BTreeSet<Learn>,
     /// What is counted of an attack in an hour, and how often.
-    pub attack: BTreeMap<(u64, attack::Count), u64>,
+    pub attack: BTreeMap<(u64, AttackCount), u64>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
 }
@@ -115,7 +115,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Waiting {
     /// The sample.
-    pub sample: attack::Sample,
+    pub sample: Sample,
     /// Free again when it is written, or lost.
     pub _place: OwnedSemaphorePermit,
 }

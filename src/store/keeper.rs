@@ -18,10 +18,10 @@ use super::{
     writer::{Entry, Queue, queue, write},
 };
 use crate::core::{
-    attack,
+    attack::{AttackCount, AttackRow, Sample},
     learned::{Learn, Learned},
     proof::{
-        coverage::{Count, CoverageRow},
+        coverage::{CoverageCount, CoverageRow},
         ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
         today,
         uses::{Attempt, Use},
@@ -203,9 +203,9 @@ impl<B: Backend> Store for Keeper<B> {
         self.enqueue(Entry::Sent(sent), true);
     }
 
-    fn count(&self, day: u64, count: Count) {
+    fn count(&self, day: u64, count: CoverageCount) {
         if count.fits() {
-            let ours = matches!(count, Count::Outgoing { .. });
+            let ours = matches!(count, CoverageCount::Outgoing { .. });
             self.enqueue(Entry::Count(day, count), ours);
         }
     }
@@ -215,13 +215,13 @@ impl<B: Backend> Store for Keeper<B> {
         self.enqueue(Entry::Learn(learn), ours)
     }
 
-    fn count_attack(&self, hour: u64, counts: Vec<attack::Count>) {
+    fn count_attack(&self, hour: u64, counts: Vec<AttackCount>) {
         if !counts.is_empty() {
             self.enqueue(Entry::Attack(hour, counts), false);
         }
     }
 
-    fn keep_sample(&self, sample: attack::Sample) {
+    fn keep_sample(&self, sample: Sample) {
         // In a flood there are more than enough of them: those that find no place are nobody's loss.
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             let waiting = Waiting {
@@ -324,7 +324,7 @@ impl<B: Backend> Store for Keeper<B> {
     fn attack(
         &self,
         hours: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>> {
+    ) -> BoxFuture<'_, Result<Vec<AttackRow>, Unavailable>> {
         async move {
             let asked = self.kept.ask(REPORT, self.kept.backend.attack(hours));
             let mut rows = asked.await?;
@@ -337,7 +337,7 @@ impl<B: Backend> Store for Keeper<B> {
     fn samples(
         &self,
         time: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>> {
+    ) -> BoxFuture<'_, Result<Vec<Sample>, Unavailable>> {
         async move {
             let asked = self.kept.ask(REPORT, self.kept.backend.samples(time));
             let mut samples = asked.await?;

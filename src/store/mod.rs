@@ -29,10 +29,10 @@ pub use url::StoreUrl;
 use writer::Queue;
 
 use crate::core::{
-    attack,
+    attack::{AttackCount, AttackRow, Sample},
     learned::{Learn, Learned},
     proof::{
-        coverage::{Count, CoverageRow},
+        coverage::{CoverageCount, CoverageRow},
         ledger::{Hash, Remembered, Sent},
         uses::{Attempt, Use},
     },
@@ -44,17 +44,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn remember(&self, sent: Sent);
 
     /// Counts for the coverage report; `day` is in days since 1970-01-01. Never waits.
-    fn count(&self, day: u64, count: Count);
+    fn count(&self, day: u64, count: CoverageCount);
 
     /// Learns something of an address. What is learned again changes nothing, nor do days before the last one. Never waits.
     /// `false`: there was no room for it.
     fn learn(&self, learn: Learn) -> bool;
 
     /// Counts a bounce for the attack report; `hour` is in hours since 1970. Never waits.
-    fn count_attack(&self, hour: u64, counts: Vec<attack::Count>);
+    fn count_attack(&self, hour: u64, counts: Vec<AttackCount>);
 
     /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
-    fn keep_sample(&self, sample: attack::Sample);
+    fn keep_sample(&self, sample: Sample);
 
     /// The newest entry of any of these Message-IDs.
     fn sent(&self, message: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>>;
@@ -106,13 +106,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn attack(
         &self,
         hours: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>>;
+    ) -> BoxFuture<'_, Result<Vec<AttackRow>, Unavailable>>;
 
     /// The samples of this time, which is in seconds since 1970, the oldest first.
-    fn samples(
-        &self,
-        time: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>>;
+    fn samples(&self, time: RangeInclusive<u64>)
+    -> BoxFuture<'_, Result<Vec<Sample>, Unavailable>>;
 
     /// Another store takes this one's place: when this one is dropped, what it can't write is given to that.
     fn hand_over_to(&self, successor: &dyn Store) {

@@ -16,9 +16,9 @@ use super::{
     unwritten::Unwritten,
 };
 use crate::core::{
-    attack,
+    attack::AttackCount,
     learned::Learn,
-    proof::{coverage::Count, ledger::Sent},
+    proof::{coverage::CoverageCount, ledger::Sent},
 };
 
 /// How many entries wait to be written; further ones are dropped. 40 MB if each has all the recipients it may have.
@@ -33,11 +33,11 @@ pub enum Entry {
     /// An outgoing message.
     Sent(Sent),
     /// Something that happened on a day.
-    Count(u64, Count),
+    Count(u64, CoverageCount),
     /// Something that is learned of an address.
     Learn(Learn),
     /// What is counted of a bounce in an hour.
-    Attack(u64, Vec<attack::Count>),
+    Attack(u64, Vec<AttackCount>),
     /// A sample of a refused bounce.
     Sample(Box<Waiting>),
     /// What another store was to write, and could not.
@@ -239,7 +239,7 @@ mod tests {
         let pushed = (0..ROOM).filter(|_| queue.push_if_spare(attack())).count();
         assert_eq!(pushed, ROOM / 2);
         let outcome = "batv".to_owned();
-        assert!(queue.push(Entry::Count(7, Count::Bounce { outcome })));
+        assert!(queue.push(Entry::Count(7, CoverageCount::Bounce { outcome })));
         assert!(!queue.push_if_spare(attack()));
     }
 }

@@ -68,7 +68,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "thiserror",
         ],
     ),
-    ("spf", &["futures_util", "ipnet", "thiserror"]),
+    ("spf", &["futures_util", "ipnet"]),
     ("mailstore", &["bzip2", "flate2", "ruzstd", "thiserror"]),
 ];
 

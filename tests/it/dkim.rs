@@ -10,10 +10,10 @@ use std::{
 use backstop::{
     core::{
         address::Domain,
-        proof::dkim::{Outcome, Signed},
+        proof::dkim::{SignatureResult, Signed},
     },
-    dkim::{Keys, verify},
-    dns::{Resolver, Settings},
+    dkim::{DkimKeys, verify},
+    dns::{DnsSettings, Resolver},
 };
 use lab::{
     dns::{Fault, RecordType, Scope, Server, Zone},
@@ -73,7 +73,7 @@ async fn opendkim_as_it_comes_says_too_little() {
     let server = Server::start(Zone::new().txt(NAME, record())).await;
     let headers = format!("{}{HEADERS}", signature("relaxed/simple", ""));
     let signed = verified(&headers, Some(BODY), &server).await;
-    assert_eq!(signed[0].outcome, Outcome::Weak, "{headers}");
+    assert_eq!(signed[0].outcome, SignatureResult::Weak, "{headers}");
 }
 
 /// What is wrong with the answer, and not with the mail, is neither a proof nor a forgery.
@@ -117,9 +117,9 @@ async fn dns_over_the_wire() {
 }
 
 async fn verified(headers: &str, body: Option<&str>, server: &Server) -> Vec<Signed> {
-    let settings = Settings {
+    let settings = DnsSettings {
         nameservers: vec![server.addr().into()],
-        ..Settings::default()
+        ..DnsSettings::default()
     };
     let lookup = Resolver::new(&settings)
         .unwrap()
@@ -133,7 +133,7 @@ async fn verified(headers: &str, body: Option<&str>, server: &Server) -> Vec<Sig
         headers.as_bytes(),
         body.map(str::as_bytes),
         |domain| *domain == ours,
-        &Keys::default(),
+        &DkimKeys::default(),
         &lookup,
         now,
         LIFETIME,

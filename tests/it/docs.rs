@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use backstop::core::notification::Kind;
+use backstop::core::notification::NotificationKind;
 use regex::Regex;
 use serde_yaml::Value;
 
@@ -319,7 +319,7 @@ fn the_manual_page_tells_what_the_decision_line_says() {
         fields.len() >= 14 && reasons.len() >= 49,
         "{fields:?} {reasons:?}"
     );
-    let kinds = Kind::ALL.map(|kind| kind.as_str().to_owned());
+    let kinds = NotificationKind::ALL.map(|kind| kind.as_str().to_owned());
     for word in fields.into_iter().chain(reasons).chain(kinds) {
         let result = word.starts_with("spf_") && page.contains("spf_helo_ Ns Ar RESULT");
         assert!(result || told(&word), "backstop(8) lacks `{word}`");

@@ -8,7 +8,7 @@ use backstop::{
         header::Headers,
         proof::{
             Keys, today,
-            watermark::{self, Answer},
+            watermark::{self, WatermarkResult},
         },
     },
 };
@@ -78,13 +78,13 @@ impl<M: Mta> Signing<M> {
         arrived(&self.site.mta, FAR, letter)
     }
 
-    fn answer(&self, headers: &Headers) -> Answer {
+    fn answer(&self, headers: &Headers) -> WatermarkResult {
         let keys = key_file::read(&self.keys).unwrap();
         verify(headers, &keys)
     }
 }
 
-fn verify(headers: &Headers, keys: &Keys) -> Answer {
+fn verify(headers: &Headers, keys: &Keys) -> WatermarkResult {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     watermark::verify(headers, keys, today(now.as_secs()), 7)
 }
@@ -124,7 +124,7 @@ fn a_message_arrives_with_one_watermark_that_verifies<M: Mta>() {
     );
     assert_eq!(message[body..], *b"Gr\xfc\xdfe\n");
     match signing.answer(&headers) {
-        Answer::Valid { message_id, .. } => assert_eq!(message_id, letter.id.as_bytes()),
+        WatermarkResult::Valid { message_id, .. } => assert_eq!(message_id, letter.id.as_bytes()),
         other => panic!("{other:?}"),
     }
     signing
@@ -141,7 +141,10 @@ fn a_message_arrives_with_one_watermark_that_verifies<M: Mta>() {
     // With another Message-ID it is another message, and has one of its own.
     let (headers, _) = Headers::parse(&signing.sent(&again));
     assert_eq!(marks(&headers), 3);
-    assert!(matches!(signing.answer(&headers), Answer::Valid { .. }));
+    assert!(matches!(
+        signing.answer(&headers),
+        WatermarkResult::Valid { .. }
+    ));
     let message = unix.replace('\n', "\r\n").into_bytes();
     let once_more = signing
         .user()
@@ -153,7 +156,10 @@ fn a_message_arrives_with_one_watermark_that_verifies<M: Mta>() {
     };
     let (headers, _) = Headers::parse(&arrived(&signing.site.mta, "again@friend.example", &same));
     assert_eq!(marks(&headers), 2);
-    assert!(matches!(signing.answer(&headers), Answer::Valid { .. }));
+    assert!(matches!(
+        signing.answer(&headers),
+        WatermarkResult::Valid { .. }
+    ));
 
     // What comes in keeps the proof of whoever sent it.
     let letter = Letter::headed("X-Backstop-Watermark: theirs\r\nFrom: bob@friend.example\r\n");
@@ -183,7 +189,7 @@ fn whatever_from_looks_like<M: Mta>() {
         let (headers, _) = Headers::parse(&signing.sent(&letter));
         let found = signing.answer(&headers);
         assert!(
-            matches!(found, Answer::Valid { .. }),
+            matches!(found, WatermarkResult::Valid { .. }),
             "{from}: {found:?} {headers:?}"
         );
     }
@@ -218,7 +224,7 @@ fn a_roll_over_has_no_gap<M: Mta>() {
         let letter = Letter::headed(&format!("From: {JOE}\r\n{DATE}"));
         let (headers, _) = Headers::parse(&signing.sent(&letter));
         match signing.answer(&headers) {
-            Answer::Valid { key: signed_by, .. } => assert_eq!(signed_by, key),
+            WatermarkResult::Valid { key: signed_by, .. } => assert_eq!(signed_by, key),
             other => panic!("{other:?}"),
         }
         let sender = headers.first("Return-Path").unwrap().unfolded();
@@ -228,7 +234,7 @@ fn a_roll_over_has_no_gap<M: Mta>() {
         before.push((sender, headers));
         for (sender, headers) in &before {
             let found = signing.answer(headers);
-            assert!(matches!(found, Answer::Valid { .. }), "{found:?}");
+            assert!(matches!(found, WatermarkResult::Valid { .. }), "{found:?}");
             let mut client = signing.site.friend();
             let bounce = Letter::bounce();
             let reply = client.message("", sender, &bounce.bytes).unwrap();
@@ -301,7 +307,7 @@ fn what_the_mta_adds_is_covered_where_it_shows_it() {
     let postfix = Signing::<Postfix>::start("watermark: {sign: true}");
     let (headers, _) = Headers::parse(&postfix.sent(&undated()));
     assert!(
-        matches!(postfix.answer(&headers), Answer::Valid { .. }),
+        matches!(postfix.answer(&headers), WatermarkResult::Valid { .. }),
         "{headers:?}"
     );
     let bare = Letter::written(|id| format!("Subject: x\n\n{id}\n").into_bytes());
@@ -309,7 +315,7 @@ fn what_the_mta_adds_is_covered_where_it_shows_it() {
     assert!(output.unwrap().status.success());
     let (headers, _) = Headers::parse(&arrived(&postfix.site.mta, FAR, &bare));
     assert!(
-        matches!(postfix.answer(&headers), Answer::Valid { .. }),
+        matches!(postfix.answer(&headers), WatermarkResult::Valid { .. }),
         "{headers:?}"
     );
 
@@ -348,8 +354,8 @@ fn what_is_rewritten_behind_us_is_no_forgery() {
         let from = headers.first("From").unwrap().unfolded();
         assert_eq!(from, arrives.as_bytes());
         match signing.answer(&headers) {
-            Answer::Valid { .. } => assert!(genuine, "{headers:?}"),
-            other => assert_eq!((other, genuine), (Answer::Unverifiable, false)),
+            WatermarkResult::Valid { .. } => assert!(genuine, "{headers:?}"),
+            other => assert_eq!((other, genuine), (WatermarkResult::Unverifiable, false)),
         }
     }
 }

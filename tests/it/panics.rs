@@ -5,11 +5,11 @@ use std::{ops::RangeInclusive, path::Path, sync::Arc};
 use backstop::{
     config,
     core::{
-        attack,
+        attack::{AttackCount, AttackRow, Sample},
         learned::{Learn, Learned},
         proof::{
             Keys,
-            coverage::{Count, CoverageRow},
+            coverage::{CoverageCount, CoverageRow},
             ledger::{Hash, Remembered, Sent},
             uses::{Attempt, Use},
         },
@@ -38,11 +38,11 @@ impl Store for Buggy {
         panic!("a bug where nobody waits");
     }
 
-    fn count(&self, _: u64, _: Count) {}
+    fn count(&self, _: u64, _: CoverageCount) {}
 
-    fn count_attack(&self, _: u64, _: Vec<attack::Count>) {}
+    fn count_attack(&self, _: u64, _: Vec<AttackCount>) {}
 
-    fn keep_sample(&self, _: attack::Sample) {}
+    fn keep_sample(&self, _: Sample) {}
 
     fn learn(&self, _: Learn) -> bool {
         true
@@ -65,17 +65,11 @@ impl Store for Buggy {
         panic!("no rounds are made")
     }
 
-    fn attack(
-        &self,
-        _: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Row>, Unavailable>> {
+    fn attack(&self, _: RangeInclusive<u64>) -> BoxFuture<'_, Result<Vec<AttackRow>, Unavailable>> {
         panic!("nobody asks")
     }
 
-    fn samples(
-        &self,
-        _: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<attack::Sample>, Unavailable>> {
+    fn samples(&self, _: RangeInclusive<u64>) -> BoxFuture<'_, Result<Vec<Sample>, Unavailable>> {
         panic!("nobody asks")
     }
 

@@ -7,7 +7,7 @@ use backstop::core::{
     policy::Policy,
     proof::{
         DAY, ProofKind,
-        coverage::{CoverageRow, Summary},
+        coverage::{CoverageRow, CoverageSummary},
         ledger::{self, Hashed},
     },
 };
@@ -187,7 +187,7 @@ fn what_the_mta_does_not_offer_is_not_counted_as_made() {
         .departure(&sender, &[], &headers(WHOLE), NOW)
         .within(false, true);
     let counts = policy.coverage(&sender, &headers(WHOLE), &departure);
-    let summary = Summary::of(counts.into_iter().map(|count| CoverageRow {
+    let summary = CoverageSummary::of(counts.into_iter().map(|count| CoverageRow {
         day: 1,
         count,
         times: 1,
@@ -205,7 +205,7 @@ fn counted(
     from: &str,
     rcpt: &str,
     head: &str,
-) -> (Vec<CoverageRow>, Summary) {
+) -> (Vec<CoverageRow>, CoverageSummary) {
     let sender = envelope(client, from);
     let headers = headers(head);
     let recipients = mailboxes(&[rcpt.to_owned()]);
@@ -219,5 +219,5 @@ fn counted(
             times: 1,
         })
         .collect();
-    (rows.clone(), Summary::of(rows))
+    (rows.clone(), CoverageSummary::of(rows))
 }

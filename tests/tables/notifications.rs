@@ -10,7 +10,7 @@ use std::{
 use backstop::core::{
     address::ReversePath,
     header::Headers,
-    notification::{Kind, Notification},
+    notification::{Notification, NotificationKind},
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -80,7 +80,10 @@ fn every_sample_is_in_the_index_and_every_kind_has_samples() {
         assert_eq!(files, named, "{folder}");
     }
     // A callout has no headers to sample.
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Callout) {
+    for kind in NotificationKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != NotificationKind::Callout)
+    {
         assert!(
             index.is.values().any(|sample| sample.kind == kind.as_str()),
             "{kind}"

@@ -11,8 +11,8 @@ use backstop::{
         outside::Unanswered,
         proof::{
             DAY,
-            dkim::{KeyRecord, Outcome, Settings, Signed},
-            returned::{self, Report},
+            dkim::{DkimSettings, KeyRecord, SignatureResult, Signed},
+            returned::{self, NotificationReport},
         },
     },
     dkim,
@@ -25,36 +25,66 @@ const SIGNED: u64 = 1_795_299_686;
 
 /// Each bounce, whether all of the message came back, and whether the signatures in simple and in relaxed canonicalisation
 /// survived, as python's dkim library finds them too.
-const BOUNCES: &[(&str, bool, Outcome, Outcome)] = &[
-    ("exim-full", true, Outcome::Whole, Outcome::Whole),
+const BOUNCES: &[(&str, bool, SignatureResult, SignatureResult)] = &[
+    (
+        "exim-full",
+        true,
+        SignatureResult::Whole,
+        SignatureResult::Whole,
+    ),
     (
         "exim-headers",
         false,
-        Outcome::HeadersOnly,
-        Outcome::HeadersOnly,
+        SignatureResult::HeadersOnly,
+        SignatureResult::HeadersOnly,
     ),
-    ("opensmtpd-full", true, Outcome::Whole, Outcome::Whole),
-    ("opensmtpd-headers", true, Outcome::Whole, Outcome::Whole),
+    (
+        "opensmtpd-full",
+        true,
+        SignatureResult::Whole,
+        SignatureResult::Whole,
+    ),
+    (
+        "opensmtpd-headers",
+        true,
+        SignatureResult::Whole,
+        SignatureResult::Whole,
+    ),
     ("postfix-7bit", true, BROKEN, BROKEN),
-    ("postfix-full", true, Outcome::Whole, Outcome::Whole),
+    (
+        "postfix-full",
+        true,
+        SignatureResult::Whole,
+        SignatureResult::Whole,
+    ),
     (
         "postfix-headers",
         false,
-        Outcome::HeadersOnly,
-        Outcome::HeadersOnly,
+        SignatureResult::HeadersOnly,
+        SignatureResult::HeadersOnly,
     ),
     // A tab that folds an address header comes back as eight blanks.
-    ("sendmail-full", true, BROKEN, Outcome::Whole),
-    ("sendmail-headers", false, BROKEN, Outcome::HeadersOnly),
-    ("sendmail-no-mime", false, BROKEN, Outcome::HeadersOnly),
+    ("sendmail-full", true, BROKEN, SignatureResult::Whole),
+    (
+        "sendmail-headers",
+        false,
+        BROKEN,
+        SignatureResult::HeadersOnly,
+    ),
+    (
+        "sendmail-no-mime",
+        false,
+        BROKEN,
+        SignatureResult::HeadersOnly,
+    ),
 ];
-const BROKEN: Outcome = Outcome::Failed("");
+const BROKEN: SignatureResult = SignatureResult::Failed("");
 
 fn octets(name: &str) -> Vec<u8> {
     fs::read(crate::files::path(FOLDER).join(name)).unwrap()
 }
 
-fn report(name: &str) -> Report {
+fn report(name: &str) -> NotificationReport {
     let bounce = octets(&format!("{name}.eml"));
     let (headers, body) = Headers::parse(&bounce);
     returned::read(&headers, &bounce[body..], false)
@@ -94,13 +124,15 @@ fn every_bounce_in_the_folder_is_read() {
 #[tokio::test]
 async fn its_signatures_prove_what_survived() {
     for (name, _, simple, relaxed) in BOUNCES {
-        let Report { returned, .. } = report(name);
+        let NotificationReport { returned, .. } = report(name);
         let returned = &returned[0];
         let signed = verified(&returned.raw, returned.body.as_deref()).await;
         for (selector, expected) in [("simple", simple), ("relaxed", relaxed)] {
             let found = signed.iter().find(|one| one.selector == selector).unwrap();
             match expected {
-                Outcome::Failed(_) => assert!(!found.outcome.is_genuine(), "{name}: {found:?}"),
+                SignatureResult::Failed(_) => {
+                    assert!(!found.outcome.is_genuine(), "{name}: {found:?}")
+                }
                 _ => assert_eq!(found.outcome, *expected, "{name}: {selector}"),
             }
             if found.outcome.is_genuine() {
@@ -114,7 +146,7 @@ async fn its_signatures_prove_what_survived() {
 #[tokio::test]
 async fn one_octet_less_proves_nothing() {
     for (name, _, _, relaxed) in BOUNCES.iter().filter(|bounce| bounce.3.is_genuine()) {
-        let Report { returned, .. } = report(name);
+        let NotificationReport { returned, .. } = report(name);
         let raw = &returned[0].raw;
         for field in [
             "\r\nMessage-ID: <",
@@ -145,11 +177,11 @@ async fn verified(raw: &[u8], body: Option<&[u8]>) -> Vec<Signed> {
         selector: selector.to_owned(),
         record: record.trim().to_owned(),
     };
-    let settings = Settings {
+    let settings = DkimSettings {
         keys: vec![key("simple"), key("relaxed")],
-        ..Settings::default()
+        ..DkimSettings::default()
     };
-    let keys = dkim::Keys::new(&settings).unwrap();
+    let keys = dkim::DkimKeys::new(&settings).unwrap();
     let ours = |domain: &backstop::core::address::Domain| domain.as_str() == "home.example";
     dkim::verify(raw, body, ours, &keys, &Silence, SIGNED + DAY, 7 * DAY).await
 }

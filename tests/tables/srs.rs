@@ -7,7 +7,7 @@ use backstop::core::{
     policy::{Policy, Vouched},
     proof::{
         DAY, ProofKind,
-        coverage::Count,
+        coverage::CoverageCount,
         evidence::{Evidence, Outcome, ProofResult},
     },
 };
@@ -258,7 +258,7 @@ fn a_rule_that_takes_bounces_takes_those_that_prove_nothing() {
 #[test]
 fn srs_addresses_that_the_file_knows_nothing_of_are_counted() {
     let policy = policy(&[]);
-    let words = |count: Option<Count>| {
+    let words = |count: Option<CoverageCount>| {
         count.map(|count| {
             let (domain, seen) = count.texts();
             format!("{} {domain} {seen}", count.kind())

@@ -36,7 +36,7 @@ use crate::{
         verdict::{Action, Reason, Verdict},
     },
     engine::Message,
-    mailstore::{Marks, Place},
+    mailstore::{FolderKind, Marks},
 };
 
 /// A surprising verdict.
@@ -112,7 +112,7 @@ impl Facts<'_> {
             flagged,
             place,
         } = self.marks;
-        if place == Place::Junk {
+        if place == FolderKind::Junk {
             return;
         }
         let is_answer = self.is_answer();
@@ -122,10 +122,10 @@ impl Facts<'_> {
         found.add(flagged, 3, "its owner flagged it");
         found.add(proven, 3, "it is proven to answer a message of ours");
         found.add(passes, 2, "SPF passes for MAIL FROM");
-        found.add(place == Place::Filed, 2, "it was filed");
+        found.add(place == FolderKind::Filed, 2, "it was filed");
         let listed = matches!(self.known, Known::Listed(_));
         found.add(listed, 1, "a list knows the recipient");
-        let kept = seen && place != Place::Trash;
+        let kept = seen && place != FolderKind::Trash;
         found.add(kept, 1, "its owner opened and kept it");
         found.add(is_answer && !proven, 1, "it says that it answers a message");
         let lost = matches!(found.verdict.action, Action::Reject | Action::Discard);
@@ -139,13 +139,13 @@ impl Facts<'_> {
             place,
             ..
         } = self.marks;
-        if answered || flagged || place == Place::Filed {
+        if answered || flagged || place == FolderKind::Filed {
             return;
         }
         let null = self.null;
         let no_notification = null && self.facts.notification.is_none();
         let unlisted = null && self.has_lists && self.known == Known::NotListed;
-        found.add(place == Place::Junk, 3, "it lies in a junk folder");
+        found.add(place == FolderKind::Junk, 3, "it lies in a junk folder");
         found.add(no_notification, 3, "null sender, and no notification");
         found.add(unlisted, 2, "null sender, to somebody on no list");
         found.add(self.spf == Some(SpfResult::Fail), 2, "SPF fails");

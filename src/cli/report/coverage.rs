@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::core::{
     printable::printable,
     proof::{
-        ProofKind, Settings,
-        coverage::{Outgoing, Summary},
+        ProofKind, ProofSettings,
+        coverage::{CoverageSummary, OutgoingCoverage},
         date,
     },
 };
@@ -29,7 +29,7 @@ pub(super) struct Report {
     safe_to_refuse: bool,
     doubts: Vec<String>,
     #[serde(skip)]
-    ours: Outgoing,
+    ours: OutgoingCoverage,
 }
 
 #[derive(Serialize)]
@@ -39,11 +39,11 @@ struct Mail {
     by: BTreeMap<&'static str, u64>,
     without: BTreeMap<&'static str, BTreeMap<String, u64>>,
     #[serde(skip)]
-    outgoing: Outgoing,
+    outgoing: OutgoingCoverage,
 }
 
-impl From<&Outgoing> for Mail {
-    fn from(outgoing: &Outgoing) -> Self {
+impl From<&OutgoingCoverage> for Mail {
+    fn from(outgoing: &OutgoingCoverage) -> Self {
         let mut without: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for ((way, why), times) in &outgoing.without {
             let reasons = without.entry(way.as_str()).or_default();
@@ -62,7 +62,12 @@ impl From<&Outgoing> for Mail {
 
 impl Report {
     /// Of the days up to `today`, which are in days since 1970-01-01, as `first` is.
-    pub(super) fn of(summary: &Summary, first: u64, today: u64, proof: &Settings) -> Self {
+    pub(super) fn of(
+        summary: &CoverageSummary,
+        first: u64,
+        today: u64,
+        proof: &ProofSettings,
+    ) -> Self {
         let doubts = summary.doubts(today, proof);
         let domains = summary.domains.iter();
         let recipients = summary.would_refuse.iter();
@@ -166,7 +171,7 @@ impl Report {
     }
 }
 
-fn print_row(outgoing: &Outgoing, name: &str) {
+fn print_row(outgoing: &OutgoingCoverage, name: &str) {
     let ways = ProofKind::OUTGOING
         .iter()
         .map(|way| outgoing.by.get(way).copied().unwrap_or_default());

@@ -6,7 +6,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     cli::today,
-    core::proof::{coverage::Summary, date},
+    core::proof::{coverage::CoverageSummary, date},
     engine::Shared,
     store::Store,
 };
@@ -46,7 +46,7 @@ async fn lines(
             tell(format!(
                 "coverage of {}: {}",
                 date(yesterday),
-                Summary::of(rows)
+                CoverageSummary::of(rows)
             ));
             told = today;
         }
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        core::proof::{ProofKind, coverage::Count},
+        core::proof::{ProofKind, coverage::CoverageCount},
         store::{self, Keep},
     };
 
@@ -83,7 +83,7 @@ mod tests {
             },
         );
         let first = today();
-        for count in Count::of_outgoing("example.org", &[ProofKind::Ledger], &[]) {
+        for count in CoverageCount::of_outgoing("example.org", &[ProofKind::Ledger], &[]) {
             store.count(first, count);
         }
         store.flush().await;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Checks;
-use crate::{config::path::Path, milter::Address};
+use crate::{config::path::Path, milter::ListenAddress};
 
 impl Checks<'_> {
     pub(super) fn observe(&mut self) {
@@ -11,7 +11,7 @@ impl Checks<'_> {
             return;
         };
         let place = Path::of(&["observe", "http"]);
-        if let Address::Inet { host, port, .. } = &self.file.listen {
+        if let ListenAddress::Inet { host, port, .. } = &self.file.listen {
             let host = host.parse::<IpAddr>();
             let is_same = |host: &IpAddr| {
                 *host == address.ip() || host.is_unspecified() || address.ip().is_unspecified()

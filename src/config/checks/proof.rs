@@ -103,7 +103,7 @@ impl Checks<'_> {
                 "use the default, 64K: it has room for the headers that nearly all bounces return",
             );
         }
-        if let Err((number, what)) = dkim::Keys::new(&proof.dkim) {
+        if let Err((number, what)) = dkim::DkimKeys::new(&proof.dkim) {
             self.findings.error(
                 &Path::of(&["proof", "dkim", "keys"]).index(number),
                 "this DKIM key can't be used".to_owned(),

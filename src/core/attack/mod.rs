@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 pub use sample::{LARGEST_SAMPLE, MOST_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample};
-pub use summary::{Ranked, Summary, Tally};
+pub use summary::{AttackSummary, AttackTally, Ranked};
 
 use super::{
     address::Mailbox,
@@ -40,7 +40,7 @@ const LONGEST_TEXT: usize = 256;
 /// `report:` of `milter.yaml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct ReportSettings {
     /// Whether some of the refused bounces are kept for `backstop report --export`.
     pub keep_samples: bool,
 }
@@ -134,7 +134,7 @@ impl Fate {
 /// those that are [suspect](Fate::is_suspect) and did not prove to be ours. The others are in no list, and would take the
 /// places of those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum AttackKind {
     /// What was done, or would have been, and why: `reject unproven`.
     Reason,
     /// What it proved: what proved it, or `weak`, `unproven`, `forged`; `not_asked` where nobody looked.
@@ -147,7 +147,7 @@ pub enum Kind {
     Recipient,
 }
 
-impl Kind {
+impl AttackKind {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::Reason,
@@ -181,9 +181,9 @@ impl Kind {
 
 /// One thing to count, by hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Count {
+pub struct AttackCount {
     /// What is counted.
-    pub kind: Kind,
+    pub kind: AttackKind,
     /// The recipient's domain, as `local.domains` has it.
     pub domain: String,
     /// What became of the bounce.
@@ -192,11 +192,13 @@ pub struct Count {
     pub text: String,
 }
 
-impl Count {
+impl AttackCount {
     /// What was stored; `None` for what this version does not know.
     pub fn stored(kind: &str, domain: &str, fate: &str, text: &str) -> Option<Self> {
         Some(Self {
-            kind: Kind::ALL.into_iter().find(|one| one.as_str() == kind)?,
+            kind: AttackKind::ALL
+                .into_iter()
+                .find(|one| one.as_str() == kind)?,
             domain: domain.to_owned(),
             fate: Fate::ALL.into_iter().find(|one| one.as_str() == fate)?,
             text: text.to_owned(),
@@ -214,11 +216,11 @@ impl Count {
 
 /// How often a thing was counted in an hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
+pub struct AttackRow {
     /// Hours since 1970.
     pub hour: u64,
     /// The thing.
-    pub count: Count,
+    pub count: AttackCount,
     /// How often.
     pub times: u64,
 }
@@ -248,7 +250,7 @@ impl Policy {
         envelope: &Envelope,
         recipient: &Mailbox,
         verdict: &Verdict,
-    ) -> Vec<Count> {
+    ) -> Vec<AttackCount> {
         let notification = verdict.notification.as_ref();
         let Some(domain) = self.bounced_to(envelope, recipient, notification) else {
             return Vec::new();
@@ -256,12 +258,15 @@ impl Policy {
         let proof = verdict.proof.as_ref().map(coverage::word);
         let host = envelope.client.address;
         let texts = [
-            (Kind::Reason, Some(reason(verdict))),
-            (Kind::Proof, Some(proof.unwrap_or("not_asked").to_owned())),
-            (Kind::Host, host.map(|host| host.to_string())),
-            (Kind::Network, host.map(network)),
+            (AttackKind::Reason, Some(reason(verdict))),
             (
-                Kind::Recipient,
+                AttackKind::Proof,
+                Some(proof.unwrap_or("not_asked").to_owned()),
+            ),
+            (AttackKind::Host, host.map(|host| host.to_string())),
+            (AttackKind::Network, host.map(network)),
+            (
+                AttackKind::Recipient,
                 Some(shortened(&recipient.to_bytes(), LONGEST_TEXT)),
             ),
         ];
@@ -270,7 +275,7 @@ impl Policy {
         let told = texts
             .into_iter()
             .filter(|(kind, _)| names || !kind.is_listed());
-        let counts = told.map(|(kind, text)| Count {
+        let counts = told.map(|(kind, text)| AttackCount {
             kind,
             domain: domain.to_owned(),
             fate,

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{Fate, Kind, Row};
+use super::{AttackKind, AttackRow, Fate};
 
 /// How many different things of one kind are told apart in a report, at least: when there are twice as many, the rarer
 /// half is counted together, so that no period takes more than some 100 MB.
@@ -10,9 +10,9 @@ const MOST_TOLD_APART: usize = 50_000;
 
 /// How often each became of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally([u64; Fate::ALL.len()]);
+pub struct AttackTally([u64; Fate::ALL.len()]);
 
-impl Tally {
+impl AttackTally {
     /// How many became this.
     pub fn of(&self, fate: Fate) -> u64 {
         let at = Fate::ALL.iter().position(|one| *one == fate);
@@ -60,9 +60,9 @@ impl Tally {
 /// Things of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
-    named: BTreeMap<String, Tally>,
+    named: BTreeMap<String, AttackTally>,
     /// Those that were too many to be told apart, in their hour or in all.
-    pub others: Tally,
+    pub others: AttackTally,
 }
 
 impl Ranked {
@@ -78,12 +78,12 @@ impl Ranked {
     }
 
     /// What became of those of this one.
-    pub fn named(&self, text: &str) -> Option<&Tally> {
+    pub fn named(&self, text: &str) -> Option<&AttackTally> {
         self.named.get(text)
     }
 
     /// Those with the most suspect bounces, the first before the others; those of like many by their text.
-    pub fn top(&self, most: usize) -> Vec<(&str, &Tally)> {
+    pub fn top(&self, most: usize) -> Vec<(&str, &AttackTally)> {
         let suspect = self.named.iter().filter(|(_, tally)| tally.suspect() > 0);
         let mut all: Vec<_> = suspect
             .map(|(text, tally)| (text.as_str(), tally))
@@ -93,7 +93,7 @@ impl Ranked {
         all
     }
 
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, row: AttackRow) {
         let tally = match row.count.text {
             text if text.is_empty() => &mut self.others,
             text => self.named.entry(text).or_default(),
@@ -116,13 +116,13 @@ impl Ranked {
 
 /// The counts of some hours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct AttackSummary {
     /// All bounces.
-    pub all: Tally,
+    pub all: AttackTally,
     /// The same by hour, since 1970; hours without any are left out.
-    pub hours: BTreeMap<u64, Tally>,
+    pub hours: BTreeMap<u64, AttackTally>,
     /// The same by the recipient's domain.
-    pub domains: BTreeMap<String, Tally>,
+    pub domains: BTreeMap<String, AttackTally>,
     /// What became of them, what was done, and why.
     reasons: BTreeMap<(Fate, String), u64>,
     /// What they proved.
@@ -135,14 +135,14 @@ pub struct Summary {
     pub recipients: Ranked,
 }
 
-impl Summary {
+impl AttackSummary {
     /// Adds what these rows say; of one domain, as `local.domains` has it, or of all.
-    pub fn add(&mut self, rows: impl IntoIterator<Item = Row>, domain: Option<&str>) {
-        let of_it = |row: &Row| domain.is_none_or(|domain| domain == row.count.domain);
+    pub fn add(&mut self, rows: impl IntoIterator<Item = AttackRow>, domain: Option<&str>) {
+        let of_it = |row: &AttackRow| domain.is_none_or(|domain| domain == row.count.domain);
         for row in rows.into_iter().filter(of_it) {
             let (fate, times) = (row.count.fate, row.times);
             match row.count.kind {
-                Kind::Reason => {
+                AttackKind::Reason => {
                     self.all.add(fate, times);
                     self.hours.entry(row.hour).or_default().add(fate, times);
                     let domain = self.domains.entry(row.count.domain).or_default();
@@ -150,13 +150,13 @@ impl Summary {
                     let sum = self.reasons.entry((fate, row.count.text)).or_default();
                     *sum = sum.saturating_add(times);
                 }
-                Kind::Proof => {
+                AttackKind::Proof => {
                     let sum = self.proofs.entry(row.count.text).or_default();
                     *sum = sum.saturating_add(times);
                 }
-                Kind::Host => self.hosts.add(row),
-                Kind::Network => self.networks.add(row),
-                Kind::Recipient => self.recipients.add(row),
+                AttackKind::Host => self.hosts.add(row),
+                AttackKind::Network => self.networks.add(row),
+                AttackKind::Recipient => self.recipients.add(row),
             }
         }
     }
@@ -184,12 +184,12 @@ impl Summary {
 
     /// The hours from `first` to `last`, so many of them together; also those in which nothing came. Each with its
     /// first hour.
-    pub fn series(&self, first: u64, last: u64, together: u64) -> Vec<(u64, Tally)> {
+    pub fn series(&self, first: u64, last: u64, together: u64) -> Vec<(u64, AttackTally)> {
         let together = together.max(1);
         let step = usize::try_from(together).unwrap_or(usize::MAX);
         let mut series: Vec<_> = (first..=last)
             .step_by(step)
-            .map(|hour| (hour, Tally::default()))
+            .map(|hour| (hour, AttackTally::default()))
             .collect();
         for (hour, tally) in self.hours.range(first..=last.max(first)) {
             let at = usize::try_from((hour - first) / together).unwrap_or(usize::MAX);

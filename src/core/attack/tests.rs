@@ -3,7 +3,7 @@ use crate::core::{
     address::ReversePath,
     envelope::{Client, Local},
     header::Headers,
-    notification::Kind as Notice,
+    notification::NotificationKind as Notice,
     proof::{
         ProofKind,
         evidence::{Missing, Outside, Unproven, WeakEvidence, Why},
@@ -45,7 +45,7 @@ fn policy() -> Policy {
     config.policy
 }
 
-fn counted(envelope: &Envelope, rcpt: &str, verdict: &Verdict) -> Vec<(Kind, String)> {
+fn counted(envelope: &Envelope, rcpt: &str, verdict: &Verdict) -> Vec<(AttackKind, String)> {
     let recipient = Mailbox::from_bytes(rcpt.as_bytes());
     let counts = policy().attack(envelope, &recipient, verdict);
     counts
@@ -65,12 +65,12 @@ fn a_bounce_is_counted_once_in_each_kind() {
     assert_eq!(
         counts,
         [
-            (Kind::Reason, "reject never_sends".to_owned()),
-            (Kind::Proof, "not_asked".to_owned()),
-            (Kind::Host, "192.0.2.7".to_owned()),
-            (Kind::Network, "192.0.2.0/24".to_owned()),
+            (AttackKind::Reason, "reject never_sends".to_owned()),
+            (AttackKind::Proof, "not_asked".to_owned()),
+            (AttackKind::Host, "192.0.2.7".to_owned()),
+            (AttackKind::Network, "192.0.2.0/24".to_owned()),
             (
-                Kind::Recipient,
+                AttackKind::Recipient,
                 "J\\xc3\\xb6e\\x0d\\x0a<b>@example.org".to_owned()
             ),
         ]
@@ -86,8 +86,8 @@ fn a_bounce_is_counted_once_in_each_kind() {
         (Verdict::internal(), "tempfail internal", "not_asked"),
     ] {
         let expected = [
-            (Kind::Reason, why.to_owned()),
-            (Kind::Proof, proof.to_owned()),
+            (AttackKind::Reason, why.to_owned()),
+            (AttackKind::Proof, proof.to_owned()),
         ];
         let counts = counted(&envelope("192.0.2.7", ""), "joe@example.org", &verdict);
         assert_eq!(counts, expected);
@@ -265,31 +265,31 @@ fn what_could_not_be_told_accuses_nobody() {
     }
 }
 
-fn row(hour: u64, kind: Kind, fate: Fate, text: &str, times: u64) -> Row {
-    let count = Count {
+fn row(hour: u64, kind: AttackKind, fate: Fate, text: &str, times: u64) -> AttackRow {
+    let count = AttackCount {
         kind,
         domain: "example.org".to_owned(),
         fate,
         text: text.to_owned(),
     };
-    Row { hour, count, times }
+    AttackRow { hour, count, times }
 }
 
 #[test]
 fn what_is_stored_is_read_again() {
-    for kind in Kind::ALL {
+    for kind in AttackKind::ALL {
         for fate in Fate::ALL {
-            let Row { count, .. } = row(1, kind, fate, "x", 1);
-            let stored = Count::stored(kind.as_str(), "example.org", fate.as_str(), "x");
+            let AttackRow { count, .. } = row(1, kind, fate, "x", 1);
+            let stored = AttackCount::stored(kind.as_str(), "example.org", fate.as_str(), "x");
             assert_eq!(stored, Some(count));
         }
     }
-    assert_eq!(Count::stored("new", "", "refused", ""), None);
-    assert_eq!(Count::stored("host", "", "new", ""), None);
+    assert_eq!(AttackCount::stored("new", "", "refused", ""), None);
+    assert_eq!(AttackCount::stored("host", "", "new", ""), None);
 }
 
-fn summary(rows: Vec<Row>, domain: Option<&str>) -> Summary {
-    let mut summary = Summary::default();
+fn summary(rows: Vec<AttackRow>, domain: Option<&str>) -> AttackSummary {
+    let mut summary = AttackSummary::default();
     summary.add(rows, domain);
     summary
 }
@@ -297,11 +297,14 @@ fn summary(rows: Vec<Row>, domain: Option<&str>) -> Summary {
 /// Three months of ever new hosts don't fill the memory, and those that came often are told.
 #[test]
 fn a_summary_is_bounded() {
-    let mut summary = Summary::default();
-    let often = || row(1, Kind::Host, Fate::Refused, "192.0.2.7", 5);
+    let mut summary = AttackSummary::default();
+    let often = || row(1, AttackKind::Host, Fate::Refused, "192.0.2.7", 5);
     for number in 0..260_000_u64 {
         let host = format!("host {number}");
-        summary.add([row(number, Kind::Host, Fate::Refused, &host, 1)], None);
+        summary.add(
+            [row(number, AttackKind::Host, Fate::Refused, &host, 1)],
+            None,
+        );
         if number % 1_000 == 0 {
             summary.add([often()], None);
         }
@@ -321,20 +324,38 @@ fn a_summary_is_bounded() {
 #[test]
 fn a_summary_adds_up() {
     let mut rows = vec![
-        row(100, Kind::Reason, Fate::Refused, "reject unproven", 7),
-        row(103, Kind::Reason, Fate::Refused, "reject unproven", 5),
-        row(103, Kind::Reason, Fate::Proven, "accept batv", 90),
-        row(103, Kind::Reason, Fate::LetIn, "", 1),
-        row(100, Kind::Proof, Fate::Refused, "unproven", 12),
-        row(100, Kind::Host, Fate::Refused, "192.0.2.7", 7),
-        row(103, Kind::Host, Fate::Refused, "192.0.2.8", 5),
-        row(103, Kind::Host, Fate::Proven, "192.0.2.9", 90),
-        row(103, Kind::Reason, Fate::Deferred, "tempfail unproven", 4),
-        row(103, Kind::Host, Fate::Deferred, "192.0.2.10", 4),
-        row(103, Kind::Host, Fate::LetIn, "", 1),
-        row(100, Kind::Recipient, Fate::Refused, "joe@example.org", 12),
+        row(100, AttackKind::Reason, Fate::Refused, "reject unproven", 7),
+        row(103, AttackKind::Reason, Fate::Refused, "reject unproven", 5),
+        row(103, AttackKind::Reason, Fate::Proven, "accept batv", 90),
+        row(103, AttackKind::Reason, Fate::LetIn, "", 1),
+        row(100, AttackKind::Proof, Fate::Refused, "unproven", 12),
+        row(100, AttackKind::Host, Fate::Refused, "192.0.2.7", 7),
+        row(103, AttackKind::Host, Fate::Refused, "192.0.2.8", 5),
+        row(103, AttackKind::Host, Fate::Proven, "192.0.2.9", 90),
+        row(
+            103,
+            AttackKind::Reason,
+            Fate::Deferred,
+            "tempfail unproven",
+            4,
+        ),
+        row(103, AttackKind::Host, Fate::Deferred, "192.0.2.10", 4),
+        row(103, AttackKind::Host, Fate::LetIn, "", 1),
+        row(
+            100,
+            AttackKind::Recipient,
+            Fate::Refused,
+            "joe@example.org",
+            12,
+        ),
     ];
-    let mut other = row(101, Kind::Reason, Fate::Refused, "reject unproven", 1000);
+    let mut other = row(
+        101,
+        AttackKind::Reason,
+        Fate::Refused,
+        "reject unproven",
+        1000,
+    );
     other.count.domain = "example.net".to_owned();
     rows.push(other);
     let summary = summary(rows.clone(), Some("example.org"));
@@ -352,11 +373,11 @@ fn a_summary_adds_up() {
         .collect();
     assert_eq!(series, [(99, 7), (101, 0), (103, 100)]);
     let by_hour = rows.chunk_by(|one, other| one.hour == other.hour);
-    let mut whole = Summary::default();
+    let mut whole = AttackSummary::default();
     by_hour.for_each(|rows| whole.add(rows.to_vec(), None));
     assert_eq!(whole.all.suspect(), 1013);
     assert_eq!(whole, self::summary(rows, None));
-    let none = Summary::default();
+    let none = AttackSummary::default();
     assert_eq!(none.worst_hour(), None);
     assert!(none.hosts.is_empty() && none.series(5, 4, 1).is_empty());
 }

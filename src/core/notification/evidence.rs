@@ -6,7 +6,7 @@ use super::{ContentType, Subject};
 
 /// One sign, seen in the envelope or the headers. What a stranger wrote is kept in it bounded and printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evidence {
+pub enum NotificationEvidence {
     /// The message's own Content-Type is a report's.
     ContentType(ContentType),
     /// The envelope sender, not null, is a daemon's.
@@ -48,7 +48,7 @@ pub enum Evidence {
     NoData,
 }
 
-impl Evidence {
+impl NotificationEvidence {
     /// The one word for it, in metrics and tests: `[A-Za-z]+`, stable between versions.
     pub fn code(&self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Evidence {
     }
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for NotificationEvidence {
     /// The code, and what was seen: `AutoSubmitted(auto-replied)`. One printable word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())?;

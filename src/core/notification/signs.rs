@@ -1,6 +1,8 @@
 //! The search for signs in the envelope and the headers.
 
-use super::{ContentType, Daemon, Evidence, Precedence, Subject, content_type::is_calendar_reply};
+use super::{
+    ContentType, Daemon, NotificationEvidence, Precedence, Subject, content_type::is_calendar_reply,
+};
 use crate::core::{
     address::{Host, Mailbox, ReversePath},
     from_header::{Claims, addresses},
@@ -81,7 +83,7 @@ pub struct Signs {
     pub handed_on: bool,
     /// It has the headers of a list, whoever sends it.
     pub list: bool,
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<NotificationEvidence>,
 }
 
 impl Signs {
@@ -90,35 +92,39 @@ impl Signs {
         let administrivia = values(headers, "X-List-Administrivia").any(|value| value == "yes");
         let suppressed = values(headers, "X-Auto-Response-Suppress").any(|value| value != "none");
         let mut evidence = Vec::new();
-        evidence.extend(content_type(headers).map(Evidence::ContentType));
-        evidence.extend(sender_daemon(sender).map(Evidence::SenderDaemon));
-        evidence.extend(from_daemon(headers).map(Evidence::FromDaemon));
+        evidence.extend(content_type(headers).map(NotificationEvidence::ContentType));
+        evidence.extend(sender_daemon(sender).map(NotificationEvidence::SenderDaemon));
+        evidence.extend(from_daemon(headers).map(NotificationEvidence::FromDaemon));
         evidence.extend(
             headers
                 .has("X-Failed-Recipients")
-                .then_some(Evidence::XFailedRecipients),
+                .then_some(NotificationEvidence::XFailedRecipients),
         );
         let bounce_headers = BOUNCE_HEADERS.iter().filter(|name| headers.has(name));
-        evidence.extend(bounce_headers.map(|name| Evidence::BounceHeader(name)));
+        evidence.extend(bounce_headers.map(|name| NotificationEvidence::BounceHeader(name)));
         let mut subjects = headers.all("Subject").take(MOST_OF_A_NAME);
-        evidence.extend(subjects.find_map(Subject::of).map(Evidence::Subject));
-        evidence.extend(auto_submitted(headers).map(Evidence::AutoSubmitted));
+        evidence.extend(
+            subjects
+                .find_map(Subject::of)
+                .map(NotificationEvidence::Subject),
+        );
+        evidence.extend(auto_submitted(headers).map(NotificationEvidence::AutoSubmitted));
         evidence.extend(auto_reply_headers(headers));
-        evidence.extend(precedence(headers).map(Evidence::Precedence));
+        evidence.extend(precedence(headers).map(NotificationEvidence::Precedence));
         for (seen, sign) in [
-            (suppressed, Evidence::AutoResponseSuppress),
+            (suppressed, NotificationEvidence::AutoResponseSuppress),
             (
                 headers.has("X-MS-Exchange-Generated-Message-Source"),
-                Evidence::ExchangeGenerated,
+                NotificationEvidence::ExchangeGenerated,
             ),
             (
                 null && suppressed && by_exchange(headers),
-                Evidence::ExchangeGroup,
+                NotificationEvidence::ExchangeGroup,
             ),
-            (is_calendar(headers), Evidence::Calendar),
-            (administrivia, Evidence::ListAdministrivia),
-            (is_own_loop(headers), Evidence::OwnLoop),
-            (is_answer(headers), Evidence::InReplyTo),
+            (is_calendar(headers), NotificationEvidence::Calendar),
+            (administrivia, NotificationEvidence::ListAdministrivia),
+            (is_own_loop(headers), NotificationEvidence::OwnLoop),
+            (is_answer(headers), NotificationEvidence::InReplyTo),
         ] {
             evidence.extend(seen.then_some(sign));
         }
@@ -135,16 +141,18 @@ impl Signs {
         }
     }
 
-    pub fn has(&self, is: impl Fn(&Evidence) -> bool) -> bool {
+    pub fn has(&self, is: impl Fn(&NotificationEvidence) -> bool) -> bool {
         self.evidence.iter().any(is)
     }
 
     pub fn content(&self, content_type: &ContentType) -> bool {
-        self.has(|sign| matches!(sign, Evidence::ContentType(seen) if seen == content_type))
+        self.has(
+            |sign| matches!(sign, NotificationEvidence::ContentType(seen) if seen == content_type),
+        )
     }
 
     pub fn subject(&self, subject: Subject) -> bool {
-        self.has(|sign| *sign == Evidence::Subject(subject))
+        self.has(|sign| *sign == NotificationEvidence::Subject(subject))
     }
 }
 
@@ -222,7 +230,7 @@ fn auto_submitted(headers: &Headers) -> Option<String> {
     values(headers, "Auto-Submitted").find(|word| !word.is_empty() && word != "no")
 }
 
-fn auto_reply_headers(headers: &Headers) -> impl Iterator<Item = Evidence> {
+fn auto_reply_headers(headers: &Headers) -> impl Iterator<Item = NotificationEvidence> {
     AUTO_REPLY_HEADERS
         .iter()
         .filter(|(name, says)| {
@@ -231,7 +239,7 @@ fn auto_reply_headers(headers: &Headers) -> impl Iterator<Item = Evidence> {
                 text.starts_with(says) && !["no", "false", "none", "0"].contains(&text.as_str())
             })
         })
-        .map(|(name, _)| Evidence::AutoReplyHeader(name))
+        .map(|(name, _)| NotificationEvidence::AutoReplyHeader(name))
 }
 
 fn precedence(headers: &Headers) -> Option<Precedence> {

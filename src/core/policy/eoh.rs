@@ -9,7 +9,7 @@ use crate::core::{
     from_header::Claims,
     header::Headers,
     header_rules::{HeaderRule, Matches, When},
-    notification::{Evidence, Notification},
+    notification::{Notification, NotificationEvidence},
     printable::printable,
     trace_header::Forgeries,
     verdict::{Action, Entry, Reason, Rule, Verdict},
@@ -26,7 +26,7 @@ pub struct HeaderFacts {
     /// What kind of notification it is, if any.
     pub notification: Option<Notification>,
     /// Where it has the null sender, and is no notification: what speaks for one, and stands in newsletters, too.
-    pub weak_signs: Vec<Evidence>,
+    pub weak_signs: Vec<NotificationEvidence>,
     /// Whom From: claims it to be from.
     pub claims: Claims,
     /// Headers that only we may write.

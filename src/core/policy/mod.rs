@@ -68,7 +68,7 @@ pub struct Policy {
     /// What headers mean.
     pub headers: Vec<HeaderRule>,
     /// How bounces prove to be ours.
-    pub proof: proof::Settings,
+    pub proof: proof::ProofSettings,
     /// What a flood is, and what is answered while it lasts.
     pub siege: siege::Settings,
 }

@@ -7,9 +7,9 @@ use crate::core::{
     envelope::Envelope,
     header::Headers,
     proof::{
-        self, ProofKind, Settings,
+        self, ProofKind, ProofSettings,
         batv::{self, Unsigned},
-        coverage::{Count, Srs},
+        coverage::{CoverageCount, SrsSeen},
         dkim::tags::Tags,
         ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
         watermark::{self, Unmarked},
@@ -132,7 +132,7 @@ impl Policy {
         envelope: &Envelope,
         headers: &Headers,
         departure: &Departure,
-    ) -> Vec<Count> {
+    ) -> Vec<CoverageCount> {
         let sender = match self.our_sender(envelope) {
             Ok(sender) => Some(sender),
             Err(NotSigned::Incoming) => return Vec::new(),
@@ -140,7 +140,7 @@ impl Policy {
         };
         let Some((mailbox, domain)) = sender.and_then(|sender| Some((sender, sender.domain()?)))
         else {
-            return Count::of_outgoing(Count::NOT_OURS, &[], &[]);
+            return CoverageCount::of_outgoing(CoverageCount::NOT_OURS, &[], &[]);
         };
         let Departure {
             sender,
@@ -174,8 +174,8 @@ impl Policy {
                 Err(why) => without.extend(why.lack().map(|lack| (way, lack))),
             }
         }
-        let mut counts = Count::of_outgoing(domain.as_str(), &made, &without);
-        counts.extend(self.srs_count(mailbox, Srs::Sent));
+        let mut counts = CoverageCount::of_outgoing(domain.as_str(), &made, &without);
+        counts.extend(self.srs_count(mailbox, SrsSeen::Sent));
         counts
     }
 
@@ -218,7 +218,7 @@ impl Policy {
         recipients: impl IntoIterator<Item = &'a Mailbox>,
         today: u64,
     ) -> Result<Vec<u8>, NotSigned> {
-        let Settings { batv, keys, .. } = &self.proof;
+        let ProofSettings { batv, keys, .. } = &self.proof;
         if !batv.sign {
             return Err(NotSigned::Off);
         }
@@ -252,7 +252,7 @@ impl Policy {
         headers: &Headers,
         now: u64,
     ) -> Result<Sent, NotSigned> {
-        let Settings { ledger, keys, .. } = &self.proof;
+        let ProofSettings { ledger, keys, .. } = &self.proof;
         if !ledger.remember {
             return Err(NotSigned::Off);
         }
@@ -279,7 +279,7 @@ impl Policy {
 
     /// `except` is for tags: a header more is in nobody's way.
     fn watermark(&self, headers: &Headers, today: u64) -> Result<String, NotSigned> {
-        let Settings {
+        let ProofSettings {
             watermark, keys, ..
         } = &self.proof;
         if !watermark.sign {

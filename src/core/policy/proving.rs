@@ -6,7 +6,7 @@ use super::{Case, HeaderFacts, Policy, Tag, soften::softened, walk::Walk};
 use crate::core::{
     notification::Notification,
     proof::{
-        ProofKind, Settings,
+        ProofKind, ProofSettings,
         evidence::{Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
     recipients::Class,
@@ -21,7 +21,7 @@ impl Policy {
 
     /// Whether something in what a notification returns could prove that it is ours.
     pub fn looks_for_proofs(&self) -> bool {
-        let Settings { keys, ledger, .. } = &self.proof;
+        let ProofSettings { keys, ledger, .. } = &self.proof;
         !self.local.domains.is_empty()
             && (!keys.is_empty() || ledger.remember || self.proof.dkim.verify)
     }
@@ -253,7 +253,7 @@ impl Policy {
     }
 
     fn made(&self) -> Vec<ProofKind> {
-        let Settings {
+        let ProofSettings {
             batv,
             watermark,
             ledger,

@@ -5,7 +5,7 @@ use crate::core::{
     address::Mailbox,
     envelope::Envelope,
     proof::{
-        coverage::{Count, Srs},
+        coverage::{CoverageCount, SrsSeen},
         evidence::Outcome,
     },
     srs,
@@ -31,16 +31,16 @@ impl Policy {
     }
 
     /// What is counted of a bounce to an SRS address of ours that the file does not know of.
-    pub fn unknown_srs(&self, envelope: &Envelope, recipient: &Mailbox) -> Option<Count> {
+    pub fn unknown_srs(&self, envelope: &Envelope, recipient: &Mailbox) -> Option<CoverageCount> {
         let came = envelope.reverse_path.is_null() && self.outgoing(envelope).is_none();
-        self.srs_count(recipient, Srs::Bounced).filter(|_| came)
+        self.srs_count(recipient, SrsSeen::Bounced).filter(|_| came)
     }
 
     /// What is counted of an SRS address of ours, where the file does not know of them.
-    pub(super) fn srs_count(&self, mailbox: &Mailbox, seen: Srs) -> Option<Count> {
+    pub(super) fn srs_count(&self, mailbox: &Mailbox, seen: SrsSeen) -> Option<CoverageCount> {
         let is_new = srs::is_well_formed(mailbox) && self.null_sender.srs_entry(mailbox).is_none();
         let ours = self.local.ours(mailbox.domain()?).filter(|_| is_new)?;
-        Some(Count::Srs {
+        Some(CoverageCount::Srs {
             domain: ours.to_string(),
             seen,
         })

@@ -16,7 +16,7 @@ use crate::core::{
     envelope::{Envelope, Recipient},
     notification::Notification,
     proof::{
-        ProofKind, Settings,
+        ProofKind, ProofSettings,
         batv::{self, Proof, Tagged},
         evidence::{Forged, Outcome},
     },
@@ -106,7 +106,7 @@ impl Policy {
         wrong_before: u32,
     ) -> Addressed {
         let untagged = Addressed::from(sent);
-        let Settings { batv, keys, .. } = &self.proof;
+        let ProofSettings { batv, keys, .. } = &self.proof;
         if keys.is_empty() {
             return untagged;
         }
@@ -144,7 +144,7 @@ impl Policy {
 
     /// An MTA that masquerades makes joe@example.org of joe@mx.example.org, and leaves the tag on it as it was made.
     fn verified(&self, tag: &batv::Tag, today: u64) -> Proof {
-        let Settings { keys, .. } = &self.proof;
+        let ProofSettings { keys, .. } = &self.proof;
         let verify = |tag: &batv::Tag| batv::verify(tag, keys, today, self.proof.lifetime_days());
         let as_it_came = verify(tag);
         if as_it_came != Proof::Wrong {

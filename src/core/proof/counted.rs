@@ -1,10 +1,10 @@
 //! What a notification counts as where it uses a proof, and what it is known again by.
 
 use super::{
-    Keys, Settings,
+    Keys, ProofSettings,
     ledger::{Hashed, address, fingerprint, message_id},
     proven::Proven,
-    returned::Report,
+    returned::NotificationReport,
     uses::{Attempt, Counter},
 };
 use crate::core::{from_header::Claims, header::Headers};
@@ -30,10 +30,10 @@ impl Attempt {
     /// `now` is in seconds since 1970.
     pub fn of(
         headers: &Headers,
-        report: &Report,
+        report: &NotificationReport,
         is_reply: bool,
         proven: &Proven<'_>,
-        settings: &Settings,
+        settings: &ProofSettings,
         now: u64,
     ) -> Self {
         let counter = match is_reply {
@@ -49,7 +49,7 @@ impl Attempt {
     }
 
     /// The same where our signature alone proves it, of a message to others.
-    pub fn unlisted(self, settings: &Settings) -> Self {
+    pub fn unlisted(self, settings: &ProofSettings) -> Self {
         Self {
             counter: Counter::Unlisted,
             limit: settings.unlisted_limit(),
@@ -59,7 +59,7 @@ impl Attempt {
 }
 
 /// A failure, unless it says that it is none: of several recipients the worst counts.
-fn bounce(headers: &Headers, report: &Report) -> Counter {
+fn bounce(headers: &Headers, report: &NotificationReport) -> Counter {
     let actions = report.actions;
     if actions.failed {
         Counter::Failure
@@ -96,7 +96,11 @@ fn reply(headers: &Headers, keys: &Keys) -> Counter {
 }
 
 /// Its Message-ID, and the recipients that it is about: some programs give one Message-ID to several notifications.
-fn notification(headers: &Headers, report: &Report, keys: &Keys) -> Option<super::ledger::Hash> {
+fn notification(
+    headers: &Headers,
+    report: &NotificationReport,
+    keys: &Keys,
+) -> Option<super::ledger::Hash> {
     let id = message_id(&headers.first("Message-ID")?.unfolded())?;
     let mut about: Vec<_> = report.recipients.iter().map(address).collect();
     about.sort_unstable();
@@ -125,7 +129,7 @@ mod tests {
             sent_to: Vec::new(),
             remembered: None,
         };
-        let settings = Settings::default();
+        let settings = ProofSettings::default();
         Attempt::of(&headers, &report, is_reply, &proven, &settings, 0)
     }
 

@@ -3,7 +3,7 @@
 
 mod summary;
 
-pub use summary::{Doubt, Outgoing, Summary};
+pub use summary::{CoverageSummary, Doubt, OutgoingCoverage};
 
 use super::{
     ProofKind,
@@ -13,7 +13,7 @@ use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
 
-/// The most different things of one [kind](Count::kind) that are counted on a day; see [`Count::most_a_day`]. Together
+/// The most different things of one [kind](CoverageCount::kind) that are counted on a day; see [`CoverageCount::most_a_day`]. Together
 /// they are the most rows that a day has.
 const MOST_OUTGOING: u64 = 8_000;
 const MOST_BOUNCES: u64 = 500;
@@ -26,14 +26,14 @@ const LONGEST_TEXT: usize = 256;
 
 /// Where an SRS address was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Srs {
+pub enum SrsSeen {
     /// As the sender of outgoing mail.
     Sent,
     /// As the recipient of a bounce, which a stranger can make up.
     Bounced,
 }
 
-impl Srs {
+impl SrsSeen {
     const ALL: [Self; 2] = [Self::Sent, Self::Bounced];
 
     fn as_str(self) -> &'static str {
@@ -46,12 +46,12 @@ impl Srs {
 
 /// One thing to count, by day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Count {
+pub enum CoverageCount {
     /// An outgoing message.
     Outgoing {
         /// The domain of its sender where that is one of `local.domains`, else `-`.
         domain: String,
-        /// [`Count::MESSAGE`], [`Count::PROVABLE`], a [`ProofKind`], or `KIND:REASON` where it lacks that one.
+        /// [`CoverageCount::MESSAGE`], [`CoverageCount::PROVABLE`], a [`ProofKind`], or `KIND:REASON` where it lacks that one.
         outcome: String,
     },
     /// A bounce.
@@ -69,11 +69,11 @@ pub enum Count {
         /// The one of `local.domains` that it is in.
         domain: String,
         /// Where it was seen.
-        seen: Srs,
+        seen: SrsSeen,
     },
 }
 
-impl Count {
+impl CoverageCount {
     /// All that [`Self::kind`] gives.
     pub const KINDS: [&str; 4] = ["outgoing", "bounce", "would_refuse", "srs"];
     /// The domain of all senders that are not in `local.domains`.
@@ -184,7 +184,9 @@ impl Count {
             "would_refuse" => Some(Self::WouldRefuse { recipient: first }),
             "srs" => Some(Self::Srs {
                 domain: first,
-                seen: Srs::ALL.into_iter().find(|seen| seen.as_str() == second)?,
+                seen: SrsSeen::ALL
+                    .into_iter()
+                    .find(|seen| seen.as_str() == second)?,
             }),
             _ => None,
         }
@@ -214,7 +216,7 @@ pub fn word(outcome: &Outcome) -> &'static str {
         Outcome::Genuine { unlisted: true, .. } => Outcome::UNLISTED,
         Outcome::Genuine { kind, .. } => kind.as_str(),
         Outcome::Weak(_) => "weak",
-        Outcome::Unproven(_) => Count::UNPROVEN,
+        Outcome::Unproven(_) => CoverageCount::UNPROVEN,
         Outcome::Forged(_) => "forged",
         Outcome::Srs => "srs",
     }
@@ -226,7 +228,7 @@ pub struct CoverageRow {
     /// Days since 1970-01-01.
     pub day: u64,
     /// The thing.
-    pub count: Count,
+    pub count: CoverageCount,
     /// How often.
     pub times: u64,
 }
@@ -260,9 +262,10 @@ mod tests {
         ] {
             let mut verdict = Verdict::accept(Reason::NothingFound);
             verdict.proof = Some(outcome);
-            let counts = Count::of_bounce(&Mailbox::from_bytes(b"joe@example.org"), &verdict);
-            let expected: Vec<Count> = counted
-                .map(|outcome| Count::Bounce {
+            let counts =
+                CoverageCount::of_bounce(&Mailbox::from_bytes(b"joe@example.org"), &verdict);
+            let expected: Vec<CoverageCount> = counted
+                .map(|outcome| CoverageCount::Bounce {
                     outcome: outcome.to_owned(),
                 })
                 .into_iter()
@@ -274,35 +277,38 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_again() {
         let counts = [
-            Count::Outgoing {
+            CoverageCount::Outgoing {
                 domain: "example.org".to_owned(),
                 outcome: "signed".to_owned(),
             },
-            Count::Bounce {
+            CoverageCount::Bounce {
                 outcome: "batv".to_owned(),
             },
-            Count::WouldRefuse {
+            CoverageCount::WouldRefuse {
                 recipient: "user@example.org".to_owned(),
             },
-            Count::Srs {
+            CoverageCount::Srs {
                 domain: "example.org".to_owned(),
-                seen: Srs::Bounced,
+                seen: SrsSeen::Bounced,
             },
         ];
         for count in counts {
             let (first, second) = count.texts();
-            let stored = Count::stored(count.kind(), first.to_owned(), second.to_owned());
-            assert!(Count::KINDS.contains(&count.kind()));
+            let stored = CoverageCount::stored(count.kind(), first.to_owned(), second.to_owned());
+            assert!(CoverageCount::KINDS.contains(&count.kind()));
             assert_eq!(stored, Some(count));
         }
-        assert_eq!(Count::stored("new", String::new(), String::new()), None);
+        assert_eq!(
+            CoverageCount::stored("new", String::new(), String::new()),
+            None
+        );
         let most = MOST_OUTGOING + MOST_BOUNCES + MOST_WOULD_REFUSE + MOST_SRS;
         assert_eq!(most, 10_000);
     }
 
     #[test]
     fn an_endless_text_does_not_fit() {
-        let bounce = |length| Count::Bounce {
+        let bounce = |length| CoverageCount::Bounce {
             outcome: "x".repeat(length),
         };
         assert!(bounce(256).fits() && !bounce(257).fits());

@@ -31,16 +31,16 @@ pub struct Signed {
     /// `s=`, printable.
     pub selector: String,
     /// Whether it proves anything.
-    pub outcome: Outcome,
+    pub outcome: SignatureResult,
     /// `t=`: when it was signed, in seconds since 1970. `None` where the signature does not say.
     pub signed_at: Option<u64>,
-    /// The message as far as it was signed. Believe it only where the [`Outcome`] is genuine or weak.
+    /// The message as far as it was signed. Believe it only where the [`SignatureResult`] is genuine or weak.
     pub message: SignedFields,
 }
 
 /// What became of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SignatureResult {
     /// Our signer saw this message, body and all.
     Whole,
     /// Our signer saw these header fields. The body did not come back, or `l=` left some of it unsigned.
@@ -60,7 +60,7 @@ pub enum Outcome {
     Unanswered(Unanswered),
 }
 
-impl Outcome {
+impl SignatureResult {
     /// Whether our signer saw the headers, and all of them that are needed.
     pub fn is_genuine(&self) -> bool {
         matches!(
@@ -161,7 +161,7 @@ fn date(header: &Header) -> Option<u64> {
 /// `proof.dkim` of `milter.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct DkimSettings {
     /// Whether DKIM signatures of our domains in returned messages are verified.
     pub verify: bool,
     /// Keys that are known without DNS: of domains whose zone is not to be asked, or of selectors that are no longer
@@ -173,7 +173,7 @@ pub struct Settings {
     pub dkim2: bool,
 }
 
-impl Default for Settings {
+impl Default for DkimSettings {
     fn default() -> Self {
         Self {
             verify: true,

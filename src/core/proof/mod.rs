@@ -16,7 +16,7 @@ pub mod watermark;
 
 pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET, date};
 pub use kind::ProofKind;
-pub use settings::{Batv, Except, LEAST_REPLAYS, Ledger, Settings, Watermark, Weak};
+pub use settings::{Batv, Except, LEAST_REPLAYS, Ledger, ProofSettings, Watermark, Weak};
 
 /// A day, in seconds.
 pub const DAY: u64 = 24 * 60 * 60;

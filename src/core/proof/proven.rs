@@ -2,9 +2,9 @@
 //! bounces of others.
 
 use super::{
-    Settings,
+    ProofSettings,
     ledger::{self, Hashed, MOST_RECIPIENTS, Remembered},
-    returned::Report,
+    returned::NotificationReport,
 };
 use crate::core::{address::Mailbox, from_header, header::Headers};
 
@@ -46,9 +46,9 @@ impl<'a> Proven<'a> {
     /// 1970-01-01.
     pub fn may_be_about(
         &self,
-        report: &Report,
+        report: &NotificationReport,
         addressees: &[Mailbox],
-        settings: &Settings,
+        settings: &ProofSettings,
         today: u64,
     ) -> bool {
         match &self.remembered {
@@ -87,11 +87,11 @@ mod tests {
             .collect()
     }
 
-    fn settings() -> Settings {
+    fn settings() -> ProofSettings {
         let key = "0 2024-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
-        Settings {
+        ProofSettings {
             keys: Keys::parse(key).unwrap(),
-            ..Settings::default()
+            ..ProofSettings::default()
         }
     }
 
@@ -155,10 +155,10 @@ mod tests {
             ),
             ("joe@own.example", "", "joe@own.example", true),
         ] {
-            let report = Report {
+            let report = NotificationReport {
                 recipients: mailboxes(reported),
                 named: mailboxes(named),
-                ..Report::default()
+                ..NotificationReport::default()
             };
             let to = mailboxes("joe@own.example");
             let by_headers = Proven {

@@ -27,7 +27,7 @@ const MOST_UNLISTED: u32 = 5;
 /// `proof:` of `milter.yaml`, and the keys it names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct ProofSettings {
     /// The key file. With one, the tags of bounces are verified.
     #[serde(deserialize_with = "none_if_empty")]
     pub key_file: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub struct Settings {
     /// [`LEAST_REPLAYS`].
     pub replay_limit: u32,
     /// DKIM signatures in returned messages.
-    pub dkim: dkim::Settings,
+    pub dkim: dkim::DkimSettings,
     /// How much of a notification's content is read for proofs: 4 KiB to 1 MiB.
     pub body_limit: Size,
     /// What weak evidence is worth.
@@ -61,7 +61,7 @@ pub struct Settings {
     pub keys: Keys,
 }
 
-impl Default for Settings {
+impl Default for ProofSettings {
     fn default() -> Self {
         Self {
             key_file: None,
@@ -70,7 +70,7 @@ impl Default for Settings {
             watermark: Watermark::default(),
             ledger: Ledger::default(),
             replay_limit: 0,
-            dkim: dkim::Settings::default(),
+            dkim: dkim::DkimSettings::default(),
             body_limit: Size::kib(64),
             weak_evidence: Weak::default(),
             unproven: Rule::new(Action::Tag),
@@ -82,7 +82,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ProofSettings {
     /// The lifetime in days.
     pub fn lifetime_days(&self) -> u64 {
         days(self.lifetime)
@@ -266,13 +266,13 @@ mod tests {
             (7, false, 30, 9),
             (99, true, 400, 402),
         ] {
-            let settings = Settings {
+            let settings = ProofSettings {
                 lifetime: Duration::from_secs(lifetime * DAY),
                 ledger: Ledger {
                     remember,
                     keep: Duration::from_secs(keep * DAY),
                 },
-                ..Settings::default()
+                ..ProofSettings::default()
             };
             assert_eq!(
                 settings.uses_kept(),

@@ -7,7 +7,7 @@
 //! tells the watermarks of other sites from ours: all count their keys from 0.
 //!
 //! Who has a message of ours can put its watermark, with its From, Date and Message-ID, above any text. That can't be
-//! prevented, but counted: [`Answer::Valid`] names the Message-ID that was signed, and no other one stands there.
+//! prevented, but counted: [`WatermarkResult::Valid`] names the Message-ID that was signed, and no other one stands there.
 
 use std::{fmt, str::FromStr};
 
@@ -80,7 +80,8 @@ pub fn write(
     let Signed { digest, .. } = Signed::of(headers).ok_or(Unmarked::Ambiguous)?;
     let expires = today.saturating_add(lifetime_days);
     // A message that is sent once more on a later day gets a second one: the first ends too early for its bounces.
-    if let Answer::Valid { expires: until, .. } = verify(headers, keys, today, lifetime_days)
+    if let WatermarkResult::Valid { expires: until, .. } =
+        verify(headers, keys, today, lifetime_days)
         && until.saturating_add(1) >= expires
     {
         return Err(Unmarked::AlreadyMarked);
@@ -98,7 +99,7 @@ pub fn write(
 
 /// What the watermarks in returned headers say; where there are several, the one furthest down this list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
+pub enum WatermarkResult {
     /// There is none of a key that we have: nothing to judge.
     Absent,
     /// It names a key of ours, which did not make it.
@@ -121,20 +122,20 @@ pub enum Answer {
 
 /// What the watermark in returned headers says. A watermark of another version, of a key that isn't ours or is gone, or
 /// that lost its end on the way, is none.
-pub fn verify(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> Answer {
+pub fn verify(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> WatermarkResult {
     let mut marks = headers
         .all(HEADER)
         .take(MOST_TRIED)
         .filter_map(Mark::read)
         .peekable();
     if marks.peek().is_none() {
-        return Answer::Absent;
+        return WatermarkResult::Absent;
     }
     let signed = Signed::of(headers);
     marks
         .map(|mark| mark.judge(signed.as_ref(), keys, today, lifetime_days))
         .max()
-        .unwrap_or(Answer::Absent)
+        .unwrap_or(WatermarkResult::Absent)
 }
 
 /// What is signed of a message.
@@ -230,7 +231,13 @@ impl Mark {
     }
 
     /// The time it takes does not depend on how much of the MAC is right. The digest is no secret.
-    fn judge(self, signed: Option<&Signed>, keys: &Keys, today: u64, lifetime: u64) -> Answer {
+    fn judge(
+        self,
+        signed: Option<&Signed>,
+        keys: &Keys,
+        today: u64,
+        lifetime: u64,
+    ) -> WatermarkResult {
         let mut candidates = keys
             .live(today, lifetime)
             .filter(|key| {
@@ -238,21 +245,21 @@ impl Mark {
             })
             .peekable();
         if candidates.peek().is_none() {
-            return Answer::Absent;
+            return WatermarkResult::Absent;
         }
         let ours = candidates
             .filter_map(|key| mac(key, self.expires, &self.digest))
             .any(|mac| mac.verify_slice(&self.mac).is_ok());
         if !ours {
-            return Answer::Wrong;
+            return WatermarkResult::Wrong;
         }
         match signed.filter(|signed| signed.digest == self.digest) {
-            None => Answer::Unverifiable,
-            Some(_) if self.expires < today => Answer::Expired,
+            None => WatermarkResult::Unverifiable,
+            Some(_) if self.expires < today => WatermarkResult::Expired,
             Some(_) if self.expires - today > lifetime.saturating_add(DAYS_AHEAD) => {
-                Answer::Unverifiable
+                WatermarkResult::Unverifiable
             }
-            Some(signed) => Answer::Valid {
+            Some(signed) => WatermarkResult::Valid {
                 message_id: signed.message_id.clone(),
                 expires: self.expires,
                 key: self.key,

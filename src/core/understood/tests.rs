@@ -11,26 +11,26 @@ fn local() -> Local {
 
 const HOST: &str = "mx.own.test";
 
-fn sender(argument: &[u8], told: Told<'_>) -> String {
+fn sender(argument: &[u8], told: MtaMacros<'_>) -> String {
     let path = reverse_path(argument, told, &local(), HOST);
     path.to_bytes().escape_ascii().to_string()
 }
 
-fn rcpt(argument: &[u8], told: Told<'_>) -> String {
+fn rcpt(argument: &[u8], told: MtaMacros<'_>) -> String {
     let mailbox = recipient(argument, told, &local(), HOST);
     mailbox.to_bytes().escape_ascii().to_string()
 }
 
-fn postfix(resolved: &'static str) -> Told<'static> {
-    Told {
+fn postfix(resolved: &'static str) -> MtaMacros<'static> {
+    MtaMacros {
         mta: Mta::Postfix,
         resolved: Some(resolved.as_bytes()),
         from: None,
     }
 }
 
-fn sendmail(from: Option<&'static str>) -> Told<'static> {
-    Told {
+fn sendmail(from: Option<&'static str>) -> MtaMacros<'static> {
+    MtaMacros {
         mta: Mta::Sendmail,
         // The resolved mailbox: never to be believed.
         resolved: Some(b"mary"),
@@ -83,7 +83,7 @@ fn a_path_of_rfc_5321_stands() {
     ] {
         let escaped = parsed.as_bytes().escape_ascii().to_string();
         for told in [
-            Told::default(),
+            MtaMacros::default(),
             postfix("other@other.test"),
             postfix(""),
             sendmail(Some("other@other.test")),
@@ -209,10 +209,10 @@ fn odd_spellings_are_read_as_an_mta_reads_them() {
         let argument = argument.as_bytes();
         // Where `v` is unknown, or the macro didn't come, the argument is all there is; likewise RCPT of Sendmail.
         for told in [
-            Told::default(),
-            Told {
+            MtaMacros::default(),
+            MtaMacros {
                 mta: Mta::Postfix,
-                ..Told::default()
+                ..MtaMacros::default()
             },
             sendmail(None),
         ] {
@@ -334,13 +334,18 @@ fn an_address_of_ours_may_name_another() {
 /// Where nobody knows which domain it would be.
 #[test]
 fn without_a_domain_it_stays_without() {
-    let mailbox = recipient(b"<joe>", Told::default(), &local(), "mx.elsewhere.test");
+    let mailbox = recipient(
+        b"<joe>",
+        MtaMacros::default(),
+        &local(),
+        "mx.elsewhere.test",
+    );
     assert_eq!(mailbox, Mailbox::from_bytes(b"joe"));
     let unqualified = Local {
         default_domain: Some("other.test".parse().unwrap()),
         ..local()
     };
-    let mailbox = recipient(b"<joe>", Told::default(), &unqualified, HOST);
+    let mailbox = recipient(b"<joe>", MtaMacros::default(), &unqualified, HOST);
     assert_eq!(mailbox, Mailbox::from_bytes(b"joe@other.test"));
 }
 
@@ -379,7 +384,7 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(argument in argument(), value in argument()) {
         for mta in [Mta::Postfix, Mta::Sendmail, Mta::Unknown] {
-            let told = Told { mta, resolved: Some(&value), from: Some(&value) };
+            let told = MtaMacros { mta, resolved: Some(&value), from: Some(&value) };
             let _ = reverse_path(&argument, told, &local(), HOST);
             let _ = recipient(&argument, told, &local(), HOST);
         }
@@ -408,7 +413,7 @@ proptest! {
     /// What was read is an address that RFC 5321 parses, or one whose host is none; and it reads as itself.
     #[test]
     fn a_reading_is_final(argument in argument()) {
-        let told = Told::default();
+        let told = MtaMacros::default();
         let once = recipient(&argument, told, &local(), HOST);
         if once.domain().is_some() && !once.local().is_empty() {
             let again = recipient(&once.to_bytes(), told, &local(), HOST);

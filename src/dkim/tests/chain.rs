@@ -56,7 +56,7 @@ fn zone() -> Zone {
 
 async fn chain(notification: &str, zone: &Zone, now: u64) -> Chain {
     let recipients = [Mailbox::from_bytes(b"jane@example.org")];
-    let keys = Keys::default();
+    let keys = DkimKeys::default();
     verify_dsn(
         notification.as_bytes(),
         &recipients,

@@ -29,14 +29,17 @@ async fn whole_messages_and_headers_alone() {
             let (headers, body) = split(&message);
             assert_eq!(body, BODY);
             for (body, expected) in [
-                (Some(BODY), Outcome::Whole),
-                (None, Outcome::HeadersOnly),
-                (Some(""), Outcome::HeadersOnly),
-                (Some("\r\n \r\n"), Outcome::HeadersOnly),
-                (Some("Hello  John,\r\n"), Outcome::HeadersOnlyAltered),
+                (Some(BODY), SignatureResult::Whole),
+                (None, SignatureResult::HeadersOnly),
+                (Some(""), SignatureResult::HeadersOnly),
+                (Some("\r\n \r\n"), SignatureResult::HeadersOnly),
+                (
+                    Some("Hello  John,\r\n"),
+                    SignatureResult::HeadersOnlyAltered,
+                ),
                 (
                     Some("Hallo  John,\r\n\r\nsee you \r\n-- \r\nJane\r\n"),
-                    Outcome::HeadersOnlyAltered,
+                    SignatureResult::HeadersOnlyAltered,
                 ),
             ] {
                 let signed = verified(headers, body, &zone).await;
@@ -44,10 +47,10 @@ async fn whole_messages_and_headers_alone() {
             }
             // Empty lines at the end belong to neither form of the body (RFC 6376 section 3.4.3 and 3.4.4).
             let stripped = verified(headers, Some(BODY.trim_end()), &zone).await;
-            assert_eq!(stripped[0].outcome, Outcome::Whole, "{name}");
+            assert_eq!(stripped[0].outcome, SignatureResult::Whole, "{name}");
             // The reader of returned messages may have taken the last line end off.
             let cut = verified(headers.trim_end(), None, &zone).await;
-            assert_eq!(cut[0].outcome, Outcome::HeadersOnly, "{name}");
+            assert_eq!(cut[0].outcome, SignatureResult::HeadersOnly, "{name}");
         }
     }
 }
@@ -81,11 +84,11 @@ async fn lines_of_blanks_at_the_end() {
                 let found = verified(headers, Some(body), &zone).await;
                 assert_eq!(
                     found[0].outcome,
-                    Outcome::Whole,
+                    SignatureResult::Whole,
                     "{canonicalization} {end:?}"
                 );
                 let more = verified(headers, Some(&format!("{body} \t\r\n")), &zone).await;
-                let is_whole = more[0].outcome == Outcome::Whole;
+                let is_whole = more[0].outcome == SignatureResult::Whole;
                 assert_eq!(is_whole, !blanks_count, "{canonicalization} {end:?}");
             }
         }
@@ -134,12 +137,15 @@ async fn a_body_signed_in_part_is_none() {
     assert!(message.contains("l="), "{message}");
     assert_eq!(
         outcome(&message, &Zone::usual()).await,
-        Outcome::HeadersOnly
+        SignatureResult::HeadersOnly
     );
     let longer = format!("{message}Buy!\r\n");
-    assert_eq!(outcome(&longer, &Zone::usual()).await, Outcome::HeadersOnly);
+    assert_eq!(
+        outcome(&longer, &Zone::usual()).await,
+        SignatureResult::HeadersOnly
+    );
     let other = message.replace("Hello ", "Hallo ");
-    let altered = Outcome::HeadersOnlyAltered;
+    let altered = SignatureResult::HeadersOnlyAltered;
     assert_eq!(outcome(&other, &Zone::usual()).await, altered);
 }
 
@@ -165,9 +171,9 @@ async fn each_of_ours_is_told_and_others_are_passed_over() {
     assert_eq!(
         told,
         [
-            ("example.org", Outcome::Whole),
-            ("example.org", Outcome::Whole),
-            ("news.example.org", Outcome::Whole),
+            ("example.org", SignatureResult::Whole),
+            ("example.org", SignatureResult::Whole),
+            ("news.example.org", SignatureResult::Whole),
         ]
     );
     let names = [
@@ -187,17 +193,20 @@ async fn signatures_that_are_signed() {
     };
     let zone = Zone::usual();
     let first = sign(MESSAGE, std::slice::from_ref(&over));
-    assert_eq!(outcome(&first, &zone).await, Outcome::Whole);
+    assert_eq!(outcome(&first, &zone).await, SignatureResult::Whole);
     let both = sign(MESSAGE, &[Wish::ed25519(), over]);
     let (headers, body) = split(&both);
     for signed in verified(headers, Some(body), &zone).await {
-        assert_eq!(signed.outcome, Outcome::Whole, "{signed:?}");
+        assert_eq!(signed.outcome, SignatureResult::Whole, "{signed:?}");
     }
     let lower = headers.rfind("DKIM-Signature").unwrap();
     let end = headers.find("Received").unwrap();
     let upper = format!("{}{}", &headers[..lower], &headers[end..]);
     let alone = verified(&upper, Some(body), &zone).await;
-    assert!(matches!(alone[0].outcome, Outcome::Failed(_)), "{alone:?}");
+    assert!(
+        matches!(alone[0].outcome, SignatureResult::Failed(_)),
+        "{alone:?}"
+    );
 }
 
 /// Relays fold lines anew, and change the case of names; only the relaxed form survives that.

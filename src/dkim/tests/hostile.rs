@@ -25,7 +25,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn waiting_may_change_threads() {
     fn is_send(_: impl Send) {}
-    let (keys, zone) = (Keys::default(), Zone::default());
+    let (keys, zone) = (DkimKeys::default(), Zone::default());
     is_send(verify(b"", None, is_ours, &keys, &zone, NOW, LIFETIME));
     is_send(verify_dsn(b"", &[], is_ours, &keys, &zone, NOW, LIFETIME));
 }
@@ -127,10 +127,10 @@ proptest! {
         let headers = pieces.concat();
         let mut zone = Zone::usual();
         zone.txt.entry("s1._domainkey.example.org".to_owned()).or_default().insert(0, record);
-        let keys = Keys::default();
+        let keys = DkimKeys::default();
         let verified = verify(&headers, body.as_deref(), is_ours, &keys, &zone, NOW, LIFETIME);
         for signed in block_on(verified) {
-            prop_assert!(!signed.outcome.is_genuine() && signed.outcome != Outcome::Weak);
+            prop_assert!(!signed.outcome.is_genuine() && signed.outcome != SignatureResult::Weak);
         }
     }
 
@@ -142,7 +142,7 @@ proptest! {
         let (headers, body) = split(signed());
         let mut octets = headers.as_bytes().to_vec();
         damage_to(&mut octets, damage);
-        let (keys, zone) = (Keys::default(), Zone::usual());
+        let (keys, zone) = (DkimKeys::default(), Zone::usual());
         let verified = verify(&octets, Some(body.as_bytes()), is_ours, &keys, &zone, NOW, LIFETIME);
         for signed in block_on(verified) {
             if signed.outcome.is_genuine() {
@@ -160,7 +160,7 @@ proptest! {
     ) {
         let mut octets = chain::genuine().as_bytes().to_vec();
         damage_to(&mut octets, damage);
-        let (keys, zone) = (Keys::default(), Zone::usual().with("ed._domainkey.example.net", &record("ed25519")));
+        let (keys, zone) = (DkimKeys::default(), Zone::usual().with("ed._domainkey.example.net", &record("ed25519")));
         let to = [Mailbox::from_bytes(b"jane@example.org")];
         let verified = verify_dsn(&octets, &to, is_ours, &keys, &zone, chain::clock(), LIFETIME);
         if let Chain::Genuine(domain) = block_on(verified) {
@@ -180,7 +180,7 @@ proptest! {
         }
         let mut zone = Zone::usual();
         zone.txt.insert("s1._domainkey.example.org".to_owned(), vec![octets]);
-        let keys = Keys::default();
+        let keys = DkimKeys::default();
         let signed = block_on(verify(headers.as_bytes(), None, is_ours, &keys, &zone, NOW, LIFETIME));
         prop_assert_eq!(signed.len(), 2);
     }

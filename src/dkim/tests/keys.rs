@@ -1,7 +1,7 @@
 //! Where keys come from, and what they are good for.
 
 use super::*;
-use crate::core::proof::dkim::{KeyRecord, Settings};
+use crate::core::proof::dkim::{DkimSettings, KeyRecord};
 
 const NAME: &str = "s1._domainkey.example.org";
 
@@ -50,9 +50,9 @@ async fn records_that_allow_it_and_others() {
     ] {
         let outcome = outcome(&message, &zone(&[&record])).await;
         match genuine {
-            true => assert_eq!(outcome, Outcome::Whole, "{record}"),
+            true => assert_eq!(outcome, SignatureResult::Whole, "{record}"),
             false => assert!(
-                matches!(outcome, Outcome::NoKey(_)),
+                matches!(outcome, SignatureResult::NoKey(_)),
                 "{record}: {outcome:?}"
             ),
         }
@@ -65,20 +65,20 @@ async fn how_many_records_there_are() {
     let message = sign(MESSAGE, &[Wish::default()]);
     let right = record("rsa2048");
     for (records, expected) in [
-        (vec![], Outcome::NoKey("no key is published")),
+        (vec![], SignatureResult::NoKey("no key is published")),
         (
             vec!["v=spf1 -all", "x"],
-            Outcome::NoKey("what is published is no key"),
+            SignatureResult::NoKey("what is published is no key"),
         ),
-        (vec!["v=spf1 -all", &right], Outcome::Whole),
-        (vec![&right, "v=DKIM1; p="], Outcome::Whole),
+        (vec!["v=spf1 -all", &right], SignatureResult::Whole),
+        (vec![&right, "v=DKIM1; p="], SignatureResult::Whole),
         (
             vec!["v=DKIM1; p=", &right],
-            Outcome::NoKey("the key was revoked"),
+            SignatureResult::NoKey("the key was revoked"),
         ),
         (
             vec![&record("rsa1024"), &right],
-            Outcome::Failed("the signed fields are not what was signed"),
+            SignatureResult::Failed("the signed fields are not what was signed"),
         ),
     ] {
         assert_eq!(
@@ -95,7 +95,7 @@ async fn dns_that_does_not_answer_is_neither_yes_nor_no() {
     let mut zone = Zone::usual();
     zone.dead.insert(NAME.to_owned());
     match outcome(&message, &zone).await {
-        Outcome::Unanswered(unanswered) => {
+        SignatureResult::Unanswered(unanswered) => {
             assert_eq!(unanswered, Unanswered::dns(format!("TXT {NAME}: SERVFAIL")));
         }
         other => panic!("{other:?}"),
@@ -111,7 +111,7 @@ async fn what_is_too_weak_today() {
     };
     let zone = Zone::usual();
     let outcome_of_sha1 = outcome(&sign(MESSAGE, &[sha1]), &zone).await;
-    assert!(matches!(outcome_of_sha1, Outcome::Failed(why) if why.contains("sha1")));
+    assert!(matches!(outcome_of_sha1, SignatureResult::Failed(why) if why.contains("sha1")));
     assert_eq!(zone.asked(), [""; 0], "nothing need be asked");
     let short = Wish {
         key: "rsa768",
@@ -119,7 +119,7 @@ async fn what_is_too_weak_today() {
     };
     let zone = self::zone(&[&record("rsa768")]);
     let outcome = outcome(&sign(MESSAGE, &[short]), &zone).await;
-    assert!(matches!(outcome, Outcome::NoKey(why) if why.contains("1024")));
+    assert!(matches!(outcome, SignatureResult::NoKey(why) if why.contains("1024")));
 }
 
 /// The identity of `i=` is within `d=`, and the same where the key has `t=s` (RFC 6376 section 3.6.1).
@@ -143,22 +143,22 @@ async fn the_identity() {
             let outcome = outcome(&message, &zone).await;
             assert_eq!(outcome.is_genuine(), genuine, "{identity:?}: {outcome:?}");
             assert!(
-                genuine || matches!(outcome, Outcome::Failed(_)),
+                genuine || matches!(outcome, SignatureResult::Failed(_)),
                 "{outcome:?}"
             );
         }
     }
 }
 
-fn settings(keys: &[(&str, &str, &str)]) -> Settings {
+fn settings(keys: &[(&str, &str, &str)]) -> DkimSettings {
     let record = |(domain, selector, record): &(&str, &str, &str)| KeyRecord {
         domain: domain.parse().unwrap(),
         selector: (*selector).to_owned(),
         record: (*record).to_owned(),
     };
-    Settings {
+    DkimSettings {
         keys: keys.iter().map(record).collect(),
-        ..Settings::default()
+        ..DkimSettings::default()
     }
 }
 
@@ -166,7 +166,7 @@ fn settings(keys: &[(&str, &str, &str)]) -> Settings {
 async fn keys_of_the_configuration_come_before_dns() {
     let message = sign(MESSAGE, &[Wish::default(), Wish::ed25519()]);
     let (headers, _) = split(&message);
-    let keys = Keys::new(&settings(&[("Example.org", "S1", &record("rsa2048"))])).unwrap();
+    let keys = DkimKeys::new(&settings(&[("Example.org", "S1", &record("rsa2048"))])).unwrap();
     let zone = Zone::usual().with(NAME, "v=DKIM1; p=");
     let signed = verify(
         headers.as_bytes(),
@@ -179,7 +179,10 @@ async fn keys_of_the_configuration_come_before_dns() {
     )
     .await;
     let outcomes: Vec<_> = signed.into_iter().map(|one| one.outcome).collect();
-    assert_eq!(outcomes, [Outcome::HeadersOnly, Outcome::HeadersOnly]);
+    assert_eq!(
+        outcomes,
+        [SignatureResult::HeadersOnly, SignatureResult::HeadersOnly]
+    );
     assert_eq!(zone.asked(), ["ed._domainkey.example.org"]);
 }
 
@@ -188,7 +191,7 @@ fn keys_of_the_configuration_that_are_none() {
     let (rsa, ed) = (record("rsa2048"), record("ed25519"));
     let good = ("example.org", "s1", rsa.as_str());
     assert!(
-        Keys::new(&settings(&[
+        DkimKeys::new(&settings(&[
             good,
             ("example.org", "a.b", &ed),
             ("example.net", "s1", &rsa)
@@ -235,7 +238,7 @@ fn keys_of_the_configuration_that_are_none() {
             "s=email",
         ),
     ] {
-        let (at, why) = Keys::new(&settings(&[good, (domain, selector, record)])).unwrap_err();
+        let (at, why) = DkimKeys::new(&settings(&[good, (domain, selector, record)])).unwrap_err();
         assert_eq!(at, 1, "{record}");
         assert!(why.contains(told), "{record}: {why}");
     }

@@ -22,9 +22,9 @@ use crate::{
     core::{
         address::Domain,
         outside::Unanswered,
-        proof::dkim::{Outcome, Signed},
+        proof::dkim::{SignatureResult, Signed},
     },
-    dkim::{Keys, verify},
+    dkim::{DkimKeys, verify},
     spf::{Lookup, Mx},
 };
 
@@ -210,7 +210,7 @@ async fn verified(headers: &str, body: Option<&str>, zone: &Zone) -> Vec<Signed>
 }
 
 async fn verified_at(headers: &str, body: Option<&str>, zone: &Zone, now: u64) -> Vec<Signed> {
-    let keys = Keys::default();
+    let keys = DkimKeys::default();
     let body = body.map(str::as_bytes);
     verify(
         headers.as_bytes(),
@@ -225,7 +225,7 @@ async fn verified_at(headers: &str, body: Option<&str>, zone: &Zone, now: u64) -
 }
 
 /// The one signature's outcome.
-async fn outcome(message: &str, zone: &Zone) -> Outcome {
+async fn outcome(message: &str, zone: &Zone) -> SignatureResult {
     let (headers, body) = split(message);
     match verified(headers, Some(body), zone).await.as_slice() {
         [one] => one.outcome.clone(),

@@ -26,7 +26,7 @@ async fn an_octet_changed() {
         },
     ] {
         let message = sign(MESSAGE, &[wish]);
-        assert_eq!(outcome(&message, &zone).await, Outcome::Whole);
+        assert_eq!(outcome(&message, &zone).await, SignatureResult::Whole);
         let mut changed = 0;
         for name in SIGNED {
             for at in field(&message, name).skip(name.len() + 2) {
@@ -40,7 +40,7 @@ async fn an_octet_changed() {
                 for signed in verified(headers, Some(body), &zone).await {
                     let worth = &signed.outcome;
                     assert!(
-                        !worth.is_genuine() && *worth != Outcome::Weak,
+                        !worth.is_genuine() && *worth != SignatureResult::Weak,
                         "{name} {at}: {signed:?}"
                     );
                 }
@@ -80,7 +80,10 @@ async fn an_octet_of_the_signature_changed() {
         }
     }
     let forged = message.replacen(&message[base64..base64 + 9], "b=AAAAAAA", 1);
-    assert!(matches!(outcome(&forged, &zone).await, Outcome::Failed(_)));
+    assert!(matches!(
+        outcome(&forged, &zone).await,
+        SignatureResult::Failed(_)
+    ));
 }
 
 #[tokio::test]
@@ -90,7 +93,10 @@ async fn a_signed_field_taken_away() {
         let mut less = message.clone();
         less.replace_range(field(&message, name), "");
         let outcome = outcome(&less, &Zone::usual()).await;
-        assert!(matches!(outcome, Outcome::Failed(_)), "{name}: {outcome:?}");
+        assert!(
+            matches!(outcome, SignatureResult::Failed(_)),
+            "{name}: {outcome:?}"
+        );
     }
 }
 
@@ -102,25 +108,31 @@ async fn fields_put_on_top_are_not_what_was_signed() {
     let zone = Zone::usual();
     let before = verified(split(&message).0, None, &zone).await;
     let after = verified(&format!("{added}{}", split(&message).0), None, &zone).await;
-    assert_eq!(after[0].outcome, Outcome::HeadersOnly);
+    assert_eq!(after[0].outcome, SignatureResult::HeadersOnly);
     assert_eq!(after, before);
     // Below, they are what h= means.
     let below = format!("{}{added}", split(&message).0);
     let below = verified(&below, None, &zone).await;
-    assert!(matches!(below[0].outcome, Outcome::Failed(_)), "{below:?}");
+    assert!(
+        matches!(below[0].outcome, SignatureResult::Failed(_)),
+        "{below:?}"
+    );
 
     let oversigned = Wish {
         headers: "from:from:to:to:cc:cc:subject:subject:date:date:message-id:message-id",
         ..Wish::default()
     };
     let message = sign(MESSAGE, &[oversigned]);
-    assert_eq!(outcome(&message, &zone).await, Outcome::Whole);
+    assert_eq!(outcome(&message, &zone).await, SignatureResult::Whole);
     for line in added.split_inclusive("\r\n") {
         let outcome = outcome(&format!("{line}{message}"), &zone).await;
-        assert!(matches!(outcome, Outcome::Failed(_)), "{line}: {outcome:?}");
+        assert!(
+            matches!(outcome, SignatureResult::Failed(_)),
+            "{line}: {outcome:?}"
+        );
     }
     let unsigned = format!("X-Spam: no\r\n{message}").replace("X-Unsigned: yes", "X-Unsigned: no");
-    assert_eq!(outcome(&unsigned, &zone).await, Outcome::Whole);
+    assert_eq!(outcome(&unsigned, &zone).await, SignatureResult::Whole);
 }
 
 /// Fields that are not in `h=` are nobody's word, though they stand in the message.
@@ -132,7 +144,7 @@ async fn unsigned_fields_tell_nothing() {
     };
     let message = sign(MESSAGE, &[wish]);
     let signed = verified(split(&message).0, None, &Zone::usual()).await;
-    assert_eq!(signed[0].outcome, Outcome::HeadersOnly);
+    assert_eq!(signed[0].outcome, SignatureResult::HeadersOnly);
     let recipients: Vec<_> = signed[0]
         .message
         .recipients
@@ -155,7 +167,7 @@ async fn a_message_with_two_of_a_kind() {
             }],
         );
         let signed = verified(split(&message).0, None, &Zone::usual()).await;
-        assert_eq!(signed[0].outcome, Outcome::HeadersOnly);
+        assert_eq!(signed[0].outcome, SignatureResult::HeadersOnly);
         let id = signed[0].message.message_id.as_deref();
         assert_eq!(id, Some(b"<1234@pc.example.org>".as_slice()), "{headers}");
     }
@@ -171,6 +183,9 @@ async fn control_characters_are_no_blanks() {
         ("example.net>", "exam\rple.net>"),
     ] {
         let outcome = outcome(&message.replacen(from, to, 1), &Zone::usual()).await;
-        assert!(matches!(outcome, Outcome::Failed(_)), "{to:?}: {outcome:?}");
+        assert!(
+            matches!(outcome, SignatureResult::Failed(_)),
+            "{to:?}: {outcome:?}"
+        );
     }
 }

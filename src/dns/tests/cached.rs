@@ -13,7 +13,7 @@ use hickory_resolver::proto::{op::ResponseCode, rr::RecordType};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    super::Settings,
+    super::DnsSettings,
     PATIENCE, budgeted, resolver_of, resolver_with,
     responder::{Responder, answer, cname, code, code_with, soa, txt},
 };
@@ -152,11 +152,11 @@ async fn the_cache_is_bounded_in_entries_and_octets() {
         answer(vec![txt(name, 3600, &vec![b'x'; length])])
     })
     .await;
-    let resolver = resolver_with(Settings {
+    let resolver = resolver_with(DnsSettings {
         nameservers: vec![server.address.into()],
         timeout: PATIENCE.into(),
         cache: 300,
-        ..Settings::default()
+        ..DnsSettings::default()
     });
     for index in 0..20 {
         let name = format!("large{index}.test");
@@ -178,10 +178,10 @@ async fn the_cache_is_bounded_in_entries_and_octets() {
 #[tokio::test]
 async fn no_cache_is_no_cache() {
     let server = Responder::start(|name, _| answer(vec![txt(name, 3600, b"here")])).await;
-    let resolver = resolver_with(Settings {
+    let resolver = resolver_with(DnsSettings {
         nameservers: vec![server.address.into()],
         cache: 0,
-        ..Settings::default()
+        ..DnsSettings::default()
     });
     for _ in 0..2 {
         budgeted(&resolver).txt("a.test").await.unwrap();
@@ -192,9 +192,9 @@ async fn no_cache_is_no_cache() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_questions_at_once_are_answered_over_tcp_too() {
     let server = Responder::start(|name, _| answer(vec![txt(name, 60, &[b'x'; 1_600])])).await;
-    let resolver = resolver_with(Settings {
+    let resolver = resolver_with(DnsSettings {
         nameservers: vec![server.address.into()],
-        ..Settings::default()
+        ..DnsSettings::default()
     });
     let lookups = (0..200).map(|index| {
         let dns = budgeted(&resolver);

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    super::Settings,
+    super::DnsSettings,
     BUDGET, PATIENCE, SLACK, budgeted, failed, resolver_of, resolver_with,
     responder::{Responder, Said, answer, code, message, txt},
 };
@@ -111,13 +111,13 @@ async fn a_lost_datagram_is_sent_again_before_the_attempt_ends() {
         }
     })
     .await;
-    let resolver = resolver_with(Settings {
+    let resolver = resolver_with(DnsSettings {
         nameservers: vec![server.address.into()],
-        ..Settings::default()
+        ..DnsSettings::default()
     });
     let start = Instant::now();
     assert!(budgeted(&resolver).txt("a.test").await.is_ok());
-    let timeout = Duration::from(Settings::default().timeout);
+    let timeout = Duration::from(DnsSettings::default().timeout);
     assert!(start.elapsed() < timeout, "{:?}", start.elapsed());
 }
 
@@ -139,11 +139,11 @@ async fn nobody_there_ends_within_the_budget() {
     let refused = taken.local_addr().unwrap();
     drop(taken);
     for address in [refused, "192.0.2.1:53".parse().unwrap()] {
-        let resolver = resolver_with(Settings {
+        let resolver = resolver_with(DnsSettings {
             nameservers: vec![address.into()],
             timeout: PATIENCE.into(),
             budget: BUDGET.into(),
-            ..Settings::default()
+            ..DnsSettings::default()
         });
         let (_, took) = failed(budgeted(&resolver).txt("a.test")).await;
         assert!(took < BUDGET + SLACK, "{address}: {took:?}");
@@ -222,11 +222,11 @@ async fn a_tcp_connection_gone_silent_is_given_up() {
             udp.send_to(&request[..length], client).await.unwrap();
         }
     });
-    let resolver = resolver_with(Settings {
+    let resolver = resolver_with(DnsSettings {
         nameservers: vec![address.into()],
         timeout: PATIENCE.into(),
         budget: Duration::from_secs(12).into(),
-        ..Settings::default()
+        ..DnsSettings::default()
     });
     let dns = budgeted(&resolver);
     let lookup = tokio::spawn(async move { dns.txt("a.test").await });

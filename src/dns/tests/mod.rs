@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 
 use tokio::time;
 
-use super::{Budgeted, Resolver, Settings};
+use super::{Budgeted, DnsSettings, Resolver};
 use crate::core::outside::Unanswered;
 use responder::Responder;
 
 /// A resolver that asks those, with little patience.
 fn resolver_of(responders: &[&Responder]) -> Resolver {
-    resolver_with(Settings {
+    resolver_with(DnsSettings {
         nameservers: responders
             .iter()
             .map(|responder| responder.address.into())
             .collect(),
         timeout: PATIENCE.into(),
         budget: BUDGET.into(),
-        ..Settings::default()
+        ..DnsSettings::default()
     })
 }
 
-fn resolver_with(settings: Settings) -> Resolver {
+fn resolver_with(settings: DnsSettings) -> Resolver {
     Resolver::new(&settings).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{
-    super::{Nameserver, Resolver, Settings},
+    super::{DnsSettings, Nameserver, Resolver},
     PATIENCE,
 };
 
@@ -20,9 +20,9 @@ fn servers<const N: usize>(texts: [&str; N]) -> Vec<Nameserver> {
 async fn without_any_the_one_on_this_host_is_asked_until_the_system_names_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resolv.conf");
-    let settings = Settings {
+    let settings = DnsSettings {
         timeout: PATIENCE.into(),
-        ..Settings::default()
+        ..DnsSettings::default()
     };
     let resolver = Resolver::with_system(&settings, &file).unwrap();
     assert_eq!(asked(&resolver).await, servers(["127.0.0.1"]));
@@ -45,10 +45,10 @@ async fn what_the_settings_name_is_not_the_systems_to_change() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resolv.conf");
     fs::write(&file, "nameserver 127.0.0.98\n").unwrap();
-    let settings = Settings {
+    let settings = DnsSettings {
         nameservers: servers(["127.0.0.97"]),
         timeout: PATIENCE.into(),
-        ..Settings::default()
+        ..DnsSettings::default()
     };
     let resolver = Resolver::with_system(&settings, &file).unwrap();
     assert_eq!(resolver.refresh(), None);

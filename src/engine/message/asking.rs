@@ -13,7 +13,7 @@ use crate::{
         spf::{Identity, SpfCheck, SpfResult},
     },
     dns::Budgeted,
-    spf::{self, Query},
+    spf::{self, SpfQuery},
 };
 
 impl Message {
@@ -53,7 +53,7 @@ impl Message {
         let Some(client) = self.envelope.client.address else {
             return SpfAnswers::default();
         };
-        let query = Query {
+        let query = SpfQuery {
             client,
             helo: self.envelope.client.helo.as_deref().unwrap_or_default(),
             mail_from: &self.envelope.reverse_path,
@@ -89,11 +89,11 @@ impl Message {
 }
 
 /// The first domain of `spf.trusted_forwarders` that the client may send for.
-async fn forwarder(policy: &Policy, lookup: &Budgeted, query: Query<'_>) -> Vouched<String> {
+async fn forwarder(policy: &Policy, lookup: &Budgeted, query: SpfQuery<'_>) -> Vouched<String> {
     let mut vouched = Vouched::No;
     for domain in policy.spf.forwarder_domains() {
         let postmaster = ReversePath::Mailbox(Mailbox::postmaster(domain));
-        let query = Query {
+        let query = SpfQuery {
             mail_from: &postmaster,
             ..query
         };

@@ -5,7 +5,7 @@ use crate::{
     core::{
         from_header::Claims,
         policy::Vouched,
-        proof::dkim::{Outcome, Signed},
+        proof::dkim::{SignatureResult, Signed},
     },
     dkim,
     dns::Budgeted,
@@ -42,11 +42,11 @@ impl Search<'_> {
 
 fn worth(signed: &Signed) -> Vouched<String> {
     match &signed.outcome {
-        Outcome::Whole => Vouched::Yes(format!(
+        SignatureResult::Whole => Vouched::Yes(format!(
             "the DKIM signature of {} ({}) verifies, which is in line with From:",
             signed.domain, signed.selector
         )),
-        Outcome::Unanswered(_) => Vouched::Unanswered,
+        SignatureResult::Unanswered(_) => Vouched::Unanswered,
         _ => Vouched::No,
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     dns::Budgeted,
     engine::Engine,
     observe::Warnings,
-    spf::{self, Query},
+    spf::{self, SpfQuery},
     store::Unavailable,
 };
 
@@ -146,7 +146,7 @@ impl Search<'_> {
             if !self.asks_dns {
                 return Err(Outside::Dns);
             }
-            let query = Query {
+            let query = SpfQuery {
                 client,
                 helo: b"",
                 mail_from: &sender,

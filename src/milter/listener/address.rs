@@ -16,7 +16,7 @@ const LONGEST_SOCKET_PATH: usize = 107;
 
 /// An address to listen on: `inet:8894@127.0.0.1`, `inet6:8894@::1`, `unix:/run/backstop/backstop.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
+pub enum ListenAddress {
     /// A TCP port. A name is looked up when the port is bound.
     Inet {
         /// An IP address without brackets, or a name.
@@ -32,7 +32,7 @@ pub enum Address {
 
 /// Why a text is no address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
+pub enum ListenAddressError {
     /// Neither a TCP nor a unix address.
     #[error(
         "`{}` is no address to listen on; right would be e.g. inet:8894@127.0.0.1 or unix:/run/backstop/backstop.sock",
@@ -76,37 +76,37 @@ pub enum AddressError {
     LongPath(String),
 }
 
-impl FromStr for Address {
-    type Err = AddressError;
+impl FromStr for ListenAddress {
+    type Err = ListenAddressError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, ListenAddressError> {
         match text.split_once(':') {
             Some(("inet", rest)) => inet(text, rest, false),
             Some(("inet6", rest)) => inet(text, rest, true),
             Some(("unix" | "local", path)) => unix(path),
-            _ => Err(AddressError::Syntax(text.to_owned())),
+            _ => Err(ListenAddressError::Syntax(text.to_owned())),
         }
     }
 }
 
-fn inet(text: &str, rest: &str, ipv6: bool) -> Result<Address, AddressError> {
+fn inet(text: &str, rest: &str, ipv6: bool) -> Result<ListenAddress, ListenAddressError> {
     let Some((port, host)) = rest.split_once('@') else {
         return Err(without_at(text, rest));
     };
     let port = port
         .parse()
-        .map_err(|_| AddressError::Port(port.to_owned()))?;
+        .map_err(|_| ListenAddressError::Port(port.to_owned()))?;
     let host = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) if ipv6 => Err(AddressError::NotIpv6 {
+        Ok(IpAddr::V4(_)) if ipv6 => Err(ListenAddressError::NotIpv6 {
             host: host.to_owned(),
             port,
         }),
-        Err(_) if !is_name(host) => Err(AddressError::Host(host.to_owned())),
-        _ => Ok(Address::Inet {
+        Err(_) if !is_name(host) => Err(ListenAddressError::Host(host.to_owned())),
+        _ => Ok(ListenAddress::Inet {
             host: host.to_owned(),
             port,
             ipv6,
@@ -114,18 +114,18 @@ fn inet(text: &str, rest: &str, ipv6: bool) -> Result<Address, AddressError> {
     }
 }
 
-fn without_at(text: &str, rest: &str) -> AddressError {
+fn without_at(text: &str, rest: &str) -> ListenAddressError {
     if rest.parse::<u16>().is_ok() {
-        return AddressError::NoHost(text.to_owned());
+        return ListenAddressError::NoHost(text.to_owned());
     }
     match rest.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-            AddressError::HostFirst {
+            ListenAddressError::HostFirst {
                 written: text.to_owned(),
                 mended: format!("inet:{port}@{host}"),
             }
         }
-        _ => AddressError::Syntax(text.to_owned()),
+        _ => ListenAddressError::Syntax(text.to_owned()),
     }
 }
 
@@ -136,17 +136,17 @@ fn is_name(host: &str) -> bool {
         && host.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-fn unix(path: &str) -> Result<Address, AddressError> {
+fn unix(path: &str) -> Result<ListenAddress, ListenAddressError> {
     if !path.starts_with('/') || Path::new(path).file_name().is_none() {
-        return Err(AddressError::RelativePath(path.to_owned()));
+        return Err(ListenAddressError::RelativePath(path.to_owned()));
     }
     if path.len() > LONGEST_SOCKET_PATH {
-        return Err(AddressError::LongPath(path.to_owned()));
+        return Err(ListenAddressError::LongPath(path.to_owned()));
     }
-    Ok(Address::Unix(PathBuf::from(path)))
+    Ok(ListenAddress::Unix(PathBuf::from(path)))
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet { host, port, ipv6 } => {
@@ -158,7 +158,7 @@ impl fmt::Display for Address {
     }
 }
 
-deserialize_from_str!(Address);
+deserialize_from_str!(ListenAddress);
 
 /// Who may open a socket file. What is not set stays as the system makes it: our own user and group, and the
 /// permission that the umask leaves.
@@ -166,7 +166,7 @@ deserialize_from_str!(Address);
 #[serde(default, deny_unknown_fields)]
 pub struct SocketOptions {
     /// Its permission.
-    pub mode: Option<Mode>,
+    pub mode: Option<SocketMode>,
     /// Its owner; to give it away takes root.
     pub user: Option<Owner>,
     /// Its group; takes root, or to be a member of the group.
@@ -175,9 +175,9 @@ pub struct SocketOptions {
 
 /// A file permission, 0 to 0o777, written in octal: `0660`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode(pub u32);
+pub struct SocketMode(pub u32);
 
-impl<'de> Deserialize<'de> for Mode {
+impl<'de> Deserialize<'de> for SocketMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(OctalText)
     }
@@ -186,17 +186,17 @@ impl<'de> Deserialize<'de> for Mode {
 struct OctalText;
 
 impl de::Visitor<'_> for OctalText {
-    type Value = Mode;
+    type Value = SocketMode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an octal permission such as 0660")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SocketMode, E> {
         // from_str_radix would take a sign.
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'7'));
         match u32::from_str_radix(text, 8) {
-            Ok(mode @ 0..=0o777) if digits => Ok(Mode(mode)),
+            Ok(mode @ 0..=0o777) if digits => Ok(SocketMode(mode)),
             _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
         }
     }
@@ -227,9 +227,9 @@ mod tests {
             ("unix:/run/b.sock", "unix:/run/b.sock"),
             ("local:/run/b.sock", "unix:/run/b.sock"),
         ] {
-            let address: Address = text.parse().unwrap();
+            let address: ListenAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), shown);
-            assert_eq!(shown.parse::<Address>().unwrap(), address);
+            assert_eq!(shown.parse::<ListenAddress>().unwrap(), address);
         }
     }
 
@@ -252,18 +252,18 @@ mod tests {
             ("unix:run/b.sock", "absolute"),
             ("unix:/", "absolute"),
         ] {
-            let error = text.parse::<Address>().unwrap_err().to_string();
+            let error = text.parse::<ListenAddress>().unwrap_err().to_string();
             assert!(error.contains(mended), "{text}: {error}");
         }
         let long = format!("unix:/{}", "x".repeat(LONGEST_SOCKET_PATH));
-        assert!(long.parse::<Address>().is_err());
+        assert!(long.parse::<ListenAddress>().is_err());
     }
 
     #[test]
     fn socket_options_are_read() {
         let options: SocketOptions =
             serde_yaml::from_str("{mode: \"0660\", user: 1000, group: postfix}").unwrap();
-        assert_eq!(options.mode, Some(Mode(0o660)));
+        assert_eq!(options.mode, Some(SocketMode(0o660)));
         assert_eq!(options.user, Some(Owner::Id(1000)));
         assert_eq!(options.group, Some(Owner::Name("postfix".into())));
         assert_eq!(
@@ -272,7 +272,7 @@ mod tests {
         );
         for mode in ["\"0660\"", "0660", "660"] {
             let options: SocketOptions = serde_yaml::from_str(&format!("mode: {mode}")).unwrap();
-            assert_eq!(options.mode, Some(Mode(0o660)));
+            assert_eq!(options.mode, Some(SocketMode(0o660)));
         }
         for wrong in [
             "{mode: \"0680\"}",

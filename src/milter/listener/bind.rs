@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use socket2::{Domain, Socket, Type};
 
 use super::{
-    address::{Address, SocketOptions},
+    address::{ListenAddress, SocketOptions},
     socket_file::{self, SocketFile},
 };
 
@@ -76,16 +76,16 @@ pub(super) enum Bound {
 }
 
 /// The socket that systemd passes (sd_listen_fds(3)) if there is one, else one bound to the address.
-pub(super) fn bind(address: &Address, options: &SocketOptions) -> Result<Bound, ListenError> {
+pub(super) fn bind(address: &ListenAddress, options: &SocketOptions) -> Result<Bound, ListenError> {
     if let Some(inherited) = inherited()? {
         return Ok(inherited);
     }
     match address {
-        Address::Inet { host, port, ipv6 } => {
+        ListenAddress::Inet { host, port, ipv6 } => {
             let socket_address = resolve(host, *port, *ipv6)?;
             bind_tcp(socket_address, address).map(Bound::Tcp)
         }
-        Address::Unix(path) => {
+        ListenAddress::Unix(path) => {
             let (listener, file) = socket_file::bind(path, options)?;
             Ok(Bound::Unix(listener, Some(file)))
         }

@@ -19,7 +19,7 @@ use milter::{EitherListener, EitherStream, Listener as MilterListener};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 pub use self::{
-    address::{Address, AddressError, Mode, Owner, SocketOptions},
+    address::{ListenAddress, ListenAddressError, Owner, SocketMode, SocketOptions},
     bind::{ListenError, bind_tcp},
     reach::reach,
 };
@@ -49,7 +49,7 @@ impl Listener {
     /// To be called within a tokio runtime, before the milter crate is started with more than `limit` connections
     /// as its own bound. A name in the address is resolved here, blocking.
     pub fn bind(
-        address: &Address,
+        address: &ListenAddress,
         options: &SocketOptions,
         limit: usize,
         drain: &Drain,

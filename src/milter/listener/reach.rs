@@ -7,7 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::address::Address;
+use super::address::ListenAddress;
 
 /// How long it is waited for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -16,13 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// What the system says, or that nothing came in 3 s.
-pub async fn reach(address: &Address) -> io::Result<()> {
+pub async fn reach(address: &ListenAddress) -> io::Result<()> {
     let connected = async {
         match address {
-            Address::Inet { host, port, .. } => {
+            ListenAddress::Inet { host, port, .. } => {
                 TcpStream::connect((host.as_str(), *port)).await.map(drop)
             }
-            Address::Unix(path) => UnixStream::connect(path).await.map(drop),
+            ListenAddress::Unix(path) => UnixStream::connect(path).await.map(drop),
         }
     };
     timeout(PATIENCE, connected)

@@ -178,7 +178,7 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::milter::Mode;
+    use crate::milter::SocketMode;
 
     fn bind_plainly(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
         bind(path, &SocketOptions::default())
@@ -191,7 +191,7 @@ mod tests {
         let here = fs::metadata(folder.path()).unwrap();
         let name = Group::from_gid(here.gid().into()).unwrap().unwrap().name;
         let options = SocketOptions {
-            mode: Some(Mode(0o620)),
+            mode: Some(SocketMode(0o620)),
             user: Some(Owner::Id(here.uid())),
             group: Some(Owner::Name(name)),
         };

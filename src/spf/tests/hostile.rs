@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Query, Session, V4, V6, check_mail_from, zone::Zone, zone_of};
+use super::{Session, SpfQuery, V4, V6, check_mail_from, zone::Zone, zone_of};
 use crate::{
     core::{
         address::ReversePath,
@@ -17,7 +17,7 @@ use crate::{
 #[test]
 fn checks_are_send() {
     fn is_send<T: Send>(_: T) {}
-    let query = Query {
+    let query = SpfQuery {
         client: V4.parse().unwrap(),
         helo: b"",
         mail_from: &ReversePath::Null,

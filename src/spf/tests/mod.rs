@@ -17,7 +17,7 @@ use std::{
 
 use zone::Zone;
 
-use super::{Query, check_helo, check_mail_from};
+use super::{SpfQuery, check_helo, check_mail_from};
 use crate::core::{
     address::ReversePath,
     spf::{Identity, SpfCheck},
@@ -41,7 +41,7 @@ impl<'a> Session<'a> {
     }
 
     fn check(&self, identity: Identity, zone: &Zone) -> SpfCheck {
-        let query = Query {
+        let query = SpfQuery {
             client: self.client.parse::<IpAddr>().unwrap(),
             helo: self.helo,
             mail_from: &ReversePath::from_bytes(self.mail_from),

@@ -8,8 +8,8 @@ use super::{PREFIX, write::BETWEEN};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, Kind, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample,
-            hour, network,
+            AttackCount, AttackKind, AttackRow, HOUR, KEEP_DAYS, MOST_SAMPLES, SAMPLE_DAYS,
+            SAMPLES_AN_HOUR, Sample, hour, network,
         },
         proof::DAY,
     },
@@ -40,7 +40,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[6])";
 const HOURS_AT_ONCE: usize = 24;
 const SAMPLES_AT_ONCE: usize = 50;
 
-fn key(hour: u64, kind: Kind) -> String {
+fn key(hour: u64, kind: AttackKind) -> String {
     format!("{PREFIX}a:{hour}:{}", kind.as_str())
 }
 
@@ -48,8 +48,8 @@ fn samples_key() -> String {
     format!("{PREFIX}samples")
 }
 
-fn field(count: &Count) -> String {
-    let Count {
+fn field(count: &AttackCount) -> String {
+    let AttackCount {
         domain, fate, text, ..
     } = count;
     format!("{domain}{BETWEEN}{}{BETWEEN}{text}", fate.as_str())
@@ -111,14 +111,14 @@ pub(super) async fn rows(
     connection: &mut MultiplexedConnection,
     hours: RangeInclusive<u64>,
     now: u64,
-) -> RedisResult<Vec<Row>> {
+) -> RedisResult<Vec<AttackRow>> {
     let first = hour(now.saturating_sub(KEEP_DAYS * DAY)).max(*hours.start());
     let last = hour(now).saturating_add(1).min(*hours.end());
     let asked: Vec<_> = (first..=last)
-        .flat_map(|hour| Kind::ALL.map(|kind| (hour, kind)))
+        .flat_map(|hour| AttackKind::ALL.map(|kind| (hour, kind)))
         .collect();
     let mut rows = Vec::new();
-    for asked in asked.chunks(HOURS_AT_ONCE * Kind::ALL.len()) {
+    for asked in asked.chunks(HOURS_AT_ONCE * AttackKind::ALL.len()) {
         let mut commands = pipe();
         for &(hour, kind) in asked {
             commands.cmd("HGETALL").arg(key(hour, kind));
@@ -128,8 +128,8 @@ pub(super) async fn rows(
             rows.extend(counted.into_iter().filter_map(|(field, times)| {
                 let (domain, rest) = field.split_once(BETWEEN)?;
                 let (fate, text) = rest.split_once(BETWEEN)?;
-                let count = Count::stored(kind.as_str(), domain, fate, text)?;
-                Some(Row { hour, count, times })
+                let count = AttackCount::stored(kind.as_str(), domain, fate, text)?;
+                Some(AttackRow { hour, count, times })
             }));
         }
     }

@@ -27,11 +27,11 @@ use super::{
     url::RedisServer,
 };
 use crate::core::{
-    attack::{Row as AttackRow, Sample},
+    attack::{AttackRow, Sample},
     learned::Learned,
     proof::{
         DAY,
-        coverage::{self, Count, CoverageRow},
+        coverage::{self, CoverageCount, CoverageRow},
         ledger::{Hash, Remembered},
         today,
         uses::{Attempt, Use},
@@ -175,7 +175,7 @@ impl Backend for Redis {
         let last = today(now()).saturating_add(1);
         let days = first.max(*days.start())..=last.min(*days.end());
         let asked: Vec<_> = days
-            .flat_map(|day| Count::KINDS.map(|kind| (day, kind)))
+            .flat_map(|day| CoverageCount::KINDS.map(|kind| (day, kind)))
             .collect();
         if asked.is_empty() {
             return Ok(Vec::new());
@@ -193,7 +193,7 @@ impl Backend for Redis {
             .flat_map(|((day, kind), counted)| {
                 counted.into_iter().filter_map(move |(texts, times)| {
                     let (first, second) = texts.split_once(write::BETWEEN)?;
-                    let count = Count::stored(kind, first.to_owned(), second.to_owned())?;
+                    let count = CoverageCount::stored(kind, first.to_owned(), second.to_owned())?;
                     Some(CoverageRow { day, count, times })
                 })
             });

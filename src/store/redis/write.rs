@@ -8,7 +8,7 @@ use super::{LONGEST, PREFIX, key};
 use crate::{
     core::proof::{
         DAY,
-        coverage::{self, Count},
+        coverage::{self, CoverageCount},
         ledger::{Remembered, Sent},
     },
     store::backend::{packed, unpacked},
@@ -70,7 +70,7 @@ pub(super) fn sent(entries: &[Sent], keep: u64, now: u64) -> Pipeline {
 }
 
 /// The counts of days that are still kept.
-pub(super) fn counts(counts: &BTreeMap<(u64, Count), u64>, today: u64) -> Pipeline {
+pub(super) fn counts(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) -> Pipeline {
     let mut commands = pipe();
     for ((day, count), times) in counts {
         let age = today.saturating_sub(*day);
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(sent(&[entry(101)], 50, 150).len(), 1);
         assert_eq!(sent(&[entry(u64::MAX)], u64::MAX, 0).len(), 1);
         let outcome = "batv".to_owned();
-        let counted = BTreeMap::from([((100, Count::Bounce { outcome }), 1)]);
+        let counted = BTreeMap::from([((100, CoverageCount::Bounce { outcome }), 1)]);
         assert_eq!(counts(&counted, 189).len(), 1);
         assert_eq!(counts(&counted, 190).len(), 0);
     }

@@ -9,8 +9,8 @@ use super::{integer, natural};
 use crate::{
     core::{
         attack::{
-            Count, HOUR, KEEP_DAYS, MOST_SAMPLES, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample, hour,
-            network,
+            AttackCount, AttackRow, HOUR, KEEP_DAYS, MOST_SAMPLES, SAMPLE_DAYS, SAMPLES_AN_HOUR,
+            Sample, hour, network,
         },
         proof::DAY,
     },
@@ -100,7 +100,7 @@ pub(super) fn over(now: u64) -> [(&'static str, i64); 3] {
 pub(super) async fn rows(
     readers: &SqlitePool,
     hours: RangeInclusive<u64>,
-) -> sqlx::Result<Vec<Row>> {
+) -> sqlx::Result<Vec<AttackRow>> {
     const ROWS: &str =
         "SELECT hour, kind, domain, fate, what, times FROM attack WHERE hour BETWEEN ?1 AND ?2";
     let mut found = sqlx::query(ROWS)
@@ -115,15 +115,15 @@ pub(super) async fn rows(
 }
 
 /// `None` for what a newer version counted.
-fn counted(row: &SqliteRow) -> sqlx::Result<Option<Row>> {
-    let count = Count::stored(
+fn counted(row: &SqliteRow) -> sqlx::Result<Option<AttackRow>> {
+    let count = AttackCount::stored(
         row.try_get(1)?,
         row.try_get(2)?,
         row.try_get(3)?,
         row.try_get(4)?,
     );
     let (hour, times) = (natural(row.try_get(0)?), natural(row.try_get(5)?));
-    Ok(count.map(|count| Row { hour, count, times }))
+    Ok(count.map(|count| AttackRow { hour, count, times }))
 }
 
 /// The samples of this time, the newest of too many.

@@ -32,11 +32,11 @@ use super::{
     held::Held,
 };
 use crate::core::{
-    attack::{Row as AttackRow, Sample},
+    attack::{AttackRow, Sample},
     learned::Learned,
     proof::{
         DAY,
-        coverage::{Count, CoverageRow},
+        coverage::{CoverageCount, CoverageRow},
         ledger::{Hash, Remembered},
         today,
         uses::{Attempt, Use},
@@ -292,7 +292,7 @@ fn remembered(row: &SqliteRow) -> sqlx::Result<Remembered> {
 
 /// `None` for what a newer version counted.
 fn counted(row: &SqliteRow) -> sqlx::Result<Option<CoverageRow>> {
-    let count = Count::stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let count = CoverageCount::stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let (day, times) = (natural(row.try_get(0)?), natural(row.try_get(4)?));
     Ok(count.map(|count| CoverageRow { day, count, times }))
 }

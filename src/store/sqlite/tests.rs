@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     core::{
-        attack::{Count as AttackCount, Fate, Kind},
+        attack::{AttackCount, AttackKind, Fate},
         learned::Learn,
         proof::{ledger::Sent, uses::Counter},
     },
@@ -136,7 +136,7 @@ async fn what_is_over_is_forgotten() {
     }
     let bounce = |day| {
         let outcome = "batv".to_owned();
-        ((day, Count::Bounce { outcome }), 1)
+        ((day, CoverageCount::Bounce { outcome }), 1)
     };
     let today = NOW / DAY;
     let mut counts = Batch::default();
@@ -405,7 +405,7 @@ async fn a_file_of_each_older_version_gets_what_it_lacks() {
         );
         let mut batch = batch([sent(1, NOW)]);
         let count = AttackCount {
-            kind: Kind::Host,
+            kind: AttackKind::Host,
             domain: "example.org".to_owned(),
             fate: Fate::Refused,
             text: "192.0.2.7".to_owned(),
@@ -424,7 +424,7 @@ async fn counts_of_an_attack_are_forgotten() {
     for hour in hours {
         for number in 0..1_500 {
             let count = AttackCount {
-                kind: Kind::Host,
+                kind: AttackKind::Host,
                 domain: format!("{number}.example.org"),
                 fate: Fate::Refused,
                 text: String::new(),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use backstop::core::attack::{Fate, HOUR, Kind, hour};
+use backstop::core::attack::{AttackKind, Fate, HOUR, hour};
 
 use super::{HOSTILE, Site, attacked};
 use crate::{bounce::now, store::attack::count};
@@ -85,7 +85,8 @@ fn the_text_has_a_plot_and_no_control_character() {
 fn what_has_no_name_is_others() {
     let site = Site::new("");
     site.store(|store| {
-        let counts = [Kind::Reason, Kind::Proof].map(|kind| count(kind, Fate::Refused, ""));
+        let counts =
+            [AttackKind::Reason, AttackKind::Proof].map(|kind| count(kind, Fate::Refused, ""));
         store.count_attack(hour(now()), counts.to_vec());
     });
     let text = site.text(&["--since", "3h"]);

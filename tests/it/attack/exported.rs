@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use backstop::core::attack::{Fate, Kind, Octets, Sample, hour};
+use backstop::core::attack::{AttackKind, Fate, Octets, Sample, hour};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use serde_json::Value;
 
@@ -306,7 +306,7 @@ fn bounces_of_a_host_are_told_as_far_as_they_are_known() {
         let at = now() - 60;
         site.store(|store| {
             for host in counted {
-                let host = count(Kind::Host, Fate::Refused, host);
+                let host = count(AttackKind::Host, Fate::Refused, host);
                 store.count_attack(hour(at), vec![host]);
             }
             store.keep_sample(sample(at));

@@ -13,7 +13,7 @@ use std::{
 };
 
 use backstop::{
-    core::attack::{Count, Fate, HOUR, Kind, Octets, Sample, hour, network},
+    core::attack::{AttackCount, AttackKind, Fate, HOUR, Octets, Sample, hour, network},
     store::{Store, open},
 };
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl Site {
             put(&*store);
             // The last entry of the last batch is written when it is asked for and there.
             let mark = hour(now()) - 24 * 80;
-            store.count_attack(mark, vec![count(Kind::Proof, Fate::LetIn, "mark")]);
+            store.count_attack(mark, vec![count(AttackKind::Proof, Fate::LetIn, "mark")]);
             for _ in 0..200 {
                 store.flush().await;
                 if !store
@@ -93,20 +93,23 @@ impl Site {
 }
 
 /// What is counted of one bounce.
-fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<Count> {
+fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<AttackCount> {
     let domain = rcpt.rsplit('@').next().unwrap();
     let texts = [
-        (Kind::Reason, why.to_owned()),
-        (Kind::Proof, proof.to_owned()),
-        (Kind::Host, host.to_owned()),
-        (Kind::Network, network(host.parse().unwrap())),
-        (Kind::Recipient, rcpt.to_owned()),
+        (AttackKind::Reason, why.to_owned()),
+        (AttackKind::Proof, proof.to_owned()),
+        (AttackKind::Host, host.to_owned()),
+        (AttackKind::Network, network(host.parse().unwrap())),
+        (AttackKind::Recipient, rcpt.to_owned()),
     ];
     let kept = if fate.is_suspect() { 5 } else { 2 };
-    let counts = texts.into_iter().take(kept).map(|(kind, text)| Count {
-        domain: domain.to_owned(),
-        ..count(kind, fate, &text)
-    });
+    let counts = texts
+        .into_iter()
+        .take(kept)
+        .map(|(kind, text)| AttackCount {
+            domain: domain.to_owned(),
+            ..count(kind, fate, &text)
+        });
     counts.collect()
 }
 

@@ -6,7 +6,7 @@ use backstop::core::{
     header::Headers,
     proof::{
         Keys, today,
-        watermark::{self, Answer},
+        watermark::{self, WatermarkResult},
     },
 };
 use lab::{
@@ -65,7 +65,7 @@ fn sent(
     outcome.changes
 }
 
-fn answer(headers: &[(&str, &str)], watermark: &[u8]) -> Answer {
+fn answer(headers: &[(&str, &str)], watermark: &[u8]) -> WatermarkResult {
     let mut returned = Headers::new();
     returned.push(watermark::HEADER.as_bytes(), watermark);
     for (name, value) in headers {
@@ -85,7 +85,10 @@ fn it_stands_below_the_received_that_the_mta_writes() {
     };
     assert_eq!((*index, &name[..]), (1, watermark::HEADER.as_bytes()));
     let found = answer(&HEADERS, value);
-    assert!(matches!(found, Answer::Valid { key: 3, .. }), "{found:?}");
+    assert!(
+        matches!(found, WatermarkResult::Valid { key: 3, .. }),
+        "{found:?}"
+    );
     let line = stage.decision("a@b.example");
     assert_eq!(
         ["batv", "signed", "verdict"].map(|name| field(&line, name)),
@@ -196,7 +199,7 @@ fn explain_tells_what_a_message_leaves_with() {
     assert_eq!(leaves["untagged"], Value::Null);
     assert_eq!(leaves["remembered"], true);
     let found = answer(&HEADERS, leaves["watermark"].as_str().unwrap().as_bytes());
-    assert!(matches!(found, Answer::Valid { .. }), "{found:?}");
+    assert!(matches!(found, WatermarkResult::Valid { .. }), "{found:?}");
 
     let plain = ["--from", "plain@example.org"];
     let leaves = &json(&[&with_eml[..], &plain].concat())["leaves"];

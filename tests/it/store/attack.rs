@@ -5,8 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use backstop::{
     core::{
         attack::{
-            Count, Fate, HOUR, Kind, MOST_SAMPLES, Octets, Row, SAMPLE_DAYS, SAMPLES_AN_HOUR,
-            Sample, hour,
+            AttackCount, AttackKind, AttackRow, Fate, HOUR, MOST_SAMPLES, Octets, SAMPLE_DAYS,
+            SAMPLES_AN_HOUR, Sample, hour,
         },
         proof::DAY,
     },
@@ -27,8 +27,8 @@ on_both! {
     there_are_only_so_many_samples
 }
 
-pub fn count(kind: Kind, fate: Fate, text: &str) -> Count {
-    Count {
+pub fn count(kind: AttackKind, fate: Fate, text: &str) -> AttackCount {
+    AttackCount {
         kind,
         domain: "example.org".to_owned(),
         fate,
@@ -36,14 +36,14 @@ pub fn count(kind: Kind, fate: Fate, text: &str) -> Count {
     }
 }
 
-fn host(text: &str) -> Count {
-    count(Kind::Host, Fate::Refused, text)
+fn host(text: &str) -> AttackCount {
+    count(AttackKind::Host, Fate::Refused, text)
 }
 
 async fn bounces_add_up_by_hour(place: Place) {
     let store = place.open().await;
     let hour = hour(now());
-    let reason = || count(Kind::Reason, Fate::LetIn, "tag unproven");
+    let reason = || count(AttackKind::Reason, Fate::LetIn, "tag unproven");
     for _ in 0..3 {
         store.count_attack(hour, vec![host("192.0.2.7"), reason()]);
     }
@@ -53,7 +53,7 @@ async fn bounces_add_up_by_hour(place: Place) {
     store.count_attack(hour - 5, vec![host("2001:db8::1"), host("\\x0a<b>")]);
     until_written(&*store).await;
 
-    let row = |hour, count, times| Row { hour, count, times };
+    let row = |hour, count, times| AttackRow { hour, count, times };
     let of_hour = [row(hour, reason(), 3), row(hour, host("192.0.2.7"), 4)];
     assert_eq!(store.attack(hour..=hour).await.unwrap(), of_hour);
     let all = store.attack(0..=u64::MAX).await.unwrap();
@@ -84,12 +84,16 @@ async fn an_hour_tells_only_so_many_apart(place: Place) {
     store.count_attack(hour - 1, vec![host("10.9.9.9")]);
     store.count_attack(
         hour,
-        vec![count(Kind::Recipient, Fate::Refused, "joe@example.org")],
+        vec![count(
+            AttackKind::Recipient,
+            Fate::Refused,
+            "joe@example.org",
+        )],
     );
     until_written(&*store).await;
     let rows = store.attack(hour - 1..=hour).await.unwrap();
     assert_eq!(rows.len(), 250 + 1 + 1 + 1);
-    let times = |count: &Count| {
+    let times = |count: &AttackCount| {
         let row = rows
             .iter()
             .find(|row| row.hour == hour && row.count == *count);
@@ -107,13 +111,13 @@ async fn reasons_are_all_told_apart(place: Place) {
     let hour = hour(now());
     for number in 0..300 {
         let domain = format!("d{number}.example");
-        let of = |kind, text| Count {
+        let of = |kind, text| AttackCount {
             domain: domain.clone(),
             ..count(kind, Fate::Refused, text)
         };
         let counts = vec![
-            of(Kind::Reason, "reject unproven"),
-            of(Kind::Proof, "unproven"),
+            of(AttackKind::Reason, "reject unproven"),
+            of(AttackKind::Proof, "unproven"),
         ];
         store.count_attack(hour, counts);
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use backstop::{
-    core::{learned::Learn, proof::coverage::Count},
+    core::{learned::Learn, proof::coverage::CoverageCount},
     store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
 };
 use futures_util::future::join_all;
@@ -73,7 +73,7 @@ async fn what_strangers_make_leaves_our_own_mail_its_place() {
     let redis = Redis::stopped(Options::default()).unwrap();
     let store = open(&redis_url(&redis), KEEP);
     until_refused(&*store, Reason::Down).await;
-    let outcome = || Count::Bounce {
+    let outcome = || CoverageCount::Bounce {
         outcome: "unproven".to_owned(),
     };
     for number in 0..12_000 {
@@ -292,7 +292,7 @@ async fn every_key_has_a_lifetime() {
     store.remember(message(1));
     store.count(
         now() / 86_400,
-        backstop::core::proof::coverage::Count::Bounce {
+        backstop::core::proof::coverage::CoverageCount::Bounce {
             outcome: "batv".to_owned(),
         },
     );

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use backstop::core::proof::{
     DAY,
-    coverage::{Count, CoverageRow},
+    coverage::{CoverageCount, CoverageRow},
     ledger::Sent,
     uses::{Attempt, Counter, Use},
 };
@@ -217,21 +217,21 @@ async fn uses_are_forgotten_in_the_end(place: Place) {
     assert_eq!(use_proof(&*store, hash(3), end, end - 1).await, Ok(1));
 }
 
-fn outgoing(domain: &str, outcome: &str) -> Count {
-    Count::Outgoing {
+fn outgoing(domain: &str, outcome: &str) -> CoverageCount {
+    CoverageCount::Outgoing {
         domain: domain.to_owned(),
         outcome: outcome.to_owned(),
     }
 }
 
-fn would_refuse(recipient: String) -> Count {
-    Count::WouldRefuse { recipient }
+fn would_refuse(recipient: String) -> CoverageCount {
+    CoverageCount::WouldRefuse { recipient }
 }
 
 async fn counts_add_up(place: Place) {
     let store = place.open().await;
     let today = today();
-    let bounce = || Count::Bounce {
+    let bounce = || CoverageCount::Bounce {
         outcome: "batv".to_owned(),
     };
     for _ in 0..3 {

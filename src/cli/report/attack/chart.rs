@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::view::{View, short};
-use crate::core::attack::{Fate, Tally};
+use crate::core::attack::{AttackTally, Fate};
 
 /// How many columns there are at most: each is seen on a screen of a usual width.
 const COLUMNS: u64 = 112;
@@ -61,7 +61,7 @@ pub(super) fn hours(view: &View) -> Markup {
 }
 
 /// Which columns have their time written below, and how: where days begin, or hours where there are few days.
-fn labels(columns: &[(u64, Tally)]) -> Vec<(usize, String)> {
+fn labels(columns: &[(u64, AttackTally)]) -> Vec<(usize, String)> {
     let day = |hour: u64| hour / 24;
     let pairs = columns.iter().zip(columns.iter().skip(1));
     let days = pairs
@@ -101,7 +101,7 @@ pub(super) fn span(width: u64) -> String {
 }
 
 /// A bar beside a number, as long as its part of the largest one.
-pub(super) fn bar(tally: &Tally, most: u64) -> Markup {
+pub(super) fn bar(tally: &AttackTally, most: u64) -> Markup {
     let part = |number: u64| round(100.0 * float(number) / float(most.max(1)));
     html! {
         svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
@@ -122,7 +122,7 @@ pub(super) fn swatch(fate: Fate) -> Markup {
 }
 
 /// Each fate that there is, from where to where it reaches.
-fn stacked(tally: &Tally) -> impl Iterator<Item = (Fate, u64, u64)> {
+fn stacked(tally: &AttackTally) -> impl Iterator<Item = (Fate, u64, u64)> {
     let mut below = 0_u64;
     Fate::ALL.into_iter().filter_map(move |fate| {
         let from = below;
@@ -131,7 +131,7 @@ fn stacked(tally: &Tally) -> impl Iterator<Item = (Fate, u64, u64)> {
     })
 }
 
-fn told(hour: u64, tally: &Tally) -> String {
+fn told(hour: u64, tally: &AttackTally) -> String {
     let fates = Fate::ALL.into_iter().filter(|fate| tally.of(*fate) > 0);
     let fates = fates.map(|fate| format!("{} {}", tally.of(fate), fate.words()));
     let fates: Vec<_> = fates.collect();

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Config,
     core::{
-        attack::{Sample, Tally, network, redact::Redaction},
+        attack::{AttackTally, Sample, network, redact::Redaction},
         envelope::Local,
     },
 };
@@ -79,7 +79,7 @@ fn one(
         sample,
         redaction,
         domain: domain.map_or("localhost", |domain| domain.as_str()),
-        incidents: of_host.map(Tally::suspect),
+        incidents: of_host.map(AttackTally::suspect),
         some_unnamed: hosts.others.suspect() > 0,
         unique: &HEXLOWER.encode(&unique),
         now: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs(),

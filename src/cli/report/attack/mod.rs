@@ -17,7 +17,7 @@ use super::{NO_STORE, ask};
 use crate::{
     cli::{USAGE, print_json, unavailable},
     config::Config,
-    core::{address::Domain, attack::Summary},
+    core::{address::Domain, attack::AttackSummary},
 };
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
     let failed = |why| unavailable(&format!("{}: {why}", config.store));
     // Day by day: each question has its own time to be answered in, and after a flood all rows at once would be a
     // gigabyte.
-    let mut summary = Summary::default();
+    let mut summary = AttackSummary::default();
     for day in period.days() {
         match store.attack(day).await {
             Ok(rows) => summary.add(rows, domain),

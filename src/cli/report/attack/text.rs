@@ -1,7 +1,7 @@
 //! A report on a terminal.
 
 use super::view::{List, View, short};
-use crate::core::attack::Tally;
+use crate::core::attack::AttackTally;
 
 /// The most hosts, networks and addresses that are named.
 const MOST_NAMED: usize = 10;
@@ -94,7 +94,7 @@ fn plot(numbers: &[u64]) -> Vec<String> {
 }
 
 /// When the first and the last column begin.
-fn axis(columns: &[(u64, Tally)]) -> String {
+fn axis(columns: &[(u64, AttackTally)]) -> String {
     let (Some((first, _)), Some((last, _))) = (columns.first(), columns.last()) else {
         return String::new();
     };

@@ -9,7 +9,7 @@ use std::{
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::period::Period;
-use crate::core::attack::{Fate, HOUR, Ranked, Summary, Tally};
+use crate::core::attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked};
 
 #[derive(Serialize)]
 pub(super) struct View {
@@ -28,7 +28,7 @@ pub(super) struct View {
     /// The hours in which something came.
     pub hours: Vec<Hour>,
     #[serde(skip)]
-    pub summary: Summary,
+    pub summary: AttackSummary,
     #[serde(skip)]
     pub period: Period,
 }
@@ -74,7 +74,7 @@ pub(super) struct Entry {
 
 /// A tally, each fate by its name.
 #[derive(Clone, Copy)]
-pub(super) struct Numbers(pub Tally);
+pub(super) struct Numbers(pub AttackTally);
 
 impl Serialize for Numbers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -89,7 +89,7 @@ impl Serialize for Numbers {
 }
 
 impl View {
-    pub fn of(summary: Summary, period: Period, domain: Option<&str>) -> Self {
+    pub fn of(summary: AttackSummary, period: Period, domain: Option<&str>) -> Self {
         let end = period.last.saturating_add(1).saturating_mul(HOUR) - 1;
         let domains = summary.domains.iter();
         let hours = summary.hours.iter();
@@ -132,7 +132,7 @@ impl View {
     }
 
     /// The period in so many columns at most, and how many hours each of them has.
-    pub fn columns(&self, most: u64) -> (u64, Vec<(u64, Tally)>) {
+    pub fn columns(&self, most: u64) -> (u64, Vec<(u64, AttackTally)>) {
         let Period { first, last } = self.period;
         let hours = last - first + 1;
         let widths = [1, 2, 3, 4, 6, 8, 12, 24, 48];

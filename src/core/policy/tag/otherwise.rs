@@ -7,7 +7,7 @@ use crate::core::{
     outside::Outside,
     policy::{Case, Policy},
     proof::{
-        ProofKind, Settings,
+        ProofKind, ProofSettings,
         evidence::{ProofFinding, ProofResult},
     },
 };
@@ -144,7 +144,7 @@ impl Policy {
 
     /// Whether something is put into outgoing mail, or remembered of it, by which what a bounce returns is known.
     fn content_has_proofs(&self) -> bool {
-        let Settings {
+        let ProofSettings {
             watermark,
             ledger,
             dkim,

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Count, CoverageRow, Srs};
-use crate::core::proof::{ProofKind, Settings};
+use super::{CoverageCount, CoverageRow, SrsSeen};
+use crate::core::proof::{ProofKind, ProofSettings};
 
 /// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
 /// are refused: one message of two hundred may lack it, which is less than what gets lost for other reasons.
@@ -14,9 +14,9 @@ pub(super) const LOST: &str = "lost";
 
 /// The counts of some days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct CoverageSummary {
     /// Outgoing mail, by the domain of its sender; `-` for senders of other domains, whose bounces don't come here.
-    pub domains: BTreeMap<String, Outgoing>,
+    pub domains: BTreeMap<String, OutgoingCoverage>,
     /// Bounces, by what proved them, or `weak`, `unproven`, `forged`.
     pub bounces: BTreeMap<String, u64>,
     /// Bounces without proof, by their recipient: an address that has sent mail through us.
@@ -30,7 +30,7 @@ pub struct Summary {
 
 /// The outgoing mail of a domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct OutgoingCoverage {
     /// Messages in all.
     pub messages: u64,
     /// Those of them whose bounces can prove themselves by one kind of proof at least.
@@ -41,7 +41,7 @@ pub struct Outgoing {
     pub without: BTreeMap<(ProofKind, String), u64>,
 }
 
-impl Outgoing {
+impl OutgoingCoverage {
     /// The share of messages that this many are, in thousandths, rounded down: it never looks better than it is.
     pub fn share(&self, of: u64) -> u64 {
         match self.messages {
@@ -92,13 +92,13 @@ pub enum Doubt {
     },
 }
 
-impl Summary {
+impl CoverageSummary {
     /// What these rows say.
     pub fn of(rows: impl IntoIterator<Item = CoverageRow>) -> Self {
         let mut summary = Self::default();
         for CoverageRow { day, count, times } in rows {
             match count {
-                Count::Outgoing { domain, outcome } => {
+                CoverageCount::Outgoing { domain, outcome } => {
                     let first = summary.first_day.map_or(day, |first| first.min(day));
                     summary.first_day = Some(first);
                     summary
@@ -107,15 +107,15 @@ impl Summary {
                         .or_default()
                         .add(&outcome, times);
                 }
-                Count::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
-                Count::WouldRefuse { recipient } => {
+                CoverageCount::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
+                CoverageCount::WouldRefuse { recipient } => {
                     add(&mut summary.would_refuse, recipient, times)
                 }
-                Count::Srs { domain, seen } => {
+                CoverageCount::Srs { domain, seen } => {
                     let (sent, bounced) = summary.srs.entry(domain).or_default();
                     let count = match seen {
-                        Srs::Sent => sent,
-                        Srs::Bounced => bounced,
+                        SrsSeen::Sent => sent,
+                        SrsSeen::Bounced => bounced,
                     };
                     *count = count.saturating_add(times);
                 }
@@ -140,8 +140,8 @@ impl Summary {
     }
 
     /// The mail of our own domains together.
-    pub fn ours(&self) -> Outgoing {
-        let mut all = Outgoing::default();
+    pub fn ours(&self) -> OutgoingCoverage {
+        let mut all = OutgoingCoverage::default();
         for outgoing in self.our_domains().map(|(_, outgoing)| outgoing) {
             all.messages += outgoing.messages;
             all.provable += outgoing.provable;
@@ -162,7 +162,7 @@ impl Summary {
 
     /// What speaks against refusing bounces that prove nothing; empty where nothing does. `today` is in days since
     /// 1970-01-01.
-    pub fn doubts(&self, today: u64, proof: &Settings) -> Vec<Doubt> {
+    pub fn doubts(&self, today: u64, proof: &ProofSettings) -> Vec<Doubt> {
         let lifetime = proof.lifetime_days();
         let mut doubts = Vec::new();
         let counted = self
@@ -187,7 +187,7 @@ impl Summary {
                 doubts.push(Doubt::Unprovable { domain, share });
             }
         }
-        let unproven = self.bounces.get(Count::UNPROVEN).copied();
+        let unproven = self.bounces.get(CoverageCount::UNPROVEN).copied();
         if let Some(unproven) = unproven.filter(|_| !proof.ledger.remember) {
             doubts.push(Doubt::NotRemembered(unproven));
         }
@@ -200,16 +200,16 @@ impl Summary {
         doubts
     }
 
-    fn our_domains(&self) -> impl Iterator<Item = (&str, &Outgoing)> {
+    fn our_domains(&self) -> impl Iterator<Item = (&str, &OutgoingCoverage)> {
         let all = self
             .domains
             .iter()
             .map(|(domain, outgoing)| (domain.as_str(), outgoing));
-        all.filter(|(domain, _)| *domain != Count::NOT_OURS)
+        all.filter(|(domain, _)| *domain != CoverageCount::NOT_OURS)
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for CoverageSummary {
     /// One line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = self.ours();
@@ -240,11 +240,11 @@ impl fmt::Display for Summary {
     }
 }
 
-impl Outgoing {
+impl OutgoingCoverage {
     fn add(&mut self, outcome: &str, times: u64) {
         match outcome {
-            Count::MESSAGE => self.messages += times,
-            Count::PROVABLE => self.provable += times,
+            CoverageCount::MESSAGE => self.messages += times,
+            CoverageCount::PROVABLE => self.provable += times,
             _ => match outcome.split_once(':') {
                 None => {
                     if let Some(kind) = ProofKind::named(outcome) {
@@ -275,7 +275,7 @@ mod tests {
             .into_iter()
             .filter(|kind| !made.contains(kind));
         let left: Vec<_> = left.map(|kind| (kind, "off")).collect();
-        Count::of_outgoing(domain, made, &left)
+        CoverageCount::of_outgoing(domain, made, &left)
             .into_iter()
             .map(|count| CoverageRow { day, count, times })
             .collect()
@@ -289,7 +289,7 @@ mod tests {
             sent(101, "example.org", &[], 1),
             sent(101, "-", &[], 50),
         ];
-        let summary = Summary::of(rows.into_iter().flatten());
+        let summary = CoverageSummary::of(rows.into_iter().flatten());
         assert_eq!(summary.first_day, Some(100));
         let ours = summary.ours();
         assert_eq!((ours.messages, ours.provable), (5, 4));
@@ -305,14 +305,14 @@ mod tests {
     #[test]
     fn a_day_is_told_in_one_line() {
         assert_eq!(
-            Summary::default().to_string(),
+            CoverageSummary::default().to_string(),
             "0 messages left; 0 notifications came"
         );
         let mut rows = sent(100, "example.org", &[ProofKind::Ledger], 199);
         rows.extend(sent(100, "example.org", &[], 2));
         let bounce = |outcome: &str, times| CoverageRow {
             day: 100,
-            count: Count::Bounce {
+            count: CoverageCount::Bounce {
                 outcome: outcome.to_owned(),
             },
             times,
@@ -320,21 +320,21 @@ mod tests {
         rows.extend([bounce("unproven", 7), bounce("ledger", 3)]);
         let refused = |recipient: &str| CoverageRow {
             day: 100,
-            count: Count::WouldRefuse {
+            count: CoverageCount::WouldRefuse {
                 recipient: recipient.to_owned(),
             },
             times: 2,
         };
         rows.extend([refused("a@example.org"), refused("b@example.org")]);
         assert_eq!(
-            Summary::of(rows).to_string(),
+            CoverageSummary::of(rows).to_string(),
             "201 messages left, 99.0 % of them can prove their bounces; 10 notifications came: ledger 3, unproven 7; \
              4 unproven bounces were to 2 addresses that send mail"
         );
     }
 
-    fn settings(remember: bool) -> Settings {
-        let mut settings = Settings::default();
+    fn settings(remember: bool) -> ProofSettings {
+        let mut settings = ProofSettings::default();
         settings.ledger.remember = remember;
         settings
     }
@@ -344,7 +344,7 @@ mod tests {
         let remembering = settings(true);
         let enough = sent(100, "example.org", &[ProofKind::Watermark], 995);
         let lacking = |times| sent(107, "example.org", &[], times);
-        let summary = |rows: [&[CoverageRow]; 2]| Summary::of(rows.concat());
+        let summary = |rows: [&[CoverageRow]; 2]| CoverageSummary::of(rows.concat());
         assert_eq!(
             summary([&enough, &lacking(5)]).doubts(107, &remembering),
             []
@@ -369,15 +369,15 @@ mod tests {
         );
         let refused = CoverageRow {
             day: 107,
-            count: Count::WouldRefuse {
+            count: CoverageCount::WouldRefuse {
                 recipient: "joe@example.org".to_owned(),
             },
             times: 2,
         };
         let unproven = CoverageRow {
             day: 107,
-            count: Count::Bounce {
-                outcome: Count::UNPROVEN.to_owned(),
+            count: CoverageCount::Bounce {
+                outcome: CoverageCount::UNPROVEN.to_owned(),
             },
             times: 3,
         };
@@ -410,7 +410,7 @@ mod tests {
     fn a_ledger_that_is_young_or_has_gaps_does_not_remember() {
         let row = |day, outcome: &str, times| CoverageRow {
             day,
-            count: Count::Outgoing {
+            count: CoverageCount::Outgoing {
                 domain: "example.org".to_owned(),
                 outcome: outcome.to_owned(),
             },
@@ -430,7 +430,7 @@ mod tests {
             ),
             (vec![row(12, "ledger:lost", 1)], 10, false),
         ] {
-            let summary = Summary::of(whole.iter().cloned().chain(more.clone()));
+            let summary = CoverageSummary::of(whole.iter().cloned().chain(more.clone()));
             assert_eq!(
                 summary.is_remembered("example.org", since),
                 remembered,
@@ -438,6 +438,6 @@ mod tests {
             );
             assert!(!summary.is_remembered("example.net", since));
         }
-        assert!(!Summary::default().is_remembered("example.org", 10));
+        assert!(!CoverageSummary::default().is_remembered("example.org", 10));
     }
 }

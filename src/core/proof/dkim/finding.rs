@@ -1,6 +1,6 @@
 //! What DKIM proves: the one place where the outcome of a verification becomes a finding.
 
-use super::{Altered, Chain, Outcome, Signed};
+use super::{Altered, Chain, SignatureResult, Signed};
 use crate::core::{
     address::Mailbox,
     proof::{
@@ -48,7 +48,7 @@ impl Signed {
     }
 }
 
-impl Outcome {
+impl SignatureResult {
     /// What is said of a signature that shows a message to be ours; else what it comes to, and what is said of that.
     fn shows(&self, altered: Altered) -> Result<&'static str, (ProofResult, String)> {
         const ALTERED: &str = "verifies for the headers, but its body was altered";
@@ -150,15 +150,15 @@ mod tests {
         let altered = "verifies for the headers, but its body was altered";
         for (outcome, proves) in [
             (
-                Outcome::Whole,
+                SignatureResult::Whole,
                 ["own: verifies, body and all, of 1@example.org"; 3],
             ),
             (
-                Outcome::HeadersOnly,
+                SignatureResult::HeadersOnly,
                 ["own: verifies for the headers, of 1@example.org"; 3],
             ),
             (
-                Outcome::HeadersOnlyAltered,
+                SignatureResult::HeadersOnlyAltered,
                 [
                     "own: verifies for the headers (headers_only(altered)), of 1@example.org",
                     &format!("TooLittle: {altered}"),
@@ -166,20 +166,23 @@ mod tests {
                 ],
             ),
             (
-                Outcome::Weak,
+                SignatureResult::Weak,
                 ["TooLittle: verifies, but leaves Message-ID, Date or its time unsigned"; 3],
             ),
-            (Outcome::Expired, ["Expired: verifies, but is too old"; 3]),
             (
-                Outcome::Failed("h= has no From"),
+                SignatureResult::Expired,
+                ["Expired: verifies, but is too old"; 3],
+            ),
+            (
+                SignatureResult::Failed("h= has no From"),
                 ["Wrong: does not verify: h= has no From"; 3],
             ),
             (
-                Outcome::NoKey("no key is published"),
+                SignatureResult::NoKey("no key is published"),
                 ["Absent: has no key: no key is published"; 3],
             ),
             (
-                Outcome::Unanswered(unanswered()),
+                SignatureResult::Unanswered(unanswered()),
                 ["Unanswered(Dns): can't be verified, because DNS did not answer: TXT s1._domainkey.example.org: SERVFAIL";
                     3],
             ),

@@ -79,14 +79,17 @@ fn of_two_fields_the_first_counts() {
 
 #[test]
 fn settings_have_defaults_and_know_their_keys() {
-    let settings: Settings = serde_yaml::from_str("{}").unwrap();
-    assert_eq!(settings, Settings::default());
-    let settings: Settings = serde_yaml::from_str(
+    let settings: DkimSettings = serde_yaml::from_str("{}").unwrap();
+    assert_eq!(settings, DkimSettings::default());
+    let settings: DkimSettings = serde_yaml::from_str(
         "{dkim2: true, keys: [{domain: Example.org, selector: s1, record: 'v=DKIM1; p=x'}]}",
     )
     .unwrap();
     assert_eq!(settings.keys[0].domain.as_str(), "example.org");
     for wrong in ["{key: []}", "{keys: [{domain: example.org, selector: s1}]}"] {
-        assert!(serde_yaml::from_str::<Settings>(wrong).is_err(), "{wrong}");
+        assert!(
+            serde_yaml::from_str::<DkimSettings>(wrong).is_err(),
+            "{wrong}"
+        );
     }
 }

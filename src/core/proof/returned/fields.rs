@@ -2,7 +2,7 @@
 
 use std::str;
 
-use super::Report;
+use super::NotificationReport;
 use crate::core::{
     address::{Mailbox, bracketless},
     header::Headers,
@@ -15,7 +15,7 @@ const LONGEST_MESSAGE_ID: usize = 998;
 
 /// Reads message/delivery-status (RFC 3464 section 2.1: groups of fields with blank lines between) or
 /// message/disposition-notification (RFC 8098 section 3.1).
-pub fn read(report: &mut Report, fields: &[u8]) {
+pub fn read(report: &mut NotificationReport, fields: &[u8]) {
     let mut rest = fields;
     while !rest.is_empty() {
         let (group, end) = Headers::parse(rest);
@@ -46,7 +46,7 @@ pub fn read(report: &mut Report, fields: &[u8]) {
     }
 }
 
-fn action(report: &mut Report, value: &[u8]) {
+fn action(report: &mut NotificationReport, value: &[u8]) {
     let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
     let word = value.trim_ascii_start().iter().take_while(is_letter);
     let word: Vec<u8> = word.map(u8::to_ascii_lowercase).take(16).collect();
@@ -60,7 +60,7 @@ fn action(report: &mut Report, value: &[u8]) {
 }
 
 /// X-Failed-Recipients, as Exim and Gmail write it: addresses, with commas between.
-pub fn failed_recipients(report: &mut Report, headers: &Headers) {
+pub fn failed_recipients(report: &mut NotificationReport, headers: &Headers) {
     for header in headers.all("X-Failed-Recipients") {
         for one in header.unfolded().split(|&byte| byte == b',') {
             address(one)

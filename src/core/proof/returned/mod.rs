@@ -34,12 +34,12 @@ const MOST_ANSWERS: usize = 20;
 
 /// What a notification says and returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct NotificationReport {
     /// The recipients it is about, each once, 100 at most: Final-Recipient and Original-Recipient (RFC 3464, RFC 6533,
     /// RFC 8098), X-Failed-Recipients, and those that plain-text forms name. Those of a returned notification too.
     pub recipients: Vec<Mailbox>,
     /// Other addresses that it names, each once, 100 at most: in its text, in other fields, in the trace of what it
-    /// returns. See [`Report::names`].
+    /// returns. See [`NotificationReport::names`].
     pub named: Vec<Mailbox>,
     /// What it says has become of the message.
     pub actions: Actions,
@@ -106,10 +106,10 @@ impl Form {
 }
 
 /// Reads a notification: its own headers, and the first part of its body; `cut` where there was more of it.
-pub fn read(headers: &Headers, body: &[u8], cut: bool) -> Report {
-    let mut report = Report {
+pub fn read(headers: &Headers, body: &[u8], cut: bool) -> NotificationReport {
+    let mut report = NotificationReport {
         cut,
-        ..Report::default()
+        ..NotificationReport::default()
     };
     walk::message(&mut report, headers, body);
     report.name_in_headers(headers);
@@ -117,7 +117,7 @@ pub fn read(headers: &Headers, body: &[u8], cut: bool) -> Report {
     report
 }
 
-impl Report {
+impl NotificationReport {
     /// Whether one of those that it names is one of these, or its fields name nobody.
     ///
     /// What its text and a trace name only ever adds: it has to be a recipient of the message. A forger who has a copy of

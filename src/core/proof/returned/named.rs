@@ -4,9 +4,9 @@
 //! <joe@example.org>)`; Sendmail: `<joe@example.org>... Deferred`) or in the trace of what it returns.
 //!
 //! They are looked for as what they are, addresses, and not in the phrases of some makes: a text that is not known must
-//! not cost a bounce. See [`Report::names`] for what they are good for.
+//! not cost a bounce. See [`NotificationReport::names`] for what they are good for.
 
-use super::{Report, fields, text};
+use super::{NotificationReport, fields, text};
 use crate::core::{
     address::Mailbox,
     header::{Header, Headers},
@@ -36,7 +36,7 @@ const DELIVERY: [&str; 8] = [
     "Original-Recipient",
 ];
 
-impl Report {
+impl NotificationReport {
     /// Reads what the notification's own headers name: `Undeliverable: mail to joe@example.org`.
     pub(super) fn name_in_headers(&mut self, headers: &Headers) {
         for header in headers.all("Subject").take(MOST_OF_A_NAME) {

@@ -1,7 +1,7 @@
 //! Bounces that are plain text: a returned message stands behind a marker line, as it was, or indented, or quoted.
 
 use super::{
-    Form, Report, Returned,
+    Form, NotificationReport, Returned,
     block::Block,
     markers::{self, Copy, Marker},
     naming::Naming,
@@ -13,7 +13,7 @@ const MOST_LINES_BETWEEN: usize = 8;
 /// Reads a text with CRLF line ends; where `open`, it may have gone on. The recipients always count; what it
 /// returns only where `returns`, and what it quotes (`>`) without a marker only where `quotes`: in a discussion that is
 /// what people do.
-pub fn read(report: &mut Report, text: &[u8], open: bool, returns: bool, quotes: bool) {
+pub fn read(report: &mut NotificationReport, text: &[u8], open: bool, returns: bool, quotes: bool) {
     let mut naming = Naming::default();
     let mut names = true;
     let mut seen = Seen::new(quotes);

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
-    Actions, Form, Report, Returned,
+    Actions, Form, NotificationReport, Returned,
     block::Block,
     fields, markers, markup,
     mime::{self, Content, Part},
@@ -39,7 +39,7 @@ struct Text {
 }
 
 /// Reads the notification, and then what it returned in turn: those are at most as many as are kept.
-pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
+pub fn message(report: &mut NotificationReport, headers: &Headers, body: &[u8]) {
     let open = report.cut;
     let mut walk = Walk {
         report,
@@ -59,7 +59,7 @@ pub fn message(report: &mut Report, headers: &Headers, body: &[u8]) {
 }
 
 struct Walk<'a> {
-    report: &'a mut Report,
+    report: &'a mut NotificationReport,
     next: VecDeque<Message>,
     /// It is at the notification itself.
     outermost: bool,

@@ -45,8 +45,8 @@ fn returned(watermark: &[u8]) -> Headers {
     ])
 }
 
-fn valid(expires: u64, key: u8) -> Answer {
-    Answer::Valid {
+fn valid(expires: u64, key: u8) -> WatermarkResult {
+    WatermarkResult::Valid {
         message_id: ID.to_vec(),
         expires,
         key,
@@ -71,19 +71,19 @@ fn it_counts_on_each_day_of_its_life_and_on_none_after() {
     for (day, answer) in [
         (20_000, valid(20_007, 3)),
         (20_007, valid(20_007, 3)),
-        (20_008, Answer::Expired),
-        (30_000, Answer::Expired),
+        (20_008, WatermarkResult::Expired),
+        (30_000, WatermarkResult::Expired),
         // A clock that is ahead of ours made it: where midnight has come already, and where it is simply wrong.
         (19_999, valid(20_007, 3)),
-        (19_998, Answer::Unverifiable),
-        (0, Answer::Unverifiable),
+        (19_998, WatermarkResult::Unverifiable),
+        (0, WatermarkResult::Unverifiable),
     ] {
         let found = verify(&returned(watermark.as_bytes()), &ours(), day, 7);
         assert_eq!(found, answer, "{day}");
     }
     // The lifetime was shortened: one cannot tell since when.
     let found = verify(&returned(watermark.as_bytes()), &ours(), 20_000, 5);
-    assert_eq!(found, Answer::Unverifiable);
+    assert_eq!(found, WatermarkResult::Unverifiable);
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn a_roll_over_has_no_gap_and_comes_to_its_end() {
         assert_eq!(answer(&late, &keys, day), valid(20_007, 2));
     }
     // A key that is gone judges nobody.
-    assert_eq!(answer(&early, &keys, 20_008), Answer::Absent);
+    assert_eq!(answer(&early, &keys, 20_008), WatermarkResult::Absent);
     // Its digit may then be another's.
     keys.add(key(1, b"a third secret", None)).unwrap();
     let third = written(&keys, 20_001);
     assert_eq!(answer(&third, &keys, 20_001), valid(20_008, 1));
     assert_eq!(answer(&early, &keys, 20_001), valid(20_007, 1));
-    assert_eq!(answer(&early, &keys, 20_008), Answer::Absent);
+    assert_eq!(answer(&early, &keys, 20_008), WatermarkResult::Absent);
 }
 
 #[test]
@@ -190,26 +190,35 @@ fn whose_it_is_comes_before_what_it_says() {
         verify(&headers, &ours, 20_000, 7)
     };
     for (marks, expected) in [
-        (vec![], Answer::Absent),
-        (vec!["made by another product"], Answer::Absent),
-        (vec![&*theirs], Answer::Absent),
-        (vec![&*genuine.replace("v=1", "v=2")], Answer::Absent),
-        (vec![&*genuine.replace("k=3", "k=4")], Answer::Absent),
-        (vec![&*genuine.replace("k=3", "k=03")], Answer::Absent),
+        (vec![], WatermarkResult::Absent),
+        (vec!["made by another product"], WatermarkResult::Absent),
+        (vec![&*theirs], WatermarkResult::Absent),
+        (
+            vec![&*genuine.replace("v=1", "v=2")],
+            WatermarkResult::Absent,
+        ),
+        (
+            vec![&*genuine.replace("k=3", "k=4")],
+            WatermarkResult::Absent,
+        ),
+        (
+            vec![&*genuine.replace("k=3", "k=03")],
+            WatermarkResult::Absent,
+        ),
         (
             vec![&*genuine.replace("x=20007", "x=020007")],
-            Answer::Absent,
+            WatermarkResult::Absent,
         ),
-        (vec![&*format!("{genuine};")], Answer::Absent),
+        (vec![&*format!("{genuine};")], WatermarkResult::Absent),
         (
             vec![&*format!("{genuine}{}", " ".repeat(400))],
-            Answer::Absent,
+            WatermarkResult::Absent,
         ),
-        (vec![&*made_up], Answer::Wrong),
-        (vec![&*made_up, &*theirs], Answer::Wrong),
+        (vec![&*made_up], WatermarkResult::Wrong),
+        (vec![&*made_up, &*theirs], WatermarkResult::Wrong),
         (vec![&*made_up, &*theirs, &*genuine], valid(20_007, 3)),
         (vec!["x", "x", "x", &*genuine], valid(20_007, 3)),
-        (vec!["x", "x", "x", "x", &*genuine], Answer::Absent),
+        (vec!["x", "x", "x", "x", &*genuine], WatermarkResult::Absent),
     ] {
         assert_eq!(answer(&marks), expected, "{marks:?}");
     }
@@ -251,7 +260,7 @@ fn without_what_it_covers_it_proves_nothing_for_or_against() {
         for day in [20_000, 20_008] {
             assert_eq!(
                 verify(&returned, &ours(), day, 7),
-                Answer::Unverifiable,
+                WatermarkResult::Unverifiable,
                 "{fields:?}"
             );
         }
@@ -259,7 +268,7 @@ fn without_what_it_covers_it_proves_nothing_for_or_against() {
     for end in 0..genuine.len() {
         let cut = genuine.get(..end).unwrap();
         let found = verify(&returned(cut.as_bytes()), &ours(), 20_000, 7);
-        assert_eq!(found, Answer::Absent, "{cut}");
+        assert_eq!(found, WatermarkResult::Absent, "{cut}");
     }
 }
 
@@ -300,10 +309,10 @@ proptest! {
         let expected = match late {
             _ if late <= lifetime => {
                 let message_id = fields[2].join(" ").into_bytes();
-                Answer::Valid { message_id, expires: today + lifetime, key: id }
+                WatermarkResult::Valid { message_id, expires: today + lifetime, key: id }
             }
-            _ if retired => Answer::Absent,
-            _ => Answer::Expired,
+            _ if retired => WatermarkResult::Absent,
+            _ => WatermarkResult::Expired,
         };
         prop_assert_eq!(verify(&refolded, &keys, today + late, lifetime), expected);
     }
@@ -319,7 +328,7 @@ proptest! {
         let [from, date, id, watermark] = &values;
         let changed = headers(&[("From", from), ("Date", date), ("Message-ID", id), (HEADER, watermark)]);
         let found = verify(&changed, &ours(), 20_000, 7);
-        prop_assert!(found < Answer::Expired, "{:?}", found);
+        prop_assert!(found < WatermarkResult::Expired, "{:?}", found);
     }
 
     #[test]
@@ -336,7 +345,7 @@ proptest! {
         let watermark = write(&of(&signed), &ours(), 20_000, 7).unwrap();
         let mut changed = of(&changed);
         changed.push(HEADER.as_bytes(), watermark.as_bytes());
-        prop_assert_eq!(verify(&changed, &ours(), 20_000, 7), Answer::Unverifiable);
+        prop_assert_eq!(verify(&changed, &ours(), 20_000, 7), WatermarkResult::Unverifiable);
     }
 
     #[test]
@@ -351,14 +360,14 @@ proptest! {
     ) {
         for value in [&value[..], pieces.concat().as_bytes()] {
             let found = verify(&returned(value), &ours(), today, lifetime);
-            prop_assert!(found < Answer::Expired);
+            prop_assert!(found < WatermarkResult::Expired);
             let mut odd = Headers::new();
             for name in [HEADER, "From", "Date", "Message-ID"] {
                 odd.push(name.as_bytes(), value);
             }
             if let Ok(watermark) = write(&odd, &ours(), today, lifetime) {
                 odd.push(HEADER.as_bytes(), watermark.as_bytes());
-                prop_assert!(verify(&odd, &ours(), today, lifetime) > Answer::Expired);
+                prop_assert!(verify(&odd, &ours(), today, lifetime) > WatermarkResult::Expired);
             }
         }
     }

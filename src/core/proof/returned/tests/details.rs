@@ -3,7 +3,7 @@
 use super::*;
 
 fn status(fields: &str) -> Vec<String> {
-    let mut report = Report::default();
+    let mut report = NotificationReport::default();
     fields::read(&mut report, fields.as_bytes());
     strings(report.recipients.iter().map(Mailbox::to_bytes))
 }

@@ -13,7 +13,7 @@ fn filled(piece: &str) -> Vec<u8> {
     piece.bytes().cycle().take(BOUND).collect()
 }
 
-fn read_body(content_type: &str, body: &[u8]) -> Report {
+fn read_body(content_type: &str, body: &[u8]) -> NotificationReport {
     let mut headers = Headers::new();
     // In a notification headers may begin at any line.
     headers.push(b"From", b"MAILER-DAEMON@example.net");

@@ -10,13 +10,13 @@ mod unannounced;
 use super::*;
 
 /// Reads a whole message.
-fn read_message(message: &[u8]) -> Report {
+fn read_message(message: &[u8]) -> NotificationReport {
     let (headers, body) = Headers::parse(message);
     read(&headers, &message[body..], false)
 }
 
 /// Reads a whole message of which only so many octets of the body were read.
-fn read_cut(message: &[u8], length: usize) -> Report {
+fn read_cut(message: &[u8], length: usize) -> NotificationReport {
     let (headers, body) = Headers::parse(message);
     let body = &message[body..];
     read(&headers, &body[..length], length < body.len())

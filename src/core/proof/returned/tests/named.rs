@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn named(report: &Report) -> Vec<String> {
+fn named(report: &NotificationReport) -> Vec<String> {
     strings(report.named.iter().map(Mailbox::to_bytes))
 }
 
@@ -100,12 +100,12 @@ fn an_address_is_what_stands_around_the_sign() {
         ("@", vec![]),
         ("a@@b", vec![]),
     ] {
-        let mut report = Report::default();
+        let mut report = NotificationReport::default();
         report.name_in_text(text.as_bytes());
         assert_eq!(named(&report), expected, "{text}");
     }
     for (local, count) in [(longest, 1), (too_long, 0)] {
-        let mut report = Report::default();
+        let mut report = NotificationReport::default();
         report.name_in_text(format!("{local}@b.example").as_bytes());
         assert_eq!(report.named.len(), count);
     }
@@ -194,12 +194,12 @@ fn what_is_returned_names_nobody() {
 #[test]
 fn only_so_many_are_kept() {
     let text: String = (0..5_000).map(|n| format!("a{n}@b.example ")).collect();
-    let mut report = Report::default();
+    let mut report = NotificationReport::default();
     report.name_in_text(text.as_bytes());
     assert_eq!(report.named.len(), MOST_RECIPIENTS);
     // Nor is a text without end searched for them.
     let text = format!("{}late@b.example", "@ ".repeat(500));
-    let mut report = Report::default();
+    let mut report = NotificationReport::default();
     report.name_in_text(text.as_bytes());
     assert!(report.named.is_empty());
 }
@@ -220,10 +220,10 @@ fn a_report_names_a_recipient_or_nobody() {
         ("x@y.example", "joe@own.example", "joe@own.example", false),
         ("joe@own.example", "", "joe@own.example", true),
     ] {
-        let report = Report {
+        let report = NotificationReport {
             recipients: list(recipients),
             named: list(named),
-            ..Report::default()
+            ..NotificationReport::default()
         };
         let sent_to = list(sent_to);
         let same = |one: &Mailbox| sent_to.iter().any(|sent| sent.is_same(one));

@@ -16,7 +16,7 @@ const MOST_HOPS: usize = 30;
 
 /// Something that a stored message tells, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told<T> {
+pub struct Recorded<T> {
     /// What it tells.
     pub what: T,
     /// Where it stands.
@@ -24,9 +24,9 @@ pub struct Told<T> {
 }
 
 /// MAIL FROM: the topmost Return-Path (RFC 5321 section 4.4), or the `From ` line of an mbox.
-pub fn reverse_path(stored: &Stored) -> Option<Told<ReversePath>> {
+pub fn reverse_path(stored: &Stored) -> Option<Recorded<ReversePath>> {
     if let Some(header) = stored.headers.first("Return-Path") {
-        return Some(Told {
+        return Some(Recorded {
             what: sender(&path(&header.unfolded())),
             by: "Return-Path",
         });
@@ -37,7 +37,7 @@ pub fn reverse_path(stored: &Stored) -> Option<Told<ReversePath>> {
         unknown if unknown.ends_with(b"@xxx") => return None,
         address => sender(address),
     };
-    Some(Told {
+    Some(Recorded {
         what,
         by: "the mbox's From line",
     })
@@ -58,17 +58,17 @@ fn sender(address: &[u8]) -> ReversePath {
 /// RCPT TO: the topmost X-Original-To (Postfix), Envelope-To (Exim) or Delivered-To (Postfix, qmail, Dovecot), the first
 /// that is there: only Delivered-To may tell of an address behind an alias. At most 100. Sendmail writes none of them: then
 /// it is whom the MTA had the message for, by the Received that names a client outside of `networks`.
-pub fn recipients(headers: &Headers, networks: &[Network]) -> Option<Told<Vec<Mailbox>>> {
+pub fn recipients(headers: &Headers, networks: &[Network]) -> Option<Recorded<Vec<Mailbox>>> {
     ["X-Original-To", "Envelope-To", "Delivered-To"]
         .into_iter()
         .find_map(|by| {
             let what = addresses(headers.first(by)?);
-            (!what.is_empty()).then_some(Told { what, by })
+            (!what.is_empty()).then_some(Recorded { what, by })
         })
         .or_else(|| {
             let what = vec![received_for(headers, networks)?];
             let by = "Received";
-            Some(Told { what, by })
+            Some(Recorded { what, by })
         })
 }
 
