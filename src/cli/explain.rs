@@ -84,8 +84,8 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         let mut rounds = Rounds::new(Arc::clone(&engine.sieges));
         rounds.look(&engine.policy, store).await;
     }
-    let most_body = engine.policy.proof.body_limit.octets();
-    let read = |path| message(path, most_body);
+    let max_body = engine.policy.proof.body_limit.octets();
+    let read = |path| message(path, max_body);
     let stored = match arguments.eml.as_deref().map(read).transpose() {
         Ok(stored) => stored,
         Err(why) => {
@@ -114,7 +114,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
 }
 
 /// The first message in the file.
-fn message(path: &Path, most_body: usize) -> Result<Stored, String> {
+fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if path.metadata().map_err(failed)?.is_dir() {
         return Err(format!(
@@ -122,7 +122,7 @@ fn message(path: &Path, most_body: usize) -> Result<Stored, String> {
             path.display()
         ));
     }
-    match MailStore::open(path, most_body).map_err(failed)?.next() {
+    match MailStore::open(path, max_body).map_err(failed)?.next() {
         Some(read) => read.map_err(|unreadable| unreadable.to_string()),
         None => Err(format!("{}: no mail: it is empty", path.display())),
     }

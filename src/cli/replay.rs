@@ -69,8 +69,8 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok(engine) => engine,
         Err(code) => return code,
     };
-    let most_body = first.policy.proof.body_limit.octets();
-    let store = match MailStore::open(&arguments.path, most_body) {
+    let max_body = first.policy.proof.body_limit.octets();
+    let store = match MailStore::open(&arguments.path, max_body) {
         Ok(store) => store,
         Err(error) => {
             eprintln!("backstop replay: {}: {error}", arguments.path.display());

@@ -15,7 +15,7 @@ use crate::{
         duration::Duration,
         spf::{SpfCheck, SpfResult},
     },
-    dns::{DnsSettings, LONGEST_BUDGET, Nameserver, Resolver, SHORTEST_TIMEOUT, SettingsError},
+    dns::{DnsSettings, MAX_BUDGET, MIN_TIMEOUT, Nameserver, Resolver, SettingsError},
     spf::{self, SpfQuery},
 };
 
@@ -83,12 +83,12 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         Ok(resolver) => resolver,
         Err(SettingsError::Timeout { timeout, budget }) => {
             eprintln!(
-                "backstop spf: --timeout is {timeout}; expected {SHORTEST_TIMEOUT} to {budget}, the value of --budget"
+                "backstop spf: --timeout is {timeout}; expected {MIN_TIMEOUT} to {budget}, the value of --budget"
             );
             return ExitCode::from(USAGE);
         }
         Err(SettingsError::Budget(budget)) => {
-            eprintln!("backstop spf: --budget is {budget}; expected at most {LONGEST_BUDGET}");
+            eprintln!("backstop spf: --budget is {budget}; expected at most {MAX_BUDGET}");
             return ExitCode::from(USAGE);
         }
         Err(error) => return unavailable(&error.to_string()),

@@ -17,7 +17,7 @@ use crate::{
         pattern::{AddressPattern, DomainPattern},
         spf_rules::Forwarder,
     },
-    dns::{LARGEST_CACHE, LONGEST_BUDGET, SHORTEST_TIMEOUT},
+    dns::{MAX_BUDGET, MAX_CACHE, MIN_TIMEOUT},
     milter::ListenAddress,
 };
 
@@ -106,18 +106,18 @@ impl Checks<'_> {
                 "use two or three; with many silent servers the time runs out before a good one is asked",
             );
         }
-        if dns.budget > LONGEST_BUDGET {
+        if dns.budget > MAX_BUDGET {
             self.findings.error(
                 &at("budget"),
-                format!("`dns.budget` is {}; the maximum is {LONGEST_BUDGET}", dns.budget),
+                format!("`dns.budget` is {}; the maximum is {MAX_BUDGET}", dns.budget),
                 "use less, because Postfix waits 30s for a milter; the default, 8s, is enough for working DNS",
             );
         }
-        if dns.timeout < SHORTEST_TIMEOUT {
+        if dns.timeout < MIN_TIMEOUT {
             self.findings.error(
                 &at("timeout"),
                 format!(
-                    "`dns.timeout` is {}; the minimum is {SHORTEST_TIMEOUT}",
+                    "`dns.timeout` is {}; the minimum is {MIN_TIMEOUT}",
                     dns.timeout
                 ),
                 "use more, because distant name servers need longer; the default is 2s",
@@ -129,13 +129,10 @@ impl Checks<'_> {
                 "use a quarter of the budget: it covers all queries of one message, and a retry needs time, too",
             );
         }
-        if dns.cache > LARGEST_CACHE {
+        if dns.cache > MAX_CACHE {
             self.findings.error(
                 &at("cache"),
-                format!(
-                    "`dns.cache` is {}; the maximum is {LARGEST_CACHE}",
-                    dns.cache
-                ),
+                format!("`dns.cache` is {}; the maximum is {MAX_CACHE}", dns.cache),
                 "use a number of answers, not of bytes; the default, 20000, takes about 10 MB",
             );
         }

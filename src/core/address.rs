@@ -11,9 +11,9 @@ use unicase::UniCase;
 use super::serde_text::deserialize_from_str;
 
 /// The longest domain name, in octets, without the trailing dot (RFC 1035 section 2.3.4).
-const LONGEST_DOMAIN: usize = 253;
+const MAX_DOMAIN: usize = 253;
 /// The longest label, in octets (RFC 1035 section 2.3.4).
-const LONGEST_LABEL: usize = 63;
+const MAX_LABEL: usize = 63;
 
 /// A domain name in its one comparable form: A-labels, lower case, no trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -63,9 +63,9 @@ impl FromStr for Domain {
         } else {
             idna::domain_to_ascii(text).map_err(|_| not_a_domain())?
         };
-        let well_formed = ascii.len() <= LONGEST_DOMAIN
+        let well_formed = ascii.len() <= MAX_DOMAIN
             && ascii.split('.').all(|label| {
-                (1..=LONGEST_LABEL).contains(&label.len())
+                (1..=MAX_LABEL).contains(&label.len())
                     && label
                         .bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')

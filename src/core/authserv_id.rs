@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// The longest, in octets: it stands on one line with the first words of its header, and a host's name fits it.
-const LONGEST: usize = 253;
+const MAX_LENGTH: usize = 253;
 
 /// An authserv-id: a token (RFC 2045 section 5.1), mostly a host's name. RFC 8601 section 2.2 would have a
 /// quoted-string too, which programs that read the header by regular expression would miss.
@@ -21,7 +21,7 @@ impl AuthservId {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` can't name us in Authentication-Results; right would be a host's name such as mx.example.org: ASCII without \
-     blanks and without ( ) < > @ , ; : \\ \" / [ ] ? =, at most {LONGEST} characters"
+     blanks and without ( ) < > @ , ; : \\ \" / [ ] ? =, at most {MAX_LENGTH} characters"
 )]
 pub struct NoAuthservId(String);
 
@@ -29,7 +29,7 @@ impl FromStr for AuthservId {
     type Err = NoAuthservId;
 
     fn from_str(text: &str) -> Result<Self, NoAuthservId> {
-        let is_token = (1..=LONGEST).contains(&text.len())
+        let is_token = (1..=MAX_LENGTH).contains(&text.len())
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte));
@@ -56,7 +56,7 @@ mod tests {
         for id in ["mx.example.org", "example.org", "mx1", "a_b-c!"] {
             assert_eq!(id.parse::<AuthservId>().unwrap().as_str(), id);
         }
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(MAX_LENGTH + 1);
         for wrong in [
             "",
             "mx example",

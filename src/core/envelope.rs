@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How many names above one are looked at: a stranger chooses how many there are.
-const MOST_ABOVE: usize = 8;
+const MAX_ABOVE: usize = 8;
 
 /// One message's envelope up to MAIL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Local {
             let found = match pattern {
                 DomainPattern::Itself(other) => vec![other.clone()],
                 DomainPattern::Below(_) => {
-                    let above = domain.above().take(MOST_ABOVE);
+                    let above = domain.above().take(MAX_ABOVE);
                     above.filter(|above| pattern.matches(above)).collect()
                 }
             };

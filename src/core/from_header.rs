@@ -14,9 +14,9 @@ use super::{
 use lexeme::{Lexeme, lexemes};
 
 /// The most addresses of each sort that are kept.
-const MOST_ADDRESSES: usize = 64;
+const MAX_ADDRESSES: usize = 64;
 /// The most octets of an address, from its end. RFC 5321 section 4.5.3.1 has 64 and 255 for its halves.
-const LONGEST_ADDRESS: usize = 1024;
+const MAX_ADDRESS: usize = 1024;
 
 /// What the From: headers of a message claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Claims {
             .any(|pair| pair == b"=?")
             .then(|| Header::new(b"From", bytes).text().into_bytes());
         let bytes = decoded.as_deref().unwrap_or(bytes).trim_ascii();
-        let start = bytes.len().saturating_sub(LONGEST_ADDRESS);
+        let start = bytes.len().saturating_sub(MAX_ADDRESS);
         let bytes = bytes.get(start..).unwrap_or(bytes);
         if bytes.is_empty() {
             return false;
@@ -155,7 +155,7 @@ fn keep(mailboxes: &mut Vec<Mailbox>, mailbox: Mailbox) -> bool {
     if mailboxes.contains(&mailbox) {
         return true;
     }
-    let room = mailboxes.len() < MOST_ADDRESSES;
+    let room = mailboxes.len() < MAX_ADDRESSES;
     if room {
         mailboxes.push(mailbox);
     }

@@ -6,17 +6,17 @@ mod encoded_word;
 pub(in crate::core) use comment::comment_end;
 
 /// The most headers that are kept.
-const MOST_HEADERS: usize = 1000;
+const MAX_HEADERS: usize = 1000;
 /// The most octets of names and values that are kept, together.
-const MOST_OCTETS: usize = 256 * 1024;
+const MAX_OCTETS: usize = 256 * 1024;
 /// The most octets that are kept of one value; Postfix itself cuts at 60 KB (`header_size_limit`, 102400, in Debian).
-const LONGEST_VALUE: usize = 64 * 1024;
+const MAX_VALUE: usize = 64 * 1024;
 /// How many headers From: are kept, and how many octets of them together, beyond those bounds: what nobody reads would be
 /// where a forger writes.
 const MORE_FROM: usize = 16;
 const MORE_FROM_OCTETS: usize = 64 * 1024;
 /// The most octets that are kept of one name. RFC 5322 section 2.1.1 has whole lines end at 998.
-const LONGEST_NAME: usize = 998;
+const MAX_NAME: usize = 998;
 
 /// One header field, as it came: 8-bit bytes and folds (CRLF, or a bare CR or LF) included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,16 +101,16 @@ impl Headers {
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let is_from = name.trim_ascii_end().eq_ignore_ascii_case(b"From");
         let (headers, octets) = match is_from {
-            true => (MOST_HEADERS + MORE_FROM, MOST_OCTETS + MORE_FROM_OCTETS),
-            false => (MOST_HEADERS, MOST_OCTETS),
+            true => (MAX_HEADERS + MORE_FROM, MAX_OCTETS + MORE_FROM_OCTETS),
+            false => (MAX_HEADERS, MAX_OCTETS),
         };
         let room = octets.saturating_sub(self.octets);
-        if self.kept.len() >= headers || name.len() > room.min(LONGEST_NAME) {
+        if self.kept.len() >= headers || name.len() > room.min(MAX_NAME) {
             self.cut = true;
             self.from_cut |= is_from;
             return;
         }
-        let longest = LONGEST_VALUE.min(room - name.len());
+        let longest = MAX_VALUE.min(room - name.len());
         let kept = value.get(..longest).unwrap_or(value);
         self.cut |= kept.len() < value.len();
         self.from_cut |= is_from && kept.len() < value.len();
@@ -329,31 +329,31 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let mut headers = Headers::new();
-        headers.push(b"A", &vec![b'x'; LONGEST_VALUE]);
+        headers.push(b"A", &vec![b'x'; MAX_VALUE]);
         assert!(!headers.is_cut());
-        headers.push(b"A", &vec![b'x'; LONGEST_VALUE + 1]);
+        headers.push(b"A", &vec![b'x'; MAX_VALUE + 1]);
         assert!(headers.is_cut());
         for _ in 0..5000 {
             headers.push(b"Filler", &vec![b'x'; 1024]);
         }
-        assert!(headers.octets <= MOST_OCTETS);
+        assert!(headers.octets <= MAX_OCTETS);
         let mut headers = Headers::new();
-        for _ in 0..=MOST_HEADERS {
+        for _ in 0..=MAX_HEADERS {
             assert!(!headers.is_cut());
             headers.push(b"A", b"");
         }
-        assert_eq!((headers.len(), headers.is_cut()), (MOST_HEADERS, true));
+        assert_eq!((headers.len(), headers.is_cut()), (MAX_HEADERS, true));
         let mut headers = Headers::new();
-        headers.push(&[b'n'; LONGEST_NAME + 1], b"");
+        headers.push(&[b'n'; MAX_NAME + 1], b"");
         assert!(headers.is_cut() && headers.is_empty());
     }
 
     #[test]
     fn from_is_read_below_whatever_is_heaped_upon_it() {
-        let heaps = [vec![""; MOST_HEADERS * 2], vec!["x"; MOST_OCTETS]];
+        let heaps = [vec![""; MAX_HEADERS * 2], vec!["x"; MAX_OCTETS]];
         for heap in heaps.map(|heap| heap.concat()) {
             let mut headers = Headers::new();
-            for _ in 0..MOST_HEADERS {
+            for _ in 0..MAX_HEADERS {
                 headers.push(b"A", heap.as_bytes());
             }
             for _ in 0..MORE_FROM {
@@ -365,8 +365,8 @@ mod tests {
             assert!(headers.is_cut() && !headers.is_from_cut());
             headers.push(b"From", &vec![b'x'; MORE_FROM_OCTETS]);
             assert!(headers.is_from_cut());
-            let bound = MOST_OCTETS + MORE_FROM_OCTETS;
-            assert!(headers.len() <= MOST_HEADERS + MORE_FROM && headers.octets <= bound);
+            let bound = MAX_OCTETS + MORE_FROM_OCTETS;
+            assert!(headers.len() <= MAX_HEADERS + MORE_FROM && headers.octets <= bound);
         }
     }
 

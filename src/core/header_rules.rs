@@ -14,9 +14,9 @@ use super::{
 pub use matches::Matches;
 
 /// How much of a decoded value a pattern sees, in octets. A spammer can make headers of 60 KB, many of them.
-pub const LONGEST_SUBJECT: usize = 8 * 1024;
+pub const MAX_SUBJECT: usize = 8 * 1024;
 /// The longest reply text of the administrator's own, in octets: it fits one reply line with its codes.
-const LONGEST_TEXT: usize = 400;
+const MAX_TEXT: usize = 400;
 
 /// One entry of `headers:`.
 #[derive(Clone, Debug, Deserialize)]
@@ -103,9 +103,9 @@ impl<'de> Deserialize<'de> for HeaderName {
 pub struct HeaderPattern(Regex);
 
 impl HeaderPattern {
-    /// Whether it matches somewhere in the first [`LONGEST_SUBJECT`] octets.
+    /// Whether it matches somewhere in the first [`MAX_SUBJECT`] octets.
     pub fn matches(&self, value: &str) -> bool {
-        let end = value.floor_char_boundary(LONGEST_SUBJECT);
+        let end = value.floor_char_boundary(MAX_SUBJECT);
         self.0.is_match(value.get(..end).unwrap_or(value))
     }
 }
@@ -137,9 +137,9 @@ impl<'de> Deserialize<'de> for ReplyText {
         let printable = text
             .bytes()
             .all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        if text.is_empty() || text.len() > LONGEST_TEXT || !printable {
+        if text.is_empty() || text.len() > MAX_TEXT || !printable {
             let why = format!(
-                "this can't be the text of an SMTP reply; right would be 1 to {LONGEST_TEXT} printable ASCII \
+                "this can't be the text of an SMTP reply; right would be 1 to {MAX_TEXT} printable ASCII \
                  characters, in one line"
             );
             return Err(de::Error::custom(why));
@@ -199,7 +199,7 @@ mod tests {
     fn long_values_are_seen_in_part() {
         let rule: HeaderRule =
             serde_yaml::from_str("{header: X, match: needle, action: tag}").unwrap();
-        let hay = "\u{e4}".repeat(LONGEST_SUBJECT);
+        let hay = "\u{e4}".repeat(MAX_SUBJECT);
         assert!(!rule.pattern.matches(&format!("{hay}needle")));
         assert!(rule.pattern.matches(&format!("needle{hay}")));
     }

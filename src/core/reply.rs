@@ -9,12 +9,12 @@ use super::verdict::{Action, Verdict};
 use wording::{Wording, wording};
 
 /// The longest reply line in octets, without CRLF (RFC 5321 section 4.5.3.1.5: 512 with it).
-const LONGEST_LINE: usize = 510;
+const MAX_LINE: usize = 510;
 /// What Sendmail puts in front of the text of every line: `<RECIPIENT>... `, with a path of up to 256 octets
 /// (RFC 5321 section 4.5.3.1.3).
 const SENDMAILS_PREFIX: usize = 256 + 4;
 /// More lines than this help nobody. The longest text of ours, with a stranger's longest explanation, takes fewer.
-const MOST_LINES: usize = 8;
+const MAX_LINES: usize = 8;
 
 /// A 4xx or 5xx reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Reply {
         } = wording(verdict, client);
         let code = if class == 5 { permanent } else { transient };
         let codes = format!("{code} {class}.{subject}.{detail} ");
-        let room = LONGEST_LINE.saturating_sub(codes.len() + SENDMAILS_PREFIX);
+        let room = MAX_LINE.saturating_sub(codes.len() + SENDMAILS_PREFIX);
         let lines = wrapped(&text, room);
         Some(Self {
             code,
@@ -101,7 +101,7 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
         } else if line.len() + 1 + word.len() <= room {
             line.push(' ');
             line.extend(word);
-        } else if lines.len() < MOST_LINES {
+        } else if lines.len() < MAX_LINES {
             lines.push(word.iter().collect());
         } else {
             break;
@@ -333,9 +333,9 @@ mod tests {
                 spf_reason(SpfResult::Fail, Some(explanation)),
             );
             let wire = Reply::to(&verdict, None).unwrap().to_string();
-            prop_assert!(wire.split("\r\n").count() <= MOST_LINES);
+            prop_assert!(wire.split("\r\n").count() <= MAX_LINES);
             for line in wire.split("\r\n") {
-                prop_assert!(line.len() + SENDMAILS_PREFIX <= LONGEST_LINE);
+                prop_assert!(line.len() + SENDMAILS_PREFIX <= MAX_LINE);
                 prop_assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
                 prop_assert!(line.starts_with("550"));
             }

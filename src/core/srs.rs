@@ -8,7 +8,7 @@ use super::address::{Domain, Mailbox};
 
 const SEPARATORS: &[u8] = b"=+-";
 /// The longest hash, in octets: daemons write 4 of them, and can be told to write all of a SHA-1 in base64.
-const LONGEST_HASH: usize = 28;
+const MAX_HASH: usize = 28;
 /// How many octets a timestamp has: days modulo 1024, in base32.
 const TIMESTAMP: usize = 2;
 
@@ -67,7 +67,7 @@ fn is_rewritten(rest: &[u8]) -> bool {
 /// In base64.
 fn is_hash(hash: &[u8]) -> bool {
     let in_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
-    (1..=LONGEST_HASH).contains(&hash.len()) && hash.iter().all(in_base64)
+    (1..=MAX_HASH).contains(&hash.len()) && hash.iter().all(in_base64)
 }
 
 fn divided(text: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The most signatures in notification and returned message together, as each costs a DNS question and a verification.
-const MOST_SIGNATURES: usize = 8;
+const MAX_SIGNATURES: usize = 8;
 
 /// Tells whether the DKIM2 chain of a notification proves that it returns a message of ours.
 ///
@@ -90,7 +90,7 @@ fn worth_asking(
         .flatten()
         .flat_map(|one| key_names(one))
         .collect();
-    if names.len() > MOST_SIGNATURES {
+    if names.len() > MAX_SIGNATURES {
         return Err(Chain::Failed("there are too many signatures"));
     }
     // To undo a change, the message is made anew after its recipe, which may well be one for a gigabyte.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Verifiers may not take shorter ones (RFC 8301 section 3.2), in bits.
-const SHORTEST_RSA: usize = 1024;
+const MIN_RSA: usize = 1024;
 /// The length of an Ed25519 key, in octets (RFC 8463 section 4).
 const ED25519: usize = 32;
 
@@ -141,7 +141,7 @@ impl PublicKey {
         match (is_ed25519, public.p.public_key_bits()) {
             (true, _) if octets.len() != ED25519 => return Err(Unusable::NotEd25519),
             (false, 0) => return Err(Unusable::NotRsa),
-            (false, ..SHORTEST_RSA) => return Err(Unusable::ShortRsa),
+            (false, ..MIN_RSA) => return Err(Unusable::ShortRsa),
             _ => {}
         }
         Ok(Self {

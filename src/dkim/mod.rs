@@ -38,9 +38,9 @@ use crate::{
 
 /// The most signatures of a message that are verified: a stranger writes them, and each costs us a DNS question and an
 /// RSA operation. Honest mail has two, RSA and Ed25519; twice as many where it came through one of our own lists.
-const MOST_SIGNATURES: usize = 4;
+const MAX_SIGNATURES: usize = 4;
 /// A selector for logs, in octets: a label of DNS (RFC 1035 section 2.3.4).
-const LONGEST_SELECTOR: usize = 63;
+const MAX_SELECTOR: usize = 63;
 
 /// Verifies the DKIM-Signatures of a returned message whose `d=` is ours, four at most, from the bottom up: relays add
 /// theirs on top. Others' signatures are passed over, and cost no question.
@@ -69,7 +69,7 @@ pub async fn verify(
         .enumerate()
         .rev()
         .filter_map(|(at, field)| Ours::of(at, *field, &is_ours))
-        .take(MOST_SIGNATURES)
+        .take(MAX_SIGNATURES)
         .collect();
     let mut verified = Vec::with_capacity(ours.len());
     for signature in ours {
@@ -110,7 +110,7 @@ impl<'a> Ours<'a> {
         Some(Self {
             at,
             name: name.and_then(|selector| key::name(selector, &domain)),
-            selector: printable(selector, LONGEST_SELECTOR),
+            selector: printable(selector, MAX_SELECTOR),
             signature: Signature::parse(field, &tags, domain.clone()),
             domain,
         })

@@ -83,7 +83,7 @@ impl DnsReply {
         let data = of_owner()
             .filter_map(|record| Data::from_rdata(&record.data))
             .collect();
-        Some((data, ttl.min(LONGEST_TTL)))
+        Some((data, ttl.min(MAX_TTL)))
     }
 
     /// The name that this one is an alias of, and for how many seconds.
@@ -101,14 +101,14 @@ impl DnsReply {
     pub(super) fn void_ttl(&self, owner: &Name) -> Option<u32> {
         let soa = self.soa.as_ref().filter(|soa| soa.name.zone_of(owner))?;
         let ttl = seconds(soa.ttl).min(seconds(soa.data.minimum));
-        Some(ttl.min(LONGEST_VOID_TTL))
+        Some(ttl.min(MAX_VOID_TTL))
     }
 }
 
 // A day is what resolvers cap at, too (RFC 8767 section 4 names a week at most).
-const LONGEST_TTL: u32 = 24 * 60 * 60;
+const MAX_TTL: u32 = 24 * 60 * 60;
 // RFC 2308 section 5: one to three hours work well.
-const LONGEST_VOID_TTL: u32 = 60 * 60;
+const MAX_VOID_TTL: u32 = 60 * 60;
 
 /// RFC 2181 section 8: a TTL with the top bit set is zero.
 fn seconds(ttl: u32) -> u32 {

@@ -39,8 +39,8 @@ pub(super) async fn chase(
             if aliases.contains(&target) {
                 return Err("CNAME loop".to_owned());
             }
-            if aliases.len() > MOST_ALIASES {
-                return Err(format!("more than {MOST_ALIASES} CNAMEs in a row"));
+            if aliases.len() > MAX_ALIASES {
+                return Err(format!("more than {MAX_ALIASES} CNAMEs in a row"));
             }
             owner = target;
         }
@@ -55,7 +55,7 @@ pub(super) async fn chase(
     }
 }
 
-const MOST_ALIASES: usize = 10;
+const MAX_ALIASES: usize = 10;
 
 fn answer(data: Vec<Data>, ttl: u32) -> DnsAnswer {
     DnsAnswer {

@@ -25,6 +25,5 @@ mod upstream;
 pub use blocklist::{BlocklistHealth, Blocklists};
 pub use resolver::{Budgeted, Resolver};
 pub use settings::{
-    DnsSettings, LARGEST_CACHE, LONGEST_BUDGET, Nameserver, NameserverError, SHORTEST_TIMEOUT,
-    SettingsError,
+    DnsSettings, MAX_BUDGET, MAX_CACHE, MIN_TIMEOUT, Nameserver, NameserverError, SettingsError,
 };

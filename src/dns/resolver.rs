@@ -55,7 +55,7 @@ impl Resolver {
             upstream: Upstream::new(settings, resolv_conf)?,
             cache: Cache::new(settings.cache),
             flights: Mutex::new(HashMap::new()),
-            seats: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
+            seats: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             budget: settings.budget.into(),
         })))
     }
@@ -114,7 +114,7 @@ impl Resolver {
             .seats
             .clone()
             .try_acquire_owned()
-            .map_err(|_| format!("more than {MOST_IN_FLIGHT} DNS questions in flight"))?;
+            .map_err(|_| format!("more than {MAX_IN_FLIGHT} DNS questions in flight"))?;
         let (land, landed) = oneshot::channel();
         let landing = Landing {
             inner: self.0.clone(),
@@ -144,7 +144,7 @@ impl Resolver {
 }
 
 /// Each holds up to three sockets, so the daemon needs a file limit well above this.
-const MOST_IN_FLIGHT: usize = 4096;
+const MAX_IN_FLIGHT: usize = 4096;
 
 type Outcome = Result<Arc<[Data]>, String>;
 type Flight = Shared<BoxFuture<'static, Outcome>>;
@@ -261,7 +261,7 @@ mod tests {
         };
         let resolver = Resolver::new(&settings).unwrap();
         let seats = resolver.0.seats.clone();
-        let taken = seats.acquire_many(MOST_IN_FLIGHT as u32).await.unwrap();
+        let taken = seats.acquire_many(MAX_IN_FLIGHT as u32).await.unwrap();
         let dns = resolver.budgeted(Instant::now() + resolver.budget());
         assert_eq!(
             dns.txt("a.test").await.unwrap_err().to_string(),

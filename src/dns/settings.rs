@@ -37,26 +37,26 @@ impl Default for DnsSettings {
 }
 
 /// The shortest time for one attempt at a name server.
-pub const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time for all that one message asks: Postfix waits 30 s for the answer to a command
 /// (milter_command_timeout), and 5 s are ours.
-pub const LONGEST_BUDGET: Duration = Duration::from_secs(25);
+pub const MAX_BUDGET: Duration = Duration::from_secs(25);
 /// The most answers that are remembered.
-pub const LARGEST_CACHE: u64 = 1_000_000;
+pub const MAX_CACHE: u64 = 1_000_000;
 
 impl DnsSettings {
     /// Refuses what would never answer, or outlive the MTA's patience.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        if self.budget > LONGEST_BUDGET {
+        if self.budget > MAX_BUDGET {
             return Err(SettingsError::Budget(self.budget));
         }
-        if self.timeout < SHORTEST_TIMEOUT || self.timeout > self.budget {
+        if self.timeout < MIN_TIMEOUT || self.timeout > self.budget {
             return Err(SettingsError::Timeout {
                 timeout: self.timeout,
                 budget: self.budget,
             });
         }
-        if self.cache > LARGEST_CACHE {
+        if self.cache > MAX_CACHE {
             return Err(SettingsError::Cache(self.cache));
         }
         Ok(())
@@ -68,12 +68,12 @@ impl DnsSettings {
 pub enum SettingsError {
     /// The budget outlives the MTA.
     #[error(
-        "dns.budget is {0}; right would be at most {LONGEST_BUDGET}, for Postfix waits 30s for a milter"
+        "dns.budget is {0}; right would be at most {MAX_BUDGET}, for Postfix waits 30s for a milter"
     )]
     Budget(Duration),
     /// The attempt is too short to get an answer, or longer than all the time there is.
     #[error(
-        "dns.timeout is {timeout}; right would be {SHORTEST_TIMEOUT} to {budget}, which is dns.budget"
+        "dns.timeout is {timeout}; right would be {MIN_TIMEOUT} to {budget}, which is dns.budget"
     )]
     Timeout {
         /// As set.
@@ -82,7 +82,7 @@ pub enum SettingsError {
         budget: Duration,
     },
     /// The cache is out of all proportion.
-    #[error("dns.cache is {0}; right would be at most {LARGEST_CACHE}")]
+    #[error("dns.cache is {0}; right would be at most {MAX_CACHE}")]
     Cache(u64),
     /// hickory refused to start.
     #[error("the DNS client does not start: {0}")]

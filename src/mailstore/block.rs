@@ -5,9 +5,9 @@ use std::io::{self, BufRead, Read};
 use crate::core::header::Headers;
 
 /// The most octets that are kept of a header with its name; [`Headers`] keeps less.
-const LONGEST_FIELD: usize = 68 * 1024;
+const MAX_FIELD: usize = 68 * 1024;
 /// The most octets that are kept of all headers; [`Headers`] keeps less.
-const LONGEST: usize = 512 * 1024;
+const MAX_LENGTH: usize = 512 * 1024;
 
 /// The headers of one message in the making, line by line.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Block {
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             self.field = 0;
         }
-        let room = (LONGEST_FIELD - self.field).min(LONGEST - self.octets.len());
+        let room = (MAX_FIELD - self.field).min(MAX_LENGTH - self.octets.len());
         let kept = line.get(..room).unwrap_or(line);
         self.octets.extend_from_slice(kept);
         self.field += kept.len();
@@ -35,7 +35,7 @@ impl Block {
     }
 
     fn is_full(&self) -> bool {
-        self.octets.len() >= LONGEST
+        self.octets.len() >= MAX_LENGTH
     }
 
     /// The headers.
@@ -47,15 +47,15 @@ impl Block {
 /// The headers of a file that holds one message, and the front of its body. What follows is not read.
 pub(super) fn of_message(
     reader: &mut impl BufRead,
-    most_body: usize,
+    max_body: usize,
 ) -> io::Result<(Headers, Body)> {
     let mut block = Block::default();
     let mut line = Vec::new();
-    while next_line(reader, LONGEST_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
+    while next_line(reader, MAX_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
         block.push(&line);
     }
-    let mut body = Body::new(most_body);
-    while !body.is_full() && next_line(reader, LONGEST_FIELD, &mut line)? > 0 {
+    let mut body = Body::new(max_body);
+    while !body.is_full() && next_line(reader, MAX_FIELD, &mut line)? > 0 {
         body.push(&line);
     }
     Ok((block.headers(), body))
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn a_long_header_is_cut_and_those_behind_it_are_read() {
-        let long = "x".repeat(3 * LONGEST_FIELD);
-        let folds = format!("y{}", "\n yyyyyyy".repeat(LONGEST_FIELD));
+        let long = "x".repeat(3 * MAX_FIELD);
+        let folds = format!("y{}", "\n yyyyyyy".repeat(MAX_FIELD));
         let message = format!("A: 1\nB: {long}\nC: {folds}\nD: 4\n\nE: body\n");
         let (headers, body) = of_message(&mut message.as_bytes(), 99).unwrap();
         assert_eq!((body.octets(), body.is_cut()), (&b"E: body\r\n"[..], false));
@@ -148,7 +148,7 @@ mod tests {
         for _ in 0..100_000 {
             block.push(b"Filler: of some octets\n");
         }
-        assert!(block.is_full() && block.octets.len() <= LONGEST);
+        assert!(block.is_full() && block.octets.len() <= MAX_LENGTH);
         assert!(block.headers().is_cut());
     }
 }

@@ -10,9 +10,9 @@ use crate::core::{
 };
 
 /// The most recipients that are read of one message.
-const MOST_RECIPIENTS: usize = 100;
+const MAX_RECIPIENTS: usize = 100;
 /// The most Received that are read.
-const MOST_HOPS: usize = 30;
+const MAX_HOPS: usize = 30;
 
 /// Something that a stored message tells, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub fn recipients(headers: &Headers, networks: &[Network]) -> Option<Recorded<Ve
 /// it. What stands further down, strangers may have made up.
 fn received_for(headers: &Headers, networks: &[Network]) -> Option<Mailbox> {
     let mut above = None;
-    for header in headers.all("Received").take(MOST_HOPS) {
+    for header in headers.all("Received").take(MAX_HOPS) {
         let line = header.unfolded();
         let named = received::recipient(&line).and_then(|word| addressee(&word));
         above = named.or(above);
@@ -111,7 +111,7 @@ fn addresses(header: &Header) -> Vec<Mailbox> {
     })
     .map(|address| Mailbox::from_bytes(&path(address)))
     .filter(|mailbox| !mailbox.local().is_empty())
-    .take(MOST_RECIPIENTS)
+    .take(MAX_RECIPIENTS)
     .collect()
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Folder {
     /// The folders being read, from the outermost in: what is still to be read of each.
     open: Vec<IntoIter<Found>>,
     read: u64,
-    most_body: usize,
+    max_body: usize,
 }
 
 #[derive(Debug)]
@@ -31,11 +31,11 @@ enum Found {
 }
 
 impl Folder {
-    pub(super) fn new(path: &Path, most_body: usize) -> Self {
+    pub(super) fn new(path: &Path, max_body: usize) -> Self {
         Self {
             open: vec![entries(path).into_iter()],
             read: 0,
-            most_body,
+            max_body,
         }
     }
 
@@ -78,14 +78,14 @@ impl Iterator for Folder {
         let found = self.find()?;
         self.read += 1;
         Some(found.and_then(|path| {
-            let read = read(&path, self.most_body);
+            let read = read(&path, self.max_body);
             stored(shown(&path), read, Marks::of_file(&path), self.read)
         }))
     }
 }
 
-fn read(path: &Path, most_body: usize) -> io::Result<(Headers, Body)> {
-    block::of_message(&mut packed::open(path)?, most_body)
+fn read(path: &Path, max_body: usize) -> io::Result<(Headers, Body)> {
+    block::of_message(&mut packed::open(path)?, max_body)
 }
 
 /// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`, or `.eml.gz` and

@@ -15,9 +15,9 @@ use super::{
 use crate::core::header::Headers;
 
 /// The longest line that can part two messages, in octets.
-const LONGEST_SEPARATOR: usize = 1000;
+const MAX_SEPARATOR: usize = 1000;
 /// The most octets of a line that are read.
-const LONGEST_LINE: usize = 70 * 1024;
+const MAX_LINE: usize = 70 * 1024;
 
 /// An mbox, one message at a time.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Mbox<R> {
     line: Vec<u8>,
     position: u64,
     number: u64,
-    most_body: usize,
+    max_body: usize,
     /// The `From ` line of the next message; none at the end.
     next: Option<Vec<u8>>,
 }
@@ -40,7 +40,7 @@ pub(super) fn is_one(start: &[u8]) -> bool {
 
 impl<R: BufRead> Mbox<R> {
     /// The mbox behind this reader, which stands at its first `From ` line.
-    pub(super) fn new(path: &Path, reader: R, most_body: usize) -> Self {
+    pub(super) fn new(path: &Path, reader: R, max_body: usize) -> Self {
         Self {
             name: shown(path),
             marks: Marks::of_file(path),
@@ -48,7 +48,7 @@ impl<R: BufRead> Mbox<R> {
             line: Vec::new(),
             position: 0,
             number: 0,
-            most_body,
+            max_body,
             next: Some(Vec::new()),
         }
     }
@@ -62,12 +62,12 @@ impl<R: BufRead> Mbox<R> {
     /// Reads up to the next separator: the headers, the front of the body, and the message's own `From ` line.
     fn read(&mut self, mut from_line: Vec<u8>) -> io::Result<(Headers, Body, Vec<u8>)> {
         if self.number == 1 {
-            self.read_line(LONGEST_SEPARATOR)?;
+            self.read_line(MAX_SEPARATOR)?;
             from_line.clone_from(&self.line);
         }
         let mut block = Block::default();
-        let mut body = Body::new(self.most_body);
-        while self.read_line(LONGEST_LINE)? && !is_blank(&self.line) {
+        let mut body = Body::new(self.max_body);
+        while self.read_line(MAX_LINE)? && !is_blank(&self.line) {
             // A message that ends within its headers, and without the empty line that should part it from the next.
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
@@ -77,9 +77,9 @@ impl<R: BufRead> Mbox<R> {
         }
         loop {
             let wanted = if body.is_full() {
-                LONGEST_SEPARATOR
+                MAX_SEPARATOR
             } else {
-                LONGEST_LINE
+                MAX_LINE
             };
             if !self.read_line(wanted)? {
                 break;
@@ -141,7 +141,7 @@ fn is_separator(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else {
         return false;
     };
-    let rest = rest.get(..LONGEST_SEPARATOR).unwrap_or(rest);
+    let rest = rest.get(..MAX_SEPARATOR).unwrap_or(rest);
     date(rest).is_some()
 }
 

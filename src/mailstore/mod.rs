@@ -70,7 +70,7 @@ pub struct Unreadable {
 pub struct MailStore {
     path: PathBuf,
     entries: Entries,
-    most_body: usize,
+    max_body: usize,
 }
 
 #[derive(Debug)]
@@ -82,17 +82,17 @@ enum Entries {
 
 impl MailStore {
     /// Opens what lies at this path: a folder, or a file, which is an mbox where it begins with a `From ` line. Symbolic
-    /// links are followed here, and below only where they lead to files. Of each body `most_body` octets are read.
+    /// links are followed here, and below only where they lead to files. Of each body `max_body` octets are read.
     ///
     /// # Errors
     /// When it can't be opened, its first octets can't be read, or it is compressed in a way that isn't read here.
-    pub fn open(path: &Path, most_body: usize) -> io::Result<Self> {
+    pub fn open(path: &Path, max_body: usize) -> io::Result<Self> {
         let entries = if path.metadata()?.is_dir() {
-            Entries::Folder(Folder::new(path, most_body))
+            Entries::Folder(Folder::new(path, max_body))
         } else {
             let mut reader = packed::open(path)?;
             if mbox::is_one(reader.fill_buf()?) {
-                Entries::Mbox(Box::new(Mbox::new(path, reader, most_body)))
+                Entries::Mbox(Box::new(Mbox::new(path, reader, max_body)))
             } else {
                 Entries::Message(Some(reader))
             }
@@ -100,7 +100,7 @@ impl MailStore {
         Ok(Self {
             path: path.to_owned(),
             entries,
-            most_body,
+            max_body,
         })
     }
 
@@ -133,7 +133,7 @@ impl Iterator for MailStore {
             Entries::Mbox(mbox) => mbox.next(),
             Entries::Message(reader) => {
                 let marks = Marks::of_file(&self.path);
-                let read = block::of_message(&mut reader.take()?, self.most_body);
+                let read = block::of_message(&mut reader.take()?, self.max_body);
                 Some(stored(shown(&self.path), read, marks, 1))
             }
         }

@@ -16,7 +16,7 @@ use super::READ_AT_ONCE;
 
 /// How many times its size a file may unpack to, and what it may in any case: mail shrinks to a tenth at best, what was
 /// made to fill a disk to a thousandth.
-const MOST_TIMES: u64 = 100;
+const MAX_TIMES: u64 = 100;
 const ALWAYS_ALLOWED: u64 = 16 * 1024 * 1024;
 
 /// What a file holds, unpacked.
@@ -59,7 +59,7 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
         packing,
         left: match packing {
             None => u64::MAX,
-            Some(_) => length.saturating_mul(MOST_TIMES).max(ALWAYS_ALLOWED),
+            Some(_) => length.saturating_mul(MAX_TIMES).max(ALWAYS_ALLOWED),
         },
     };
     Ok(BufReader::with_capacity(READ_AT_ONCE, source))
@@ -122,7 +122,7 @@ impl Read for Source {
         })?;
         let left = self.left.checked_sub(octets as u64);
         self.left = left.ok_or_else(|| {
-            let why = format!("compressed as {packing}, to less than 1/{MOST_TIMES} of its size");
+            let why = format!("compressed as {packing}, to less than 1/{MAX_TIMES} of its size");
             io::Error::new(io::ErrorKind::InvalidData, why)
         })?;
         Ok(octets)

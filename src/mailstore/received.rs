@@ -11,7 +11,7 @@ use crate::core::{
 };
 
 /// The most hops of our own that a message can have come by.
-const MOST_HOPS: usize = 30;
+const MAX_HOPS: usize = 30;
 
 /// The client that handed the message over to us. Where all hops lie within `networks` or on one host, it is the first
 /// of them: such mail is outgoing.
@@ -21,7 +21,7 @@ const MOST_HOPS: usize = 30;
 pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'static str> {
     let mut inside = None;
     let mut any = false;
-    for header in headers.all("Received").take(MOST_HOPS) {
+    for header in headers.all("Received").take(MAX_HOPS) {
         any = true;
         let hop = Hop::read(&header.unfolded());
         match (hop.through, hop.address) {

@@ -33,7 +33,7 @@ const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
 /// What is logged of a fault of ours.
 const PANICKED: &str = "a callback panicked; its message gets 451";
 /// The longest line of reply text that indymilter takes, in octets.
-const LONGEST_REPLY_TEXT: usize = 980;
+const MAX_REPLY_TEXT: usize = 980;
 
 /// What one connection of the MTA carries from callback to callback.
 pub struct Connection {
@@ -394,7 +394,7 @@ fn doubled(line: &str) -> String {
     let mut doubled = String::with_capacity(line.len());
     for character in line.chars() {
         let width = if character == '%' { 2 } else { 1 };
-        if doubled.len() + width > LONGEST_REPLY_TEXT {
+        if doubled.len() + width > MAX_REPLY_TEXT {
             break;
         }
         doubled.extend(std::iter::repeat_n(character, width));

@@ -11,7 +11,7 @@ use crate::core::{
 };
 
 /// The longest value of a field that a stranger chose, in octets: a whole reverse-path (RFC 5321 section 4.5.3.1.3).
-const LONGEST_VALUE: usize = 256;
+const MAX_VALUE: usize = 256;
 
 /// Everything that the line tells.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |bytes: Option<&[u8]>| match bytes {
             None | Some(b"") => "-".to_owned(),
-            Some(bytes) => printable(bytes, LONGEST_VALUE),
+            Some(bytes) => printable(bytes, MAX_VALUE),
         };
         let result = |check: Option<&SpfCheck>| check.map_or("-", |check| check.result.as_str());
         let spf = self.spf;
@@ -55,8 +55,8 @@ impl fmt::Display for Decision<'_> {
             self.client
                 .map_or_else(|| "-".to_owned(), |address| address.to_string()),
             word(self.helo),
-            printable(&self.mail_from.to_bytes(), LONGEST_VALUE),
-            printable(&self.rcpt.to_bytes(), LONGEST_VALUE),
+            printable(&self.mail_from.to_bytes(), MAX_VALUE),
+            printable(&self.rcpt.to_bytes(), MAX_VALUE),
             self.verdict.action,
             self.verdict.reason.code(),
             self.verdict

@@ -20,15 +20,15 @@ use tokio::{
 use super::{Warnings, metrics::MEDIA_TYPE};
 
 /// Connections open at a time. One more is closed at once, so that none waits in the kernel.
-const MOST_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = 16;
 /// How long a client may take to say what it wants.
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// How long a connection may last in all, a slow reader's too.
 const WHOLE_TIME: Duration = Duration::from_secs(10);
 /// The largest head of a request, in octets; the least that hyper takes.
-const LARGEST_HEAD: usize = 8192;
+const MAX_HEAD: usize = 8192;
 /// The most lines in it.
-const MOST_HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 /// The pause after a connection could not be accepted: out of descriptors, mostly.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ pub async fn serve_http(
     warnings: &Warnings,
 ) -> Infallible {
     let warn = |text: &str| warnings.warn("observe.http", text, Instant::now().into_std());
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let metrics = Arc::new(metrics);
     loop {
         let stream = match listener.accept().await {
@@ -64,7 +64,7 @@ pub async fn serve_http(
                 });
             }
             Err(_) => warn(&format!(
-                "a connection was closed at once: {MOST_CONNECTIONS} are open, the most allowed"
+                "a connection was closed at once: {MAX_CONNECTIONS} are open, the most allowed"
             )),
         }
     }
@@ -78,8 +78,8 @@ async fn converse(stream: TcpStream, metrics: &impl Fn() -> String) -> hyper::Re
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_buf_size(LARGEST_HEAD)
-        .max_headers(MOST_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    limits::{LONGEST_MACRO_VALUE, LONGEST_NAME},
+    limits::{MAX_MACRO_VALUE, MAX_NAME},
     macros::{Letter, Macro, MacroString, Token},
 };
 
@@ -33,14 +33,14 @@ pub(super) struct Values<'a> {
 }
 
 impl MacroString {
-    /// Expands it for a name: only the right end, as long as [`LONGEST_NAME`] can matter, and enough more that
+    /// Expands it for a name: only the right end, as long as [`MAX_NAME`] can matter, and enough more that
     /// it is seen to be cut. `None` where a value is too long to be split.
     pub(super) fn expand_name(&self, values: &Values<'_>) -> Option<Vec<u8>> {
         let mut pieces = Vec::new();
         let mut length = 0;
         for token in self.0.iter().rev() {
             // One octet for a trailing dot, and one to be over the limit without it.
-            if length > LONGEST_NAME + 1 {
+            if length > MAX_NAME + 1 {
                 break;
             }
             let piece = token.expand(values)?;
@@ -97,7 +97,7 @@ impl Token {
             Self::Literal(bytes) => Some(Cow::Borrowed(bytes)),
             Self::Macro(the_macro) => {
                 let value = values.value(the_macro.letter);
-                (value.len() <= LONGEST_MACRO_VALUE).then(|| the_macro.transform(value))
+                (value.len() <= MAX_MACRO_VALUE).then(|| the_macro.transform(value))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The words of the publisher for a fail (RFC 7208 section 6.2).
 
 use super::{
-    Lookup, check_host::Evaluation, expansion::Values, limits::LONGEST_EXPLANATION,
+    Lookup, check_host::Evaluation, expansion::Values, limits::MAX_EXPLANATION,
     macros::MacroString, name::Name,
 };
 
@@ -22,7 +22,7 @@ impl<L: Lookup> Evaluation<'_, L> {
             ..self.values
         };
         let explanation: String = string
-            .expand_text(&values, LONGEST_EXPLANATION)
+            .expand_text(&values, MAX_EXPLANATION)
             .into_iter()
             // HELO and the local part can put anything in.
             .map(|byte| match byte {

@@ -10,18 +10,18 @@ pub(super) const MX_NAMES: usize = 10;
 pub(super) const PTR_NAMES: usize = 10;
 
 /// The longest name in octets, without the trailing dot (RFC 7208 section 7.3).
-pub(super) const LONGEST_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// The longest label in octets (RFC 1035 section 2.3.4).
-pub(super) const LONGEST_LABEL: usize = 63;
+pub(super) const MAX_LABEL: usize = 63;
 /// The longest HELO and reverse-path in octets that macros expand: far above the 256 octets of RFC 5321
 /// section 4.5.3.1.3, and small enough that a 64 KiB record full of macros costs milliseconds.
-pub(super) const LONGEST_MACRO_VALUE: usize = 1024;
+pub(super) const MAX_MACRO_VALUE: usize = 1024;
 
 /// The longest explanation in octets: an SMTP reply line holds 512 (RFC 5321 section 4.5.3.1.5), and RFC 7208
 /// section 6.2 wants room left for the receiver's own words.
-pub(super) const LONGEST_EXPLANATION: usize = 400;
+pub(super) const MAX_EXPLANATION: usize = 400;
 /// The longest quotation of a stranger's text in a problem or a trace line, in octets.
-pub(super) const LONGEST_QUOTE: usize = 255;
+pub(super) const MAX_QUOTE: usize = 255;
 /// Steps that a trace keeps: a 64 KiB record can hold ten thousand terms.
 pub(super) const TRACE_LINES: usize = 256;
 /// Answers of one question that a trace line lists.

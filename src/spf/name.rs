@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::limits::{LONGEST_LABEL, LONGEST_NAME};
+use super::limits::{MAX_LABEL, MAX_NAME};
 
 /// A name of two labels at least, within the limits of RFC 1035, of the octets that [`super::Lookup`] takes.
 /// The case is kept as written, for `%{d}`.
@@ -16,7 +16,7 @@ impl Name {
         let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
         let text = std::str::from_utf8(cut_to_fit(bytes)).ok()?;
         let labels_fit = text.split('.').all(|label| {
-            (1..=LONGEST_LABEL).contains(&label.len())
+            (1..=MAX_LABEL).contains(&label.len())
                 && label.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         });
         (labels_fit && text.contains('.')).then(|| Self(text.to_owned()))
@@ -54,7 +54,7 @@ impl fmt::Display for Name {
 }
 
 fn cut_to_fit(mut bytes: &[u8]) -> &[u8] {
-    while bytes.len() > LONGEST_NAME {
+    while bytes.len() > MAX_NAME {
         match bytes.iter().position(|&byte| byte == b'.') {
             Some(dot) => bytes = bytes.get(dot + 1..).unwrap_or_default(),
             None => return b"",

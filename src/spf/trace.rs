@@ -1,6 +1,6 @@
 //! The steps of a check, in the order they were made, for `backstop spf` and `backstop explain`.
 
-use super::limits::{LONGEST_QUOTE, TRACE_ANSWERS, TRACE_LINES};
+use super::limits::{MAX_QUOTE, TRACE_ANSWERS, TRACE_LINES};
 
 /// A bounded list of bounded lines.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Trace {
 pub(super) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes {
-        if text.len() >= LONGEST_QUOTE {
+        if text.len() >= MAX_QUOTE {
             text.push_str("...");
             break;
         }
@@ -71,7 +71,7 @@ mod tests {
         ] {
             assert_eq!(quoted(bytes), text);
         }
-        assert!(quoted(&[0xff; 100_000]).len() < LONGEST_QUOTE + 10);
+        assert!(quoted(&[0xff; 100_000]).len() < MAX_QUOTE + 10);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::core::{
     learned::{Learn, Learned},
     proof::{
         coverage::{CoverageCount, CoverageRow},
-        ledger::{Hash, MOST_RECIPIENTS, Remembered, Sent},
+        ledger::{Hash, MAX_RECIPIENTS, Remembered, Sent},
         today,
         uses::{Attempt, Use},
     },
@@ -199,7 +199,7 @@ impl<B: Backend> Keeper<B> {
 
 impl<B: Backend> Store for Keeper<B> {
     fn remember(&self, mut sent: Sent) {
-        sent.recipients.truncate(MOST_RECIPIENTS);
+        sent.recipients.truncate(MAX_RECIPIENTS);
         self.enqueue(Entry::Sent(sent), true);
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-pub use sample::{LARGEST_SAMPLE, MOST_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample};
+pub use sample::{MAX_SAMPLE_OCTETS, MAX_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample};
 pub use summary::{AttackSummary, AttackTally, Ranked};
 
 use super::{
@@ -33,9 +33,9 @@ pub const KEEP_DAYS: u64 = 90;
 /// How many hosts are told apart in an hour, how many networks and how many addresses, each counted anew for each domain
 /// of ours that it came to and for each [`Fate`]. Further ones are counted together, without their text: strangers must
 /// not fill the store. 90 days have some 2 million rows at the very most.
-pub const MOST_AN_HOUR: u64 = 250;
+pub const MAX_PER_HOUR: u64 = 250;
 /// The longest text that is counted, in characters: longer ones are cut.
-const LONGEST_TEXT: usize = 256;
+const MAX_TEXT: usize = 256;
 
 /// `report:` of `milter.yaml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -158,8 +158,8 @@ impl AttackKind {
     ];
 
     /// How many are told apart in an hour. The words for a reason and for a proof are ours, and few.
-    pub fn most_an_hour(self) -> Option<u64> {
-        self.is_listed().then_some(MOST_AN_HOUR)
+    pub fn max_per_hour(self) -> Option<u64> {
+        self.is_listed().then_some(MAX_PER_HOUR)
     }
 
     /// Whether it is a stranger's word, in a list of its own.
@@ -267,7 +267,7 @@ impl Policy {
             (AttackKind::Network, host.map(network)),
             (
                 AttackKind::Recipient,
-                Some(shortened(&recipient.to_bytes(), LONGEST_TEXT)),
+                Some(shortened(&recipient.to_bytes(), MAX_TEXT)),
             ),
         ];
         let fate = Fate::of(verdict);

@@ -32,7 +32,7 @@ const LENGTH: usize = 10;
 /// What stands for what was left out.
 const LEFT_OUT: &[u8] = b"[left out by Backstop: encoded, so it can't be searched for addresses]";
 /// The longest line of a message, in octets, without its end (RFC 5322 section 2.1.1).
-const LONGEST_LINE: usize = 998;
+const MAX_LINE: usize = 998;
 
 /// What redacts, by one key.
 #[derive(Clone, Debug)]
@@ -291,7 +291,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn push_line(message: &mut Vec<u8>, line: &[u8]) {
-    let kept = line.get(..LONGEST_LINE).unwrap_or(line);
+    let kept = line.get(..MAX_LINE).unwrap_or(line);
     let shown = kept.iter().map(|&byte| match byte {
         b'\t' => byte,
         byte if byte.is_ascii_control() => b'?',

@@ -9,19 +9,19 @@ use super::Fate;
 use crate::core::{envelope::Envelope, header::Headers, proof::coverage, verdict::Verdict};
 
 /// The most samples that are kept; the oldest go.
-pub const MOST_SAMPLES: usize = 1_000;
+pub const MAX_SAMPLES: usize = 1_000;
 /// The most that are kept of one [network](super::network) in an hour, so that one flood does not push out all others.
 pub const SAMPLES_AN_HOUR: u64 = 5;
 /// How long they are kept, in days.
 pub const SAMPLE_DAYS: u64 = 30;
 /// The most octets of headers and body that one holds.
-pub const LARGEST_SAMPLE: usize = 32 * 1024;
+pub const MAX_SAMPLE_OCTETS: usize = 32 * 1024;
 /// The most of them that are headers.
-const MOST_HEADERS: usize = 16 * 1024;
+const MAX_HEADER_OCTETS: usize = 16 * 1024;
 /// The most recipients of one.
-const MOST_RECIPIENTS: usize = 10;
+const MAX_RECIPIENTS: usize = 10;
 /// The most octets of an address or a HELO name.
-const LONGEST_WORD: usize = 512;
+const MAX_WORD: usize = 512;
 
 /// A stranger's octets. Where they are stored as text, it is as base64.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,9 +97,9 @@ impl Sample {
     ) -> Option<Self> {
         let (_, verdict) = refused.first()?;
         let (headers, headers_cut) = written(headers);
-        let room = LARGEST_SAMPLE.saturating_sub(headers.len());
-        let recipients = refused.iter().take(MOST_RECIPIENTS);
-        let word = |bytes: &[u8]| Octets::cut(bytes, LONGEST_WORD);
+        let room = MAX_SAMPLE_OCTETS.saturating_sub(headers.len());
+        let recipients = refused.iter().take(MAX_RECIPIENTS);
+        let word = |bytes: &[u8]| Octets::cut(bytes, MAX_WORD);
         Some(Self {
             at,
             id: id.to_owned(),
@@ -136,7 +136,7 @@ fn written(headers: &Headers) -> (Vec<u8>, bool) {
             }
         }
         line.extend_from_slice(b"\r\n");
-        if text.len() + line.len() > MOST_HEADERS {
+        if text.len() + line.len() > MAX_HEADER_OCTETS {
             return (text, true);
         }
         text.extend(line);

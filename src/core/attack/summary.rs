@@ -6,7 +6,7 @@ use super::{AttackKind, AttackRow, Fate};
 
 /// How many different things of one kind are told apart in a report, at least: when there are twice as many, the rarer
 /// half is counted together, so that no period takes more than some 100 MB.
-const MOST_TOLD_APART: usize = 50_000;
+const MAX_TOLD_APART: usize = 50_000;
 
 /// How often each became of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Ranked {
             text => self.named.entry(text).or_default(),
         };
         tally.add(row.count.fate, row.times);
-        if self.named.len() > 2 * MOST_TOLD_APART {
+        if self.named.len() > 2 * MAX_TOLD_APART {
             self.forget_the_rarest();
         }
     }
@@ -107,7 +107,7 @@ impl Ranked {
     fn forget_the_rarest(&mut self) {
         let mut all: Vec<_> = std::mem::take(&mut self.named).into_iter().collect();
         all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
-        for (_, tally) in all.split_off(MOST_TOLD_APART) {
+        for (_, tally) in all.split_off(MAX_TOLD_APART) {
             self.others.join(&tally);
         }
         self.named = all.into_iter().collect();

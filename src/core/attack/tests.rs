@@ -96,7 +96,7 @@ fn a_bounce_is_counted_once_in_each_kind() {
     let (_, text) = counted(&envelope("192.0.2.7", ""), &long, &verdict)
         .pop()
         .unwrap();
-    assert_eq!(text.len(), LONGEST_TEXT);
+    assert_eq!(text.len(), MAX_TEXT);
 }
 
 #[test]
@@ -403,9 +403,9 @@ pub(super) fn sample(headers: &str, body: &str) -> Sample {
 fn a_sample_is_bounded() {
     let headers = "X: y\r\n".repeat(900) + &format!("Long: {}\r\n", "z".repeat(60_000));
     let sample = sample(&headers, &"b".repeat(100_000));
-    assert!(sample.headers.0.len() + sample.body.0.len() <= LARGEST_SAMPLE);
+    assert!(sample.headers.0.len() + sample.body.0.len() <= MAX_SAMPLE_OCTETS);
     assert!(sample.cut && sample.headers.0.ends_with(b"X: y\r\n"));
     let text = serde_json::to_string(&sample).unwrap();
-    assert!(text.len() < 2 * LARGEST_SAMPLE);
+    assert!(text.len() < 2 * MAX_SAMPLE_OCTETS);
     assert_eq!(serde_json::from_str::<Sample>(&text).unwrap(), sample);
 }

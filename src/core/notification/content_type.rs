@@ -7,9 +7,9 @@ use mail_parser::{HeaderValue, parsers::MessageStream};
 use crate::core::printable::printable;
 
 /// The most octets that are read; a report's own are some hundred.
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 /// The most octets of an unknown report type that are kept.
-const LONGEST_TYPE: usize = 32;
+const MAX_TYPE: usize = 32;
 
 /// The Content-Type of a report (RFC 6522).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl ContentType {
             _ if !subtype.eq_ignore_ascii_case("report") => None,
             Some("feedback-report") => Some(Self::FeedbackReport),
             Some("tlsrpt") => Some(Self::TlsReport),
-            Some(other) => Some(Self::OtherReport(printable(other.as_bytes(), LONGEST_TYPE))),
+            Some(other) => Some(Self::OtherReport(printable(other.as_bytes(), MAX_TYPE))),
             None => Some(Self::UntypedReport),
         }
     }
@@ -83,7 +83,7 @@ pub fn is_calendar_reply(line: &[u8]) -> bool {
 }
 
 fn parse(line: &[u8]) -> Option<mail_parser::ContentType<'static>> {
-    let mut line = line.get(..LONGEST).unwrap_or(line).to_vec();
+    let mut line = line.get(..MAX_LENGTH).unwrap_or(line).to_vec();
     line.push(b'\n');
     match MessageStream::new(&line).parse_content_type().into_owned() {
         HeaderValue::ContentType(parsed) => Some(parsed),

@@ -72,9 +72,9 @@ const LIST_HEADERS: &[&str] = &[
     "Mailing-List",
 ];
 /// The most octets of an Auto-Submitted word that are kept.
-const LONGEST_WORD: usize = 32;
+const MAX_WORD: usize = 32;
 /// How many headers of one name are looked at; more than one is wrong for all of these.
-const MOST_OF_A_NAME: usize = 8;
+const MAX_OF_A_NAME: usize = 8;
 
 /// What was seen, and what the judgement needs beside it.
 pub struct Signs {
@@ -102,7 +102,7 @@ impl Signs {
         );
         let bounce_headers = BOUNCE_HEADERS.iter().filter(|name| headers.has(name));
         evidence.extend(bounce_headers.map(|name| NotificationEvidence::BounceHeader(name)));
-        let mut subjects = headers.all("Subject").take(MOST_OF_A_NAME);
+        let mut subjects = headers.all("Subject").take(MAX_OF_A_NAME);
         evidence.extend(
             subjects
                 .find_map(Subject::of)
@@ -158,20 +158,20 @@ impl Signs {
 
 /// The values of the headers of this name: without comments (RFC 5322 section 3.2.2) and parameters, in lower case.
 fn values<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = String> {
-    headers.all(name).take(MOST_OF_A_NAME).map(value)
+    headers.all(name).take(MAX_OF_A_NAME).map(value)
 }
 
 fn value(header: &Header) -> String {
     let line = header.without_comments();
     let end = line.iter().position(|&byte| byte == b';');
     let word = end.and_then(|end| line.get(..end)).unwrap_or(&line);
-    printable(word.trim_ascii(), LONGEST_WORD).to_ascii_lowercase()
+    printable(word.trim_ascii(), MAX_WORD).to_ascii_lowercase()
 }
 
 fn content_type(headers: &Headers) -> Option<ContentType> {
     headers
         .all("Content-Type")
-        .take(MOST_OF_A_NAME)
+        .take(MAX_OF_A_NAME)
         .find_map(|header| ContentType::of_report(&header.without_comments()))
 }
 
@@ -204,7 +204,7 @@ fn is_one_of(local_part: &[u8], names: &[&[&str]]) -> bool {
 
 /// Whether a header From: has the null address, `<>`: it stands for a daemon, as in MAIL FROM.
 fn from_nobody(headers: &Headers) -> bool {
-    headers.all("From").take(MOST_OF_A_NAME).any(|header| {
+    headers.all("From").take(MAX_OF_A_NAME).any(|header| {
         let line = header.without_comments();
         let inner = line.strip_suffix(b">").map(<[u8]>::trim_ascii_end);
         inner.is_some_and(|inner| inner.ends_with(b"<"))
@@ -214,7 +214,7 @@ fn from_nobody(headers: &Headers) -> bool {
 fn from_daemon(headers: &Headers) -> Option<Daemon> {
     let claims = Claims::of(headers);
     let named = || {
-        headers.all("From").take(MOST_OF_A_NAME).any(|header| {
+        headers.all("From").take(MAX_OF_A_NAME).any(|header| {
             let text = header.text().to_lowercase();
             DAEMON_NAMES.iter().any(|name| text.contains(name))
         })
@@ -234,7 +234,7 @@ fn auto_reply_headers(headers: &Headers) -> impl Iterator<Item = NotificationEvi
     AUTO_REPLY_HEADERS
         .iter()
         .filter(|(name, says)| {
-            headers.all(name).take(MOST_OF_A_NAME).any(|header| {
+            headers.all(name).take(MAX_OF_A_NAME).any(|header| {
                 let text = header.text().to_lowercase();
                 text.starts_with(says) && !["no", "false", "none", "0"].contains(&text.as_str())
             })
@@ -264,7 +264,7 @@ fn is_calendar(headers: &Headers) -> bool {
     values(headers, "Content-Class").any(|class| class.starts_with("urn:content-classes:calendar"))
         || headers
             .all("Content-Type")
-            .take(MOST_OF_A_NAME)
+            .take(MAX_OF_A_NAME)
             .any(|header| is_calendar_reply(&header.without_comments()))
 }
 
@@ -273,7 +273,7 @@ fn is_own_loop(headers: &Headers) -> bool {
     let claims = Claims::of(headers);
     let mut loops = headers
         .all("X-Loop")
-        .take(MOST_OF_A_NAME)
+        .take(MAX_OF_A_NAME)
         .flat_map(addresses);
     loops.any(|address| {
         let same = |from: &Mailbox| {

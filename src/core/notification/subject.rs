@@ -8,11 +8,11 @@ use crate::core::header::Header;
 use phrases::{AUTO_REPLY, AUTO_REPLY_WITHIN, BOUNCE, BOUNCE_WHOLE, DMARC_REPORT, RECEIPT};
 
 /// How much of a subject is looked at, in characters.
-const LONGEST: usize = 256;
-/// Words as short as this, in octets, mean something else without their colon.
-const SHORTEST: usize = 6;
+const MAX_LENGTH: usize = 256;
+/// Words of up to this many octets mean something else without their colon.
+const MAX_NEEDS_COLON: usize = 6;
 /// How many tags in brackets (`[EXTERNAL]`, `***SPAM***`) may stand before it.
-const MOST_TAGS: usize = 3;
+const MAX_TAGS: usize = 3;
 /// What opens and closes a tag.
 const BRACKETS: &[(&str, &str)] = &[
     ("[", "]"),
@@ -47,7 +47,7 @@ impl Subject {
     pub fn of(header: &Header) -> Option<Self> {
         let shown = comparable(&header.text());
         let mut rest = shown.as_str();
-        for _ in 0..MOST_TAGS {
+        for _ in 0..MAX_TAGS {
             let Some((tag, after)) = tag(rest) else {
                 break;
             };
@@ -91,7 +91,7 @@ impl fmt::Display for Subject {
 /// Lower case, blanks of every sort made one space, none before a colon: the French write one there. Full-width forms of
 /// ASCII, and the dashes and apostrophes of typographers, are made ASCII.
 fn comparable(text: &str) -> String {
-    let start: String = text.chars().take(LONGEST).map(plain).collect();
+    let start: String = text.chars().take(MAX_LENGTH).map(plain).collect();
     let words: Vec<&str> = start.split_whitespace().collect();
     words.join(" ").to_lowercase().replace(" :", ":")
 }
@@ -116,7 +116,7 @@ fn begins_with(text: &str, phrase: &str) -> bool {
     text.strip_prefix(words).is_some_and(|rest| {
         let is_apart = rest.is_empty() || rest.starts_with('-') || rest.starts_with(" -");
         // `auto - hello` is about a car.
-        rest.starts_with(':') || is_apart && words.len() > SHORTEST
+        rest.starts_with(':') || is_apart && words.len() > MAX_NEEDS_COLON
     })
 }
 

@@ -11,7 +11,7 @@ use crate::core::{
         batv::{self, Unsigned},
         coverage::{CoverageCount, SrsSeen},
         dkim::tags::Tags,
-        ledger::{Hashed, MOST_RECIPIENTS, Sent, address, hash, message_id},
+        ledger::{Hashed, MAX_RECIPIENTS, Sent, address, hash, message_id},
         watermark::{self, Unmarked},
     },
 };
@@ -269,7 +269,7 @@ impl Policy {
             sender,
             recipients: recipients
                 .iter()
-                .take(MOST_RECIPIENTS)
+                .take(MAX_RECIPIENTS)
                 .filter_map(|recipient| hash(Hashed::Recipient, &address(recipient)))
                 .collect(),
             recipient_count: u32::try_from(recipients.len()).unwrap_or(u32::MAX),

@@ -17,9 +17,9 @@ use crate::core::{
 };
 
 /// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
-const LONGEST_LOCAL: usize = 64;
+const MAX_LOCAL: usize = 64;
 /// The longest address: a path of 256 octets without its angle brackets (RFC 5321 section 4.5.3.1.3).
-const LONGEST_ADDRESS: usize = 254;
+const MAX_ADDRESS: usize = 254;
 /// Days come round after so many.
 const WHEEL: u64 = 1000;
 /// How many octets of the MAC a tag has.
@@ -130,7 +130,7 @@ pub fn sign(
         Layout::SubAddress => [local, &[delimiter], PRVS, &tag].concat(),
     };
     let address = sender.with_local(&tagged).to_bytes();
-    if tagged.len() > LONGEST_LOCAL || address.len() > LONGEST_ADDRESS {
+    if tagged.len() > MAX_LOCAL || address.len() > MAX_ADDRESS {
         return Err(Unsigned::TooLong);
     }
     Ok(address)

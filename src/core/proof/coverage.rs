@@ -13,16 +13,16 @@ use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
 
-/// The most different things of one [kind](CoverageCount::kind) that are counted on a day; see [`CoverageCount::most_a_day`]. Together
+/// The most different things of one [kind](CoverageCount::kind) that are counted on a day; see [`CoverageCount::max_per_day`]. Together
 /// they are the most rows that a day has.
-const MOST_OUTGOING: u64 = 8_000;
-const MOST_BOUNCES: u64 = 500;
-const MOST_WOULD_REFUSE: u64 = 1_000;
-const MOST_SRS: u64 = 500;
+const MAX_OUTGOING: u64 = 8_000;
+const MAX_BOUNCES: u64 = 500;
+const MAX_WOULD_REFUSE: u64 = 1_000;
+const MAX_SRS: u64 = 500;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
 /// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
-const LONGEST_TEXT: usize = 256;
+const MAX_TEXT: usize = 256;
 
 /// Where an SRS address was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,7 +129,7 @@ impl CoverageCount {
             && (is_bounce || unproven.why == Why::NoTag)
         {
             counts.push(Self::WouldRefuse {
-                recipient: printable(&recipient.to_bytes(), LONGEST_TEXT),
+                recipient: printable(&recipient.to_bytes(), MAX_TEXT),
             });
         }
         counts
@@ -194,19 +194,19 @@ impl CoverageCount {
 
     /// How many different ones of its kind are counted on a day. Further ones are not: nobody reads a report of more,
     /// and strangers must not fill the store.
-    pub fn most_a_day(&self) -> u64 {
+    pub fn max_per_day(&self) -> u64 {
         match self {
-            Self::Outgoing { .. } => MOST_OUTGOING,
-            Self::Bounce { .. } => MOST_BOUNCES,
-            Self::WouldRefuse { .. } => MOST_WOULD_REFUSE,
-            Self::Srs { .. } => MOST_SRS,
+            Self::Outgoing { .. } => MAX_OUTGOING,
+            Self::Bounce { .. } => MAX_BOUNCES,
+            Self::WouldRefuse { .. } => MAX_WOULD_REFUSE,
+            Self::Srs { .. } => MAX_SRS,
         }
     }
 
     /// Whether its texts are short enough to be stored.
     pub fn fits(&self) -> bool {
         let (first, second) = self.texts();
-        first.len() <= LONGEST_TEXT && second.len() <= LONGEST_TEXT
+        first.len() <= MAX_TEXT && second.len() <= MAX_TEXT
     }
 }
 
@@ -302,7 +302,7 @@ mod tests {
             CoverageCount::stored("new", String::new(), String::new()),
             None
         );
-        let most = MOST_OUTGOING + MOST_BOUNCES + MOST_WOULD_REFUSE + MOST_SRS;
+        let most = MAX_OUTGOING + MAX_BOUNCES + MAX_WOULD_REFUSE + MAX_SRS;
         assert_eq!(most, 10_000);
     }
 

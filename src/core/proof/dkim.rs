@@ -19,9 +19,9 @@ use crate::core::{
 };
 
 /// The longest Message-ID, in octets: a line of RFC 5322 section 2.1.1.
-const LONGEST_MESSAGE_ID: usize = 998;
+const MAX_MESSAGE_ID: usize = 998;
 /// The most recipients that are kept of a message.
-const MOST_RECIPIENTS: usize = 256;
+const MAX_RECIPIENTS: usize = 256;
 
 /// What one DKIM-Signature of ours in a returned message proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl SignedFields {
             .filter(|header| header.is("To") || header.is("Cc"))
         {
             for mailbox in from_header::addresses(header) {
-                if recipients.len() < MOST_RECIPIENTS && !recipients.contains(&mailbox) {
+                if recipients.len() < MAX_RECIPIENTS && !recipients.contains(&mailbox) {
                     recipients.push(mailbox);
                 }
             }
@@ -143,7 +143,7 @@ fn message_id(header: &Header) -> Option<Vec<u8>> {
         .copied()
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
-    (3..=LONGEST_MESSAGE_ID).contains(&id.len()).then_some(id)
+    (3..=MAX_MESSAGE_ID).contains(&id.len()).then_some(id)
 }
 
 fn date(header: &Header) -> Option<u64> {

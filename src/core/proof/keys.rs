@@ -10,9 +10,9 @@ use data_encoding::BASE64URL_NOPAD;
 use super::{DAY, today};
 
 /// The shortest secret that a key file may have, in octets: 128 bits.
-pub const SHORTEST_SECRET: usize = 16;
+pub const MIN_SECRET: usize = 16;
 /// The longest one: more than a block of any hash adds nothing.
-const LONGEST_SECRET: usize = 128;
+const MAX_SECRET: usize = 128;
 
 /// A key. Its secret is shown nowhere but in the key file.
 #[derive(Clone, PartialEq, Eq)]
@@ -216,7 +216,7 @@ fn key(line: &str) -> Result<Key, &'static str> {
     let secret = words
         .next()
         .and_then(|word| BASE64URL_NOPAD.decode(word.as_bytes()).ok())
-        .filter(|secret| (SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.len()))
+        .filter(|secret| (MIN_SECRET..=MAX_SECRET).contains(&secret.len()))
         .ok_or("the third word is the secret: 16 to 128 octets in base64url without padding")?;
     let retired = match words.next() {
         None => None,

@@ -19,9 +19,9 @@ use crate::core::{
 };
 
 /// How many recipients of a message are remembered by their hashes.
-pub const MOST_RECIPIENTS: usize = 100;
+pub const MAX_RECIPIENTS: usize = 100;
 /// The longest Message-ID that is remembered: no line of a header may be longer (RFC 5322 section 2.1.1).
-const LONGEST_MESSAGE_ID: usize = 998;
+const MAX_MESSAGE_ID: usize = 998;
 /// How much of a Message-ID is shown, in octets.
 const MAX_SHOWN: usize = 120;
 /// How many octets of the MAC a hash has.
@@ -123,7 +123,7 @@ pub fn message_id(value: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     });
     let id = angle.unwrap_or_else(|| first_word(&lexemes));
-    (1..=LONGEST_MESSAGE_ID).contains(&id.len()).then_some(id)
+    (1..=MAX_MESSAGE_ID).contains(&id.len()).then_some(id)
 }
 
 /// A Message-ID as logs and reports show it.
@@ -159,7 +159,7 @@ pub struct Sent {
     pub message: Option<Hash>,
     /// Of its sender.
     pub sender: Option<Hash>,
-    /// Of its recipients, at most [`MOST_RECIPIENTS`].
+    /// Of its recipients, at most [`MAX_RECIPIENTS`].
     pub recipients: Vec<Hash>,
     /// How many recipients it had.
     pub recipient_count: u32,
@@ -174,7 +174,7 @@ pub struct Remembered {
     pub at: u64,
     /// How many recipients it had.
     pub recipient_count: u32,
-    /// The hashes of its recipients, at most [`MOST_RECIPIENTS`].
+    /// The hashes of its recipients, at most [`MAX_RECIPIENTS`].
     pub recipients: Vec<Hash>,
 }
 

@@ -14,9 +14,9 @@ mod settings;
 pub mod uses;
 pub mod watermark;
 
-pub use keys::{Key, KeyFileError, Keys, SHORTEST_SECRET, date};
+pub use keys::{Key, KeyFileError, Keys, MIN_SECRET, date};
 pub use kind::ProofKind;
-pub use settings::{Batv, Except, LEAST_REPLAYS, Ledger, ProofSettings, Watermark, Weak};
+pub use settings::{Batv, Except, Ledger, MIN_REPLAYS, ProofSettings, Watermark, Weak};
 
 /// A day, in seconds.
 pub const DAY: u64 = 24 * 60 * 60;

@@ -3,7 +3,7 @@
 
 use super::{
     ProofSettings,
-    ledger::{self, Hashed, MOST_RECIPIENTS, Remembered},
+    ledger::{self, Hashed, MAX_RECIPIENTS, Remembered},
     returned::NotificationReport,
 };
 use crate::core::{address::Mailbox, from_header, header::Headers};
@@ -24,7 +24,7 @@ impl<'a> Proven<'a> {
     pub fn of_headers(id: &'a [u8], headers: &Headers, remembered: Option<Remembered>) -> Self {
         let headers = headers.iter();
         let to = headers.filter(|header| header.is("To") || header.is("Cc"));
-        let sent_to = to.flat_map(from_header::addresses).take(MOST_RECIPIENTS);
+        let sent_to = to.flat_map(from_header::addresses).take(MAX_RECIPIENTS);
         Self {
             id,
             sent_to: sent_to.collect(),
@@ -34,7 +34,7 @@ impl<'a> Proven<'a> {
 
     /// How many recipients it had. What headers say is believed up to a bound only: not all proofs cover them.
     pub fn recipients(&self) -> u32 {
-        let named = self.sent_to.len().min(MOST_RECIPIENTS);
+        let named = self.sent_to.len().min(MAX_RECIPIENTS);
         let named = u32::try_from(named).unwrap_or(u32::MAX);
         self.remembered
             .as_ref()

@@ -19,10 +19,10 @@ use crate::core::{
 
 /// The fewest bounces that a message may prove, where `replay_limit` leaves it to us: lists and forwarders make more of
 /// one message than its sender knew.
-pub const LEAST_REPLAYS: u32 = 5;
+pub const MIN_REPLAYS: u32 = 5;
 
 /// The most bounces that a message may prove whose recipient its signed headers do not name.
-const MOST_UNLISTED: u32 = 5;
+const MAX_UNLISTED: u32 = 5;
 
 /// `proof:` of `milter.yaml`, and the keys it names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -40,7 +40,7 @@ pub struct ProofSettings {
     /// What is remembered of outgoing mail.
     pub ledger: Ledger,
     /// How many bounces one message of ours may prove; 0: as many as it had recipients, but at least
-    /// [`LEAST_REPLAYS`].
+    /// [`MIN_REPLAYS`].
     pub replay_limit: u32,
     /// DKIM signatures in returned messages.
     pub dkim: dkim::DkimSettings,
@@ -92,8 +92,8 @@ impl ProofSettings {
     /// copy could send it to anybody.
     pub fn unlisted_limit(&self) -> u32 {
         match self.replay_limit {
-            0 => MOST_UNLISTED,
-            limit => limit.min(MOST_UNLISTED),
+            0 => MAX_UNLISTED,
+            limit => limit.min(MAX_UNLISTED),
         }
     }
 
@@ -115,7 +115,7 @@ impl ProofSettings {
     /// How many bounces a message that had so many recipients may prove.
     pub fn replay_limit(&self, recipients: u32) -> u32 {
         match self.replay_limit {
-            0 => recipients.max(LEAST_REPLAYS),
+            0 => recipients.max(MIN_REPLAYS),
             limit => limit,
         }
     }

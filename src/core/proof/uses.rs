@@ -15,9 +15,9 @@ const TOO_SOON: u64 = 5 * 60;
 /// How often the same notification may come again without being counted: MTAs try for days, ever more rarely.
 const FREE_REPEATS: u8 = 20;
 /// How many notifications of a message are known again, the last ones.
-const MOST_SEEN: usize = 200;
+const MAX_SEEN: usize = 200;
 /// How many people's automatic replies one message may prove.
-const MOST_REPLIERS: usize = 50;
+const MAX_REPLIERS: usize = 50;
 
 /// What is counted, each apart: a delay must not take the place of the failure that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,9 +103,9 @@ pub struct Uses {
     successes: u32,
     unlisted: u32,
     /// The oldest first.
-    #[serde(deserialize_with = "at_most::<MOST_REPLIERS, _, _>")]
+    #[serde(deserialize_with = "at_most::<MAX_REPLIERS, _, _>")]
     repliers: Vec<Hash>,
-    #[serde(deserialize_with = "at_most::<MOST_SEEN, _, _>")]
+    #[serde(deserialize_with = "at_most::<MAX_SEEN, _, _>")]
     seen: Vec<Seen>,
 }
 
@@ -174,8 +174,8 @@ impl Uses {
         if self.repliers.contains(&replier) {
             return Use::TooOften { limit: 1 };
         }
-        let limit = number(MOST_REPLIERS);
-        if self.repliers.len() >= MOST_REPLIERS {
+        let limit = number(MAX_REPLIERS);
+        if self.repliers.len() >= MAX_REPLIERS {
             return Use::TooOften { limit };
         }
         self.repliers.push(replier);
@@ -184,7 +184,7 @@ impl Uses {
     }
 
     fn see(&mut self, notification: Hash, at: u64) {
-        if self.seen.len() >= MOST_SEEN {
+        if self.seen.len() >= MAX_SEEN {
             let oldest = self.seen.iter().enumerate().min_by_key(|(_, seen)| seen.at);
             if let Some((oldest, _)) = oldest {
                 self.seen.remove(oldest);

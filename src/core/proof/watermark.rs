@@ -21,9 +21,9 @@ use crate::core::header::{Header, Headers};
 /// The name of the header.
 pub const HEADER: &str = "X-Backstop-Watermark";
 /// How many of them are tried: ours, and those of earlier journeys. A stranger chooses how many there are.
-const MOST_TRIED: usize = 4;
+const MAX_TRIED: usize = 4;
 /// The longest one that is read, in octets, folds included: about twice what is written.
-const LONGEST: usize = 400;
+const MAX_LENGTH: usize = 400;
 /// What is signed first, so that nothing else signed by the same key is a watermark. None is the beginning of another.
 const MARK: &[u8] = b"backstop watermark 1\0";
 const FINGERPRINT: &[u8] = b"backstop fingerprint 1\0";
@@ -125,7 +125,7 @@ pub enum WatermarkResult {
 pub fn verify(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> WatermarkResult {
     let mut marks = headers
         .all(HEADER)
-        .take(MOST_TRIED)
+        .take(MAX_TRIED)
         .filter_map(Mark::read)
         .peekable();
     if marks.peek().is_none() {
@@ -210,7 +210,7 @@ impl Mark {
 
     /// Reads what [`Mark::to_text`] writes, wherever blanks and folds stand, and nothing else.
     fn read(header: &Header) -> Option<Self> {
-        if header.value().len() > LONGEST {
+        if header.value().len() > MAX_LENGTH {
             return None;
         }
         let text = without_blanks(header.value());

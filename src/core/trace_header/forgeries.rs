@@ -8,7 +8,7 @@ const OURS: &[u8] = b"X-Backstop";
 const RESULTS: &[u8] = b"Authentication-Results";
 
 /// The most forgeries that are kept; honest mail has a few, from hosts that call themselves as we do.
-const MOST: usize = 1000;
+const MAX_FORGERIES: usize = 1000;
 
 /// Finds every X-Backstop*, whatever its case, and every Authentication-Results that claims to be ours (RFC 8601
 /// section 5). Results of others stay: whoever trusts them may read them. So do Old- and ARC- ones, which have readers
@@ -58,7 +58,7 @@ impl Forgeries {
             return;
         }
         let forged = is_ours || claims(value, &self.authserv_id);
-        if forged && self.found.len() >= MOST {
+        if forged && self.found.len() >= MAX_FORGERIES {
             self.more = true;
             return;
         }

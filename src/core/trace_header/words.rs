@@ -1,9 +1,9 @@
 //! A stranger's bytes as words of the grammars of RFC 5322, RFC 2045 and RFC 5321: never a control character, never
-//! 8-bit but for the UTF-8 of an address, never longer than [`LONGEST`].
+//! 8-bit but for the UTF-8 of an address, never longer than [`MAX_LENGTH`].
 
 /// The most octets that a word is written with, quotes aside: more than any address that SMTP allows needs (RFC 5321
 /// section 4.5.3.1), and far from where a line must end (998, RFC 5322 section 2.1.1).
-pub(super) const LONGEST: usize = 480;
+pub(super) const MAX_LENGTH: usize = 480;
 
 /// `dot-atom / quoted-string` (RFC 5322 sections 3.2.3 and 3.2.4).
 pub(super) fn dot_atom_or_quoted(bytes: &[u8]) -> String {
@@ -36,7 +36,7 @@ pub(super) fn quoted_address(bytes: &[u8]) -> Option<String> {
         .chars()
         .all(|c| matches!(c, ' '..='~') || (!c.is_ascii() && is_visible(c)));
     let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    (written && quoted.len() <= LONGEST).then_some(quoted)
+    (written && quoted.len() <= MAX_LENGTH).then_some(quoted)
 }
 
 /// Neither a control character, nor one that only changes how the others look.
@@ -63,7 +63,7 @@ fn escaped(bytes: &[u8], specials: &[u8]) -> String {
             b' '..=b'~' => char::from(byte).to_string(),
             _ => format!("\\\\x{byte:02x}"),
         };
-        if text.len() + character.len() > LONGEST {
+        if text.len() + character.len() > MAX_LENGTH {
             text.push_str("...");
             break;
         }
@@ -75,7 +75,7 @@ fn escaped(bytes: &[u8], specials: &[u8]) -> String {
 /// The bytes as they are, where they keep the grammar and the length.
 fn plain(bytes: &[u8], keeps: impl Fn(&[u8]) -> bool) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
-    (text.len() <= LONGEST && keeps(bytes)).then_some(text)
+    (text.len() <= MAX_LENGTH && keeps(bytes)).then_some(text)
 }
 
 /// `dot-atom-text` of RFC 5322 section 3.2.3, which is `Dot-string` of RFC 5321 section 4.1.2 too.

@@ -22,10 +22,10 @@ pub struct Notice<'a> {
 }
 
 /// There are fewer verdicts than this that one message can collect.
-const MOST_TAGS: usize = 8;
+const MAX_TAGS: usize = 8;
 
 /// The most evidence that is told.
-const MOST_EVIDENCE: usize = 16;
+const MAX_EVIDENCE: usize = 16;
 
 impl Tags {
     /// Notes a verdict that lets mail in. Outgoing mail is not judged, so nothing is noted of it.
@@ -38,7 +38,7 @@ impl Tags {
         };
         if let Some(proof) = &verdict.proof {
             let proof = proof.to_string();
-            if self.proofs.len() < MOST_TAGS && !self.proofs.contains(&proof) {
+            if self.proofs.len() < MAX_TAGS && !self.proofs.contains(&proof) {
                 self.proofs.push(proof);
             }
         }
@@ -55,7 +55,7 @@ impl Tags {
             verdict.action,
             verdict.reason.code()
         );
-        if list.len() < MOST_TAGS && !list.contains(&tag) {
+        if list.len() < MAX_TAGS && !list.contains(&tag) {
             list.push(tag);
         }
     }
@@ -77,12 +77,8 @@ impl Tags {
         match notice {
             None => value.push("kind=-;"),
             Some(notice) => {
-                let evidence: Vec<&str> = notice
-                    .evidence
-                    .iter()
-                    .copied()
-                    .take(MOST_EVIDENCE)
-                    .collect();
+                let evidence: Vec<&str> =
+                    notice.evidence.iter().copied().take(MAX_EVIDENCE).collect();
                 value.push(&format!("kind={}", notice.kind));
                 value.push(&format!("evidence={};", evidence.join(",")));
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::core::printable::shortened;
 
 /// The longest name of an entry, in characters.
-const LONGEST: usize = 80;
+const MAX_LENGTH: usize = 80;
 
 /// The entry of a list in `milter.yaml` that decided, or that vouched for what nothing else spoke against: which zone,
 /// rule, pattern, address or network, under which key.
@@ -34,7 +34,7 @@ impl fmt::Display for Entry {
 
 /// The commas and semicolons of a pattern would divide what X-Backstop says.
 fn one_word(written: &[u8]) -> String {
-    let word = shortened(written, LONGEST);
+    let word = shortened(written, MAX_LENGTH);
     word.replace(',', "\\x2c").replace(';', "\\x3b")
 }
 
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn an_entry_is_one_bounded_word() {
         let long = "x".repeat(1000);
-        let cut = format!("headers:{}...", "x".repeat(LONGEST - 3));
+        let cut = format!("headers:{}...", "x".repeat(MAX_LENGTH - 3));
         for (key, written, shown) in [
             (
                 "dnsbl",

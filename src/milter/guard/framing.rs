@@ -6,10 +6,10 @@ use super::{connect, phase::Phase};
 
 /// The largest packet, in octets after its length: command and payload. MTAs write body chunks of up to 65535
 /// octets, and headers of less.
-const LARGEST_PACKET: usize = 128 * 1024 + 1;
+const MAX_PACKET: usize = 128 * 1024 + 1;
 
 /// The largest CONNECT packet; it holds a host name and an address, and is the only one that is held back whole.
-const LARGEST_CONNECT: usize = 1024;
+const MAX_CONNECT: usize = 1024;
 
 /// MAIL and RCPT: what their macros say (a login, the refusal of a recipient) is true of one message or recipient, and the
 /// milter crate keeps it until other macros of the stage come. An MTA need not send any.
@@ -189,7 +189,7 @@ impl Framing {
 fn check_length(length: u32) -> Result<(), Violation> {
     match length as usize {
         0 => Err(Violation::Empty),
-        1..=LARGEST_PACKET => Ok(()),
+        1..=MAX_PACKET => Ok(()),
         _ => Err(Violation::TooLarge),
     }
 }
@@ -201,7 +201,7 @@ fn begin(length: usize, command: u8, output: &mut Vec<u8>) -> Result<Part, Viola
         return match length {
             // Without a payload nothing would complete it. The milter crate closes the connection on it.
             1 => Err(Violation::Empty),
-            2..=LARGEST_CONNECT => Ok(Part::Connect(Vec::with_capacity(payload), payload)),
+            2..=MAX_CONNECT => Ok(Part::Connect(Vec::with_capacity(payload), payload)),
             _ => Err(Violation::TooLarge),
         };
     }

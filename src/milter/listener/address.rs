@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::core::serde_text::deserialize_from_str;
 
 /// The longest path that the kernel takes for a socket, in octets (unix(7): `sun_path`, less its NUL).
-const LONGEST_SOCKET_PATH: usize = 107;
+const MAX_SOCKET_PATH: usize = 107;
 
 /// An address to listen on: `inet:8894@127.0.0.1`, `inet6:8894@::1`, `unix:/run/backstop/backstop.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum ListenAddressError {
     #[error("`{}` is not an absolute path; right would be e.g. unix:/run/backstop/backstop.sock", .0.escape_debug())]
     RelativePath(String),
     /// Longer than a socket address can hold.
-    #[error("the socket path {0} has more than {LONGEST_SOCKET_PATH} octets; take a shorter one")]
+    #[error("the socket path {0} has more than {MAX_SOCKET_PATH} octets; take a shorter one")]
     LongPath(String),
 }
 
@@ -140,7 +140,7 @@ fn unix(path: &str) -> Result<ListenAddress, ListenAddressError> {
     if !path.starts_with('/') || Path::new(path).file_name().is_none() {
         return Err(ListenAddressError::RelativePath(path.to_owned()));
     }
-    if path.len() > LONGEST_SOCKET_PATH {
+    if path.len() > MAX_SOCKET_PATH {
         return Err(ListenAddressError::LongPath(path.to_owned()));
     }
     Ok(ListenAddress::Unix(PathBuf::from(path)))
@@ -255,7 +255,7 @@ mod tests {
             let error = text.parse::<ListenAddress>().unwrap_err().to_string();
             assert!(error.contains(mended), "{text}: {error}");
         }
-        let long = format!("unix:/{}", "x".repeat(LONGEST_SOCKET_PATH));
+        let long = format!("unix:/{}", "x".repeat(MAX_SOCKET_PATH));
         assert!(long.parse::<ListenAddress>().is_err());
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use crate::milter::Counters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Pauses after an error, each time longer, until it works again. No error of accept(2) is the listener's end: most
 /// are about one client, and descriptors and memory come back.
@@ -49,7 +49,7 @@ impl Retry {
                 Err(error) => {
                     counters.accept_failed(&error);
                     self.pausing = Some(Box::pin(sleep(self.next_pause)));
-                    self.next_pause = LONGEST_PAUSE.min(self.next_pause * 2);
+                    self.next_pause = MAX_PAUSE.min(self.next_pause * 2);
                 }
             }
         }

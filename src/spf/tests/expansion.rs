@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::spf::{expansion::Values, limits::LONGEST_MACRO_VALUE, macros::MacroString};
+use crate::spf::{expansion::Values, limits::MAX_MACRO_VALUE, macros::MacroString};
 
 /// The values of RFC 7208 section 7.4.
 const VALUES: Values<'static> = Values {
@@ -115,7 +115,7 @@ fn names_are_expanded_only_as_far_as_they_matter() {
     let name = string.expand_name(&VALUES).unwrap();
     assert!((255..300).contains(&name.len()), "{}", name.len());
     let too_long = Values {
-        local: &[b'a'; LONGEST_MACRO_VALUE + 1],
+        local: &[b'a'; MAX_MACRO_VALUE + 1],
         ..VALUES
     };
     let string = MacroString::domain_spec(b"%{l1}.example.org").unwrap();

@@ -3,7 +3,7 @@
 use super::{Session, V4, V6, check_record, zone_of};
 use crate::{
     core::spf::{Identity, SpfResult},
-    spf::limits::LONGEST_EXPLANATION,
+    spf::limits::MAX_EXPLANATION,
 };
 
 #[test]
@@ -48,7 +48,7 @@ fn where_it_comes_from() {
         ("include:fails.example -all", None),
         ("exp=why.example -include:passes.example", Some("why")),
         ("-include:passes.example", None),
-        ("-all exp=long.example", Some(&long[..LONGEST_EXPLANATION])),
+        ("-all exp=long.example", Some(&long[..MAX_EXPLANATION])),
     ] {
         let check = check_record(&format!("v=spf1 {terms}"), zone, V4);
         assert_eq!(check.result, SpfResult::Fail, "{terms}");

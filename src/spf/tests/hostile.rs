@@ -10,7 +10,7 @@ use crate::{
         address::ReversePath,
         spf::{Identity, SpfCheck, SpfResult},
     },
-    spf::limits::{LONGEST_EXPLANATION, LONGEST_QUOTE, TRACE_LINES},
+    spf::limits::{MAX_EXPLANATION, MAX_QUOTE, TRACE_LINES},
 };
 
 /// A check can be spawned: its future goes from thread to thread.
@@ -43,13 +43,13 @@ fn assert_tame(check: &SpfCheck) {
             "{text:?}"
         );
         // A line quotes a term, a name and what the term expands to.
-        assert!(text.len() <= 13 * LONGEST_QUOTE, "{}", text.len());
+        assert!(text.len() <= 13 * MAX_QUOTE, "{}", text.len());
     }
     assert!(
         check
             .explanation
             .as_ref()
-            .is_none_or(|text| text.len() <= LONGEST_EXPLANATION)
+            .is_none_or(|text| text.len() <= MAX_EXPLANATION)
     );
     assert!(check.lookups <= 10 && check.void_lookups <= 3);
     let needs_problem = matches!(

@@ -8,7 +8,7 @@ use super::{PREFIX, write::BETWEEN};
 use crate::{
     core::{
         attack::{
-            AttackCount, AttackKind, AttackRow, HOUR, KEEP_DAYS, MOST_SAMPLES, SAMPLE_DAYS,
+            AttackCount, AttackKind, AttackRow, HOUR, KEEP_DAYS, MAX_SAMPLES, SAMPLE_DAYS,
             SAMPLES_AN_HOUR, Sample, hour, network,
         },
         proof::DAY,
@@ -69,7 +69,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .arg(field(count))
             .arg(field(&count.among_others()))
             .arg(*times)
-            .arg(count.kind.most_an_hour().unwrap_or(u64::MAX))
+            .arg(count.kind.max_per_hour().unwrap_or(u64::MAX))
             .arg(left)
             .ignore();
     }
@@ -87,7 +87,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .arg(text)
             .arg(SAMPLES_AN_HOUR)
             .arg(now.saturating_sub(SAMPLE_DAYS * DAY))
-            .arg(MOST_SAMPLES)
+            .arg(MAX_SAMPLES)
             .arg(SAMPLE_DAYS * DAY)
             .arg(2 * HOUR)
             .ignore();
@@ -142,7 +142,7 @@ pub(super) async fn samples(
     time: RangeInclusive<u64>,
 ) -> RedisResult<Vec<Sample>> {
     let mut samples = Vec::new();
-    for offset in (0..MOST_SAMPLES).step_by(SAMPLES_AT_ONCE) {
+    for offset in (0..MAX_SAMPLES).step_by(SAMPLES_AT_ONCE) {
         let texts: Vec<String> = cmd("ZREVRANGEBYSCORE")
             .arg(samples_key())
             .arg(*time.end())

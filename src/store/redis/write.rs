@@ -84,7 +84,7 @@ pub(super) fn counts(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) -
         eval.arg(coverage_key(*day, count.kind()))
             .arg(texts)
             .arg(*times);
-        eval.arg(count.most_a_day()).arg(left).ignore();
+        eval.arg(count.max_per_day()).arg(left).ignore();
     }
     commands
 }

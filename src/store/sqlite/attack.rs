@@ -9,7 +9,7 @@ use super::{integer, natural};
 use crate::{
     core::{
         attack::{
-            AttackCount, AttackRow, HOUR, KEEP_DAYS, MOST_SAMPLES, SAMPLE_DAYS, SAMPLES_AN_HOUR,
+            AttackCount, AttackRow, HOUR, KEEP_DAYS, MAX_SAMPLES, SAMPLE_DAYS, SAMPLES_AN_HOUR,
             Sample, hour, network,
         },
         proof::DAY,
@@ -56,7 +56,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
             .bind(count.fate.as_str())
             .bind(&count.text)
             .bind(integer(times))
-            .bind(integer(count.kind.most_an_hour().unwrap_or(u64::MAX)))
+            .bind(integer(count.kind.max_per_hour().unwrap_or(u64::MAX)))
             .execute(&mut *writer)
             .await?;
     }
@@ -92,7 +92,7 @@ pub(super) fn over(now: u64) -> [(&'static str, i64); 3] {
     [
         (COUNTS, integer(hour(days_ago(KEEP_DAYS)))),
         (OLD, integer(days_ago(SAMPLE_DAYS))),
-        (TOO_MANY, i64::try_from(MOST_SAMPLES).unwrap_or(i64::MAX)),
+        (TOO_MANY, i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX)),
     ]
 }
 
@@ -136,7 +136,7 @@ pub(super) async fn samples(
     let texts: Vec<String> = sqlx::query_scalar(SAMPLES)
         .bind(integer(*time.start()))
         .bind(integer(*time.end()))
-        .bind(i64::try_from(MOST_SAMPLES).unwrap_or(i64::MAX))
+        .bind(i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX))
         .fetch_all(readers)
         .await?;
     let samples = texts

@@ -61,7 +61,7 @@ async fn insert(
             .bind(first)
             .bind(second)
             .bind(integer(times))
-            .bind(integer(count.most_a_day()))
+            .bind(integer(count.max_per_day()))
             .execute(&mut *writer)
             .await?;
     }

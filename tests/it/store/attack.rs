@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use backstop::{
     core::{
         attack::{
-            AttackCount, AttackKind, AttackRow, Fate, HOUR, MOST_SAMPLES, Octets, SAMPLE_DAYS,
+            AttackCount, AttackKind, AttackRow, Fate, HOUR, MAX_SAMPLES, Octets, SAMPLE_DAYS,
             SAMPLES_AN_HOUR, Sample, hour,
         },
         proof::DAY,
@@ -230,6 +230,6 @@ async fn there_are_only_so_many_samples(place: Place) {
     drop(store);
     let store = place.open().await;
     let samples = kept(&*store).await;
-    assert_eq!(samples.len(), MOST_SAMPLES);
+    assert_eq!(samples.len(), MAX_SAMPLES);
     assert_eq!((&*samples[0].id, &*samples[999].id), ("0100", "1099"));
 }

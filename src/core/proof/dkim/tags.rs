@@ -1,7 +1,7 @@
 //! Tag-lists (RFC 6376 section 3.2): `v=1; a=rsa-sha256; ...`, in signatures and in key records.
 
 /// The most tags of a list. Signatures have some fifteen.
-const MOST_TAGS: usize = 64;
+const MAX_TAGS: usize = 64;
 
 /// The tags of a list, in their order. Names are case-sensitive.
 pub struct Tags<'a>(Vec<(&'a [u8], &'a [u8])>);
@@ -16,7 +16,7 @@ impl<'a> Tags<'a> {
             }
             let (name, value) = divide(tag)?;
             let twice = tags.iter().any(|(other, _)| *other == name);
-            if name.is_empty() || twice || tags.len() == MOST_TAGS {
+            if name.is_empty() || twice || tags.len() == MAX_TAGS {
                 return None;
             }
             tags.push((name, value.trim_ascii()));

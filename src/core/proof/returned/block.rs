@@ -34,7 +34,7 @@ const NAMES_ONE: [&str; 2] = ["Message-ID", "Received"];
 const PROVING: [&str; 3] = ["Message-ID", watermark::HEADER, "DKIM-Signature"];
 /// The most lines of a section that may have lost the blank which folds them: a message that went in a loop has fifty
 /// Received fields, of four lines.
-const MOST_UNFOLDED: usize = 200;
+const MAX_UNFOLDED: usize = 200;
 
 /// The header section at the front of a returned message.
 pub struct Block {
@@ -146,7 +146,7 @@ fn folded_again(text: &[u8], ended: usize) -> Option<(Vec<u8>, usize)> {
         if !blank && !line.starts_with(b" ") && !line.starts_with(b"\t") && !markers::is_field(line)
         {
             unfolded += 1;
-            if unfolded > MOST_UNFOLDED || markers::is_rule(line) {
+            if unfolded > MAX_UNFOLDED || markers::is_rule(line) {
                 break;
             }
             folded.push(b' ');

@@ -9,9 +9,9 @@ use crate::core::{
 };
 
 /// The longest address, in octets: both halves of RFC 5321 section 4.5.3.1 and the `@`.
-const LONGEST_ADDRESS: usize = 64 + 1 + 255;
+const MAX_ADDRESS: usize = 64 + 1 + 255;
 /// The longest Message-ID: it stands on one line (RFC 5322 section 2.1.1).
-const LONGEST_MESSAGE_ID: usize = 998;
+const MAX_MESSAGE_ID: usize = 998;
 
 /// Reads message/delivery-status (RFC 3464 section 2.1: groups of fields with blank lines between) or
 /// message/disposition-notification (RFC 8098 section 3.1).
@@ -76,7 +76,7 @@ pub fn address(bytes: &[u8]) -> Option<Mailbox> {
     let at = bytes.iter().rposition(|&byte| byte == b'@')?;
     let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"<>".contains(&byte);
     let is_one =
-        at > 0 && at + 1 < bytes.len() && bytes.len() <= LONGEST_ADDRESS && !bytes.iter().any(odd);
+        at > 0 && at + 1 < bytes.len() && bytes.len() <= MAX_ADDRESS && !bytes.iter().any(odd);
     is_one.then(|| Mailbox::from_bytes(bytes))
 }
 
@@ -89,7 +89,7 @@ pub fn message_ids(line: &[u8]) -> Vec<Vec<u8>> {
             (b'<', _) => start = Some(at),
             (b'>', Some(from)) => {
                 let id = line.get(from..=at).unwrap_or_default();
-                if id.len() > 2 && id.len() <= LONGEST_MESSAGE_ID {
+                if id.len() > 2 && id.len() <= MAX_MESSAGE_ID {
                     found.push(id.to_vec());
                 }
                 start = None;

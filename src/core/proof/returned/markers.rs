@@ -139,7 +139,7 @@ const WORDS: &[(&str, Marker, Copy)] = &[
 ];
 
 /// The longest name of a header field that is looked for where nothing announces one, in octets.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// The headers that stand first in what left a mail system.
 const TRACE: [&str; 9] = [
@@ -224,7 +224,7 @@ pub fn is_field(text: &[u8]) -> bool {
         line.trim_ascii_start()
     };
     line.first().is_some_and(u8::is_ascii_alphabetic)
-        && colon(line).is_some_and(|at| at <= LONGEST_NAME)
+        && colon(line).is_some_and(|at| at <= MAX_NAME)
 }
 
 /// Whether the line begins a trace header.

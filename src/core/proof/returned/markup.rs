@@ -14,7 +14,7 @@ const ENTITIES: [(&str, u8); 6] = [
     ("nbsp", b' '),
 ];
 /// The longest entity that is looked for, in octets.
-const LONGEST_ENTITY: usize = 8;
+const MAX_ENTITY: usize = 8;
 
 /// The text with CRLF line ends. Blanks are kept in `pre` alone; time is linear.
 pub fn text(html: &[u8]) -> Vec<u8> {
@@ -68,7 +68,7 @@ fn break_line(text: &mut Vec<u8>, always: bool) {
 fn name(tag: &[u8]) -> Vec<u8> {
     let tag = tag.strip_prefix(b"/").unwrap_or(tag);
     let end = tag.iter().position(|byte| !byte.is_ascii_alphanumeric());
-    tag.get(..end.unwrap_or(tag.len()).min(LONGEST_ENTITY))
+    tag.get(..end.unwrap_or(tag.len()).min(MAX_ENTITY))
         .unwrap_or_default()
         .to_ascii_lowercase()
 }
@@ -77,7 +77,7 @@ fn name(tag: &[u8]) -> Vec<u8> {
 fn entity(bytes: &[u8]) -> Option<(u8, usize)> {
     let length = bytes
         .iter()
-        .take(LONGEST_ENTITY)
+        .take(MAX_ENTITY)
         .position(|&byte| byte == b';')?;
     let name = std::str::from_utf8(bytes.get(..length)?).ok()?;
     let byte = match name.strip_prefix('#') {

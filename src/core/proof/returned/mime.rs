@@ -11,7 +11,7 @@ use mail_parser::{
 use crate::core::header::{Header, Headers};
 
 /// The most octets of a Content-Type that are read; a report's own are some hundred.
-const LONGEST_CONTENT_TYPE: usize = 4096;
+const MAX_CONTENT_TYPE: usize = 4096;
 
 /// How the subtypes of messages and their headers end. Programs write text/rfc822, message/x-rfc822 or
 /// application/rfc822-headers too.
@@ -52,7 +52,7 @@ impl Content {
             };
         };
         let mut line = header.without_comments();
-        line.truncate(LONGEST_CONTENT_TYPE);
+        line.truncate(MAX_CONTENT_TYPE);
         line.push(b'\n');
         let HeaderValue::ContentType(parsed) = MessageStream::new(&line).parse_content_type()
         else {

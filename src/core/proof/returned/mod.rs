@@ -26,11 +26,11 @@ pub use mime::delimiter;
 use crate::core::{address::Mailbox, header::Headers};
 
 /// The most recipients that are kept.
-const MOST_RECIPIENTS: usize = 100;
+const MAX_RECIPIENTS: usize = 100;
 /// The most returned messages that are kept.
-const MOST_RETURNED: usize = 4;
+const MAX_RETURNED: usize = 4;
 /// The most Message-IDs of answered messages that are kept.
-const MOST_ANSWERS: usize = 20;
+const MAX_ANSWERS: usize = 20;
 
 /// What a notification says and returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,13 +131,13 @@ impl NotificationReport {
     }
 
     fn recipient(&mut self, mailbox: Mailbox) {
-        if self.recipients.len() < MOST_RECIPIENTS && !self.recipients.contains(&mailbox) {
+        if self.recipients.len() < MAX_RECIPIENTS && !self.recipients.contains(&mailbox) {
             self.recipients.push(mailbox);
         }
     }
 
     fn answers(&mut self, message_id: Vec<u8>) {
-        if self.answers.len() < MOST_ANSWERS && !self.answers.contains(&message_id) {
+        if self.answers.len() < MAX_ANSWERS && !self.answers.contains(&message_id) {
             self.answers.push(message_id);
         }
     }
@@ -154,7 +154,7 @@ impl NotificationReport {
     }
 
     fn has_room(&self) -> bool {
-        self.returned.len() < MOST_RETURNED
+        self.returned.len() < MAX_RETURNED
     }
 }
 

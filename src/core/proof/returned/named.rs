@@ -14,16 +14,16 @@ use crate::core::{
 };
 
 /// The longest local part, in octets (RFC 5321 section 4.5.3.1.1).
-const LONGEST_LOCAL: usize = 64;
+const MAX_LOCAL: usize = 64;
 /// The longest domain (RFC 5321 section 4.5.3.1.2).
-const LONGEST_DOMAIN: usize = 255;
+const MAX_DOMAIN: usize = 255;
 /// The most signs that a text is searched around: each costs as much as an address is long, and a stranger can write only
 /// signs.
-const MOST_SIGNS: usize = 500;
+const MAX_SIGNS: usize = 500;
 /// The most Received lines that are read; Postfix calls 50 a loop (`hopcount_limit`).
-const MOST_HOPS: usize = 50;
+const MAX_HOPS: usize = 50;
 /// The most headers of each other name.
-const MOST_OF_A_NAME: usize = 20;
+const MAX_OF_A_NAME: usize = 20;
 /// Headers in which hosts write whom they had a message for.
 const DELIVERY: [&str; 8] = [
     "Delivered-To",
@@ -39,7 +39,7 @@ const DELIVERY: [&str; 8] = [
 impl NotificationReport {
     /// Reads what the notification's own headers name: `Undeliverable: mail to joe@example.org`.
     pub(super) fn name_in_headers(&mut self, headers: &Headers) {
-        for header in headers.all("Subject").take(MOST_OF_A_NAME) {
+        for header in headers.all("Subject").take(MAX_OF_A_NAME) {
             self.name_in(header.text().as_bytes());
         }
     }
@@ -65,12 +65,12 @@ impl NotificationReport {
 
     /// Reads whom the hosts had a returned message for: their Received (RFC 5321 section 4.4) and the like.
     pub(super) fn name_in_trace(&mut self, returned: &Headers) {
-        for header in returned.all("Received").take(MOST_HOPS) {
+        for header in returned.all("Received").take(MAX_HOPS) {
             let recipient = received::recipient(&header.unfolded());
             self.name(recipient.as_deref().and_then(fields::address));
         }
         for name in DELIVERY {
-            for header in returned.all(name).take(MOST_OF_A_NAME) {
+            for header in returned.all(name).take(MAX_OF_A_NAME) {
                 self.name_in(&header.unfolded());
             }
         }
@@ -78,7 +78,7 @@ impl NotificationReport {
 
     fn name_in(&mut self, text: &[u8]) {
         let signs = text.iter().enumerate().filter(|(_, byte)| **byte == b'@');
-        for (at, _) in signs.take(MOST_SIGNS) {
+        for (at, _) in signs.take(MAX_SIGNS) {
             let whole = address_around(text, at, |byte| !byte.is_ascii());
             // Where no blank parts it from a word of another script, or from a quotation mark.
             let ascii = address_around(text, at, |_| false);
@@ -91,7 +91,7 @@ impl NotificationReport {
     }
 
     fn name(&mut self, named: Option<Mailbox>) {
-        let has_room = self.named.len() < super::MOST_RECIPIENTS;
+        let has_room = self.named.len() < super::MAX_RECIPIENTS;
         let new = named.filter(|one| has_room && !self.named.contains(one));
         self.named.extend(new);
     }
@@ -110,7 +110,7 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
             let length = length_of(
                 domain.iter(),
                 |byte| is_of_domain(byte) || also(byte),
-                LONGEST_DOMAIN,
+                MAX_DOMAIN,
             );
             let domain = domain.get(..length)?;
             let end = domain.iter().rposition(|byte| !b".-_".contains(byte))?;
@@ -123,7 +123,7 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
             let length = length_of(
                 inner.iter().rev(),
                 |byte| is_of_quoted(byte) || also(byte),
-                LONGEST_LOCAL,
+                MAX_LOCAL,
             );
             let start = inner.len().checked_sub(length + 1)?;
             (inner.get(start) == Some(&b'"')).then_some(())?;
@@ -133,7 +133,7 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
             let length = length_of(
                 before.iter().rev(),
                 |byte| is_of_local(byte) || also(byte),
-                LONGEST_LOCAL,
+                MAX_LOCAL,
             );
             let (before, local) = before.split_at_checked(at - length)?;
             // ISO 2022 turns to ASCII by an escape sequence with a letter at its end.

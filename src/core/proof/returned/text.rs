@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Blank lines, rules and notes that may stand between a marker and what it announces.
-const MOST_LINES_BETWEEN: usize = 8;
+const MAX_LINES_BETWEEN: usize = 8;
 
 /// Reads a text with CRLF line ends; where `open`, it may have gone on. The recipients always count; what it
 /// returns only where `returns`, and what it quotes (`>`) without a marker only where `quotes`: in a discussion that is
@@ -272,7 +272,7 @@ fn section(text: &[u8], open: bool) -> Section {
 fn between(text: &[u8]) -> (usize, bool) {
     let mut length = 0;
     let mut cut = false;
-    for _ in 0..MOST_LINES_BETWEEN {
+    for _ in 0..MAX_LINES_BETWEEN {
         let (line, _) = first_line(text.get(length..).unwrap_or_default());
         let skipped = line.trim_ascii().is_empty() || markers::is_rule(line);
         let announces = markers::marker(line).is_some() || markers::is_forwarded(line);

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, string::string_regex};
 
 use super::{RECEIVER, answers, grammar, longest_line, written};
-use crate::core::trace_header::{Notice, Tags, words::LONGEST};
+use crate::core::trace_header::{Notice, Tags, words::MAX_LENGTH};
 use crate::core::{
     address::{Domain, ReversePath},
     envelope::{Client, Envelope},
@@ -112,7 +112,7 @@ fn assert_tame(name: &str, value: &str) {
 /// What a word says when read: the bytes themselves where they are printable and not too long.
 fn assert_says(said: Option<&str>, bytes: &[u8]) {
     let printable = bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
-    let fits = bytes.len() <= LONGEST / 2;
+    let fits = bytes.len() <= MAX_LENGTH / 2;
     if printable && fits {
         assert_eq!(said.map(str::as_bytes), Some(bytes));
     } else {
@@ -165,7 +165,7 @@ proptest! {
             }
             if by_sender && !is_null {
                 let sender = envelope.reverse_path.to_bytes();
-                let plain = sender.len() <= LONGEST / 2 && sender.iter().all(|byte| (b' '..=b'~').contains(byte));
+                let plain = sender.len() <= MAX_LENGTH / 2 && sender.iter().all(|byte| (b' '..=b'~').contains(byte));
                 let said = header.value("envelope-from").map(str::as_bytes);
                 prop_assert!(said == Some(&sender) || said.is_none() && !plain);
             }

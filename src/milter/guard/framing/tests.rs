@@ -47,12 +47,12 @@ fn violations_leave_what_came_before() {
         head.push(command);
         head
     };
-    let too_large = LARGEST_PACKET as u32 + 1;
+    let too_large = MAX_PACKET as u32 + 1;
     for (bad, violation) in [
         (vec![0, 0, 0, 0], Violation::Empty),
         (too_large.to_be_bytes().to_vec(), Violation::TooLarge),
         (b"GET / HTTP/1.0".to_vec(), Violation::TooLarge),
-        (head(LARGEST_CONNECT as u32 + 1, b'C'), Violation::TooLarge),
+        (head(MAX_CONNECT as u32 + 1, b'C'), Violation::TooLarge),
         (head(1, b'C'), Violation::Empty),
         (packet(b'x', b""), Violation::UnknownCommand),
         (packet(b'M', b"<>\0"), Violation::OutOfOrder),
@@ -64,11 +64,11 @@ fn violations_leave_what_came_before() {
 
 #[test]
 fn the_largest_packets_pass() {
-    let connect = [&[b'x'; LARGEST_CONNECT - 3][..], b"\0U"].concat();
+    let connect = [&[b'x'; MAX_CONNECT - 3][..], b"\0U"].concat();
     let session = [
         negotiated(),
         packet(b'C', &connect),
-        packet(b'D', &vec![b'x'; LARGEST_PACKET - 1]),
+        packet(b'D', &vec![b'x'; MAX_PACKET - 1]),
     ]
     .concat();
     assert_eq!(filter(&session), (session, Ok(())));
@@ -204,7 +204,7 @@ proptest! {
         let mut rest = output.as_slice();
         while let Some((length, later)) = rest.split_first_chunk::<4>() {
             let length = u32::from_be_bytes(*length) as usize;
-            prop_assert!((1..=LARGEST_PACKET).contains(&length));
+            prop_assert!((1..=MAX_PACKET).contains(&length));
             rest = later.get(length..).unwrap_or(&[]);
         }
         prop_assert!(rest.is_empty());

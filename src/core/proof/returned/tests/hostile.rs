@@ -7,7 +7,7 @@ use super::{block::work, *};
 /// What the daemon reads of a body.
 const BOUND: usize = 64 * 1024;
 /// How often each octet of it may be read as a field: once a level of nesting, in each returned message.
-const MOST_READINGS: usize = 24;
+const MAX_READINGS: usize = 24;
 
 fn filled(piece: &str) -> Vec<u8> {
     piece.bytes().cycle().take(BOUND).collect()
@@ -80,12 +80,12 @@ fn repetition_is_bounded() {
                 whole.splice(0..0, front.bytes());
                 work::take();
                 let report = read_body(content_type, &whole);
-                let most = whole.len() * MOST_READINGS;
+                let most = whole.len() * MAX_READINGS;
                 let read = work::take();
                 assert!(read <= most, "{piece:?} {content_type}: {read}");
-                assert!(report.recipients.len() <= MOST_RECIPIENTS);
-                assert!(report.returned.len() <= MOST_RETURNED);
-                assert!(report.answers.len() <= MOST_ANSWERS);
+                assert!(report.recipients.len() <= MAX_RECIPIENTS);
+                assert!(report.returned.len() <= MAX_RETURNED);
+                assert!(report.answers.len() <= MAX_ANSWERS);
             }
         }
     }
@@ -107,9 +107,9 @@ fn many_are_not_kept() {
         .collect();
     headers.push(b"References", ids.as_bytes());
     let report = read(&headers, body.as_bytes(), false);
-    assert_eq!(report.recipients.len(), MOST_RECIPIENTS);
-    assert_eq!(report.returned.len(), MOST_RETURNED);
-    assert_eq!(report.answers.len(), MOST_ANSWERS);
+    assert_eq!(report.recipients.len(), MAX_RECIPIENTS);
+    assert_eq!(report.returned.len(), MAX_RETURNED);
+    assert_eq!(report.answers.len(), MAX_ANSWERS);
     // The nearest of the thread.
     assert_eq!(report.answers[0], b"<999@b>");
 }

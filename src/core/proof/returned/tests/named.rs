@@ -196,7 +196,7 @@ fn only_so_many_are_kept() {
     let text: String = (0..5_000).map(|n| format!("a{n}@b.example ")).collect();
     let mut report = NotificationReport::default();
     report.name_in_text(text.as_bytes());
-    assert_eq!(report.named.len(), MOST_RECIPIENTS);
+    assert_eq!(report.named.len(), MAX_RECIPIENTS);
     // Nor is a text without end searched for them.
     let text = format!("{}late@b.example", "@ ".repeat(500));
     let mut report = NotificationReport::default();
