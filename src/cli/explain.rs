@@ -17,18 +17,16 @@ use clap::Args;
 use super::{
     NO, USAGE,
     asking::Asking,
-    print_json,
+    now, print_json,
     stored::{ClientFrom, Given, Reconstructed, UNKNOWN, known, reconstruct},
-    walk::{Seen, walk},
 };
 use crate::{
     core::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
-        header::Headers,
         understood::{self, MtaMacros},
     },
-    engine::{Engine, Rounds},
+    engine::{Engine, Mail, Rounds, whole},
     mailstore::{MailStore, Stored},
 };
 use leaves::Leaves;
@@ -183,27 +181,22 @@ async fn judged(
     case: Reconstructed,
     stored: Option<Stored>,
 ) -> Report {
-    let mode = engine.policy.mode;
-    let mut message = case.message(engine, &asking.receiver, asking.no_dns);
-    let facts = stored.map(|stored| {
-        let facts = message.facts(stored.headers);
-        (stored.name, facts, stored.body)
+    let mut message = case.message(ID, &engine, &asking.receiver);
+    let allowed = case.allowed(asking.no_dns);
+    let mail = stored.as_ref().map(|stored| Mail {
+        headers: &stored.headers,
+        body: stored.body.octets(),
     });
-    let facts_only = facts.as_ref().map(|(_, facts, _)| facts);
-    let seen = facts.as_ref().map(|(_, facts, body)| Seen { facts, body });
-    let walked = walk(&mut message, case.recipients.clone(), seen, ID).await;
+    let whole = whole(&engine, &mut message, allowed, &case.recipients, mail).await;
     let client = known(&case.envelope.client);
-    let mut report = Report::new(mode, &walked, client, message.spf());
-    let mut let_in = walked.let_in().peekable();
-    if let_in.peek().is_some() {
-        let none = Headers::new();
-        let headers = facts_only.map_or(&none, |facts| &facts.headers);
-        let departure = message.departure(let_in, headers);
+    let mut report = Report::new(engine.policy.mode, &whole, client, message.spf());
+    if !message.accepted().is_empty() {
+        let departure = message.departure(now());
         let sender = &case.envelope.reverse_path;
-        report.leaves = Leaves::of(sender, departure, facts.is_some());
+        report.leaves = Leaves::of(sender, departure, stored.is_some());
     }
-    if let Some((file, facts, _)) = &facts {
-        report.message = Some(MessageReport::new(file, &case, facts, &walked));
+    if let Some(stored) = &stored {
+        report.message = Some(MessageReport::new(stored, &case, &whole));
     }
     report
 }

@@ -17,7 +17,6 @@ mod siege;
 mod spf;
 mod status;
 mod stored;
-mod walk;
 
 use std::{
     path::{Path, PathBuf},
@@ -158,7 +157,7 @@ fn engine(
     };
     let events = directory.refresh();
     let engine = Engine {
-        policy: config.policy.clone(),
+        policy: Arc::new(config.policy.clone()),
         resolver: Resolver::new(&config.dns)?,
         directory,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
@@ -168,7 +167,6 @@ fn engine(
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         store,
-        keeps_samples: config.report.keep_samples,
     };
     engine.sieges.watch(&config.policy.local.domains);
     Ok((engine, events))
@@ -209,7 +207,12 @@ fn open_store_to_ask(config: &Config) -> Option<Arc<dyn Store>> {
 
 /// Days since 1970-01-01.
 fn today() -> u64 {
-    proof::today(UNIX_EPOCH.elapsed().unwrap_or_default().as_secs())
+    proof::today(now())
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
 }
 
 fn unavailable(what: &str) -> ExitCode {

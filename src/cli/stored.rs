@@ -11,9 +11,10 @@ use crate::{
     core::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
+        message::Message,
         network::Network,
     },
-    engine::{Engine, Message},
+    engine::{Allowed, Engine},
     mailstore::{self, Recorded, Stored},
 };
 
@@ -51,18 +52,19 @@ pub(super) struct Reconstructed {
 }
 
 impl Reconstructed {
-    /// The message that the engine judges.
-    pub(super) fn message(&self, engine: Arc<Engine>, receiver: &str, no_dns: bool) -> Message {
-        let message = Message::new(engine, self.envelope.clone(), receiver.to_owned()).only_asked();
-        let message = if self.client_unknown.is_some() {
-            message.of_unknown_client()
-        } else {
-            message
-        };
-        if no_dns {
-            message.without_dns()
-        } else {
-            message
+    /// The message that is judged, which X-Backstop calls `id`.
+    pub(super) fn message(&self, id: &str, engine: &Engine, receiver: &str) -> Message {
+        let policy = Arc::clone(&engine.policy);
+        let envelope = self.envelope.clone();
+        Message::new(id.to_owned(), policy, envelope, receiver.to_owned())
+    }
+
+    /// What may be asked of it: no proof is used up, and nothing is asked about a client that is not known.
+    pub(super) fn allowed(&self, no_dns: bool) -> Allowed {
+        Allowed {
+            client: self.client_unknown.is_none(),
+            dns: !no_dns,
+            counts: false,
         }
     }
 }

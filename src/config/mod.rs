@@ -150,6 +150,7 @@ fn config(
             headers: file.headers,
             proof: file.proof,
             siege: file.siege,
+            keep_samples: file.report.keep_samples,
         },
         directories,
         store: file.store,

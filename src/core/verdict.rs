@@ -150,7 +150,7 @@ impl Verdict {
     }
 
     /// Whether the MTA is told 250 for this recipient.
-    pub fn lets_in(&self) -> bool {
+    pub fn is_accepted(&self) -> bool {
         !matches!(self.action, Action::Tempfail | Action::Reject)
     }
 }

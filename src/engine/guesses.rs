@@ -1,162 +1,51 @@
-//! How many wrong tags a client has sent lately: a tag is 24 bits, so whoever may try for ever finds one.
+//! The wrong tags that clients have sent lately, counted for all messages.
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// How long a wrong tag is remembered.
-const MEMORY: Duration = Duration::from_secs(60 * 60);
-/// The most clients remembered: some megabytes.
-const MOST_CLIENTS: usize = 50_000;
+use crate::core::{message::Guess, proof::guesses};
 
 /// Wrong tags of the last hour, by client.
-#[derive(Debug, Default)]
-pub struct Guesses(Mutex<HashMap<IpAddr, Wrong>>);
-
-/// A client's wrong tags since the first of the hour.
-#[derive(Clone, Copy, Debug)]
-struct Wrong {
-    since: Instant,
-    tags: u32,
+#[derive(Debug)]
+pub struct Guesses {
+    counts: Mutex<guesses::Guesses>,
+    /// Where its clock begins.
+    started: Instant,
 }
 
-impl Wrong {
-    fn is_over(self, now: Instant) -> bool {
-        now.duration_since(self.since) >= MEMORY
+impl Default for Guesses {
+    fn default() -> Self {
+        Self {
+            counts: Mutex::default(),
+            started: Instant::now(),
+        }
     }
 }
 
 impl Guesses {
-    /// How many wrong tags the client has sent within the hour that its first one began.
-    pub(super) fn wrong(&self, client: IpAddr, now: Instant) -> u32 {
-        let remembered = self.lock().get(&one_of(client)).copied();
-        remembered
-            .filter(|wrong| !wrong.is_over(now))
-            .map_or(0, |wrong| wrong.tags)
+    /// How many wrong tags the client has sent within the hour.
+    pub(super) fn wrong(&self, client: IpAddr) -> u32 {
+        self.lock().wrong(client, self.now())
     }
 
-    /// Counts a wrong tag. With too many clients to remember, those whose hour is over make room, or else the one whose
-    /// hour began first.
-    pub(super) fn note(&self, client: IpAddr, now: Instant) {
-        let client = one_of(client);
-        let mut clients = self.lock();
-        if clients.len() >= MOST_CLIENTS && !clients.contains_key(&client) {
-            clients.retain(|_, wrong| !wrong.is_over(now));
-            let oldest = clients.iter().min_by_key(|(_, wrong)| wrong.since);
-            if let Some(oldest) = oldest
-                .map(|(client, _)| *client)
-                .filter(|_| clients.len() >= MOST_CLIENTS)
-            {
-                clients.remove(&oldest);
-            }
-        }
-        let none = Wrong {
-            since: now,
-            tags: 0,
-        };
-        let wrong = clients.entry(client).or_insert(none);
-        if wrong.is_over(now) {
-            *wrong = none;
-        }
-        wrong.tags = wrong.tags.saturating_add(1);
-    }
-
-    /// One wrong tag less: it was no guess.
-    pub(super) fn forgive(&self, client: IpAddr, now: Instant) {
-        let client = one_of(client);
-        let mut clients = self.lock();
-        if let Some(wrong) = clients.get_mut(&client).filter(|wrong| !wrong.is_over(now)) {
-            wrong.tags = wrong.tags.saturating_sub(1);
+    /// Counts what a tag was.
+    pub(super) fn count(&self, guess: Guess) {
+        match guess {
+            Guess::Wrong(client) => self.lock().note(client, self.now()),
+            Guess::Forgiven(client) => self.lock().forgive(client, self.now()),
         }
     }
 
-    /// Nothing is done under the lock that could leave the map half-written.
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whoever has one IPv6 address has its /64, and could guess from each anew.
-fn one_of(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_secs()
     }
 
-    #[test]
-    fn an_hour_is_remembered() {
-        let guesses = Guesses::default();
-        let start = Instant::now();
-        let client = ip("192.0.2.1");
-        assert_eq!(guesses.wrong(client, start), 0);
-        for count in 1..=3 {
-            guesses.note(client, start);
-            assert_eq!(guesses.wrong(client, start), count);
-        }
-        assert_eq!(guesses.wrong(ip("192.0.2.2"), start), 0);
-        let later = start + MEMORY;
-        assert_eq!(guesses.wrong(client, later - Duration::from_secs(1)), 3);
-        assert_eq!(guesses.wrong(client, later), 0);
-        guesses.note(client, later);
-        assert_eq!(guesses.wrong(client, later), 1);
-    }
-
-    #[test]
-    fn what_was_no_guess_is_forgiven() {
-        let guesses = Guesses::default();
-        let start = Instant::now();
-        let client = ip("192.0.2.1");
-        guesses.forgive(client, start);
-        assert_eq!(guesses.wrong(client, start), 0);
-        guesses.note(client, start);
-        guesses.note(client, start);
-        guesses.forgive(ip("192.0.2.2"), start);
-        assert_eq!(guesses.wrong(client, start), 2);
-        guesses.forgive(client, start);
-        assert_eq!(guesses.wrong(client, start), 1);
-        // What belongs to an hour that is over is not taken off the next one.
-        let later = start + MEMORY;
-        guesses.forgive(client, later);
-        guesses.note(client, later);
-        assert_eq!(guesses.wrong(client, later), 1);
-    }
-
-    #[test]
-    fn a_whole_ipv6_net_is_one_client() {
-        let guesses = Guesses::default();
-        let now = Instant::now();
-        guesses.note(ip("2001:db8::1"), now);
-        assert_eq!(guesses.wrong(ip("2001:db8::ffff"), now), 1);
-        assert_eq!(guesses.wrong(ip("2001:db8:0:1::1"), now), 0);
-    }
-
-    #[test]
-    fn it_does_not_grow_for_ever() {
-        let guesses = Guesses::default();
-        let start = Instant::now();
-        let nth = |n: usize| IpAddr::from((n as u32).to_be_bytes());
-        let at = |n: usize| start + Duration::from_millis(n as u64);
-        for n in 0..MOST_CLIENTS + 2 {
-            guesses.note(nth(n), at(n));
-        }
-        let now = at(MOST_CLIENTS + 2);
-        assert_eq!(guesses.lock().len(), MOST_CLIENTS);
-        assert_eq!(guesses.wrong(nth(1), now), 0);
-        assert_eq!(guesses.wrong(nth(2), now), 1);
-        assert_eq!(guesses.wrong(nth(MOST_CLIENTS + 1), now), 1);
+    /// Nothing is done under the lock that could leave the counts half-written.
+    fn lock(&self) -> MutexGuard<'_, guesses::Guesses> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,24 +1,88 @@
-//! Judges messages as they come: asks the adapters what the core wants to know. It knows no milter, and decides nothing.
+//! Judges messages as they come: asks the adapters what the core wants to know, and carries out what it decided. It knows
+//! no milter, and decides nothing.
 
-mod content;
-mod counting;
+mod answering;
+mod asking;
 mod drain;
-mod ending;
+mod effects;
 mod guesses;
-mod message;
-mod proving;
 mod remembered;
+mod returned;
 mod session;
 mod sieges;
 mod signatures;
 mod transaction;
+mod whole;
 
-pub use drain::{Drain, MessageGuard};
-pub use ending::{Ending, Untagged};
-pub use guesses::Guesses;
-pub use message::{Asked, Engine, LetIn, Message};
-pub use remembered::Remembered;
-pub use session::{Session, Shared};
-pub use sieges::{Rounds, Sieges, View, siege_name};
-pub use signatures::Signatures;
-pub use transaction::{May, RcptArgs};
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::time::Instant;
+
+pub use self::{
+    answering::{Allowed, Answers},
+    asking::{Answerer, STAGE_LIMIT, decided},
+    drain::{Drain, MessageGuard},
+    guesses::Guesses,
+    remembered::Remembered,
+    session::{Session, Shared},
+    sieges::{Rounds, Sieges, View, siege_name},
+    signatures::Signatures,
+    whole::{Course, Mail, Whole, whole},
+};
+use crate::{
+    core::{
+        message::{Message, Step},
+        policy::Policy,
+    },
+    directory::Directory,
+    dkim,
+    dns::{Blocklists, Resolver},
+    observe::Warnings,
+    store::Store,
+};
+
+/// What the configuration made: the policy, and the adapters that answer its questions. A reload makes a new one;
+/// messages in progress keep theirs.
+pub struct Engine {
+    /// What decides.
+    pub policy: Arc<Policy>,
+    /// Answers DNS questions.
+    pub resolver: Resolver,
+    /// Knows the recipients.
+    pub directory: Directory,
+    /// Knows which DNS lists can be believed.
+    pub blocklists: Arc<Blocklists>,
+    /// Counts wrong tags.
+    pub guesses: Arc<Guesses>,
+    /// Knows whether DKIM signatures of ours leave.
+    pub signatures: Arc<Signatures>,
+    /// Knows whether the ledger has all mail of a domain.
+    pub remembered: Arc<Remembered>,
+    /// The DKIM keys that are known without DNS.
+    pub dkim_keys: dkim::DkimKeys,
+    /// Knows which domains are besieged.
+    pub sieges: Arc<Sieges>,
+    /// Knows what was sent, and how often it came back; none where nothing asks that.
+    pub store: Option<Arc<dyn Store>>,
+}
+
+impl Engine {
+    /// Runs a stage, which gets the time in seconds since 1970, until it has decided.
+    async fn decide<T>(
+        &self,
+        message: &mut Message,
+        allowed: Allowed,
+        warnings: &Warnings,
+        mut stage: impl FnMut(&mut Message, u64) -> Step<T>,
+    ) -> T {
+        let (now, deadline) = (now(), Instant::now() + STAGE_LIMIT);
+        let answers = self.answers(allowed, now, warnings);
+        decided(message, &answers, deadline, |message| stage(message, now)).await
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed();
+    since_epoch.unwrap_or_default().as_secs()
+}

@@ -28,7 +28,7 @@ pub struct Remembered {
 
 impl Remembered {
     /// Mail of this domain leaves: what the store lost since then is counted against its ledger.
-    pub(super) fn departs(&self, store: &dyn Store, domain: &Domain, today: u64) {
+    pub(super) fn leaves(&self, store: &dyn Store, domain: &Domain, today: u64) {
         let lost = store.health().dropped;
         if self.lost.swap(lost, Ordering::Relaxed) < lost {
             store.count(today, CoverageCount::lost_by_ledger(domain.as_str()));

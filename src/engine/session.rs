@@ -10,15 +10,11 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{
-    drain::Drain,
-    ending::Ending,
-    message::{Asked, Engine, Message},
-    transaction::{May, RcptArgs, Transaction},
-};
+use super::{Engine, drain::Drain, transaction::Transaction};
 use crate::{
     core::{
         envelope::{Client, Envelope, Recipient},
+        message::{Ending, Message, Negotiated, RcptTo},
         reply::Reply,
         understood::{self, MtaMacros},
         verdict::Verdict,
@@ -130,9 +126,10 @@ impl Session {
             client,
             reverse_path: understood::reverse_path(path, told, local, &self.receiver),
         };
+        let (id, policy) = (self.shared.next_id(), Arc::clone(&engine.policy));
         self.transaction = Some(Transaction::new(
-            self.shared.next_id(),
-            Message::new(engine, envelope, self.receiver.clone()),
+            engine,
+            Message::new(id, policy, envelope, self.receiver.clone()),
             self.shared.drain.message(),
             Arc::clone(&self.shared.metrics),
         ));
@@ -157,37 +154,22 @@ impl Session {
         }
     }
 
-    /// RCPT: the reply to give; none to let the recipient in.
-    pub async fn rcpt(
-        &mut self,
-        recipient: Recipient,
-        args: RcptArgs<'_>,
-        queue_id: Option<&[u8]>,
-    ) -> Option<Reply> {
-        // Out of order: RCPT without MAIL is the MTA's mistake or a stranger's, and is not let in.
+    /// RCPT: the reply to give; none to accept the recipient.
+    pub async fn rcpt(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
+        // Out of order: RCPT without MAIL is the MTA's mistake or a stranger's, and is not accepted.
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.rcpt(recipient, args, queue_id).await
+        let warnings = &self.shared.warnings;
+        transaction.rcpt(rcpt, queue_id, warnings).await
     }
 
     /// What to answer to a recipient whose judging failed by our own fault.
-    pub fn rcpt_failed(
-        &mut self,
-        recipient: Recipient,
-        args: RcptArgs<'_>,
-        queue_id: Option<&[u8]>,
-    ) -> Option<Reply> {
+    pub fn rcpt_failed(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.decided(
-            recipient.into(),
-            Asked::NOTHING,
-            args,
-            Verdict::internal(),
-            queue_id,
-        )
+        transaction.rcpt_failed(rcpt, queue_id)
     }
 
     /// One header.
@@ -204,16 +186,16 @@ impl Session {
         self.abandoned_with(reply, queue_id)
     }
 
-    /// The end of the headers: the reply that refuses the message; none to go on. `body_comes`: the MTA hands over the
+    /// The end of the headers: the reply that refuses the message; none to go on. `content_comes`: the MTA hands over the
     /// content.
     pub async fn end_of_headers(
         &mut self,
-        body_comes: bool,
+        content_comes: bool,
         queue_id: Option<&[u8]>,
     ) -> Option<Reply> {
         let transaction = self.transaction.as_mut()?;
         let warnings = &self.shared.warnings;
-        let reply = transaction.end_of_headers(body_comes, warnings).await;
+        let reply = transaction.end_of_headers(content_comes, warnings).await;
         self.abandoned_with(reply, queue_id)
     }
 
@@ -248,14 +230,19 @@ impl Session {
     }
 
     /// The end of the message.
-    pub fn end_of_message(&mut self, may: May, queue_id: Option<&[u8]>) -> Ending {
-        match self.transaction.take() {
-            Some(transaction) => transaction.end(may, queue_id),
-            None => Ending::default(),
-        }
+    pub async fn end_of_message(
+        &mut self,
+        negotiated: Negotiated,
+        queue_id: Option<&[u8]>,
+    ) -> Ending {
+        let Some(transaction) = self.transaction.take() else {
+            return Ending::default();
+        };
+        let warnings = &self.shared.warnings;
+        transaction.end(negotiated, queue_id, warnings).await
     }
 
-    /// RSET, the end of the connection, or a refusal: what was let in is logged, and forgotten.
+    /// RSET, the end of the connection, or a refusal: who was accepted is logged, and forgotten.
     pub fn abandon(&mut self, queue_id: Option<&[u8]>) {
         if let Some(transaction) = self.transaction.take() {
             transaction.broken_off(queue_id);

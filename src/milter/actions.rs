@@ -4,8 +4,11 @@ use std::ffi::CString;
 
 use milter::{Actions, ContextActions};
 
-use crate::core::{proof::watermark, trace_header::Deletion};
-use crate::engine::{Ending, Untagged};
+use crate::core::{
+    message::{Ending, Untagged},
+    proof::watermark,
+    trace_header::Deletion,
+};
 
 /// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
 pub(super) async fn apply(

@@ -21,11 +21,12 @@ use super::{
 use crate::{
     core::{
         envelope::{Client, Peer},
+        message::{Negotiated, RcptTo},
         reply::Reply,
         understood::MtaMacros,
         verdict::Verdict,
     },
-    engine::{May, RcptArgs, Session, Shared},
+    engine::{Session, Shared},
 };
 
 /// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
@@ -228,10 +229,6 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
     let parameters: Vec<&[u8]> = args.iter().skip(1).map(|arg| arg.as_bytes()).collect();
     let parameters = parameters.join(&b' ');
-    let args = RcptArgs {
-        path,
-        parameters: &parameters,
-    };
     let refused = refused(context);
     let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
@@ -241,25 +238,21 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         None => macros::told_of_rcpt(&context.macros),
         Some(_) => MtaMacros::default(),
     };
-    let recipient = connection.session.recipient(path, told, refused);
+    let rcpt = RcptTo {
+        recipient: connection.session.recipient(path, told, refused),
+        path: path.to_vec(),
+        parameters,
+    };
+    let session = &mut connection.session;
     let reply = if connection.session_failed || connection.mail_failed {
-        connection
-            .session
-            .rcpt_failed(recipient, args, queue_id.as_deref())
+        session.rcpt_failed(&rcpt, queue_id.as_deref())
     } else {
-        match within_limits(
-            connection
-                .session
-                .rcpt(recipient.clone(), args, queue_id.as_deref()),
-        )
-        .await
-        {
+        match within_limits(session.rcpt(&rcpt, queue_id.as_deref())).await {
             Ok(reply) => reply,
             Err(why) => {
                 warn(connection, "internal", why);
-                connection
-                    .session
-                    .rcpt_failed(recipient, args, queue_id.as_deref())
+                let session = &mut connection.session;
+                session.rcpt_failed(&rcpt, queue_id.as_deref())
             }
         }
     };
@@ -285,9 +278,9 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     let reply = if connection.mail_failed {
         connection.session.message_failed(queue_id.as_deref())
     } else {
-        let body_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
+        let content_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
         let session = &mut connection.session;
-        let judged = session.end_of_headers(body_comes, queue_id.as_deref());
+        let judged = session.end_of_headers(content_comes, queue_id.as_deref());
         let judged = within_limits(judged).await;
         or_failed(connection, judged, queue_id.as_deref())
     };
@@ -326,13 +319,15 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     if let Some(reply) = or_failed(connection, judged, queue_id.as_deref()) {
         return answer(&mut context.reply, &reply);
     }
-    let may = May {
+    let negotiated = Negotiated {
         change_sender: connection.actions.contains(Actions::CHANGE_SENDER),
         add_header: connection.actions.contains(Actions::ADD_HEADER),
     };
     let session = &mut connection.session;
     let ended = async {
-        let ending = session.end_of_message(may, queue_id.as_deref());
+        let ending = session
+            .end_of_message(negotiated, queue_id.as_deref())
+            .await;
         let applied = apply(&context.actions, connection.actions, &ending).await;
         applied.map(|()| ending.discard)
     };

@@ -63,8 +63,8 @@ impl fmt::Display for Decision<'_> {
                 .by
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), ToString::to_string),
-            result(spf.and_then(|spf| spf.mail_from.as_ref())),
-            result(spf.and_then(|spf| spf.helo.as_ref())),
+            result(spf.and_then(|spf| spf.mail_from.as_deref())),
+            result(spf.and_then(|spf| spf.helo.as_deref())),
             notification.map_or("-", |notification| notification.kind.as_str()),
             notification.map_or_else(
                 || "-".to_owned(),

@@ -68,11 +68,14 @@ fn judged(filter: SocketAddr, sender: &str, from: &str, problem: Option<&str>) -
     };
     let domain = envelope.reverse_path.domain().unwrap().to_string();
     let spf = SpfAnswers {
-        mail_from: Some(SpfCheck::new(Identity::MailFrom, domain, SpfResult::Pass)),
-        helo: Some(SpfCheck {
-            problem: problem.map(str::to_owned),
-            ..SpfCheck::new(Identity::Helo, "mx.open.test".to_owned(), SpfResult::None)
-        }),
+        mail_from: Some(SpfCheck::new(Identity::MailFrom, domain, SpfResult::Pass).into()),
+        helo: Some(
+            SpfCheck {
+                problem: problem.map(str::to_owned),
+                ..SpfCheck::new(Identity::Helo, "mx.open.test".to_owned(), SpfResult::None)
+            }
+            .into(),
+        ),
         ..SpfAnswers::default()
     };
     let trace = SpfTrace {

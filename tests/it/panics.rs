@@ -115,7 +115,7 @@ fn engine() -> Engine {
     config.policy.proof.keys = Keys::parse(KEY).unwrap();
     Engine {
         resolver: Resolver::new(&config.dns).unwrap(),
-        policy: config.policy,
+        policy: Arc::new(config.policy),
         directory: Directory::new(config.directories),
         blocklists: Arc::default(),
         guesses: Arc::default(),
@@ -123,7 +123,6 @@ fn engine() -> Engine {
         signatures: Arc::default(),
         dkim_keys: config.dkim_keys,
         sieges: Arc::default(),
-        keeps_samples: false,
         store: Some(Arc::new(Buggy)),
     }
 }

@@ -260,7 +260,7 @@ fn the_entry_that_decided_is_named() {
         let reason = format!("reason={} by={by} spf=", verdict.reason.code());
         assert!(logged.contains(&reason), "{logged}");
         assert!(by.bytes().all(|byte| byte.is_ascii_graphic()), "{by}");
-        if verdict.lets_in() {
+        if verdict.is_accepted() {
             let mut tags = Tags::default();
             tags.note(&verdict);
             let told = tags.x_backstop(None, "1").unwrap();

@@ -6,18 +6,18 @@ use serde::Serialize;
 
 use super::leaves::Leaves;
 use crate::{
-    cli::{
-        stored::{Reconstructed, known},
-        walk::{Walk, Walked},
-    },
+    cli::stored::{Reconstructed, known},
     core::{
-        policy::{Check, HeaderFacts, Judgement, SpfAnswers},
+        message::Ending,
+        notification::Notification,
+        policy::{Check, Judgement, SpfAnswers},
         printable::printable,
         reply::Reply,
         trace_header::Deletion,
         verdict::{Mode, Verdict},
     },
-    engine::Ending,
+    engine::{Course, Whole},
+    mailstore::Stored,
 };
 
 /// The longest text of a stranger's that is shown, in octets.
@@ -113,23 +113,25 @@ pub(super) struct MessageReport {
 impl Report {
     pub(super) fn new(
         mode: Mode,
-        walked: &Walked,
+        whole: &Whole,
         client: Option<IpAddr>,
         spf: Option<&SpfAnswers>,
     ) -> Self {
-        let explained = |walk: &Walk| Explained {
-            recipient: shown(&walk.addressed.sent.mailbox.to_bytes()),
-            answer: Answer::new(&walk.at_rcpt.verdict),
-            reply: reply(&walk.at_rcpt.verdict, client)
-                .unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
-            checks: checked(&walk.at_rcpt.checks),
-            at_data: walk.at_data.as_ref().map(Stage::new),
-            after_headers: walk.at_headers.as_ref().map(Stage::new),
-            after_content: walk.at_content.as_ref().map(Stage::new),
+        let explained = |course: &Course| {
+            let Judgement { verdict, checks } = &course.rcpt.judgement;
+            Explained {
+                recipient: shown(&course.rcpt.addressed.sent.mailbox.to_bytes()),
+                answer: Answer::new(verdict),
+                reply: reply(verdict, client).unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
+                checks: checked(checks),
+                at_data: course.data.as_ref().map(Stage::new),
+                after_headers: course.headers.as_ref().map(Stage::new),
+                after_content: course.content.as_ref().map(Stage::new),
+            }
         };
         Self {
             mode: mode.as_str(),
-            recipients: walked.recipients.iter().map(explained).collect(),
+            recipients: whole.recipients.iter().map(explained).collect(),
             spf_trace: spf.map(spf_trace).unwrap_or_default(),
             leaves: None,
             message: None,
@@ -199,26 +201,25 @@ impl Stage {
 }
 
 impl MessageReport {
-    pub(super) fn new(
-        file: &str,
-        case: &Reconstructed,
-        facts: &HeaderFacts,
-        walked: &Walked,
-    ) -> Self {
+    pub(super) fn new(stored: &Stored, case: &Reconstructed, whole: &Whole) -> Self {
         let client = &case.envelope.client;
-        let notification = facts.notification.as_ref();
-        let ending = walked.ending.as_ref();
+        let notification = Notification::recognise(&case.envelope.reverse_path, &stored.headers);
+        let ending = whole.end.as_ref().map(|end| &end.ending);
         Self {
-            file: file.to_owned(),
+            file: stored.name.clone(),
             client: known(client),
             helo: client.helo.as_deref().map(shown),
             mail_from: shown(&case.envelope.reverse_path.to_bytes()),
             sources: case.sources.clone(),
-            headers: facts.headers.len(),
-            headers_cut: facts.headers.is_cut(),
-            kind: notification.map(|notification| notification.kind.as_str()),
-            evidence: notification.map(|notification| notification.evidence_codes().join(",")),
-            reply: end_reply(walked, known(client)),
+            headers: stored.headers.len(),
+            headers_cut: stored.headers.is_cut(),
+            kind: notification
+                .as_ref()
+                .map(|notification| notification.kind.as_str()),
+            evidence: notification
+                .as_ref()
+                .map(|notification| notification.evidence_codes().join(",")),
+            reply: end_reply(whole, known(client)),
             written: ending.map(written).unwrap_or_default(),
             removed: ending.map(removed).unwrap_or_default(),
             quarantine: ending.and_then(|ending| ending.quarantine),
@@ -298,14 +299,14 @@ impl Answer {
 }
 
 /// The reply to the message; none where no recipient was let in by then.
-fn end_reply(walked: &Walked, client: Option<IpAddr>) -> Option<String> {
-    let mut reached = walked
+fn end_reply(whole: &Whole, client: Option<IpAddr>) -> Option<String> {
+    let mut reached = whole
         .recipients
         .iter()
-        .filter(|walk| walk.at_data.is_some() || walk.at_headers.is_some())
+        .filter(|course| course.data.is_some() || course.headers.is_some())
         .peekable();
     reached.peek()?;
-    let refusal = reached.find_map(|walk| reply(&walk.verdict, client));
+    let refusal = reached.find_map(|course| reply(&course.last().verdict, client));
     Some(refusal.unwrap_or_else(|| "250 2.0.0 Ok".to_owned()))
 }
 

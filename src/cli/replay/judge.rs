@@ -5,14 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::surprise::{Surprise, surprise};
+use super::surprise::{Found, Surprise, surprise};
 use crate::{
-    cli::{
-        stored::{Given, reconstruct},
-        walk::{Seen, Walked, walk},
-    },
-    core::verdict::Verdict,
-    engine::Engine,
+    cli::stored::{Given, reconstruct},
+    core::{notification::Notification, verdict::Verdict},
+    engine::{Engine, Mail, Whole, whole},
     mailstore::{Stored, Unreadable},
 };
 
@@ -91,32 +88,38 @@ impl Judge {
         let begun = Instant::now();
         let networks = &self.configured.policy.local.networks;
         let case = reconstruct(&stored, &self.given, networks)?;
-        let recipients = || case.recipients.clone();
-        let mut message = case.message(Arc::clone(&self.configured), &self.receiver, self.no_dns);
-        let facts = message.facts(stored.headers);
-        let seen = Seen {
-            facts: &facts,
-            body: &stored.body,
+        let (recipients, allowed) = (&case.recipients, case.allowed(self.no_dns));
+        let mail = Mail {
+            headers: &stored.headers,
+            body: stored.body.octets(),
         };
-        let configured = walk(&mut message, recipients(), Some(seen), ID).await;
+        let engine = &self.configured;
+        let mut message = case.message(ID, engine, &self.receiver);
+        let configured = whole(engine, &mut message, allowed, recipients, Some(mail)).await;
         let took = begun.elapsed();
         let again = match &self.enforcing {
-            Some(enforcing) => {
-                let mut message = message.again(Arc::clone(enforcing));
-                Some(walk(&mut message, recipients(), Some(seen), ID).await)
+            Some(engine) => {
+                let mut again = message.again(Arc::clone(&engine.policy));
+                Some(whole(engine, &mut again, allowed, recipients, Some(mail)).await)
             }
             None => None,
         };
         let enforced = again.as_ref().unwrap_or(&configured);
-        let policy = &self.configured.policy;
+        let notification = Notification::recognise(&case.envelope.reverse_path, &stored.headers);
+        let found = Found {
+            message: &message,
+            headers: &stored.headers,
+            is_notification: notification.is_some(),
+            marks: stored.marks,
+        };
         let surprise = enforced
             .recipients
             .iter()
-            .filter_map(|walk| surprise(policy, &message, walk, &facts, stored.marks))
+            .filter_map(|course| surprise(found, course))
             .reduce(|most, next| if next.score > most.score { next } else { most });
         Ok(Judged {
             enforced: verdicts(enforced),
-            kind: facts.notification.as_ref().map(|found| found.kind.as_str()),
+            kind: notification.map(|found| found.kind.as_str()),
             client_unknown: case.client_unknown,
             configured: verdicts(&configured),
             took,
@@ -125,7 +128,9 @@ impl Judge {
     }
 }
 
-fn verdicts(walked: &Walked) -> Vec<Verdict> {
-    let verdicts = walked.recipients.iter().map(|walk| walk.verdict.clone());
-    verdicts.collect()
+fn verdicts(whole: &Whole) -> Vec<Verdict> {
+    let courses = whole.recipients.iter();
+    courses
+        .map(|course| course.last().verdict.clone())
+        .collect()
 }

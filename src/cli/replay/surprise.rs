@@ -27,15 +27,15 @@
 //! by being let in; and outgoing mail isn't judged.
 
 use crate::{
-    cli::walk::Walk,
     core::{
-        policy::{HeaderFacts, Policy},
+        header::Headers,
+        message::Message,
         proof::evidence::Outcome,
         recipients::Known,
         spf::SpfResult,
         verdict::{Action, Reason, Verdict},
     },
-    engine::Message,
+    engine::Course,
     mailstore::{FolderKind, Marks},
 };
 
@@ -58,15 +58,19 @@ impl Surprise {
     }
 }
 
+/// What was found in the store.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) message: &'a Message,
+    pub(super) headers: &'a Headers,
+    pub(super) is_notification: bool,
+    pub(super) marks: Marks,
+}
+
 /// How surprising the verdict on this recipient is; none where it isn't.
-pub(super) fn surprise(
-    policy: &Policy,
-    message: &Message,
-    walk: &Walk,
-    facts: &HeaderFacts,
-    marks: Marks,
-) -> Option<Surprise> {
-    let verdict = &walk.verdict;
+pub(super) fn surprise(found: Found<'_>, course: &Course) -> Option<Surprise> {
+    let Found { message, marks, .. } = found;
+    let verdict = &course.last().verdict;
     if let Reason::Outgoing(_) = verdict.reason {
         return None;
     }
@@ -74,11 +78,12 @@ pub(super) fn surprise(
     let case = Facts {
         null: message.envelope().reverse_path.is_null(),
         spf: mail_from.map(|check| check.result),
-        has_lists: policy
-            .recipients_of(&walk.addressed.recipient)
+        has_lists: message
+            .policy()
+            .recipients_of(&course.rcpt.addressed.recipient)
             .is_some_and(|(_, entry)| entry.has_lists),
-        known: walk.asked.known.clone(),
-        facts,
+        known: course.rcpt.lookups.known.clone(),
+        found,
         marks,
     };
     let mut found = Surprise {
@@ -100,7 +105,7 @@ struct Facts<'a> {
     spf: Option<SpfResult>,
     has_lists: bool,
     known: Known,
-    facts: &'a HeaderFacts,
+    found: Found<'a>,
     marks: Marks,
 }
 
@@ -143,7 +148,7 @@ impl Facts<'_> {
             return;
         }
         let null = self.null;
-        let no_notification = null && self.facts.notification.is_none();
+        let no_notification = null && !self.found.is_notification;
         let unlisted = null && self.has_lists && self.known == Known::NotListed;
         found.add(place == FolderKind::Junk, 3, "it lies in a junk folder");
         found.add(no_notification, 3, "null sender, and no notification");
@@ -158,6 +163,6 @@ impl Facts<'_> {
     fn is_answer(&self) -> bool {
         ["In-Reply-To", "References"]
             .iter()
-            .any(|name| self.facts.headers.has(name))
+            .any(|name| self.found.headers.has(name))
     }
 }

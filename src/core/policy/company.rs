@@ -100,7 +100,7 @@ impl Policy {
 
     /// Asks a recipient that was accepted to come again alone, where it may not share the transaction.
     pub fn part(&self, case: &Case<'_>, first: Company, judgement: &mut Judgement) {
-        if judgement.verdict.lets_in()
+        if judgement.verdict.is_accepted()
             && let Some(alone) = self.parted(case, first)
         {
             judgement.checks.extend(alone.checks);

@@ -213,12 +213,12 @@ fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
 pub fn settle(verdicts: &mut [Verdict]) {
     // Who is to get nothing anyway has no say.
     let refused_or_dropped =
-        |verdict: &Verdict| !verdict.lets_in() || verdict.action == Action::Discard;
+        |verdict: &Verdict| !verdict.is_accepted() || verdict.action == Action::Discard;
     let unanimous = verdicts.iter().all(refused_or_dropped);
     let for_now = verdicts
         .iter()
         .any(|verdict| verdict.action == Action::Tempfail);
-    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.lets_in()) {
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.is_accepted()) {
         if !unanimous {
             verdict.would = Some(verdict.action);
             verdict.action = Action::Tag;

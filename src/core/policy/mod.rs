@@ -15,7 +15,7 @@ mod unannounced;
 mod vouched;
 mod walk;
 
-use std::{net::IpAddr, ops::ControlFlow};
+use std::{net::IpAddr, ops::ControlFlow, sync::Arc};
 
 use super::{
     address::Mailbox,
@@ -71,15 +71,17 @@ pub struct Policy {
     pub proof: proof::ProofSettings,
     /// What a flood is, and what is answered while it lasts.
     pub siege: siege::Settings,
+    /// Whether samples of refused bounces are kept for the attack report.
+    pub keep_samples: bool,
 }
 
 /// What DNS said of the client and the names it used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpfAnswers {
     /// The check of the HELO name.
-    pub helo: Option<SpfCheck>,
+    pub helo: Option<Arc<SpfCheck>>,
     /// The check of MAIL FROM.
-    pub mail_from: Option<SpfCheck>,
+    pub mail_from: Option<Arc<SpfCheck>>,
     /// Whether the client may send for a domain in `spf.trusted_forwarders`, and for which.
     pub forwarder: Vouched<String>,
 }

@@ -6,7 +6,7 @@ use super::Policy;
 use crate::core::{
     address::{Domain, Mailbox},
     envelope::{Envelope, Recipient},
-    proof::evidence::Outcome,
+    proof::{evidence::Outcome, ledger::address},
     recipients::{Class, Known, lookup_keys},
     siege::Hit,
     verdict::{Action, Reason, UnderSiege, Verdict},
@@ -40,6 +40,14 @@ impl Policy {
             }
         };
         hit.map(|hit| (domain, hit))
+    }
+
+    /// The address in the form that is learned: without its extension, for whoever uses one uses all.
+    pub fn learned_form(&self, mailbox: &Mailbox) -> Vec<u8> {
+        let local = mailbox.local_key();
+        let delimiters = &self.local.recipient_delimiter;
+        let base = lookup_keys(&local, delimiters).last().unwrap_or(&local);
+        address(&mailbox.with_local(base))
     }
 
     /// A hash by which the siege tells recipients apart: the same on all hosts. Those that a rule of `recipients` makes one

@@ -95,20 +95,23 @@ impl From<Recipient> for Addressed {
 
 impl Policy {
     /// Takes a tag of ours off the recipient, and says what it proves. `today` counts days since 1970, `wrong_before`
-    /// the wrong tags that this client has sent within the last hour.
+    /// the wrong tags that this client has sent within the last hour; it is called where that decides.
     ///
     /// Tags of strangers, and of SRS, are left to whoever made them.
-    pub fn addressed(
+    ///
+    /// # Errors
+    /// Those of `wrong_before`.
+    pub fn addressed<E>(
         &self,
         envelope: &Envelope,
         sent: Recipient,
         today: u64,
-        wrong_before: u32,
-    ) -> Addressed {
+        wrong_before: impl FnOnce() -> Result<u32, E>,
+    ) -> Result<Addressed, E> {
         let untagged = Addressed::from(sent);
         let ProofSettings { batv, keys, .. } = &self.proof;
         if keys.is_empty() {
-            return untagged;
+            return Ok(untagged);
         }
         let mailbox = &untagged.sent.mailbox;
         let ours = mailbox
@@ -118,28 +121,28 @@ impl Policy {
         let found = match read.filter(|_| ours) {
             Some(Tagged::Ours(found)) => found,
             Some(Tagged::Foreign) if self.requires_tag() && self.outgoing(envelope).is_none() => {
-                return Addressed {
+                return Ok(Addressed {
                     tag: Some(Tag::Foreign(Otherwise::Nothing)),
                     ..untagged
-                };
+                });
             }
-            Some(Tagged::Foreign) | None => return untagged,
+            Some(Tagged::Foreign) | None => return Ok(untagged),
         };
         let tag = if self.outgoing(envelope).is_some() {
             Tag::Irrelevant
-        } else if batv.guess_limit > 0 && wrong_before >= batv.guess_limit {
+        } else if batv.guess_limit > 0 && wrong_before()? >= batv.guess_limit {
             Tag::Unverified
         } else {
             self.verified(&found, today).into()
         };
-        Addressed {
+        Ok(Addressed {
             recipient: Recipient {
                 mailbox: found.original,
                 refused: untagged.sent.refused.clone(),
             },
             tag: Some(tag),
             ..untagged
-        }
+        })
     }
 
     /// An MTA that masquerades makes joe@example.org of joe@mx.example.org, and leaves the tag on it as it was made.

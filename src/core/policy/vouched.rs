@@ -1,6 +1,6 @@
 //! Whether SPF spares mail its rules: a trusted forwarder, a mailing list, or one of us.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{Case, Policy, SpfAnswers};
 use crate::core::{
@@ -64,7 +64,7 @@ impl Policy {
     /// `spf.trusted_forwarders` is worth asking.
     pub fn needs_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> bool {
         let trusted = matches!(self.trusted_forwarder(envelope, spf), Vouched::Yes(_));
-        let speaks_against = |check: &Option<SpfCheck>| {
+        let speaks_against = |check: &Option<Arc<SpfCheck>>| {
             check
                 .as_ref()
                 .is_some_and(|check| !self.spf.rule(check).accepts())

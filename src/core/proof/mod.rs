@@ -5,6 +5,7 @@ mod counted;
 pub mod coverage;
 pub mod dkim;
 pub mod evidence;
+pub mod guesses;
 mod keys;
 mod kind;
 pub mod ledger;

@@ -35,7 +35,7 @@ pub enum Counter {
 }
 
 /// A notification that would use a proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// What it counts as.
     pub counter: Counter,

@@ -50,8 +50,9 @@ impl SpfTrace<'_> {
     fn checks(&self) -> impl Iterator<Item = &SpfCheck> {
         let helo = match &self.spf.mail_from {
             Some(_) if self.envelope.reverse_path.is_null() => None,
-            _ => self.spf.helo.as_ref(),
+            _ => self.spf.helo.as_deref(),
         };
-        self.spf.mail_from.iter().chain(helo)
+        let mail_from = self.spf.mail_from.as_deref();
+        mail_from.into_iter().chain(helo)
     }
 }

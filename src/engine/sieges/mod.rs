@@ -11,18 +11,17 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-pub(super) use learning::{Learning, learned_form};
+pub(super) use learning::Learning;
 #[cfg(test)]
 use round::MOST_NEW;
 pub use round::{Rounds, siege_name};
 
 use crate::core::{
     address::Domain,
-    envelope::Envelope,
+    message::SiegeHit,
     pattern::DomainPattern,
-    policy::{Addressed, Policy},
+    policy::Policy,
     siege::{State, Status, Tally},
-    verdict::Verdict,
 };
 
 /// What was counted since the last round, and what came of the rounds so far.
@@ -67,21 +66,19 @@ impl Sieges {
         self.view.load_full()
     }
 
-    /// Notes what a verdict says of a flood.
-    pub(super) fn sense(
-        &self,
-        policy: &Policy,
-        envelope: &Envelope,
-        rcpt: &Addressed,
-        verdict: &Verdict,
-    ) {
-        let recipient = &rcpt.recipient;
-        if !policy.siege.watch {
+    /// Notes signs of a flood.
+    pub(super) fn sense(&self, hits: Vec<SiegeHit>) {
+        if hits.is_empty() {
             return;
         }
-        if let Some((domain, hit)) = policy.sensed(envelope, &recipient.mailbox, verdict) {
-            let key = policy.sensed_recipient(recipient);
-            self.lock().of(domain).hit(hit, key);
+        let mut tally = self.lock();
+        for SiegeHit {
+            domain,
+            hit,
+            recipient,
+        } in hits
+        {
+            tally.of(&domain).hit(hit, recipient);
         }
     }
 

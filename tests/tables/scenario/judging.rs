@@ -1,6 +1,6 @@
 //! How the core is asked about a scenario, stage by stage, and what it decides. No other file of the tables asks it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, convert::Infallible};
 
 use backstop::core::{
     address::{Mailbox, ReversePath},
@@ -62,7 +62,8 @@ impl Scenario {
             mailbox: Mailbox::from_bytes(self.to.as_bytes()),
             refused: self.is_refused.then(|| "5.1.1".to_owned()),
         };
-        let addressed = policy.addressed(&envelope, recipient, TODAY, self.wrong_before);
+        let wrong_before = || Ok::<_, Infallible>(self.wrong_before);
+        let Ok(addressed) = policy.addressed(&envelope, recipient, TODAY, wrong_before);
         let asked = |asks, answer: Answer| if asks { answer } else { Ok(false) };
         let sent = policy.asks_ledger_of_tag(&envelope, &addressed);
         let signed = policy.asks_signatures_of_tag(&envelope, &addressed);
@@ -140,12 +141,12 @@ impl Scenario {
             content: None,
             is_guess: Policy::is_guess(case.envelope, case.tag, None),
         };
-        if !stages.rcpt.verdict.lets_in() {
+        if !stages.rcpt.verdict.is_accepted() {
             return stages;
         }
         let lately = policy.lacks_tag(case) && self.sent_lately == Ok(true);
         let data = policy.judge_data(case, lately);
-        let goes_on = data.verdict.lets_in();
+        let goes_on = data.verdict.is_accepted();
         stages.data = Some(data);
         if !goes_on {
             return stages;
@@ -157,7 +158,7 @@ impl Scenario {
         stages.is_guess = Policy::is_guess(case.envelope, case.tag, notification);
         let matches = Matches::new(&policy.headers, &facts.headers);
         let headers = policy.judge_headers(case, &facts, &matches);
-        let goes_on = headers.verdict.lets_in();
+        let goes_on = headers.verdict.is_accepted();
         stages.headers = Some(headers);
         if goes_on && policy.needs_content(case, &facts) {
             let (evidence, lately) = (&self.evidence, self.sent_lately);
@@ -204,7 +205,7 @@ impl Scenario {
 
     fn spf_answers(&self, envelope: &Envelope) -> SpfAnswers {
         let check = |identity, domain: &str, result| {
-            Some(SpfCheck::new(identity, domain.to_owned(), result))
+            Some(SpfCheck::new(identity, domain.to_owned(), result).into())
         };
         let mail_from = match envelope.reverse_path.domain() {
             Some(domain) => check(Identity::MailFrom, domain.as_str(), self.mail_from_spf),

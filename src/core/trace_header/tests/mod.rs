@@ -41,8 +41,8 @@ fn envelope(address: &str, helo: &[u8], mail_from: &[u8]) -> Envelope {
 
 fn answers(mail_from: SpfCheck, helo: SpfCheck) -> SpfAnswers {
     SpfAnswers {
-        helo: Some(helo),
-        mail_from: Some(mail_from),
+        helo: Some(helo.into()),
+        mail_from: Some(mail_from.into()),
         forwarder: Vouched::No,
     }
 }

@@ -232,7 +232,7 @@ fn senders() {
 fn assert_sender(mail_from: &[u8], domain: &str, envelope_from: Option<&str>, mailfrom: &str) {
     let envelope = envelope("2001:db8::1", b"h.example", mail_from);
     let spf = SpfAnswers {
-        mail_from: Some(check(Identity::MailFrom, domain, SpfResult::Neutral)),
+        mail_from: Some(check(Identity::MailFrom, domain, SpfResult::Neutral).into()),
         ..SpfAnswers::default()
     };
     let (received_spf, authentication_results) = written(&envelope, &spf);
@@ -271,7 +271,7 @@ fn the_null_sender_of_an_odd_helo() {
         (b"a\tb", None),
     ] {
         let spf = SpfAnswers {
-            mail_from: Some(check(Identity::MailFrom, "mx.example.com", SpfResult::None)),
+            mail_from: Some(check(Identity::MailFrom, "mx.example.com", SpfResult::None).into()),
             ..SpfAnswers::default()
         };
         let (received_spf, _) = written(&envelope("192.0.2.1", helo, b"<>"), &spf);
@@ -316,7 +316,7 @@ fn names_in_helo() {
     ] {
         let envelope = envelope("192.0.2.1", helo.as_bytes(), b"<a@example.com>");
         let spf = SpfAnswers {
-            helo: Some(check(Identity::Helo, domain, SpfResult::Neutral)),
+            helo: Some(check(Identity::Helo, domain, SpfResult::Neutral).into()),
             ..SpfAnswers::default()
         };
         let (received_spf, authentication_results) = written(&envelope, &spf);

@@ -1,17 +1,16 @@
-//! What is to be done with a message at its end.
+//! What is changed in a message at its end.
 
 use std::collections::BTreeSet;
 
-use super::message::{LetIn, Message};
+use super::{Accepted, Message};
 use crate::core::{
     notification::Notification,
-    policy::HeaderFacts,
     trace_header::{Deletion, Notice, Tags},
     verdict::Action,
 };
 
-/// What is to be done with the message at its end.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What is changed in the message at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
     /// Drop it: nobody is to get it.
     pub discard: bool,
@@ -43,22 +42,23 @@ pub struct Untagged {
 }
 
 impl Ending {
-    /// The end of a message that these recipients are to get. `id` is our own name for it. Outgoing mail is left as it
-    /// is.
-    pub fn of(message: &Message, let_in: &[LetIn], facts: Option<&HeaderFacts>, id: &str) -> Self {
+    /// The end of a message that the accepted recipients are to get. Outgoing mail is left as it is.
+    pub(super) fn of(message: &Message) -> Self {
+        let (accepted, facts) = (message.accepted(), message.facts());
         let mut tags = Tags::default();
         let (mut discarded, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         let mut quarantine = None;
         let mut untagged = BTreeSet::new();
-        for LetIn {
+        for Accepted {
             addressed,
             path,
             parameters,
             verdict,
             ..
-        } in let_in
+        } in accepted
         {
-            if addressed.is_untagged() && verdict.lets_in() && verdict.action != Action::Discard {
+            if addressed.is_untagged() && verdict.is_accepted() && verdict.action != Action::Discard
+            {
                 untagged.insert(Untagged {
                     path: path.clone(),
                     address: addressed.recipient.mailbox.to_bytes(),
@@ -77,13 +77,13 @@ impl Ending {
                 }
             };
         }
-        // What its content made of it is told of recipients whose verdict that was.
-        let judged = let_in
+        // What its content made of it, the verdicts have that it decided.
+        let judged = accepted
             .iter()
-            .find_map(|let_in| let_in.verdict.notification.as_ref());
+            .find_map(|accepted| accepted.verdict.notification.as_ref());
         let by_headers = || facts.and_then(|facts| facts.notification.as_ref());
         let notification = judged.or_else(by_headers);
-        let x_backstop = x_backstop(&tags, notification, id);
+        let x_backstop = x_backstop(&tags, notification, message.id());
         let judged = x_backstop.is_some();
         Self {
             discard: delivered.is_empty() && !discarded.is_empty(),

@@ -3,8 +3,9 @@
 use super::{Search, shown};
 use crate::core::{
     address::Mailbox,
+    message::{Open, Question},
     proof::{
-        self, ProofKind,
+        ProofKind,
         dkim::OwnMessage,
         evidence::{ProofFinding, ProofResult},
         ledger::{Hashed, fingerprint},
@@ -15,30 +16,29 @@ use crate::core::{
 
 impl Search<'_> {
     /// Whether the proof counts: the report is about a recipient of that message, which has not come back too often.
-    /// `what` tells of the proof.
-    pub(super) async fn worth(
+    /// `what` is said of the proof.
+    pub(super) fn worth(
         &self,
         kind: ProofKind,
         what: String,
-        proven: Proven<'_>,
-    ) -> ProofFinding {
-        let settings = &self.engine.policy.proof;
-        let today = proof::today(self.now);
-        if !proven.may_be_about(self.report, &self.addressees, settings, today) {
+        proven: &Proven<'_>,
+    ) -> Result<ProofFinding, Open> {
+        let (settings, today) = (&self.policy().proof, self.today());
+        if !proven.may_be_about(self.report, &self.addressees(), settings, today) {
             let other = self.report.recipients.first().map(Mailbox::to_bytes);
             let other = shown(&other.unwrap_or_default());
-            return ProofFinding {
+            return Ok(ProofFinding {
                 kind,
                 result: ProofResult::AboutAnother,
                 text: format!("{what}, but the message was not sent to {other}"),
-            };
+            });
         }
-        self.used(kind, what, &proven, |attempt| attempt).await
+        self.used(kind, what, proven, |attempt| attempt)
     }
 
     /// Of a message to others that our signature alone proves.
-    pub(super) async fn unlisted(&self, candidates: Vec<OwnMessage>) -> Vec<ProofFinding> {
-        let settings = &self.engine.policy.proof;
+    pub(super) fn unlisted(&self, candidates: Vec<OwnMessage>) -> Result<Vec<ProofFinding>, Open> {
+        let settings = &self.policy().proof;
         let mut found = Vec::new();
         for own in candidates {
             let proven = Proven {
@@ -47,10 +47,9 @@ impl Search<'_> {
                 remembered: None,
             };
             let what = format!("{}, though its To and Cc name others", own.text);
-            let used = self.used(ProofKind::Dkim, what, &proven, |attempt| {
+            let mut finding = self.used(ProofKind::Dkim, what, &proven, |attempt| {
                 attempt.unlisted(settings)
-            });
-            let mut finding = used.await;
+            })?;
             if finding.result == ProofResult::Counts {
                 finding.result = ProofResult::CountsUnlisted;
             }
@@ -59,53 +58,44 @@ impl Search<'_> {
                 break;
             }
         }
-        found
+        Ok(found)
     }
 
-    async fn used(
+    fn used(
         &self,
         kind: ProofKind,
         what: String,
         proven: &Proven<'_>,
         as_one: impl FnOnce(Attempt) -> Attempt,
-    ) -> ProofFinding {
-        let settings = &self.engine.policy.proof;
+    ) -> Result<ProofFinding, Open> {
+        let settings = &self.policy().proof;
+        let headers = &self.facts.headers;
         let attempt = Attempt::of(
-            self.headers,
+            headers,
             self.report,
             self.is_reply,
             proven,
             settings,
             self.now,
         );
-        let attempt = as_one(attempt);
-        let message = fingerprint(&settings.keys, Hashed::MessageId, proven.id);
-        let until = self.now + settings.uses_kept();
-        let used = match self.counts {
-            true => {
-                self.ask(|store| store.use_proof(message, attempt, until))
-                    .await
-            }
-            false => None,
-        };
+        let used = self.asker.use_proof(Question::Use {
+            message: fingerprint(&settings.keys, Hashed::MessageId, proven.id),
+            attempt: as_one(attempt),
+            until: self.now + settings.uses_kept(),
+        })?;
         let (result, times) = match used {
-            Some(Ok(used)) => used.told(),
+            Ok(Some(used)) => used.told(),
+            Ok(None) => (ProofResult::Counts, "not counted".to_owned()),
             // It is ours all the same: that nobody can count must not cost a bounce.
-            Some(Err(_)) => {
-                let times = "not counted, as the store did not answer";
-                (ProofResult::Counts, times.to_owned())
+            Err(outside) => {
+                let times = format!("not counted, as {outside} did not answer");
+                (ProofResult::Counts, times)
             }
-            None => (ProofResult::Counts, "not counted".to_owned()),
         };
-        ProofFinding {
+        Ok(ProofFinding {
             kind,
             result,
             text: format!("{what}; {times}"),
-        }
-    }
-
-    /// `proof.lifetime` in seconds.
-    pub(super) fn lifetime(&self) -> u64 {
-        self.engine.policy.proof.lifetime_days() * proof::DAY
+        })
     }
 }

@@ -1,0 +1,160 @@
+//! What a message leaves behind: what is counted of it, remembered and learned. Who drives the message carries it out;
+//! `explain` and `replay` do not.
+
+use std::net::IpAddr;
+
+use super::{Accepted, Message};
+use crate::core::{
+    address::{Domain, Mailbox},
+    attack::{self, Sample},
+    learned::Learn,
+    policy::{Addressed, Departure},
+    proof::{
+        coverage::CoverageCount,
+        ledger::{Hashed, Sent, hash},
+        today,
+    },
+    siege::Hit,
+    verdict::Verdict,
+};
+
+/// What is to be counted, remembered and learned. Days and hours are those of `now` of the stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// What counts as a sign of a flood.
+    pub hits: Vec<SiegeHit>,
+    /// Mail of this domain of ours leaves, to so many recipients: some of it may come back.
+    pub leaves: Option<(Domain, usize)>,
+    /// The entry of the ledger.
+    pub remember: Option<Sent>,
+    /// Addresses that are in use.
+    pub learn: Vec<Learn>,
+    /// What the coverage report counts.
+    pub counts: Vec<CoverageCount>,
+    /// What the attack report counts.
+    pub attack: Vec<attack::AttackCount>,
+    /// A bounce that was refused, or would have been.
+    pub sample: Option<Sample>,
+}
+
+/// What a tag in an address was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    /// Wrong: one more of this client's.
+    Wrong(IpAddr),
+    /// No guess after all: another proof shows that the bounce is ours. One less.
+    Forgiven(IpAddr),
+}
+
+/// A sign of a flood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiegeHit {
+    /// The domain of ours that it is aimed at.
+    pub domain: Domain,
+    /// What it is.
+    pub hit: Hit,
+    /// By which recipients are told apart.
+    pub recipient: u64,
+}
+
+impl Message {
+    /// What a recipient's verdict leaves behind, once it is final.
+    pub(super) fn effects_of(&self, addressed: &Addressed, verdict: &Verdict) -> Effects {
+        let policy = &*self.policy;
+        let recipient = &addressed.recipient;
+        let mailbox = &recipient.mailbox;
+        let hit = match policy.siege.watch {
+            true => policy.sensed(&self.envelope, mailbox, verdict),
+            false => None,
+        };
+        let srs = policy.unknown_srs(&self.envelope, mailbox);
+        Effects {
+            hits: hit
+                .map(|(domain, hit)| SiegeHit {
+                    domain: domain.clone(),
+                    hit,
+                    recipient: policy.sensed_recipient(recipient),
+                })
+                .into_iter()
+                .collect(),
+            counts: CoverageCount::of_bounce(mailbox, verdict)
+                .into_iter()
+                .chain(srs)
+                .collect(),
+            attack: policy.attack(&self.envelope, mailbox, verdict),
+            ..Effects::default()
+        }
+    }
+
+    /// What the message as a whole leaves behind at its end, however that came.
+    pub(super) fn effects_of_all(&self, now: u64) -> Effects {
+        let mut effects = Effects::default();
+        // Whoever asks whether an address exists, and goes away, brings nothing back.
+        if self.data {
+            for Accepted {
+                addressed, verdict, ..
+            } in &self.accepted
+            {
+                let of_one = self.effects_of(addressed, verdict);
+                effects.hits.extend(of_one.hits);
+                effects.counts.extend(of_one.counts);
+                effects.attack.extend(of_one.attack);
+            }
+        }
+        effects.sample = self.sample(now);
+        effects
+    }
+
+    /// What an outgoing message leaves behind; nothing of others.
+    pub(super) fn effects_of_departure(&self, departure: &Departure, now: u64) -> Effects {
+        let policy = &*self.policy;
+        let sender = policy.our_sender(&self.envelope).ok();
+        let domain = sender.and_then(Mailbox::domain);
+        Effects {
+            leaves: domain.map(|domain| (domain.clone(), self.accepted.len())),
+            remember: departure.ledger.as_ref().ok().cloned(),
+            learn: sender
+                .and_then(|sender| self.learn(sender, true, now))
+                .into_iter()
+                .collect(),
+            counts: policy.coverage(&self.envelope, self.headers(), departure),
+            ..Effects::default()
+        }
+    }
+
+    /// That the address is in use today: it sent mail, or got some. Only a siege asks that.
+    pub(super) fn learn(&self, mailbox: &Mailbox, sent: bool, now: u64) -> Option<Learn> {
+        let policy = &*self.policy;
+        if !policy.siege.watch || policy.siege.learn.max_addresses == 0 {
+            return None;
+        }
+        let form = policy.learned_form(mailbox);
+        let address = hash(&policy.proof.keys, Hashed::Learned, &form)?;
+        let day = today(now);
+        Some(Learn { address, day, sent })
+    }
+
+    /// The message as a sample, where its headers came, and it is a bounce that was refused or would have been.
+    fn sample(&self, now: u64) -> Option<Sample> {
+        let facts = self.facts.as_ref().filter(|_| self.policy.keep_samples)?;
+        let refused = self.accepted.iter().filter_map(|accepted| {
+            let (mailbox, verdict) = (&accepted.addressed.recipient.mailbox, &accepted.verdict);
+            let is_sample = self.policy.is_sample(&self.envelope, mailbox, verdict);
+            is_sample.then(|| (mailbox.to_bytes(), verdict))
+        });
+        let refused: Vec<_> = refused.collect();
+        // What was not read may be there.
+        let content = self.content.as_ref();
+        let body = content.map_or((&[][..], true), |content| {
+            (content.octets(), content.is_cut())
+        });
+        Sample::new(
+            now,
+            &self.id,
+            &self.envelope,
+            &refused,
+            &facts.headers,
+            body,
+        )
+    }
+}

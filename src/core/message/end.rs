@@ -1,0 +1,143 @@
+//! The end of a message: what it leaves with, what is changed in it, and what is counted of it.
+
+use super::{Accepted, Asker, Effects, Ending, Message, Open, Step};
+use crate::core::{
+    learned::Learn,
+    notification::Notification,
+    policy::{Departure, NotSigned},
+    siege::State,
+    spf::SpfResult,
+    verdict::{Action, Reason, Verdict},
+};
+
+/// What the MTA lets a milter change at the end of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Another sender.
+    pub change_sender: bool,
+    /// One more header.
+    pub add_header: bool,
+}
+
+impl Negotiated {
+    /// Everything.
+    pub const ALL: Self = Self {
+        change_sender: true,
+        add_header: true,
+    };
+}
+
+/// What is to be done at the end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// What is changed in the message.
+    pub ending: Ending,
+    /// The proofs that outgoing mail leaves with: their words in the log.
+    pub signed: Vec<&'static str>,
+    /// Why it leaves without the others: the proof, and why.
+    pub unsigned: Vec<(&'static str, NotSigned)>,
+    /// What is to be counted, remembered and learned.
+    pub effects: Effects,
+}
+
+impl Message {
+    /// The end of a message that nothing refused. `now` is in seconds since 1970.
+    pub fn end(&mut self, negotiated: Negotiated, now: u64) -> Step<End> {
+        let learn = match self.step(|asker| self.to_learn(now, asker)) {
+            Step::Ask(questions) => return Step::Ask(questions),
+            Step::Decided(learn) => learn,
+        };
+        let departure = self.departure(now);
+        let departure = departure.within(negotiated.change_sender, negotiated.add_header);
+        let mut effects = self.effects_of_all(now);
+        let of_departure = self.effects_of_departure(&departure, now);
+        effects.leaves = of_departure.leaves;
+        effects.remember = of_departure.remember;
+        effects.learn = [of_departure.learn, learn].concat();
+        effects.counts.extend(of_departure.counts);
+        let mut ending = Ending::of(self);
+        let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
+        let Departure {
+            sender,
+            watermark,
+            ledger,
+        } = departure;
+        let mut note = |proof, made: Result<(), NotSigned>| match made {
+            Ok(()) => signed.push(proof),
+            Err(why) => unsigned.push((proof, why)),
+        };
+        note("batv", sender.as_ref().map(drop).map_err(|why| *why));
+        note(
+            "watermark",
+            watermark.as_ref().map(drop).map_err(|why| *why),
+        );
+        note("ledger", ledger.as_ref().map(drop).map_err(|why| *why));
+        ending.change_sender = sender.ok();
+        ending.watermark = watermark.ok();
+        Step::Decided(End {
+            ending,
+            signed,
+            unsigned,
+            effects,
+        })
+    }
+
+    /// The end before the message came, or after it was refused.
+    pub fn broken_off(&mut self, now: u64) -> Effects {
+        if self.headers().is_empty() && !self.data {
+            let callout = Notification::of_no_data(&self.envelope.reverse_path);
+            for accepted in &mut self.accepted {
+                accepted.verdict.notification.clone_from(&callout);
+            }
+        }
+        self.effects_of_all(now)
+    }
+
+    /// What the message leaves with, for the recipients that were accepted; or why it leaves as it is.
+    pub fn departure(&self, now: u64) -> Departure {
+        let recipients = self.accepted.iter();
+        let recipients = recipients.map(|accepted| &accepted.addressed.recipient.mailbox);
+        self.policy
+            .departure(&self.envelope, recipients, self.headers(), now)
+    }
+
+    /// The addresses that are to be learned, now that the message is accepted: those that only a catch-all takes, of a
+    /// person whose domain vouches for its host, while all is calm. In a siege a stranger would teach us his own.
+    fn to_learn(&self, now: u64, asker: &Asker<'_>) -> Result<Vec<Learn>, Open> {
+        let policy = &*self.policy;
+        let spf = self.spf().and_then(|spf| spf.mail_from.as_ref());
+        let vouched = !self.envelope.reverse_path.is_null()
+            && policy.outgoing(&self.envelope).is_none()
+            && spf.is_some_and(|check| check.result == SpfResult::Pass);
+        if !vouched || !policy.siege.watch || policy.siege.learn.max_addresses == 0 {
+            return Ok(Vec::new());
+        }
+        let caught = self.accepted.iter().filter(|accepted| {
+            is_welcome(&accepted.verdict) && policy.is_caught(&self.case_of(accepted))
+        });
+        let states = caught.filter_map(|Accepted { addressed, .. }| {
+            let mailbox = &addressed.recipient.mailbox;
+            let domain = mailbox.domain()?;
+            Some((mailbox, asker.siege(domain)))
+        });
+        let states: Vec<_> = states.collect();
+        let mut learn = Vec::new();
+        for (mailbox, state) in states {
+            if state? == State::Calm {
+                learn.extend(self.learn(mailbox, false, now));
+            }
+        }
+        Ok(learn)
+    }
+}
+
+/// Whether nothing spoke against it: that all which the catch-all takes is tagged says nothing of this message.
+fn is_welcome(verdict: &Verdict) -> bool {
+    match verdict.action {
+        Action::Accept => true,
+        Action::Tag => {
+            verdict.would.is_none() && matches!(verdict.reason, Reason::Recipient { .. })
+        }
+        _ => false,
+    }
+}

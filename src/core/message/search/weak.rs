@@ -1,0 +1,132 @@
+//! Weak evidence: what a stranger could have or guess as well.
+
+use std::net::IpAddr;
+
+use super::Search;
+use crate::core::{
+    address::{Domain, Mailbox},
+    from_header::Claims,
+    header::Headers,
+    message::{Asked, Open},
+    outside::Outside,
+    proof::evidence::WeakEvidence,
+    received::Hop,
+    spf::SpfResult,
+};
+
+/// The most Received lines of a returned message that are read; Postfix calls 50 a loop (`hopcount_limit`).
+const MAX_HOPS: usize = 50;
+/// The most client addresses in them that SPF is asked about.
+const MAX_CLIENTS: usize = 3;
+
+impl Search<'_> {
+    /// What can be said of the notification as a whole, and what did not answer of it.
+    pub(super) fn weak(&self) -> Result<(WeakEvidence, Option<Outside>), Open> {
+        let mut weak = WeakEvidence::default();
+        let mut unanswered = None;
+        for headers in self.returned() {
+            let hops = headers.all("Received").take(MAX_HOPS);
+            let hops: Vec<Hop> = hops.map(|header| Hop::read(&header.unfolded())).collect();
+            weak.relay |= hops.iter().any(|hop| self.is_our_relay(hop));
+            if !weak.spf {
+                match self.spf_passes(headers, &hops)? {
+                    Ok(passes) => weak.spf = passes,
+                    Err(outside) => unanswered = Some(outside),
+                }
+            }
+        }
+        Ok((weak, unanswered.filter(|_| !weak.spf)))
+    }
+
+    fn is_our_relay(&self, hop: &Hop) -> bool {
+        let local = &self.policy().local;
+        let inside = |address: IpAddr| {
+            let networks = &local.networks;
+            !address.is_loopback() && networks.iter().any(|network| network.contains(address))
+        };
+        let ours = |name: &Vec<u8>| {
+            let name = Domain::from_bytes(name);
+            name.is_some_and(|name| local.has_host(&name))
+        };
+        hop.address.is_some_and(inside)
+            || hop.helo.as_ref().is_some_and(ours)
+            || hop.by.as_ref().is_some_and(ours)
+    }
+
+    fn spf_passes(&self, headers: &Headers, hops: &[Hop]) -> Asked<bool> {
+        let local = &self.policy().local;
+        let ours =
+            |mailbox: &&Mailbox| mailbox.domain().is_some_and(|domain| local.is_ours(domain));
+        let claims = Claims::of(headers);
+        let Some(sender) = claims.addresses.iter().find(ours) else {
+            return Ok(Ok(false));
+        };
+        let mut clients: Vec<IpAddr> = Vec::new();
+        for client in hops.iter().filter_map(|hop| hop.address) {
+            if is_public(client) && !clients.contains(&client) && clients.len() < MAX_CLIENTS {
+                clients.push(client);
+            }
+        }
+        let asked = clients.into_iter();
+        let asked: Vec<_> = asked
+            .map(|client| self.asker.spf_of_returned(client, sender))
+            .collect();
+        let mut passes = Ok(false);
+        for result in asked {
+            match result? {
+                Ok(SpfResult::Pass) => return Ok(Ok(true)),
+                Ok(SpfResult::Temperror) => passes = Err(Outside::Dns),
+                Err(outside) => passes = Err(outside),
+                Ok(_) => {}
+            }
+        }
+        Ok(passes)
+    }
+}
+
+/// Whether strangers could have this address: SPF records say nothing of others.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let carrier = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || carrier)
+        }
+        // RFC 4291 section 2.4, as allotted so far: 2000::/3.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_mean_nothing_elsewhere_are_not_public() {
+        for (address, public) in [
+            ("192.0.2.1", true),
+            ("100.63.0.1", true),
+            ("100.128.0.1", true),
+            ("100.64.0.1", false),
+            ("10.0.0.1", false),
+            ("172.31.0.1", false),
+            ("192.168.0.1", false),
+            ("127.0.0.1", false),
+            ("169.254.1.1", false),
+            ("0.0.0.0", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("2001:db8::1", true),
+            ("::1", false),
+            ("fe80::1", false),
+            ("fd00::1", false),
+        ] {
+            assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
+        }
+    }
+}
