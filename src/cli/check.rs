@@ -1,4 +1,4 @@
-//! `backstop check`: lints the file, reads its lists, asks its directories and name servers, and says what is on.
+//! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
 use std::{path::Path, process::ExitCode};
 
@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read the file and its lists only; ask no name server, database or LDAP server
+    /// Read only the file, its lists and the store; ask no name server, database or LDAP server
     #[arg(long)]
     no_dns: bool,
     /// Print one JSON object
@@ -29,14 +29,14 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct CheckReport {
     file: String,
     on: Vec<String>,
     warnings: Vec<String>,
     problems: Vec<String>,
 }
 
-impl Report {
+impl CheckReport {
     fn unreadable(path: &Path, diagnostics: &Diagnostics) -> Self {
         let (problems, warnings): (Vec<_>, Vec<_>) = diagnostics
             .0
@@ -58,7 +58,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(diagnostics) => {
             if arguments.json {
-                print_json(&Report::unreadable(path, &diagnostics));
+                print_json(&CheckReport::unreadable(path, &diagnostics));
             } else {
                 eprintln!("{diagnostics}");
             }
@@ -69,7 +69,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         Ok(made) => made,
         Err(error) => return unavailable(&error.to_string()),
     };
-    let mut report = Report {
+    let mut report = CheckReport {
         file: path.display().to_string(),
         on: config.summary(),
         warnings: config.warnings.iter().map(ToString::to_string).collect(),
@@ -124,15 +124,15 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Whether the store answers, and whether what it has counted so far speaks against refusing what proves nothing.
-async fn look_at_store(config: &Config, report: &mut Report) {
+/// Checks whether the store answers, and whether its counts speak against refusing unproven bounces.
+async fn look_at_store(config: &Config, report: &mut CheckReport) {
     if !uses_store(config) {
         return;
     }
     let summary = match open_store_to_ask(config) {
         None => {
-            let made = "made when the daemon starts";
-            report.on.push(format!("store {}: {made}", config.store));
+            let absent = "does not exist yet; the daemon makes it when it starts";
+            report.on.push(format!("store {}: {absent}", config.store));
             CoverageSummary::default()
         }
         Some(store) => match of_a_lifetime(config, &store).await {
@@ -155,23 +155,23 @@ async fn look_at_store(config: &Config, report: &mut Report) {
         let doubts = summary.doubts(today(), &config.policy.proof);
         let doubts = doubts
             .into_iter()
-            .map(|doubt| format!("{refused}, but {doubt} (`backstop report coverage` tells more)"));
+            .map(|doubt| format!("{refused}, but {doubt} (see `backstop report coverage`)"));
         report.warnings.extend(doubts);
     }
 }
 
-/// The domains in which SRS addresses are seen, that the file knows nothing of.
+/// Warnings about domains with SRS addresses that the file does not list.
 fn srs(summary: &CoverageSummary) -> impl Iterator<Item = String> {
     summary.srs.iter().map(|(domain, (sent, bounced))| {
         format!(
-            "SRS addresses of {domain} were seen ({sent} times in outgoing mail, {bounced} times in bounces), whose bounces \
-             prove nothing here: if an SRS daemon rewrites senders there, use `null_sender: {{srs: [{domain}]}}`"
+            "SRS addresses of {domain} were seen ({sent} times in outgoing mail, {bounced} times in bounces), and their \
+             bounces are unproven here; if an SRS daemon rewrites senders there, use `null_sender: {{srs: [{domain}]}}`"
         )
     })
 }
 
-/// The keys by which a bounce that proves nothing is refused, with their actions. That a siege refuses it is the default,
-/// so it is told of only where refusing is what the file is for.
+/// The keys that refuse unproven bounces, with their actions. A siege refuses them by default, which is mentioned only in
+/// mode enforce.
 fn refuse_unproven(policy: &Policy) -> Vec<String> {
     let besieged = policy.siege.watch && policy.mode == Mode::Enforce;
     let keys = [
@@ -186,7 +186,7 @@ fn refuse_unproven(policy: &Policy) -> Vec<String> {
     refused.collect()
 }
 
-fn print(report: &Report) {
+fn print(report: &CheckReport) {
     for line in &report.on {
         println!("{line}");
     }
@@ -199,7 +199,7 @@ fn print(report: &Report) {
     let what = match (report.problems.is_empty(), report.warnings.is_empty()) {
         (true, true) => "fine",
         (true, false) => "fine, but see the warnings above",
-        (false, _) => "readable, but see the problems above",
+        (false, _) => "no mistakes in the file, but see the problems above",
     };
     println!("{}: {what}", report.file);
 }

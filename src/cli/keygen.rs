@@ -1,4 +1,4 @@
-//! `backstop keygen`: a new key to sign with, or an old one retired.
+//! `backstop keygen`: makes a key for signing, or retires one.
 
 use std::{os::unix::fs::MetadataExt, path::PathBuf, process::ExitCode};
 
@@ -11,23 +11,23 @@ use crate::{
     core::proof::{Key, Keys},
 };
 
-/// As many bits as the widest hash that will use it needs.
+/// The length of a secret in octets, enough for every hash that uses it.
 const SECRET: usize = 32;
 const IDS: u8 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The key file, made if it isn't there
+    /// The key file; made if it is missing
     #[arg(long, value_name = "PATH", default_value = "/etc/backstop/keys")]
     file: PathBuf,
-    /// The new key's id, a digit that no key in use has [default: the next one]
+    /// The id of the new key: a digit that no active key has [default: the next free one]
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9), conflicts_with = "retire")]
     id: Option<u8>,
-    /// The new key does not sign yet: it only verifies, until the one that signs now is retired. For several MX hosts, of
-    /// which one would else sign with a key that another doesn't know yet
+    /// Make a key that only verifies until the key that signs now is retired. Use this with several MX hosts, so that no
+    /// host signs with a key that another one lacks
     #[arg(long, conflicts_with = "retire")]
     standby: bool,
-    /// Make no key, but retire the one with this id: it signs no more, and its tags count for as long as they live
+    /// Make no key, but retire the one with this id: it no longer signs, and verifies tags until they expire
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9))]
     retire: Option<u8>,
     /// Print one JSON object
@@ -35,9 +35,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What was done.
+/// What it did; also the JSON object.
 #[derive(Serialize)]
-struct Report {
+struct KeygenReport {
     file: PathBuf,
     made: Option<u8>,
     retired: Option<u8>,
@@ -45,11 +45,11 @@ struct Report {
     keys: usize,
 }
 
-/// Why nothing was done.
+/// Why it did nothing.
 enum Failure {
     File(Unusable),
-    /// It was asked for something that makes no sense with these keys.
-    Asked(String),
+    /// The arguments do not fit these keys.
+    Arguments(String),
     Random(getrandom::Error),
 }
 
@@ -61,12 +61,12 @@ impl From<Unusable> for Failure {
 
 pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
     let today = today();
-    let report: Result<Report, Failure> = key_file::change(&arguments.file, |keys| {
+    let report: Result<KeygenReport, Failure> = key_file::change(&arguments.file, |keys| {
         let (made, retired) = match arguments.retire {
             Some(id) => (None, Some(retire(keys, id, today)?)),
             None => (Some(add(keys, arguments, today)?), None),
         };
-        Ok(Report {
+        Ok(KeygenReport {
             file: arguments.file.clone(),
             made,
             retired,
@@ -83,15 +83,16 @@ pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Err(failure) => failure.told(),
+        Err(failure) => failure.report(),
     }
 }
 
 fn add(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<u8, Failure> {
     let id = match arguments.id {
         Some(id) => id,
-        None => next_id(keys)
-            .ok_or_else(|| Failure::Asked("all ten ids are in use; --retire one".to_owned()))?,
+        None => next_id(keys).ok_or_else(|| {
+            Failure::Arguments("all ten ids are in use; use --retire DIGIT first".to_owned())
+        })?,
     };
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(Failure::Random)?;
@@ -101,14 +102,14 @@ fn add(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<u8, Failure
         false => keys.add(key),
     });
     if !matches!(added, Some(Ok(()))) {
-        return Err(Failure::Asked(format!(
-            "a key with id {id} is in use; --retire it, or take another id"
+        return Err(Failure::Arguments(format!(
+            "a key with id {id} is in use; use another id, or --retire {id} first"
         )));
     }
     Ok(id)
 }
 
-/// The digit after that of the key that signs, so that one that was retired comes again as late as can be.
+/// The next digit after that of the key that signs, so that retired digits are used again as late as possible.
 fn next_id(keys: &Keys) -> Option<u8> {
     let newest = keys.signing().or(keys.iter().last());
     let first = newest.map_or(0, |key| key.id() + 1);
@@ -121,49 +122,53 @@ fn retire(keys: &mut Keys, id: u8, today: u64) -> Result<u8, Failure> {
     if keys.retire(id, today) {
         Ok(id)
     } else {
-        Err(Failure::Asked(format!("no key with id {id} is in use")))
+        Err(Failure::Arguments(format!("no key with id {id} is in use")))
     }
 }
 
-impl Report {
+impl KeygenReport {
     fn print(&self) {
         let file = self.file.display();
         if let Some(id) = self.made {
             match self.signs {
                 Some(signs) if signs != id => println!(
-                    "{file}: key {id} is new, and verifies from the next reload on; it signs when key {signs} is retired"
+                    "{file}: made key {id}; it verifies after the next reload, and signs when key {signs} is retired"
                 ),
-                _ => println!("{file}: key {id} is new, and signs from the next reload on"),
+                _ => println!("{file}: made key {id}; it signs after the next reload"),
             }
         }
         if let Some(id) = self.retired {
             println!(
-                "{file}: key {id} is retired; reload now, for what it signs from tomorrow on would not count to its end"
+                "{file}: retired key {id}; reload today, because tags that it signs later expire too early"
             );
             match self.signs {
-                Some(id) => println!("key {id} signs"),
-                None => println!("no key is left to sign with; `backstop keygen` makes one"),
+                Some(id) => println!("key {id} signs after the reload"),
+                None => println!("no key is left for signing; use `backstop keygen` to make one"),
             }
         }
         let root_owns = std::fs::metadata(&self.file).is_ok_and(|file| file.uid() == 0);
         if root_owns {
-            println!("root owns the file; the daemon must: chown backstop {file}");
+            println!(
+                "root owns the file, but the user of the daemon must: use `chown backstop {file}`"
+            );
         }
     }
 }
 
 impl Failure {
-    fn told(&self) -> ExitCode {
+    fn report(&self) -> ExitCode {
         match self {
             Self::File(error) => {
                 eprintln!("backstop: {error}\nhelp: {}", error.help());
                 ExitCode::from(CONFIGURATION)
             }
-            Self::Asked(why) => {
+            Self::Arguments(why) => {
                 eprintln!("backstop: {why}");
                 ExitCode::from(USAGE)
             }
-            Self::Random(error) => unavailable(&format!("no random numbers: {error}")),
+            Self::Random(error) => {
+                unavailable(&format!("the system gives no random numbers: {error}"))
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The commands. Each turns its arguments into one call of the layers below, and the answer into text or JSON.
+//! The commands. Each turns its arguments into a call of the layers below, and the answer into text or JSON.
 //!
-//! Exit codes: 0 fine, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
+//! Exit codes: 0 success, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
 
-// First, so that all the others have its macros.
+// First, so that all others have its macros.
 #[macro_use]
 mod print;
 
@@ -46,7 +46,7 @@ const UNAVAILABLE: u8 = 69;
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION: u8 = 78;
 
-/// A milter that tells bounces of your mail from backscatter, and refuses the rest.
+/// A milter that accepts the bounces of your own mail and refuses backscatter.
 #[derive(Debug, Parser)]
 #[command(name = "backstop", version, max_term_width = 100)]
 pub struct Arguments {
@@ -65,23 +65,23 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the milter (what is done when no command is given)
+    /// Run the milter (the default command)
     Run,
-    /// Say whether the daemon answers, whether its store and lists can be read, and what is besieged
+    /// Show whether the daemon answers, whether its store and lists can be read, and which domains are besieged
     Status(status::Arguments),
-    /// Lint the configuration, read its lists, ask its servers, and say what is on
+    /// Check the configuration, its lists and its servers, and show what is on
     Check(check::Arguments),
-    /// Say what would be done with a message, and why
+    /// Show what would happen to a message, and why
     Explain(explain::Arguments),
-    /// Judge a whole maildir, mbox or folder of .eml, and count what would have happened
+    /// Judge a maildir, an mbox or a folder of .eml files, and count what would have happened
     Replay(replay::Arguments),
-    /// Check SPF once, with its trace
+    /// Check SPF once, and show each step
     Spf(spf::Arguments),
-    /// Tell from the store how the mail of the last days was answered
+    /// Report from the store how mail was answered in the last days
     Report(report::Arguments),
-    /// Say by hand whether a domain is besieged
+    /// Begin or end a siege by hand
     Siege(siege::Arguments),
-    /// Make a key to sign with, or retire one
+    /// Make a key for signing, or retire one
     Keygen(keygen::Arguments),
 }
 
@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
                 eprintln!("{}", without_controls(&error.to_string()).trim_end());
                 return ExitCode::from(USAGE);
             }
-            // Nobody is left to tell where even this can't be printed.
+            // If this can't be printed, no error can be printed either.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return unavailable(&format!("no threads to run on: {error}")),
+        Err(error) => return unavailable(&format!("threads can't be started: {error}")),
     };
     let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
@@ -123,19 +123,19 @@ pub fn main() -> ExitCode {
             Command::Keygen(arguments) => keygen::keygen(&arguments),
         }
     });
-    // A list on a disk that hangs must not keep us from ending.
+    // A list on a disk that hangs must not delay the exit.
     runtime.shutdown_background();
     code
 }
 
-/// An argument that is refused is quoted, and may have come from a log: a terminal shall not obey it.
+/// The text without control characters: it quotes an argument, which may come from a log, and a terminal would obey them.
 fn without_controls(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\n' { '?' } else { c })
         .collect()
 }
 
-/// Loads the configuration, or prints what is wrong with it.
+/// Loads the configuration, or prints its mistakes.
 fn load(path: &Path) -> Result<Config, ExitCode> {
     config::load(path).map_err(|diagnostics| {
         eprintln!("{diagnostics}");
@@ -143,8 +143,8 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     })
 }
 
-/// Makes of the configuration what judges by it, and tells what came of reading its lists. Lists that `former` has
-/// read already are kept, should they be unreadable now.
+/// Makes the engine for a configuration, and reads its lists. A list that is unreadable now keeps what `former` has read
+/// from it.
 fn engine(
     config: &Config,
     former: Option<&Engine>,
@@ -172,7 +172,7 @@ fn engine(
     Ok((engine, events))
 }
 
-/// Whether something writes to the store, or asks it.
+/// Whether anything reads or writes the store.
 fn uses_store(config: &Config) -> bool {
     let Policy {
         proof,
@@ -184,7 +184,7 @@ fn uses_store(config: &Config) -> bool {
     watched || proof.signs() || config.policy.looks_for_proofs() || config.report.keep_samples
 }
 
-/// The store, where it is used.
+/// The store, if anything uses it.
 fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
     uses_store(config).then(|| store::open(&config.store, keep(config)))
 }
@@ -199,7 +199,7 @@ fn keep(config: &Config) -> Keep {
     }
 }
 
-/// The store for who only asks. A file that isn't there yet is not made: it would belong to whoever runs the command.
+/// The store for reading. A missing file is not made: it would belong to the user who runs the command.
 fn open_store_to_ask(config: &Config) -> Option<Arc<dyn Store>> {
     let is_there = config.store.file().is_none_or(Path::exists);
     is_there.then(|| open_store(config)).flatten()
@@ -224,6 +224,6 @@ fn unavailable(what: &str) -> ExitCode {
 fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => println!("{text}"),
-        Err(error) => eprintln!("backstop: no JSON: {error}"),
+        Err(error) => eprintln!("backstop: the JSON can't be written: {error}"),
     }
 }

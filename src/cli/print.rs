@@ -1,5 +1,5 @@
-//! `println!` and `eprintln!` of the commands. Those of std panic where nobody reads any more, as in
-//! `backstop explain ... | head -1`; what the commands found is told by their exit code all the same.
+//! `println!` and `eprintln!` of the commands. Those of std panic when the reader has gone, as in
+//! `backstop explain ... | head -1`. Here the exit code still has the result.
 
 macro_rules! println {
     ($($text:tt)*) => {{

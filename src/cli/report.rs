@@ -1,4 +1,4 @@
-//! `backstop report`: what the store tells of the days gone by.
+//! `backstop report`: what the store has counted in the last days.
 
 mod attack;
 mod coverage;
@@ -14,32 +14,31 @@ use crate::{
     store::{Store, Unavailable},
 };
 
-/// Why nothing is counted.
-const NO_STORE: &str = "nothing is counted: neither a proof that `local.domains` could have is on, nor siege.watch, nor \
-                        report.keep_samples (see milter.yaml)";
+/// Why there are no counts.
+const NO_STORE: &str = "nothing is counted; use `proof`, `siege.watch` or `report.keep_samples` in milter.yaml, for \
+                        `local.domains`";
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    report: Option<Report>,
+    report: Option<ReportKind>,
     #[command(flatten)]
-    attack: attack::About,
+    attack: attack::AttackArguments,
 }
 
 #[derive(Debug, Subcommand)]
-enum Report {
-    /// Which bounces came from whom, to which forged addresses, by hour, and how they were answered (what is done when
-    /// neither is named)
-    Attack(attack::About),
-    /// How much outgoing mail can prove its bounces, what proved the bounces that came, and whose would have been
-    /// refused: look here before proof.unproven is set to reject
-    Coverage(Period),
+enum ReportKind {
+    /// Which bounces came, by hour, by host and by forged address, and how they were answered (the default)
+    Attack(attack::AttackArguments),
+    /// How much outgoing mail can prove its bounces, what proved the bounces that came, and which would have been refused.
+    /// Read this before you set proof.unproven to reject
+    Coverage(CoverageArguments),
 }
 
 #[derive(Debug, Args)]
-struct Period {
-    /// The last so many days, today included
+struct CoverageArguments {
+    /// The number of days, including today
     #[arg(long, value_name = "NUMBER", default_value_t = 14, value_parser = clap::value_parser!(u64).range(1..=KEEP_DAYS))]
     days: u64,
     /// Print one JSON object
@@ -54,43 +53,43 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
     };
     match &arguments.report {
         None => attack::attack(&config, &arguments.attack).await,
-        Some(Report::Attack(arguments)) => attack::attack(&config, arguments).await,
-        Some(Report::Coverage(period)) => of_coverage(&config, period).await,
+        Some(ReportKind::Attack(arguments)) => attack::attack(&config, arguments).await,
+        Some(ReportKind::Coverage(arguments)) => of_coverage(&config, arguments).await,
     }
 }
 
-/// The store to ask; what to exit with where there is none, which is told.
+/// The store; or, after an error message, the exit code.
 fn ask(config: &Config, unused: &str) -> Result<Arc<dyn Store>, ExitCode> {
     if !uses_store(config) {
         return Err(unavailable(unused));
     }
     open_store_to_ask(config).ok_or_else(|| {
         unavailable(&format!(
-            "{} is not there yet: the daemon makes it when it starts",
+            "{} does not exist yet; the daemon makes it when it starts",
             config.store
         ))
     })
 }
 
-async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
-    let unused = "nothing is counted: no proof is on that `local.domains` could have (see proof in milter.yaml)";
+async fn of_coverage(config: &Config, arguments: &CoverageArguments) -> ExitCode {
+    let unused = "nothing is counted; use `proof` in milter.yaml, with `local.domains`";
     let store = match ask(config, unused) {
         Ok(store) => store,
         Err(code) => return code,
     };
     let today = today();
-    let first = today.saturating_sub(period.days - 1);
+    let first = today.saturating_sub(arguments.days - 1);
     let rows = match store.coverage(first..=today).await {
         Ok(rows) => rows,
         Err(why) => return unavailable(&format!("{}: {why}", config.store)),
     };
-    let report = coverage::Report::of(
+    let report = coverage::CoverageReport::of(
         &CoverageSummary::of(rows),
         first,
         today,
         &config.policy.proof,
     );
-    if period.json {
+    if arguments.json {
         print_json(&report);
     } else {
         report.print();
@@ -98,7 +97,7 @@ async fn of_coverage(config: &Config, period: &Period) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What the counts of a lifetime and of today say.
+/// The counts of the last lifetime, including today.
 pub(super) async fn of_a_lifetime(
     config: &Config,
     store: &Arc<dyn Store>,

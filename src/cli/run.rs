@@ -27,19 +27,19 @@ use crate::{
     observe::{set_level, start_logging},
 };
 
-/// Connections open at a time: far above the process limits of Postfix (100) and Sendmail, so that none waits.
+/// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
 const MOST_CONNECTIONS: usize = 10_000;
-/// How long SIGTERM lets messages in progress take. Less than the 90 s after which systemd kills.
+/// How long messages in progress may take after SIGTERM. Less than the 90 s after which systemd kills.
 const GRACE: Duration = Duration::from_secs(30);
-/// How often the DNS lists are asked whether they are sane.
+/// How often the DNS lists are tested.
 const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
-/// The same while one is off: mostly, DNS was away for a moment, or not there yet when the host came up.
+/// The same while one is off. Mostly, DNS failed for a moment, or was not ready when the host started.
 const BLOCKLIST_RETEST: Duration = Duration::from_secs(5 * 60);
-/// How often lists and the system's name servers are looked at for changes, and warnings summed up.
+/// How often we look for changes of lists and of the system's name servers, and sum up warnings.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
-    // Before anything that takes its time: SIGHUP never ends the daemon, not while it starts either.
+    // First, so that SIGHUP never ends the daemon, not even while it starts.
     let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -59,7 +59,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     let counters = Arc::new(Counters::default());
     let engine = match engine(&config, None, open_store(&config)) {
         Ok((engine, events)) => {
-            tell(&events);
+            log_events(&events);
             engine
         }
         Err(error) => return unavailable(&error.to_string()),
@@ -115,7 +115,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         log::info!("stopping; messages in progress: {}", drain.messages());
         if timeout(GRACE, drain.idle()).await.is_err() {
             log::warn!(
-                "stopping with {} messages in progress: their MTA asks them to come again",
+                "stopping with {} messages in progress; their MTA defers them",
                 drain.messages()
             );
         }
@@ -130,7 +130,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     }
 }
 
-/// Looks after what no message waits for.
+/// Does the work that no message waits for.
 async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     let mut ticks = interval(HOUSEKEEPING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,12 +138,12 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     loop {
         ticks.tick().await;
         let engine = shared.engine.load_full();
-        // Reading files blocks, so it is done off the threads that serve mail.
+        // Files block, so other threads read them than those that serve mail.
         let read = move || (engine.directory.refresh(), engine.resolver.refresh());
         if let Ok((events, nameservers)) = tokio::task::spawn_blocking(read).await {
-            tell(&events);
+            log_events(&events);
             for nameserver in nameservers.iter().flatten() {
-                log::info!("the system's name servers have changed: {nameserver} is asked");
+                log::info!("the system's name servers have changed; using {nameserver}");
             }
         }
         let after = counters.snapshot();
@@ -155,7 +155,7 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     }
 }
 
-/// Tests the DNS lists at the start, each hour (sooner where one is off), and when a reload brings a new one.
+/// Tests the DNS lists at the start, each hour (sooner while one is off), and when a reload adds one.
 async fn test_blocklists(shared: Arc<Shared>) {
     let mut ticks = interval(HOUSEKEEPING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -183,7 +183,7 @@ async fn test_blocklists(shared: Arc<Shared>) {
     }
 }
 
-/// SIGHUP: the file is read again. What is wrong with it is logged, and the running configuration stays.
+/// Reads the file again at each SIGHUP. Mistakes in it are logged, and the running configuration stays.
 async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, shared: Arc<Shared>) {
     while hangup.recv().await.is_some() {
         if let Ok(now) = NotifyState::monotonic_usec_now() {
@@ -192,7 +192,7 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
         let read = {
             let (path, former) = (path.clone(), shared.engine.load_full());
             let running = running.clone();
-            // Reading files blocks, so it is done off the threads that serve mail.
+            // Files block, so other threads read them than those that serve mail.
             tokio::task::spawn_blocking(move || reloaded(&path, &running, &former)).await
         };
         let read = read.unwrap_or_else(|panic| Err(panic.to_string()));
@@ -237,11 +237,11 @@ fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, E
     };
     let (engine, events) =
         engine(&config, Some(former), store).map_err(|error| error.to_string())?;
-    tell(&events);
+    log_events(&events);
     Ok((config, engine))
 }
 
-/// What the former store could not write, being down say, its successor is to write.
+/// Gives the new store what the former one could not write yet.
 fn hand_over(former: &Engine, engine: &Engine) {
     if let (Some(former), Some(store)) = (&former.store, &engine.store)
         && !Arc::ptr_eq(former, store)
@@ -250,8 +250,8 @@ fn hand_over(former: &Engine, engine: &Engine) {
     }
 }
 
-/// What became of the lists of recipients.
-fn tell(events: &[Event]) {
+/// Logs what happened to the lists of recipients.
+fn log_events(events: &[Event]) {
     for event in events {
         if event.is_problem() {
             log::warn!("{event}");
@@ -261,9 +261,9 @@ fn tell(events: &[Event]) {
     }
 }
 
-/// Tells systemd; without one there is nobody to tell.
+/// Notifies systemd, if it runs us.
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(false, states) {
-        log::debug!("systemd was not told: {error}");
+        log::debug!("systemd could not be notified: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `backstop siege`: an administrator's word on a siege, in place of what the rates say.
+//! `backstop siege`: begins or ends a siege by hand, whatever the rates are.
 
 use std::{path::Path, process::ExitCode, time};
 
@@ -17,16 +17,17 @@ use crate::{
     store::{Store, Unavailable},
 };
 
-/// How often it is tried to write what hosts write twice a second.
+/// How often we try to write a record that hosts write twice a second.
 const TRIES: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Whether there is a siege; auto: what the rates say
-    word: Word,
-    /// One of local.domains, or `all` for all of them together
+    /// on: begin a siege; off: end it; auto: let the rate of bounces decide again
+    #[arg(value_name = "STATE")]
+    state: SiegeSwitch,
+    /// A domain of local.domains, or `all` for all of them
     domain: Target,
-    /// How long this holds, at most 30 days
+    /// For how long, at most 30d
     #[arg(long = "for", value_name = "TIME", default_value = "1d")]
     time: Duration,
     /// Print one JSON object
@@ -35,13 +36,13 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Word {
+enum SiegeSwitch {
     On,
     Off,
     Auto,
 }
 
-/// Whose siege.
+/// The domain, or none for all.
 #[derive(Clone, Debug)]
 struct Target(Option<Domain>);
 
@@ -57,7 +58,7 @@ impl std::str::FromStr for Target {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct SiegeReport {
     domain: String,
     #[serde(flatten)]
     status: Status,
@@ -74,17 +75,17 @@ pub(super) async fn siege(path: &Path, arguments: &Arguments) -> ExitCode {
     }
     let Some(store) = open_store_to_ask(&config) else {
         return unavailable(&format!(
-            "{} is not there yet: the daemon makes it when it starts",
+            "{} does not exist yet; the daemon makes it when it starts",
             config.store
         ));
     };
-    match say(&config, &*store, arguments).await {
+    match set(&config, &*store, arguments).await {
         Ok(Some(status)) => {
-            tell(arguments, status);
+            print(arguments, status);
             ExitCode::SUCCESS
         }
         Ok(None) => unavailable(&format!(
-            "{}: others write the same record all the time; try again",
+            "{}: other hosts keep writing the same record; try again",
             config.store
         )),
         Err(why) => unavailable(&format!("{}: {why}", config.store)),
@@ -93,7 +94,9 @@ pub(super) async fn siege(path: &Path, arguments: &Arguments) -> ExitCode {
 
 fn check(config: &Config, arguments: &Arguments) -> Result<(), String> {
     if !config.policy.siege.watch {
-        return Err("siege.watch is off, so nobody heeds this".to_owned());
+        return Err(
+            "siege.watch is off, so this has no effect; use `siege: {watch: true}`".to_owned(),
+        );
     }
     let ours = |domain: &Domain| config.policy.local.is_ours(domain);
     match &arguments.domain.0 {
@@ -105,15 +108,15 @@ fn check(config: &Config, arguments: &Arguments) -> Result<(), String> {
     let most = Duration::from_secs(LONGEST_BY_HAND);
     if arguments.time > most || arguments.time < Duration::from_secs(1) {
         return Err(format!(
-            "--for {} is not between 1s and {most}",
+            "--for is {}; expected 1s to {most}",
             arguments.time
         ));
     }
     Ok(())
 }
 
-/// Says it to all hosts; how things stand then, or nothing where it could not be written.
-async fn say(
+/// Writes it for all hosts. Returns the new status, or nothing if it could not be written.
+async fn set(
     config: &Config,
     store: &dyn Store,
     arguments: &Arguments,
@@ -126,16 +129,16 @@ async fn say(
         let found = shared.records.iter().find(|record| record.name == name);
         let stored = found.and_then(|found| Record::from_bytes(&found.bytes).ok());
         let mut record = stored.unwrap_or_else(|| Record::new(now));
-        let forced = match arguments.word {
-            Word::On => Some(Forced::On),
-            Word::Off => Some(Forced::Off),
-            Word::Auto => None,
+        let forced = match arguments.state {
+            SiegeSwitch::On => Some(Forced::On),
+            SiegeSwitch::Off => Some(Forced::Off),
+            SiegeSwitch::Auto => None,
         };
-        let word = forced.map(|forced| ByHand {
+        let by_hand = forced.map(|forced| ByHand {
             forced,
             until: now.saturating_add(lasts),
         });
-        record.set_by_hand(word, now);
+        record.set_by_hand(by_hand, now);
         let seen = found.map_or(0, |found| found.version);
         let written = store.write_siege_record(name.to_owned(), seen, record.to_bytes());
         if written.await?.is_some() {
@@ -145,24 +148,24 @@ async fn say(
     Ok(None)
 }
 
-fn tell(arguments: &Arguments, status: Status) {
+fn print(arguments: &Arguments, status: Status) {
     let domain = match &arguments.domain.0 {
         Some(domain) => domain.to_string(),
         None => "all".to_owned(),
     };
     if arguments.json {
-        print_json(&Report { domain, status });
+        print_json(&SiegeReport { domain, status });
         return;
     }
     let state = status.state;
     match status.by_hand {
-        Some(word) => println!(
+        Some(by_hand) => println!(
             "{domain}: {state}, by hand, until {}",
             humantime::format_rfc3339_seconds(
-                time::UNIX_EPOCH + time::Duration::from_secs(word.until)
+                time::UNIX_EPOCH + time::Duration::from_secs(by_hand.until)
             )
         ),
-        None => println!("{domain}: {state}, by what comes in; {status}"),
+        None => println!("{domain}: {state}, by the rate of bounces; {status}"),
     }
-    println!("a daemon that runs heeds it within a second");
+    println!("running daemons apply this within a second");
 }

@@ -1,4 +1,4 @@
-//! `backstop spf`: one SPF check, with its trace.
+//! `backstop spf`: one SPF check, step by step.
 
 use std::{
     ffi::OsString, net::IpAddr, os::unix::ffi::OsStrExt, process::ExitCode, time::SystemTime,
@@ -24,22 +24,22 @@ pub(super) struct Arguments {
     /// The client's address
     #[arg(long)]
     ip: IpAddr,
-    /// What the client says in HELO or EHLO
+    /// The name in HELO or EHLO
     #[arg(long, value_name = "NAME")]
     helo: Option<OsString>,
-    /// What it says in MAIL FROM; empty for the null sender, which is checked as postmaster@HELO
+    /// The address in MAIL FROM; empty for the null sender, which is checked as postmaster@HELO
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<OsString>,
     /// Ask this name server instead of the system's; may be given several times
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     nameserver: Vec<Nameserver>,
-    /// How long one attempt at one name server waits [default: 2s, or the budget if that is less]
+    /// How long to wait for one answer of one name server [default: 2s, or the budget if that is less]
     #[arg(long, value_name = "TIME")]
     timeout: Option<Duration>,
-    /// How long the whole check may take
+    /// The maximum time of the whole check
     #[arg(long, value_name = "TIME", default_value_t = DnsSettings::default().budget)]
     budget: Duration,
-    /// The receiving host's name, for the macro %{r}
+    /// The name of the receiving host, for the macro %{r}
     #[arg(long, value_name = "NAME", default_value = "unknown")]
     receiver: String,
     /// Print one JSON object
@@ -47,9 +47,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What is printed; also the JSON object.
+/// The result; also the JSON object.
 #[derive(Serialize)]
-struct Report<'a> {
+struct SpfReport<'a> {
     result: &'a str,
     identity: &'a str,
     domain: &'a str,
@@ -114,7 +114,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
 }
 
 fn print(check: &SpfCheck, json: bool) {
-    let report = Report {
+    let report = SpfReport {
         result: check.result.as_str(),
         identity: check.identity.as_str(),
         domain: &check.domain,

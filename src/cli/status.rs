@@ -1,4 +1,4 @@
-//! `backstop status`: whether the daemon answers, and how what it needs fares.
+//! `backstop status`: whether the daemon answers, and whether its store and lists can be used.
 
 use std::{
     fmt,
@@ -35,26 +35,26 @@ struct Status {
     mode: &'static str,
     domains: Vec<String>,
     daemon: Part,
-    /// None where nothing needs it.
+    /// None if nothing needs it.
     store: Option<Part>,
     recipient_lists: Vec<Part>,
-    /// None where floods are not watched for.
+    /// None if floods are not watched for.
     sieges: Option<Vec<Siege>>,
-    /// Where metrics are served, if they are.
+    /// The URL of the metrics, if they are served.
     metrics: Option<String>,
     is_well: bool,
 }
 
-/// Something that is there or is not.
+/// One part, and whether it works.
 #[derive(Serialize)]
 struct Part {
     name: String,
     is_well: bool,
-    /// The same for people.
+    /// The same in words.
     says: String,
 }
 
-/// The siege of one domain, or of `all` together.
+/// The siege of one domain, or of `all` domains together.
 #[derive(Serialize)]
 struct Siege {
     domain: String,
@@ -108,12 +108,19 @@ impl Status {
             println!("{siege}");
         }
         if let Some([]) = self.sieges.as_deref() {
-            println!("sieges: none, and nothing came that could begin one");
+            println!("sieges: none, and no bounces that could begin one");
         }
         if let Some(address) = &self.metrics {
             println!("metrics: {address}");
         }
-        println!("{}", if self.is_well { "fine" } else { "not well" });
+        println!(
+            "{}",
+            if self.is_well {
+                "fine"
+            } else {
+                "not fine; see above"
+            }
+        );
     }
 }
 
@@ -143,13 +150,13 @@ async fn daemon(config: &Config) -> Part {
         says: match reached {
             Ok(()) => "answers".to_owned(),
             Err(error) => format!(
-                "does not answer: {error} (`systemctl status backstop` and `journalctl -u backstop` tell more)"
+                "does not answer: {error} (see `systemctl status backstop` and `journalctl -u backstop`)"
             ),
         },
     }
 }
 
-/// The store as another process finds it (the daemon has a connection of its own), and the sieges that it knows.
+/// The store as this process finds it (the daemon has its own connection), and the sieges in it.
 async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
     if !uses_store(config) {
         return (None, None);
@@ -158,7 +165,8 @@ async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
     let (is_well, says) = match open_store_to_ask(config) {
         None => (
             false,
-            "not there (the daemon makes it when it starts), or not to be seen by you".to_owned(),
+            "does not exist yet (the daemon makes it when it starts), or you may not read it"
+                .to_owned(),
         ),
         Some(store) => match store.coverage(today()..=today()).await {
             Ok(_) => {
@@ -178,7 +186,7 @@ async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
     (Some(part), known)
 }
 
-/// The lists as they can be read now, by whoever asks.
+/// The lists, as this process can read them now.
 async fn recipient_lists(config: &Config) -> Vec<Part> {
     let directory = Directory::new(config.directories.clone());
     // Reading files blocks.
@@ -191,7 +199,7 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
                 let says = format!("{}: can't be read: {why}", list.display());
                 (list.clone(), false, says)
             }
-            // Nobody has asked a directory yet.
+            // Not for lists: nothing has asked a directory yet.
             Event::Silent { directory, .. } | Event::Back { directory, .. } => {
                 (directory.into(), !event.is_problem(), event.to_string())
             }
@@ -222,7 +230,7 @@ async fn directories(config: &Config) -> Vec<Part> {
     parts.collect()
 }
 
-/// How far the siege of each domain is that something came for lately, as all hosts see it that use the store.
+/// The sieges of the domains with recent bounces, as all hosts with this store see them.
 async fn sieges(config: &Config, store: &dyn Store) -> Vec<Siege> {
     let sieges = Arc::<Sieges>::default();
     let mut rounds = Rounds::new(Arc::clone(&sieges));

@@ -40,7 +40,7 @@ impl Config {
                     .local
                     .authserv_id
                     .as_ref()
-                    .map_or("the MTA's own name", AuthservId::as_str)
+                    .map_or("the MTA", AuthservId::as_str)
             ),
             format!("SPF of HELO: {}", results(&policy.spf.helo)),
             format!("SPF of MAIL FROM: {}", results(&policy.spf.mail_from)),

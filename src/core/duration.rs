@@ -47,9 +47,31 @@ impl FromStr for Duration {
     }
 }
 
+/// As `milter.yaml` has it: `30d`, `1h 30m`.
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        const UNITS: [(u128, &str); 7] = [
+            (24 * 3_600_000_000_000, "d"),
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+            (1_000, "us"),
+            (1, "ns"),
+        ];
+        let mut rest = self.0.as_nanos();
+        if rest == 0 {
+            return f.write_str("0s");
+        }
+        let mut separator = "";
+        for (unit, name) in UNITS {
+            if rest >= unit {
+                write!(f, "{separator}{}{name}", rest / unit)?;
+                separator = " ";
+            }
+            rest %= unit;
+        }
+        Ok(())
     }
 }
 
@@ -97,6 +119,14 @@ mod tests {
             );
         }
         assert_eq!(Duration::from_millis(1_500).to_string(), "1s 500ms");
+    }
+
+    #[test]
+    fn what_is_shown_can_be_written() {
+        for text in ["0s", "500ms", "2s", "1h 30m", "7d", "400d", "1d 1ns", "2us"] {
+            let duration: Duration = text.parse().unwrap();
+            assert_eq!(duration.to_string(), text);
+        }
     }
 
     #[test]

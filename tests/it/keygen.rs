@@ -74,7 +74,7 @@ fn a_roll_over_from_first_key_to_last() {
     let desk = Desk::new();
     let first = desk.keygen(&[]);
     assert_eq!(code(&first), 0, "{}", said(&first));
-    assert!(said(&first).contains("key 0 is new"), "{}", said(&first));
+    assert!(said(&first).contains("made key 0"), "{}", said(&first));
     assert_eq!(mode(&desk.file()), 0o600);
     let line = fs::read_to_string(desk.file()).unwrap();
     let secret = line.split_whitespace().last().unwrap().to_owned();
@@ -140,7 +140,7 @@ fn a_roll_over_of_several_hosts_has_no_gap() {
         before = Some(keys);
     }
     let output = desk.keygen(&["--standby"]);
-    let told = "key 8 is new, and verifies from the next reload on; it signs when key 7 is retired";
+    let told = "made key 8; it verifies after the next reload, and signs when key 7 is retired";
     assert!(said(&output).contains(told), "{}", said(&output));
     let both = desk.keygen(&["--standby", "--retire", "7"]);
     assert_eq!(code(&both), 64);
@@ -207,7 +207,7 @@ fn of_many_at_once_none_undoes_what_another_did() {
         match code(&output) {
             0 => done += 1,
             78 => assert!(
-                said(&output).contains("another keygen"),
+                said(&output).contains("another `backstop keygen`"),
                 "{}",
                 said(&output)
             ),

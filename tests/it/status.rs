@@ -60,7 +60,7 @@ fn it_tells_of_a_daemon_from_its_start_to_its_end() {
             format!("daemon on unix:{}: answers", socket.display()),
             format!("store sqlite:{}: answers", store.display()),
             format!("recipients: {}: 2 addresses read", list.display()),
-            "sieges: none, and nothing came that could begin one".to_owned(),
+            "sieges: none, and no bounces that could begin one".to_owned(),
             "fine".to_owned(),
         ]
     );
@@ -112,7 +112,7 @@ fn it_tells_of_a_daemon_from_its_start_to_its_end() {
         said[3].contains(": does not answer: No such file or directory"),
         "{said:?}"
     );
-    assert_eq!(said.last().unwrap(), "not well");
+    assert_eq!(said.last().unwrap(), "not fine; see above");
     let told: Value = serde_json::from_slice(&status(&config, &["--json"]).stdout).unwrap();
     assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(told["mode"], "enforce");

@@ -1,4 +1,4 @@
-//! What `report coverage` prints; also its JSON object.
+//! The report of `report coverage`; also its JSON object.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -13,18 +13,18 @@ use crate::core::{
     },
 };
 
-/// The most senders that are named.
+/// The maximum number of addresses in the text.
 const MOST_NAMED: usize = 20;
-/// The longest address that is printed, in octets.
+/// The maximum length of an address, in octets.
 const LONGEST_ADDRESS: usize = 256;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct CoverageReport {
     first_day: String,
     last_day: String,
     outgoing: BTreeMap<String, Mail>,
     bounces: BTreeMap<String, u64>,
-    /// Addresses that have sent mail through us, and how many bounces came to them that proved nothing.
+    /// Addresses that have sent mail through us, with the number of their unproven bounces.
     would_have_been_refused: BTreeMap<String, u64>,
     safe_to_refuse: bool,
     doubts: Vec<String>,
@@ -60,8 +60,8 @@ impl From<&OutgoingCoverage> for Mail {
     }
 }
 
-impl Report {
-    /// Of the days up to `today`, which are in days since 1970-01-01, as `first` is.
+impl CoverageReport {
+    /// The report for the days from `first` to `today`, in days since 1970-01-01.
     pub(super) fn of(
         summary: &CoverageSummary,
         first: u64,
@@ -95,24 +95,22 @@ impl Report {
         self.print_outgoing();
         self.print_bounces();
         if self.safe_to_refuse {
-            println!(
-                "\nnothing speaks against refusing bounces that prove nothing (proof.unproven: reject)"
-            );
+            println!("\nyou can refuse unproven bounces: `proof: {{unproven: reject}}`");
             return;
         }
-        println!("\ndon't refuse bounces that prove nothing yet (proof.unproven)");
+        println!("\ndo not refuse unproven bounces yet (proof.unproven)");
         for doubt in &self.doubts {
             println!("  {doubt}");
         }
     }
 
     fn print_outgoing(&self) {
-        println!("\noutgoing mail, and how its bounces can prove themselves");
+        println!("\noutgoing mail, and what can prove its bounces");
         let ways = ProofKind::OUTGOING.map(|way| format!(" {:>9}", way.as_str()));
         println!(
             "  {:>9} {:>9}{}  sender's domain",
             "messages",
-            "in a way",
+            "any",
             ways.concat()
         );
         let ours = self.outgoing.iter().filter(|(domain, _)| *domain != "-");
@@ -124,13 +122,13 @@ impl Report {
         }
         if let Some(others) = self.outgoing.get("-") {
             println!(
-                "  {:>9} more with other senders, whose bounces don't come here",
+                "  {:>9} with other senders, whose bounces don't come here",
                 others.messages
             );
         }
         if self.ours.messages > 0 && !self.ours.by.contains_key(&ProofKind::Dkim) {
             println!(
-                "  no DKIM signature of yours was there yet: those of a milter that stands behind Backstop are not seen"
+                "  no DKIM signature of yours was seen yet; signatures of milters that run after Backstop are not seen"
             );
         }
         for (way, reasons) in Mail::from(&self.ours).without {
@@ -145,9 +143,9 @@ impl Report {
     }
 
     fn print_bounces(&self) {
-        println!("\nbounces, by what proved them");
+        println!("\nbounces that came, by proof");
         if self.bounces.is_empty() {
-            println!("  none came");
+            println!("  none");
         }
         for (outcome, times) in &self.bounces {
             println!("  {times:>9}  {outcome}");
@@ -157,7 +155,7 @@ impl Report {
             return;
         }
         refused.sort_by_key(|(_, times)| Reverse(**times));
-        println!("\nunproven ones to addresses that send mail: these would have been refused");
+        println!("\nunproven bounces to addresses that send mail: these would have been refused");
         for (address, times) in refused.iter().take(MOST_NAMED) {
             println!("  {times:>9}  {address}");
         }
@@ -166,7 +164,7 @@ impl Report {
             .checked_sub(MOST_NAMED)
             .filter(|more| *more > 0)
         {
-            println!("  and {more} more addresses; --json has all");
+            println!("  and {more} more addresses; use --json to see all");
         }
     }
 }

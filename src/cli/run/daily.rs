@@ -1,4 +1,4 @@
-//! A line each day: how much of the mail of the day before can prove its bounces.
+//! Logs one line each day: how much of the previous day's mail can prove its bounces.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +11,10 @@ use crate::{
     store::Store,
 };
 
-/// How often it is looked whether a day is over.
+/// How often we check whether a day is over.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Logs the line after each midnight (UTC). Where the store does not answer then, it is asked again.
+/// Logs the line after each midnight (UTC). If the store does not answer then, it is asked again.
 pub(super) async fn coverage(shared: Arc<Shared>) {
     let store = || shared.engine.load().store.clone();
     lines(LOOK, today, store, |line| log::info!("{line}")).await;
@@ -24,31 +24,31 @@ async fn lines(
     look: Duration,
     today: impl Fn() -> u64,
     store: impl Fn() -> Option<Arc<dyn Store>>,
-    tell: impl Fn(String),
+    write: impl Fn(String),
 ) {
     let mut ticks = interval(look);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = today();
+    let mut done = today();
     loop {
         ticks.tick().await;
         let today = today();
-        if today <= told {
+        if today <= done {
             // The clock may also have been set back.
-            told = today;
+            done = today;
             continue;
         }
         let Some(store) = store() else {
-            told = today;
+            done = today;
             continue;
         };
         let yesterday = today - 1;
         if let Ok(rows) = store.coverage(yesterday..=yesterday).await {
-            tell(format!(
+            write(format!(
                 "coverage of {}: {}",
                 date(yesterday),
                 CoverageSummary::of(rows)
             ));
-            told = today;
+            done = today;
         }
     }
 }
@@ -87,14 +87,14 @@ mod tests {
             store.count(first, count);
         }
         store.flush().await;
-        let (day, told) = (AtomicU64::new(first), Mutex::new(Vec::new()));
-        let told_so_far = || told.lock().unwrap().clone();
+        let (day, written) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+        let written_so_far = || written.lock().unwrap().clone();
         let looks = AtomicU64::new(0);
         let today = || {
             looks.fetch_add(1, Ordering::Relaxed);
             day.load(Ordering::Relaxed)
         };
-        // By the second, all that follows from the first has been done.
+        // By the second look, everything after the first is done.
         let two_more_looks = async || {
             let before = looks.load(Ordering::Relaxed);
             while looks.load(Ordering::Relaxed) < before + 2 {
@@ -103,32 +103,32 @@ mod tests {
         };
         let clock = async {
             two_more_looks().await;
-            assert!(told_so_far().is_empty());
-            // The day that a clock is set back to is told once more.
+            assert!(written_so_far().is_empty());
+            // When the clock is set back, that day gets another line.
             for (add, lines) in [(1, 1), (0, 1), (1, 2), (3, 3)] {
                 day.store(first + add, Ordering::Relaxed);
-                while told_so_far().len() < lines {
+                while written_so_far().len() < lines {
                     sleep(LOOK).await;
                 }
                 two_more_looks().await;
-                assert_eq!(told_so_far().len(), lines);
+                assert_eq!(written_so_far().len(), lines);
             }
         };
         let open = || Some(Arc::clone(&store));
-        let tell = |line| told.lock().unwrap().push(line);
-        let lines = lines(LOOK, today, open, tell);
-        let told = timeout(Duration::from_secs(20), async {
+        let write = |line| written.lock().unwrap().push(line);
+        let lines = lines(LOOK, today, open, write);
+        let written = timeout(Duration::from_secs(20), async {
             tokio::select! {
                 () = lines => Vec::new(),
-                () = clock => told_so_far(),
+                () = clock => written_so_far(),
             }
         });
-        let told = told.await.unwrap();
+        let written = written.await.unwrap();
         let line = "1 messages left, 100.0 % of them can prove their bounces; 0 notifications came";
-        assert_eq!(told[0], format!("coverage of {}: {line}", date(first)));
-        assert_eq!(told[1], told[0]);
+        assert_eq!(written[0], format!("coverage of {}: {line}", date(first)));
+        assert_eq!(written[1], written[0]);
         let nothing = "0 messages left; 0 notifications came";
         let last = date(first + 2);
-        assert_eq!(told[2], format!("coverage of {last}: {nothing}"));
+        assert_eq!(written[2], format!("coverage of {last}: {nothing}"));
     }
 }

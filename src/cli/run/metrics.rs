@@ -1,4 +1,4 @@
-//! `observe.http`: the port, and what is served there beside what is counted where mail is decided.
+//! `observe.http`: the port, and the readings that are served there with the counters.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,17 +15,17 @@ use crate::{
     observe::{Readings, SiegeReading, StoreReading, serve_http},
 };
 
-/// Takes the port.
+/// Binds the port.
 ///
 /// # Errors
-/// Why it can't be had, and what would help.
+/// Why it can't be bound, and what to do.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let told = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
-    let listener = bind_tcp(address, &address).map_err(|error| told(&error))?;
-    TcpListener::from_std(listener).map_err(|error| told(&error))
+    let failed = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
+    let listener = bind_tcp(address, &address).map_err(|error| failed(&error))?;
+    TcpListener::from_std(listener).map_err(|error| failed(&error))
 }
 
-/// Serves until the daemon begins to end: then the port is free for the next one.
+/// Serves until the daemon begins to stop. Then the port is free for the next daemon.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, counters: Arc<Counters>) {
     if let Ok(address) = listener.local_addr() {
         log::info!("metrics are at http://{address}/metrics");
@@ -63,7 +63,7 @@ fn readings(shared: &Shared, counters: &Counters) -> Readings {
     }
 }
 
-/// Only of domains that the file names: below `.example.org` a stranger may invent as many as he likes.
+/// Only for domains that the file names: strangers can invent any number of names below `.example.org`.
 fn sieges(engine: &Engine) -> Vec<SiegeReading> {
     let named = |domain: &Domain| {
         let itself = |pattern: &DomainPattern| *pattern == DomainPattern::Itself(domain.clone());

@@ -1,4 +1,4 @@
-//! A program with all that it starts, none of which outlives it.
+//! A program with all processes that it starts. None of them outlives it.
 
 use std::{io, process::ExitStatus};
 
@@ -15,11 +15,10 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// A program that runs, and the process group that it leads. Dropped, all of them are killed, but for those that left
-/// the group.
+/// A running program and the process group that it leads. Drop kills them all, except processes that left the group.
 pub(super) struct ProcessGroup {
     child: Child,
-    /// None once they were killed: when nobody is left in the group, its number may become another's.
+    /// None after the kill: when a group is empty, its number can be used again.
     id: Option<Pid>,
     child_ends: Signal,
 }
@@ -28,9 +27,9 @@ impl ProcessGroup {
     /// Starts the program.
     ///
     /// # Errors
-    /// Why that can't be done.
+    /// Why it can't be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        // Before the program, so that its end can't be missed.
+        // Before the program starts, so that we can't miss its end.
         let child_ends = signal(SignalKind::child())?;
         let child = command.process_group(0).spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
@@ -41,15 +40,15 @@ impl ProcessGroup {
         })
     }
 
-    /// Its standard input, where that is piped, the first time.
+    /// Its standard input, if that is piped; only once.
     pub fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Waits until the program ends, and kills what it left running.
+    /// Waits until the program ends, and kills the processes that it left running.
     ///
     /// # Errors
-    /// The system can't tell how it ended.
+    /// The system does not know how it ended.
     pub async fn ended(mut self) -> io::Result<ExitStatus> {
         while self.id.is_some_and(is_running) {
             self.child_ends.recv().await;
@@ -74,8 +73,8 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// Whether a child runs. One that has ended keeps its number, and with it that of its group, until somebody waits for
-/// it, which this does not.
+/// Whether a child runs. A child that has ended keeps its number, and that of its group, until we wait for it. This does
+/// not wait.
 fn is_running(id: Pid) -> bool {
     let how = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     waitid(Id::Pid(id), how) == Ok(WaitStatus::StillAlive)

@@ -1,4 +1,4 @@
-//! The rounds of the sieges: each change is one line in the log, and one run of the command in `siege.notify`.
+//! Runs the rounds of the sieges. Each change is logged, and runs the command of `siege.notify`.
 
 use std::{
     process::Stdio,
@@ -23,21 +23,21 @@ use crate::{
     engine::{Rounds, Shared},
 };
 
-/// How often there is a round: what one host sees, others heed a second later.
+/// The time between rounds: other hosts follow within a second.
 const ROUND: Duration = Duration::from_millis(500);
-/// How long the command may run, with all that it starts.
+/// How long the command may run, with all processes that it starts.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How many changes wait for the command; further ones are in the log alone.
+/// How many changes wait for the command. Others are only logged.
 const MOST_WAITING: usize = 32;
 
-/// A change to tell the administrator of.
+/// A change to notify the administrator of.
 struct Notice {
     argv: Vec<String>,
     change: Change,
     line: String,
 }
 
-/// Makes round after round. Never ends.
+/// Runs rounds forever.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut ticks = interval(ROUND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,35 +50,35 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         let policy = &engine.policy;
         for change in rounds.round(policy, engine.store.as_deref(), now).await {
-            tell(policy, change, &notices);
+            announce(policy, change, &notices);
         }
     }
 }
 
-fn tell(policy: &Policy, change: Change, notices: &Sender<Notice>) {
+fn announce(policy: &Policy, change: Change, notices: &Sender<Notice>) {
     let line = format!("siege of {change}; {}", answered(policy, &change));
     log::warn!("{line}");
     let argv = policy.siege.notify.clone();
-    // The host that saw it first tells.
+    // Only the host that saw it first runs the command.
     if argv.is_empty() || change.cause == Cause::Elsewhere {
         return;
     }
     let notice = Notice { argv, change, line };
     if notices.try_send(notice).is_err() {
         log::warn!(
-            "siege.notify: {MOST_WAITING} changes wait for it already, so it is not told of this one"
+            "siege.notify: {MOST_WAITING} changes wait for the command already, so it is not run for this one"
         );
     }
 }
 
-/// What is answered from now on.
+/// The answers from now on.
 fn answered(policy: &Policy, change: &Change) -> String {
     let siege = &policy.siege;
     if !change.to.is_besieged() {
-        return "nothing is answered more strictly".to_owned();
+        return "the usual answers apply".to_owned();
     }
     let mode = match policy.mode {
-        Mode::Monitor => " (mode monitor: only told of)",
+        Mode::Monitor => " (mode monitor: logged only)",
         Mode::Enforce => "",
     };
     format!(
@@ -92,7 +92,7 @@ fn answered(policy: &Policy, change: &Change) -> String {
     )
 }
 
-/// Runs the command for one change after the other.
+/// Runs the command for each change, one after the other.
 async fn notify(mut waiting: Receiver<Notice>) {
     while let Some(notice) = waiting.recv().await {
         let program = notice.argv.first().cloned().unwrap_or_default();
@@ -100,14 +100,14 @@ async fn notify(mut waiting: Receiver<Notice>) {
             Ok(Ok(())) => {}
             Ok(Err(why)) => log::warn!("siege.notify: {program}: {why}"),
             Err(_) => log::warn!(
-                "siege.notify: {program} was stopped, for it took longer than {} s",
+                "siege.notify: {program} was stopped because it took longer than {} s",
                 LONGEST.as_secs()
             ),
         }
     }
 }
 
-/// Without a shell; the line is its standard input. Nothing that it starts outlives it.
+/// Runs the command without a shell, with the line as standard input. No process that it starts outlives it.
 async fn run(notice: Notice) -> Result<(), String> {
     let Notice { argv, change, line } = notice;
     let Some((program, arguments)) = argv.split_first() else {
@@ -128,7 +128,7 @@ async fn run(notice: Notice) -> Result<(), String> {
         .stderr(Stdio::null());
     let mut program = ProcessGroup::spawn(&mut command).map_err(|error| error.to_string())?;
     if let Some(mut stdin) = program.stdin() {
-        // It need not read it.
+        // The command need not read it.
         let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
     }
     let status = program.ended().await.map_err(|error| error.to_string())?;

@@ -77,7 +77,7 @@ fn the_text_has_a_plot_and_no_control_character() {
     );
     assert_eq!(text, site.text(&[&["attack"], &period[..]].concat()));
     let none = site.text(&["--since", "1h", "--domain", "example.org"]);
-    assert!(none.contains("none came"), "{none}");
+    assert!(none.contains("no bounces came"), "{none}");
 }
 
 /// Older versions counted reasons and proofs together where there were too many.
@@ -102,24 +102,28 @@ fn what_makes_no_sense_is_told() {
         (
             &["--domain", "far.example"][..],
             64,
-            "far.example is none of `local.domains`",
+            "far.example is not in `local.domains`",
         ),
         (
             &["--from", "2026-02-02", "--to", "2026-02-01"],
             64,
-            "nothing is left of that period",
+            "this period is empty",
         ),
         (&["--since", "7"], 64, "is not a duration"),
         (&["--days", "91"], 64, "not in 1..=90"),
         (&["--to", "2026-02-01"], 64, "--from"),
         (&["--days", "3", "coverage"], 64, "cannot be used with"),
-        (&["--html", "/dev/null"], 69, "no regular file"),
+        (&["--html", "/dev/null"], 69, "not a regular file"),
         (
             &["--html", "missing/page.html"],
             69,
             "missing/page.html can't be written",
         ),
-        (&["--export", "."], 69, "it is not empty; name a new one"),
+        (
+            &["--export", "."],
+            69,
+            "it is not empty; use a new or empty folder",
+        ),
     ] {
         let output = site.report(arguments);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -130,12 +134,12 @@ fn what_makes_no_sense_is_told() {
     for (yaml, told) in [
         (
             "local: {domains: [example.org]}\nproof: {dkim: {verify: false}}\nsiege: {watch: false}\n",
-            "neither a proof that `local.domains` could have",
+            "use `proof`, `siege.watch` or `report.keep_samples`",
         ),
         ("{}\n", "`local.domains` is empty"),
         (
             "local: {domains: [example.org]}\nstore: sqlite:/nowhere/state.db\n",
-            "is not there yet",
+            "does not exist yet",
         ),
     ] {
         let site = Site::new("");

@@ -180,14 +180,14 @@ fn each_sample_is_a_report_that_others_can_read() {
         "{text}"
     );
     assert!(
-        text.contains("may\nhave forged it, the Received lines"),
+        text.contains("may have forged it,\nespecially the Received lines"),
         "{text}"
     );
     let list = fs::read_to_string(&files[1]).unwrap();
     assert!(
         list.contains(name)
             && list
-                .contains("UNTRUSTED| it called itself mx.far.example; 2 Received lines came back"),
+                .contains("UNTRUSTED| its HELO was mx.far.example; 2 Received lines were returned"),
         "{list}"
     );
     // Without -i a line with a dot alone would be the end.

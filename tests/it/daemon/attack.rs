@@ -231,7 +231,7 @@ fn who_only_watches_is_told_what_would_have_been() {
     );
     let list = fs::read_to_string(backstop.folder().join("samples/README.txt")).unwrap();
     assert_eq!(
-        list.matches("but let in: only watched").count(),
+        list.matches("but accepted: monitored only").count(),
         2,
         "{list}"
     );

@@ -140,9 +140,9 @@ fn an_administrator_sees_whose_bounces_would_be_refused() {
     let text = office.says(&["report", "coverage"], ("", ""));
     for told in [
         "without ledger: no_message_id 1\n",
-        "no DKIM signature of yours was there yet",
+        "no DKIM signature of yours was seen yet",
         "1  joe@example.org\n",
-        "don't refuse bounces that prove nothing yet (proof.unproven)\n",
+        "do not refuse unproven bounces yet (proof.unproven)\n",
         "only 66.6 % of the mail from example.org can prove its bounces\n",
         "1 bounces to 1 addresses that send mail proved nothing",
     ] {

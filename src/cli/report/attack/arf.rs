@@ -1,7 +1,7 @@
 //! A sample as a report to an abuse desk, in the Abuse Reporting Format (RFC 5965).
 //!
-//! Its Feedback-Type is `abuse`, "unsolicited email or some other kind of email abuse" (RFC 5965 section 7.3), which is
-//! what a bounce is to whom it was not owed; `other` is for what no registered type describes, and desks sort it away.
+//! Its Feedback-Type is `abuse`, "unsolicited email or some other kind of email abuse" (RFC 5965 section 7.3), which fits
+//! backscatter. `other` is for what no registered type describes, and abuse desks ignore it.
 
 use std::fmt::Write;
 
@@ -21,32 +21,32 @@ use crate::core::{
     proof::returned,
 };
 
-/// The longest word or line of a stranger's that is quoted in the text, in characters: a line of 7bit text has 998 at
-/// most (RFC 2045 section 2.7).
+/// The maximum length of a quoted word or line, in characters. A line of 7bit text has at most 998 (RFC 2045 section
+/// 2.7).
 const LONGEST_QUOTE: usize = 200;
-/// The most Received lines that are.
+/// The maximum number of quoted Received lines.
 const MOST_RECEIVED: usize = 20;
-/// What stands before each line that a stranger wrote.
+/// The mark before each line from outside.
 pub(super) const UNTRUSTED: &str = "UNTRUSTED| ";
 
-/// What a report is made of.
-pub(super) struct Report<'a> {
+/// The content of one report.
+pub(super) struct AbuseReport<'a> {
     pub sample: &'a Sample,
     pub redaction: &'a Redaction<'a>,
     /// Our domain that it came to.
     pub domain: &'a str,
-    /// How many bounces of this host were counted in the period; `None` where none was under its name.
+    /// The number of bounces of this host in the period; `None` if it was not counted by name.
     pub incidents: Option<u64>,
-    /// Whether there may be more of them, which were counted without a name.
+    /// Whether there may be more, which were counted together with others.
     pub some_unnamed: bool,
-    /// A word for Message-ID that no other report has.
+    /// A unique word for the Message-ID.
     pub unique: &'a str,
-    /// When it is written, in seconds since 1970.
+    /// The time of writing, in seconds since 1970.
     pub now: u64,
 }
 
-impl Report<'_> {
-    /// The message: ASCII but for what the bounce has, lines ending in CRLF. It has no To:, for it is not sent.
+impl AbuseReport<'_> {
+    /// The message: ASCII except in the bounce, with CRLF after each line. It has no To:, because it is not sent.
     pub fn message(&self) -> std::io::Result<Vec<u8>> {
         let client = self.sample.client;
         let Self { domain, unique, .. } = self;
@@ -65,7 +65,7 @@ impl Report<'_> {
             )
             .header(
                 "Content-Description",
-                Raw::new("the bounce, redacted; what stands in it is UNTRUSTED"),
+                Raw::new("the bounce, redacted; its content is UNTRUSTED"),
             )
             .transfer_encoding(encoding),
         ];
@@ -103,7 +103,7 @@ impl Report<'_> {
             date(sample.at).to_rfc822(),
             sample.client
         );
-        // Its name by its own word: what is no name, such as [192.0.2.1], is no domain to report, nor is ours.
+        // The name in HELO, unless it is no domain, such as [192.0.2.1], or is ours.
         let name = Domain::from_bytes(&sample.helo.0);
         if let Some(domain) = name.filter(|domain| !self.redaction.is_ours(domain)) {
             let _ = write!(fields, "Reported-Domain: {domain}\r\n");
@@ -115,7 +115,7 @@ impl Report<'_> {
         fields
     }
 
-    /// What a human reads.
+    /// The text for humans.
     fn text(&self) -> String {
         let sample = self.sample;
         let recipients = sample.recipients.iter();
@@ -126,27 +126,27 @@ impl Report<'_> {
             format!("{} ({})", sample.action, sample.reason)
         } else {
             format!(
-                "none; it would have been {} ({})",
+                "none; without monitoring: {} ({})",
                 sample.action, sample.reason
             )
         };
         let mut text = format!(
             "This is a report of backscatter in the Abuse Reporting Format (RFC 5965),\r\n\
              written by Backstop and sent by a human.\r\n\r\n\
-             A host of yours gave one of our mail servers a bounce that we did not take for\r\n\
-             an answer to mail of ours: we believe the sender of what it returns to be forged.\r\n\
+             One of your hosts sent a bounce to one of our mail servers. The bounce does not\r\n\
+             return mail of ours; we believe that the sender of that mail was forged.\r\n\
              Please refuse mail that you can't deliver while its sender is still connected,\r\n\
              and don't bounce it afterwards: those bounces go to people who sent nothing.\r\n\r\n\
-             WHAT WE SAW OURSELVES, in our SMTP session with your host:\r\n\r\n\
+             WHAT OUR SERVER SAW in its SMTP session with your host:\r\n\r\n\
              \x20 when      {}\r\n\
              \x20 client    {} (network {})\r\n\
-             \x20 it said   HELO {}\r\n\
+             \x20 commands  HELO {}\r\n\
              \x20           MAIL FROM:<{}>\r\n\
              \x20           {}\r\n\
              \x20 answer    {answer}\r\n\
-             \x20 in all    {} of this host in the time of the report\r\n\r\n\
-             WHAT THE BOUNCE SAYS. We do not vouch for any of it: a stranger wrote it, and may\r\n\
-             have forged it, the Received lines of the returned message above all.\r\n\r\n",
+             \x20 in total  {} of this host in the period of the report\r\n\r\n\
+             WHAT THE BOUNCE SAYS. We do not vouch for any of it. Its author may have forged it,\r\n\
+             especially the Received lines of the returned message.\r\n\r\n",
             exact(sample.at),
             sample.client,
             network(sample.client),
@@ -161,12 +161,12 @@ impl Report<'_> {
         }
         text.push_str(
             "\r\nThe local parts of our users' addresses are replaced by keyed hashes (RFC 6590),\r\n\
-             the same for the same address. Encoded parts are left out, and long ones are cut.\r\n",
+             the same for the same address. Encoded parts are omitted, and long parts are cut.\r\n",
         );
         text
     }
 
-    /// What a stranger wrote of the way of the message that came back, each line marked so.
+    /// The Subject of the bounce and the Received lines of the returned message, each marked as untrusted.
     fn untrusted(&self) -> Vec<String> {
         let (headers, _) = Headers::parse(&self.sample.headers.0);
         let report = returned::read(&headers, &self.sample.body.0, self.sample.cut);
@@ -194,7 +194,7 @@ impl Report<'_> {
         lines
     }
 
-    /// How many Received lines the returned messages have.
+    /// The number of Received lines in the returned messages.
     pub fn returned_received(&self) -> usize {
         let marked = self.untrusted();
         marked
@@ -207,7 +207,7 @@ impl Report<'_> {
         shortened(&self.redaction.text(bytes), LONGEST_QUOTE)
     }
 
-    /// How many bounces of this host there were, in words.
+    /// The number of bounces of this host, in words.
     pub fn bounces(&self) -> String {
         // This one at least.
         let known = self.incidents.unwrap_or(1).max(1);
@@ -219,7 +219,7 @@ impl Report<'_> {
         format!("{at_least}{known} bounce{plural}")
     }
 
-    /// What the client called itself.
+    /// The name in HELO.
     pub fn helo(&self) -> String {
         match self.sample.helo.0.as_slice() {
             [] => "(nothing)".to_owned(),
@@ -228,13 +228,13 @@ impl Report<'_> {
     }
 }
 
-/// Our domain that a sample came to.
+/// The domain of ours that a sample came to.
 pub(super) fn domain_of<'a>(sample: &Sample, local: &'a Local) -> Option<&'a Domain> {
     let recipient = Mailbox::from_bytes(&sample.recipients.first()?.0);
     local.ours(recipient.domain()?)
 }
 
-/// Fit to be printed, its blanks as they are.
+/// Printable text that keeps its spaces.
 fn spaced(bytes: &[u8]) -> String {
     let words = bytes.split(|byte| *byte == b' ' || *byte == b'\t');
     let words: Vec<_> = words.map(|word| printable(word, LONGEST_QUOTE)).collect();

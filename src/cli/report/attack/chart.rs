@@ -1,24 +1,24 @@
-//! The charts of the page, in SVG: coloured by its style, so that they are dark where the page is.
+//! The charts of the page, in SVG. The style of the page colours them, so they are dark on a dark page.
 
 use maud::{Markup, html};
 
 use super::view::{View, short};
 use crate::core::attack::{AttackTally, Fate};
 
-/// How many columns there are at most: each is seen on a screen of a usual width.
+/// The maximum number of columns: each is visible on a common screen.
 const COLUMNS: u64 = 112;
-/// Of the drawing, in its own units.
+/// The size of the drawing, in its own units.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 300.0;
-/// Where the columns stand in it; left of them is room for 8 characters.
+/// The area of the columns. The space on the left fits 8 characters.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 995.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 262.0;
-/// How many columns have their time written below.
+/// The maximum number of columns with a time below.
 const LABELS: usize = 10;
 
-/// What came, hour by hour, one above the other by what became of it.
+/// Bounces by hour, stacked by fate.
 pub(super) fn hours(view: &View) -> Markup {
     let (width, columns) = view.columns(COLUMNS);
     let most = columns.iter().map(|(_, tally)| tally.all()).max();
@@ -42,7 +42,7 @@ pub(super) fn hours(view: &View) -> Markup {
             @for (x, (hour, tally)) in placed() {
                 @if tally.all() > 0 {
                     g {
-                        title { (told(*hour, tally)) }
+                        title { (tooltip(*hour, tally)) }
                         @for (fate, below, above) in stacked(tally) {
                             rect class=(fate.as_str()) x=(round(x + step * 0.08)) width=(round(step * 0.84))
                                 y=(round(scale.y(above))) height=(round((scale.y(below) - scale.y(above)).max(1.0))) {}
@@ -53,14 +53,14 @@ pub(super) fn hours(view: &View) -> Markup {
             @for (at, label) in labels(&columns) {
                 @let x = round(LEFT + step * float(at as u64));
                 line.grid x1=(x) x2=(x) y1=(BOTTOM) y2=(BOTTOM + 5.0) {}
-                // The last one would run out of the drawing.
+                // A label here would not fit into the drawing.
                 @if x < RIGHT - 40.0 { text x=(x) y=(BOTTOM + 22.0) text-anchor="middle" { (label) } }
             }
         }
     }
 }
 
-/// Which columns have their time written below, and how: where days begin, or hours where there are few days.
+/// The columns with a label, and the label: the beginnings of days, or hours if there are few days.
 fn labels(columns: &[(u64, AttackTally)]) -> Vec<(usize, String)> {
     let day = |hour: u64| hour / 24;
     let pairs = columns.iter().zip(columns.iter().skip(1));
@@ -92,7 +92,7 @@ fn labels(columns: &[(u64, AttackTally)]) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// How many hours a column has, in words.
+/// The width of a column in words.
 pub(super) fn span(width: u64) -> String {
     match width {
         1 => "an hour".to_owned(),
@@ -100,7 +100,7 @@ pub(super) fn span(width: u64) -> String {
     }
 }
 
-/// A bar beside a number, as long as its part of the largest one.
+/// A bar beside a number, scaled to the largest number.
 pub(super) fn bar(tally: &AttackTally, most: u64) -> Markup {
     let part = |number: u64| round(100.0 * float(number) / float(most.max(1)));
     html! {
@@ -121,7 +121,7 @@ pub(super) fn swatch(fate: Fate) -> Markup {
     }
 }
 
-/// Each fate that there is, from where to where it reaches.
+/// Each fate that occurs, with its lower and upper bound.
 fn stacked(tally: &AttackTally) -> impl Iterator<Item = (Fate, u64, u64)> {
     let mut below = 0_u64;
     Fate::ALL.into_iter().filter_map(move |fate| {
@@ -131,21 +131,21 @@ fn stacked(tally: &AttackTally) -> impl Iterator<Item = (Fate, u64, u64)> {
     })
 }
 
-fn told(hour: u64, tally: &AttackTally) -> String {
+fn tooltip(hour: u64, tally: &AttackTally) -> String {
     let fates = Fate::ALL.into_iter().filter(|fate| tally.of(*fate) > 0);
     let fates = fates.map(|fate| format!("{} {}", tally.of(fate), fate.words()));
     let fates: Vec<_> = fates.collect();
     format!("{} UTC: {}", short(hour), fates.join(", "))
 }
 
-/// From numbers to heights.
+/// The vertical scale.
 struct Scale {
     step: u64,
     steps: u64,
 }
 
 impl Scale {
-    /// Round steps, 2 to 5 of them, that reach as high as this number.
+    /// 2 to 5 round steps that reach this number.
     fn of(most: u64) -> Self {
         let most = most.max(1);
         let mut unit = 1_u64;
@@ -172,7 +172,7 @@ impl Scale {
     }
 }
 
-/// A level of the scale, in 7 characters at most: `500000`, `1.5 M`.
+/// A level of the scale in at most 7 characters: `500000`, `1.5 M`.
 fn brief(number: u64) -> String {
     const UNITS: [(u32, &str); 5] = [(18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M")];
     for (power, sign) in UNITS {
@@ -187,7 +187,7 @@ fn brief(number: u64) -> String {
     number.to_string()
 }
 
-/// What is drawn need not be exact.
+/// A drawing need not be exact.
 #[allow(clippy::cast_precision_loss)]
 fn float(number: u64) -> f64 {
     number as f64
@@ -225,7 +225,7 @@ mod tests {
         ] {
             assert_eq!(brief(number), text);
         }
-        // No level is told as another: a step is 1, 2 or 5 and zeros.
+        // All labels differ: a step is 1, 2 or 5 and zeros.
         for most in (0..19).map(|power| 7 * 10_u64.pow(power) / 2) {
             let levels: Vec<_> = Scale::of(most).levels().map(brief).collect();
             let different: std::collections::BTreeSet<_> = levels.iter().collect();

@@ -1,4 +1,4 @@
-//! A folder of reports to abuse desks, to be read and sent by a human.
+//! Writes a folder of reports to abuse desks, for a human to read and send.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use std::{
 use data_encoding::HEXLOWER;
 
 use super::{
-    arf::{Report, UNTRUSTED, domain_of},
+    arf::{AbuseReport, UNTRUSTED, domain_of},
     view::{View, compact, exact},
 };
 use crate::{
@@ -23,10 +23,10 @@ use crate::{
     },
 };
 
-/// How long a key is that is made for one export, in octets.
+/// The length of a key for one export, in octets.
 const SECRET: usize = 32;
 
-/// The samples that came to this domain of ours, as `local.domains` has it, or to any that it has now.
+/// The samples that came to this domain of `local.domains`, or to any of them.
 pub(super) fn of_domain(samples: Vec<Sample>, local: &Local, domain: Option<&str>) -> Vec<Sample> {
     let ours = samples.into_iter().filter(|sample| {
         let of = domain_of(sample, local).map(|of| of.as_str());
@@ -35,31 +35,31 @@ pub(super) fn of_domain(samples: Vec<Sample>, local: &Local, domain: Option<&str
     ours.collect()
 }
 
-/// Writes a report for each sample, and a text that lists them. The folder is made if it isn't there, for us alone, as
-/// the files are.
+/// Writes a report for each sample, and a list of them. Makes the folder if it is missing. Only our user may read the
+/// folder and the files.
 ///
 /// # Errors
-/// That the folder holds something, and what the system says. What was written until then stays.
+/// A folder that is not empty, and errors of the system. Files written before an error stay.
 pub(super) fn write(
     folder: &Path,
     samples: &[Sample],
     config: &Config,
     view: &View,
 ) -> Result<(), String> {
-    let told =
+    let failed =
         |error: &dyn std::fmt::Display| format!("{} can't be written: {error}", folder.display());
-    make(folder).map_err(|error| told(&error))?;
-    let secret = secret(config).map_err(|error| told(&error))?;
+    make(folder).map_err(|error| failed(&error))?;
+    let secret = secret(config).map_err(|error| failed(&error))?;
     let Some(redaction) = Redaction::new(&secret, &config.policy.local) else {
-        return Err(told(&"the key does not work"));
+        return Err(failed(&"the key can't be used"));
     };
     let mut list = head(samples.len(), view);
     for (number, sample) in (1..).zip(samples) {
         let name = name(number, sample);
         let written = one(folder, &name, sample, &redaction, (config, view), &mut list);
-        written.map_err(|error| told(&format!("{name}: {error}")))?;
+        written.map_err(|error| failed(&format!("{name}: {error}")))?;
     }
-    new_file(folder, "README.txt", list.as_bytes()).map_err(|error| told(&error))
+    new_file(folder, "README.txt", list.as_bytes()).map_err(|error| failed(&error))
 }
 
 fn one(
@@ -75,7 +75,7 @@ fn one(
     let hosts = &view.summary.hosts;
     let of_host = hosts.named(&sample.client.to_string());
     let domain = domain_of(sample, &config.policy.local);
-    let report = Report {
+    let report = AbuseReport {
         sample,
         redaction,
         domain: domain.map_or("localhost", |domain| domain.as_str()),
@@ -89,7 +89,7 @@ fn one(
     let _ = write!(
         list,
         "\n{name}\n  came {} from {} (network {}), {} ({}){}\n  {} of this host in the period\n  \
-         {UNTRUSTED}it called itself {}; {} Received lines came back\n",
+         {UNTRUSTED}its HELO was {}; {} Received lines were returned\n",
         exact(sample.at),
         sample.client,
         network(sample.client),
@@ -98,7 +98,7 @@ fn one(
         if sample.done {
             ""
         } else {
-            ", but let in: only watched"
+            ", but accepted: monitored only"
         },
         report.bounces(),
         report.helo(),
@@ -112,25 +112,25 @@ fn head(samples: usize, view: &View) -> String {
         "Backstop's reports of backscatter, {} to {}: {samples}\n\n\
          Each .eml file is a report to an abuse desk in the Abuse Reporting Format (RFC 5965): a text for humans, the facts\n\
          for machines, and the bounce. Nothing has been sent. Before you send one:\n\n\
-         1. Read it. The local parts of your users' addresses are replaced by hashes (RFC 6590) and encoded parts are left\n   \
-            out, but a name may stand elsewhere in the text.\n\
-         2. Find the abuse desk of the address that the report is about: `whois ADDRESS`, \"abuse-mailbox\" or \"OrgAbuseEmail\".\n   \
-            Go by the client's address alone, which your server saw. What the bounce says, the Received lines that came back\n   \
-            above all, is UNTRUSTED: whoever wrote it may have forged it.\n\
-         3. Put that desk's address into a To: of its own, check From:, and send the file as it is, for example with\n   \
+         1. Read it. The local parts of your users' addresses are replaced by hashes (RFC 6590) and encoded parts are\n   \
+            omitted, but a name may be elsewhere in the text.\n\
+         2. Find the abuse desk of the client's address: `whois ADDRESS`, \"abuse-mailbox\" or \"OrgAbuseEmail\". Use only\n   \
+            the client's address, which your server saw. The content of the bounce is UNTRUSTED: its author may have\n   \
+            forged it, especially the returned Received lines.\n\
+         3. Add a To: with the address of that desk, check From:, and send the file, for example with\n   \
             `sendmail -i -f postmaster@your.domain abuse@desk.example < FILE`.\n\n\
-         What is marked {UNTRUSTED}is a stranger's word.\n",
+         Text after {UNTRUSTED}comes from outside.\n",
         view.from, view.to,
     )
 }
 
 fn name(number: usize, sample: &Sample) -> String {
-    // Not every system lets a name have colons.
+    // Some systems do not allow colons in names.
     let client = sample.client.to_string().replace(':', "-");
     format!("{number:04}-{}-{client}.eml", compact(sample.at))
 }
 
-/// By the key that signs, so that a user's hash is the same in every export; without keys, by one that nobody keeps.
+/// The key that signs, so that the hash of a user is the same in every export; without keys, a random one.
 fn secret(config: &Config) -> io::Result<Vec<u8>> {
     if let Some(key) = config.policy.proof.keys.signing() {
         return Ok(key.secret().to_vec());
@@ -144,7 +144,9 @@ fn make(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             if fs::read_dir(folder)?.next().is_some() {
-                return Err(io::Error::other("it is not empty; name a new one"));
+                return Err(io::Error::other(
+                    "it is not empty; use a new or empty folder",
+                ));
             }
             Ok(())
         }

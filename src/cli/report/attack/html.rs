@@ -1,5 +1,4 @@
-//! A report as one page: nothing is loaded from elsewhere, no script runs, and no text of a stranger's is anything but
-//! text.
+//! The report as one HTML page. It loads nothing, runs no script, and escapes all text from outside.
 
 use std::{fs, io::Write, path::Path};
 
@@ -15,23 +14,22 @@ use super::{
 use crate::core::attack::Fate;
 
 const STYLE: &str = include_str!("style.css");
-/// The most hosts, networks and addresses that are named.
+/// The maximum number of hosts, networks and addresses on the page.
 const MOST_NAMED: usize = 50;
-/// How many columns the table of hours has rows for.
+/// The maximum number of rows in the table of hours.
 const ROWS: u64 = 112;
 
-/// Writes the page into a file of its own, which then takes the place of the one that was there: whoever reads it sees
-/// the one or the other.
+/// Writes the page to a temporary file, which then replaces the old one: a reader sees either of them complete.
 ///
 /// # Errors
-/// What the file is, if it is none that can be replaced, and what the system says.
+/// A file that can't be replaced, and errors of the system.
 pub(super) fn write(view: &View, file: &Path) -> Result<(), String> {
-    let told =
+    let failed =
         |error: &dyn std::fmt::Display| format!("{} can't be written: {error}", file.display());
     if let Ok(there) = fs::symlink_metadata(file)
         && !there.is_file()
     {
-        return Err(told(&"it is no regular file; name another one"));
+        return Err(failed(&"it is not a regular file; use another name"));
     }
     let folder = file
         .parent()
@@ -41,12 +39,12 @@ pub(super) fn write(view: &View, file: &Path) -> Result<(), String> {
         page.as_file().sync_all()?;
         Ok(page.persist(file)?)
     });
-    written.map(drop).map_err(|error| told(&error))
+    written.map(drop).map_err(|error| failed(&error))
 }
 
 fn render(view: &View) -> Markup {
     let style = BASE64.encode(&Sha256::digest(STYLE));
-    // What the page may load: nothing but its own style.
+    // The page may load nothing except its own style.
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
     );
@@ -78,9 +76,9 @@ fn render(view: &View) -> Markup {
                         (tiles(view))
                         (hours(view))
                         (reasons(view))
-                        (list("Hosts they came from", "Host", &view.hosts))
-                        (list("Networks they came from", "Network", &view.networks))
-                        (list("Forged addresses, to which they came", "Address", &view.recipients))
+                        (list("Hosts that sent them", "Host", &view.hosts))
+                        (list("Networks that sent them", "Network", &view.networks))
+                        (list("Forged addresses (their recipients)", "Address", &view.recipients))
                         (domains(view))
                     }
                     (notes())
@@ -94,7 +92,7 @@ fn tiles(view: &View) -> Markup {
     let all = view.bounces.0;
     html! {
         ul.tiles {
-            li { b { (all.suspect()) } "without proof that they answer mail of yours" }
+            li { b { (all.suspect()) } "without proof that they return mail of yours" }
             @for fate in view.fates() {
                 li class=(fate.as_str()) { b { (all.of(fate)) } (fate.words()) }
             }
@@ -141,7 +139,7 @@ fn hours(view: &View) -> Markup {
 fn reasons(view: &View) -> Markup {
     html! {
         section aria-labelledby="why" {
-            h2 id="why" { "What was done, and why" }
+            h2 id="why" { "Answers, with their reasons" }
             table.list {
                 thead { tr {
                     th.number scope="col" { "Bounces" }
@@ -154,7 +152,7 @@ fn reasons(view: &View) -> Markup {
                     td { (reason.words) }
                 } } }
             }
-            h2.next { "What they proved" }
+            h2.next { "Proofs" }
             table.list {
                 thead { tr { th.number scope="col" { "Bounces" } th scope="col" { "Proof" } } }
                 tbody { @for (proof, bounces) in &view.proofs { tr {
@@ -177,7 +175,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                 table.list {
                     thead { tr {
                         th.number scope="col" { "Bounces" }
-                        th.number scope="col" { "Kept out" }
+                        th.number scope="col" { "Refused" }
                         th scope="col" { (of) }
                         th.bar scope="col" { "How they were answered" }
                     } }
@@ -188,9 +186,9 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                         td.bar { (chart::bar(&entry.bounces.0, most)) }
                     } } }
                 }
-                @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " has all." } }
+                @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " shows all." } }
                 @if others.suspect() > 0 {
-                    p.soft { "And " (others.suspect()) " bounces of others: too many to be told apart." }
+                    p.soft { "And " (others.suspect()) " bounces of others, which were counted together." }
                 }
             }
         }
@@ -222,16 +220,16 @@ fn notes() -> Markup {
         section {
             h2 { "How to read this" }
             p {
-                "Counted is mail from strangers to addresses of yours with the null sender, from a mailer-daemon or "
-                "postmaster, or that its headers show to be a bounce; each recipient once, and what is asked to come again "
-                "each time. "
-                "What is “" (Fate::Proven.words()) "” proved that it answers mail of yours, and what is “"
-                (Fate::Deferred.words()) "” came while DNS, the store or a list of yours did not answer: both are left out of "
-                "the lists."
+                "This report counts incoming mail to your addresses with the null sender, from a mailer-daemon or "
+                "postmaster, and mail whose headers show a bounce. Each recipient counts once, and each new attempt after a "
+                "temporary refusal counts again. "
+                "“" (Fate::Proven.words()) "” means proof that the bounce returns mail of yours. “"
+                (Fate::Deferred.words()) "” means that DNS, the store or a list of recipients did not answer. The lists omit "
+                "both."
             }
             p {
-                "The hosts are those that spoke to your servers: that much is certain. "
-                "The addresses are yours, and were forged; this page names them, so mind whom you give it to."
+                "The hosts are the clients that your servers saw, so they are certain. "
+                "The addresses are yours and were forged. This page names them, so be careful whom you give it to."
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `backstop report`: who sent bounces of mail that nobody here sent, to which addresses, and what became of them.
+//! `backstop report`: who sent backscatter, to which addresses, and how it was answered.
 
 mod arf;
 mod chart;
@@ -21,40 +21,40 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(super) struct About {
+pub(super) struct AttackArguments {
     #[command(flatten)]
-    period: period::During,
-    /// Only what came to this domain of yours
+    period: period::PeriodArguments,
+    /// Report only bounces to this domain of local.domains
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<Domain>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Write a page with charts into this file
+    /// Write an HTML page with charts to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the samples that were kept, redacted, each as a report to an abuse desk, into this new or empty folder
+    /// Write each kept sample as a redacted report to an abuse desk, to this new or empty folder
     #[arg(long, value_name = "FOLDER")]
     export: Option<PathBuf>,
 }
 
-pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
+pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> ExitCode {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let Some(period) = arguments.period.period(now) else {
         return wrong(
-            "nothing is left of that period: it ends before it begins, or lies beyond the 90 days that are kept",
+            "this period is empty: it ends before it begins, or is not in the 90 days that are kept",
         );
     };
     let domain = match &arguments.domain {
         None => None,
         Some(domain) => match config.policy.local.ours(domain) {
             Some(ours) => Some(ours.as_str()),
-            None => return wrong(&format!("{domain} is none of `local.domains`")),
+            None => return wrong(&format!("{domain} is not in `local.domains`")),
         },
     };
     if config.policy.local.domains.is_empty() {
         return unavailable(
-            "nothing is counted: `local.domains` is empty (see local in milter.yaml)",
+            "nothing is counted, because `local.domains` is empty; list your domains there",
         );
     }
     let store = match ask(config, NO_STORE) {
@@ -62,8 +62,7 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
         Err(code) => return code,
     };
     let failed = |why| unavailable(&format!("{}: {why}", config.store));
-    // Day by day: each question has its own time to be answered in, and after a flood all rows at once would be a
-    // gigabyte.
+    // Day by day: each query has its own time limit, and after a flood all rows together can be a gigabyte.
     let mut summary = AttackSummary::default();
     for day in period.days() {
         match store.attack(day).await {
@@ -72,12 +71,12 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
         }
     }
     let view = View::of(summary, period, domain);
-    let mut told = Vec::new();
+    let mut notes = Vec::new();
     if let Some(file) = &arguments.html {
         if let Err(why) = html::write(&view, file) {
             return unavailable(&why);
         }
-        told.push(format!("{}: the report as a page", file.display()));
+        notes.push(format!("{}: the report as an HTML page", file.display()));
     }
     if let Some(folder) = &arguments.export {
         let samples = match store.samples(period.seconds()).await {
@@ -89,12 +88,14 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
             return unavailable(&why);
         }
         let reports = samples.len();
-        told.push(format!(
-            "{}: {reports} reports; read them before you send any",
+        notes.push(format!(
+            "{}: {reports} reports for abuse desks; read each before you send it",
             folder.display()
         ));
         if samples.is_empty() && !config.report.keep_samples {
-            told.push("no samples are kept: report.keep_samples is false".to_owned());
+            notes.push(
+                "no samples are kept; use `report: {keep_samples: true}` in milter.yaml".to_owned(),
+            );
         }
     }
     if arguments.json {
@@ -102,7 +103,7 @@ pub(super) async fn attack(config: &Config, arguments: &About) -> ExitCode {
     } else {
         view.print();
     }
-    for line in told {
+    for line in notes {
         eprintln!("{line}");
     }
     ExitCode::SUCCESS

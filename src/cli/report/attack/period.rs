@@ -1,4 +1,4 @@
-//! Which hours a report is about.
+//! The period of a report.
 
 use std::{
     ops::RangeInclusive,
@@ -13,21 +13,21 @@ use crate::core::{
     proof::DAY,
 };
 
-/// What the report is about where nobody says.
-const USUAL: u64 = 7 * DAY;
+/// The default period.
+const DEFAULT: u64 = 7 * DAY;
 
 #[derive(Debug, Args)]
-pub(super) struct During {
-    /// The last so long, in whole hours: 7d (the default), 36h; at most 90d
+pub(super) struct PeriodArguments {
+    /// The period until now, in whole hours: 36h, for example; at most 90d [default: 7d]
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["days", "from"])]
     since: Option<Duration>,
-    /// The last so many days (UTC), today included
+    /// The number of days (UTC), including today
     #[arg(long, value_name = "NUMBER", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..=KEEP_DAYS))]
     days: Option<u64>,
-    /// From this day or time on (UTC): 2026-11-21, 2026-11-21T13:00:00Z
+    /// The beginning, as a day or a time (UTC): 2026-11-21, 2026-11-21T13:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Moment>,
-    /// Until then, that day or hour included
+    /// The end; that day or hour is included
     #[arg(long, value_name = "TIME", value_parser = moment, requires = "from")]
     to: Option<Moment>,
 }
@@ -41,7 +41,7 @@ struct Moment {
     last: u64,
 }
 
-/// Whole hours, with at least one.
+/// One or more whole hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Period {
     /// The first hour, since 1970.
@@ -51,7 +51,7 @@ pub(super) struct Period {
 }
 
 impl Period {
-    /// Its hours, at most 24 at once.
+    /// Its hours, in parts of at most 24.
     pub fn days(self) -> impl Iterator<Item = RangeInclusive<u64>> {
         let Self { first, last } = self;
         let days = (first..=last).step_by(24);
@@ -65,16 +65,16 @@ impl Period {
     }
 }
 
-impl During {
-    /// The period at `now`, in seconds since 1970: no more of it than is kept, nothing that is still to come. `None`
-    /// where nothing is left of it.
+impl PeriodArguments {
+    /// The period at `now`, in seconds since 1970, without hours that are not kept or in the future. `None` if it is
+    /// empty.
     pub fn period(&self, now: u64) -> Option<Period> {
         let ago = |seconds: u64| now.saturating_sub(seconds.saturating_sub(HOUR));
         let from = match (self.since, self.days, self.from) {
             (Some(since), _, _) => ago(time::Duration::from(since).as_secs()),
             (_, Some(days), _) => (now / DAY).saturating_sub(days - 1).saturating_mul(DAY),
             (_, _, Some(from)) => from.first,
-            (None, None, None) => ago(USUAL),
+            (None, None, None) => ago(DEFAULT),
         };
         let first = hour(from.max(now.saturating_sub(KEEP_DAYS * DAY)));
         let last = hour(self.to.map_or(now, |to| to.last.min(now)));
@@ -108,7 +108,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        arguments: During,
+        arguments: PeriodArguments,
     }
 
     /// 2026-11-28T13:30:00Z.

@@ -1,15 +1,15 @@
-//! A report on a terminal.
+//! The report on a terminal.
 
 use super::view::{List, View, short};
 use crate::core::attack::AttackTally;
 
-/// The most hosts, networks and addresses that are named.
+/// The maximum number of hosts, networks and addresses in the text.
 const MOST_NAMED: usize = 10;
-/// How many columns the plot has at most: with its numbers it fits into 80.
+/// The maximum number of columns of the plot. With its numbers it fits into 80 characters.
 const COLUMNS: u64 = 64;
-/// How many lines high it is.
+/// The height of the plot, in lines.
 const HEIGHT: u64 = 8;
-/// Parts of a line, from the smallest on.
+/// Parts of a line, the smallest first.
 const PARTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 impl View {
@@ -23,11 +23,11 @@ impl View {
         );
         let all = self.bounces.0;
         if all.all() == 0 {
-            println!("\nnone came");
+            println!("\nno bounces came");
             return;
         }
         println!(
-            "\n{:>10}  came, {} of them without proof that they answer mail of yours",
+            "\n{:>10}  came, {} of them without proof that they return mail of yours",
             all.all(),
             all.suspect()
         );
@@ -35,20 +35,17 @@ impl View {
             println!("{:>10}  {}", all.of(fate), fate.words());
         }
         self.print_hours();
-        println!("\nwhat was done, and why");
+        println!("\nanswers, with their reasons");
         for reason in &self.reasons {
             println!("{:>10}  {} ({})", reason.bounces, reason.why, reason.words);
         }
-        println!("\nwhat they proved");
+        println!("\nproofs");
         for (proof, bounces) in &self.proofs {
             println!("{bounces:>10}  {}", proof.replace('_', " "));
         }
-        print_list(
-            "hosts they came from, those of your own mail's bounces aside",
-            &self.hosts,
-        );
-        print_list("networks of these", &self.networks);
-        print_list("forged addresses, to which they came", &self.recipients);
+        print_list("hosts that sent them, without proven bounces", &self.hosts);
+        print_list("networks of these hosts", &self.networks);
+        print_list("forged addresses (their recipients)", &self.recipients);
     }
 
     fn print_hours(&self) {
@@ -57,25 +54,29 @@ impl View {
             1 => "each column is an hour".to_owned(),
             width => format!("each column is {width} hours"),
         };
-        println!("\nby hour, those without proof; {each}");
+        println!("\nbounces without proof by hour; {each}");
         let numbers: Vec<u64> = columns.iter().map(|(_, tally)| tally.suspect()).collect();
         for line in plot(&numbers) {
             println!("{line}");
         }
         println!("{:>10}  {}", "", axis(&columns));
         if let Some((hour, bounces)) = self.summary.worst_hour() {
-            println!("{:>10}  in the worst hour, from {}", bounces, short(hour));
+            println!(
+                "{:>10}  in the worst hour, which began at {}",
+                bounces,
+                short(hour)
+            );
         }
     }
 }
 
-/// Columns of these heights, a line after the other from the top.
+/// The lines of a plot with columns of these heights, from the top.
 fn plot(numbers: &[u64]) -> Vec<String> {
     let most = numbers.iter().copied().max().unwrap_or_default().max(1);
     let parts = PARTS.len() as u64;
     let line = |level: u64| {
         let column = |number: &u64| {
-            // In eighths of a line, rounded up: what came once is seen.
+            // In eighths of a line, rounded up, so that one bounce is visible.
             let full = u128::from(*number) * u128::from(HEIGHT * parts);
             let height = u64::try_from(full.div_ceil(u128::from(most))).unwrap_or_default();
             let part = height.saturating_sub(level * parts).min(parts);
@@ -93,7 +94,7 @@ fn plot(numbers: &[u64]) -> Vec<String> {
     (0..HEIGHT).rev().map(line).collect()
 }
 
-/// When the first and the last column begin.
+/// The times when the first and the last column begin.
 fn axis(columns: &[(u64, AttackTally)]) -> String {
     let (Some((first, _)), Some((last, _))) = (columns.first(), columns.last()) else {
         return String::new();
@@ -110,7 +111,7 @@ fn print_list(title: &str, list: &List) {
         return;
     }
     println!("\n{title}: {}", list.different);
-    println!("{:>10} {:>10}", "bounces", "kept out");
+    println!("{:>10} {:>10}", "bounces", "refused");
     let (shown, left) = list.first(MOST_NAMED);
     for entry in shown {
         let tally = entry.bounces.0;
@@ -123,13 +124,13 @@ fn print_list(title: &str, list: &List) {
     }
     if left > 0 {
         println!(
-            "{:>22} and {left} more; --json and --html have more of them",
+            "{:>22} and {left} more; use --html or --json to see more",
             ""
         );
     }
     if list.others.0.suspect() > 0 {
         println!(
-            "{:>10} {:>10}  from others: too many to be told apart",
+            "{:>10} {:>10}  from others, which were counted together",
             list.others.0.suspect(),
             list.others.0.kept_out()
         );

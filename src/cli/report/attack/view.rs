@@ -1,5 +1,5 @@
-//! What a report tells, whether as text, as a page or as JSON. All of a stranger's in it is printable ASCII already: it
-//! was made so before it was stored.
+//! The content of the report, for text, HTML and JSON. Text from outside is printable ASCII already; it was made so before
+//! it was stored.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::core::attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked};
 pub(super) struct View {
     pub from: String,
     pub to: String,
-    /// The domain that it is about; `None` for all.
+    /// The only domain of the report; `None` for all.
     pub domain: Option<String>,
     pub bounces: Numbers,
     pub worst_hour: Option<Worst>,
@@ -25,7 +25,7 @@ pub(super) struct View {
     pub hosts: List,
     pub networks: List,
     pub recipients: List,
-    /// The hours in which something came.
+    /// The hours with bounces.
     pub hours: Vec<Hour>,
     #[serde(skip)]
     pub summary: AttackSummary,
@@ -42,7 +42,7 @@ pub(super) struct Worst {
 #[derive(Serialize)]
 pub(super) struct Reason {
     pub fate: &'static str,
-    /// What was done or would have been, and why.
+    /// The action, done or monitored, and its reason.
     pub why: String,
     pub bounces: u64,
     #[serde(skip)]
@@ -56,12 +56,12 @@ pub(super) struct Hour {
     pub bounces: Numbers,
 }
 
-/// Things of one kind, those with the most suspect bounces first.
+/// Hosts, networks or addresses, those with the most suspect bounces first.
 #[derive(Serialize)]
 pub(super) struct List {
     pub different: usize,
     pub top: Vec<Entry>,
-    /// The bounces of those that were too many to be told apart.
+    /// The bounces of all others, which were counted together.
     pub others: Numbers,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Entry {
     pub bounces: Numbers,
 }
 
-/// A tally, each fate by its name.
+/// A tally, with the name of each fate.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers(pub AttackTally);
 
@@ -131,7 +131,7 @@ impl View {
         }
     }
 
-    /// The period in so many columns at most, and how many hours each of them has.
+    /// The hours per column, and the period in at most `most` columns.
     pub fn columns(&self, most: u64) -> (u64, Vec<(u64, AttackTally)>) {
         let Period { first, last } = self.period;
         let hours = last - first + 1;
@@ -143,7 +143,7 @@ impl View {
         (width, self.summary.series(first, last, width))
     }
 
-    /// What bounces may have become in this report, in the order in which it is told.
+    /// The fates that occur in this report, in order.
     pub fn fates(&self) -> impl Iterator<Item = Fate> {
         let all = self.bounces.0;
         Fate::ALL.into_iter().filter(move |fate| all.of(*fate) > 0)
@@ -166,37 +166,37 @@ impl List {
         }
     }
 
-    /// The first so many, and how many are left.
+    /// The first `most` entries, and how many are left.
     pub fn first(&self, most: usize) -> (&[Entry], usize) {
         let shown = self.top.get(..most).unwrap_or(&self.top);
         (shown, self.top.len() - shown.len())
     }
 }
 
-/// What has no name is what was counted together; an older version did that with reasons and proofs too.
+/// An entry without a name stands for all that were counted together.
 fn or_others(name: &str) -> &str {
     if name.is_empty() { "others" } else { name }
 }
 
 fn rfc3339(seconds: u64) -> String {
-    // The last second that can be written; a clock that says more is wrong.
+    // The last second of the format. Only a wrong clock exceeds it.
     let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-/// An hour since 1970 in a few words: `2026-11-28 13:00`.
+/// An hour since 1970, for example `2026-11-28 13:00`.
 pub(super) fn short(hour: u64) -> String {
     let mut text = rfc3339(hour.saturating_mul(HOUR)).replace('T', " ");
     text.truncate("2026-11-28 13:00".len());
     text
 }
 
-/// A time in seconds since 1970: `20261128T134500Z`.
+/// A time in seconds since 1970, for example `20261128T134500Z`.
 pub(super) fn compact(seconds: u64) -> String {
     rfc3339(seconds).replace(['-', ':'], "")
 }
 
-/// A time in seconds since 1970: `2026-11-28T13:45:00Z`.
+/// A time in seconds since 1970, for example `2026-11-28T13:45:00Z`.
 pub(super) fn exact(seconds: u64) -> String {
     rfc3339(seconds)
 }
