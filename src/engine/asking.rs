@@ -62,3 +62,6 @@ fn late(question: &Question) -> Answer {
         .outside()
         .map_or(Answer::NotAsked, Answer::Unanswered)
 }
+
+#[cfg(test)]
+mod tests;

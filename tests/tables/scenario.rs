@@ -25,7 +25,7 @@ pub use words::{answer, words};
 pub const TODAY: u64 = 20_997;
 
 /// Yes, no, or what did not answer.
-pub type Answer = Result<bool, Outside>;
+pub type YesOrNo = Result<bool, Outside>;
 
 /// A message to one recipient, and all answers about it.
 #[derive(Clone, Debug)]
@@ -45,13 +45,13 @@ pub struct Scenario {
     unlisted: Known,
     tag: Option<Tag>,
     wrong_before: u32,
-    sent_with_tag: Answer,
-    signatures_left: Answer,
+    sent_with_tag: YesOrNo,
+    signatures_left: YesOrNo,
     is_besieged: bool,
     learned: WasLearned,
     headers: String,
     evidence: Evidence,
-    sent_lately: Answer,
+    sent_lately: YesOrNo,
     author: Vouched<String>,
     settings: Vec<fn(&mut Policy)>,
 }
@@ -202,7 +202,7 @@ impl Scenario {
     }
 
     /// Whether the ledger has mail that was sent from this very address, tag and all.
-    pub fn sent_with_tag(self, sent_with_tag: Answer) -> Self {
+    pub fn sent_with_tag(self, sent_with_tag: YesOrNo) -> Self {
         Self {
             sent_with_tag,
             ..self
@@ -210,7 +210,7 @@ impl Scenario {
     }
 
     /// Whether DKIM signatures of ours were seen on outgoing mail lately.
-    pub fn signatures_left(self, signatures_left: Answer) -> Self {
+    pub fn signatures_left(self, signatures_left: YesOrNo) -> Self {
         Self {
             signatures_left,
             ..self
@@ -218,7 +218,7 @@ impl Scenario {
     }
 
     /// Whether the ledger has mail of the recipient's.
-    pub fn sent_lately(self, sent_lately: Answer) -> Self {
+    pub fn sent_lately(self, sent_lately: YesOrNo) -> Self {
         Self {
             sent_lately,
             ..self

@@ -9,7 +9,7 @@ use backstop::core::{
 };
 
 use crate::scenario::{
-    Answer, DSN, Scenario, TODAY, bounce, policy_with_keys, tagged, words, wrong,
+    DSN, Scenario, TODAY, YesOrNo, bounce, policy_with_keys, tagged, words, wrong,
 };
 
 const SITE: &str = "
@@ -150,9 +150,9 @@ fn with_a_sender_a_tag_changes_nothing_at_rcpt() {
 /// DNS did not answer.
 #[test]
 fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
-    const YES: Answer = Ok(true);
-    const NO: Answer = Ok(false);
-    const DOWN: Answer = Err(Outside::Store);
+    const YES: YesOrNo = Ok(true);
+    const NO: YesOrNo = Ok(false);
+    const DOWN: YesOrNo = Err(Outside::Store);
     const WAITS: &str = "accept nothing_found, accept nothing_found content guess";
     const WRONG: &str = "reject batv_wrong";
     const BATV: &str = "dkim: {verify: false}";

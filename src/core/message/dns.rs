@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::{Asker, Message, Open};
 use crate::core::{
-    dnsbl::Listing,
+    dnsbl::{self, Listing},
     envelope::Recipient,
     outside::{Outside, Unanswered},
     policy::{SpfAnswers, Vouched},
     printable::printable,
     spf::{Identity, SpfCheck, SpfResult},
+    verdict::Exempt,
 };
 
 /// The longest name of DNS (RFC 1035 section 2.3.4), in octets.
@@ -43,13 +44,15 @@ impl Message {
         asker: &Asker<'_>,
     ) -> Result<Option<Dns>, Open> {
         let policy = &*self.policy;
-        if !policy.needs_spf(&self.envelope, recipient) {
+        let exempt = policy.listed_exempt(&self.envelope, &recipient.mailbox);
+        if !policy.judges(&self.envelope, recipient) || exempt == Some(Exempt::Client) {
             return Ok(None);
         }
         if self.envelope.client.address.is_none() {
             return Ok(Some(NOTHING.clone()));
         }
-        let asks_lists = policy.needs_dnsbl(&self.envelope, recipient);
+        let asks_lists =
+            !policy.dnsbl.is_empty() && dnsbl::is_asked_about(&self.envelope.reverse_path);
         let listings = asks_lists.then(|| self.listings(asker));
         let spf = self.spf_answers(asker);
         Ok(Some(Dns {
@@ -86,7 +89,7 @@ impl Message {
             mail_from,
             forwarder: Vouched::No,
         };
-        let forwarder = match self.policy.needs_forwarder(&self.envelope, &answers) {
+        let forwarder = match self.policy.forwarder_may_excuse(&self.envelope, &answers) {
             true => self.forwarder(asker)?,
             false => Vouched::No,
         };

@@ -151,7 +151,7 @@ impl Message {
         };
         let said = self.dns.as_ref().or(dns.as_ref()).unwrap_or(&NOTHING);
         if is_besieged? {
-            let learned = match policy.needs_learned(&self.case(said, &addressed, &lookups)) {
+            let learned = match policy.closes_catch_all(&self.case(said, &addressed, &lookups)) {
                 true => self.was_learned(&addressed, now, asker)?,
                 false => WasLearned::No,
             };
@@ -214,20 +214,26 @@ impl Message {
             return Ok(None);
         };
         let policy = &*self.policy;
-        let sent = match policy.asks_ledger_of_tag(&self.envelope, addressed) {
+        let sent = match policy.may_be_sent_with(&self.envelope, addressed) {
             true => self.sent_lately(&addressed.sent.mailbox, now, asker),
             false => Ok(Ok(false)),
         };
-        let signed = match policy.asks_signatures_of_tag(&self.envelope, addressed) {
+        let signed = match policy.only_signatures_prove(&self.envelope, addressed) {
             true => asker.signatures_left(policy.proof.lifetime_days()),
             false => Ok(Ok(false)),
         };
         Ok(Some(tag.or(policy.otherwise(sent?, signed?))))
     }
 
-    /// Whether a list knows the recipient, where its verdict depends on that.
+    /// Whether a list knows the recipient, where its verdict depends on that: a directory far away is not asked in vain.
     fn known(&self, recipient: &Recipient, asker: &Asker<'_>) -> Result<Known, Open> {
-        let Some(entry) = self.policy.lists_to_ask(&self.envelope, recipient) else {
+        let policy = &*self.policy;
+        let judged = policy.judges(&self.envelope, recipient)
+            && policy.exempt_by(&self.envelope, recipient).is_none();
+        let Some((entry, _)) = policy
+            .recipients_of(recipient)
+            .filter(|(_, settings)| settings.has_lists && judged)
+        else {
             return Ok(Known::NotListed);
         };
         Ok(match asker.known(entry, &recipient.mailbox)? {

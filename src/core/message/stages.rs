@@ -66,7 +66,7 @@ impl Message {
         self.facts = Some(facts);
         let judged = self.settled(judged);
         let reads =
-            self.refusal().is_none() && self.accepted.iter().any(|one| self.needs_content(one));
+            self.refusal().is_none() && self.accepted.iter().any(|one| self.content_decides(one));
         self.content = reads.then(|| Content::new(self.policy.proof.body_limit.octets()));
         (judged, guesses)
     }
@@ -145,7 +145,7 @@ impl Message {
         now: u64,
         asker: &Asker<'_>,
     ) -> Result<Option<Result<bool, Outside>>, Open> {
-        if !self.needs_content(accepted) {
+        if !self.content_decides(accepted) {
             return Ok(None);
         }
         let is_besieged = accepted.lookups.siege.is_some();
@@ -156,11 +156,11 @@ impl Message {
         self.sent_lately(mailbox, now, asker).map(Some)
     }
 
-    fn needs_content(&self, accepted: &Accepted) -> bool {
+    fn content_decides(&self, accepted: &Accepted) -> bool {
         let case = self.case_of(accepted);
         self.facts
             .as_ref()
-            .is_some_and(|facts| self.policy.needs_content(&case, facts))
+            .is_some_and(|facts| self.policy.content_decides(&case, facts))
     }
 
     /// The client, once for each tag of the accepted recipients that it guessed.

@@ -35,15 +35,13 @@ pub enum WasLearned {
 }
 
 impl Policy {
-    /// Whether it decides something under siege that the recipient was learned: it is in no list, and the catch-all is
-    /// closed to others.
-    pub fn needs_learned(&self, case: &Case<'_>) -> bool {
+    /// Whether a siege closes the catch-all to this recipient, unless it was learned: it is in no list.
+    pub(in crate::core) fn closes_catch_all(&self, case: &Case<'_>) -> bool {
         let closed =
             !self.siege.catch_all.mail.accepts() || !self.siege.catch_all.bounces.accepts();
         closed
             && !case.is_proven_by_tag(None)
-            && self.outgoing(case.envelope).is_none()
-            && case.recipient.refused.is_none()
+            && self.judges(case.envelope, case.recipient)
             && self.exempt_by(case.envelope, case.recipient).is_none()
             && self.is_caught(case)
     }

@@ -91,7 +91,7 @@ impl Policy {
         if case.is_proven_by_headers(notification) {
             self.proven_by_tag(walk);
         } else {
-            if self.content_may_prove(case) && !self.needs_content(case, facts) {
+            if self.content_may_prove(case) && !self.content_decides(case, facts) {
                 self.besieged_listed(case, None, walk)?;
             }
             self.daemon_like(case, facts, walk)?;

@@ -19,7 +19,7 @@ use std::{net::IpAddr, ops::ControlFlow, sync::Arc};
 
 use super::{
     address::Mailbox,
-    dnsbl::{self, Dnsbl, Listing},
+    dnsbl::{Dnsbl, Listing},
     envelope::{Client, Envelope, Local, Recipient},
     exempt::{Exempting, Exemptions},
     forgery::Forgery,
@@ -124,29 +124,9 @@ impl Policy {
         (!named).then_some(address)
     }
 
-    /// Whether the verdict on this recipient needs SPF. Nobody's DNS is asked for what is not judged, nor for a
-    /// recipient that the MTA has refused: in a flood of guesses that is nearly all.
-    pub fn needs_spf(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
-        self.outgoing(envelope).is_none()
-            && recipient.refused.is_none()
-            && self.listed_exempt(envelope, &recipient.mailbox) != Some(Exempt::Client)
-    }
-
-    /// The entry of `recipients` (its place, from 0) whose lists are to be asked, where the verdict on this recipient
-    /// needs them: a directory far away is not asked in vain.
-    pub fn lists_to_ask(&self, envelope: &Envelope, recipient: &Recipient) -> Option<usize> {
-        let (entry, settings) = self.recipients_of(recipient)?;
-        let judged = self.outgoing(envelope).is_none()
-            && recipient.refused.is_none()
-            && self.exempt_by(envelope, recipient).is_none();
-        (settings.has_lists && judged).then_some(entry)
-    }
-
-    /// Whether the lists in `dnsbl` are to be asked about the client.
-    pub fn needs_dnsbl(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
-        !self.dnsbl.is_empty()
-            && dnsbl::is_asked_about(&envelope.reverse_path)
-            && self.needs_spf(envelope, recipient)
+    /// Whether mail to this recipient is judged: a stranger sends it, and the MTA has not refused the recipient.
+    pub(in crate::core) fn judges(&self, envelope: &Envelope, recipient: &Recipient) -> bool {
+        self.outgoing(envelope).is_none() && recipient.refused.is_none()
     }
 
     /// The settings for the recipient's domain, with their place in the file, if it has any.
@@ -195,9 +175,9 @@ impl Policy {
         judgement
     }
 
-    /// Judges one recipient by the content of the message, where [`needs_content`](Self::needs_content) says so.
+    /// Judges one recipient by the content of the message, where [`content_decides`](Self::content_decides) says so.
     /// `sent_lately`: the store has mail of his, or it did not answer. `signed`: whether the DKIM signature of its author
-    /// vouches for it, where [`needs_authors_signature`](Self::needs_authors_signature) says so.
+    /// vouches for it.
     pub fn judge_content(
         &self,
         case: &Case<'_>,
@@ -237,7 +217,11 @@ impl Policy {
     }
 
     /// RFC 5321 section 4.5.1: postmaster is always accepted.
-    fn exempt_by(&self, envelope: &Envelope, recipient: &Recipient) -> Option<Exempt> {
+    pub(in crate::core) fn exempt_by(
+        &self,
+        envelope: &Envelope,
+        recipient: &Recipient,
+    ) -> Option<Exempt> {
         let mailbox = &recipient.mailbox;
         if mailbox.local_key() == b"postmaster" {
             Some(Exempt::Postmaster)
@@ -246,7 +230,12 @@ impl Policy {
         }
     }
 
-    fn listed_exempt(&self, envelope: &Envelope, recipient: &Mailbox) -> Option<Exempt> {
+    /// Whether an entry of `exempt` has the client or the recipient.
+    pub(in crate::core) fn listed_exempt(
+        &self,
+        envelope: &Envelope,
+        recipient: &Mailbox,
+    ) -> Option<Exempt> {
         let delimiters = &self.local.recipient_delimiter;
         self.exempt.of(&envelope.client, recipient, delimiters)
     }

@@ -38,7 +38,7 @@ impl Policy {
 
     /// Whether the content decides something for this recipient: that of bounces, and of all else with the null sender.
     /// Nothing else is ever read.
-    pub fn needs_content(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
+    pub fn content_decides(&self, case: &Case<'_>, facts: &HeaderFacts) -> bool {
         let null = case.envelope.reverse_path.is_null();
         let notification = facts.notification.as_ref();
         let report = notification.is_some_and(Notification::is_report);

@@ -239,7 +239,7 @@ impl Policy {
                 self.bad_tag(case, Tag::Unverified, walk)
             }
             Some(Tag::Wrong(Otherwise::SentWithIt) | Tag::Foreign(_)) => Continue(()),
-            Some(tag) if case.waits_for_content() && !self.needs_content(case, facts) => {
+            Some(tag) if case.waits_for_content() && !self.content_decides(case, facts) => {
                 self.bad_tag(case, tag, walk)
             }
             _ => Continue(()),

@@ -35,7 +35,7 @@ impl Policy {
         let null = case.envelope.reverse_path.is_null();
         // A proven bounce is one, whatever its headers look like.
         let proven = case.is_proven_by_tag(None);
-        if !null || proven || self.spares_null_sender(case) || self.needs_content(case, facts) {
+        if !null || proven || self.spares_null_sender(case) || self.content_decides(case, facts) {
             return Continue(());
         }
         match &facts.notification {
@@ -165,9 +165,8 @@ impl Policy {
         }
     }
 
-    /// Whether the DKIM signatures of the message itself are to be verified: only one of its author can still vouch for
-    /// a report.
-    pub fn needs_authors_signature(
+    /// Whether only a DKIM signature of its author can still vouch for it: it is a report.
+    pub(in crate::core) fn author_may_vouch(
         &self,
         envelope: &Envelope,
         spf: &SpfAnswers,

@@ -60,9 +60,13 @@ impl<T> Vouched<T> {
 }
 
 impl Policy {
-    /// Whether a trusted forwarder could explain what SPF answered, or what From: will claim, so that
-    /// `spf.trusted_forwarders` is worth asking.
-    pub fn needs_forwarder(&self, envelope: &Envelope, spf: &SpfAnswers) -> bool {
+    /// Whether it would excuse what SPF answered, or what From: may claim, that the client is a trusted forwarder; and that is
+    /// not known yet.
+    pub(in crate::core) fn forwarder_may_excuse(
+        &self,
+        envelope: &Envelope,
+        spf: &SpfAnswers,
+    ) -> bool {
         let trusted = matches!(self.trusted_forwarder(envelope, spf), Vouched::Yes(_));
         let speaks_against = |check: &Option<Arc<SpfCheck>>| {
             check

@@ -1,22 +1,24 @@
 //! How the core is asked about a scenario, stage by stage, and what it decides. No other file of the tables asks it.
 
-use std::{collections::BTreeSet, convert::Infallible};
+use std::{collections::BTreeSet, sync::Arc};
 
 use backstop::core::{
     address::{Mailbox, ReversePath},
-    dnsbl::Listing,
+    dnsbl::{self, Listing},
     envelope::{Client, Envelope, Recipient},
     header::Headers,
     header_rules::Matches,
-    policy::{Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers},
+    message::{Answer, Judged, Message, Question, RcptTo, Step},
+    policy::{Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched},
+    proof::DAY,
     recipients::Known,
-    siege::Hit,
-    spf::{Identity, SpfCheck},
+    siege::{Hit, State},
+    spf::{Identity, SpfCheck, SpfResult},
     trace_header::Forgeries,
     verdict::Verdict,
 };
 
-use super::{Answer, Scenario, TODAY};
+use super::{Scenario, TODAY, YesOrNo};
 
 /// What each stage decided; none where an earlier one refused, or where the content is not read.
 pub struct Stages {
@@ -57,24 +59,97 @@ impl Scenario {
 
     /// The recipient, and the tag that it was addressed by.
     pub fn addressed(&self, policy: &Policy) -> Addressed {
-        let envelope = self.envelope();
-        let recipient = Recipient {
-            mailbox: Mailbox::from_bytes(self.to.as_bytes()),
-            refused: self.is_refused.then(|| "5.1.1".to_owned()),
-        };
-        let wrong_before = || Ok::<_, Infallible>(self.wrong_before);
-        let Ok(addressed) = policy.addressed(&envelope, recipient, TODAY, wrong_before);
-        let asked = |asks, answer: Answer| if asks { answer } else { Ok(false) };
-        let sent = policy.asks_ledger_of_tag(&envelope, &addressed);
-        let signed = policy.asks_signatures_of_tag(&envelope, &addressed);
-        let otherwise = policy.otherwise(
-            asked(sent, self.sent_with_tag),
-            asked(signed, self.signatures_left),
-        );
-        let read = addressed.tag.map(|tag| tag.or(otherwise));
+        let (judged, _) = self.rcpt(policy);
         Addressed {
-            tag: self.tag.or(read),
-            ..addressed
+            tag: self.tag.or(judged.addressed.tag),
+            ..judged.addressed
+        }
+    }
+
+    /// What is asked about this recipient before it is judged, as the daemon does.
+    pub fn questions(&self, policy: &Policy) -> BTreeSet<&'static str> {
+        let (_, asked) = self.rcpt(policy);
+        asked
+    }
+
+    fn rcpt(&self, policy: &Policy) -> (Judged, BTreeSet<&'static str>) {
+        let policy = Arc::new(policy.clone());
+        let host = "mx.example.org".to_owned();
+        let mut message = Message::new("1a".to_owned(), policy, self.envelope(), host);
+        let rcpt = RcptTo {
+            recipient: Recipient {
+                mailbox: Mailbox::from_bytes(self.to.as_bytes()),
+                refused: self.is_refused.then(|| "5.1.1".to_owned()),
+            },
+            path: format!("<{}>", self.to).into_bytes(),
+            parameters: Vec::new(),
+        };
+        let mut asked = BTreeSet::new();
+        loop {
+            match message.rcpt(&rcpt, TODAY * DAY) {
+                Step::Decided(judged) => return (judged, asked),
+                Step::Ask(questions) => {
+                    for question in questions {
+                        let (word, answer) = self.answer(&message, &question);
+                        asked.extend(word);
+                        message.answer(question, answer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The answer at RCPT, and what it is called; what this host knows by itself has no name.
+    fn answer(&self, message: &Message, question: &Question) -> (Option<&'static str>, Answer) {
+        let holds = |answer: YesOrNo, yes: Answer, no: Answer| match answer {
+            Ok(true) => yes,
+            Ok(false) => no,
+            Err(outside) => Answer::Unanswered(outside),
+        };
+        let spf = self.spf_answers(message.envelope());
+        match question {
+            Question::Spf(identity) => {
+                let check = match identity {
+                    Identity::Helo => spf.helo,
+                    Identity::MailFrom => spf.mail_from,
+                };
+                (Some("spf"), check.map_or(Answer::NotAsked, Answer::Spf))
+            }
+            Question::Forwarder(domain) => {
+                let result = match &self.forwarder {
+                    Vouched::Yes(forwarder) if *forwarder == domain.as_str() => SpfResult::Pass,
+                    Vouched::Unanswered => SpfResult::Temperror,
+                    _ => SpfResult::Fail,
+                };
+                (Some("spf"), Answer::SpfResult(result))
+            }
+            Question::Listings => {
+                let listings = self.said_by_lists(message.policy());
+                (Some("dnsbl"), Answer::Listings(listings))
+            }
+            Question::Known { mailbox, .. } => {
+                let known = self.known_recipient(mailbox);
+                (Some("directory"), Answer::Known(known))
+            }
+            Question::Siege(_) => {
+                let state = match self.is_besieged {
+                    true => State::Siege,
+                    false => State::Calm,
+                };
+                (None, Answer::Siege(state))
+            }
+            Question::WrongTags(_) | Question::WrongTag(_) => {
+                (None, Answer::WrongTags(self.wrong_before))
+            }
+            Question::LastSent(_) => {
+                let (yes, no) = (Answer::LastSent(Some(TODAY * DAY)), Answer::LastSent(None));
+                (Some("ledger"), holds(self.sent_with_tag, yes, no))
+            }
+            Question::SignaturesLeft { .. } => {
+                let (yes, no) = (Answer::Holds(true), Answer::Holds(false));
+                (Some("signatures"), holds(self.signatures_left, yes, no))
+            }
+            _ => (Some("others"), Answer::NotAsked),
         }
     }
 
@@ -111,28 +186,6 @@ impl Scenario {
         })
     }
 
-    /// Whom this recipient has asked before it is judged.
-    pub fn questions(&self, policy: &Policy) -> BTreeSet<&'static str> {
-        let (envelope, addressed) = (self.envelope(), self.addressed(policy));
-        let recipient = &addressed.recipient;
-        [
-            ("spf", policy.needs_spf(&envelope, recipient)),
-            ("dnsbl", policy.needs_dnsbl(&envelope, recipient)),
-            (
-                "directory",
-                policy.lists_to_ask(&envelope, recipient).is_some(),
-            ),
-            ("ledger", policy.asks_ledger_of_tag(&envelope, &addressed)),
-            (
-                "signatures",
-                policy.asks_signatures_of_tag(&envelope, &addressed),
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(question, asks)| asks.then_some(question))
-        .collect()
-    }
-
     fn walked(&self, policy: &Policy, case: &Case<'_>) -> Stages {
         let mut stages = Stages {
             rcpt: policy.judge(case),
@@ -144,8 +197,7 @@ impl Scenario {
         if !stages.rcpt.verdict.is_accepted() {
             return stages;
         }
-        let lately = policy.lacks_tag(case) && self.sent_lately == Ok(true);
-        let data = policy.judge_data(case, lately);
+        let data = policy.judge_data(case, self.sent_lately == Ok(true));
         let goes_on = data.verdict.is_accepted();
         stages.data = Some(data);
         if !goes_on {
@@ -160,7 +212,7 @@ impl Scenario {
         let headers = policy.judge_headers(case, &facts, &matches);
         let goes_on = headers.verdict.is_accepted();
         stages.headers = Some(headers);
-        if goes_on && policy.needs_content(case, &facts) {
+        if goes_on && policy.content_decides(case, &facts) {
             let (evidence, lately) = (&self.evidence, self.sent_lately);
             let content = policy.judge_content(case, &facts, evidence, lately, &self.author);
             stages.content = Some(content);
@@ -172,15 +224,17 @@ impl Scenario {
     fn ask<T>(&self, policy: &Policy, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         let (envelope, addressed) = (self.envelope(), self.addressed(policy));
         let recipient = &addressed.recipient;
-        let known = match policy.lists_to_ask(&envelope, recipient) {
-            None => Known::NotListed,
-            Some(_) => self.known_recipient(&recipient.mailbox),
+        let has_lists = policy
+            .recipients_of(recipient)
+            .is_some_and(|(_, entry)| entry.has_lists);
+        let known = match has_lists {
+            true => self.known_recipient(&recipient.mailbox),
+            false => Known::NotListed,
         };
-        let lists = policy.dnsbl.iter().enumerate();
-        let listings: Vec<_> = lists
-            .filter(|_| policy.needs_dnsbl(&envelope, recipient))
-            .map(|(at, _)| self.listings.get(at).cloned().unwrap_or(Listing::NotListed))
-            .collect();
+        let listings = match dnsbl::is_asked_about(&envelope.reverse_path) {
+            true => self.said_by_lists(policy),
+            false => Vec::new(),
+        };
         ask(&Case {
             envelope: &envelope,
             spf: &self.spf_answers(&envelope),
@@ -193,6 +247,14 @@ impl Scenario {
                 learned: self.learned,
             }),
         })
+    }
+
+    fn said_by_lists(&self, policy: &Policy) -> Vec<Listing> {
+        let lists = policy.dnsbl.iter().enumerate();
+        let said = |at: usize| self.listings.get(at).cloned();
+        lists
+            .map(|(at, _)| said(at).unwrap_or(Listing::NotListed))
+            .collect()
     }
 
     fn known_recipient(&self, mailbox: &Mailbox) -> Known {

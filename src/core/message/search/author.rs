@@ -15,9 +15,7 @@ impl Search<'_> {
     ) -> Result<Vouched<String>, Open> {
         let spf = self.message.spf().unwrap_or(&dns::NOTHING.spf);
         let envelope = &self.message.envelope;
-        let decides = self
-            .policy()
-            .needs_authors_signature(envelope, spf, self.facts);
+        let decides = self.policy().author_may_vouch(envelope, spf, self.facts);
         // A signature covers the whole of the body (RFC 6376 section 3.7); of a part it says nothing.
         if is_settled || !decides || self.report.cut {
             return Ok(Vouched::No);

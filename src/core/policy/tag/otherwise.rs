@@ -101,15 +101,23 @@ impl Tag {
 }
 
 impl Policy {
-    /// Whether the ledger is to be asked for mail that was sent from that very address, before its tag is called wrong.
-    pub fn asks_ledger_of_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
+    /// Whether mail may have been sent from that very address, so that its tag is not called wrong before the ledger was asked.
+    pub(in crate::core) fn may_be_sent_with(
+        &self,
+        envelope: &Envelope,
+        addressed: &Addressed,
+    ) -> bool {
         self.proof.ledger.remember
             && matches!(addressed.tag, Some(Tag::Wrong(_) | Tag::Foreign(_)))
             && self.judges_tag(envelope, addressed)
     }
 
-    /// Whether it matters that DKIM signatures of ours left lately: nothing else could prove this bounce.
-    pub fn asks_signatures_of_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
+    /// Whether DKIM signatures of ours are all that could still prove this bounce.
+    pub(in crate::core) fn only_signatures_prove(
+        &self,
+        envelope: &Envelope,
+        addressed: &Addressed,
+    ) -> bool {
         self.proof.dkim.verify
             && !self.requires_tag()
             && !self.content_has_proofs()
@@ -119,7 +127,7 @@ impl Policy {
 
     /// What could prove a bounce whose tag is wrong or old. `sent`: the ledger has mail from that very address; `signed`:
     /// DKIM signatures of ours were seen leaving within `proof.lifetime`. Both are false where they were not asked.
-    pub fn otherwise(
+    pub(in crate::core) fn otherwise(
         &self,
         sent: Result<bool, Outside>,
         signed: Result<bool, Outside>,
