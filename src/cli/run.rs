@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
-const MOST_CONNECTIONS: usize = 10_000;
+const MAX_CONNECTIONS: usize = 10_000;
 /// How long messages in progress may take after SIGTERM. Less than the 90 s after which systemd kills.
 const GRACE: Duration = Duration::from_secs(30);
 /// How often the DNS lists are tested.
@@ -71,7 +71,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
     let listener = match Listener::bind(
         &config.listen,
         &config.socket,
-        MOST_CONNECTIONS,
+        MAX_CONNECTIONS,
         &drain,
         Arc::clone(&counters),
     ) {
@@ -120,7 +120,7 @@ pub(super) async fn run(path: &Path) -> ExitCode {
             );
         }
     };
-    let served = serve(listener, &shared, MOST_CONNECTIONS, end).await;
+    let served = serve(listener, &shared, MAX_CONNECTIONS, end).await;
     if let Some(store) = &shared.engine.load().store {
         store.flush().await;
     }

@@ -22,9 +22,9 @@ use crate::{
 };
 
 /// Each uses a part of the budget when the ones before it are silent.
-const MOST_NAMESERVERS: usize = 8;
+const MAX_NAMESERVERS: usize = 8;
 /// Each costs an SPF check for a message that nothing else vouches for.
-const MOST_FORWARDER_DOMAINS: usize = 20;
+const MAX_FORWARDER_DOMAINS: usize = 20;
 
 /// Checks every section except `recipients`.
 pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
@@ -99,10 +99,10 @@ impl Checks<'_> {
     fn dns(&mut self) {
         let dns = &self.file.dns;
         let at = |key| Path::of(&["dns", key]);
-        if dns.nameservers.len() > MOST_NAMESERVERS {
+        if dns.nameservers.len() > MAX_NAMESERVERS {
             self.findings.error(
                 &at("nameservers"),
-                format!("there are {} name servers; the maximum is {MOST_NAMESERVERS}", dns.nameservers.len()),
+                format!("there are {} name servers; the maximum is {MAX_NAMESERVERS}", dns.nameservers.len()),
                 "use two or three; with many silent servers the time runs out before a good one is asked",
             );
         }
@@ -231,10 +231,10 @@ impl Checks<'_> {
     fn forwarders(&mut self) {
         let path = Path::of(&["spf", "trusted_forwarders"]);
         let count = self.file.spf.forwarder_domains().count();
-        if count > MOST_FORWARDER_DOMAINS {
+        if count > MAX_FORWARDER_DOMAINS {
             self.findings.error(
                 &path,
-                format!("there are {count} domains of forwarders; the maximum is {MOST_FORWARDER_DOMAINS}"),
+                format!("there are {count} domains of forwarders; the maximum is {MAX_FORWARDER_DOMAINS}"),
                 "list large forwarders by their networks; each domain costs DNS queries for every doubtful message",
             );
         }

@@ -5,7 +5,7 @@ use std::{error, fmt};
 use super::shown_line::shown_line;
 
 /// The longest text in characters. A value can be a megabyte long.
-const LONGEST_TEXT: usize = 400;
+const MAX_TEXT: usize = 400;
 /// How much of a line is shown around the mistake, in characters.
 const WINDOW: usize = 100;
 
@@ -157,7 +157,7 @@ fn window(line: &str, place: Place) -> (String, usize, usize) {
 fn printable(text: &str) -> String {
     let mut shown = String::new();
     for (number, c) in text.chars().enumerate() {
-        if number == LONGEST_TEXT {
+        if number == MAX_TEXT {
             shown.push_str("...");
             break;
         }

@@ -11,7 +11,7 @@ use super::{diagnostic::Mistake, outline::Outline, path};
 use crate::core::proof::{self, KeyFileError, Keys};
 
 /// Room for thousands of keys.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 /// What an administrator calls 0600.
 const PRIVATE: u32 = 0o600;
 
@@ -89,7 +89,7 @@ pub fn read(path: &Path) -> Result<Keys, Unusable> {
         return Err(Unusable::Loose { path, mode });
     }
     let mut text = String::new();
-    let read = file.take(LARGEST_FILE).read_to_string(&mut text);
+    let read = file.take(MAX_FILE).read_to_string(&mut text);
     read.map_err(system)?;
     Keys::parse(&text).map_err(|error| Unusable::Mangled {
         path: path.to_owned(),

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The file needs at most six.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// The file's shape.
 #[derive(Debug)]
@@ -215,10 +215,10 @@ impl Builder {
                 "use a single word, or put a text that begins with [ or { in 'quotes'",
             ));
         }
-        if self.open.len() >= DEEPEST {
+        if self.open.len() >= MAX_DEPTH {
             return Err(Mistake::error(
                 place,
-                format!("lists and maps are nested more than {DEEPEST} deep"),
+                format!("lists and maps are nested more than {MAX_DEPTH} deep"),
                 "remove extra brackets; this file needs no such nesting",
             ));
         }

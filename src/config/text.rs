@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use super::diagnostic::{Mistake, Place, Severity};
 
 /// The file is read into memory. Nobody writes a larger one by hand, and lists of recipients are separate files.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// Reads the file. A mistake comes with the text that can be shown.
 pub(super) fn of(path: &Path) -> Result<String, (Mistake, String)> {
@@ -20,14 +20,14 @@ pub(super) fn of(path: &Path) -> Result<String, (Mistake, String)> {
     };
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
         .map_err(|error| {
             whole_file(
                 format!("the file can't be read: {error}"),
                 "use --config FILE for another file, or run this as a user who can read it",
             )
         })?;
-    if bytes.len() as u64 > LARGEST_FILE {
+    if bytes.len() as u64 > MAX_FILE {
         return Err(whole_file(
             "the file is larger than a megabyte".to_owned(),
             "use separate files for long lists of recipients: known: [{file: PATH}]",

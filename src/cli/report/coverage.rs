@@ -14,9 +14,9 @@ use crate::core::{
 };
 
 /// The maximum number of addresses in the text.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 /// The maximum length of an address, in octets.
-const LONGEST_ADDRESS: usize = 256;
+const MAX_ADDRESS: usize = 256;
 
 #[derive(Serialize)]
 pub(super) struct CoverageReport {
@@ -79,7 +79,7 @@ impl CoverageReport {
                 .collect(),
             bounces: summary.bounces.clone(),
             would_have_been_refused: recipients
-                .map(|(address, times)| (printable(address.as_bytes(), LONGEST_ADDRESS), *times))
+                .map(|(address, times)| (printable(address.as_bytes(), MAX_ADDRESS), *times))
                 .collect(),
             safe_to_refuse: doubts.is_empty(),
             doubts: doubts.iter().map(ToString::to_string).collect(),
@@ -156,12 +156,12 @@ impl CoverageReport {
         }
         refused.sort_by_key(|(_, times)| Reverse(**times));
         println!("\nunproven bounces to addresses that send mail: these would have been refused");
-        for (address, times) in refused.iter().take(MOST_NAMED) {
+        for (address, times) in refused.iter().take(MAX_NAMED) {
             println!("  {times:>9}  {address}");
         }
         if let Some(more) = refused
             .len()
-            .checked_sub(MOST_NAMED)
+            .checked_sub(MAX_NAMED)
             .filter(|more| *more > 0)
         {
             println!("  and {more} more addresses; use --json to see all");

@@ -26,9 +26,9 @@ use crate::{
 /// The time between rounds: other hosts follow within a second.
 const ROUND: Duration = Duration::from_millis(500);
 /// How long the command may run, with all processes that it starts.
-const LONGEST: Duration = Duration::from_secs(30);
+const MAX_RUN_TIME: Duration = Duration::from_secs(30);
 /// How many changes wait for the command. Others are only logged.
-const MOST_WAITING: usize = 32;
+const MAX_WAITING: usize = 32;
 
 /// A change to notify the administrator of.
 struct Notice {
@@ -41,7 +41,7 @@ struct Notice {
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut ticks = interval(ROUND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (notices, waiting) = channel(MOST_WAITING);
+    let (notices, waiting) = channel(MAX_WAITING);
     tokio::spawn(notify(waiting));
     let mut rounds = Rounds::new(Arc::clone(&shared.engine.load().sieges));
     loop {
@@ -66,7 +66,7 @@ fn announce(policy: &Policy, change: Change, notices: &Sender<Notice>) {
     let notice = Notice { argv, change, line };
     if notices.try_send(notice).is_err() {
         log::warn!(
-            "siege.notify: {MOST_WAITING} changes wait for the command already, so it is not run for this one"
+            "siege.notify: {MAX_WAITING} changes wait for the command already, so it is not run for this one"
         );
     }
 }
@@ -96,12 +96,12 @@ fn answered(policy: &Policy, change: &Change) -> String {
 async fn notify(mut waiting: Receiver<Notice>) {
     while let Some(notice) = waiting.recv().await {
         let program = notice.argv.first().cloned().unwrap_or_default();
-        match timeout(LONGEST, run(notice)).await {
+        match timeout(MAX_RUN_TIME, run(notice)).await {
             Ok(Ok(())) => {}
             Ok(Err(why)) => log::warn!("siege.notify: {program}: {why}"),
             Err(_) => log::warn!(
                 "siege.notify: {program} was stopped because it took longer than {} s",
-                LONGEST.as_secs()
+                MAX_RUN_TIME.as_secs()
             ),
         }
     }

@@ -6,16 +6,16 @@ use super::{Checks, is_single_label};
 use crate::{config::path::Path, core::verdict::Action};
 
 /// Each is asked about every bounce, within the budget that SPF uses, too.
-const MOST_LISTS: usize = 8;
+const MAX_LISTS: usize = 8;
 
 impl Checks<'_> {
     pub(super) fn dnsbl(&mut self) {
         let lists = &self.file.dnsbl;
         let top = Path::of(&["dnsbl"]);
-        if lists.len() > MOST_LISTS {
+        if lists.len() > MAX_LISTS {
             self.findings.error(
                 &top,
-                format!("there are {} DNS lists; the maximum is {MOST_LISTS}", lists.len()),
+                format!("there are {} DNS lists; the maximum is {MAX_LISTS}", lists.len()),
                 "keep the one or two lists of hosts that send backscatter; each is asked about every bounce",
             );
         }

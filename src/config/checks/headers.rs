@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Each costs the decoding of a header in every message.
-const MOST_RULES: usize = 100;
+const MAX_RULES: usize = 100;
 /// The beginning of the headers that we remove from every message and write ourselves.
 const OURS: &str = "x-backstop";
 
@@ -15,11 +15,11 @@ impl Checks<'_> {
     pub(super) fn headers(&mut self) {
         let rules = &self.file.headers;
         let top = Path::of(&["headers"]);
-        if rules.len() > MOST_RULES {
+        if rules.len() > MAX_RULES {
             self.findings.error(
                 &top,
                 format!(
-                    "there are {} header rules; the maximum is {MOST_RULES}",
+                    "there are {} header rules; the maximum is {MAX_RULES}",
                     rules.len()
                 ),
                 "join patterns for the same header with `|`: 'casino|lottery'",

@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// Tags count days modulo 1000. With a longer lifetime, an old tag would soon be valid again.
-const LONGEST_LIFETIME: u64 = 99 * DAY;
+const MAX_LIFETIME: u64 = 99 * DAY;
 /// Less would cut the headers that an ordinary bounce returns.
-const LEAST_BODY: Size = Size::kib(4);
+const MIN_BODY: Size = Size::kib(4);
 /// Each bounce in progress may use this much memory.
-const MOST_BODY: Size = Size::kib(1024);
+const MAX_BODY: Size = Size::kib(1024);
 /// The ledger grows with it.
-const LONGEST_KEEP: u64 = 400 * DAY;
+const MAX_KEEP: u64 = 400 * DAY;
 
 impl Checks<'_> {
     pub(super) fn proof(&mut self) {
@@ -93,11 +93,11 @@ impl Checks<'_> {
                 "turn `required` off, so that a bounce without a tag can be proven by the message that it returns",
             );
         }
-        if !(LEAST_BODY..=MOST_BODY).contains(&proof.body_limit) {
+        if !(MIN_BODY..=MAX_BODY).contains(&proof.body_limit) {
             self.findings.error(
                 &Path::of(&["proof", "body_limit"]),
                 format!(
-                    "`proof.body_limit` is {}; expected {LEAST_BODY} to {MOST_BODY}",
+                    "`proof.body_limit` is {}; expected {MIN_BODY} to {MAX_BODY}",
                     proof.body_limit
                 ),
                 "use the default, 64K: it has room for the headers that nearly all bounces return",
@@ -115,7 +115,7 @@ impl Checks<'_> {
     fn life(&mut self) {
         let at = Path::of(&["proof", "lifetime"]);
         let lifetime = self.file.proof.lifetime;
-        if !whole_days(lifetime, LONGEST_LIFETIME) {
+        if !whole_days(lifetime, MAX_LIFETIME) {
             self.findings.error(
                 &at,
                 format!(
@@ -127,7 +127,7 @@ impl Checks<'_> {
         }
         let at = Path::of(&["proof", "ledger", "keep"]);
         let keep = self.file.proof.ledger.keep;
-        if !whole_days(keep, LONGEST_KEEP) {
+        if !whole_days(keep, MAX_KEEP) {
             self.findings.error(
                 &at,
                 format!(

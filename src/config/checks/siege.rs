@@ -15,10 +15,10 @@ use crate::{
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 /// Days with mail that a recipient needs to be learned.
-const MOST_DAYS: u32 = 30;
+const MAX_DAYS: u32 = 30;
 /// The learned addresses fill the store.
-const LONGEST_KEEP: u64 = 400 * DAY;
-const MOST_ADDRESSES: u64 = 10_000_000;
+const MAX_KEEP: u64 = 400 * DAY;
+const MAX_ADDRESSES: u64 = 10_000_000;
 /// With less than twice the baseline, every busy hour would be a flood.
 const FACTORS: std::ops::RangeInclusive<u32> = 2..=100;
 const FLOORS: std::ops::RangeInclusive<u32> = 1..=100_000;
@@ -129,14 +129,14 @@ impl Checks<'_> {
     fn learning(&mut self) {
         let learn = &self.file.siege.learn;
         let at = |key| Path::of(&["siege", "learn", key]);
-        if !(1..=MOST_DAYS).contains(&learn.days) {
+        if !(1..=MAX_DAYS).contains(&learn.days) {
             self.findings.error(
                 &at("days"),
                 format!("`siege.learn.days` is {}; expected 1 to 30", learn.days),
                 "use the default, 2, or `max_addresses: 0` to learn no address",
             );
         }
-        if !whole_days(learn.keep, LONGEST_KEEP) {
+        if !whole_days(learn.keep, MAX_KEEP) {
             let keep = at("keep");
             self.findings.error(
                 &keep,
@@ -147,11 +147,11 @@ impl Checks<'_> {
                 "use the default, 180d",
             );
         }
-        if learn.max_addresses > MOST_ADDRESSES {
+        if learn.max_addresses > MAX_ADDRESSES {
             self.findings.error(
                 &at("max_addresses"),
                 format!(
-                    "`siege.learn.max_addresses` is {}; the maximum is {MOST_ADDRESSES}",
+                    "`siege.learn.max_addresses` is {}; the maximum is {MAX_ADDRESSES}",
                     learn.max_addresses
                 ),
                 "use the default, 1000000",

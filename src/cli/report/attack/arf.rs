@@ -23,9 +23,9 @@ use crate::core::{
 
 /// The maximum length of a quoted word or line, in characters. A line of 7bit text has at most 998 (RFC 2045 section
 /// 2.7).
-const LONGEST_QUOTE: usize = 200;
+const MAX_QUOTE: usize = 200;
 /// The maximum number of quoted Received lines.
-const MOST_RECEIVED: usize = 20;
+const MAX_RECEIVED: usize = 20;
 /// The mark before each line from outside.
 pub(super) const UNTRUSTED: &str = "UNTRUSTED| ";
 
@@ -180,7 +180,7 @@ impl AbuseReport<'_> {
         let received = received.map(|header| ("returned Received", header.clone()));
         let mut lines: Vec<_> = subject
             .into_iter()
-            .chain(received.take(MOST_RECEIVED))
+            .chain(received.take(MAX_RECEIVED))
             .map(|(what, header)| {
                 let value = self.redaction.text(header.text().as_bytes());
                 format!("{UNTRUSTED}{what}: {}", spaced(&value))
@@ -204,7 +204,7 @@ impl AbuseReport<'_> {
     }
 
     fn quoted(&self, bytes: &[u8]) -> String {
-        shortened(&self.redaction.text(bytes), LONGEST_QUOTE)
+        shortened(&self.redaction.text(bytes), MAX_QUOTE)
     }
 
     /// The number of bounces of this host, in words.
@@ -237,8 +237,8 @@ pub(super) fn domain_of<'a>(sample: &Sample, local: &'a Local) -> Option<&'a Dom
 /// Printable text that keeps its spaces.
 fn spaced(bytes: &[u8]) -> String {
     let words = bytes.split(|byte| *byte == b' ' || *byte == b'\t');
-    let words: Vec<_> = words.map(|word| printable(word, LONGEST_QUOTE)).collect();
-    cut(words.join(" "), LONGEST_QUOTE)
+    let words: Vec<_> = words.map(|word| printable(word, MAX_QUOTE)).collect();
+    cut(words.join(" "), MAX_QUOTE)
 }
 
 fn date(seconds: u64) -> Date {

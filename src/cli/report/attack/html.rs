@@ -15,7 +15,7 @@ use crate::core::attack::Fate;
 
 const STYLE: &str = include_str!("style.css");
 /// The maximum number of hosts, networks and addresses on the page.
-const MOST_NAMED: usize = 50;
+const MAX_NAMED: usize = 50;
 /// The maximum number of rows in the table of hours.
 const ROWS: u64 = 112;
 
@@ -165,7 +165,7 @@ fn reasons(view: &View) -> Markup {
 }
 
 fn list(title: &str, of: &str, list: &List) -> Markup {
-    let (shown, left) = list.first(MOST_NAMED);
+    let (shown, left) = list.first(MAX_NAMED);
     let most = shown.first().map_or(0, |entry| entry.bounces.0.suspect());
     let others = list.others.0;
     html! {

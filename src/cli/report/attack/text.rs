@@ -4,7 +4,7 @@ use super::view::{List, View, short};
 use crate::core::attack::AttackTally;
 
 /// The maximum number of hosts, networks and addresses in the text.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 /// The maximum number of columns of the plot. With its numbers it fits into 80 characters.
 const COLUMNS: u64 = 64;
 /// The height of the plot, in lines.
@@ -112,7 +112,7 @@ fn print_list(title: &str, list: &List) {
     }
     println!("\n{title}: {}", list.different);
     println!("{:>10} {:>10}", "bounces", "refused");
-    let (shown, left) = list.first(MOST_NAMED);
+    let (shown, left) = list.first(MAX_NAMED);
     for entry in shown {
         let tally = entry.bounces.0;
         println!(
