@@ -244,9 +244,84 @@ fn with_all_examples() -> String {
         .fold(SHIPPED.to_owned(), |text, block| uncommented(&text, block))
 }
 
-/// What a key of a directory has when it is left out stands in the file's words only, which are held to the code here.
+/// The manual page of the file.
+const PAGE: &str = include_str!("../../packaging/man/milter.yaml.5");
+
+/// The keys of the manual page, each with its text.
+fn page_entries() -> Vec<(String, String)> {
+    let mut entries = Vec::new();
+    let blocks = PAGE.split("\n.It Va ").skip(1);
+    for block in blocks {
+        let (names, text) = block.split_once('\n').unwrap();
+        let text = text.split("\n.El").next().unwrap();
+        for name in names.split(" , ") {
+            entries.push((name.to_owned(), text.to_owned()));
+        }
+    }
+    entries
+}
+
+/// The name of a key in the manual page.
+fn page_name(place: &[&str], key: &str) -> String {
+    let steps = place.iter().copied().filter(|step| *step != "[]");
+    steps.chain([key]).collect::<Vec<_>>().join(".")
+}
+
+/// What the text of an entry says after this label.
+fn labelled<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let value = text.split(&format!("{label}:\n.Ql ")).nth(1)?;
+    value.lines().next()?.strip_suffix(" .")
+}
+
 #[test]
-fn it_says_what_directories_have_by_default() {
+fn the_manual_page_has_each_key_with_its_default() {
+    let entries = page_entries();
+    let shipped: serde_yaml::Value = serde_yaml::from_str(SHIPPED).unwrap();
+    let mut names = BTreeSet::new();
+    for place in PLACES {
+        for key in keys_at(place) {
+            let below = [*place, &[key.as_str()]].concat();
+            let name = page_name(place, &key);
+            // The keys of a section have entries, the section has none.
+            let is_section = PLACES.contains(&below.as_slice());
+            let is_domain = place.starts_with(&["spf", "domains"]);
+            if is_domain {
+                continue;
+            }
+            names.insert(name.clone());
+            let entry = entries.iter().find(|(entry, _)| *entry == name);
+            let Some((_, text)) = entry else {
+                assert!(
+                    is_section || PLACES.contains(&[&below[..], &["[]"]].concat().as_slice()),
+                    "milter.yaml(5) lacks `{name}`"
+                );
+                continue;
+            };
+            assert!(text.contains("\nExample:\n.Ql "), "{name}: no example");
+            let value = below
+                .iter()
+                .try_fold(&shipped, |value, step| value.get(*step));
+            if let Some(value) = value {
+                let default = labelled(text, "Default").map(|text| text.replace("\\(dq", "\""));
+                let default = default.unwrap_or_else(|| panic!("{name}: no default"));
+                let default: serde_yaml::Value = serde_yaml::from_str(&default).unwrap();
+                assert_eq!(&default, value, "{name}");
+            }
+        }
+    }
+    for (name, _) in entries {
+        // The long form of a key of `siege` that the file writes as one line.
+        let is_known = names.contains(&name);
+        assert!(
+            is_known,
+            "milter.yaml(5) has `{name}`, and the file does not"
+        );
+    }
+}
+
+/// The defaults of `sql` and `ldap` are in the manual page only.
+#[test]
+fn the_manual_page_has_the_defaults_of_directories() {
     let text = "local: {domains: [example.org]}\n\
                 recipients: [{domain: example.org, known: [\
                 {sql: {url: 'sqlite:/x', query: 'SELECT :address'}}, \
@@ -255,21 +330,22 @@ fn it_says_what_directories_have_by_default() {
     let [Source::Sql(sql), Source::Ldap(ldap)] = &config.directories[0].sources[..] else {
         panic!("{:?}", config.directories);
     };
-    let said = |key: &str, default: &str| {
-        let line = SHIPPED
-            .lines()
-            .find(|line| line.starts_with(&format!("#  - {key}: ")))
-            .unwrap_or_else(|| panic!("{key}"));
-        assert!(line.contains(&format!("left out, {default}")), "{line}");
+    let entries = page_entries();
+    let says = |key: &str, default: &str| {
+        let name = format!("recipients.known.{key}");
+        let entry = entries.iter().find(|(entry, _)| *entry == name);
+        let (_, text) = entry.unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(labelled(text, "Default"), Some(default), "{name}");
     };
-    said("connections", &sql.connections.to_string());
+    says("sql.connections", &sql.connections.to_string());
     for (key, sql, ldap) in [
         ("timeout", sql.timeout, ldap.timeout),
         ("cache_known", sql.cache_known, ldap.cache_known),
         ("cache_unknown", sql.cache_unknown, ldap.cache_unknown),
     ] {
-        assert_eq!(sql, ldap, "{key}");
-        said(key, &sql.to_string());
+        says(&format!("sql.{key}"), &sql.to_string());
+        says(&format!("ldap.{key}"), &ldap.to_string());
     }
-    said("start_tls", &ldap.start_tls.to_string());
+    says("ldap.start_tls", &ldap.start_tls.to_string());
+    says("ldap.scope", "sub");
 }

@@ -40,65 +40,6 @@ fn the_manual_page_names_each_option_that_help_names() {
 }
 
 #[test]
-fn the_manual_page_of_the_file_names_its_keys() {
-    let page = text("packaging/man/milter.yaml.5");
-    let named: BTreeSet<String> = Regex::new(r"(?m)^\.It Va (.+)$")
-        .unwrap()
-        .captures_iter(&page)
-        .flat_map(|found| found[1].split(" , ").map(str::to_owned).collect::<Vec<_>>())
-        .collect();
-    let shipped: Value = serde_yaml::from_str(&text("milter.yaml")).unwrap();
-    let sections: BTreeSet<String> = keys(&shipped);
-    for (section, value) in shipped.as_mapping().unwrap() {
-        let section = section.as_str().unwrap();
-        let below = keys(value);
-        let told = named.contains(section)
-            || below.iter().all(|key| {
-                let key = format!("{section}.{key}");
-                named
-                    .iter()
-                    .any(|name| *name == key || name.starts_with(&format!("{key}.")))
-            });
-        assert!(
-            told,
-            "milter.yaml(5) lacks something of `{section}`: {below:?}"
-        );
-    }
-    // The keys of entries of lists, which the shipped file has in its examples only.
-    let of_entries = [
-        "domain",
-        "known",
-        "rules",
-        "catch_all",
-        "unknown",
-        "zone",
-        "for",
-        "codes",
-        "action",
-        "monitor",
-        "header",
-        "match",
-        "when",
-        "domains",
-        "text",
-    ];
-    for key in of_entries {
-        assert!(
-            named.contains(key) || page.contains(&format!("\n.Va {key}")),
-            "milter.yaml(5) lacks `{key}`"
-        );
-    }
-    for name in &named {
-        let section = name.split('.').next().unwrap();
-        let entry = of_entries.contains(&section);
-        assert!(
-            entry || sections.contains(section),
-            "milter.yaml(5) tells of `{name}`, which the file lacks"
-        );
-    }
-}
-
-#[test]
 fn the_unit_starts_the_program_as_it_wants_to_be_started() {
     let unit = text("packaging/systemd/backstop.service");
     let commands: Vec<&str> = unit
@@ -349,15 +290,5 @@ fn options(text: &str) -> BTreeSet<String> {
         .unwrap()
         .find_iter(text)
         .map(|found| found.as_str().to_owned())
-        .collect()
-}
-
-fn keys(value: &Value) -> BTreeSet<String> {
-    value
-        .as_mapping()
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, _)| key.as_str())
-        .map(str::to_owned)
         .collect()
 }
