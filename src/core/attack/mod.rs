@@ -59,12 +59,12 @@ pub enum Fate {
     RefusedByMta,
     /// We would have kept it from its recipient, but only watch.
     WouldRefuse,
-    /// It was let in without proof.
-    LetIn,
+    /// It was accepted without proof.
+    Accepted,
     /// It was asked to come again, or held, for we, or what we ask, did not answer: nothing is known of it. One that
     /// comes again is counted again.
     Deferred,
-    /// It was let in, and taken for an answer to mail of ours.
+    /// It was accepted, and taken for an answer to mail of ours.
     Proven,
 }
 
@@ -74,7 +74,7 @@ impl Fate {
         Self::Refused,
         Self::RefusedByMta,
         Self::WouldRefuse,
-        Self::LetIn,
+        Self::Accepted,
         Self::Deferred,
         Self::Proven,
     ];
@@ -85,7 +85,7 @@ impl Fate {
             Self::Refused => "refused",
             Self::RefusedByMta => "refused_by_mta",
             Self::WouldRefuse => "would_refuse",
-            Self::LetIn => "let_in",
+            Self::Accepted => "accepted",
             Self::Deferred => "deferred",
             Self::Proven => "proven",
         }
@@ -97,9 +97,9 @@ impl Fate {
             Self::Refused => "refused",
             Self::RefusedByMta => "refused by your MTA",
             Self::WouldRefuse => "would be refused",
-            Self::LetIn => "let in without proof",
+            Self::Accepted => "accepted without proof",
             Self::Deferred => "put off for want of an answer",
-            Self::Proven => "let in as yours",
+            Self::Proven => "accepted as yours",
         }
     }
 
@@ -124,7 +124,7 @@ impl Fate {
             verdict if verdict.would.is_some_and(keeps_out) && !unanswered => Self::WouldRefuse,
             verdict => match &verdict.proof {
                 Some(outcome) if is_ours(outcome) => Self::Proven,
-                _ => Self::LetIn,
+                _ => Self::Accepted,
             },
         }
     }

@@ -155,7 +155,7 @@ fn each_verdict_has_one_fate() {
     assert_eq!(of(&rejected(Mode::Enforce)), Fate::Refused);
     assert_eq!(of(&rejected(Mode::Monitor)), Fate::WouldRefuse);
     assert_eq!(of(&Verdict::internal()), Fate::Deferred);
-    assert_eq!(of(&Verdict::accept(Reason::NothingFound)), Fate::LetIn);
+    assert_eq!(of(&Verdict::accept(Reason::NothingFound)), Fate::Accepted);
     let by_mta = Verdict::accept(Reason::RefusedByMta {
         status: "5.1.1".to_owned(),
     });
@@ -221,7 +221,7 @@ fn what_could_not_be_told_accuses_nobody() {
             (Action::Tempfail, Mode::Enforce, Fate::Deferred),
             (Action::Quarantine, Mode::Enforce, Fate::Deferred),
             (Action::Reject, Mode::Enforce, Fate::Refused),
-            (Action::Tempfail, Mode::Monitor, Fate::LetIn),
+            (Action::Tempfail, Mode::Monitor, Fate::Accepted),
         ] {
             let softened = Verdict {
                 unanswered: Some(Outside::Store),
@@ -327,7 +327,7 @@ fn a_summary_adds_up() {
         row(100, AttackKind::Reason, Fate::Refused, "reject unproven", 7),
         row(103, AttackKind::Reason, Fate::Refused, "reject unproven", 5),
         row(103, AttackKind::Reason, Fate::Proven, "accept batv", 90),
-        row(103, AttackKind::Reason, Fate::LetIn, "", 1),
+        row(103, AttackKind::Reason, Fate::Accepted, "", 1),
         row(100, AttackKind::Proof, Fate::Refused, "unproven", 12),
         row(100, AttackKind::Host, Fate::Refused, "192.0.2.7", 7),
         row(103, AttackKind::Host, Fate::Refused, "192.0.2.8", 5),
@@ -340,7 +340,7 @@ fn a_summary_adds_up() {
             4,
         ),
         row(103, AttackKind::Host, Fate::Deferred, "192.0.2.10", 4),
-        row(103, AttackKind::Host, Fate::LetIn, "", 1),
+        row(103, AttackKind::Host, Fate::Accepted, "", 1),
         row(
             100,
             AttackKind::Recipient,

@@ -57,7 +57,7 @@ impl Site {
             put(&*store);
             // The last entry of the last batch is written when it is asked for and there.
             let mark = hour(now()) - 24 * 80;
-            store.count_attack(mark, vec![count(AttackKind::Proof, Fate::LetIn, "mark")]);
+            store.count_attack(mark, vec![count(AttackKind::Proof, Fate::Accepted, "mark")]);
             for _ in 0..200 {
                 store.flush().await;
                 if !store
@@ -130,7 +130,7 @@ fn attacked() -> Site {
                 let joe = ["joe@example.org", "info@example.org", HOSTILE][number as usize % 3];
                 let (fate, why) = match number % 5 {
                     0 => (Fate::RefusedByMta, "reject refused_by_mta"),
-                    1 => (Fate::LetIn, "tag unproven"),
+                    1 => (Fate::Accepted, "tag unproven"),
                     2 if back > 60 => (Fate::WouldRefuse, "reject unproven"),
                     _ => (Fate::Refused, "reject unproven"),
                 };

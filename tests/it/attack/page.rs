@@ -20,7 +20,7 @@ onload = () => {
   const page = document.querySelector("iframe").contentDocument, look = page.defaultView;
   const style = (element, name) => look.getComputedStyle(element)[name];
   const card = style(page.querySelector("section"), "backgroundColor");
-  const fates = ["refused", "refused_by_mta", "would_refuse", "let_in", "deferred", "proven"];
+  const fates = ["refused", "refused_by_mta", "would_refuse", "accepted", "deferred", "proven"];
   const bars = [...page.querySelectorAll("svg.hours rect")].map(bar => bar.getBoundingClientRect());
   const chart = page.querySelector("svg.hours").getBoundingClientRect();
   const soft = page.querySelector(".soft");

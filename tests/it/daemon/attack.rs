@@ -154,7 +154,7 @@ fn a_joe_job_is_told_afterwards() {
             of("refused"),
             of("refused_by_mta"),
             of("would_refuse"),
-            of("let_in"),
+            of("accepted"),
             of("proven")
         ),
         (9, 3, 0, 1, 1),

@@ -43,7 +43,7 @@ fn host(text: &str) -> AttackCount {
 async fn bounces_add_up_by_hour(place: Place) {
     let store = place.open().await;
     let hour = hour(now());
-    let reason = || count(AttackKind::Reason, Fate::LetIn, "tag unproven");
+    let reason = || count(AttackKind::Reason, Fate::Accepted, "tag unproven");
     for _ in 0..3 {
         store.count_attack(hour, vec![host("192.0.2.7"), reason()]);
     }
