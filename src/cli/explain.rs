@@ -122,7 +122,7 @@ fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
     }
     match MailStore::open(path, max_body).map_err(failed)?.next() {
         Some(read) => read.map_err(|unreadable| unreadable.to_string()),
-        None => Err(format!("{}: no mail: it is empty", path.display())),
+        None => Err(format!("{}: not a mail: it is empty", path.display())),
     }
 }
 

@@ -92,7 +92,10 @@ pub(super) fn reconstruct(
             given.clone()
         }
         None => {
-            let Recorded { what, by: header } = mailstore::reverse_path(stored)
+            let Recorded {
+                value: what,
+                by: header,
+            } = mailstore::reverse_path(stored)
                 .ok_or("no MAIL FROM: the message has no Return-Path")?;
             sources.push(by("MAIL FROM", header));
             what
@@ -100,7 +103,10 @@ pub(super) fn reconstruct(
     };
     let mailboxes = if given.recipients.is_empty() {
         match mailstore::recipients(&stored.headers, networks) {
-            Some(Recorded { what, by: header }) => {
+            Some(Recorded {
+                value: what,
+                by: header,
+            }) => {
                 sources.push(by("RCPT TO", header));
                 what
             }

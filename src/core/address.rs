@@ -30,7 +30,7 @@ impl Domain {
         &self.0
     }
 
-    /// The names that it lies below, the nearest first: `b.example`, `example` of `a.b.example`.
+    /// The names above it, the nearest first: `b.example`, `example` of `a.b.example`.
     pub fn above(&self) -> impl Iterator<Item = Domain> {
         let parents =
             std::iter::successors(self.0.split_once('.'), |(_, rest)| rest.split_once('.'));
@@ -44,8 +44,8 @@ impl Domain {
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
-    /// Whether one of the two is the other or lies below it: whoever runs the upper one gave the lower one away. Which
-    /// names are sold to strangers side by side (`co.uk`) no list need say here, for neither of two siblings is.
+    /// Whether one of the two is the other or is below it: the owner of the upper one gave away the lower one. No list of
+    /// names under which strangers register side by side (`co.uk`) is needed, because siblings are not in line.
     pub fn is_in_line_with(&self, other: &Domain) -> bool {
         self.is_at_or_below(other) || other.is_at_or_below(self)
     }
@@ -98,7 +98,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Whether an MTA that takes mail for it from strangers takes it for its own accounts: no domain, an address literal
+    /// Whether an MTA that accepts mail for it from strangers delivers it to its own accounts: no domain, an address literal
     /// (RFC 5321 section 4.1.3), `localhost` or a name that begins so (Postfix's default for `mydestination` has
     /// `localhost.$mydomain`, Sendmail's class w has the rest).
     pub fn is_this_host(&self) -> bool {
@@ -119,7 +119,7 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// Parses what stands between the angle brackets; source routes (`@a,@b:user@c`) are dropped, as
-    /// RFC 5321 section 4.1.1.3 tells receivers to.
+    /// RFC 5321 section 4.1.1.3 asks of receivers.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let bytes = without_source_route(bytes);
         match bytes.iter().rposition(|&byte| byte == b'@') {
@@ -276,25 +276,25 @@ pub fn bracketless(bytes: &[u8]) -> &[u8] {
         .trim_ascii()
 }
 
-/// Why a text is no address; the text is the administrator's own, from `milter.yaml` or the command line.
+/// Why a text is not an address; the text is the administrator's own, from `milter.yaml` or the command line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not a domain name.
-    #[error("`{}` is not a domain name; right would be e.g. example.org", .0.escape_debug())]
+    #[error("`{}` is not a domain name; expected e.g. example.org", .0.escape_debug())]
     Domain(String),
     /// No address, domain or local part.
-    #[error("`{}` is not an address; right would be user@example.org, @example.org, user or {{match: 'news-.*'}}", .0.escape_debug())]
+    #[error("`{}` is not an address; expected user@example.org, @example.org, user or {{match: 'news-.*'}}", .0.escape_debug())]
     Pattern(String),
     /// A pattern as other programs write it, and what to write for it.
-    #[error("`{}` looks like a pattern, but would be compared as it stands; right would be {write}, or the part before the @ in \"double quotes\" (inside the 'single' ones of YAML), if it means just this address", .text.escape_debug())]
+    #[error("`{}` looks like a pattern, but would be compared as it stands; use {write}, or the part before the @ in \"double quotes\" (inside the 'single' ones of YAML), if it means just this address", .text.escape_debug())]
     Meant {
         /// As it stands.
         text: String,
-        /// What means what was probably meant.
+        /// What was probably meant.
         write: String,
     },
     /// A pattern for a whole address where one for its local part belongs, and what to write for it.
-    #[error("`{}` has an @, but a pattern is compared with what stands before the @; right would be {write}", .text.escape_debug())]
+    #[error("`{}` has an @, but a pattern is compared with what stands before the @; use {write}", .text.escape_debug())]
     WholeAddress {
         /// As it stands.
         text: String,
@@ -302,7 +302,7 @@ pub enum AddressError {
         write: String,
     },
     /// Names below a domain, as other programs write them.
-    #[error("`{}` is not a domain name; right would be .{} for all names below it", .0.escape_debug(), .1)]
+    #[error("`{}` is not a domain name; use .{} for all names below it", .0.escape_debug(), .1)]
     Below(String, Domain),
 }
 
@@ -336,116 +336,4 @@ fn unquoted(local: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn domain_of(address: &[u8]) -> Option<String> {
-        Mailbox::from_bytes(address)
-            .domain()
-            .map(ToString::to_string)
-    }
-
-    #[test]
-    fn domains_compare_in_a_label_form() {
-        for (written, parsed) in [
-            ("Example.ORG.", Some("example.org")),
-            ("bücher.example", Some("xn--bcher-kva.example")),
-            ("_spf.example.org", Some("_spf.example.org")),
-            ("localhost", Some("localhost")),
-            ("", None),
-            (".", None),
-            ("a..b", None),
-            ("[192.0.2.1]", None),
-            ("exa mple.org", None),
-            ("a\0b.org", None),
-        ] {
-            assert_eq!(
-                written.parse::<Domain>().ok().as_ref().map(Domain::as_str),
-                parsed,
-                "{written:?}"
-            );
-        }
-        assert!("a".repeat(64).parse::<Domain>().is_err());
-        assert!(vec!["a".repeat(63); 4].join(".").parse::<Domain>().is_err());
-    }
-
-    #[test]
-    fn the_last_at_sign_divides() {
-        assert_eq!(
-            domain_of(b"\"a@b\"@example.org").as_deref(),
-            Some("example.org")
-        );
-        assert_eq!(
-            domain_of(b"@relay.example:user@example.org").as_deref(),
-            Some("example.org")
-        );
-        assert_eq!(
-            domain_of(b"@relay.example,@b.example:user@example.org").as_deref(),
-            Some("example.org")
-        );
-        assert_eq!(domain_of(b"postmaster"), None);
-        assert_eq!(domain_of(b"user@[192.0.2.1]"), None);
-        assert_eq!(domain_of(b"user@\xff\xfe"), None);
-    }
-
-    #[test]
-    fn the_null_sender_is_its_own_kind() {
-        for null in [b"<>".as_slice(), b"", b" <> ", b"< >"] {
-            assert!(ReversePath::from_bytes(null).is_null(), "{null:?}");
-        }
-        assert!(!ReversePath::from_bytes(b"<a@example.org>").is_null());
-        assert_eq!(
-            ReversePath::from_bytes(b"<a@Example.ORG>").to_bytes(),
-            b"a@example.org"
-        );
-    }
-
-    #[test]
-    fn quoted_and_bare_local_parts_name_one_mailbox() {
-        for (local, key) in [
-            (b"Sales".as_slice(), b"sales".as_slice()),
-            (b"\"sales\"", b"sales"),
-            (b"\"a\\\"b\\\\c\"", b"a\"b\\c"),
-            (b"\"", b"\""),
-            // As Postfix folds case: ICU's default folding, which is the same in every language.
-            ("B\u{dc}RO".as_bytes(), "b\u{fc}ro".as_bytes()),
-            ("Stra\u{df}e".as_bytes(), b"strasse"),
-            ("STRA\u{1e9e}E".as_bytes(), b"strasse"),
-            (
-                "\u{3a3}\u{39f}\u{3a6}\u{39f}\u{3a3}".as_bytes(),
-                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c3}".as_bytes(),
-            ),
-            (
-                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c2}".as_bytes(),
-                "\u{3c3}\u{3bf}\u{3c6}\u{3bf}\u{3c3}".as_bytes(),
-            ),
-            ("\u{130}I".as_bytes(), "i\u{307}i".as_bytes()),
-            ("\u{131}".as_bytes(), "\u{131}".as_bytes()),
-            ("\u{fb01}".as_bytes(), b"fi"),
-            ("\u{416}".as_bytes(), "\u{436}".as_bytes()),
-            // It makes no difference between ways to write a letter.
-            ("U\u{308}".as_bytes(), "u\u{308}".as_bytes()),
-            (b"B\xdcRO", b"b\xdcro"),
-        ] {
-            let mailbox = Mailbox::from_bytes(&[local, b"@example.org"].concat());
-            assert_eq!(mailbox.local_key(), key, "{local:?}");
-        }
-    }
-
-    #[test]
-    fn below_means_at_a_dot() {
-        let parent: Domain = "example.org".parse().unwrap();
-        for (name, below) in [
-            ("example.org", true),
-            ("a.example.org", true),
-            ("badexample.org", false),
-            ("org", false),
-        ] {
-            assert_eq!(
-                name.parse::<Domain>().unwrap().is_at_or_below(&parent),
-                below,
-                "{name}"
-            );
-        }
-    }
-}
+mod tests;

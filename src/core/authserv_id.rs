@@ -1,4 +1,4 @@
-//! The name under which we tell others what we found (RFC 8601 section 2.5).
+//! The name under which we publish our results (RFC 8601 section 2.5).
 
 use std::{fmt, str::FromStr};
 
@@ -20,7 +20,7 @@ impl AuthservId {
 /// Why a text is no authserv-id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` can't name us in Authentication-Results; right would be a host's name such as mx.example.org: ASCII without \
+    "`{0}` can't name us in Authentication-Results; expected a host's name such as mx.example.org: ASCII without \
      blanks and without ( ) < > @ , ; : \\ \" / [ ] ? =, at most {MAX_LENGTH} characters"
 )]
 pub struct NoAuthservId(String);

@@ -19,7 +19,7 @@ pub struct Dnsbl {
     /// Which mail it is asked about.
     #[serde(default, rename = "for")]
     pub asked_for: AskedFor,
-    /// The answers that count; empty for every one in 127.0.0.0/8 that is none of the reserved ones.
+    /// The answers that count; empty for every one in 127.0.0.0/8 that is not reserved.
     #[serde(default)]
     pub codes: Vec<Ipv4Addr>,
     /// What being listed means.
@@ -34,7 +34,7 @@ fn tag() -> Action {
     Action::Tag
 }
 
-/// Which mail a list is asked about. Lists of backscatterers hold honest, large hosts: whoever asked them about
+/// Which mail a list is asked about. Lists of backscatterers have honest, large hosts: a site that asked them about
 /// every mail would lose real messages, so there is one choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,7 +65,7 @@ impl Dnsbl {
     }
 
     /// The name to ask for A records: octets reversed, nibbles for IPv6 (RFC 5782 sections 2.1 and 2.4). An IPv4-mapped
-    /// address is asked as IPv6, for a list's test points are such.
+    /// address is asked as IPv6, because such are a list's test points.
     pub fn question(&self, client: IpAddr) -> String {
         let zone = &self.zone;
         match client {

@@ -34,7 +34,7 @@ impl From<time::Duration> for Duration {
 
 /// Why a text is no span of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a duration; right would be e.g. 2s, 500ms or 1h 30m", .0.escape_debug())]
+#[error("`{}` is not a duration; expected e.g. 2s, 500ms or 1h 30m", .0.escape_debug())]
 pub struct DurationError(String);
 
 impl FromStr for Duration {

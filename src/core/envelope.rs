@@ -21,13 +21,13 @@ const MAX_ABOVE: usize = 8;
 /// One message's envelope up to MAIL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// Who hands it over.
+    /// The client that sends it.
     pub client: Client,
     /// MAIL FROM.
     pub reverse_path: ReversePath,
 }
 
-/// What a recipient is, as far as the MTA told.
+/// A recipient, as far as the MTA describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// RCPT TO.
@@ -132,7 +132,7 @@ impl Local {
         }
     }
 
-    /// Whether a host of this name may be ours: it is one of our domains, or lies below one.
+    /// Whether a host of this name can be ours: it is one of our domains, or lies below one.
     pub fn has_host(&self, name: &Domain) -> bool {
         self.domains.iter().any(|pattern| match pattern {
             DomainPattern::Itself(domain) | DomainPattern::Below(domain) => {

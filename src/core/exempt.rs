@@ -16,7 +16,7 @@ use super::{
 pub struct Exemptions {
     /// Clients that are never judged: backup MX hosts, say.
     pub clients: Vec<Network>,
-    /// Recipients that get their mail whoever sends it.
+    /// Recipients that get their mail from any sender.
     pub recipients: Vec<AddressPattern>,
 }
 

@@ -1,8 +1,8 @@
-//! All the addresses that a message's From: claims, by any reading a mail program may give it.
+//! All the addresses that a message's From: claims, by any reading a mail program can give it.
 //!
 //! mail-parser's reading is not used: it gives the one most likely meaning, while a forger writes what programs read
 //! differently. So the grammar (RFC 5322 section 3.4 and its obsolete forms, section 4.4) is read strictly enough to
-//! tell an address from a display name, and whatever else looks like an address is told apart as displayed.
+//! separate addresses from display names, and what else looks like an address is kept apart as displayed.
 
 mod displayed;
 pub(super) mod lexeme;
@@ -56,7 +56,7 @@ impl Claims {
         claims
     }
 
-    /// Whether whoever speaks for this domain speaks for all authors: each is in it, below it or above it.
+    /// Whether the owner of this domain speaks for all authors: each is in it, below it or above it.
     pub fn are_of(&self, domain: &Domain) -> bool {
         let of_it = |author: &Mailbox| {
             author

@@ -198,7 +198,7 @@ pub fn raw_fields(message: &[u8]) -> impl Iterator<Item = RawField<'_>> {
     })
 }
 
-/// How long the byte order mark and the mbox line are that files may have before the first header.
+/// How long the byte order mark and the mbox line are that files can have before the first header.
 pub(crate) fn preamble(message: &[u8]) -> usize {
     let mark = if message.starts_with(b"\xef\xbb\xbf") {
         3

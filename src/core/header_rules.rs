@@ -24,7 +24,7 @@ const MAX_TEXT: usize = 400;
 pub struct HeaderRule {
     /// The header's name.
     pub header: HeaderName,
-    /// A regular expression for its unfolded, decoded value; it may match anywhere in it.
+    /// A regular expression for its unfolded, decoded value; it can match anywhere in it.
     #[serde(rename = "match")]
     pub pattern: HeaderPattern,
     /// Which mail it is for.
@@ -59,7 +59,7 @@ impl HeaderRule {
 pub enum When {
     /// Mail with the null sender.
     NullSender,
-    /// Notifications, whoever sends them.
+    /// Notifications, with any sender.
     Notification,
     /// Everything that is no notification.
     Mail,
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for HeaderName {
         if !named {
             let shown = name.escape_debug();
             let why = format!(
-                "`{shown}` is not a header's name; right would be e.g. Subject, without the colon"
+                "`{shown}` is not a header's name; expected e.g. Subject, without the colon"
             );
             return Err(de::Error::custom(why));
         }
@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for ReplyText {
             .all(|byte| byte == b' ' || byte.is_ascii_graphic());
         if text.is_empty() || text.len() > MAX_TEXT || !printable {
             let why = format!(
-                "this can't be the text of an SMTP reply; right would be 1 to {MAX_TEXT} printable ASCII \
+                "this can't be the text of an SMTP reply; expected 1 to {MAX_TEXT} printable ASCII \
                  characters, in one line"
             );
             return Err(de::Error::custom(why));

@@ -30,7 +30,7 @@ impl Learned {
         self.last_accepted.max(self.last_sent)
     }
 
-    /// What is known of the same address by the hash of another key. The day on which the keys changed may count twice.
+    /// What is known of the same address by the hash of another key. The day on which the keys changed can count twice.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {

@@ -30,17 +30,17 @@ impl Network {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
     /// Not an address, with or without a prefix length.
-    #[error("`{}` is not a network; right would be e.g. 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7", .0.escape_debug())]
+    #[error("`{}` is not a network; expected e.g. 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7", .0.escape_debug())]
     Syntax(String),
     /// Host bits are set: one digit is wrong, and which one the administrator meant is not ours to guess.
     #[error(
-        "`{written}` has bits set beyond its prefix length; right would be {mended}, or a longer prefix"
+        "`{written}` has bits set beyond its prefix length; use {expected}, or a longer prefix"
     )]
     HostBits {
         /// As it stands in the file.
         written: String,
         /// The network that the prefix length cuts out.
-        mended: IpNet,
+        expected: IpNet,
     },
 }
 
@@ -57,7 +57,7 @@ impl FromStr for Network {
         if net.addr() != net.network() {
             return Err(NetworkError::HostBits {
                 written: text.to_owned(),
-                mended: net.trunc(),
+                expected: net.trunc(),
             });
         }
         Ok(Self(net))

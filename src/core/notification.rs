@@ -1,7 +1,7 @@
 //! Which mail is a notification: written by a program about, or in answer to, another message.
 //!
 //! RFC 5321 section 4.5.5 has notifications use the null sender, and nothing else; both halves are broken every day. So
-//! the kind is read from the headers, and the sender only tells how much they must say: with `<>` one clear sign is
+//! the kind is read from the headers, and the sender only decides how much they must show: with `<>` one clear sign is
 //! enough, with a real sender a subject alone never is. What every newsletter has is no clear sign, however much of it
 //! there is.
 
@@ -86,7 +86,7 @@ impl Notification {
     pub fn recognise(sender: &ReversePath, headers: &Headers) -> Option<Self> {
         let signs = Signs::of(sender, headers);
         // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5. What a bounce
-        // says of itself comes before what else it may claim to be.
+        // says of itself comes before what else it claims to be.
         let kind = if is_dsn(&signs) {
             NotificationKind::Dsn
         } else if signs.content(&ContentType::DispositionNotification) && !signs.handed_on {
@@ -138,12 +138,12 @@ impl Notification {
         })
     }
 
-    /// Whether it tells that a message came back, or will: such mail is answered as a bounce, whoever sends it.
+    /// Whether it reports that a message came back, or will: such mail is answered as a bounce, with any sender.
     pub fn is_bounce(&self) -> bool {
         matches!(self.kind, NotificationKind::Dsn | NotificationKind::Bounce)
     }
 
-    /// Whether it answers one message: it may then hold proof that this was ours.
+    /// Whether it answers one message: it can then hold proof that this was ours.
     pub fn answers_a_message(&self) -> bool {
         self.is_bounce() || self.is_reply()
     }
@@ -179,7 +179,7 @@ impl Notification {
         )
     }
 
-    /// What was recognised with the null sender, now that its content is known to tell of a delivery or a disposition
+    /// What was recognised with the null sender, now that its content is known to report a delivery or a disposition
     /// (RFC 3464, RFC 8098): then it answers a message, where its headers did not say so or said that it is a report.
     /// `delivery`: it says what became of the message, which is a sign of a bounce in whatever else it is.
     #[must_use]
@@ -245,7 +245,7 @@ fn is_bounce(signs: &Signs) -> bool {
     if signs.null {
         return from_daemon || says_so || signs.content(&ContentType::UntypedReport);
     }
-    // Nobody's name is MAILER-DAEMON; but a postmaster may be a person, who writes mail.
+    // Nobody's name is MAILER-DAEMON; but a postmaster can be a person, who writes mail.
     let never_a_person = signs
         .has(|sign| *sign == NotificationEvidence::SenderDaemon(Daemon::Mailer))
         && signs.has(|sign| *sign == NotificationEvidence::FromDaemon(Daemon::Mailer));
@@ -265,7 +265,7 @@ fn bounce_signs(signs: &Signs) -> bool {
         })
 }
 
-/// A multipart/report of a type that doesn't tell what it is.
+/// A multipart/report of an unknown type.
 fn report(signs: &Signs) -> bool {
     signs.has(|sign| {
         matches!(

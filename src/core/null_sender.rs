@@ -31,7 +31,7 @@ pub struct NullSender {
     /// Reports of other mail systems and mail of Exchange's distribution groups, for which neither a DKIM signature nor
     /// SPF of HELO vouches.
     pub unauthenticated_reports: Rule,
-    /// Who is spared these rules, and the answers that recipient classes give to bounces.
+    /// The clients and recipients that are exempt from these rules, and from the answers of recipient classes to bounces.
     pub exempt: Exemptions,
     /// Domains whose SRS addresses an SRS daemon makes, and knows again.
     pub srs: Vec<DomainPattern>,
@@ -52,7 +52,7 @@ impl Default for NullSender {
 
 impl NullSender {
     /// The entry of `srs` by which this address is the SRS daemon's: one that is not well-formed, and any where no daemon
-    /// runs, is an ordinary address, for a stranger can make one up.
+    /// runs, is an ordinary address, because a stranger can make one up.
     pub fn srs_entry(&self, mailbox: &Mailbox) -> Option<&DomainPattern> {
         let domain = mailbox.domain()?;
         let entry = self.srs.iter().find(|pattern| pattern.matches(domain));

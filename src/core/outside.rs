@@ -1,5 +1,5 @@
-//! What is asked outside of the message, and may not answer: the one form that an outage has, from the adapter that met it
-//! to the reply.
+//! What is asked outside of the message, and can fail to answer: the one form of an outage, from the adapter that met it to
+//! the reply.
 
 use std::fmt;
 

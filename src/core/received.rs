@@ -1,4 +1,4 @@
-//! One `Received`, as far as it tells of the client and of the host that wrote it.
+//! One `Received`, as far as it names the client and the host that wrote it.
 //!
 //! RFC 5321 section 4.4 has `from HELO (NAME [IP]) by US with PROTOCOL`, as Postfix, Sendmail and OpenSMTPD write it;
 //! Exim puts the HELO name into the comment, qmail has two comments, Exchange no brackets.
@@ -107,7 +107,7 @@ impl Hop {
 pub fn recipient(value: &[u8]) -> Option<Vec<u8>> {
     let lexemes = lexemes(value);
     let mut lexemes = lexemes.iter();
-    // What a client said in HELO stands before it, and may be any word.
+    // What a client said in HELO stands before it, and can be any word.
     lexemes.find(|lexeme| matches!(lexeme, Lexeme::Word(word) if is(word, "by")))?;
     behind(lexemes, "for").map(<[u8]>::to_vec)
 }

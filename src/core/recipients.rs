@@ -169,7 +169,7 @@ impl DomainRecipients {
     }
 }
 
-/// The forms under which a list may know a local part: as it is, then without its extension
+/// The forms under which a list can know a local part: as it is, then without its extension
 /// (`user` for `user+shop`), divided at the first delimiter as Postfix does.
 pub fn lookup_keys<'a>(local_key: &'a [u8], delimiters: &str) -> impl Iterator<Item = &'a [u8]> {
     let cut = local_key

@@ -28,7 +28,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The reply that a verdict calls for; none where the recipient is let in.
+    /// The reply that a verdict calls for; none where the recipient is accepted.
     pub fn to(verdict: &Verdict, client: Option<IpAddr>) -> Option<Self> {
         let class = match verdict.action {
             Action::Reject => 5,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_let_in_has_no_reply() {
+    fn what_is_accepted_has_no_reply() {
         for action in [
             Action::Accept,
             Action::Tag,

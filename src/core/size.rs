@@ -26,7 +26,7 @@ impl Size {
 
 /// Why a text is no size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a size; right would be e.g. 64K or 1M", .0.escape_debug())]
+#[error("`{}` is not a size; expected e.g. 64K or 1M", .0.escape_debug())]
 pub struct SizeError(String);
 
 impl FromStr for Size {

@@ -9,13 +9,13 @@ pub enum SpfResult {
     None,
     /// The domain says that it doesn't say (2.6.2).
     Neutral,
-    /// The client may send for the domain (2.6.3).
+    /// The client is allowed to send for the domain (2.6.3).
     Pass,
-    /// The client may not (2.6.4).
+    /// The client is not allowed to (2.6.4).
     Fail,
-    /// The client probably may not (2.6.5).
+    /// The client is probably not allowed to (2.6.5).
     Softfail,
-    /// DNS did not answer; a later try may tell (2.6.6).
+    /// DNS did not answer; a later try can succeed (2.6.6).
     Temperror,
     /// The published record is broken (2.6.7).
     Permerror,

@@ -95,7 +95,7 @@ impl SpfRules {
         }
     }
 
-    /// The domains that a client may speak for to be a trusted forwarder.
+    /// The domains that a client can speak for to be a trusted forwarder.
     pub fn forwarder_domains(&self) -> impl Iterator<Item = &Domain> {
         self.trusted_forwarders
             .iter()
@@ -132,18 +132,18 @@ impl SpfRules {
     }
 }
 
-/// Who may forward: by address, or by a domain whose own SPF (of HELO or of the domain) passes for the client.
+/// Who can forward: by address, or by a domain whose own SPF (of HELO or of the domain) passes for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forwarder {
     /// Clients in this network.
     Network(Network),
-    /// Clients that may send for this domain.
+    /// Clients that are allowed to send for this domain.
     Domain(Domain),
 }
 
 /// Neither a network nor a domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is neither a network nor a domain; right would be e.g. 192.0.2.0/24 or forwarder.example", .0.escape_debug())]
+#[error("`{}` is neither a network nor a domain; expected e.g. 192.0.2.0/24 or forwarder.example", .0.escape_debug())]
 pub struct ForwarderError(String);
 
 impl FromStr for Forwarder {

@@ -7,7 +7,7 @@
 use super::address::{Domain, Mailbox};
 
 const SEPARATORS: &[u8] = b"=+-";
-/// The longest hash, in octets: daemons write 4 of them, and can be told to write all of a SHA-1 in base64.
+/// The longest hash, in octets: daemons write 4 of them, and can be set to write all of a SHA-1 in base64.
 const MAX_HASH: usize = 28;
 /// How many octets a timestamp has: days modulo 1024, in base32.
 const TIMESTAMP: usize = 2;
@@ -17,7 +17,7 @@ pub fn is_begun(local: &[u8]) -> bool {
     is_begun_by(local, b"SRS0").is_some() || is_begun_by(local, b"SRS1").is_some()
 }
 
-/// Whether the local part is an SRS address, as far as can be told without the daemon's secret.
+/// Whether the local part is an SRS address, as far as it shows without the daemon's secret.
 pub fn is_well_formed(mailbox: &Mailbox) -> bool {
     let local = mailbox.local_unquoted();
     if let Some(rest) = is_begun_by(&local, b"SRS0") {

@@ -42,12 +42,12 @@ impl<'a> MtaMacros<'a> {
 /// The sender. `host` is the MTA's own name.
 pub fn reverse_path(
     argument: &[u8],
-    told: MtaMacros<'_>,
+    macros: MtaMacros<'_>,
     local: &Local,
     host: &str,
 ) -> ReversePath {
     let path = strict::path(argument).or_else(|| {
-        let understood = told.understood();
+        let understood = macros.understood();
         // Sendmail's `f` keeps what it didn't take apart, quotes around the whole address among it.
         understood.map(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
     });
@@ -58,7 +58,7 @@ pub fn reverse_path(
 }
 
 /// A recipient. `host` is the MTA's own name.
-pub fn recipient(argument: &[u8], told: MtaMacros<'_>, local: &Local, host: &str) -> Mailbox {
+pub fn recipient(argument: &[u8], macros: MtaMacros<'_>, local: &Local, host: &str) -> Mailbox {
     if let Some(mailbox) = strict::path(argument).flatten() {
         return mailbox;
     }
@@ -66,7 +66,7 @@ pub fn recipient(argument: &[u8], told: MtaMacros<'_>, local: &Local, host: &str
     let is_bare = |mailbox: &Mailbox| *mailbox.host() == Host::Missing;
     let completed = written.as_ref().is_some_and(is_bare);
     // No recipient is empty: a macro that is holds none.
-    let understood = told.understood().filter(|address| !address.is_empty());
+    let understood = macros.understood().filter(|address| !address.is_empty());
     let understood = understood
         .and_then(|address| strict::path(address).unwrap_or_else(|| read(address, local)))
         // Postfix completes with myorigin, by default its own name, of which our lists often say nothing.

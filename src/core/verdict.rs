@@ -40,7 +40,7 @@ impl Mode {
 pub struct Verdict {
     /// What is done.
     pub action: Action,
-    /// What would be done, had monitoring not softened it.
+    /// What would be done without monitoring.
     pub would: Option<Action>,
     /// Why.
     pub reason: Reason,
@@ -55,7 +55,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Lets it in.
+    /// Accepts the mail.
     pub fn accept(reason: Reason) -> Self {
         Self {
             action: Action::Accept,
@@ -73,15 +73,15 @@ impl Verdict {
         Self { by: entry, ..self }
     }
 
-    /// The entry of `milter.yaml` that decided. One that only vouched has decided nothing: it is none of the recipient's
-    /// business where our users are listed.
+    /// The entry of `milter.yaml` that decided. One that only vouched has decided nothing: strangers
+    /// must not learn where our users are listed.
     pub fn decided_by(&self) -> Option<&Entry> {
         self.by
             .as_ref()
             .filter(|_| self.reason != Reason::NothingFound)
     }
 
-    /// Applies a rule. Under monitoring mail is let in, with a header: never refused, dropped or held.
+    /// Applies a rule. Under monitoring mail is accepted, with a header: never refused, dropped or held.
     pub fn of(rule: Rule, mode: Mode, reason: Reason) -> Self {
         let softened = rule.monitor || mode == Mode::Monitor;
         let (action, would) = match rule.action {
@@ -149,7 +149,7 @@ impl Verdict {
         self.unanswered.is_some() || self.reason.is_unanswered()
     }
 
-    /// Whether the MTA is told 250 for this recipient.
+    /// Whether this recipient is answered 250.
     pub fn is_accepted(&self) -> bool {
         !matches!(self.action, Action::Tempfail | Action::Reject)
     }

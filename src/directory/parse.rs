@@ -16,7 +16,7 @@ const LONGEST_LINE: usize = 1_000;
 const TOLD: usize = 10;
 
 /// Why an entry is none that would be compared as it stands.
-const PATTERN: &str = "a pattern; right would be a rule: rules: [{match: ...}] in milter.yaml, or the part before the @ in \
+const PATTERN: &str = "a pattern; use a rule: rules: [{match: ...}] in milter.yaml, or the part before the @ in \
                        \"quotes\" if it means just this address";
 
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ fn text_line(line: &[u8]) -> Line<'_> {
     let (address, rest) = line.split_at(end_of_word(line, |byte| byte.is_ascii_whitespace()));
     match rest.trim_ascii_start() {
         [] | [b'#', ..] => Ok(Some(address)),
-        _ => Err("more than one word; right would be one address a line"),
+        _ => Err("more than one word; expected one address a line"),
     }
 }
 
@@ -201,7 +201,7 @@ fn entry(address: &[u8]) -> Result<Entry, &'static str> {
     }
     let mailbox = Mailbox::from_bytes(address);
     if !is_local_part(mailbox.local()) {
-        return Err("not an address; right would be user@example.org or user");
+        return Err("not an address; expected user@example.org or user");
     }
     match mailbox.host() {
         Host::Other(_) => Err("what follows the @ is not a domain name"),

@@ -1,5 +1,5 @@
-//! The hash of a body, as RFC 6376 has it canonicalised. mail-auth 0.13.3 keeps lines of blanks at the end of a relaxed
-//! body as empty lines, where section 3.4.4 has them ignored, so that such mail seemed altered.
+//! The hash of a body, canonicalised as RFC 6376 says. It is our own, because mail-auth 0.13.3 keeps lines of blanks at the
+//! end of a relaxed body as empty lines. Section 3.4.4 ignores them, so such mail seemed altered.
 
 use mail_auth::dkim::Canonicalization;
 use sha2::{Digest, Sha256};
@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 /// The line end of SMTP.
 const CRLF: &[u8] = b"\r\n";
 
-/// The SHA-256 of a body with CRLF line ends; of so many octets of its canonical form where `length` (`l=`) says so, and
-/// `None` where it has fewer.
+/// The SHA-256 of a body with CRLF line ends. With `length` (`l=`), it is that of the first octets of its canonical form;
+/// `None` where there are fewer.
 pub(super) fn hash(
     canonicalization: Canonicalization,
     body: &[u8],
@@ -34,8 +34,8 @@ fn simple(body: &[u8]) -> Vec<u8> {
     [rest, CRLF].concat()
 }
 
-/// Section 3.4.4: blanks at the end of lines are ignored first, and those within are one; then empty lines at the end are
-/// ignored, so that a body of nothing else is empty.
+/// Section 3.4.4: first blanks at the end of lines are ignored, and those within are reduced to one; then empty lines at
+/// the end are ignored, so that a body of nothing else is empty.
 fn relaxed(body: &[u8]) -> Vec<u8> {
     let mut canonical = Vec::with_capacity(body.len() + CRLF.len());
     let mut rest = body;
@@ -56,7 +56,7 @@ fn relaxed(body: &[u8]) -> Vec<u8> {
     canonical
 }
 
-/// A line without the blanks at its end, each run of others being one space.
+/// A line without the blanks at its end, and with one space for each run of others.
 fn reduce(line: &[u8], canonical: &mut Vec<u8>) {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let end = line.iter().rposition(|byte| !is_blank(byte));

@@ -1,10 +1,10 @@
-//! DKIM2 as proof, after draft-ietf-dkim-dkim2-spec-03, which mail-auth 0.13.3 follows: whoever bounces a message signs
-//! the notification, and returns the message with our own signature on top. What comes of the draft may be otherwise,
-//! so this is off by default.
+//! DKIM2 as proof, after draft-ietf-dkim-dkim2-spec-03, which mail-auth 0.13.3 follows: the host that bounces a message
+//! signs the notification, and returns the message with our own signature on top. The draft can still change, so this is
+//! off by default.
 //!
-//! mail-auth asks a resolver of its own, but only for what a cache does not have. So we ask for all keys beforehand,
-//! within our bounds and through our resolver, and give it a cache that has an answer to everything; the resolver that
-//! is left to it knows no server.
+//! mail-auth asks a resolver of its own, but only for what a cache does not have. So we look up all keys beforehand,
+//! within our bounds and through our resolver, and give it a cache that has an answer to everything. Its own resolver has
+//! no server.
 
 use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Instant};
 
@@ -30,11 +30,11 @@ use crate::{
 /// The most signatures in notification and returned message together, as each costs a DNS question and a verification.
 const MAX_SIGNATURES: usize = 8;
 
-/// Tells whether the DKIM2 chain of a notification proves that it returns a message of ours.
+/// Finds out whether the DKIM2 chain of a notification proves that it returns a message of ours.
 ///
-/// `notification` is all of it, headers and body, lines ending in CRLF: of what was cut, the hash is wrong. `recipients`
-/// are those of the envelope, as RCPT told them, tags included. `now` is in seconds since 1970, `lifetime` in seconds;
-/// mail-auth looks at the clock as well, and takes nothing older than fourteen days.
+/// `notification` is all of it, headers and body, lines ending in CRLF: where it was cut, the hash is wrong. `recipients`
+/// are those of RCPT TO, tags included. `now` is in seconds since 1970, `lifetime` in seconds; mail-auth looks at the clock
+/// as well, and accepts nothing older than fourteen days.
 pub async fn verify_dsn(
     notification: &[u8],
     recipients: &[Mailbox],
@@ -55,15 +55,15 @@ pub async fn verify_dsn(
         .iter()
         .filter_map(|recipient| String::from_utf8(recipient.to_bytes()).ok())
         .collect();
-    let answers = match Answers::ask(names, keys, lookup).await {
-        Ok(answers) => answers,
+    let keyring = match Keyring::look_up(names, keys, lookup).await {
+        Ok(keyring) => keyring,
         Err(unanswered) => return Chain::Unanswered(unanswered),
     };
     let no_servers = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
     let Ok(mail_auth) = MessageAuthenticator::new(no_servers, ResolverOpts::default()) else {
         return Chain::Unanswered(Unanswered::dns("mail-auth has no resolver"));
     };
-    let parameters = Parameters::new(&dsn).with_txt_cache(&answers);
+    let parameters = Parameters::new(&dsn).with_txt_cache(&keyring);
     let envelope = Envelope::new("<>", recipients.as_slice());
     match mail_auth.verify_dkim2_dsn(parameters, envelope).await {
         Ok(_) => Chain::Genuine(domain),
@@ -71,7 +71,7 @@ pub async fn verify_dsn(
     }
 }
 
-/// The domain of ours whose signature came back, and the names of the keys, where nothing speaks against it so far.
+/// The domain of ours whose signature came back, and the names of the keys; where the chain can't count, why.
 fn worth_asking(
     dsn: &Dkim2Dsn<'_>,
     is_ours: impl Fn(&Domain) -> bool,
@@ -93,7 +93,7 @@ fn worth_asking(
     if names.len() > MAX_SIGNATURES {
         return Err(Chain::Failed("there are too many signatures"));
     }
-    // To undo a change, the message is made anew after its recipe, which may well be one for a gigabyte.
+    // To undo a change, mail-auth makes the message anew after its recipe, and a recipe can make a gigabyte.
     if was_changed(&dsn.raw) || was_changed(&dsn.returned) {
         return Err(Chain::Failed("the message was changed on its way"));
     }
@@ -104,7 +104,7 @@ fn worth_asking(
     };
     if newest.t > now.saturating_add(CLOCK_SKEW) || now.saturating_sub(newest.t) > lifetime {
         return Err(Chain::Failed(
-            "the returned message was not signed in the time that counts",
+            "the returned message was not signed within proof.lifetime",
         ));
     }
     Ok((domain, names))
@@ -115,7 +115,7 @@ fn signatures<'a>(message: &'a AuthenticatedMessage<'_>) -> Vec<&'a Signature> {
     headers.map(|header| &header.header).collect()
 }
 
-/// Of each key that it is signed with; `None` for what can't be a name.
+/// The names of the keys that it is signed with; `None` for what can't be a name.
 fn key_names(signature: &Signature) -> Vec<Option<Domain>> {
     let domain: Option<Domain> = signature.d.parse().ok();
     let of = |selector: &str| key::name(selector, domain.as_ref()?);
@@ -138,16 +138,16 @@ fn why(failure: Dkim2DsnFailure) -> &'static str {
         Dkim2DsnFailure::DsnChainFailed => "the notification is not what was signed",
         Dkim2DsnFailure::ReturnedChainFailed => "the returned message is not what was signed",
         Dkim2DsnFailure::NotAligned => {
-            "the notification's signer is not who the message was sent to"
+            "the signer of the notification is not the recipient of the message"
         }
     }
 }
 
-/// What was asked beforehand, by the names that mail-auth uses.
-struct Answers(HashMap<Box<str>, Txt>);
+/// What was looked up beforehand, by the names that mail-auth uses.
+struct Keyring(HashMap<Box<str>, Txt>);
 
-impl Answers {
-    async fn ask(
+impl Keyring {
+    async fn look_up(
         names: Vec<Option<Domain>>,
         keys: &DkimKeys,
         lookup: &impl Lookup,
@@ -169,7 +169,7 @@ impl Answers {
     }
 }
 
-impl ResolverCache<Box<str>, Txt> for Answers {
+impl ResolverCache<Box<str>, Txt> for Keyring {
     fn get<Q>(&self, name: &Q) -> Option<Txt>
     where
         Box<str>: Borrow<Q>,

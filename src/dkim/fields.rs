@@ -8,7 +8,7 @@ use crate::core::{
 };
 
 /// Fields in the order of `h=`: of each name, the last one first. A name that stands in `h=` more often than in the
-/// message stands for nothing, which is how a signer forbids to add one (section 5.4.2 too).
+/// message covers the absence of a further field: so a signer forbids to add one (also section 5.4.2).
 pub(super) fn signed<'a>(fields: &[RawField<'a>], names: &[String]) -> Vec<RawField<'a>> {
     let mut by_name: HashMap<Vec<u8>, Vec<RawField<'a>>> = HashMap::new();
     for field in fields {
@@ -20,8 +20,8 @@ pub(super) fn signed<'a>(fields: &[RawField<'a>], names: &[String]) -> Vec<RawFi
         .collect()
 }
 
-/// Whether a field is made of lines as RFC 5322 section 2.2.3 has them. What else there may be (a bare CR, a form feed)
-/// is a blank to one reader and nothing to another, the canonicaliser among them: it is not what was signed.
+/// Whether a field is made of lines as RFC 5322 section 2.2.3 has them. Anything else (a bare CR, a form feed) is a blank
+/// to one reader and nothing to another, and so for the canonicaliser: it is not what was signed.
 pub(super) fn is_well_formed(field: &RawField<'_>) -> bool {
     let mut rest = field.value.iter().peekable();
     while let Some(byte) = rest.next() {
@@ -41,8 +41,8 @@ pub(super) fn is_well_formed(field: &RawField<'_>) -> bool {
 pub(super) fn message(signed: &[RawField<'_>]) -> SignedFields {
     let mut headers = Headers::new();
     for field in signed {
-        let told = ["message-id", "date", "to", "cc"];
-        if told.iter().any(|name| key(field.name) == name.as_bytes()) {
+        let wanted = ["message-id", "date", "to", "cc"];
+        if wanted.iter().any(|name| key(field.name) == name.as_bytes()) {
             headers.push(field.name, field.value);
         }
     }

@@ -14,12 +14,12 @@ use crate::{
     spf::Lookup,
 };
 
-/// Verifiers may not take shorter ones (RFC 8301 section 3.2), in bits.
+/// Verifiers must not accept shorter ones (RFC 8301 section 3.2), in bits.
 const MIN_RSA: usize = 1024;
 /// The length of an Ed25519 key, in octets (RFC 8463 section 4).
 const ED25519: usize = 32;
 
-/// The keys that `milter.yaml` tells; they are asked before DNS.
+/// The keys of `milter.yaml`; they are looked up before DNS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DkimKeys(HashMap<Domain, Vec<u8>>);
 
@@ -27,17 +27,17 @@ impl DkimKeys {
     /// The keys of the settings.
     ///
     /// # Errors
-    /// The place in `keys`, from 0, of the first one that can't be used, and what would be right.
+    /// The place in `keys`, from 0, of the first one that can't be used, and what was expected.
     pub fn new(settings: &DkimSettings) -> Result<Self, (usize, String)> {
         let mut keys = HashMap::new();
         for (at, key) in settings.keys.iter().enumerate() {
             let name = name(&key.selector, &key.domain).ok_or_else(|| {
                 let selector = key.selector.escape_debug();
-                let right = "right would be what stands before `._domainkey` in DNS, e.g. s2026";
-                (at, format!("`{selector}` is not a selector; {right}"))
+                let expected = "expected what stands before `._domainkey` in DNS, e.g. s2026";
+                (at, format!("`{selector}` is not a selector; {expected}"))
             })?;
             let record = key.record.as_bytes();
-            PublicKey::parse(record).map_err(|unusable| (at, unusable.mend().to_owned()))?;
+            PublicKey::parse(record).map_err(|unusable| (at, unusable.expected().to_owned()))?;
             if keys.insert(name, record.to_vec()).is_some() {
                 let what = "this selector and domain have a key already; one of the two is enough";
                 return Err((at, what.to_owned()));
@@ -46,7 +46,7 @@ impl DkimKeys {
         Ok(Self(keys))
     }
 
-    /// The key of a signature that may be verified with it, or why there is none.
+    /// The key for a signature, or why there is none.
     pub(super) async fn find(
         &self,
         name: &Domain,
@@ -56,7 +56,7 @@ impl DkimKeys {
         self.key(name, lookup).await?.for_signature(signature)
     }
 
-    /// The key of this name, whatever for, or why there is none.
+    /// The key of this name, for whatever it is meant, or why there is none.
     pub(super) async fn published(
         &self,
         name: &Domain,
@@ -82,7 +82,7 @@ pub(super) fn name(selector: &str, domain: &Domain) -> Option<Domain> {
     format!("{selector}._domainkey.{domain}").parse().ok()
 }
 
-/// Several records are nothing that RFC 6376 section 3.6.2.2 knows; of those that are keys, the first counts.
+/// RFC 6376 section 3.6.2.2 knows only one record; of several, the first that is a key counts.
 fn choose(records: &[Vec<u8>]) -> Result<PublicKey, Unusable> {
     let mut any = Err(Unusable::Missing);
     for record in records {
@@ -102,7 +102,7 @@ struct PublicKey {
     strict: bool,
 }
 
-/// Why a record is no key to verify mail with.
+/// Why a record is not a key for mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unusable {
     Missing,
@@ -116,7 +116,7 @@ enum Unusable {
 }
 
 impl PublicKey {
-    /// `t=y` is not looked at: it says that the domain tests DKIM, and asks to treat its failures as if there were no
+    /// `t=y` is ignored: it says that the domain tests DKIM, and asks to treat its failures as if there were no
     /// signature. A signature that verifies is as good as any.
     fn parse(record: &[u8]) -> Result<Self, Unusable> {
         let tags = Tags::parse(record).ok_or(Unusable::NotAKey)?;
@@ -154,7 +154,7 @@ impl PublicKey {
     fn for_signature(self, signature: &Signature<'_>) -> Result<DomainKey, SignatureResult> {
         if self.is_ed25519 != signature.is_ed25519() {
             return Err(SignatureResult::NoKey(
-                "the key is of another kind than a= tells",
+                "the key is of another kind than a= says",
             ));
         }
         if self.strict && signature.identity != signature.domain {
@@ -169,27 +169,27 @@ impl Unusable {
     fn why(self) -> &'static str {
         match self {
             Self::Missing => "no key is published",
-            Self::NotAKey => "what is published is no key",
+            Self::NotAKey => "what is published is not a key",
             Self::Revoked => "the key was revoked",
             Self::OtherHash => "the key is not for SHA-256 (h=)",
             Self::OtherService => "the key is not for mail (s=)",
             Self::NotRsa => "the RSA key can't be read",
-            Self::ShortRsa => "an RSA key of less than 1024 bits is none (RFC 8301)",
-            Self::NotEd25519 => "the Ed25519 key has not 32 octets",
+            Self::ShortRsa => "an RSA key of less than 1024 bits does not count (RFC 8301)",
+            Self::NotEd25519 => "the Ed25519 key does not have 32 octets",
         }
     }
 
-    fn mend(self) -> &'static str {
+    fn expected(self) -> &'static str {
         match self {
             Self::Missing | Self::NotAKey => {
-                "this is not a DKIM key; right would be the text of its TXT record in one piece and without the quotes \
+                "this is not a DKIM key; expected the text of its TXT record in one piece and without the quotes \
                  of a zone file, e.g. `v=DKIM1; k=rsa; p=MIIBIjANBg...`"
             }
             Self::Revoked => {
-                "`p=` is empty, which revokes a key; right would be the key itself, or no entry"
+                "`p=` is empty, which revokes a key; expected the key itself, or no entry"
             }
-            Self::OtherHash => "`h=` leaves out sha256, and nothing else is verified",
-            Self::OtherService => "`s=` leaves out mail; right would be `s=email`, or no `s=`",
+            Self::OtherHash => "`h=` omits sha256, and nothing else is verified",
+            Self::OtherService => "`s=` omits mail; use `s=email`, or no `s=`",
             Self::NotRsa => "`p=` is not an RSA key; an Ed25519 key has `k=ed25519`",
             Self::ShortRsa => "an RSA key has 1024 bits at least (RFC 8301), better 2048",
             Self::NotEd25519 => "`p=` is not an Ed25519 key, which has 32 octets in base64",

@@ -1,12 +1,12 @@
 //! DKIM (RFC 6376) as proof that a bounce returns a message of ours, through mail-auth.
 //!
-//! What mail-auth verifies is a message that came in whole. What a bounce returns often lost its body, and sometimes
-//! has fields that were never signed. So its parts are used one by one, and a signature over the fields counts without
-//! the body: it has the body's hash in it, so only our signer can have made it.
+//! mail-auth verifies whole messages. What a bounce returns has often lost its body, and sometimes has fields that were
+//! never signed. So we use the parts of mail-auth one by one, and a signature over the fields counts without the body: it
+//! contains the hash of the body, so only our signer can have made it.
 //!
 //! | module      | what it does, in one sentence |
 //! |-------------|-------------------------------|
-//! | `signature` | one DKIM-Signature, and what can be told of it without its key (3.5) |
+//! | `signature` | one DKIM-Signature, and what it shows without its key (3.5) |
 //! | `body`      | what a body's hash is over (3.4.3, 3.4.4) |
 //! | `fields`    | which fields a signature covers (5.4.2) |
 //! | `key`       | public keys, from the configuration or from DNS (3.6) |
@@ -43,7 +43,7 @@ const MAX_SIGNATURES: usize = 4;
 const MAX_SELECTOR: usize = 63;
 
 /// Verifies the DKIM-Signatures of a returned message whose `d=` is ours, four at most, from the bottom up: relays add
-/// theirs on top. Others' signatures are passed over, and cost no question.
+/// theirs on top. Signatures of others are ignored, and cost no question.
 ///
 /// `raw_headers` are the returned header fields, lines ending in CRLF, without the blank line. `body` is the returned
 /// body, and `None` where it did not come back. `now` is in seconds since 1970, `lifetime` in seconds: an older
@@ -57,7 +57,7 @@ pub async fn verify(
     now: u64,
     lifetime: u64,
 ) -> Vec<Signed> {
-    // The last field may have lost its line end, which was signed.
+    // The last field can have lost its line end, which was signed.
     let end: &[u8] = match raw_headers.ends_with(b"\n") {
         true => b"",
         false => b"\r\n",
@@ -136,7 +136,7 @@ impl<'a> Ours<'a> {
             Err(why) => return signed(SignatureResult::Failed(why), None, SignedFields::default()),
             Ok(signature) => signature,
         };
-        // RFC 6376 section 3.5: a signature's own field is not in its h=, whatever that says.
+        // RFC 6376 section 3.5: a signature never covers its own field, even where h= names it.
         let others: Vec<RawField<'_>> = fields
             .iter()
             .enumerate()
@@ -145,7 +145,7 @@ impl<'a> Ours<'a> {
         let covered = fields::signed(&others, signature.names());
         let message = fields::message(&covered);
         let outcome = match self.name {
-            None => SignatureResult::Failed("s= is no name in DNS"),
+            None => SignatureResult::Failed("s= is not a name in DNS"),
             Some(_)
                 if !signature.is_well_formed() || !covered.iter().all(fields::is_well_formed) =>
             {
@@ -163,7 +163,7 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// What a signature is worth that verifies.
+/// The worth of a signature that verifies.
 fn worth(
     signature: &Signature<'_>,
     message: &SignedFields,
@@ -186,13 +186,13 @@ fn worth(
 fn of_body(signature: &Signature<'_>, body: Option<&[u8]>) -> SignatureResult {
     match body {
         Some(body) if !signature.covers(body) => {
-            // What is left where it was cut off is no other body.
+            // Where the body was cut off, what is left is not another body.
             match body.trim_ascii().is_empty() {
                 true => SignatureResult::HeadersOnly,
                 false => SignatureResult::HeadersOnlyAltered,
             }
         }
-        // Whoever has the message may append to what `l=` covers.
+        // Anybody who has the message can append to what `l=` covers.
         Some(_) if !signature.is_partial() => SignatureResult::Whole,
         Some(_) | None => SignatureResult::HeadersOnly,
     }

@@ -1,4 +1,4 @@
-//! One DKIM-Signature: what can be told of it before its key is there.
+//! One DKIM-Signature: what it shows before its key is there.
 
 use mail_auth::{common::crypto::Algorithm, dkim};
 
@@ -9,18 +9,18 @@ use crate::core::{
     proof::dkim::tags::{Tags, without_signature},
 };
 
-/// How far clocks of signers may be wrong, in seconds.
+/// How far the clock of a signer can be wrong, in seconds.
 pub(super) const CLOCK_SKEW: u64 = 5 * 60;
-/// Weaker signatures are none (RFC 8301 section 3.1).
+/// Weaker signatures do not count (RFC 8301 section 3.1).
 const SHA1: &str = "a=rsa-sha1 is no longer a signature (RFC 8301)";
 
-/// A signature that its key may verify.
+/// A signature that can be verified with its key.
 pub(super) struct Signature<'a> {
     tags: dkim::Signature,
     field: RawField<'a>,
     /// The field's value without line end and without what stands in `b=`.
     unsigned: Vec<u8>,
-    /// `l=`, where it is there: whoever has the message may append to its body (RFC 6376 section 8.2).
+    /// `l=`, where it is there: anybody who has the message can append to its body (RFC 6376 section 8.2).
     length: Option<u64>,
     pub(super) domain: Domain,
     /// The domain of `i=`.
@@ -29,17 +29,17 @@ pub(super) struct Signature<'a> {
     expires_at: Option<u64>,
 }
 
-/// Where a time stands.
+/// How old a signature is.
 pub(super) enum Age {
     Young,
     TooOld,
-    /// Later than now: nobody's clock is that wrong.
+    /// Later than now: no clock is so wrong.
     Future,
     Unknown,
 }
 
 impl<'a> Signature<'a> {
-    /// Reads it, `tags` being its tags and `domain` its `d=`.
+    /// Reads a signature field; `tags` are its tags, `domain` is its `d=`.
     pub(super) fn parse(
         field: RawField<'a>,
         tags: &Tags<'_>,
@@ -60,7 +60,7 @@ impl<'a> Signature<'a> {
         if parsed.a == Algorithm::RsaSha1 {
             return Err(SHA1);
         }
-        // RFC 6376 section 5.4: without From: nobody in particular is said to have sent it.
+        // RFC 6376 section 5.4: From: must be signed.
         if !parsed
             .h
             .iter()
@@ -93,7 +93,7 @@ impl<'a> Signature<'a> {
         &self.tags.h
     }
 
-    /// Whether its own field is, as those must be that it covers.
+    /// Whether its own field is well formed, as the fields that it covers must be.
     pub(super) fn is_well_formed(&self) -> bool {
         is_well_formed(&self.field)
     }
@@ -122,7 +122,7 @@ impl<'a> Signature<'a> {
         self.length.is_some()
     }
 
-    /// Whether the body is what was signed, as much of it as was.
+    /// Whether the body, or the part of it that was signed, is what was signed.
     pub(super) fn covers(&self, body: &[u8]) -> bool {
         let hash = body::hash(self.tags.cb, body, self.length);
         hash.is_some_and(|hash| hash.as_slice() == self.tags.bh)
@@ -134,7 +134,7 @@ impl<'a> Signature<'a> {
             .is_some_and(|expires| expires.saturating_add(CLOCK_SKEW) < now)
     }
 
-    /// How old it is: by the signer's clock, or else by the Date that it covers.
+    /// Its age by the signer's clock, or else by the Date that it covers.
     pub(super) fn age(&self, date: Option<u64>, now: u64, lifetime: u64) -> Age {
         match self.signed_at.or(date) {
             None => Age::Unknown,
@@ -145,7 +145,7 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// A number of any length (RFC 6376 section 3.5, `x=`: what is too large for us is as good as never).
+/// A number of any length (RFC 6376 section 3.5 on `x=`: a number too large for us means never).
 fn number(tags: &Tags<'_>, name: &str) -> Result<Option<u64>, ()> {
     let Some(digits) = tags.value(name) else {
         return Ok(None);

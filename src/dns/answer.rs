@@ -14,7 +14,7 @@ use hickory_resolver::proto::rr::{
 use super::question::presentation;
 use crate::spf::Mx;
 
-/// One record's worth, out of the wire format.
+/// The data of one record, out of the wire format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Data {
     Txt(Vec<u8>),
@@ -52,7 +52,7 @@ impl Data {
     }
 }
 
-/// What a question came to: records, or none, and for how long that is true.
+/// The answer to a question: records, or none, and for how long that is true.
 #[derive(Clone, Debug)]
 pub(super) struct DnsAnswer {
     pub(super) data: Arc<[Data]>,
@@ -97,7 +97,7 @@ impl DnsReply {
     }
 
     /// For how many seconds it is true that the name has no such record (RFC 2308 section 5). None without the SOA
-    /// of the name's own zone: who answers may not know that zone.
+    /// of the name's own zone: the server may not know that zone.
     pub(super) fn void_ttl(&self, owner: &Name) -> Option<u32> {
         let soa = self.soa.as_ref().filter(|soa| soa.name.zone_of(owner))?;
         let ttl = seconds(soa.ttl).min(seconds(soa.data.minimum));
@@ -105,7 +105,7 @@ impl DnsReply {
     }
 }
 
-// A day is what resolvers cap at, too (RFC 8767 section 4 names a week at most).
+// Resolvers cap at a day, too (RFC 8767 section 4 names a week at most).
 const MAX_TTL: u32 = 24 * 60 * 60;
 // RFC 2308 section 5: one to three hours work well.
 const MAX_VOID_TTL: u32 = 60 * 60;

@@ -1,5 +1,5 @@
-//! Asks DNS lists about clients, and asks the lists about themselves: one that is dead, or says yes to everybody,
-//! is not believed until it answers sanely again.
+//! Asks DNS lists about clients, and tests the lists themselves: a list that is dead, or lists everybody, is not
+//! believed until it answers sanely again.
 
 use std::{
     collections::HashMap,
@@ -20,8 +20,8 @@ use crate::{
     spf::Lookup,
 };
 
-/// RFC 5782 section 5: 127.0.0.2 is on every list, 127.0.0.1 on none, and neither is ::FFFF:7F00:1. That ::FFFF:7F00:2
-/// is listed is not asked for: a list without IPv6 entries is none the worse.
+/// RFC 5782 section 5: 127.0.0.2 is on every list, 127.0.0.1 on none, and neither is ::FFFF:7F00:1. Nobody asks
+/// whether ::FFFF:7F00:2 is listed: a list without IPv6 entries is as good as any.
 const TEST_POINTS: [(IpAddr, bool); 3] = [
     (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), true),
     (IpAddr::V4(Ipv4Addr::LOCALHOST), false),
@@ -37,7 +37,7 @@ pub struct Blocklists(Mutex<HashMap<Domain, BlocklistHealth>>);
 pub enum BlocklistHealth {
     /// It knows its test points.
     Sane,
-    /// It doesn't: why.
+    /// It does not know them; the text says how it fails.
     Off(String),
 }
 
@@ -68,8 +68,8 @@ impl Blocklists {
         .await
     }
 
-    /// Tests every list, and tells which went off or came back since the last test: a line each for the log, however often
-    /// one that is off finds another reason to be.
+    /// Tests every list, and gives a line for the log for each that went off or came back since the last test. A list
+    /// that stays off for another reason gives none.
     pub async fn self_test(&self, lists: &[Dnsbl], resolver: &Resolver) -> Vec<String> {
         let lookup = resolver.budgeted(Instant::now() + resolver.budget());
         let found = join_all(lists.iter().map(|list| tested(list, &lookup))).await;
@@ -111,7 +111,7 @@ impl Blocklists {
 }
 
 async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> BlocklistHealth {
-    // What may be believed of a list doesn't depend on the codes that count here.
+    // Whether a list can be believed does not depend on the codes that count here.
     let any_code = Dnsbl {
         codes: Vec::new(),
         ..list.clone()
@@ -124,11 +124,11 @@ async fn tested(list: &Dnsbl, lookup: &impl Lookup) -> BlocklistHealth {
         match (any_code.listing(&answers), must_be_listed) {
             (Listing::NotListed, true) => {
                 return BlocklistHealth::Off(format!(
-                    "it doesn't list {point}, which every list must"
+                    "it does not list {point}, which every list must"
                 ));
             }
             (Listing::Listed(_), false) => {
-                return BlocklistHealth::Off(format!("it lists {point}, which no list may"));
+                return BlocklistHealth::Off(format!("it lists {point}, which no list must"));
             }
             (Listing::Unanswered(unanswered), _) => return BlocklistHealth::Off(unanswered.why),
             (Listing::Listed(_), true) | (Listing::NotListed, false) => {}

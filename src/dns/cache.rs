@@ -1,4 +1,4 @@
-//! What was answered lately.
+//! The cache of answers.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use super::{
 
 /// Answers by name and type, each for its TTL. Bounded in octets and in entries at once: the capacity is counted in
 /// pieces of [`PIECE`] octets, of which an entry takes at least one. What is asked often stays (TinyLFU), so a
-/// stranger who makes us ask for ever new names doesn't drive the others out.
+/// stranger who makes us ask for ever new names does not drive out the others.
 pub(super) struct Cache(sync::Cache<Question, DnsAnswer>);
 
 impl Cache {

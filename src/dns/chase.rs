@@ -1,4 +1,4 @@
-//! One question to its end, over as many aliases and messages as it takes.
+//! Follows one question to its end, over all its aliases and messages.
 
 use std::{sync::Arc, time::Duration};
 

@@ -44,7 +44,7 @@ impl fmt::Display for Question {
     }
 }
 
-/// A name from the wire as text, without the trailing dot. An octet that is no printable ASCII, a dot or a backslash
+/// A name from the wire as text, without the trailing dot. An octet that is not printable ASCII, a dot or a backslash
 /// in a label is `\DDD` (RFC 1035 section 5.1), so that dots only stand between labels.
 pub(super) fn presentation<'a>(labels: impl Iterator<Item = &'a [u8]>) -> String {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Asks each question once, remembers the answer, and keeps to the time.
+//! Asks each question once, remembers the answer, and keeps to the time budget.
 
 use std::{
     collections::HashMap,
@@ -38,10 +38,10 @@ use crate::{
 pub struct Resolver(Arc<Inner>);
 
 impl Resolver {
-    /// A resolver by the settings. Opens no socket yet.
+    /// A resolver with these settings. It opens no socket yet.
     ///
     /// # Errors
-    /// When a setting is out of its bounds.
+    /// A setting is out of its bounds.
     pub fn new(settings: &DnsSettings) -> Result<Self, SettingsError> {
         Self::with_system(settings, system::RESOLV_CONF.as_ref())
     }
@@ -60,7 +60,7 @@ impl Resolver {
         })))
     }
 
-    /// The time that one message may spend on DNS: `dns.budget`.
+    /// The time that one message can spend on DNS: `dns.budget`.
     pub fn budget(&self) -> Duration {
         self.0.budget
     }
@@ -74,8 +74,8 @@ impl Resolver {
         }
     }
 
-    /// Reads again which name servers the system names, where the settings name none: those that are asked from now
-    /// on, if they changed. Blocks while it reads the file.
+    /// Reads again which name servers the system names, where the settings name none. Gives them if they changed: they
+    /// are asked from now on. Blocks while it reads the file.
     pub fn refresh(&self) -> Option<Vec<Nameserver>> {
         self.0.upstream.refresh()
     }
@@ -91,7 +91,7 @@ impl Resolver {
         }
         let flight = {
             let mut flights = self.0.flights();
-            // It may have landed since the first look.
+            // Its answer can have come since we looked into the cache.
             if let Some(data) = self.0.cache.find(question) {
                 return Ok(data);
             }
@@ -107,7 +107,7 @@ impl Resolver {
         flight.await
     }
 
-    /// Starts a lookup in a task of its own, so that it outlives the asker who came first: others may wait for it.
+    /// Starts a lookup in a task of its own, so that it goes on when the first asker gives up: others can wait for it.
     fn take_off(&self, question: &Question) -> Result<Flight, String> {
         let seat = self
             .0
@@ -129,7 +129,7 @@ impl Resolver {
                 answer.data
             });
             drop(landing);
-            // Fails when every asker has gone; the cache has it.
+            // Fails where every asker has gone; the cache has the answer.
             let _ = land.send(outcome);
         });
         let flight =
@@ -163,7 +163,7 @@ impl Inner {
     }
 }
 
-/// Takes the flight off the board however it ends, so that no later asker waits for one that never lands.
+/// Removes the question from those in flight, however its lookup ends, so that no later asker waits for ever.
 struct Landing {
     inner: Arc<Inner>,
     question: Question,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::core::{duration::Duration, serde_text::deserialize_from_str};
 
-/// Whom to ask, how long, and how much to remember.
+/// Which name servers are asked, for how long, and how many answers are remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DnsSettings {
@@ -18,9 +18,9 @@ pub struct DnsSettings {
     pub nameservers: Vec<Nameserver>,
     /// How long one attempt at one name server waits, 100ms to `budget`. Each server gets two.
     pub timeout: Duration,
-    /// How long all that one message asks may take, at most 25s: Postfix waits 30s for a milter.
+    /// The maximum time for all questions of one message, at most 25s: Postfix waits 30s for a milter.
     pub budget: Duration,
-    /// How many answers are remembered, at most 1000000; 0 for none. An answer of more than 512 octets counts as
+    /// The maximum number of remembered answers, up to 1000000; 0 for none. An answer of more than 512 octets counts as
     /// several, so that a default cache never holds more than about 10 MB.
     pub cache: u64,
 }
@@ -38,14 +38,14 @@ impl Default for DnsSettings {
 
 /// The shortest time for one attempt at a name server.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
-/// The longest time for all that one message asks: Postfix waits 30 s for the answer to a command
-/// (milter_command_timeout), and 5 s are ours.
+/// The maximum time for all questions of one message: Postfix waits 30 s for the answer to a command
+/// (milter_command_timeout), and we need 5 s ourselves.
 pub const MAX_BUDGET: Duration = Duration::from_secs(25);
 /// The most answers that are remembered.
 pub const MAX_CACHE: u64 = 1_000_000;
 
 impl DnsSettings {
-    /// Refuses what would never answer, or outlive the MTA's patience.
+    /// Refuses values with which no question would be answered, or the MTA would give up first.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.budget > MAX_BUDGET {
             return Err(SettingsError::Budget(self.budget));
@@ -66,14 +66,14 @@ impl DnsSettings {
 /// Why there is no resolver.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The budget outlives the MTA.
+    /// The MTA would give up before the budget is spent.
     #[error(
-        "dns.budget is {0}; right would be at most {MAX_BUDGET}, for Postfix waits 30s for a milter"
+        "dns.budget is {0}; expected at most {MAX_BUDGET}, because Postfix waits 30s for a milter"
     )]
     Budget(Duration),
     /// The attempt is too short to get an answer, or longer than all the time there is.
     #[error(
-        "dns.timeout is {timeout}; right would be {MIN_TIMEOUT} to {budget}, which is dns.budget"
+        "dns.timeout is {timeout}; expected {MIN_TIMEOUT} to {budget}, the value of dns.budget"
     )]
     Timeout {
         /// As set.
@@ -81,8 +81,8 @@ pub enum SettingsError {
         /// The upper bound.
         budget: Duration,
     },
-    /// The cache is out of all proportion.
-    #[error("dns.cache is {0}; right would be at most {MAX_CACHE}")]
+    /// The cache is larger than anybody needs.
+    #[error("dns.cache is {0}; expected at most {MAX_CACHE}")]
     Cache(u64),
     /// hickory refused to start.
     #[error("the DNS client does not start: {0}")]
@@ -106,10 +106,10 @@ impl From<SocketAddr> for Nameserver {
     }
 }
 
-/// Why a text is no name server.
+/// Why a text is not a name server's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{}` is not a name server's address; right would be e.g. 127.0.0.1, 192.0.2.1:5353, 2001:db8::1 or [2001:db8::1]:5353",
+    "`{}` is not a name server's address; expected e.g. 127.0.0.1, 192.0.2.1:5353, 2001:db8::1 or [2001:db8::1]:5353",
     .0.escape_debug()
 )]
 pub struct NameserverError(String);

@@ -8,16 +8,16 @@ use std::{
 
 use super::settings::{DNS_PORT, Nameserver};
 
-/// Where the system names them.
+/// The file in which the system names them.
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Those that the file names, in its order; none where it names none or can't be read. Lines that make no sense are
-/// passed over, as the C library does.
+/// The servers that the file names, in its order; none where it names none or can't be read. Lines that make no sense
+/// are ignored, as the C library does.
 pub(super) fn nameservers(resolv_conf: &Path) -> Vec<Nameserver> {
     std::fs::read(resolv_conf).map_or_else(|_| Vec::new(), |text| parse(&text))
 }
 
-/// What resolv.conf(5) has asked where none is named: the one on this host.
+/// The server that resolv.conf(5) prescribes where the file names none: the one on this host.
 pub(super) fn local() -> Nameserver {
     at(Ipv4Addr::LOCALHOST.into())
 }

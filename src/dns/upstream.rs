@@ -1,18 +1,18 @@
 //! The name servers: which one is asked when, and what counts as an answer.
 //!
-//! What was found in hickory-resolver 0.26.3, and is the reason for the order of attempts being ours:
-//! - A pool of several servers gives up after one `timeout` in all, so that [dead, alive] is a failure until its
-//!   statistics have learned of the dead one; asking two at once, its default, doubles every question.
+//! Why the order of attempts is ours, and not that of hickory-resolver 0.26.3:
+//! - A pool of several servers gives up after one `timeout` in all, so that [dead, alive] fails until its
+//!   statistics know the dead one; two at once, its default, double every question.
 //! - SERVFAIL and REFUSED end a pool's lookup without asking the next server; a stub resolver goes on.
-//! - UDP: as many as three datagrams in one attempt, `retry_interval` apart (333 ms at least), each from a random port of
-//!   its own, all listened to until the end. The sockets aren't connected: a refused port looks like silence.
+//! - Over UDP it sends up to three datagrams in one attempt, `retry_interval` apart (333 ms at least), each from a random
+//!   port of its own, and listens to all of them. The sockets aren't connected: a refused port looks like silence.
 //! - NXDOMAIN and NODATA come as the error `NoRecordsFound`, with or without a SOA, and are not asked again; but as
 //!   a response when the answer holds a CNAME. SERVFAIL and its like come as the error `ResponseCode`, an unknown
 //!   code as a response.
 //! - Over UDP the id and the question are compared, over TCP the id alone.
-//! - A TCP connection takes 32 questions at once; who comes later is told to wait, up to 0.6 s. With a higher
+//! - A TCP connection takes 32 questions at once; a later one has to wait, up to 0.6 s. With a higher
 //!   `max_active_requests` they overrun its queue of 32, which ends the connection for all: left at its default.
-//! - A datagram over the EDNS size is cut by the socket, is then malformed, and is not asked for over TCP.
+//! - A datagram over the EDNS size is cut by the socket and is malformed then; TCP is not tried.
 
 use std::{
     path::PathBuf,
@@ -66,7 +66,7 @@ impl Upstream {
         if nameservers.is_empty() {
             let local = system::local();
             log::warn!(
-                "no name server is set, and the system names none: the one on this host is asked, {local}"
+                "no name server is set, and the system names none, so the one on this host is asked: {local}"
             );
             nameservers.push(local);
         }
@@ -88,8 +88,8 @@ impl Upstream {
         })
     }
 
-    /// Reads again which servers the system names, where those are asked: what it names now, if that is something
-    /// else. A file that names none, for it is being written, changes nothing.
+    /// Reads again which servers the system names, where those are asked. Gives them if they changed. A file that names
+    /// none is just being written, and changes nothing.
     pub(super) fn refresh(&self) -> Option<Vec<Nameserver>> {
         let named = system::nameservers(self.resolv_conf.as_ref()?);
         let asked = self.servers.load();
@@ -104,7 +104,7 @@ impl Upstream {
         Some(named)
     }
 
-    /// Asks one server after the other; and all once more if none said a word. No attempt starts after `until`.
+    /// Asks one server after the other, and all once more if none said anything. No attempt starts after `until`.
     pub(super) async fn ask(
         &self,
         name: &Name,
@@ -131,7 +131,7 @@ impl Upstream {
                 break;
             }
         }
-        // What a server said tells more than that another said nothing.
+        // What one server said explains more than the silence of another.
         Err(refused
             .or(unheard)
             .unwrap_or_else(|| "no time left to ask".to_owned()))
@@ -154,9 +154,9 @@ impl Upstream {
     async fn attempt(&self, server: &Server, query: &Query) -> Result<DnsReply, Failure> {
         let mut outcome = self.lookup(&server.pool, query).await;
         if let Err(NetError::Proto(_) | NetError::Truncated) = outcome {
-            // Some send a long answer in one datagram, whatever size they were told (RFC 6891 section 6.2.5).
-            // Over TCP it is whole; where there is none, what was said over UDP stands. And an answer that stayed
-            // truncated found the first pool's TCP connection full for too long.
+            // Some send a long answer in one datagram, whatever size we announce (RFC 6891 section 6.2.5).
+            // Over TCP it comes whole; where TCP fails, the answer over UDP stands. An answer is still truncated here
+            // where the first pool's TCP connection was full for too long.
             outcome = self.lookup(&server.tcp, query).await.or(outcome);
         }
         let reply = self.read(outcome, query);
@@ -166,8 +166,8 @@ impl Upstream {
 
     async fn lookup(&self, pool: &Pool, query: &Query) -> Result<DnsResponse, NetError> {
         let lookup = pool.lookup(query.clone(), self.options).first_answer();
-        // hickory's own limits come first: UDP, connect and TCP may each take `patience`. Only so does it learn that
-        // a kept TCP connection is dead; cut from outside, it would use that one again and again.
+        // hickory's own limits come first: UDP, connect and TCP can each take `patience`. Only in this way it notices
+        // that a kept TCP connection is dead; cut from outside, it would use that one again and again.
         timeout(self.patience * 4, lookup)
             .await
             .unwrap_or(Err(NetError::Timeout))
@@ -220,7 +220,7 @@ impl Upstream {
                 "no answer within {}",
                 humantime::format_duration(self.patience)
             )),
-            // Its text may hold a stranger's names; its label doesn't.
+            // Its text can hold a stranger's names; its label doesn't.
             error => Failure::Refused(format!("no usable answer ({})", error.as_metrics_label())),
         }
     }
@@ -230,7 +230,7 @@ impl Upstream {
 const ROUNDS: usize = 2;
 /// What passes unfragmented nearly everywhere (RFC 9715 section 3; DNS flag day 2020).
 const EDNS_PAYLOAD: u16 = 1232;
-/// How long a server that kept silent is asked after the others.
+/// For how long a server that kept silent is asked after the others.
 const REST: Duration = Duration::from_secs(30);
 
 type Pool = NameServerPool<TokioRuntimeProvider>;
@@ -283,7 +283,7 @@ impl Server {
 
 /// Why a server did not answer the question.
 enum Failure {
-    /// It said something that is no answer; asked again, it would say the same.
+    /// It said something that is not an answer; asked again, it would say the same.
     Refused(String),
     /// It said nothing.
     Unheard(String),
@@ -296,7 +296,7 @@ fn servers(nameservers: &[Nameserver], context: &Arc<PoolContext>) -> Vec<Server
         .collect()
 }
 
-/// As configured, but those last that kept silent a short while ago.
+/// In the configured order, but the ones that kept silent lately come last.
 fn in_order(servers: &[Server]) -> Vec<&Server> {
     let now = Instant::now();
     let mut servers: Vec<_> = servers.iter().collect();

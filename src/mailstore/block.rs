@@ -1,4 +1,4 @@
-//! Reads the headers of a message, and as much of its body as is wanted, within bounds.
+//! Reads the headers of a message and the front of its body, within bounds.
 
 use std::io::{self, BufRead, Read};
 
@@ -9,11 +9,11 @@ const MAX_FIELD: usize = 68 * 1024;
 /// The most octets that are kept of all headers; [`Headers`] keeps less.
 const MAX_LENGTH: usize = 512 * 1024;
 
-/// The headers of one message in the making, line by line.
+/// Collects the headers of one message, line by line.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     octets: Vec<u8>,
-    /// How much of the header that the last line belongs to is kept.
+    /// How much is kept of the header to which the last line belongs.
     field: usize,
 }
 
@@ -95,22 +95,22 @@ impl Body {
         &self.octets
     }
 
-    /// Whether there may be more of it.
+    /// Whether there can be more of it.
     pub fn is_cut(&self) -> bool {
         self.is_full()
     }
 }
 
-/// Reads the next line into `line`, its end included, but no more than `most` octets of it; the rest is skipped. How
-/// long it is in octets; 0 at the end.
+/// Reads the next line into `line`, its end included, but no more than `max` octets of it; the rest is skipped. Gives
+/// its length in octets; 0 at the end.
 pub(super) fn next_line(
     reader: &mut impl BufRead,
-    most: usize,
+    max: usize,
     line: &mut Vec<u8>,
 ) -> io::Result<u64> {
     line.clear();
-    let kept = reader.take(most as u64).read_until(b'\n', line)?;
-    let skipped = if kept == most && !line.ends_with(b"\n") {
+    let kept = reader.take(max as u64).read_until(b'\n', line)?;
+    let skipped = if kept == max && !line.ends_with(b"\n") {
         reader.skip_until(b'\n')?
     } else {
         0

@@ -1,5 +1,5 @@
-//! MAIL FROM and RCPT TO, as the delivery wrote them down. To: and Cc: say whom the writer meant, which is something
-//! else, and are never asked.
+//! MAIL FROM and RCPT TO of a stored message, as the delivery recorded them. To: and Cc: are never read for it: they say
+//! whom the author meant, which is something else.
 
 use super::{Stored, mbox};
 use crate::core::{
@@ -14,12 +14,12 @@ const MAX_RECIPIENTS: usize = 100;
 /// The most Received that are read.
 const MAX_HOPS: usize = 30;
 
-/// Something that a stored message tells, and where it stands.
+/// A value that is recorded in a stored message, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded<T> {
-    /// What it tells.
-    pub what: T,
-    /// Where it stands.
+    /// The value.
+    pub value: T,
+    /// Where it is recorded: a header, or the From line of an mbox.
     pub by: &'static str,
 }
 
@@ -27,24 +27,24 @@ pub struct Recorded<T> {
 pub fn reverse_path(stored: &Stored) -> Option<Recorded<ReversePath>> {
     if let Some(header) = stored.headers.first("Return-Path") {
         return Some(Recorded {
-            what: sender(&path(&header.unfolded())),
+            value: sender(&path(&header.unfolded())),
             by: "Return-Path",
         });
     }
-    let what = match mbox::sender(stored.from_line.as_ref()?) {
-        // Programs that don't know write this (Mozilla, Gmail's export), or nothing.
+    let value = match mbox::sender(stored.from_line.as_ref()?) {
+        // Programs that don't know the sender write this (Mozilla, Gmail's export), or nothing.
         b"" | b"-" => return None,
         unknown if unknown.ends_with(b"@xxx") => return None,
         address => sender(address),
     };
     Some(Recorded {
-        what,
+        value,
         by: "the mbox's From line",
     })
 }
 
-/// An mbox can't hold an empty address, so Sendmail and others write this name, without a domain, for the null sender; it
-/// gets into Return-Path too.
+/// An mbox can't hold an empty address, so Sendmail and others write this name, without a domain, for the null sender.
+/// It gets into Return-Path too.
 fn sender(address: &[u8]) -> ReversePath {
     let name = address.strip_prefix(b"\"").unwrap_or(address);
     let name = name.strip_suffix(b"\"").unwrap_or(name);
@@ -55,25 +55,25 @@ fn sender(address: &[u8]) -> ReversePath {
     }
 }
 
-/// RCPT TO: the topmost X-Original-To (Postfix), Envelope-To (Exim) or Delivered-To (Postfix, qmail, Dovecot), the first
-/// that is there: only Delivered-To may tell of an address behind an alias. At most 100. Sendmail writes none of them: then
-/// it is whom the MTA had the message for, by the Received that names a client outside of `networks`.
+/// RCPT TO: the topmost X-Original-To (Postfix), Envelope-To (Exim) or Delivered-To (Postfix, qmail, Dovecot), in this
+/// order, because Delivered-To can name an address behind an alias. At most 100. Sendmail writes none of them: then it is
+/// the recipient in the Received that names a client outside of `networks`.
 pub fn recipients(headers: &Headers, networks: &[Network]) -> Option<Recorded<Vec<Mailbox>>> {
     ["X-Original-To", "Envelope-To", "Delivered-To"]
         .into_iter()
         .find_map(|by| {
-            let what = addresses(headers.first(by)?);
-            (!what.is_empty()).then_some(Recorded { what, by })
+            let value = addresses(headers.first(by)?);
+            (!value.is_empty()).then_some(Recorded { value, by })
         })
         .or_else(|| {
-            let what = vec![received_for(headers, networks)?];
+            let value = vec![received_for(headers, networks)?];
             let by = "Received";
-            Some(Recorded { what, by })
+            Some(Recorded { value, by })
         })
 }
 
-/// Whom the host had the message for that took it in from outside; where it doesn't say, the nearest of our own hops above
-/// it. What stands further down, strangers may have made up.
+/// The recipient in the Received of the host that got the message from outside; where it names none, in that of the nearest
+/// of our own hops above it. Strangers can have made up what stands further down.
 fn received_for(headers: &Headers, networks: &[Network]) -> Option<Mailbox> {
     let mut above = None;
     for header in headers.all("Received").take(MAX_HOPS) {
@@ -115,7 +115,7 @@ fn addresses(header: &Header) -> Vec<Mailbox> {
     .collect()
 }
 
-/// The path, with what may stand behind its brackets left out.
+/// The path, without what stands behind its brackets.
 fn path(value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii();
     match value.iter().rposition(|&byte| byte == b'>') {
@@ -201,8 +201,8 @@ mod tests {
                 None,
             ),
         ] {
-            let told = reverse_path(&stored(from_line, headers));
-            let found = told.map(|told| told.what.to_bytes());
+            let recorded = reverse_path(&stored(from_line, headers));
+            let found = recorded.map(|recorded| recorded.value.to_bytes());
             assert_eq!(
                 found.as_deref(),
                 expected.map(str::as_bytes),
@@ -292,10 +292,10 @@ mod tests {
             ),
         ] {
             let (headers_read, _) = Headers::parse(headers.as_bytes());
-            let told = recipients(&headers_read, &["10.0.0.0/8".parse().unwrap()])
-                .map(|told| told.what)
+            let recorded = recipients(&headers_read, &["10.0.0.0/8".parse().unwrap()])
+                .map(|recorded| recorded.value)
                 .unwrap_or_default();
-            let found: Vec<_> = told.iter().map(Mailbox::to_bytes).collect();
+            let found: Vec<_> = recorded.iter().map(Mailbox::to_bytes).collect();
             let expected: Vec<_> = expected
                 .iter()
                 .map(|text| text.as_bytes().to_vec())

@@ -9,15 +9,15 @@ use std::{
 use super::{Body, Stored, Unreadable, block, marks::Marks, packed, shown, stored};
 use crate::core::header::Headers;
 
-/// How the names of messages end outside of maildirs.
+/// The endings of message names outside of maildirs.
 const MESSAGES: [&[u8]; 4] = [b".eml", b".eml.gz", b".eml.zst", b".eml.bz2"];
-/// How deep folders may lie in each other.
+/// How deep folders are read.
 const DEEPEST: usize = 16;
 
-/// The messages below a folder, sorted by name, each folder for itself.
+/// The messages below a folder, sorted by name within each folder.
 #[derive(Debug)]
 pub(super) struct Folder {
-    /// The folders being read, from the outermost in: what is still to be read of each.
+    /// The folders that are being read, the outermost first, and what is still to be read of each.
     open: Vec<IntoIter<Found>>,
     read: u64,
     max_body: usize,
@@ -125,7 +125,7 @@ fn is_maildir(path: &Path) -> bool {
     path.join("cur").is_dir() && path.join("new").is_dir()
 }
 
-/// A link to a folder may lead in a circle, and opening a FIFO waits for its writer: neither is read.
+/// A link to a folder can lead in a circle, and opening a FIFO waits for its writer: neither is read.
 fn sort_of(path: PathBuf, in_maildir: bool) -> Option<Found> {
     if path.is_dir() {
         let is_tmp = path.ends_with("tmp") && path.parent().is_some_and(is_maildir);

@@ -1,10 +1,10 @@
-//! What the owner did with a message: where it lies, whether it was read or answered.
+//! What the owner did with a message: which folder it is in, whether it was read or answered.
 
 use std::{ffi::OsStr, path::Path};
 
 use crate::core::header::Headers;
 
-/// What the owner did with a message. Where nothing tells, nothing was done.
+/// What the owner did with a message. Without a mark, nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
     /// Opened: `S` of a maildir, `Status: R` of an mbox.
@@ -13,25 +13,25 @@ pub struct Marks {
     pub answered: bool,
     /// Marked as important: `F` of either.
     pub flagged: bool,
-    /// Where it lies.
+    /// The folder that it is in.
     pub place: FolderKind,
 }
 
-/// Where a message lies.
+/// What a folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderKind {
-    /// Where new mail goes, or where nothing tells.
+    /// New mail, or nothing that its name shows.
     Inbox,
-    /// Where junk goes.
+    /// Junk.
     Junk,
-    /// Where mail goes that is to be forgotten.
+    /// Deleted mail.
     Trash,
-    /// A folder that it was put into by hand or by a rule.
+    /// Mail that was put there by hand or by a rule.
     Filed,
 }
 
 impl Marks {
-    /// By the name of a message's file or of an mbox, and by the folder that it lies in.
+    /// The marks by the name of a message's file or of an mbox, and by the folder that it is in.
     pub(super) fn of_file(path: &Path) -> Self {
         let name = name(Some(path));
         // `unique:2,FLAGS`; where a colon can't be in a name, `;` or `!` stands for it.
@@ -48,7 +48,7 @@ impl Marks {
         }
     }
 
-    /// With what mail programs write into the headers of messages in an mbox.
+    /// The same with the marks that mail programs write into the headers of messages in an mbox.
     pub(super) fn and_of(self, headers: &Headers) -> Self {
         let has = |name: &str, mark: u8| {
             let status = headers.first(name);
@@ -89,13 +89,13 @@ fn place(path: &Path) -> FolderKind {
     }
 }
 
-/// A maildir's subfolders lie in it, as `.Name` (Maildir++) or as `Name`.
+/// A maildir's subfolders are in it, as `.Name` (Maildir++) or as `Name`.
 fn is_subfolder(maildir: Option<&Path>) -> bool {
     let within = maildir.and_then(Path::parent);
     name(maildir).starts_with('.') || within.is_some_and(|within| within.join("cur").is_dir())
 }
 
-/// An mbox is a folder itself. A message's own name is a stranger's, or says nothing.
+/// An mbox is a folder itself. The name of a message's file says nothing, or was chosen by a stranger.
 fn name_of_mbox(path: &Path, in_maildir: bool) -> String {
     let is_message = in_maildir || path.extension().is_some_and(|ending| ending == "eml");
     if is_message {

@@ -1,4 +1,4 @@
-//! Cuts an mbox (RFC 4155, and the ways of writing it before) into messages, in one pass.
+//! Cuts an mbox (RFC 4155, and older ways to write it) into messages, in one pass.
 
 use std::{
     io::{self, BufRead},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::core::header::Headers;
 
-/// The longest line that can part two messages, in octets.
+/// The maximum of a line that separates two messages, in octets.
 const MAX_SEPARATOR: usize = 1000;
 /// The most octets of a line that are read.
 const MAX_LINE: usize = 70 * 1024;
@@ -68,7 +68,7 @@ impl<R: BufRead> Mbox<R> {
         let mut block = Block::default();
         let mut body = Body::new(self.max_body);
         while self.read_line(MAX_LINE)? && !is_blank(&self.line) {
-            // A message that ends within its headers, and without the empty line that should part it from the next.
+            // A message that ends within its headers, without the empty line that should separate it from the next.
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
                 return Ok((block.headers(), body, from_line));
@@ -134,9 +134,9 @@ fn is_folder_data(headers: &Headers) -> bool {
         && subject.is_some_and(|subject| subject.ends_with(b"FOLDER INTERNAL DATA"))
 }
 
-/// Whether the line parts two messages: `From `, an address, and a date as asctime(3) writes it. A body may hold lines
-/// that begin with `From ` (mboxcl doesn't quote them, and not every program does), so the date must be there; that an
-/// empty line comes before isn't asked for, so that a torn message doesn't swallow the next.
+/// Whether the line separates two messages: `From `, an address, and a date as asctime(3) writes it. A body can hold lines
+/// that begin with `From ` (mboxcl doesn't quote them, and not every program does), so the date must be there. No empty
+/// line has to come before, so that a message without its end doesn't swallow the next.
 fn is_separator(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else {
         return false;
@@ -220,7 +220,7 @@ mod tests {
         let expected = [
             Ok(("m#1".to_owned(), "one".to_owned())),
             Ok(("m#2".to_owned(), "two".to_owned())),
-            Err("m#3: no mail: it doesn't begin with a header".to_owned()),
+            Err("m#3: not a mail: it does not begin with a header".to_owned()),
             Ok(("m#4".to_owned(), "four".to_owned())),
         ];
         assert_eq!(read(mbox.as_bytes()), expected);

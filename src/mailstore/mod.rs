@@ -1,4 +1,4 @@
-//! Reads stored mail, and what it tells of the envelope that it came in.
+//! Reads stored mail, and what is recorded in it of the envelope.
 //!
 //! | module     | what it does, in one sentence |
 //! |------------|-------------------------------|
@@ -8,10 +8,10 @@
 //! | `block`    | reads the headers of a message, and the front of its body, within bounds |
 //! | `marks`    | what the owner did with a message: where it lies, whether it was read or answered |
 //! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
-//! | `told`     | MAIL FROM and RCPT TO, as the delivery wrote them down |
+//! | `envelope` | MAIL FROM and RCPT TO, as the delivery recorded them |
 //!
-//! It is the administrator's own store, and what lies in it was written by strangers: whatever a message can make grow
-//! is bounded, and nothing in it ends the run.
+//! The store is the administrator's own, but strangers wrote the mail in it: what a message can make grow is bounded, and
+//! nothing in it ends the run.
 
 mod block;
 mod envelope;
@@ -38,7 +38,7 @@ pub use received::client;
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;
 
-/// A message from the store: its headers, the front of its body, and what is known besides.
+/// A message from the store: its headers, the front of its body, and what else is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Where it lies, for people: its path, or the mbox and its number there (`mail#17`).
@@ -55,7 +55,7 @@ pub struct Stored {
     pub position: u64,
 }
 
-/// An entry that is no message, or can't be read.
+/// An entry that is not a message, or can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct Unreadable {
@@ -65,7 +65,7 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// A maildir, a folder of `.eml`, an mbox, or one message: what can be read of it, in order, one at a time.
+/// A maildir, a folder of `.eml`, an mbox, or one message. It gives the messages in order, one at a time.
 #[derive(Debug)]
 pub struct MailStore {
     path: PathBuf,
@@ -81,11 +81,11 @@ enum Entries {
 }
 
 impl MailStore {
-    /// Opens what lies at this path: a folder, or a file, which is an mbox where it begins with a `From ` line. Symbolic
-    /// links are followed here, and below only where they lead to files. Of each body `max_body` octets are read.
+    /// Opens the folder or file at this path. A file is an mbox where it begins with a `From ` line. Symbolic links are
+    /// followed here, and below only where they lead to files. Of each body `max_body` octets are read.
     ///
     /// # Errors
-    /// When it can't be opened, its first octets can't be read, or it is compressed in a way that isn't read here.
+    /// It can't be opened, its first octets can't be read, or it is compressed in a way that isn't read here.
     pub fn open(path: &Path, max_body: usize) -> io::Result<Self> {
         let entries = if path.metadata()?.is_dir() {
             Entries::Folder(Folder::new(path, max_body))
@@ -140,7 +140,7 @@ impl Iterator for MailStore {
     }
 }
 
-/// Makes a message of what was read, unless it is none.
+/// Makes a message of what was read, unless it is not one.
 fn stored(
     name: String,
     read: io::Result<(Headers, Body)>,
@@ -161,7 +161,7 @@ fn stored(
     }
 }
 
-/// What every mail has one of, if it isn't badly torn.
+/// Every mail has one of these, unless it is badly damaged.
 const MAIL: [&str; 7] = [
     "From",
     "Date",
@@ -172,18 +172,18 @@ const MAIL: [&str; 7] = [
     "Subject",
 ];
 
-/// A file that begins with `Note: ...` is not yet a mail.
+/// A file that begins with `Note: ...` is not a mail yet.
 fn mail(headers: Headers) -> Result<Headers, String> {
     if headers.is_empty() {
-        Err("no mail: it doesn't begin with a header".to_owned())
+        Err("not a mail: it does not begin with a header".to_owned())
     } else if !MAIL.iter().any(|name| headers.has(name)) {
-        Err("no mail: none of its headers is one that mail has".to_owned())
+        Err("not a mail: none of its headers is one that mail has".to_owned())
     } else {
         Ok(headers)
     }
 }
 
-/// A path for people. Whoever named the file shall not steer the terminal.
+/// A path for people. The name of a file must not control the terminal.
 fn shown(path: &Path) -> String {
     path.display()
         .to_string()

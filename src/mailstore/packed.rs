@@ -1,5 +1,5 @@
-//! Opens a file, and unpacks what is compressed in it: Dovecot keeps messages as gzip, zstd or bzip2 under names that don't
-//! say so.
+//! Opens a file, and unpacks it where it is compressed: Dovecot keeps messages as gzip, zstd or bzip2 under names that
+//! don't show it.
 
 use std::{
     fmt,
@@ -14,8 +14,8 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::READ_AT_ONCE;
 
-/// How many times its size a file may unpack to, and what it may in any case: mail shrinks to a tenth at best, what was
-/// made to fill a disk to a thousandth.
+/// How many times its size a file can unpack to, and how much it can in any case: mail shrinks to a tenth at best, a file
+/// that was made to fill a disk to a thousandth.
 const MAX_TIMES: u64 = 100;
 const ALWAYS_ALLOWED: u64 = 16 * 1024 * 1024;
 
@@ -23,7 +23,7 @@ const ALWAYS_ALLOWED: u64 = 16 * 1024 * 1024;
 pub(super) struct Source {
     octets: Box<dyn Read + Send>,
     packing: Option<&'static str>,
-    /// How much more it may unpack to.
+    /// How much more it can unpack to.
     left: u64,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Source {
 /// Opens a file for reading.
 ///
 /// # Errors
-/// When it can't be, or is compressed in a way that is not read here.
+/// It can't be opened, or is compressed in a way that is not read here.
 pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -65,7 +65,7 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
     Ok(BufReader::with_capacity(READ_AT_ONCE, source))
 }
 
-/// By which program a file that begins like this was compressed. No header of a mail begins so.
+/// The program that compressed a file which begins like this. No header of a mail begins so.
 fn packing(start: &[u8]) -> Option<&'static str> {
     const SIGNS: [(&[u8], &str); 7] = [
         (b"\x1f\x8b", "gzip"),
@@ -187,7 +187,7 @@ mod tests {
 
     const PACKERS: [Packer; 4] = [|text| text.to_vec(), gzip, bzip2, zstd];
 
-    /// The subjects of what is read there, or what is wrong.
+    /// The subjects of the messages there, or what is wrong.
     fn read(path: &Path) -> Vec<String> {
         let store = match MailStore::open(path, 1024) {
             Ok(store) => store,

@@ -1,7 +1,7 @@
-//! The client that handed a message over, by the `Received` that our own MTA wrote.
+//! The client that sent a message to us, by the `Received` that our own MTA wrote.
 //!
-//! Every hop puts its `Received` on top, so the topmost are our own hosts', and the first that names a client from
-//! outside is where strangers begin: what stands below it, they may have made up.
+//! Every hop puts its `Received` on top, so the topmost are those of our own hosts. The first that names a client from
+//! outside is the last to believe: strangers can have made up what stands below it.
 
 use crate::core::{
     envelope::Client,
@@ -10,14 +10,14 @@ use crate::core::{
     received::{Hop, Through},
 };
 
-/// The most hops of our own that a message can have come by.
+/// The maximum of our own hops that a message can have passed.
 const MAX_HOPS: usize = 30;
 
-/// The client that handed the message over to us. Where all hops lie within `networks` or on one host, it is the first
-/// of them: such mail is outgoing.
+/// The client that sent the message to us. Where all hops are within `networks` or on one host, it is the first of them:
+/// such mail is outgoing.
 ///
 /// # Errors
-/// What could not be found, for the administrator.
+/// What is missing, for the administrator.
 pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'static str> {
     let mut inside = None;
     let mut any = false;
@@ -37,7 +37,7 @@ pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'stati
             }
             (Through::Smtp, Some(address)) => {
                 let client = Client {
-                    // What comes over loopback is our own: a content filter, or a local submission.
+                    // A client on loopback is our own: a content filter, or a local submission.
                     address: Some(address).filter(|address| !address.is_loopback()),
                     local: address.is_loopback(),
                     helo: hop.helo,

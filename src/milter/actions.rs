@@ -1,4 +1,4 @@
-//! What a message's end asks of the MTA.
+//! Asks the MTA for the changes at the end of a message.
 
 use std::ffi::CString;
 
@@ -10,7 +10,7 @@ use crate::core::{
     trace_header::Deletion,
 };
 
-/// What the MTA doesn't offer is left undone: such mail is delivered rather than lost.
+/// Changes that the MTA does not offer are left out: such mail is delivered rather than lost.
 pub(super) async fn apply(
     actions: &impl ContextActions,
     offered: Actions,
@@ -51,7 +51,7 @@ pub(super) async fn apply(
         .as_deref()
         .filter(|_| offered.contains(Actions::ADD_HEADER))
     {
-        // High up, for who returns headers may cut them; but the trace stays on top (RFC 5321 section 4.4).
+        // High up, because a bounce can return only the first headers; but the trace stays on top (RFC 5321 section 4.4).
         let name = text(watermark::HEADER);
         actions.insert_header(1, name, text(watermark)).await?;
     }
@@ -66,8 +66,8 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Off first, then on: an MTA for which both are one mailbox would else take off what was put on. Where one of the two
-/// isn't offered, the recipient stays as it was.
+/// Deletes first, then adds: an MTA for which both are one mailbox would otherwise delete what was added. Where one of the
+/// two is not offered, the recipient stays as it was.
 async fn untag(
     actions: &impl ContextActions,
     offered: Actions,
@@ -98,12 +98,12 @@ async fn untag(
     Ok(())
 }
 
-/// The address in angle brackets; none where it holds a NUL, which the MTA would not have let in.
+/// The address in angle brackets; none where it holds a NUL, which no MTA accepts.
 fn path(address: &[u8]) -> Option<CString> {
     CString::new([b"<", address, b">"].concat()).ok()
 }
 
-/// Text of ours as the protocol wants it; it holds no NUL, or is left out.
+/// Text of ours as the protocol wants it; empty where it holds a NUL.
 pub(super) fn text(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }

@@ -29,11 +29,11 @@ use crate::{
     engine::{Session, Shared},
 };
 
-/// How long one callback may take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
+/// How long one callback can take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
 const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
-/// What is logged of a fault of ours.
+/// The log's words for a bug of ours.
 const PANICKED: &str = "a callback panicked; its message gets 451";
-/// The longest line of reply text that indymilter takes, in octets.
+/// The maximum of a line of reply text in indymilter, in octets.
 const MAX_REPLY_TEXT: usize = 980;
 
 /// What one connection of the MTA carries from callback to callback.
@@ -42,8 +42,8 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
-    /// CONNECT or HELO failed by our own fault, where no answer could be given: what the client is, is not known, so
-    /// the recipients of all its messages get it.
+    /// CONNECT or HELO failed by our own fault, where no answer could be given. The client is not known then, so the
+    /// recipients of all its messages get 451.
     session_failed: bool,
     /// Likewise MAIL, for this message.
     mail_failed: bool,
@@ -99,7 +99,7 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
 }
 
 /// Asks for what is used and no more: every reply that isn't needed is a round trip (NR_*), every stage that isn't
-/// read is traffic (NO_*). Recipients that the MTA refused are wanted (RCPT_REJ): they tell of a joe job.
+/// read is traffic (NO_*). It asks for recipients that the MTA refused (RCPT_REJ): they are the sign of a joe job.
 fn negotiate(
     context: &mut NegotiateContext<Connection>,
     session: Session,
@@ -163,7 +163,7 @@ fn negotiate(
 }
 
 /// Runs a callback that never refuses. A panic of ours must not end the session: it is remembered, and answered
-/// where an answer is possible.
+/// at the next stage that can answer.
 fn quiet(
     context: &mut Context<Connection>,
     noreply: ProtoOpts,
@@ -212,16 +212,16 @@ fn connect(context: &mut Context<Connection>, name: &CStr, client: &SocketInfo) 
 
 fn mail(context: &mut Context<Connection>, args: &[CString]) {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
-    // Postfix and Sendmail leave both out for a client that didn't log in.
+    // Postfix and Sendmail send neither for a client that did not log in.
     let login = macros::value(&context.macros, c"{auth_authen}")
         .or_else(|| macros::value(&context.macros, c"{auth_type}"));
     let client_addr = macros::value(&context.macros, c"{client_addr}");
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
-        let told = macros::told_of_mail(&context.macros);
+        let macros = macros::of_mail(&context.macros);
         connection
             .session
-            .mail(path, told, login, client_addr.as_deref());
+            .mail(path, macros, login, client_addr.as_deref());
     }
 }
 
@@ -234,12 +234,12 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Tempfail;
     };
-    let told = match refused {
-        None => macros::told_of_rcpt(&context.macros),
+    let macros = match refused {
+        None => macros::of_rcpt(&context.macros),
         Some(_) => MtaMacros::default(),
     };
     let rcpt = RcptTo {
-        recipient: connection.session.recipient(path, told, refused),
+        recipient: connection.session.recipient(path, macros, refused),
         path: path.to_vec(),
         parameters,
     };
@@ -287,7 +287,7 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
-/// What can't be answered with SKIP is answered, chunk by chunk, and dropped.
+/// Where SKIP was not negotiated, each further chunk is answered and dropped.
 fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
@@ -352,7 +352,7 @@ fn abandon(context: &mut Context<Connection>) -> Status {
     Status::Continue
 }
 
-/// What was judged; or where that failed by our own fault, what a message gets for that.
+/// The judgement; where judging failed by our own fault, the answer to that.
 fn or_failed(
     connection: &mut Connection,
     judged: Result<Option<Reply>, &'static str>,
@@ -373,10 +373,10 @@ async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static s
     }
 }
 
-/// Postfix and Sendmail take a reply for a format: a lone `%` vanishes, `%%` stands for one.
+/// Postfix and Sendmail read a reply as a format: a lone `%` vanishes, `%%` stands for one.
 fn answer(to: &mut SmtpReply, reply: &Reply) -> Status {
     let lines = reply.lines.iter().map(|line| text(&doubled(line)));
-    // A reply that indymilter doesn't take would be a fault of ours; the MTA then words its own.
+    // A reply that indymilter does not take would be a bug of ours; the MTA then sends its own words.
     let _ = to.set_error_reply(&reply.code.to_string(), Some(&reply.enhanced_text()), lines);
     if reply.code < 500 {
         Status::Tempfail

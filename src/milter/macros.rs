@@ -1,4 +1,4 @@
-//! What the MTA says beside its commands, in macros.
+//! Reads the macros that come beside the commands of the MTA.
 
 use std::ffi::CStr;
 
@@ -19,7 +19,7 @@ pub(super) fn mta(macros: &Macros) -> Mta {
 
 /// The code with which the MTA refused the recipient, if it did.
 ///
-/// To be asked where RCPT_REJ was negotiated: else such recipients don't come, and a mailer named `error` is one that
+/// Only for where RCPT_REJ was negotiated: else such recipients don't come, and a mailer named `error` is one that
 /// delivers.
 pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
     let bytes = |name| macros.get(name).map(CStr::to_bytes).unwrap_or_default();
@@ -30,8 +30,8 @@ pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
     })
 }
 
-/// What the MTA says of the sender, at MAIL.
-pub(super) fn told_of_mail(macros: &Macros) -> MtaMacros<'_> {
+/// What the MTA says of the sender in macros, at MAIL.
+pub(super) fn of_mail(macros: &Macros) -> MtaMacros<'_> {
     MtaMacros {
         mta: mta(macros),
         resolved: macros.get(c"{mail_addr}").map(CStr::to_bytes),
@@ -39,8 +39,8 @@ pub(super) fn told_of_mail(macros: &Macros) -> MtaMacros<'_> {
     }
 }
 
-/// What the MTA says of a recipient that it didn't refuse: of others, the macro holds why.
-pub(super) fn told_of_rcpt(macros: &Macros) -> MtaMacros<'_> {
+/// What the MTA says of a recipient in macros. Of one that it refused, the macro holds the reason instead.
+pub(super) fn of_rcpt(macros: &Macros) -> MtaMacros<'_> {
     MtaMacros {
         mta: mta(macros),
         resolved: macros.get(c"{rcpt_addr}").map(CStr::to_bytes),

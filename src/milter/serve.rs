@@ -1,4 +1,4 @@
-//! Hands the listener and the callbacks to the milter crate.
+//! Runs the milter crate with our listener and callbacks.
 
 use std::{io, sync::Arc};
 
@@ -9,14 +9,14 @@ use crate::engine::Shared;
 /// connections.
 ///
 /// # Errors
-/// When the listener can't accept any more; ours never says so.
+/// The listener can't accept any more; ours never says so.
 pub async fn serve(
     listener: Listener,
     shared: &Arc<Shared>,
     limit: usize,
     end: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    // One above ours, so that the milter crate never lets a client hang in the backlog.
+    // One more than our own limit: at its maximum the milter crate stops accepting, and clients hang in the backlog.
     let config = milter::Config {
         max_connections: limit + 1,
         ..milter::Config::default()

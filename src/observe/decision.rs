@@ -1,4 +1,4 @@
-//! The decision line: one for each recipient, with fixed fields, so that `grep` and `awk` are all it takes.
+//! The decision line: one for each recipient, with fixed fields, so that `grep` and `awk` can read it.
 
 use std::{fmt, net::IpAddr};
 
@@ -13,10 +13,10 @@ use crate::core::{
 /// The longest value of a field that a stranger chose, in octets: a whole reverse-path (RFC 5321 section 4.5.3.1.3).
 const MAX_VALUE: usize = 256;
 
-/// Everything that the line tells.
+/// Everything that the line shows.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
-    /// Our own name for the message: the MTA has none before its first accepted recipient.
+    /// Our own id of the message: the MTA has none before its first accepted recipient.
     pub id: &'a str,
     /// The MTA's queue id, where it exists by now.
     pub queue_id: Option<&'a [u8]>,
@@ -32,9 +32,9 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// What SPF said, where it was asked.
     pub spf: Option<&'a SpfAnswers>,
-    /// What the tag in the recipient's address says, where it has something to say.
+    /// What the tag in the recipient's address proves, where there is one.
     pub batv: Option<&'static str>,
-    /// By which proofs the message was signed when it left.
+    /// The proofs that the outgoing message left with.
     pub signed: &'a [&'static str],
 }
 

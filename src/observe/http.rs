@@ -1,4 +1,4 @@
-//! The pages of `observe.http`: HTTP/1 for a monitoring host that asks now and then, and for nobody to lean on.
+//! The pages of `observe.http`: HTTP/1 for a monitoring host that asks now and then, with tight limits for anybody else.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -19,22 +19,22 @@ use tokio::{
 
 use super::{Warnings, metrics::MEDIA_TYPE};
 
-/// Connections open at a time. One more is closed at once, so that none waits in the kernel.
+/// The maximum of open connections. One more is closed at once, so that none waits in the kernel.
 const MAX_CONNECTIONS: usize = 16;
-/// How long a client may take to say what it wants.
+/// The maximum time for a client to send its request.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// How long a connection may last in all, a slow reader's too.
+/// The maximum time of a connection in all, also where its reader is slow.
 const WHOLE_TIME: Duration = Duration::from_secs(10);
-/// The largest head of a request, in octets; the least that hyper takes.
+/// The maximum of a request's head, in octets; hyper takes no smaller value.
 const MAX_HEAD: usize = 8192;
-/// The most lines in it.
+/// The maximum of lines in it.
 const MAX_HEADERS: usize = 64;
-/// The pause after a connection could not be accepted: out of descriptors, mostly.
+/// The pause after a connection could not be accepted, mostly for want of descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// Serves `/metrics`, which is made for each that asks, and `/healthz`; until it is dropped.
+/// Serves `/metrics`, which is made anew for each request, and `/healthz`, until it is dropped.
 pub async fn serve_http(
     listener: TcpListener,
     metrics: impl Fn() -> String + Send + Sync + 'static,
@@ -48,7 +48,7 @@ pub async fn serve_http(
             Ok((stream, _)) => stream,
             Err(error) => {
                 warn(&format!(
-                    "a connection could not be accepted: {error}; trying on"
+                    "a connection could not be accepted: {error}; trying again"
                 ));
                 sleep(PAUSE).await;
                 continue;
@@ -58,13 +58,13 @@ pub async fn serve_http(
             Ok(place) => {
                 let metrics = Arc::clone(&metrics);
                 tokio::spawn(async move {
-                    // Who asks for nothing, or goes away, is no trouble of ours.
+                    // A client that asks for nothing, or goes away, is no fault of ours.
                     let _ = timeout(WHOLE_TIME, converse(stream, &*metrics)).await;
                     drop(place);
                 });
             }
             Err(_) => warn(&format!(
-                "a connection was closed at once: {MAX_CONNECTIONS} are open, the most allowed"
+                "a connection was closed at once: {MAX_CONNECTIONS} are open, which is the maximum"
             )),
         }
     }

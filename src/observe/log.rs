@@ -1,26 +1,26 @@
-//! Where log lines go: standard error, with syslog's priority prefixes when systemd reads them.
+//! Writes log lines to standard error, with syslog's priority prefixes when systemd reads them.
 
 use std::{env, io::Write};
 
 use log::{Level, LevelFilter};
 
-/// Sends log lines of `level` and above to standard error. `RUST_LOG`, where it is set, counts instead, for a closer
-/// look (or a less close one) without touching the file. Call it once.
+/// Sends log lines of `level` and above to standard error. `RUST_LOG` replaces the level where it is set, without a change
+/// of the file. Call it once.
 pub fn start_logging(level: LevelFilter) {
-    // systemd sets it where standard error goes to the journal, which then reads `<N>` as sd-daemon(3) tells.
+    // systemd sets it where standard error goes to the journal, which then reads `<N>` as in sd-daemon(3).
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     let mut builder = env_logger::Builder::new();
     if is_level_from_environment() {
         builder.parse_default_env();
     } else {
-        // Which of our lines are written is `set_level`'s to say, so that a reload can change it.
+        // `set_level` decides which of our lines are written, so that a reload can change it.
         builder
             .filter_level(LevelFilter::Warn)
             .filter_module("backstop", LevelFilter::Debug);
     }
     if journal {
         builder.format(|out, record| {
-            // A mistake in the file is told in several lines, and the journal reads each for itself.
+            // The message on a mistake in the file has several lines, and the journal reads each for itself.
             let priority = priority(record.level());
             let text = record.args().to_string();
             text.lines()

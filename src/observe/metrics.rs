@@ -1,7 +1,7 @@
 //! The numbers that `observe.http` serves, in Prometheus' text format.
 //!
-//! The values of all labels are constants of ours: no address, no name and no text of a stranger becomes one, so that
-//! nobody can make the series many. backstop(8) lists the names.
+//! The values of all labels are our own constants: no address, name or text of a stranger becomes one, so that no stranger
+//! can add series. backstop(8) lists the names.
 
 use std::time::UNIX_EPOCH;
 
@@ -21,10 +21,10 @@ use crate::core::{
     verdict::Verdict,
 };
 
-/// What a page of metrics is, in Content-Type.
+/// The Content-Type of the page.
 pub(super) const MEDIA_TYPE: &str = CONTENT_TYPE;
 
-/// Counts since the start, through all reloads. To count takes a look into a small table and an atomic addition.
+/// Counts since the start, through all reloads. A count costs a look into a small table and an atomic addition.
 #[derive(Debug)]
 pub struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
@@ -59,7 +59,7 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// Nothing counted yet. What has few values begins at 0, so that the first of each is seen as a rise.
+    /// Nothing is counted yet. Labels with few values begin at 0, so that the first count is seen as a rise.
     pub fn new() -> Self {
         let metrics = Self {
             verdicts: Family::default(),
@@ -107,28 +107,28 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
     }
 
-    /// All numbers, in Prometheus' text format; `readings` are those that others count.
+    /// All numbers, in Prometheus' text format; `readings` are those that other layers count.
     pub fn page(&self, readings: Readings) -> String {
         // Names of counters get their `_total`, and help its full stop, from the crate.
         let mut registry = Registry::default();
         registry.register(
             "backstop_verdicts",
-            "Recipients, by what was done, why, and what would have been done but for monitoring",
+            "Recipients, by what was done, why, and what would have been done without monitoring",
             self.verdicts.clone(),
         );
         registry.register(
             "backstop_proofs",
-            "Recipients of bounces whose proof was looked for, by what came of it",
+            "Recipients of bounces whose proof was looked for, by the result",
             self.proofs.clone(),
         );
         registry.register(
             "backstop_spf",
-            "Messages for which SPF was asked, by whose word was checked and what it said",
+            "Messages for which SPF was checked, by identity and result",
             self.spf.clone(),
         );
         registry.register(
             "backstop_reloads",
-            "Times that the configuration was read again",
+            "How often the configuration was read again",
             self.reloads.clone(),
         );
         registry.register(
@@ -143,7 +143,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(readings));
         let mut page = String::new();
-        // A String takes all that is written to it.
+        // Writing to a String can't fail.
         let _ = prometheus_text::encode(&mut page, &registry);
         page
     }

@@ -1,5 +1,5 @@
 //! What an administrator sees of the daemon: one line for each decision, warnings that are counted instead of
-//! repeated, a log that systemd and a terminal can both read, and numbers for whoever collects such.
+//! repeated, a log that systemd and a terminal can both read, and metrics.
 
 mod decision;
 mod http;

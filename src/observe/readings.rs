@@ -1,4 +1,4 @@
-//! What other layers count already, read when somebody asks.
+//! Numbers that other layers count already, read when a monitoring host asks.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-/// Numbers that are known elsewhere, as they are at one moment.
+/// The numbers of other layers at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
     /// Messages in progress.
@@ -19,37 +19,37 @@ pub struct Readings {
     pub connections_accepted: u64,
     /// Connections that were closed at once because too many were open.
     pub connections_refused: u64,
-    /// Times that accepting a connection failed.
+    /// How often accepting a connection failed.
     pub accept_errors: u64,
-    /// Connections that were closed, by what was wrong with what came.
+    /// Connections that were closed for a violation of the protocol, by violation.
     pub violations: Vec<(&'static str, u64)>,
     /// Lists of recipients that can't be read.
     pub unreadable_lists: usize,
-    /// How the store fares, where there is one.
+    /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
     /// The sieges of domains that are named in `local.domains`.
     pub sieges: Vec<SiegeReading>,
 }
 
-/// How far a siege is.
+/// The state of a siege.
 #[derive(Clone, Debug)]
 pub struct SiegeReading {
-    /// Of which domain, or `all`.
+    /// The domain, or `all`.
     pub domain: String,
     /// 0 for calm, 1 for alert, 2 for easing, 3 for siege.
     pub state: i64,
     /// Backscatter in the last minute.
     pub rate: f64,
-    /// The same as it is usual at this hour.
+    /// The usual value at this hour of the week.
     pub usual: f64,
 }
 
-/// How the store fares.
+/// The state of the store.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreReading {
-    /// Whether it can be asked.
+    /// Whether it answers.
     pub is_up: bool,
-    /// What was not remembered or counted, for the queue was full.
+    /// What was not remembered or counted, because the queue was full.
     pub dropped: u64,
     /// Questions and writes that failed.
     pub failures: u64,
@@ -75,29 +75,29 @@ impl Collector for Readings {
         )?;
         page.counter(
             "backstop_connections_refused",
-            "Connections that were closed at once, for too many were open.",
+            "Connections that were closed at once, because too many were open.",
             self.connections_refused,
         )?;
         page.counter(
             "backstop_accept_errors",
-            "Times that a connection could not be accepted.",
+            "How often a connection could not be accepted.",
             self.accept_errors,
         )?;
         page.counters(
             "backstop_protocol_violations",
-            "Connections that were closed for what came over them.",
+            "Connections that were closed because they violated the protocol.",
             "violation",
             &self.violations,
         )?;
         page.gauge(
             "backstop_recipient_lists_unreadable",
-            "Lists of recipients that can't be read, and directories that are down; what they said before stays in use.",
+            "Lists of recipients that can't be read, and directories that are down; their last good answer stays in use.",
             &whole(self.unreadable_lists),
         )?;
         let sieges = &self.sieges;
         page.gauges(
             "backstop_siege_state",
-            "How far the siege of a domain is: 0 calm, 1 alert, 2 easing, 3 siege.",
+            "The state of a domain's siege: 0 calm, 1 alert, 2 easing, 3 siege.",
             sieges.iter().map(|siege| (&*siege.domain, siege.state)),
         )?;
         page.gauges(
@@ -107,7 +107,7 @@ impl Collector for Readings {
         )?;
         page.gauges(
             "backstop_backscatter_baseline_per_minute",
-            "The same as it is usual at this hour of the week.",
+            "The usual value at this hour of the week.",
             sieges.iter().map(|siege| (&*siege.domain, siege.usual)),
         )?;
         let Some(store) = self.store else {
@@ -115,7 +115,7 @@ impl Collector for Readings {
         };
         page.gauge(
             "backstop_store_up",
-            "Whether the store can be asked.",
+            "1 while the store answers, else 0.",
             &i64::from(store.is_up),
         )?;
         page.counter(

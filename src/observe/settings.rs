@@ -4,18 +4,18 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// What of the daemon can be seen from outside.
+/// What the daemon shows to monitoring.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObserveSettings {
-    /// Where metrics are served; none by default, for a port that nobody asked for is a surprise.
+    /// Where metrics are served; none by default, because a port that nobody asked for is a surprise.
     #[serde(deserialize_with = "unless_empty")]
     pub http: Option<SocketAddr>,
 }
 
-/// Why a text is no address to serve metrics on.
+/// Why a text is not an address to serve metrics on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not an IP address and a port; right would be e.g. 127.0.0.1:8895 or \"[::1]:8895\"", .0.escape_debug())]
+#[error("`{}` is not an IP address and a port; expected e.g. 127.0.0.1:8895 or \"[::1]:8895\"", .0.escape_debug())]
 pub struct NoHttpAddress(String);
 
 fn unless_empty<'de, D: Deserializer<'de>>(

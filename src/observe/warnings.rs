@@ -1,4 +1,4 @@
-//! Warnings that a stranger can cause at will: said once, then counted, and summed up each minute.
+//! Warnings that a stranger can cause at will: written once, then counted, and summed up each minute.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 /// How long a kind of warning stays silent after it was written.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// The kinds seen, and how often since each was last written. Kinds are constants of ours, so there are few.
+/// The kinds seen, and how often since each was last written. Kinds are our own constants, so there are few.
 #[derive(Debug, Default)]
 pub struct Warnings(Mutex<HashMap<&'static str, Seen>>);
 
@@ -21,14 +21,14 @@ struct Seen {
 }
 
 impl Warnings {
-    /// Warns of something: at once where that kind is new, else with the next summary.
+    /// Warns: at once where the kind is new, else with the next summary.
     pub fn warn(&self, kind: &'static str, text: &str, now: Instant) {
         if let Some(line) = self.note(kind, text, now) {
             log::warn!("{line}");
         }
     }
 
-    /// Writes what was counted and is due; to be called every few seconds.
+    /// Writes the summaries that are due. Call it every few seconds.
     pub fn sum_up(&self, now: Instant) {
         for line in self.due(now) {
             log::warn!("{line}");

@@ -150,7 +150,7 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
             // 4.5: "If the resultant record set includes more than one record, check_host() produces the
             // "permerror" result".
             return Err(Trouble::Permerror(format!(
-                "{domain} publishes more than one SPF record; right is one"
+                "{domain} publishes more than one SPF record; expected one"
             )));
         }
         self.trace.add(|| format!("{domain}: {}", quoted(txt)));

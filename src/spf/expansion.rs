@@ -121,7 +121,7 @@ impl<'a> Values<'a> {
             }),
             Letter::Helo => Cow::Borrowed(self.helo),
             Letter::ReadableIp => Cow::Owned(self.client.to_string().into_bytes()),
-            // 7.3: "the word "unknown" SHOULD be substituted" where the receiver has no name to tell.
+            // 7.3: "the word "unknown" SHOULD be substituted" where the receiver has no name to give.
             Letter::Receiver if self.receiver.is_empty() => Cow::Borrowed(b"unknown"),
             Letter::Receiver => Cow::Borrowed(self.receiver),
             Letter::Time => Cow::Owned(self.now.to_string().into_bytes()),

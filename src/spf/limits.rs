@@ -1,4 +1,4 @@
-//! Every bound on what a stranger's record, address or reverse zone may make a check do.
+//! Every bound on what a stranger's record, address or reverse zone can make a check do.
 
 /// Terms that query DNS, over the whole check (RFC 7208 section 4.6.4).
 pub(super) const DNS_TERMS: u32 = 10;

@@ -25,7 +25,7 @@ pub struct Mx {
 /// `0x20..=0x7E`: a backslash is a backslash and no master-file escape, a blank or a quote is just that
 /// (`%{l}` and `%_` put them there, RFC 7208 section 7). So a name is turned into labels by splitting it at the
 /// dots, not by a parser of zone files. Names in answers have the same form, in any case; one that has an octet
-/// outside that range or a dot inside a label may be given in any form that no query can match.
+/// outside that range or a dot inside a label can be given in any form that no query can match.
 pub trait Lookup: Sync {
     /// TXT records; the strings of each record joined without a blank (RFC 7208 section 3.3).
     fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<Vec<u8>>, Unanswered>> + Send;

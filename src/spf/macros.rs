@@ -197,7 +197,9 @@ impl Macro {
             delimiters => (false, delimiters),
         };
         if !delimiters.iter().all(|byte| b".-+,/_=".contains(byte)) {
-            return Err("in a macro may follow: a number, r, and the delimiters . - + , / _ =");
+            return Err(
+                "after the letter of a macro expected: a number, r, and the delimiters . - + , / _ =",
+            );
         }
         Ok(Self {
             letter,

@@ -11,7 +11,7 @@
 //! | `record`      | the grammar of records (4.5, 12) |
 //! | `macros`      | the grammar of macro strings (7.1) |
 //! | `expansion`   | what macros stand for (7.2, 7.3) |
-//! | `name`        | names that may be asked (4.8, 7.3) |
+//! | `name`        | names that DNS can be asked for (4.8, 7.3) |
 //! | `limits`      | every bound on a stranger's record (4.6.4) |
 //! | `trace`       | the steps of a check, for people |
 

@@ -1,4 +1,4 @@
-//! Names that may be asked: what macro expansion makes is a stranger's text until it passes here.
+//! Names that DNS can be asked for: what macro expansion makes is a stranger's text until it passes here.
 
 use std::fmt;
 

@@ -173,7 +173,9 @@ fn directive(name: &[u8], rest: &[u8], term: &[u8]) -> Result<Directive, &'stati
         b"redirect" | b"exp" => {
             return Err("redirect and exp are modifiers, written with = and without + - ~ or ?");
         }
-        _ => return Err("unknown mechanism; right are all include a mx ptr ip4 ip6 exists"),
+        _ => {
+            return Err("unknown mechanism; expected all, include, a, mx, ptr, ip4, ip6 or exists");
+        }
     };
     Ok(Directive {
         result,
@@ -200,7 +202,7 @@ fn hosts(rest: &[u8]) -> Result<(Option<MacroString>, Prefixes), &'static str> {
     let target = match spec.strip_prefix(b":") {
         Some(spec) => Some(MacroString::domain_spec(spec).map_err(|reason| {
             if ip4_network(spec).is_ok() {
-                "an address instead of a domain name; meant is ip4"
+                "an address instead of a domain name; use ip4"
             } else {
                 reason
             }
@@ -214,7 +216,7 @@ fn hosts(rest: &[u8]) -> Result<(Option<MacroString>, Prefixes), &'static str> {
 const PREFIX_SYNTAX: &str =
     "a prefix length is /0 to /32 for IPv4, //0 to //128 for IPv6, without leading zeros";
 
-/// Takes `[ ip4-cidr-length ] [ "/" ip6-cidr-length ]` off the right end, where alone it can stand: no
+/// Takes `[ ip4-cidr-length ] [ "/" ip6-cidr-length ]` off the right end. It can stand only there: no
 /// `domain-spec` ends in a slash and digits.
 fn dual_cidr_length(text: &[u8]) -> Result<(&[u8], Prefixes), &'static str> {
     let (text, ip6) = match split_prefix(text, b"//") {
@@ -265,7 +267,7 @@ fn ip6_network(text: &[u8]) -> Result<IpNet, &'static str> {
 }
 
 const ADDRESS_SYNTAX: &str =
-    "not an address of this family; right would be e.g. ip4:192.0.2.0/24 or ip6:2001:db8::/32";
+    "not an address of this family; expected e.g. ip4:192.0.2.0/24 or ip6:2001:db8::/32";
 
 fn network_parts(text: &[u8], longest: u8) -> Result<(&str, u8), &'static str> {
     let text = std::str::from_utf8(text).map_err(|_| ADDRESS_SYNTAX)?;

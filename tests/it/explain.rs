@@ -201,20 +201,20 @@ fn what_is_no_mail_is_said_to_be_none() {
     };
     let undelivered = without("X-Original-To").replace("Delivered-To", "X-Gone");
     for (name, content, code, says) in [
-        ("empty.eml", Vec::new(), 1, "no mail"),
+        ("empty.eml", Vec::new(), 1, "not a mail"),
         (
             "elf.eml",
             b"\x7fELF\x02\x01\x01\0\0\n: \xff\n".to_vec(),
             1,
-            "no mail: it doesn't begin with a header",
+            "not a mail: it does not begin with a header",
         ),
         (
             "note.eml",
             b"Note: buy milk\n\nand bread\n".to_vec(),
             1,
-            "no mail: none of its headers",
+            "not a mail: none of its headers",
         ),
-        ("long.eml", vec![b'x'; 3 << 20], 1, "no mail"),
+        ("long.eml", vec![b'x'; 3 << 20], 1, "not a mail"),
         (
             "from.eml",
             without("Return-Path").into_bytes(),

@@ -1,6 +1,6 @@
 //! What `backstop report` counts, hour by hour: the bounces that strangers send, and what became of them.
 //!
-//! The forged address is kept as it is written: it is one of our own domains, and whoever is to be warned must be found.
+//! The forged address is kept as it is written: it is in one of our own domains, and its owner has to be warned.
 
 pub mod redact;
 mod sample;
@@ -30,8 +30,8 @@ use super::{
 pub const HOUR: u64 = 60 * 60;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
-/// How many hosts are told apart in an hour, how many networks and how many addresses, each counted anew for each domain
-/// of ours that it came to and for each [`Fate`]. Further ones are counted together, without their text: strangers must
+/// How many hosts, networks and addresses are counted each for itself in an hour, for each domain of ours that they came to
+/// and for each [`Fate`]. Further ones are counted together, without their text: strangers must
 /// not fill the store. 90 days have some 2 million rows at the very most.
 pub const MAX_PER_HOUR: u64 = 250;
 /// The longest text that is counted, in characters: longer ones are cut.
@@ -57,11 +57,11 @@ pub enum Fate {
     Refused,
     /// The MTA refused its recipient before we were asked.
     RefusedByMta,
-    /// We would have kept it from its recipient, but only watch.
+    /// We would have kept it from its recipient without monitoring.
     WouldRefuse,
     /// It was accepted without proof.
     Accepted,
-    /// It was asked to come again, or held, for we, or what we ask, did not answer: nothing is known of it. One that
+    /// It was asked to come again, or held, because we, or what we ask, did not answer: nothing is known of it. One that
     /// comes again is counted again.
     Deferred,
     /// It was accepted, and taken for an answer to mail of ours.
@@ -69,7 +69,7 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// All of them, in the order in which they are told.
+    /// All of them, in the order of reports.
     pub const ALL: [Self; 6] = [
         Self::Refused,
         Self::RefusedByMta,
@@ -98,7 +98,7 @@ impl Fate {
             Self::RefusedByMta => "refused by your MTA",
             Self::WouldRefuse => "would be refused",
             Self::Accepted => "accepted without proof",
-            Self::Deferred => "put off for want of an answer",
+            Self::Deferred => "deferred for want of an answer",
             Self::Proven => "accepted as yours",
         }
     }
@@ -157,7 +157,7 @@ impl AttackKind {
         Self::Recipient,
     ];
 
-    /// How many are told apart in an hour. The words for a reason and for a proof are ours, and few.
+    /// How many are counted each for itself in an hour. The words for a reason and for a proof are ours, and few.
     pub fn max_per_hour(self) -> Option<u64> {
         self.is_listed().then_some(MAX_PER_HOUR)
     }
@@ -272,10 +272,10 @@ impl Policy {
         ];
         let fate = Fate::of(verdict);
         let names = fate.is_suspect() && !verdict.proof.as_ref().is_some_and(is_ours);
-        let told = texts
+        let counted = texts
             .into_iter()
             .filter(|(kind, _)| names || !kind.is_listed());
-        let counts = told.map(|(kind, text)| AttackCount {
+        let counts = counted.map(|(kind, text)| AttackCount {
             kind,
             domain: domain.to_owned(),
             fate,
@@ -285,7 +285,7 @@ impl Policy {
     }
 
     /// Whether a bounce to this recipient, of which this became, is one that samples are kept of: evidence against its
-    /// sender. So it is none that proved to be ours, or might have, had we got an answer.
+    /// sender. So it is none that proved to be ours, or could have with an answer that did not come.
     pub fn is_sample(&self, envelope: &Envelope, recipient: &Mailbox, verdict: &Verdict) -> bool {
         let notification = verdict.notification.as_ref();
         matches!(Fate::of(verdict), Fate::Refused | Fate::WouldRefuse)

@@ -181,7 +181,7 @@ impl<'a> Redaction<'a> {
                 next: start + local,
             });
         }
-        // RFC 5322 section 4.4 lets blanks stand around the @.
+        // RFC 5322 section 4.4 allows blanks around the @.
         let before = text.get(from..at).unwrap_or_default();
         let before = match byte {
             b'@' => before.trim_ascii_end(),

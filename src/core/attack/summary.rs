@@ -4,9 +4,9 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{AttackKind, AttackRow, Fate};
 
-/// How many different things of one kind are told apart in a report, at least: when there are twice as many, the rarer
-/// half is counted together, so that no period takes more than some 100 MB.
-const MAX_TOLD_APART: usize = 50_000;
+/// The minimum of different things of one kind that a report names: where there are twice as many, the rarer half is
+/// counted together, so that no period takes more than some 100 MB.
+const MIN_NAMED: usize = 50_000;
 
 /// How often each became of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl AttackTally {
             .saturating_add(self.of(Fate::RefusedByMta))
     }
 
-    /// Adds so many.
+    /// Adds some bounces of this fate.
     pub fn add(&mut self, fate: Fate, times: u64) {
         for (one, sum) in Fate::ALL.iter().zip(&mut self.0) {
             if *one == fate {
@@ -61,12 +61,12 @@ impl AttackTally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
     named: BTreeMap<String, AttackTally>,
-    /// Those that were too many to be told apart, in their hour or in all.
+    /// Those that were too many to be named, in their hour or in all.
     pub others: AttackTally,
 }
 
 impl Ranked {
-    /// How many different ones there are, those aside that were never suspect.
+    /// How many different ones there are, without those that were never suspect.
     pub fn len(&self) -> usize {
         let suspect = self.named.values().filter(|tally| tally.suspect() > 0);
         suspect.count()
@@ -99,7 +99,7 @@ impl Ranked {
             text => self.named.entry(text).or_default(),
         };
         tally.add(row.count.fate, row.times);
-        if self.named.len() > 2 * MAX_TOLD_APART {
+        if self.named.len() > 2 * MIN_NAMED {
             self.forget_the_rarest();
         }
     }
@@ -107,7 +107,7 @@ impl Ranked {
     fn forget_the_rarest(&mut self) {
         let mut all: Vec<_> = std::mem::take(&mut self.named).into_iter().collect();
         all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
-        for (_, tally) in all.split_off(MAX_TOLD_APART) {
+        for (_, tally) in all.split_off(MIN_NAMED) {
             self.others.join(&tally);
         }
         self.named = all.into_iter().collect();
@@ -182,7 +182,7 @@ impl AttackSummary {
             .max_by(|one, other| one.1.cmp(&other.1).then(other.0.cmp(&one.0)))
     }
 
-    /// The hours from `first` to `last`, so many of them together; also those in which nothing came. Each with its
+    /// The hours from `first` to `last`, in steps of `together` hours; also those in which nothing came. Each with its
     /// first hour.
     pub fn series(&self, first: u64, last: u64, together: u64) -> Vec<(u64, AttackTally)> {
         let together = together.max(1);

@@ -294,7 +294,7 @@ fn summary(rows: Vec<AttackRow>, domain: Option<&str>) -> AttackSummary {
     summary
 }
 
-/// Three months of ever new hosts don't fill the memory, and those that came often are told.
+/// Three months of ever new hosts don't fill the memory, and the frequent ones are reported.
 #[test]
 fn a_summary_is_bounded() {
     let mut summary = AttackSummary::default();

@@ -48,11 +48,11 @@ impl Client {
         }
     }
 
-    /// The same client at MAIL, where the MTA may say its address that it didn't say at CONNECT.
+    /// The same client at MAIL, where the MTA can give the address that it did not give at CONNECT.
     pub fn at_mail(&self, login: Option<Vec<u8>>, client_addr: Option<&[u8]>) -> Self {
-        let told = client_addr.filter(|_| !self.local).and_then(macro_address);
+        let given = client_addr.filter(|_| !self.local).and_then(macro_address);
         Self {
-            address: self.address.or(told),
+            address: self.address.or(given),
             login,
             ..self.clone()
         }

@@ -50,7 +50,7 @@ fn as_shown(char: char) -> Option<char> {
     }
 }
 
-/// RFC 5322 `atext` and the dot; RFC 6532 lets letters of any script in.
+/// RFC 5322 `atext` and the dot; RFC 6532 allows letters of any script.
 fn is_local(char: char) -> bool {
     char.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(char)
 }

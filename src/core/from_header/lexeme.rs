@@ -35,7 +35,7 @@ pub fn lexemes(line: &[u8]) -> (Vec<Lexeme<'_>>, bool) {
         balanced &= closed.is_some();
         let (piece, after) = rest.split_at(closed.unwrap_or(rest.len()).clamp(1, rest.len()));
         pieces.push(match first {
-            // What it would have been can't be told.
+            // Nobody can know what it would have been.
             _ if closed.is_none() => Lexeme::Blank,
             b',' | b';' | b':' => Lexeme::Separator(first),
             b'(' | b')' | b'>' | b']' => Lexeme::Blank,

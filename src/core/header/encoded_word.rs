@@ -52,7 +52,7 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// Reads `=?charset*language?encoding?text?=`. Neither part may hold a `?` (RFC 2047 section 2), which keeps this
+    /// Reads `=?charset*language?encoding?text?=`. Neither part can hold a `?` (RFC 2047 section 2), which keeps this
     /// linear; blanks in the text and words longer than 75 octets are against the RFC, but sent and shown.
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut parts = bytes.get(2..)?.splitn(4, |&byte| byte == b'?');
@@ -205,7 +205,7 @@ mod tests {
             octets in proptest::collection::vec(any::<u8>(), 0..60),
         ) {
             let hex: String = octets.iter().map(|octet| format!("={octet:02X}")).collect();
-            // What the octets mean may look like the begin of a word again; the word itself is gone.
+            // What the octets mean can look like the begin of a word again; the word itself is gone.
             let word = format!("=?{charset}?Q?");
             let text = decode(format!("{word}{hex}?=").as_bytes());
             prop_assert!(!text.contains(&word), "{}", text);

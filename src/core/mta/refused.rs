@@ -49,7 +49,7 @@ fn is_enhanced_code(text: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
-/// Whether it may be one mailbox as a whole, as Postfix writes those that it accepts: blanks stand in a quoted local part
+/// Whether it can be one mailbox as a whole, as Postfix writes those that it accepts: blanks stand in a quoted local part
 /// alone, and an `@` behind it. More is not asked, so that no odd one is taken for the text of a reply.
 fn may_be_mailbox(text: &[u8]) -> bool {
     let (behind, in_quotes) = match text {

@@ -1,4 +1,4 @@
-//! What the message's own Content-Type tells. Its grammar (RFC 2045 section 5.1, RFC 2231) is mail-parser's work.
+//! What the message's own Content-Type says. Its grammar (RFC 2045 section 5.1, RFC 2231) is mail-parser's work.
 
 use std::fmt;
 

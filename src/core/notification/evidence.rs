@@ -42,7 +42,7 @@ pub enum NotificationEvidence {
     InReplyTo,
     /// The headers of a mailing list or a newsletter.
     ListHeaders,
-    /// A part of the content tells of a delivery or a disposition, which the headers did not say.
+    /// A part of the content reports a delivery or a disposition, which the headers did not say.
     StatusPart,
     /// The transaction ended after RCPT, before DATA.
     NoData,

@@ -79,9 +79,9 @@ const MAX_OF_A_NAME: usize = 8;
 /// What was seen, and what the judgement needs beside it.
 pub struct Signs {
     pub null: bool,
-    /// A list or a person handed it on, so that whoever wrote it isn't who sends it here.
+    /// A list or a person sent it on, so its author is not its sender here.
     pub handed_on: bool,
-    /// It has the headers of a list, whoever sends it.
+    /// It has the headers of a list, with any sender.
     pub list: bool,
     pub evidence: Vec<NotificationEvidence>,
 }
@@ -225,7 +225,7 @@ fn from_daemon(headers: &Headers) -> Option<Daemon> {
         .or_else(|| (named() || from_nobody(headers)).then_some(Daemon::Mailer))
 }
 
-/// RFC 3834 section 5; the word may be followed by a comment and parameters.
+/// RFC 3834 section 5; the word can be followed by a comment and parameters.
 fn auto_submitted(headers: &Headers) -> Option<String> {
     values(headers, "Auto-Submitted").find(|word| !word.is_empty() && word != "no")
 }

@@ -11,7 +11,7 @@ use phrases::{AUTO_REPLY, AUTO_REPLY_WITHIN, BOUNCE, BOUNCE_WHOLE, DMARC_REPORT,
 const MAX_LENGTH: usize = 256;
 /// Words of up to this many octets mean something else without their colon.
 const MAX_NEEDS_COLON: usize = 6;
-/// How many tags in brackets (`[EXTERNAL]`, `***SPAM***`) may stand before it.
+/// How many tags in brackets (`[EXTERNAL]`, `***SPAM***`) can stand before it.
 const MAX_TAGS: usize = 3;
 /// What opens and closes a tag.
 const BRACKETS: &[(&str, &str)] = &[

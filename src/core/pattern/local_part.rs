@@ -1,4 +1,4 @@
-//! Regular expressions for local parts, and what a local part may hold.
+//! Regular expressions for local parts, and what a local part can hold.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::meant::{self, in_quotes};
 
-/// The compiled size that one pattern may have, in bytes: about a thousand alternatives.
+/// The compiled size that one pattern can have, in bytes: about a thousand alternatives.
 pub const PATTERN_SIZE: usize = 1 << 20;
 
 /// A regular expression that must match all of a local part.
@@ -27,10 +27,10 @@ pub enum PatternError {
     #[error(transparent)]
     Regex(#[from] regex::Error),
     /// Perl's way to write one.
-    #[error("the slashes around `{}` would be compared like any other character; right would be {}", .0.escape_debug(), in_quotes(.1))]
+    #[error("the slashes around `{}` would be compared like any other character; use {}", .0.escape_debug(), in_quotes(.1))]
     Slashes(String, String),
     /// A shell's pattern.
-    #[error("`{}` is a pattern of file names: here a `*` repeats the character before it; right would be {}, or {{0,}} in place of the `*` if that is meant", .0.escape_debug(), in_quotes(.1))]
+    #[error("`{}` is a pattern of file names: here a `*` repeats the character before it; use {}, or {{0,}} in place of the `*` if that is meant", .0.escape_debug(), in_quotes(.1))]
     Glob(String, String),
 }
 

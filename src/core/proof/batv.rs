@@ -20,7 +20,7 @@ use crate::core::{
 const MAX_LOCAL: usize = 64;
 /// The longest address: a path of 256 octets without its angle brackets (RFC 5321 section 4.5.3.1.3).
 const MAX_ADDRESS: usize = 254;
-/// Days come round after so many.
+/// The day in a tag is modulo this.
 const WHEEL: u64 = 1000;
 /// How many octets of the MAC a tag has.
 const MAC: usize = 3;
@@ -165,7 +165,7 @@ impl Tag {
     }
 }
 
-/// Reads the tag of an address, whichever [`Layout`] it has; `None` where there is none. SRS addresses may have
+/// Reads the tag of an address, whichever [`Layout`] it has; `None` where there is none. SRS addresses can have
 /// others' tags within: they have none themselves.
 pub fn read(recipient: &Mailbox, delimiters: &str) -> Option<Tagged> {
     let local = recipient.local_unquoted();
@@ -201,7 +201,7 @@ fn read_prvs(recipient: &Mailbox, rest: &[u8]) -> Option<Tagged> {
     Some(ours.flatten().map_or(Tagged::Foreign, Tagged::Ours))
 }
 
-/// The address without its tag, ours or another's: good for telling whose it is, and for nothing else.
+/// The address without its tag, ours or another's: it shows whose address it is, and nothing else.
 pub fn untagged(address: &Mailbox, delimiters: &str) -> Mailbox {
     if let Some(Tagged::Ours(tag)) = read(address, delimiters) {
         return tag.original;
@@ -235,7 +235,7 @@ pub fn untagged(address: &Mailbox, delimiters: &str) -> Mailbox {
 pub enum Proof {
     /// We did not sign it, or with a key that is gone.
     Wrong,
-    /// We signed it, but its time is over.
+    /// We signed it, but it has expired.
     Expired,
     /// We signed it, not too long ago.
     Valid {
@@ -288,7 +288,7 @@ fn tag_of(text: &[u8], original: Mailbox) -> Option<Tag> {
     })
 }
 
-/// Whether it may stand unquoted: characters of a Dot-string (RFC 5321 section 4.1.2), two dots in a row let pass.
+/// Whether it can stand unquoted: characters of a Dot-string (RFC 5321 section 4.1.2), and two dots in a row.
 fn is_plain(local: &[u8]) -> bool {
     !local.is_empty()
         && local

@@ -1,4 +1,4 @@
-//! What a notification counts as where it uses a proof, and what it is known again by.
+//! What a notification counts as where it uses a proof, and by what it is recognised when it comes again.
 
 use super::{
     Keys, ProofSettings,
@@ -58,7 +58,7 @@ impl Attempt {
     }
 }
 
-/// A failure, unless it says that it is none: of several recipients the worst counts.
+/// A failure, unless it says something else: of several recipients the worst counts.
 fn bounce(headers: &Headers, report: &NotificationReport) -> Counter {
     let actions = report.actions;
     if actions.failed {
@@ -82,7 +82,7 @@ fn is_delayed(headers: &Headers) -> bool {
     DELAYED.iter().any(|words| subject.contains(words))
 }
 
-/// Who was away may read it later: his receipt counts beside his automatic answer.
+/// A recipient who was away can read the message later: a receipt counts beside an automatic answer.
 fn reply(headers: &Headers, keys: &Keys) -> Counter {
     let is_receipt = headers.first("Content-Type").is_some_and(|header| {
         let text = header.text().to_lowercase();

@@ -13,8 +13,8 @@ use crate::core::{
     address::Mailbox, notification::Notification, printable::printable, verdict::Verdict,
 };
 
-/// The most different things of one [kind](CoverageCount::kind) that are counted on a day; see [`CoverageCount::max_per_day`]. Together
-/// they are the most rows that a day has.
+/// How many different things of one [kind](CoverageCount::kind) are counted on a day ([`CoverageCount::max_per_day`]).
+/// Together they are the maximum of rows for a day.
 const MAX_OUTGOING: u64 = 8_000;
 const MAX_BOUNCES: u64 = 500;
 const MAX_WOULD_REFUSE: u64 = 1_000;
@@ -111,7 +111,7 @@ impl CoverageCount {
     /// What is counted of a notification that came to this recipient, or was refused: nothing where no proof was looked
     /// for.
     pub fn of_bounce(recipient: &Mailbox, verdict: &Verdict) -> Vec<Self> {
-        // What was accepted minutes ago is counted, and may come again.
+        // What was accepted minutes ago is counted already, and comes again.
         let counted = |outcome: &&Outcome| !outcome.is_repeated();
         let Some(outcome) = verdict.proof.as_ref().filter(counted) else {
             return Vec::new();
@@ -135,7 +135,7 @@ impl CoverageCount {
         counts
     }
 
-    /// Whether it tells of a DKIM signature of ours that left, or came home.
+    /// Whether it shows that a DKIM signature of ours left, or came back.
     pub fn shows_signature(&self) -> bool {
         match self {
             Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {

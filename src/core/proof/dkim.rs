@@ -1,7 +1,7 @@
 //! DKIM as proof (RFC 6376): a bounce returns a message that one of our own signers has signed.
 //!
 //! What was signed is what counts. A signature covers, of the fields of a name, the last ones only (section 5.4.2), so
-//! whoever has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
+//! anybody who has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
 //! of that is in [`SignedFields`].
 
 mod finding;
@@ -50,11 +50,11 @@ pub enum SignatureResult {
     HeadersOnlyAltered,
     /// It verifies, but says too little: no Message-ID, no Date, or no time at all was signed.
     Weak,
-    /// It verifies, but its time is over: `x=` has passed, or it is older than mail may be that still bounces.
+    /// It verifies, but is too old: `x=` has passed, or it is older than mail that can still bounce.
     Expired,
     /// It does not verify, or can't count.
     Failed(&'static str),
-    /// There is no key to verify it with: none was published, it was revoked, or it may not be used for this.
+    /// There is no key to verify it with: none was published, it was revoked, or it must not be used for this.
     NoKey(&'static str),
     /// DNS did not answer.
     Unanswered(Unanswered),
@@ -104,8 +104,8 @@ pub struct SignedFields {
     pub message_id: Option<Vec<u8>>,
     /// Date, in seconds since 1970.
     pub date: Option<u64>,
-    /// The addresses of To: and Cc:, each once, 256 at most. Bcc: is not signed, as it is not sent; Resent-To: tells of
-    /// a message that somebody sent on, not of ours.
+    /// The addresses of To: and Cc:, each once, 256 at most. Bcc: is not signed, as it is not sent; Resent-To: belongs to
+    /// a message that somebody sent on, not to ours.
     pub recipients: Vec<Mailbox>,
 }
 

@@ -11,13 +11,13 @@ pub use crate::core::outside::Outside;
 pub enum ProofResult {
     /// It is there, and counts.
     Counts,
-    /// The same by a DKIM signature of ours, but To: and Cc: of the message name others than the report: the recipient may
+    /// The same by a DKIM signature of ours, but To: and Cc: of the message name others than the report: the recipient can
     /// have stood in Bcc:, or on a list of ours. Under siege it is weak evidence.
     CountsUnlisted,
-    /// A message of ours, but the report is about somebody whom it was not sent to: a forwarder or a list may be why, or
-    /// somebody who uses a message that he once got.
+    /// A message of ours, but the report is about somebody whom it was not sent to: because of a forwarder or a list, or
+    /// because somebody uses a message that they once got.
     AboutAnother,
-    /// A message of ours, but it has come back as often as it may.
+    /// A message of ours, but it has come back too often.
     Replayed,
     /// A message of ours, but the same notification was accepted minutes ago.
     Repeated,
@@ -25,11 +25,11 @@ pub enum ProofResult {
     TooLittle,
     /// Ours, but too old.
     Expired,
-    /// It claims to be ours, and isn't.
+    /// It claims to be ours, and is not.
     Wrong,
     /// There is none.
     Absent,
-    /// What would tell did not answer.
+    /// The part that would know did not answer.
     Unanswered(Outside),
 }
 
@@ -73,7 +73,7 @@ pub struct WeakEvidence {
     pub sender: bool,
     /// A relay of ours stands in the returned Received lines.
     pub relay: bool,
-    /// SPF lets a client in them send for us.
+    /// SPF allows a client in them to send for us.
     pub spf: bool,
     /// A message of ours, but the report is about somebody whom it was not sent to.
     pub recipient: bool,
@@ -116,7 +116,7 @@ pub struct Evidence {
     pub weak: WeakEvidence,
     /// What did not answer of what else could speak for it.
     pub weak_unanswered: Option<Outside>,
-    /// A part of the content tells of a delivery or a disposition (RFC 3464, RFC 8098).
+    /// A part of the content reports a delivery or a disposition (RFC 3464, RFC 8098).
     pub status: bool,
     /// It says what became of the message (RFC 3464 section 2.3.3).
     pub delivery: bool,
@@ -154,7 +154,7 @@ impl Evidence {
         self.findings.iter().any(|finding| finding.result == result)
     }
 
-    /// What did not answer; the store, where DNS didn't either, for it is the one that is ours.
+    /// What did not answer; the store, where DNS didn't either, because the store is ours.
     pub fn unanswered(&self) -> Option<Outside> {
         let findings = self.findings.iter();
         let outside = findings.filter_map(|finding| match finding.result {
@@ -186,7 +186,7 @@ impl Evidence {
     }
 
     /// What it all proves to a recipient, whose domain is besieged or not, where weak evidence is worth this. `missing` is
-    /// what a reply tells of where it proves nothing.
+    /// what the reply says is missing where it proves nothing.
     pub fn outcome(
         &self,
         besieged: bool,
@@ -287,7 +287,7 @@ pub enum Why {
     Replayed,
     /// It is proven, and was accepted minutes ago.
     Repeated,
-    /// What would tell did not answer.
+    /// The part that would know did not answer.
     Unanswered(Outside),
 }
 
@@ -296,11 +296,11 @@ pub enum Why {
 pub enum Forged {
     /// The tag was not made here.
     BatvWrong,
-    /// The tag's lifetime is over.
+    /// The tag has expired.
     BatvExpired,
     /// The watermark was not made here, or not for these headers.
     WatermarkWrong,
-    /// The watermark's lifetime is over.
+    /// The watermark has expired.
     WatermarkExpired,
 }
 
@@ -316,7 +316,7 @@ impl Outcome {
         }
     }
 
-    /// Whether nothing proves it because what would tell did not answer.
+    /// Whether nothing proves it because the part that would know did not answer.
     pub fn is_unanswered(&self) -> bool {
         matches!(
             self,
@@ -327,7 +327,7 @@ impl Outcome {
         )
     }
 
-    /// Whether it is one that was accepted minutes ago: it is neither genuine nor a sign of a flood, and is asked to come
+    /// Whether the same one was accepted minutes ago: it is neither genuine nor a sign of a flood, and is asked to come
     /// again.
     pub fn is_repeated(&self) -> bool {
         matches!(

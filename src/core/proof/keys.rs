@@ -9,7 +9,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::{DAY, today};
 
-/// The shortest secret that a key file may have, in octets: 128 bits.
+/// The shortest secret that a key file can have, in octets: 128 bits.
 pub const MIN_SECRET: usize = 16;
 /// The longest one: more than a block of any hash adds nothing.
 const MAX_SECRET: usize = 128;

@@ -1,7 +1,7 @@
-//! What is remembered of outgoing mail: keyed hashes, so that whoever reads the store learns no address from it.
+//! What is remembered of outgoing mail: keyed hashes, so that a reader of the store learns no address from it.
 //!
 //! A message that comes back within a bounce is looked up by the hash of its Message-ID, its sender by the hash of the
-//! address. Hashes are compared as any other key of a table is: how long a look-up takes tells a stranger nothing, for
+//! address. Hashes are compared as any other key of a table is: the time of a look-up shows a stranger nothing, because
 //! without the key nobody can choose what a hash begins with.
 
 use std::fmt;
@@ -20,14 +20,14 @@ use crate::core::{
 
 /// How many recipients of a message are remembered by their hashes.
 pub const MAX_RECIPIENTS: usize = 100;
-/// The longest Message-ID that is remembered: no line of a header may be longer (RFC 5322 section 2.1.1).
+/// The longest Message-ID that is remembered: no line of a header can be longer (RFC 5322 section 2.1.1).
 const MAX_MESSAGE_ID: usize = 998;
 /// How much of a Message-ID is shown, in octets.
 const MAX_SHOWN: usize = 120;
 /// How many octets of the MAC a hash has.
 pub(super) const LENGTH: usize = 16;
 
-/// 16 octets of HMAC-SHA256 with a key of the key file: nobody without the key can tell what was hashed.
+/// 16 octets of HMAC-SHA256 with a key of the key file: without the key nobody can know what was hashed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hash([u8; LENGTH]);
 
@@ -62,7 +62,7 @@ pub enum Hashed {
     Notification,
     /// Whose automatic reply used one.
     Replier,
-    /// An address of ours that is learned, as [`address`] gives it. Not the same as a sender: whoever reads the store would
+    /// An address of ours that is learned, as [`address`] gives it. Not the same as a sender: a reader of the store would
     /// see which of its entries are of one address.
     Learned,
 }
@@ -87,7 +87,7 @@ pub fn hash(keys: &Keys, what: Hashed, text: &[u8]) -> Option<Hash> {
     keys.signing().and_then(|key| hash_by(key, what, text))
 }
 
-/// The hashes by every key that may have written an entry which is still kept: what is looked up. Newest key first.
+/// The hashes by every key that can have written an entry which is still kept: what is looked up. Newest key first.
 /// `today` is in days since 1970-01-01; an entry is kept for `keep_days`.
 pub fn hashes(keys: &Keys, what: Hashed, text: &[u8], today: u64, keep_days: u64) -> Vec<Hash> {
     let live = keys.live(today, keep_days);
@@ -95,7 +95,7 @@ pub fn hashes(keys: &Keys, what: Hashed, text: &[u8], today: u64, keep_days: u64
 }
 
 /// What is not looked up but known again. Without a key it is hashed bare: who reads the store could then find out whether
-/// a Message-ID that he knows has come back, and no more, for nothing is proven by this hash.
+/// a Message-ID that this reader knows has come back, and no more, because nothing is proven by this hash.
 pub fn fingerprint(keys: &Keys, what: Hashed, text: &[u8]) -> Hash {
     hash(keys, what, text).unwrap_or_else(|| {
         let digest = Sha256::new().chain_update(what.label()).chain_update(text);
@@ -114,7 +114,7 @@ fn hash_by(key: &Key, what: Hashed, text: &[u8]) -> Option<Hash> {
 }
 
 /// The Message-ID in the value of its header, without its angle brackets, and the blanks and comments around and within
-/// it (RFC 5322 section 4.5.4 lets old mail have them there). Without brackets, which some programs forget, it is the
+/// it (RFC 5322 section 4.5.4 allows them there in old mail). Without brackets, which some programs forget, it is the
 /// first word. `None` where there is none, or one longer than 998 octets.
 pub fn message_id(value: &[u8]) -> Option<Vec<u8>> {
     let (lexemes, _) = lexemes(value);
@@ -147,7 +147,7 @@ fn first_word(lexemes: &[Lexeme<'_>]) -> Vec<u8> {
 }
 
 /// An address in the form that is hashed: however it was written, it is the same mailbox. An extension behind a
-/// delimiter stays, for a bounce goes to all of what the sender was.
+/// delimiter stays, because a bounce goes to all of what the sender was.
 pub fn address(mailbox: &Mailbox) -> Vec<u8> {
     mailbox.with_local(&mailbox.local_key()).to_bytes()
 }
@@ -179,8 +179,8 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Whether it still counts, being kept for so many days. The store forgets a little later, and does not know that
-    /// `proof.ledger.keep` became shorter.
+    /// Whether it still counts where entries are kept for this many days. The store forgets a little later, and does not
+    /// know that `proof.ledger.keep` became shorter.
     pub fn is_kept(&self, keep_days: u64, now: u64) -> bool {
         now.saturating_sub(self.at) <= keep_days.saturating_mul(DAY)
     }

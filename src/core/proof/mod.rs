@@ -22,7 +22,7 @@ pub use settings::{Batv, Except, Ledger, MIN_REPLAYS, ProofSettings, Watermark, 
 /// A day, in seconds.
 pub const DAY: u64 = 24 * 60 * 60;
 
-/// How many days the clock of a host that signs may be ahead of ours: where it is a little, midnight comes there first.
+/// How many days the clock of a host that signs can be ahead of ours: where it is a little, midnight comes there first.
 pub const DAYS_AHEAD: u64 = 1;
 
 /// Days since 1970-01-01, of a time in seconds since then.

@@ -41,7 +41,7 @@ impl<'a> Proven<'a> {
             .map_or(named, |remembered| remembered.recipient_count)
     }
 
-    /// Whether the report, which came to these addressees, may be about it: it names one of its recipients, or none in its
+    /// Whether the report, which came to these addressees, can be about it: it names one of its recipients, or none in its
     /// fields; or not all of them are known (Bcc, say, or those of a message to very many). `today` is in days since
     /// 1970-01-01.
     pub fn may_be_about(
@@ -146,7 +146,7 @@ mod tests {
                 "bob@friend.example",
                 false,
             ),
-            // Of a message that its author also sent to himself, a report names him in any case.
+            // A report on a message that its author also sent to themselves names the author in any case.
             (
                 "bob@new.example",
                 "joe@own.example",

@@ -17,11 +17,11 @@ use crate::core::{
     verdict::{Action, Rule},
 };
 
-/// The fewest bounces that a message may prove, where `replay_limit` leaves it to us: lists and forwarders make more of
-/// one message than its sender knew.
+/// The minimum of bounces that a message can prove where `replay_limit` is 0: lists and forwarders make more copies of one
+/// message than its sender knew.
 pub const MIN_REPLAYS: u32 = 5;
 
-/// The most bounces that a message may prove whose recipient its signed headers do not name.
+/// The maximum of bounces to recipients that the signed headers of a message do not name.
 const MAX_UNLISTED: u32 = 5;
 
 /// `proof:` of `milter.yaml`, and the keys it names.
@@ -31,7 +31,7 @@ pub struct ProofSettings {
     /// The key file. With one, the tags of bounces are verified.
     #[serde(deserialize_with = "none_if_empty")]
     pub key_file: Option<PathBuf>,
-    /// How long after it was sent a message may bounce: 1 to 99 days.
+    /// How long after it was sent a message can bounce: 1 to 99 days.
     pub lifetime: Duration,
     /// Tags in the sender's address.
     pub batv: Batv,
@@ -39,7 +39,7 @@ pub struct ProofSettings {
     pub watermark: Watermark,
     /// What is remembered of outgoing mail.
     pub ledger: Ledger,
-    /// How many bounces one message of ours may prove; 0: as many as it had recipients, but at least
+    /// How many bounces one message of ours can prove; 0: as many as it had recipients, but at least
     /// [`MIN_REPLAYS`].
     pub replay_limit: u32,
     /// DKIM signatures in returned messages.
@@ -88,7 +88,7 @@ impl ProofSettings {
         days(self.lifetime)
     }
 
-    /// How many bounces a message may prove by our signature alone whose To: and Cc: name other recipients: whoever has a
+    /// How many bounces our signature alone can prove of a message whose To: and Cc: name other recipients: anybody with a
     /// copy could send it to anybody.
     pub fn unlisted_limit(&self) -> u32 {
         match self.replay_limit {
@@ -98,7 +98,7 @@ impl ProofSettings {
     }
 
     /// How long the uses of a message's proofs are remembered after the last one, in seconds: as long as any proof of
-    /// it can count. Those of our marks end with a day, and the clock of the host that made them may be ahead by one.
+    /// it can count. Those of our marks end with a day, and the clock of the host that made them can be ahead by one.
     pub fn uses_kept(&self) -> u64 {
         let ledger = match self.ledger.remember {
             true => self.ledger.keep_days(),
@@ -112,7 +112,7 @@ impl ProofSettings {
         self.batv.sign || self.watermark.sign || self.ledger.remember
     }
 
-    /// How many bounces a message that had so many recipients may prove.
+    /// How many bounces a message with this many recipients can prove.
     pub fn replay_limit(&self, recipients: u32) -> u32 {
         match self.replay_limit {
             0 => recipients.max(MIN_REPLAYS),
@@ -159,7 +159,7 @@ impl Ledger {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weak {
-    /// It is told, and decides nothing.
+    /// It is logged, and decides nothing.
     #[default]
     Ignore,
     /// A bounce that has some is taken for genuine.
@@ -188,7 +188,7 @@ pub struct Batv {
     pub required: bool,
     /// What is not signed.
     pub except: Except,
-    /// How many wrong tags a client may send in an hour before its bounces are refused unread; 0: any number.
+    /// How many wrong tags a client can send in an hour before its bounces are refused unread; 0: any number.
     pub guess_limit: u32,
 }
 

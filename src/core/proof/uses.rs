@@ -1,22 +1,22 @@
-//! How often a message of ours has come home, and whether it may once more: a copy of one message must not become
-//! a licence to flood, and none of its bounces must be lost because another was counted twice.
+//! How often a message of ours has come back, and whether it counts once more: a copy of one message must not become a
+//! licence to flood, and none of its bounces must be lost because another was counted twice.
 //!
-//! What an MTA makes of our answer at the end of a message it does not report: a later milter or a full disk may have it
-//! tell its client to come again. So the same notification may, too.
+//! An MTA does not report what it makes of our answer at the end of a message: because of a later milter or a full disk it
+//! can ask its client to come again. So the same notification can come again, too.
 
 use serde::{Deserialize, Serialize};
 
 use super::{evidence::ProofResult, ledger::Hash};
 use crate::core::stored::{self, at_most};
 
-/// How soon after it was accepted the same notification is one too many, in seconds. Whoever was told to come again
+/// How soon after it was accepted the same notification is one too many, in seconds. A client that was asked to come again
 /// waits as long: Postfix 300 s (`minimal_backoff_time`), others longer.
 const TOO_SOON: u64 = 5 * 60;
-/// How often the same notification may come again without being counted: MTAs try for days, ever more rarely.
+/// How often the same notification can come again without being counted: MTAs try for days, more and more rarely.
 const FREE_REPEATS: u8 = 20;
 /// How many notifications of a message are known again, the last ones.
 const MAX_SEEN: usize = 200;
-/// How many people's automatic replies one message may prove.
+/// How many people's automatic replies one message can prove.
 const MAX_REPLIERS: usize = 50;
 
 /// What is counted, each apart: a delay must not take the place of the failure that follows it.
@@ -50,11 +50,11 @@ pub struct Attempt {
 /// What becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// It counts, as one more of so many.
+    /// It counts, as one more.
     Counted {
         /// How many there are now, this one included.
         times: u32,
-        /// How many there may be.
+        /// The limit.
         limit: u32,
     },
     /// It was here before, and counts again without being counted.
@@ -64,7 +64,7 @@ pub enum Use {
     },
     /// It was accepted minutes ago.
     TooSoon,
-    /// There have been as many as there may.
+    /// The limit is reached.
     TooOften {
         /// How many.
         limit: u32,
@@ -72,8 +72,8 @@ pub enum Use {
 }
 
 impl Use {
-    /// What it makes of a proof, and the same for people.
-    pub fn told(self) -> (ProofResult, String) {
+    /// The result for the proof, and the same for people.
+    pub fn result(self) -> (ProofResult, String) {
         match self {
             Self::Counted { times, limit } => (
                 ProofResult::Counts,
@@ -89,13 +89,13 @@ impl Use {
             ),
             Self::TooOften { limit } => (
                 ProofResult::Replayed,
-                format!("but has been used as often as it may, {limit} times"),
+                format!("but has been used {limit} times, which is the limit"),
             ),
         }
     }
 }
 
-/// How often one message has come home.
+/// How often one message has come back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uses {
     failures: u32,
@@ -125,7 +125,7 @@ impl Uses {
         let Attempt { now, .. } = *attempt;
         let before = self.seen_before(attempt);
         if let Some(seen) = before {
-            // The clock of the host that accepted it may be ahead.
+            // The clock of the host that accepted it can be ahead.
             if seen.at.abs_diff(now) < TOO_SOON {
                 return Use::TooSoon;
             }

@@ -2,9 +2,9 @@
 //!
 //! `v=1; k=KEY; f=FINGERPRINT; x=DAY; d=DIGEST; h=MAC`. The MAC (HMAC-SHA256, whole) covers the key's id, the last day on
 //! which the watermark counts (days since 1970-01-01) and the digest; the digest (SHA-256) covers From, Date and
-//! Message-ID. The two stand apart so that a watermark of ours can be told from one that somebody made up even where a
+//! Message-ID. The two are separate, so that a watermark of ours differs from one that somebody made up even where a
 //! host on the way has rewritten or dropped what it covers: that is no proof, but no forgery either. The fingerprint
-//! tells the watermarks of other sites from ours: all count their keys from 0.
+//! separates the watermarks of other sites from ours: all count their keys from 0.
 //!
 //! Who has a message of ours can put its watermark, with its From, Date and Message-ID, above any text. That can't be
 //! prevented, but counted: [`WatermarkResult::Valid`] names the Message-ID that was signed, and no other one stands there.
@@ -97,17 +97,17 @@ pub fn write(
     Ok(mark.to_text())
 }
 
-/// What the watermarks in returned headers say; where there are several, the one furthest down this list.
+/// What the watermarks in returned headers say; where there are several, the result furthest down this list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WatermarkResult {
-    /// There is none of a key that we have: nothing to judge.
+    /// No watermark names a key that we have.
     Absent,
     /// It names a key of ours, which did not make it.
     Wrong,
     /// It is ours, but From, Date and Message-ID did not come back as they were signed, once each; or it counts for
-    /// longer than `proof.lifetime` now has it, and a clock that is ahead. It proves nothing, for or against.
+    /// longer than the present `proof.lifetime` and a clock that is ahead allow. It proves nothing, for or against.
     Unverifiable,
-    /// We signed this message, but its time is over.
+    /// We signed this message, but the watermark has expired.
     Expired,
     /// We signed this message, not too long ago.
     Valid {
@@ -120,8 +120,8 @@ pub enum WatermarkResult {
     },
 }
 
-/// What the watermark in returned headers says. A watermark of another version, of a key that isn't ours or is gone, or
-/// that lost its end on the way, is none.
+/// Verifies the watermarks in returned headers. One of another version, of a key that isn't ours or is gone, or without
+/// its end does not count as one.
 pub fn verify(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> WatermarkResult {
     let mut marks = headers
         .all(HEADER)
@@ -175,7 +175,7 @@ fn only(headers: &Headers, name: &str) -> Option<Vec<u8>> {
     (all.next().is_none() && !value.is_empty()).then_some(value)
 }
 
-/// The value in the form that hosts on the way may not change: unfolded, one blank for several (as RFC 6376 section
+/// The value in the form that hosts on the way do not change: unfolded, one blank for several (as RFC 6376 section
 /// 3.4.2).
 fn relaxed(header: &Header) -> Vec<u8> {
     let mut value = header.unfolded();

@@ -1,4 +1,4 @@
-//! What is said to a sender, for each reason.
+//! The text of the reply to a sender, for each reason.
 
 use std::net::IpAddr;
 
@@ -165,7 +165,7 @@ fn policy(text: String) -> Wording {
     }
 }
 
-/// The same to somebody who may ask why it was let in yesterday.
+/// The same for a sender that can ask why such mail was accepted yesterday.
 fn in_a_flood(wording: Wording) -> Wording {
     let text = format!(
         "{} (this domain is flooded with bounces of forged mail at the moment)",
@@ -272,7 +272,7 @@ fn spf(
                 .map(|problem| format!(" ({problem})"))
                 .unwrap_or_default();
             let text = format!(
-                "SPF: the record of {named} is broken{problem}; its postmaster can mend it"
+                "SPF: the record of {named} is broken{problem}; its postmaster can correct it"
             );
             (24, text)
         }

@@ -11,7 +11,7 @@ use crate::core::spf::{Identity, SpfCheck};
 impl SpfTrace<'_> {
     /// The value of Authentication-Results.
     ///
-    /// It tells of SPF alone. What else we know has no registered method, and RFC 8601 section 2.7.6 tells readers to
+    /// It shows SPF alone. What else we know has no registered method, and RFC 8601 section 2.7.6 asks readers to
     /// ignore a header that names an unregistered one, SPF and all: our own findings stand in X-Backstop.
     pub fn authentication_results(&self) -> String {
         let mut value = Folded::new("Authentication-Results");

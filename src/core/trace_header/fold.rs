@@ -36,7 +36,7 @@ impl Folded {
         self.column += part.len();
     }
 
-    /// Adds a text that may be broken at each of its blanks.
+    /// Adds a text that can be broken at each of its blanks.
     pub(super) fn push_prose(&mut self, text: &str) {
         text.split_ascii_whitespace()
             .for_each(|word| self.push(word));

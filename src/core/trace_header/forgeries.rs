@@ -1,20 +1,20 @@
-//! Headers that only we may write, in what a stranger sent.
+//! Finds headers that only we write, in what a stranger sent.
 
 use crate::core::{address::Domain, proof::watermark};
 
 /// What begins like this is ours alone.
 const OURS: &[u8] = b"X-Backstop";
-/// Whose authserv-id tells whether it claims to be ours.
+/// Headers whose authserv-id shows whether they claim to be ours.
 const RESULTS: &[u8] = b"Authentication-Results";
 
 /// The most forgeries that are kept; honest mail has a few, from hosts that call themselves as we do.
 const MAX_FORGERIES: usize = 1000;
 
 /// Finds every X-Backstop*, whatever its case, and every Authentication-Results that claims to be ours (RFC 8601
-/// section 5). Results of others stay: whoever trusts them may read them. So do Old- and ARC- ones, which have readers
+/// section 5). Results of others stay: readers who trust them can use them. So do Old- and ARC- ones, which have readers
 /// of their own, and Received-SPF, of which the topmost counts (RFC 7208 section 9.1).
 ///
-/// A watermark stays too: it tells nobody here anything about the message it stands in. It is its sender's, who must
+/// A watermark stays too: here it says nothing about the message that it is in. It is its sender's, who must
 /// find it in what comes back, from here as well.
 #[derive(Clone, Debug)]
 pub struct Forgeries {

@@ -5,12 +5,12 @@
 //! | `received_spf`           | writes `Received-SPF` (RFC 7208 section 9.1), one for each check |
 //! | `authentication_results` | writes `Authentication-Results` (RFC 8601) |
 //! | `x_backstop`             | collects verdicts, and writes `X-Backstop` |
-//! | `forgeries`              | finds the headers that only we may write, in what a stranger sent |
+//! | `forgeries`              | finds the headers that only we write, in what a stranger sent |
 //! | `words`                  | makes a stranger's bytes the words of these grammars |
 //! | `fold`                   | breaks a value into lines |
 //!
 //! All of it is our own: mail-auth writes both standard headers too, but `tests/mail_auth.rs` shows that it breaks
-//! their grammar for the null sender, for IPv6, and for what a stranger may say in HELO; that it can tell neither the
+//! their grammar for the null sender, for IPv6, and for what a stranger can say in HELO; that it writes neither the
 //! mechanism nor the problem nor the identity; and that it never folds.
 
 mod authentication_results;
@@ -45,8 +45,8 @@ pub struct SpfTrace<'a> {
 }
 
 impl SpfTrace<'_> {
-    /// The checks to tell of, the most telling first: that of MAIL FROM is what everybody means by `spf=`. Under
-    /// the null sender it is that of HELO under another name (RFC 7208 section 2.4), and is told once.
+    /// The checks to write, the most important first: that of MAIL FROM is what everybody means by `spf=`. Under
+    /// the null sender it is that of HELO under another name (RFC 7208 section 2.4), and is written once.
     fn checks(&self) -> impl Iterator<Item = &SpfCheck> {
         let helo = match &self.spf.mail_from {
             Some(_) if self.envelope.reverse_path.is_null() => None,

@@ -10,7 +10,7 @@ use crate::core::spf::{Identity, SpfCheck, SpfResult};
 impl SpfTrace<'_> {
     /// The values of Received-SPF, from the top down; none where SPF was not asked.
     ///
-    /// There is one for each identity that was checked, as in RFC 4408 section 7: what became of the mail may hang on
+    /// There is one for each identity that was checked, as in RFC 4408 section 7: what became of the mail can hang on
     /// either, and RFC 7208 section 9.1 has `identity` for telling them apart. Received-SPF of earlier hosts stays:
     /// it is their trace, and 9.1 has ours stand above it, which is where readers must look.
     pub fn received_spf(&self) -> Vec<String> {

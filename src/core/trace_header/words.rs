@@ -27,7 +27,7 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     format!("\"{}\"", escaped(bytes, b"\"\\"))
 }
 
-/// An address as `quoted-string`; none where it holds what no address may, for whatever stood there instead would be
+/// An address as `quoted-string`; none where it holds what no address can, because any replacement would be
 /// another address. RFC 6532 section 3.1 allows UTF-8 in the headers of a message that was sent as such, and mail whose
 /// sender has any was (RFC 6531 section 3.1; RFC 8616 section 5).
 pub(super) fn quoted_address(bytes: &[u8]) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::fold::Folded;
 use crate::core::verdict::{Action, Reason, Verdict};
 
-/// What was decided about a message that is let in: one entry for each distinct verdict, however many recipients it
+/// What was decided about a message that is accepted: one entry for each distinct verdict, however many recipients it
 /// has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags {
@@ -24,11 +24,11 @@ pub struct Notice<'a> {
 /// There are fewer verdicts than this that one message can collect.
 const MAX_TAGS: usize = 8;
 
-/// The most evidence that is told.
+/// The maximum of evidence that is written.
 const MAX_EVIDENCE: usize = 16;
 
 impl Tags {
-    /// Notes a verdict that lets mail in. Outgoing mail is not judged, so nothing is noted of it.
+    /// Notes a verdict that accepts mail. Outgoing mail is not judged, so nothing is noted of it.
     pub fn note(&mut self, verdict: &Verdict) {
         let list = match (verdict.action, &verdict.reason) {
             (_, Reason::Outgoing(_)) => return,
@@ -144,7 +144,7 @@ mod tests {
                 vec![Verdict::accept(Reason::Outgoing(Outgoing::Network))],
                 None,
             ),
-            // Refused recipients get nothing, so there is nobody to tell.
+            // Refused recipients get nothing, so no header is needed.
             (vec![Verdict::internal()], None),
             (vec![], None),
         ] {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_proves_is_told_once() {
+    fn what_it_proves_is_written_once() {
         let mut tags = Tags::default();
         for by in [ProofKind::Dkim, ProofKind::Dkim, ProofKind::Batv] {
             let outcome = Outcome::by(by);

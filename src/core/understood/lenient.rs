@@ -21,7 +21,7 @@ enum Token {
     Blank,
 }
 
-/// Reads one address; none where there is no address, which is the null sender. `is_ours` tells the domains for which `%`
+/// Reads one address; none where there is no address, which is the null sender. `is_ours` decides for which domains `%`
 /// and `!` are taken apart.
 pub(super) fn read(argument: &[u8], is_ours: impl Fn(&Domain) -> bool) -> Option<Mailbox> {
     // The outermost brackets hold, whatever isn't closed between them.

@@ -2,7 +2,7 @@
 
 use crate::core::address::{Domain, Mailbox};
 
-/// The address of a path: `Some(None)` for `<>`; `None` where the argument is no path. Angle brackets may be missing, as
+/// The address of a path: `Some(None)` for `<>`; `None` where the argument is no path. Angle brackets can be missing, as
 /// where Postfix hands in its own mail.
 pub(super) fn path(argument: &[u8]) -> Option<Option<Mailbox>> {
     let path = match argument {

@@ -11,13 +11,13 @@ fn local() -> Local {
 
 const HOST: &str = "mx.own.test";
 
-fn sender(argument: &[u8], told: MtaMacros<'_>) -> String {
-    let path = reverse_path(argument, told, &local(), HOST);
+fn sender(argument: &[u8], macros: MtaMacros<'_>) -> String {
+    let path = reverse_path(argument, macros, &local(), HOST);
     path.to_bytes().escape_ascii().to_string()
 }
 
-fn rcpt(argument: &[u8], told: MtaMacros<'_>) -> String {
-    let mailbox = recipient(argument, told, &local(), HOST);
+fn rcpt(argument: &[u8], macros: MtaMacros<'_>) -> String {
+    let mailbox = recipient(argument, macros, &local(), HOST);
     mailbox.to_bytes().escape_ascii().to_string()
 }
 
@@ -82,16 +82,16 @@ fn a_path_of_rfc_5321_stands() {
         ("<joe%own.test@own.test>", "joe%own.test@own.test"),
     ] {
         let escaped = parsed.as_bytes().escape_ascii().to_string();
-        for told in [
+        for macros in [
             MtaMacros::default(),
             postfix("other@other.test"),
             postfix(""),
             sendmail(Some("other@other.test")),
             sendmail(Some("")),
         ] {
-            assert_eq!(sender(argument.as_bytes(), told), escaped, "{argument}");
+            assert_eq!(sender(argument.as_bytes(), macros), escaped, "{argument}");
             if !parsed.is_empty() {
-                assert_eq!(rcpt(argument.as_bytes(), told), escaped, "{argument}");
+                assert_eq!(rcpt(argument.as_bytes(), macros), escaped, "{argument}");
             }
         }
     }
@@ -208,7 +208,7 @@ fn odd_spellings_are_read_as_an_mta_reads_them() {
         let escaped = understood.as_bytes().escape_ascii().to_string();
         let argument = argument.as_bytes();
         // Where `v` is unknown, or the macro didn't come, the argument is all there is; likewise RCPT of Sendmail.
-        for told in [
+        for macros in [
             MtaMacros::default(),
             MtaMacros {
                 mta: Mta::Postfix,
@@ -217,12 +217,17 @@ fn odd_spellings_are_read_as_an_mta_reads_them() {
             sendmail(None),
         ] {
             assert_eq!(
-                sender(argument, told),
+                sender(argument, macros),
                 escaped,
                 "{}",
                 argument.escape_ascii()
             );
-            assert_eq!(rcpt(argument, told), escaped, "{}", argument.escape_ascii());
+            assert_eq!(
+                rcpt(argument, macros),
+                escaped,
+                "{}",
+                argument.escape_ascii()
+            );
         }
     }
 }
@@ -230,7 +235,7 @@ fn odd_spellings_are_read_as_an_mta_reads_them() {
 /// Where the MTA is known, its macro decides what the argument doesn't say by RFC 5321. An empty value is the null sender.
 #[test]
 fn the_mta_s_macro_decides() {
-    for (argument, told, understood) in [
+    for (argument, macros, understood) in [
         ("<odd(c)>", postfix("joe@own.test"), "joe@own.test"),
         ("<odd(c)>", postfix("\"a b\"@own.test"), "\"a b\"@own.test"),
         ("<odd(c)>", postfix(""), ""),
@@ -252,16 +257,16 @@ fn the_mta_s_macro_decides() {
         ("<odd(c)>", sendmail(Some("joe")), "joe@own.test"),
     ] {
         let escaped = understood.as_bytes().escape_ascii().to_string();
-        assert_eq!(sender(argument.as_bytes(), told), escaped, "{told:?}");
+        assert_eq!(sender(argument.as_bytes(), macros), escaped, "{macros:?}");
     }
-    for (argument, told, understood) in [
+    for (argument, macros, understood) in [
         ("<odd(c)>", postfix("joe@own.test"), "joe@own.test"),
         // No recipient is empty.
         ("<joe@own.test(c)>", postfix(""), "joe@own.test"),
         ("<joe>", postfix("joe@elsewhere.test"), "joe@elsewhere.test"),
         ("<joe@own.test(c)>", sendmail(None), "joe@own.test"),
     ] {
-        assert_eq!(rcpt(argument.as_bytes(), told), understood, "{told:?}");
+        assert_eq!(rcpt(argument.as_bytes(), macros), understood, "{macros:?}");
     }
 }
 
@@ -298,8 +303,8 @@ fn the_mta_s_own_name_is_no_domain_of_ours() {
         (&alone, "<joe>", "joe@own.test", "joe@own.test"),
         (&alone, "<joe>", "joe@elsewhere.test", "joe@elsewhere.test"),
     ] {
-        let told = postfix(resolved);
-        let mailbox = recipient(argument.as_bytes(), told, local, HOST);
+        let macros = postfix(resolved);
+        let mailbox = recipient(argument.as_bytes(), macros, local, HOST);
         let found = mailbox.to_bytes().escape_ascii().to_string();
         assert_eq!(found, understood, "{argument} {resolved}");
     }
@@ -384,9 +389,9 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(argument in argument(), value in argument()) {
         for mta in [Mta::Postfix, Mta::Sendmail, Mta::Unknown] {
-            let told = MtaMacros { mta, resolved: Some(&value), from: Some(&value) };
-            let _ = reverse_path(&argument, told, &local(), HOST);
-            let _ = recipient(&argument, told, &local(), HOST);
+            let macros = MtaMacros { mta, resolved: Some(&value), from: Some(&value) };
+            let _ = reverse_path(&argument, macros, &local(), HOST);
+            let _ = recipient(&argument, macros, &local(), HOST);
         }
     }
 
@@ -413,10 +418,10 @@ proptest! {
     /// What was read is an address that RFC 5321 parses, or one whose host is none; and it reads as itself.
     #[test]
     fn a_reading_is_final(argument in argument()) {
-        let told = MtaMacros::default();
-        let once = recipient(&argument, told, &local(), HOST);
+        let macros = MtaMacros::default();
+        let once = recipient(&argument, macros, &local(), HOST);
         if once.domain().is_some() && !once.local().is_empty() {
-            let again = recipient(&once.to_bytes(), told, &local(), HOST);
+            let again = recipient(&once.to_bytes(), macros, &local(), HOST);
             prop_assert_eq!(once.local_unquoted(), again.local_unquoted());
             prop_assert_eq!(once.host(), again.host());
         }

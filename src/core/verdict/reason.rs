@@ -42,7 +42,7 @@ pub enum Reason {
     Exempt(Exempt),
     /// The MTA refused this recipient before we were asked; our answer is ignored.
     RefusedByMta {
-        /// The enhanced status code the MTA gave, where it told.
+        /// The enhanced status code that the MTA gave, where it gave one.
         status: String,
     },
     /// A stranger whose address the MTA doesn't know: it left before it was seen, or a proxy hid it.
@@ -84,7 +84,7 @@ pub enum Reason {
     Proof(Outcome),
     /// A bounce to a tagged address, from a client that has guessed too many tags.
     BatvGuessed,
-    /// A DNS list has the client, for mail that it is asked about.
+    /// The client is on a DNS list that is asked about such mail.
     Dnsbl {
         /// The list.
         zone: Domain,
@@ -105,11 +105,11 @@ pub enum Reason {
         /// The administrator's words for a refusal.
         text: Option<String>,
     },
-    /// The recipient's domain is besieged, and this is what is not let in meanwhile.
+    /// The recipient's domain is besieged, and this is not accepted meanwhile.
     Siege(UnderSiege),
     /// More headers claim to be written by us than can be taken out: what stayed would be believed.
     ForgedHeaders,
-    /// The list that would tell whether the recipient is known can't be read.
+    /// The list that could know the recipient can't be read.
     DirectoryUnavailable,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
     Internal,

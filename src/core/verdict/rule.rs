@@ -49,7 +49,7 @@ impl Rule {
         }
     }
 
-    /// Whether it lets everything pass, unseen.
+    /// Whether it accepts everything, without a trace.
     pub fn accepts(self) -> bool {
         self.action == Action::Accept
     }

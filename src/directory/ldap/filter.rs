@@ -13,22 +13,22 @@ pub struct Filter(Template);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     /// It is the same for every address.
-    #[error("no part of an address stands in it; right would be e.g. (mail=:address)")]
+    #[error("no part of an address stands in it; expected e.g. (mail=:address)")]
     NoPlaceholder,
     /// As in Postfix's tables.
     #[error(
-        "no part of an address stands in it; right would be :address for Postfix's %s, :local for %u and :domain for %d"
+        "no part of an address stands in it; use :address for Postfix's %s, :local for %u and :domain for %d"
     )]
     Postfix,
     /// A placeholder that there isn't.
-    #[error("there is no `:{0}`; right would be one of :address, :local and :domain")]
+    #[error("there is no `:{0}`; expected one of :address, :local and :domain")]
     Unknown(String),
     /// Where a stranger would choose what is compared.
-    #[error("`:{0}` does not stand behind a `=`; right would be a value, as in (mail=:address)")]
+    #[error("`:{0}` does not stand behind a `=`; expected a value, as in (mail=:address)")]
     NoValue(String),
     /// Brackets, mostly.
     #[error(
-        "it is no filter as RFC 4515 has them; right would be e.g. (&(objectClass=mailUser)(mail=:address))"
+        "it is not a filter as RFC 4515 defines them; expected e.g. (&(objectClass=mailUser)(mail=:address))"
     )]
     Syntax,
 }

@@ -17,36 +17,32 @@ pub struct Query {
 pub enum QueryError {
     /// It changes something, or does something else.
     #[error(
-        "it must begin with SELECT or WITH; right would be e.g. SELECT 1 FROM mailbox WHERE address = :address"
+        "it must begin with SELECT or WITH; expected e.g. SELECT 1 FROM mailbox WHERE address = :address"
     )]
     NoSelect,
     /// It is the same for every address.
     #[error(
-        "no part of an address stands in it; right would be e.g. SELECT 1 FROM mailbox WHERE address = :address"
+        "no part of an address stands in it; expected e.g. SELECT 1 FROM mailbox WHERE address = :address"
     )]
     NoPlaceholder,
     /// As in Postfix's tables.
     #[error(
-        "no part of an address stands in it; right would be :address for Postfix's '%s', :local for '%u' and :domain \
+        "no part of an address stands in it; use :address for Postfix's '%s', :local for '%u' and :domain \
          for '%d', without quotes"
     )]
     Postfix,
     /// It would be text.
-    #[error(
-        "`:{0}` stands in quotes, where it would be nothing but text; right would be :{0} without quotes"
-    )]
+    #[error("`:{0}` stands in quotes, where it would be nothing but text; use :{0} without quotes")]
     Quoted(String),
     /// A placeholder that there isn't.
-    #[error("there is no `:{0}`; right would be one of :address, :local and :domain")]
+    #[error("there is no `:{0}`; expected one of :address, :local and :domain")]
     Unknown(String),
     /// Parameters that nobody would fill.
-    #[error(
-        "there is nothing to put at `${0}`; right would be one of :address, :local and :domain"
-    )]
+    #[error("there is nothing to put at `${0}`; expected one of :address, :local and :domain")]
     Dollar(char),
     /// A quotation mark, or a comment, without its end.
     #[error(
-        "something in it is opened with {0} and not closed; right would be as many ends as beginnings"
+        "something in it is opened with {0} and not closed; expected as many ends as beginnings"
     )]
     Open(&'static str),
 }

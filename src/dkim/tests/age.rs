@@ -53,7 +53,7 @@ async fn by_the_date_where_the_signer_tells_no_time() {
     }
     let early = verified_at(split(&message).0, None, &Zone::usual(), SIGNED_AT - DAY).await;
     assert!(is_failed(&early[0].outcome), "{early:?}");
-    // A clock of a sender's that is wrong does no harm where the signer's tells.
+    // A wrong clock of the sender does no harm where the signer's time is there.
     let wish = Wish::default().tag("t", Some(&(SIGNED_AT - DAY).to_string()));
     assert_eq!(
         at(&wish, SIGNED_AT - DAY).await,
@@ -67,12 +67,12 @@ async fn as_long_as_x_tells() {
     let wish = Wish::default().tag("x", Some(&x.to_string()));
     assert_eq!(at(&wish, x + 300).await, SignatureResult::HeadersOnly);
     assert_eq!(at(&wish, x + 301).await, SignatureResult::Expired);
-    // A signature without t= may have an x= too.
+    // A signature without t= can have an x= too.
     assert_eq!(
         at(&wish.clone().tag("t", None), x + 301).await,
         SignatureResult::Expired
     );
-    // RFC 6376 section 3.5: x= is greater than t=; and numbers may be longer than ours.
+    // RFC 6376 section 3.5: x= is greater than t=; and numbers can be longer than ours.
     for (x, genuine) in [
         (SIGNED_AT.to_string().as_str(), false),
         ((SIGNED_AT - 1).to_string().as_str(), false),

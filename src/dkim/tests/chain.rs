@@ -69,7 +69,7 @@ async fn chain(notification: &str, zone: &Zone, now: u64) -> Chain {
     .await
 }
 
-/// Such a notification, signed by whom we sent to.
+/// Such a notification, signed by the recipient of our message.
 pub(super) fn genuine() -> String {
     let returned = signed(MESSAGE, "example.org", US, THEM);
     signed(
@@ -115,7 +115,7 @@ async fn what_proves_nothing() {
     for _ in 0..8 {
         many = signed(&many, "example.org", US, US);
     }
-    for (bounce, told) in [
+    for (bounce, expected) in [
         (about(&ours), None),
         (signed(&about(MESSAGE), "example.net", "<>", US), None),
         ("From: a@b\r\n\r\n".to_owned(), None),
@@ -126,7 +126,7 @@ async fn what_proves_nothing() {
         ),
         (
             signed(&about(&ours), "example.org", "<>", US),
-            Some("who the message was sent to"),
+            Some("is not the recipient"),
         ),
         (
             signed(&about(&ours), "example.net", "<>", "<joe@example.org>"),
@@ -181,12 +181,14 @@ async fn what_proves_nothing() {
         ),
     ] {
         let zone = zone();
-        match (chain(&bounce, &zone, clock()).await, told) {
+        match (chain(&bounce, &zone, clock()).await, expected) {
             (Chain::Unsigned, None) => assert_eq!(zone.asked(), [""; 0]),
-            // A key that there is none of makes a chain that does not hold.
+            // A chain with a key that does not exist does not hold.
             (Chain::Failed(why), Some("no key")) => assert!(why.contains("not what was signed")),
-            (Chain::Failed(why), Some(told)) => assert!(why.contains(told), "{told}: {why}"),
-            (other, told) => panic!("{told:?}: {other:?}\n{bounce}"),
+            (Chain::Failed(why), Some(expected)) => {
+                assert!(why.contains(expected), "{expected}: {why}");
+            }
+            (other, expected) => panic!("{expected:?}: {other:?}\n{bounce}"),
         }
     }
 }

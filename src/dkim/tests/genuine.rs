@@ -4,7 +4,7 @@ use super::*;
 
 const BODY: &str = "Hello  John,\r\n\r\nsee you \r\n-- \r\nJane\r\n\r\n\r\n";
 
-/// What dkimpy, told to use each algorithm and canonicalisation, has signed.
+/// What dkimpy has signed with each algorithm and canonicalisation.
 #[tokio::test]
 async fn whole_messages_and_headers_alone() {
     let zone = Zone::usual();
@@ -48,7 +48,7 @@ async fn whole_messages_and_headers_alone() {
             // Empty lines at the end belong to neither form of the body (RFC 6376 section 3.4.3 and 3.4.4).
             let stripped = verified(headers, Some(BODY.trim_end()), &zone).await;
             assert_eq!(stripped[0].outcome, SignatureResult::Whole, "{name}");
-            // The reader of returned messages may have taken the last line end off.
+            // The reader of returned messages can have taken off the last line end.
             let cut = verified(headers.trim_end(), None, &zone).await;
             assert_eq!(cut[0].outcome, SignatureResult::HeadersOnly, "{name}");
         }
@@ -126,7 +126,7 @@ async fn it_tells_what_was_signed() {
     );
 }
 
-/// RFC 6376 section 8.2: whoever has such a message may append to it, so its body proves nothing.
+/// RFC 6376 section 8.2: anybody who has such a message can append to it, so its body proves nothing.
 #[tokio::test]
 async fn a_body_signed_in_part_is_none() {
     let wish = Wish {
@@ -150,7 +150,7 @@ async fn a_body_signed_in_part_is_none() {
 }
 
 #[tokio::test]
-async fn each_of_ours_is_told_and_others_are_passed_over() {
+async fn each_of_ours_is_verified_and_others_are_ignored() {
     let stranger = Wish {
         domain: "example.com",
         ..Wish::default()
@@ -164,12 +164,12 @@ async fn each_of_ours_is_told_and_others_are_passed_over() {
     let zone = Zone::usual().with("s1._domainkey.news.example.org", &record("rsa2048"));
     let (headers, body) = split(&message);
     let signed = verified(headers, Some(body), &zone).await;
-    let told: Vec<_> = signed
+    let found: Vec<_> = signed
         .iter()
         .map(|one| (one.domain.as_str(), one.outcome.clone()))
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             ("example.org", SignatureResult::Whole),
             ("example.org", SignatureResult::Whole),
@@ -184,7 +184,7 @@ async fn each_of_ours_is_told_and_others_are_passed_over() {
     assert_eq!(zone.asked(), names);
 }
 
-/// A signature may cover those below it, and that there is none; itself it can't cover (RFC 6376 section 3.5).
+/// A signature can cover those below it, and that there is none below it; itself it can't cover (RFC 6376 section 3.5).
 #[tokio::test]
 async fn signatures_that_are_signed() {
     let over = Wish {

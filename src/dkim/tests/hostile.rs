@@ -72,8 +72,8 @@ async fn work_is_bounded() {
 async fn damaged_signatures() {
     let whole = "v=1; a=rsa-sha256; d=example.org; s=s1; h=from:date:message-id; bh=AAAA; b=AAAA";
     let rest = split(MESSAGE).0;
-    // Of some it can't be told whose they are.
-    for (from, to, told) in [
+    // Of some nobody can know whose they are.
+    for (from, to, expected) in [
         ("v=1", "v=2", Some("failed")),
         ("v=1; ", "", Some("failed")),
         ("a=rsa-sha256; ", "", Some("failed")),
@@ -99,7 +99,7 @@ async fn damaged_signatures() {
         let text = format!("DKIM-Signature: {}\r\n{rest}", whole.replacen(from, to, 1));
         let signed = verified(&text, Some(""), &Zone::usual()).await;
         let outcomes: Vec<_> = signed.iter().map(|one| one.outcome.as_str()).collect();
-        assert_eq!(outcomes, Vec::from_iter(told), "{to}: {signed:?}");
+        assert_eq!(outcomes, Vec::from_iter(expected), "{to}: {signed:?}");
         let clean = |one: &Signed| one.selector.bytes().all(|byte| byte.is_ascii_graphic());
         assert!(signed.iter().all(clean), "{signed:?}");
     }

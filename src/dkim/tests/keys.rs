@@ -1,4 +1,4 @@
-//! Where keys come from, and what they are good for.
+//! Where keys come from, and for what they can be used.
 
 use super::*;
 use crate::core::proof::dkim::{DkimSettings, KeyRecord};
@@ -68,7 +68,7 @@ async fn how_many_records_there_are() {
         (vec![], SignatureResult::NoKey("no key is published")),
         (
             vec!["v=spf1 -all", "x"],
-            SignatureResult::NoKey("what is published is no key"),
+            SignatureResult::NoKey("what is published is not a key"),
         ),
         (vec!["v=spf1 -all", &right], SignatureResult::Whole),
         (vec![&right, "v=DKIM1; p="], SignatureResult::Whole),
@@ -102,7 +102,7 @@ async fn dns_that_does_not_answer_is_neither_yes_nor_no() {
     }
 }
 
-/// RFC 8301: rsa-sha1 is no signature, and a key of less than 1024 bits is none.
+/// RFC 8301: neither rsa-sha1 nor a key of less than 1024 bits counts.
 #[tokio::test]
 async fn what_is_too_weak_today() {
     let sha1 = Wish {
@@ -198,7 +198,7 @@ fn keys_of_the_configuration_that_are_none() {
         ]))
         .is_ok()
     );
-    for (domain, selector, record, told) in [
+    for (domain, selector, record, expected) in [
         ("example.org", "s1", rsa.as_str(), "already"),
         ("example.org", "S1", rsa.as_str(), "already"),
         ("example.org", "", rsa.as_str(), "_domainkey"),
@@ -240,6 +240,6 @@ fn keys_of_the_configuration_that_are_none() {
     ] {
         let (at, why) = DkimKeys::new(&settings(&[good, (domain, selector, record)])).unwrap_err();
         assert_eq!(at, 1, "{record}");
-        assert!(why.contains(told), "{record}: {why}");
+        assert!(why.contains(expected), "{record}: {why}");
     }
 }

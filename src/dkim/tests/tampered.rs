@@ -35,7 +35,7 @@ async fn an_octet_changed() {
                 let Ok(other) = String::from_utf8(octets) else {
                     panic!("ASCII stays ASCII")
                 };
-                // It may end the header, and the signature with it.
+                // It can end the header, and the signature with it.
                 let (headers, body) = split(&other);
                 for signed in verified(headers, Some(body), &zone).await {
                     let worth = &signed.outcome;
@@ -51,8 +51,8 @@ async fn an_octet_changed() {
     }
 }
 
-/// Each octet of the signature's own field. What is left may say the same: base64 has bits to spare at its end, and a
-/// blank may stand for another.
+/// Each octet of the signature's own field. What is left can mean the same: base64 has spare bits at its end, and a
+/// blank can stand for another.
 #[tokio::test]
 async fn an_octet_of_the_signature_changed() {
     let zone = Zone::usual();

@@ -20,7 +20,7 @@ async fn records_of_each_type_arrive() {
         RecordType::TXT => answer(vec![
             txt(name, 60, &[b'x'; 300]),
             txt(name, 60, b"\xff\0"),
-            // What stands beside the answer is none.
+            // What stands beside the answer does not count.
             txt("other.test.", 60, b"v=spf1 +all"),
         ]),
         RecordType::A => answer(vec![record(name, 60, RData::A(A::new(192, 0, 2, 1)))]),

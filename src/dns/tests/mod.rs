@@ -37,7 +37,7 @@ fn budgeted(resolver: &Resolver) -> Budgeted {
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const BUDGET: Duration = Duration::from_secs(3);
-/// What a busy machine may add to either.
+/// What a busy machine can add to either.
 const SLACK: Duration = Duration::from_millis(900);
 
 /// Why it failed, and the time it took.

@@ -1,4 +1,4 @@
-//! A name server that says what a test tells it to, over UDP and TCP.
+//! A name server that answers as a test wants, over UDP and TCP.
 
 use std::{
     net::SocketAddr,

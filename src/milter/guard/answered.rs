@@ -32,7 +32,7 @@ fn with_the_least_callbacks() {
 #[test]
 fn with_every_callback() {
     let mut runner = TestRunner::new(Cases::with_cases(500));
-    // An MTA that was not told otherwise writes the end of the header.
+    // By default an MTA writes the end of the header.
     all_answered(&mut runner, every(), |phase, command| {
         phase != Phase::Header || !matches!(command, b'B' | b'E')
     });
@@ -82,7 +82,7 @@ fn all_answered(
         Config::default(),
         std::future::pending::<()>(),
     ));
-    // Weighted towards what leads on, or few walks would reach a body.
+    // Weighted towards the commands that lead on, or few walks would reach a body.
     let command = prop::sample::select(b"ABBCDEEHKLLMMMNNNORRRTTU".to_vec());
     runner
         .run(&prop::collection::vec(command, 1..60), |commands| {

@@ -5,10 +5,9 @@ use std::{
     str::FromStr,
 };
 
-/// The same payload, in a form that the milter crate reads. It closes the connection on anything else, and that
-/// would cost mail: what can't be mended becomes a client of unknown address.
+/// The same payload, in a form that the milter crate reads. An address that can't be repaired becomes unknown.
 ///
-/// Grows by two octets at most, where the NUL and the family are missing.
+/// It grows by two octets at most, where the NUL and the family are missing.
 pub(super) fn readable(payload: &[u8]) -> Vec<u8> {
     let (name, rest) = split_nul(payload).unwrap_or((payload, &[]));
     let mut readable = [name, &[0]].concat();
@@ -28,7 +27,7 @@ pub(super) fn readable(payload: &[u8]) -> Vec<u8> {
 fn address(rest: &[u8]) -> Option<(u8, [u8; 2], &[u8])> {
     let (&family, rest) = rest.split_first()?;
     let (&port, rest) = rest.split_first_chunk::<2>()?;
-    // The last NUL may be missing: the packet's length says as well where the address ends.
+    // The last NUL can be missing: the length of the packet also shows where the address ends.
     let text = split_nul(rest).map_or(rest, |(text, _)| text);
     let address = match family {
         b'4' if is::<Ipv4Addr>(text) => text,
@@ -39,7 +38,7 @@ fn address(rest: &[u8]) -> Option<(u8, [u8; 2], &[u8])> {
     Some((family, port, address))
 }
 
-/// Sendmail writes `IPv6:` before the address. A zone (`fe80::1%eth0`) tells an interface of the MTA's host, and
+/// Sendmail writes `IPv6:` before the address. A zone (`fe80::1%eth0`) names an interface of the MTA's host, and says
 /// nothing about the client.
 fn without_prefix_and_zone(text: &[u8]) -> &[u8] {
     let text = match text.split_first_chunk::<5>() {
@@ -89,7 +88,7 @@ mod tests {
             // The closing NUL is missing, or is not the last.
             (b"h\x004\0\x19192.0.2.1", b"h\x004\0\x19192.0.2.1\0"),
             (b"h\x004\0\x19192.0.2.1\0x", b"h\x004\0\x19192.0.2.1\0"),
-            // Beyond mending.
+            // What can't be repaired.
             (b"h\x004\0\x19IPv6:::1\0", b"h\0U"),
             (b"h\x004\0\x19192.0.2.256\0", b"h\0U"),
             (b"h\x006\0\x19192.0.2.1\0", b"h\0U"),

@@ -1,4 +1,4 @@
-//! What happened to connections, counted: a stranger may repeat it as often as he likes, and the log tells it once.
+//! Counts what happened to connections: a stranger can repeat it at will, and the log shows it once.
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +21,9 @@ pub struct Snapshot {
     pub accepted: u64,
     /// Connections closed at once because too many were open.
     pub refused_over_limit: u64,
-    /// Times that accepting a connection failed; it is tried again for ever.
+    /// How often accepting a connection failed; it is tried again for ever.
     pub accept_errors: u64,
-    /// The system's words for the last of them.
+    /// The system's words for the last failure.
     pub last_accept_error: Option<String>,
     /// Connections that we closed, by reason.
     pub violations: BTreeMap<Violation, u64>,
@@ -38,7 +38,7 @@ impl Snapshot {
             let latest = self.last_accept_error.as_deref().unwrap_or_default();
             troubles.push((
                 "accept",
-                format!("{failed} connections could not be accepted: {latest}; trying on"),
+                format!("{failed} connections could not be accepted: {latest}; trying again"),
             ));
         }
         let refused = self
@@ -48,7 +48,7 @@ impl Snapshot {
             troubles.push((
                 "connections",
                 format!(
-                    "{refused} closed at once: {} are open, the most allowed",
+                    "{refused} closed at once: {} are open, which is the maximum",
                     self.open
                 ),
             ));
@@ -75,7 +75,7 @@ impl Counters {
         self.lock().clone()
     }
 
-    /// Takes a place for a connection; none when `limit` of them are open.
+    /// Takes a place for a connection; none where `limit` of them are open.
     pub(in crate::milter) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
         let mut counts = self.lock();
         if counts.open >= limit {
@@ -93,7 +93,7 @@ impl Counters {
         counts.last_accept_error = Some(error.to_string());
     }
 
-    /// Nothing is done under the lock that could leave the counts half-written.
+    /// Nothing under the lock can panic and leave the counts half-written.
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

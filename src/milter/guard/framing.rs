@@ -1,36 +1,37 @@
-//! The packets of one connection, on their way to the milter crate: what it would hang on ends the connection
-//! here, and what it can't read is mended: some CONNECTs, macro packets without a macro, and those that didn't come. Pure:
-//! bytes in, bytes out.
+//! The packets of one connection, on their way to the milter crate. What the crate would hang on ends the connection here;
+//! what it can't read is repaired: some CONNECTs, macro packets without a macro, and macro packets that did not come.
+//! Pure: bytes in, bytes out.
 
 use super::{connect, phase::Phase};
 
-/// The largest packet, in octets after its length: command and payload. MTAs write body chunks of up to 65535
-/// octets, and headers of less.
+/// The maximum of a packet, in octets after its length: command and payload. MTAs write body chunks of up to 65535
+/// octets, and shorter headers.
 const MAX_PACKET: usize = 128 * 1024 + 1;
 
-/// The largest CONNECT packet; it holds a host name and an address, and is the only one that is held back whole.
+/// The maximum of a CONNECT packet. It holds a host name and an address, and is the only one that is kept until it is
+/// complete.
 const MAX_CONNECT: usize = 1024;
 
-/// MAIL and RCPT: what their macros say (a login, the refusal of a recipient) is true of one message or recipient, and the
-/// milter crate keeps it until other macros of the stage come. An MTA need not send any.
+/// MAIL and RCPT: their macros (a login, the refusal of a recipient) belong to one message or recipient, and the milter
+/// crate keeps them until others of the stage come. An MTA need not send any.
 const MACROS_OF_ITS_OWN: [u8; 2] = [b'M', b'R'];
 
 /// A macro with neither name nor value.
 const NO_MACRO: &[u8] = b"\0\0";
 
-/// Why a connection was closed by us.
+/// Why we closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Violation {
     /// A packet of length 0, which has no command.
     #[error("a packet without a command")]
     Empty,
-    /// A packet larger than any MTA writes; also what a client of some other protocol looks like.
+    /// A packet larger than any MTA writes. A client of another protocol looks like this, too.
     #[error("a packet too large for the milter protocol")]
     TooLarge,
     /// A command that the protocol doesn't have.
     #[error("a command that the milter protocol doesn't have")]
     UnknownCommand,
-    /// A command that its predecessors don't allow.
+    /// A command that is not allowed after those before it.
     #[error("a command out of order")]
     OutOfOrder,
     /// Nothing came after the connection was made.
@@ -70,7 +71,7 @@ impl Violation {
     }
 }
 
-/// Where in its packets, and in the order of its commands, a connection stands.
+/// The state of a connection: where in a packet it is, and which commands can come.
 #[derive(Debug)]
 pub(super) struct Framing {
     phase: Phase,
@@ -84,10 +85,9 @@ pub(super) struct Framing {
 enum Part {
     /// Length and command, as far as they came.
     Head(Vec<u8>),
-    /// What is left of a payload that passes through.
+    /// How much of a payload is still to be passed on.
     Payload(usize),
-    /// The stage of a macro packet, and how much follows it. Where nothing does, a macro without name and value is added:
-    /// the milter crate skips a packet without a macro, and those of an earlier message would stay.
+    /// The stage of a macro packet, and how much follows it. Where nothing does, a macro without name and value is added.
     Macros(usize),
     /// A CONNECT payload, as far as it came, and its whole length.
     Connect(Vec<u8>, usize),
@@ -113,8 +113,8 @@ impl Framing {
         !matches!(&self.part, Part::Head(head) if head.is_empty())
     }
 
-    /// Takes what the MTA wrote and appends to `output` what the milter crate shall read. After a violation,
-    /// `output` ends with the last good packet, and the connection is to be closed.
+    /// Takes what the MTA wrote, and appends to `output` what the milter crate is to read. After a violation,
+    /// `output` ends with the last good packet, and the connection has to be closed.
     pub(super) fn filter(
         &mut self,
         mut input: &[u8],
@@ -126,7 +126,7 @@ impl Framing {
                     if head.is_empty() {
                         self.begun += 1;
                     }
-                    // The length is judged before the command has come.
+                    // The length is checked before the command has come.
                     let wanted = if head.len() < 4 { 4 } else { 5 };
                     move_up_to(&mut input, head, wanted - head.len());
                     self.part = match head.as_slice() {
@@ -194,12 +194,12 @@ fn check_length(length: u32) -> Result<(), Violation> {
     }
 }
 
-/// What follows a head, which is written now unless the packet is a CONNECT.
+/// The part that follows a head. The head is written now, unless the packet is a CONNECT.
 fn begin(length: usize, command: u8, output: &mut Vec<u8>) -> Result<Part, Violation> {
     let payload = length.saturating_sub(1);
     if command == b'C' {
         return match length {
-            // Without a payload nothing would complete it. The milter crate closes the connection on it.
+            // A CONNECT without a payload is never complete. The milter crate ends the session on it, too.
             1 => Err(Violation::Empty),
             2..=MAX_CONNECT => Ok(Part::Connect(Vec::with_capacity(payload), payload)),
             _ => Err(Violation::TooLarge),
@@ -229,9 +229,9 @@ fn put_head(length: usize, command: u8, output: &mut Vec<u8>) {
     output.push(command);
 }
 
-/// Moves at most `most` octets, and says how many it were.
-fn move_up_to(input: &mut &[u8], to: &mut Vec<u8>, most: usize) -> usize {
-    let (taken, rest) = input.split_at(most.min(input.len()));
+/// Moves at most `max` octets, and gives how many it moved.
+fn move_up_to(input: &mut &[u8], to: &mut Vec<u8>, max: usize) -> usize {
+    let (taken, rest) = input.split_at(max.min(input.len()));
     to.extend_from_slice(taken);
     *input = rest;
     taken.len()

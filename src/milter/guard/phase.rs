@@ -1,16 +1,15 @@
-//! The order of the commands, as the milter crate wants it.
+//! The order of the commands that the milter crate answers, as far as the commands alone show it.
 //!
-//! It answers a command that its own state machine doesn't expect with silence, and the MTA would wait for that
-//! answer until its timeout. So the same order is kept here, as far as the commands alone tell it. Taken for granted
-//! is that we read CONNECT, MAIL and RCPT, as the policy must; the other stages may be negotiated away.
+//! It takes for granted that CONNECT, MAIL and RCPT are negotiated, which the policy needs; the other stages can be
+//! negotiated away.
 
 use super::framing::Violation;
 
-/// What the commands so far allow next. Replies are not seen here, so after a refusal more is allowed than the
-/// milter crate would answer.
+/// What can come next after the commands so far. Replies are not seen here, so after a refusal more is allowed than
+/// the milter crate would answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing came yet.
+    /// No command came yet.
     #[default]
     Start,
     /// Options are negotiated; CONNECT comes next.
@@ -34,14 +33,11 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// Takes a command; returns the one to hand on, which for QUIT_NC is QUIT.
+    /// Takes a command, and gives the one to pass on. For QUIT_NC, a QUIT that keeps the connection, it is QUIT.
     pub(super) fn advance(&mut self, command: u8) -> Result<u8, Violation> {
         if !b"ABCDEHKLMNOQRTU".contains(&command) {
             return Err(Violation::UnknownCommand);
         }
-        // The milter crate knows QUIT_NC only after a message that was let in. Elsewhere it ignores it, and then the
-        // CONNECT that follows, so that a second client would be taken for the first. An MTA whose connection is closed
-        // opens the new one itself.
         let command = if command == b'K' { b'Q' } else { command };
         *self = self.next(command).ok_or(Violation::OutOfOrder)?;
         Ok(command)
@@ -56,7 +52,7 @@ impl Phase {
             (Start, _) | (_, b'O') => return None,
             (phase, b'D') => phase,
             (Negotiated, b'C') => Connected,
-            // Here the milter crate would answer HELO and MAIL, but for a client that was never named.
+            // The milter crate would answer HELO and MAIL here, for a client whose CONNECT never came.
             (Negotiated, _) | (_, b'C') => return None,
             // HELO and MAIL end an unfinished message, with or without ABORT (RFC 5321 4.1.4).
             (_, b'A' | b'H') => Connected,

@@ -19,18 +19,18 @@ use super::{
     framing::{Framing, Violation},
 };
 
-/// For the first packet to begin, for a packet that began to be complete, and for a reply to be taken. Between
-/// packets an MTA may idle; the milter crate bounds that.
+/// The maximum wait for the first packet to begin, for a packet that began to be complete, and for a reply to be read.
+/// Between packets an MTA can idle; the milter crate bounds that.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the MTA writes, as far as it keeps to the protocol and to time; a connection that doesn't is closed, and
+/// Reads what the MTA writes, as long as it keeps to the protocol and is fast enough; else the connection is closed, and
 /// the reason counted. What we write passes as it is.
 #[derive(Debug)]
 pub struct Stream {
     socket: EitherStream<TcpStream, UnixStream>,
     framing: Framing,
-    /// Read and checked, but more than the milter crate had room for. Empty but for the rare case that a CONNECT
-    /// that was held back comes out together with others.
+    /// What was read and checked, and did not fit into the milter crate's buffer. It is mostly empty; a CONNECT that was
+    /// kept until it was complete can come out together with other packets.
     checked: Vec<u8>,
     violation: Option<Violation>,
     reading: Deadline,
@@ -40,7 +40,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A connection just accepted.
+    /// A connection that was just accepted.
     pub(in crate::milter) fn new(
         socket: EitherStream<TcpStream, UnixStream>,
         open: OpenConnection,
@@ -65,7 +65,7 @@ impl Stream {
         &self.socket
     }
 
-    /// Takes what was read into `checked`, and keeps time.
+    /// Takes what was read into `checked`, and sets or clears the deadline.
     fn check(&mut self, chunk: &[u8]) {
         if let Err(violation) = self.framing.filter(chunk, &mut self.checked) {
             self.violated(violation);
@@ -83,7 +83,7 @@ impl Stream {
             .checked
             .split_at(self.checked.len().min(buf.remaining()));
         buf.put_slice(now);
-        // Most connections idle most of the time: no capacity is kept.
+        // Most connections idle most of the time, so the buffer is given back.
         self.checked = later.to_vec();
     }
 
@@ -112,14 +112,15 @@ impl AsyncRead for Stream {
                 this.hand_over(buf);
                 return Poll::Ready(Ok(()));
             }
-            // Only now, so that the good packets before it were read.
+            // Only now, after the good packets before it were read.
             if let Some(violation) = this.violation {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, violation)));
             }
             let start = buf.filled().len();
             match Pin::new(&mut this.socket).poll_read(cx, buf) {
                 Poll::Ready(result) => result?,
-                // What has come counts first: while a callback ran nobody read, and that is not the MTA's fault.
+                // The deadline counts only where nothing is there to read: while a callback runs, we do not read, and that is
+                // not the MTA's fault.
                 Poll::Pending => {
                     ready!(this.reading.poll_passed(cx));
                     this.violated(this.too_slow());
@@ -143,7 +144,7 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // Said again at once when the crate flushes before it closes.
+        // The crate flushes once more before it closes: the same error, without waiting.
         if this.violation != Some(Violation::SlowReader) {
             if let Poll::Ready(result) = Pin::new(&mut this.socket).poll_write(cx, buf) {
                 this.writing.clear();
@@ -168,8 +169,8 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// An MTA that writes in small pieces waits for our ACK where no reply is due (NR_*). Linux falls back to delayed
-/// ACKs by itself (tcp(7)), so this is said again after every read.
+/// An MTA that writes in small pieces waits for our ACK where no reply comes (NR_*). Linux falls back to delayed ACKs by
+/// itself (tcp(7)), so the option is set again after every read.
 fn acknowledge_at_once(socket: &EitherStream<TcpStream, UnixStream>) {
     if let EitherStream::Tcp(stream) = socket {
         let _ = stream.set_quickack(true);
@@ -194,7 +195,7 @@ impl Deadline {
         self.0 = None;
     }
 
-    /// Pending for ever when none is set.
+    /// Pending for ever where no deadline is set.
     fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Some(sleep) => sleep.as_mut().poll(cx),

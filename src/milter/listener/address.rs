@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::core::serde_text::deserialize_from_str;
 
-/// The longest path that the kernel takes for a socket, in octets (unix(7): `sun_path`, less its NUL).
+/// The maximum of a socket's path in the kernel, in octets (unix(7): `sun_path`, less its NUL).
 const MAX_SOCKET_PATH: usize = 107;
 
 /// An address to listen on: `inet:8894@127.0.0.1`, `inet6:8894@::1`, `unix:/run/backstop/backstop.sock`.
@@ -23,56 +23,52 @@ pub enum ListenAddress {
         host: String,
         /// 0 lets the kernel choose one.
         port: u16,
-        /// Written `inet6:`, which wants an IPv6 address; `inet:` takes either, and for a name IPv4 first.
+        /// Written `inet6:`, which needs an IPv6 address; `inet:` takes either, and for a name IPv4 first.
         ipv6: bool,
     },
     /// A socket file, by its absolute path. `local:` is another word for it.
     Unix(PathBuf),
 }
 
-/// Why a text is no address to listen on.
+/// Why a text is not an address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListenAddressError {
     /// Neither a TCP nor a unix address.
     #[error(
-        "`{}` is no address to listen on; right would be e.g. inet:8894@127.0.0.1 or unix:/run/backstop/backstop.sock",
+        "`{}` is not an address to listen on; expected e.g. inet:8894@127.0.0.1 or unix:/run/backstop/backstop.sock",
         .0.escape_debug()
     )]
     Syntax(String),
     /// The order of main.cf, where the host comes first.
-    #[error("`{written}` has Postfix's order; right here would be {mended}")]
+    #[error("`{written}` has Postfix's order; use {expected}")]
     HostFirst {
         /// As it stands in the file.
         written: String,
         /// The same in the order of this file.
-        mended: String,
+        expected: String,
     },
-    /// No host: a milter that listens for everybody should at least say so.
-    #[error(
-        "`{0}` names no host; right would be {0}@127.0.0.1, or {0}@0.0.0.0 for every interface"
-    )]
+    /// No host: a milter that listens on all interfaces should at least say so.
+    #[error("`{0}` names no host; use {0}@127.0.0.1, or {0}@0.0.0.0 for every interface")]
     NoHost(String),
-    /// The part before `@` is no port.
-    #[error("`{}` is not a port; right would be a number from 1 to 65535, as in inet:8894@127.0.0.1", .0.escape_debug())]
+    /// The part before `@` is not a port.
+    #[error("`{}` is not a port; expected a number from 1 to 65535, as in inet:8894@127.0.0.1", .0.escape_debug())]
     Port(String),
     /// The part after `@` is neither an IP address nor a name.
-    #[error("`{}` is not a host; right would be an IP address or a name, as in inet:8894@127.0.0.1", .0.escape_debug())]
+    #[error("`{}` is not a host; expected an IP address or a name, as in inet:8894@127.0.0.1", .0.escape_debug())]
     Host(String),
     /// `inet6:` with an IPv4 address.
-    #[error(
-        "`{host}` is not an IPv6 address; right would be inet:{port}@{host}, or inet6:{port}@::1"
-    )]
+    #[error("`{host}` is not an IPv6 address; use inet:{port}@{host}, or inet6:{port}@::1")]
     NotIpv6 {
         /// The IPv4 address.
         host: String,
         /// The port.
         port: u16,
     },
-    /// A socket file without its folder.
-    #[error("`{}` is not an absolute path; right would be e.g. unix:/run/backstop/backstop.sock", .0.escape_debug())]
+    /// A relative path of a socket file.
+    #[error("`{}` is not an absolute path; expected e.g. unix:/run/backstop/backstop.sock", .0.escape_debug())]
     RelativePath(String),
     /// Longer than a socket address can hold.
-    #[error("the socket path {0} has more than {MAX_SOCKET_PATH} octets; take a shorter one")]
+    #[error("the socket path {0} has more than {MAX_SOCKET_PATH} octets; use a shorter one")]
     LongPath(String),
 }
 
@@ -122,7 +118,7 @@ fn without_at(text: &str, rest: &str) -> ListenAddressError {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
             ListenAddressError::HostFirst {
                 written: text.to_owned(),
-                mended: format!("inet:{port}@{host}"),
+                expected: format!("inet:{port}@{host}"),
             }
         }
         _ => ListenAddressError::Syntax(text.to_owned()),
@@ -160,16 +156,16 @@ impl fmt::Display for ListenAddress {
 
 deserialize_from_str!(ListenAddress);
 
-/// Who may open a socket file. What is not set stays as the system makes it: our own user and group, and the
+/// Permission and owner of a socket file. Without a value the system decides: our own user and group, and the
 /// permission that the umask leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SocketOptions {
     /// Its permission.
     pub mode: Option<SocketMode>,
-    /// Its owner; to give it away takes root.
+    /// Its owner; only root can give it away.
     pub user: Option<Owner>,
-    /// Its group; takes root, or to be a member of the group.
+    /// Its group; only root or a member of the group can set it.
     pub group: Option<Owner>,
 }
 
@@ -193,7 +189,7 @@ impl de::Visitor<'_> for OctalText {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<SocketMode, E> {
-        // from_str_radix would take a sign.
+        // from_str_radix would accept a sign.
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'7'));
         match u32::from_str_radix(text, 8) {
             Ok(mode @ 0..=0o777) if digits => Ok(SocketMode(mode)),
@@ -234,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_say_what_would_be_right() {
-        for (text, mended) in [
+    fn mistakes_say_what_was_expected() {
+        for (text, expected) in [
             ("", "inet:8894@127.0.0.1"),
             ("8894", "inet:8894@127.0.0.1"),
             ("tcp:8894@127.0.0.1", "inet:8894@127.0.0.1"),
@@ -253,7 +249,7 @@ mod tests {
             ("unix:/", "absolute"),
         ] {
             let error = text.parse::<ListenAddress>().unwrap_err().to_string();
-            assert!(error.contains(mended), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
         let long = format!("unix:/{}", "x".repeat(MAX_SOCKET_PATH));
         assert!(long.parse::<ListenAddress>().is_err());

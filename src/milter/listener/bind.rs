@@ -1,4 +1,4 @@
-//! From an address to a listening socket: our own, or the one that systemd hands over.
+//! Makes a listening socket from an address, or takes the one that systemd passes.
 
 use std::{
     env, io,
@@ -16,7 +16,7 @@ use super::{
     socket_file::{self, SocketFile},
 };
 
-/// Clients that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+/// How many clients can wait to be accepted; the kernel cuts it to net.core.somaxconn.
 const BACKLOG: i32 = 1024;
 
 /// Why there is no listening socket.
@@ -30,13 +30,11 @@ pub enum ListenError {
         /// As in the file.
         address: String,
     },
-    /// There is something in the socket's place that is not ours to remove.
-    #[error("{} exists and is not a socket; it was left as it is: move it away, or listen elsewhere", .0.display())]
+    /// At the socket's path is something that we must not remove.
+    #[error("{} exists and is not a socket; it was left as it is; move it away, or listen elsewhere", .0.display())]
     NotASocket(PathBuf),
     /// A name that doesn't resolve to an address of the family wanted.
-    #[error(
-        "{host} has no {family} address that could be listened on; right would be e.g. 127.0.0.1 or ::1"
-    )]
+    #[error("{host} has no {family} address to listen on; use e.g. 127.0.0.1 or ::1")]
     NoAddress {
         /// The name.
         host: String,
@@ -62,7 +60,7 @@ pub enum ListenError {
         subject: String,
         /// The system's words.
         source: io::Error,
-        /// What would help, where we know it.
+        /// What to do, where we know it.
         hint: &'static str,
     },
 }
@@ -93,7 +91,7 @@ pub(super) fn bind(address: &ListenAddress, options: &SocketOptions) -> Result<B
 }
 
 fn inherited() -> Result<Option<Bound>, ListenError> {
-    // The variables are another's when the process id is: a parent that was socket-activated and started us.
+    // With another process id the variables are not for us, but for a socket-activated parent that started us.
     let for_us = env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(process::id()));
     if !for_us {
         return Ok(None);
@@ -136,10 +134,10 @@ fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError>
         })
 }
 
-/// A TCP socket that listens there and does not block; errors call the address `shown`.
+/// A TCP socket that listens there and does not block; errors name the address as `shown`.
 ///
 /// # Errors
-/// That it is taken, or what the system says.
+/// The address is taken, or the system refuses.
 pub fn bind_tcp(address: SocketAddr, shown: &impl ToString) -> Result<TcpListener, ListenError> {
     listening(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken {
@@ -166,7 +164,7 @@ pub(super) fn listen(socket: &Socket) -> io::Result<()> {
 fn hint_for_tcp(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 take a privilege, those above do not"
+            "; ports below 1024 need a privilege, those above do not"
         }
         io::ErrorKind::AddrNotAvailable => "; no interface of this host has that address",
         _ => "",

@@ -1,5 +1,5 @@
-//! The listener that the milter crate accepts from. It never ends the daemon, never lets a client hang, and stops
-//! when the daemon drains.
+//! The listener that the milter crate accepts from. It never ends the daemon and never lets a client hang, as the crate's
+//! own loop would; and it stops when the daemon drains.
 
 mod address;
 mod bind;
@@ -44,10 +44,10 @@ struct Listening {
 
 impl Listener {
     /// Listens on the socket that systemd passed if there is one, else on the address. At most `limit` connections
-    /// are open at a time: one more is accepted and closed at once. `options` are for a unix socket of our own.
+    /// are open at a time; one more is accepted and closed at once. `options` are for a unix socket of our own.
     ///
-    /// To be called within a tokio runtime, before the milter crate is started with more than `limit` connections
-    /// as its own bound. A name in the address is resolved here, blocking.
+    /// Call it within a tokio runtime. The milter crate's own maximum of connections must be above `limit`. A name in
+    /// the address is resolved here, blocking.
     pub fn bind(
         address: &ListenAddress,
         options: &SocketOptions,
@@ -84,7 +84,7 @@ impl Listener {
         })
     }
 
-    /// The TCP address and port listened on, as the kernel tells it.
+    /// The TCP address and port that the kernel listens on.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         match &self.socket.as_ref()?.listener {
             EitherListener::Tcp(listener) => listener.local_addr().ok(),
@@ -128,8 +128,8 @@ impl MilterListener for Listener {
     }
 }
 
-/// Replies leave in more than one write: without TCP_NODELAY the second waits for the client's delayed ACK. That it
-/// can't be set is no reason to turn a client away.
+/// Replies leave in more than one write: without TCP_NODELAY the second waits for the client's delayed ACK. A client is
+/// not turned away where it can't be set.
 fn send_at_once(stream: &EitherStream<TcpStream, UnixStream>) {
     if let EitherStream::Tcp(stream) = stream {
         let _ = stream.set_nodelay(true);
@@ -165,7 +165,7 @@ mod tests {
         (listener, counters)
     }
 
-    /// The milter crate answers the negotiation, so somebody is at home.
+    /// The milter crate answers the negotiation, so the listener works.
     async fn negotiate(client: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
         client.write_all(OPTNEG).await.unwrap();
         let mut head = [0; 5];

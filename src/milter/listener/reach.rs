@@ -1,4 +1,4 @@
-//! Whether a daemon listens on an address.
+//! Checks whether a daemon listens on an address.
 
 use std::{io, time::Duration};
 
@@ -9,10 +9,10 @@ use tokio::{
 
 use super::address::ListenAddress;
 
-/// How long it is waited for an answer.
+/// The maximum wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Connects, and closes the connection without a word.
+/// Connects, and closes the connection without sending anything.
 ///
 /// # Errors
 /// What the system says, or that nothing came in 3 s.

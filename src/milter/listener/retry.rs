@@ -1,4 +1,4 @@
-//! Accepting connections when the system is out of something.
+//! Accepts connections again after the system ran out of descriptors or memory.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use crate::milter::Counters;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Pauses after an error, each time longer, until it works again. No error of accept(2) is the listener's end: most
+/// Pauses after an error, each time longer, until accepting works again. No error of accept(2) ends the listener: most
 /// are about one client, and descriptors and memory come back.
 #[derive(Debug)]
 pub(super) struct Retry {

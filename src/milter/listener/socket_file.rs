@@ -42,7 +42,7 @@ impl Drop for SocketFile {
 }
 
 /// The socket gets its name only when it has its owner and permission, and listens: it is made under another name
-/// in the same folder and moved, over a stale one if need be, so nobody meets it half made.
+/// in the same folder and moved, over a stale one if there is one. So no client finds it half made.
 pub(super) fn bind(
     path: &Path,
     options: &SocketOptions,
@@ -76,7 +76,7 @@ pub(super) fn bind(
             "; it takes root, or for the group to be a member (systemd: SupplementaryGroups=)",
         ))?;
     }
-    // After chown(2), which may clear bits.
+    // After chown(2), which can clear bits.
     if let Some(mode) = options.mode {
         fs::set_permissions(&file.path, fs::Permissions::from_mode(mode.0)).map_err(system(
             "set the permission of",
@@ -106,7 +106,7 @@ fn hint_for_folder(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// True: there is a socket that nobody answers on, so it may be replaced. False: there is nothing.
+/// True: there is a socket on which nobody answers, so it can be replaced. False: there is nothing.
 fn refuse_unless_stale(path: &Path) -> Result<bool, ListenError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
@@ -124,7 +124,7 @@ fn refuse_unless_stale(path: &Path) -> Result<bool, ListenError> {
             address: format!("unix:{}", path.display()),
         }),
         Err((_, error)) => Err(system(
-            "tell whether another process listens on",
+            "find out whether another process listens on",
             path.display(),
             "; if none does, remove the file",
         )(error)),

@@ -1,4 +1,4 @@
-//! RFC 7208 sections 4.5, 7.1 and 12: what a record may say.
+//! RFC 7208 sections 4.5, 7.1 and 12: what can stand in a record.
 
 use crate::spf::{
     macros::MacroString,
@@ -182,7 +182,7 @@ fn a_mistake_is_named() {
     let error = Record::parse(b"v=spf1 a:192.0.2.1 -all").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`a:192.0.2.1`: an address instead of a domain name; meant is ip4"
+        "`a:192.0.2.1`: an address instead of a domain name; use ip4"
     );
 }
 

@@ -154,7 +154,7 @@ fn malformed_domains_are_none() {
     assert_eq!((check.lookups, check.void_lookups), (0, 0));
 }
 
-/// RFC 3696 section 2 and the like: what a domain may be, it may be in HELO too.
+/// RFC 3696 section 2 and the like: what can be a domain can be one in HELO too.
 #[test]
 fn unusual_domains_are_domains() {
     for (helo, result) in [

@@ -1,4 +1,4 @@
-//! RFC 7208 section 4.6.4: how much one check may ask.
+//! RFC 7208 section 4.6.4: how many questions one check asks at most.
 
 use super::{V4, V6, check_record, check_record_over, zone_of};
 use crate::core::spf::SpfResult;
@@ -254,7 +254,7 @@ fn ten_exchanges() {
     assert_eq!(check.result, SpfResult::Permerror);
 }
 
-/// An `a` may have any number of addresses: the limits are on names.
+/// An `a` can have any number of addresses: the limits are on names.
 #[test]
 fn any_number_of_addresses() {
     let zone: String = (2..=200)

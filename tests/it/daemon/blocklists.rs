@@ -320,7 +320,7 @@ fn a_list_that_has_everybody_is_switched_off_until_it_is_sane_again() {
         .wait_for_log("dnsbl ips.example is off")
         .unwrap();
     assert!(
-        line.contains("it lists 127.0.0.1, which no list may"),
+        line.contains("it lists 127.0.0.1, which no list must"),
         "{line}"
     );
     let (reply, _) = stage.bounce(STRANGER, "joe@example.org");
@@ -366,7 +366,7 @@ fn a_list_that_has_nobody_is_off() {
         .wait_for_log("dnsbl empty.example is off")
         .unwrap();
     assert!(
-        line.contains("it doesn't list 127.0.0.2, which every list must"),
+        line.contains("it does not list 127.0.0.2, which every list must"),
         "{line}"
     );
 }

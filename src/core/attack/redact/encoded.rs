@@ -5,7 +5,7 @@ use crate::core::proof::returned::delimiter;
 const ENCODING: &[u8] = b"content-transfer-encoding:";
 const BOUNDARY: &[u8] = b"boundary=";
 
-/// What the lines so far tell: whether the last one was within an encoded part.
+/// Whether the last line was within an encoded part, by the lines so far.
 #[derive(Default)]
 pub(super) struct Encoded {
     pub is_inside: bool,
@@ -16,7 +16,7 @@ pub(super) struct Encoded {
 
 impl Encoded {
     /// The next line, without its end. An encoded part ends at a boundary that was named before it, and at nothing
-    /// else: `--=20` may be a signature's mark in quoted-printable, and `-----` a ruler. Where none was named, all
+    /// else: `--=20` can be a signature's mark in quoted-printable, and `-----` a ruler. Where none was named, all
     /// that follows is within.
     pub fn see(&mut self, line: &[u8]) {
         let is_delimiter = |boundary: &Vec<u8>| delimiter(line, boundary).is_some();
@@ -35,7 +35,7 @@ impl Encoded {
                 .iter()
                 .any(|plain| value.eq_ignore_ascii_case(plain.as_bytes()));
         } else {
-            // Not in Content-Type alone: that is folded, and what returns it as plain text may quote it.
+            // Not in Content-Type alone: that is folded, and what returns it as plain text can quote it.
             self.boundaries.extend(boundary(line).map(<[u8]>::to_vec));
         }
     }

@@ -48,7 +48,7 @@ fn who_is_local() {
         ("localhost", Peer::Unix, None, stranger),
         ("localhost", Peer::Unix, Some(b"0"), stranger),
         ("unknown", Peer::Unix, Some(b"[UNIX: localhost]"), stranger),
-        // An SMTP client on loopback may be a proxy, and so anybody; so may one that the MTA was told of.
+        // An SMTP client on loopback can be a proxy, and so anybody; so can one that a proxy names to the MTA.
         (
             "localhost",
             inet("127.0.0.1:40000"),
@@ -158,7 +158,7 @@ fn addresses_that_no_stranger_has() {
 /// What Postfix says in `{client_addr}` at MAIL alone, where CONNECT gave no address.
 #[test]
 fn the_address_may_come_at_mail() {
-    let told = |name: &str, peer, at_connect, at_mail: Option<&[u8]>| {
+    let seen = |name: &str, peer, at_connect, at_mail: Option<&[u8]>| {
         let client = Client::connected(name.as_bytes(), peer, at_connect);
         let client = client.at_mail(None, at_mail);
         (
@@ -169,22 +169,22 @@ fn the_address_may_come_at_mail() {
     let some = |text: &str| Some(text.to_owned());
     let from = Peer::Unknown;
     assert_eq!(
-        told("a", from, NOBODY, Some(b"192.0.2.7")),
+        seen("a", from, NOBODY, Some(b"192.0.2.7")),
         (some("192.0.2.7"), false)
     );
     // Nothing that comes later makes a client local.
     assert_eq!(
-        told("localhost", from, NOBODY, Some(b"127.0.0.1")),
+        seen("localhost", from, NOBODY, Some(b"127.0.0.1")),
         (some("127.0.0.1"), false)
     );
-    assert_eq!(told("localhost", from, NOBODY, Some(b"0")), (None, false));
+    assert_eq!(seen("localhost", from, NOBODY, Some(b"0")), (None, false));
     // Nor has a local one an address.
     assert_eq!(
-        told("localhost", from, Some(b"0"), Some(b"192.0.2.7")),
+        seen("localhost", from, Some(b"0"), Some(b"192.0.2.7")),
         (None, true)
     );
     assert_eq!(
-        told("a", inet("192.0.2.1:9"), NOBODY, Some(b"127.0.0.1")),
+        seen("a", inet("192.0.2.1:9"), NOBODY, Some(b"127.0.0.1")),
         (some("192.0.2.1"), false)
     );
 }

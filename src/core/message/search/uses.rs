@@ -84,7 +84,7 @@ impl Search<'_> {
             until: self.now + settings.uses_kept(),
         })?;
         let (result, times) = match used {
-            Ok(Some(used)) => used.told(),
+            Ok(Some(used)) => used.result(),
             Ok(None) => (ProofResult::Counts, "not counted".to_owned()),
             // It is ours all the same: that nobody can count must not cost a bounce.
             Err(outside) => {

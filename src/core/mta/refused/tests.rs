@@ -133,7 +133,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "4.1.8",
         "Sender address rejected: Domain not found",
     ),
-    // reject_rbl_client has no address in front; its default_rbl_reply may be a single word, and then nothing is left.
+    // reject_rbl_client has no address in front; its default_rbl_reply can be a single word, and then nothing is left.
     (
         "error",
         "5.7.1",

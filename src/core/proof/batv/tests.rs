@@ -173,7 +173,7 @@ fn a_roll_over_has_no_gap_and_comes_to_its_end() {
     // Past its lifetime a retired key is gone, whatever its old tags say.
     assert_eq!(verify(&early, &both, 20_008, 7), Proof::Wrong);
     assert_eq!(verify(&early, &both, 21_000, 7), Proof::Wrong);
-    // Its digit may then be another's.
+    // Its digit can then be another's.
     both.add(Key::new(1, 20_001, b"a third secret", None).unwrap())
         .unwrap();
     let third = tag(sign(&user, &both, 20_001, 7, Layout::Prvs, b'+').unwrap());

@@ -1,4 +1,4 @@
-//! A key file is read as it was written, and what is wrong with one is told with its line, never with its secrets.
+//! A key file is read as it was written, and an error names the line, never a secret.
 
 use proptest::prelude::*;
 

@@ -170,7 +170,7 @@ fn an_entry_counts_for_its_days() {
         (at + 10 * day, true),
         (at + 30 * day, true),
         (at + 30 * day + 1, false),
-        // The clock of the host that sent it may be ahead.
+        // The clock of the host that sent it can be ahead.
         (at - 600, true),
         (u64::MAX, false),
     ] {

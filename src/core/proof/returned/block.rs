@@ -32,7 +32,7 @@ const NAMES_ONE: [&str; 2] = ["Message-ID", "Received"];
 
 /// What a proof is found by.
 const PROVING: [&str; 3] = ["Message-ID", watermark::HEADER, "DKIM-Signature"];
-/// The most lines of a section that may have lost the blank which folds them: a message that went in a loop has fifty
+/// The most lines of a section that can have lost the blank which folds them: a message that went in a loop has fifty
 /// Received fields, of four lines.
 const MAX_UNFOLDED: usize = 200;
 
@@ -48,7 +48,7 @@ pub struct Block {
 
 impl Block {
     /// Reads it from text with CRLF line ends; blank lines and mbox lines before it are skipped. Where `open`, the
-    /// text may have gone on: its last field is then left out, because its end was not seen.
+    /// text can have gone on: its last field is then left out, because its end was not seen.
     pub fn read(text: &[u8], open: bool) -> Self {
         // Half a line end is none, nor are several.
         let end = text.iter().rposition(|&byte| byte != b'\r');
@@ -90,7 +90,7 @@ impl Block {
     /// hides what a proof is found by, each is folded again. Relaxed canonicalisation (RFC 6376 section 3.4.2) doesn't
     /// see which blank it was.
     ///
-    /// Also tells how many octets of the text were looked at.
+    /// Also gives how many octets of the text were looked at.
     pub fn read_from_text(text: &[u8], open: bool) -> (Self, usize) {
         let mut block = Self::read(text, open);
         let looked_at = block.body_at;
@@ -111,7 +111,7 @@ impl Block {
         if proving(&again) > proving(&block) {
             block = again;
         } else if cut {
-            // More of the last field may stand at the margin.
+            // More of the last field can stand at the margin.
             block.raw.truncate(last_field(&block.raw));
             block.headers = Headers::parse(&block.raw).0;
         }

@@ -116,7 +116,7 @@ fn typed_address(value: &[u8]) -> Option<Mailbox> {
 }
 
 /// The same where it is still encoded as in RCPT's ORCPT (RFC 3461 section 4.2), from which Original-Recipient is made
-/// (RFC 3464 section 2.3.1): some hosts don't decode it. `+2B` may also be a detail, so both readings count.
+/// (RFC 3464 section 2.3.1): some hosts don't decode it. `+2B` can also be a detail, so both readings count.
 fn decoded_address(value: &[u8]) -> Option<Mailbox> {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;

@@ -51,7 +51,7 @@ impl Marker {
 pub enum Copy {
     /// The whole message as it was, to the end of the text.
     Verbatim,
-    /// Its headers; what follows them may be all of its body, or some, or something else.
+    /// Its headers; what follows them can be all of its body, or some, or something else.
     Headers,
 }
 
@@ -196,7 +196,7 @@ const FORWARDED: &[&str] = &[
     "doorgestuurd bericht",
 ];
 
-/// Whether the line may announce headers: it ends in a colon, as headings do, is or begins with a rule, or says
+/// Whether the line can announce headers: it ends in a colon, as headings do, is or begins with a rule, or says
 /// "Original message", which mail programs put above quotations too.
 pub fn is_heading(line: &[u8]) -> bool {
     let trimmed = line.trim_ascii_end();
@@ -220,7 +220,7 @@ pub fn is_field(text: &[u8]) -> bool {
     let line = if mbox == 0 {
         line
     } else {
-        // It may be quoted as the line before it was.
+        // It can be quoted as the line before it was.
         line.trim_ascii_start()
     };
     line.first().is_some_and(u8::is_ascii_alphabetic)
@@ -232,7 +232,7 @@ pub fn is_trace(line: &[u8]) -> bool {
     TRACE.iter().any(|name| starts_with(line, name))
 }
 
-/// The same, quoted; or what names a message, because the line before may have the first field behind its words.
+/// The same, quoted; or what names a message, because the line before can have the first field behind its words.
 pub fn is_quoted_trace(line: &[u8]) -> bool {
     let is_quote = |byte: &u8| b" \t>|".contains(byte);
     let plain = line.iter().position(|byte| !is_quote(byte));

@@ -103,7 +103,7 @@ pub fn parts<'a>(body: Part<'a>, boundary: &[u8]) -> Vec<Part<'a>> {
     let mut at = 0;
     for line in body.split_inclusive(|&byte| byte == b'\n') {
         let next = at + line.len();
-        // The start of another line may look like one.
+        // The start of another line can look like one.
         let seen = !open || line.ends_with(b"\n");
         if let Some(last) = delimiter(line, boundary).filter(|_| seen) {
             if let Some(start) = start {

@@ -1,6 +1,6 @@
 //! What a notification returns: the headers, and where they came whole the bodies, of the messages that it is about.
 //!
-//! A stranger wrote all of it. Only what was signed counts later, so nothing is mended here: a block of headers is
+//! A stranger wrote all of it. Only what was signed counts later, so nothing is repaired here: a block of headers is
 //! given as it stood, never merged with another, and never helped out with fields from elsewhere.
 //!
 //! The parts of a message are found here and not by mail-parser: 0.11 takes `--boundary` for a delimiter in the middle
@@ -43,12 +43,12 @@ pub struct NotificationReport {
     pub named: Vec<Mailbox>,
     /// What it says has become of the message.
     pub actions: Actions,
-    /// The messages it returns, the outermost first, 4 at most: a returned notification may return one itself.
+    /// The messages it returns, the outermost first, 4 at most: a returned notification can return one itself.
     pub returned: Vec<Returned>,
     /// The Message-IDs that it names as what it answers, with their angle brackets, each once, 20 at most:
     /// Original-Message-ID (RFC 8098 section 3.2.5), and its own In-Reply-To and References, the nearest first.
     pub answers: Vec<Vec<u8>>,
-    /// Whether a part of its own tells of a delivery or a disposition (RFC 3464, RFC 8098).
+    /// Whether a part of its own reports a delivery or a disposition (RFC 3464, RFC 8098).
     pub status: bool,
     /// Whether such a part says what became of the message (an Action field), which a receipt and an automatic reply don't.
     pub delivery: bool,
@@ -75,8 +75,8 @@ pub struct Returned {
     pub raw: Vec<u8>,
     /// The same, parsed.
     pub headers: Headers,
-    /// The body as returned, lines ending in CRLF, where the notification has all of it, as far as can be told: who
-    /// returned it may have cut it without a word. `None` where there were only headers, where it was cut, and in
+    /// The body as returned, lines ending in CRLF, where the notification seems to have all of it: a host
+    /// can have cut it without a trace. `None` where there were only headers, where it was cut, and in
     /// plain-text forms that don't promise it.
     pub body: Option<Vec<u8>>,
     /// Where it was found.
@@ -118,12 +118,12 @@ pub fn read(headers: &Headers, body: &[u8], cut: bool) -> NotificationReport {
 }
 
 impl NotificationReport {
-    /// Whether one of those that it names is one of these, or its fields name nobody.
+    /// Whether it names one of these, or its fields name nobody.
     ///
-    /// What its text and a trace name only ever adds: it has to be a recipient of the message. A forger who has a copy of
-    /// one can write its recipient into the fields as well. What he gains is the bounces of honest hosts that he sends
-    /// such copies to; they return the trace as he wrote it. How many those may be is bounded by `replay_limit`.
-    /// The addressees of the report themselves are not looked for in a text: it names them nearly always.
+    /// Names in its text and in a trace can only add: they have to be recipients of the message. A forger who has a copy of
+    /// a message can write its recipient into the fields as well; what a forger gains with the trace is bounces of honest
+    /// hosts to which such copies are sent, because these return the trace. `replay_limit` bounds how many count.
+    /// The addressees of the report itself are not looked for in a text, because it names them nearly always.
     pub fn names(&self, addressees: &[Mailbox], is_one: impl Fn(&Mailbox) -> bool) -> bool {
         let is_addressee = |one: &&Mailbox| addressees.iter().any(|to| to.is_same(one));
         let mut named = self.named.iter().filter(|one| !is_addressee(one));

@@ -4,7 +4,7 @@
 //! <joe@example.org>)`; Sendmail: `<joe@example.org>... Deferred`) or in the trace of what it returns.
 //!
 //! They are looked for as what they are, addresses, and not in the phrases of some makes: a text that is not known must
-//! not cost a bounce. See [`NotificationReport::names`] for what they are good for.
+//! not cost a bounce. See [`NotificationReport::names`] for their use.
 
 use super::{NotificationReport, fields, text};
 use crate::core::{
@@ -97,7 +97,7 @@ impl NotificationReport {
     }
 }
 
-/// The address whose `@` stands here, if one does. `also`: what it may consist of beside ASCII (RFC 6531 section 3.3).
+/// The address whose `@` stands here, if one does. `also`: what it can consist of beside ASCII (RFC 6531 section 3.3).
 fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<Mailbox> {
     let (before, domain) = (text.get(..at)?, text.get(at + 1..)?);
     let domain = match domain.first()? {
@@ -142,7 +142,7 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
             } else {
                 local
             };
-            // What may begin a local part, but does not where people quote one or stress it.
+            // What can begin a local part, but does not where people quote one or stress it.
             let start = local.iter().position(|byte| !b".'*`{|".contains(byte))?;
             local.get(start..)?
         }

@@ -120,7 +120,7 @@ fn transcript(line: &[u8]) -> Option<Mailbox> {
         return None;
     }
     let mut words = line.split(u8::is_ascii_whitespace);
-    // The address may have an enhanced status code before it.
+    // The address can have an enhanced status code before it.
     let named = words.by_ref().take(3).find(|word| word.ends_with(b"..."))?;
     address(named.strip_suffix(b"...")?)
 }

@@ -7,10 +7,10 @@ use super::{
     naming::Naming,
 };
 
-/// Blank lines, rules and notes that may stand between a marker and what it announces.
+/// Blank lines, rules and notes that can stand between a marker and what it announces.
 const MAX_LINES_BETWEEN: usize = 8;
 
-/// Reads a text with CRLF line ends; where `open`, it may have gone on. The recipients always count; what it
+/// Reads a text with CRLF line ends; where `open`, it can have gone on. The recipients always count; what it
 /// returns only where `returns`, and what it quotes (`>`) without a marker only where `quotes`: in a discussion that is
 /// what people do.
 pub fn read(report: &mut NotificationReport, text: &[u8], open: bool, returns: bool, quotes: bool) {
@@ -85,9 +85,9 @@ struct Found {
     summary: bool,
 }
 
-/// What was seen of a text before a line, as far as it tells whether headers may begin there.
+/// What was seen of a text before a line, as far as it decides whether headers can begin there.
 struct Seen {
-    /// A paragraph may begin: nothing stands before, or a blank line, or a rule.
+    /// A paragraph can begin: nothing stands before, or a blank line, or a rule.
     paragraph: bool,
     /// The last line that says something announces a message that a person sends on.
     forwarded: bool,
@@ -96,9 +96,9 @@ struct Seen {
     tried: usize,
     /// The same for sections that are quoted or indented.
     tried_quoted: usize,
-    /// Up to this octet there were only headings and what may follow one: they announce the same.
+    /// Up to this octet there were only headings and what can follow one: they announce the same.
     headed: usize,
-    /// Whether headers may be quoted.
+    /// Whether headers can be quoted.
     quotes: bool,
 }
 
@@ -114,7 +114,7 @@ impl Seen {
         }
     }
 
-    /// Goes past a line that is none of a returned message.
+    /// Passes a line that does not belong to a returned message.
     fn line(&mut self, line: &[u8]) {
         let blank = line.trim_ascii().is_empty();
         self.paragraph = blank || markers::is_rule(line) || markers::is_decoration(line);
@@ -146,7 +146,7 @@ impl Seen {
                 });
             }
         }
-        // In a notification it may be any line.
+        // In a notification it can be any line.
         let begins = self.quotes && (markers::is_field(line) || markers::is_quoted_trace(line));
         if !(self.paragraph || markers::is_trace(line) || begins) {
             return None;
@@ -161,7 +161,7 @@ impl Seen {
         self.fields(text, at, open, self.quotes, Marker::Bare)
     }
 
-    /// The section of fields at the front, and its length, if it is a message's; quoted only where quotes may be.
+    /// The section of fields at the front, and its length, if it is a message's; quoted only where quotes can be.
     fn fields(
         &mut self,
         text: &[u8],
@@ -300,7 +300,7 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_prefix(quote) {
             Some(line) => plain.extend_from_slice(line),
-            // A fold may be indented less than the fields are, or by another blank.
+            // A fold can be indented less than the fields are, or by another blank.
             None if quote.trim_ascii().is_empty() && is_fold(line) => {
                 plain.extend_from_slice(line);
             }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::core::{address::ReversePath, header::Headers, notification::Notification};
 
-/// How deep multiparts may be nested in one message. Honest ones need three.
+/// How deep multiparts can be nested in one message. Honest ones need three.
 const DEEPEST: usize = 8;
 
 /// A message to look through: the notification, or what one returned.
@@ -69,7 +69,7 @@ impl Walk<'_> {
     fn message(&mut self, message: &Message) {
         fields::failed_recipients(self.report, &message.headers);
         let before = self.report.returned.len();
-        // The sender is known of the outermost alone; what looks like no notification even with the null one is none.
+        // Only the sender of the outermost message is known. What is not a notification even with the null sender is none.
         let quotes = Notification::recognise(&ReversePath::Null, &message.headers).is_some();
         let mut texts = Texts::default();
         let body = Part {
@@ -237,7 +237,7 @@ impl Walk<'_> {
     }
 }
 
-/// Without the last line, where the end of it may be missing.
+/// Without the last line, where the end of it can be missing.
 fn whole_lines(text: &[u8], open: bool) -> &[u8] {
     let end = text.iter().rposition(|&byte| byte == b'\n');
     match end {

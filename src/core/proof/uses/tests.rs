@@ -45,7 +45,7 @@ fn a_notification_counts_once_however_often_it_comes() {
     take_all(&[
         (Failure, Some(1), 0, counted(1, 2)),
         (Failure, Some(1), 1, TooSoon),
-        // What was told to come again does not push its turn away.
+        // Being asked to come again does not prolong the wait.
         (Failure, Some(1), 299, TooSoon),
         (Failure, Some(1), 300, Again { times: 1 }),
         (Failure, Some(1), 599, TooSoon),
@@ -121,7 +121,7 @@ fn each_replier_has_one() {
     take_all(&steps);
 }
 
-/// A list's message may have thousands of bounces.
+/// A list's message can have thousands of bounces.
 #[test]
 fn only_the_last_ones_are_known_again() {
     let mut uses = Uses::default();

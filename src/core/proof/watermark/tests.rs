@@ -1,4 +1,4 @@
-//! A watermark proves the message that it was written for, for its lifetime, whatever blanks the way home puts in.
+//! A watermark proves the message that it was written for, for its lifetime, whatever blanks are added on the way back.
 
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn it_counts_on_each_day_of_its_life_and_on_none_after() {
         let found = verify(&returned(watermark.as_bytes()), &ours(), day, 7);
         assert_eq!(found, answer, "{day}");
     }
-    // The lifetime was shortened: one cannot tell since when.
+    // The lifetime was shortened, and nobody knows since when.
     let found = verify(&returned(watermark.as_bytes()), &ours(), 20_000, 5);
     assert_eq!(found, WatermarkResult::Unverifiable);
 }
@@ -100,7 +100,7 @@ fn a_roll_over_has_no_gap_and_comes_to_its_end() {
     }
     // A key that is gone judges nobody.
     assert_eq!(answer(&early, &keys, 20_008), WatermarkResult::Absent);
-    // Its digit may then be another's.
+    // Its digit can then be another's.
     keys.add(key(1, b"a third secret", None)).unwrap();
     let third = written(&keys, 20_001);
     assert_eq!(answer(&third, &keys, 20_001), valid(20_008, 1));
@@ -224,7 +224,7 @@ fn whose_it_is_comes_before_what_it_says() {
     }
 }
 
-/// RFC 3464 lets headers be cut, and hosts rewrite them: that is no forgery.
+/// RFC 3464 allows to cut headers, and hosts rewrite them: that is not a forgery.
 #[test]
 fn without_what_it_covers_it_proves_nothing_for_or_against() {
     let genuine = written(&ours(), 20_000);

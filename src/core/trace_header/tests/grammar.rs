@@ -1,5 +1,5 @@
 //! The grammars of RFC 7208 section 9.1 and RFC 8601 section 2.2, read by hand from their ABNF, without the obsolete
-//! forms of RFC 5322, which nobody may write. It shares nothing with the code that writes.
+//! forms of RFC 5322, which nobody must write. It shares nothing with the code that writes.
 
 /// A Received-SPF that keeps the grammar.
 #[derive(Debug, PartialEq)]
@@ -35,7 +35,7 @@ pub(super) struct Statement {
     pub(super) properties: Vec<(String, String)>,
 }
 
-/// Reads a value whose lines end in LF or CRLF. The error tells what was expected, and what stands there.
+/// Reads a value whose lines end in LF or CRLF. The error says what was expected, and what stands there.
 pub(super) fn received_spf(value: &str) -> Result<ReceivedSpf, String> {
     let value = with_crlf(value);
     let mut scan = Scan { rest: &value };
@@ -59,7 +59,7 @@ pub(super) fn received_spf(value: &str) -> Result<ReceivedSpf, String> {
         scan.cfws();
         scan.expect("=")?;
         let value = scan.dot_atom_or_quoted_string()?;
-        // RFC 8616 section 5: an address may have UTF-8 in its local part; everything else is ASCII.
+        // RFC 8616 section 5: an address can have UTF-8 in its local part; everything else is ASCII.
         if key != "envelope-from" && !value.is_ascii() {
             return Err(format!("UTF-8 in {key}"));
         }
@@ -73,7 +73,7 @@ pub(super) fn received_spf(value: &str) -> Result<ReceivedSpf, String> {
     Ok(ReceivedSpf { result, pairs })
 }
 
-/// Reads a value whose lines end in LF or CRLF. The error tells what was expected, and what stands there.
+/// Reads a value whose lines end in LF or CRLF. The error says what was expected, and what stands there.
 pub(super) fn authentication_results(value: &str) -> Result<AuthenticationResults, String> {
     if !value.is_ascii() {
         return Err(format!("not in ASCII: {value}"));

@@ -1,4 +1,4 @@
-//! Whatever a stranger says, and whatever his DNS answers, the headers keep their grammar and tell the truth.
+//! Whatever a stranger says, and whatever its DNS answers, the headers keep their grammar and say what is true.
 
 use proptest::{collection::vec, option, prelude::*, sample::select, string::string_regex};
 
@@ -130,12 +130,12 @@ proptest! {
         helo in checks(Identity::Helo),
     ) {
         let is_null = envelope.reverse_path.is_null();
-        let told = if is_null { vec![&mail_from] } else { vec![&mail_from, &helo] };
+        let checked = if is_null { vec![&mail_from] } else { vec![&mail_from, &helo] };
         let spf = answers(mail_from.clone(), helo.clone());
         let (received_spf, authentication_results) = written(&envelope, &spf);
 
-        prop_assert_eq!(received_spf.len(), told.len());
-        for (value, check) in received_spf.iter().zip(&told) {
+        prop_assert_eq!(received_spf.len(), checked.len());
+        for (value, check) in received_spf.iter().zip(&checked) {
             assert_tame("Received-SPF", value);
             let header = grammar::received_spf(value).map_err(TestCaseError::fail)?;
             let by_sender = check.identity == Identity::MailFrom;
@@ -174,8 +174,8 @@ proptest! {
         assert_tame("Authentication-Results", &authentication_results);
         let header = grammar::authentication_results(&authentication_results).map_err(TestCaseError::fail)?;
         prop_assert_eq!(&header.authserv_id, RECEIVER);
-        prop_assert_eq!(header.results.len(), told.len());
-        for (statement, check) in header.results.iter().zip(&told) {
+        prop_assert_eq!(header.results.len(), checked.len());
+        for (statement, check) in header.results.iter().zip(&checked) {
             prop_assert_eq!(&statement.method, "spf");
             prop_assert_eq!(&statement.result, check.result.as_str());
             let [(property, value)] = &statement.properties[..] else {

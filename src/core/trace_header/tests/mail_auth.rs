@@ -87,7 +87,7 @@ fn it_makes_names_up() {
     );
 }
 
-/// RFC 7208 section 9.1 has keys for them, and `identity` tells which check this is.
+/// RFC 7208 section 9.1 has keys for them, and `identity` says which check this is.
 #[test]
 fn it_tells_neither_identity_nor_mechanism_nor_problem() {
     let (received_spf, _) = write("192.0.2.1", "mta.example.com", "joe@example.com");

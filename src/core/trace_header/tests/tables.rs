@@ -128,7 +128,7 @@ fn senders() {
             Some("joe@example.com"),
             "example.com",
         ),
-        // What BATV, SRS and VERP make of it, and every other octet that a local part may hold.
+        // What BATV, SRS and VERP make of it, and every other octet that a local part can hold.
         (
             "prvs=1=a@example.com",
             "example.com",
@@ -196,12 +196,12 @@ fn senders() {
             Some("用户@example.com"),
             "example.com",
         ),
-        // What changes how the rest looks, and what no address may hold, is not written as another address.
+        // What changes how the rest looks, and what no address can hold, is not written as another address.
         ("a\u{202e}b@example.com", "example.com", None, "example.com"),
         ("a\u{feff}@example.com", "example.com", None, "example.com"),
         ("a\u{85}@example.com", "example.com", None, "example.com"),
         ("a\x07@example.com", "example.com", None, "example.com"),
-        // Domains that are none for RFC 8601.
+        // Domains that RFC 8601 does not allow.
         ("a@localhost", "localhost", Some("a@localhost"), "localhost"),
         (
             "a@_x.example.com",
@@ -225,7 +225,7 @@ fn senders() {
     ] {
         assert_sender(mail_from.as_bytes(), domain, envelope_from, mailfrom);
     }
-    // ISO 8859-1, which no header may hold.
+    // ISO 8859-1, which no header can hold.
     assert_sender(b"b\xfcro@example.com", "example.com", None, "example.com");
 }
 
@@ -251,7 +251,7 @@ fn assert_sender(mail_from: &[u8], domain: &str, envelope_from: Option<&str>, ma
     );
 }
 
-/// The null sender is checked as postmaster@HELO, which is no address where HELO is none.
+/// The null sender is checked as postmaster@HELO, which is not an address where HELO is not a name.
 #[test]
 fn the_null_sender_of_an_odd_helo() {
     for (helo, envelope_from) in [

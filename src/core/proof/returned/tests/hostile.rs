@@ -6,7 +6,7 @@ use super::{block::work, *};
 
 /// What the daemon reads of a body.
 const BOUND: usize = 64 * 1024;
-/// How often each octet of it may be read as a field: once a level of nesting, in each returned message.
+/// How often each octet of it can be read as a field: once a level of nesting, in each returned message.
 const MAX_READINGS: usize = 24;
 
 fn filled(piece: &str) -> Vec<u8> {
@@ -15,7 +15,7 @@ fn filled(piece: &str) -> Vec<u8> {
 
 fn read_body(content_type: &str, body: &[u8]) -> NotificationReport {
     let mut headers = Headers::new();
-    // In a notification headers may begin at any line.
+    // In a notification headers can begin at any line.
     headers.push(b"From", b"MAILER-DAEMON@example.net");
     headers.push(b"Content-Type", content_type.as_bytes());
     read(&headers, body, true)

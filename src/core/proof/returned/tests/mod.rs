@@ -15,7 +15,7 @@ fn read_message(message: &[u8]) -> NotificationReport {
     read(&headers, &message[body..], false)
 }
 
-/// Reads a whole message of which only so many octets of the body were read.
+/// Reads a whole message, and only some octets of its body.
 fn read_cut(message: &[u8], length: usize) -> NotificationReport {
     let (headers, body) = Headers::parse(message);
     let body = &message[body..];

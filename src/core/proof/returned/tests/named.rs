@@ -178,7 +178,7 @@ fn fields_and_traces_name_recipients() {
     }
 }
 
-/// Our own text may quote whomever it likes, and so may what was attached to it.
+/// Our own text can quote any address, and so can its attachments.
 #[test]
 fn what_is_returned_names_nobody() {
     let message = "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n\
@@ -216,7 +216,7 @@ fn a_report_names_a_recipient_or_nobody() {
         ("x@y.example", "\"A\"@B.example.", "a@b.example", true),
         ("x@y.example", "z@y.example", "a@b.example", false),
         ("", "z@y.example", "a@b.example", true),
-        // Whom it is sent to stands in nearly every text, and may be among the recipients of his own message.
+        // The addressee stands in nearly every text, and can be a recipient of their own message.
         ("x@y.example", "joe@own.example", "joe@own.example", false),
         ("joe@own.example", "", "joe@own.example", true),
     ] {
