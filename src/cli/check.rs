@@ -11,11 +11,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
-    core::{
-        policy::Policy,
-        proof::coverage::CoverageSummary,
-        verdict::{Action, Mode},
-    },
+    core::{policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
 };
 
 #[derive(Debug, Args)]
@@ -180,7 +176,7 @@ fn refuse_unproven(policy: &Policy) -> Vec<String> {
     ];
     let refused = keys.into_iter().filter_map(|(key, rule)| {
         let rule = rule?;
-        let refuses = !matches!(rule.action, Action::Accept | Action::Tag) && !rule.monitor;
+        let refuses = rule.action.acts() && !rule.monitor;
         refuses.then(|| format!("{key} is {}", rule.action))
     });
     refused.collect()

@@ -20,7 +20,6 @@ use crate::{
         address::Domain,
         pattern::AddressPattern,
         recipients::{Class, ClassAnswer, DomainRecipients},
-        verdict::Action,
     },
     directory::{DomainSources, Source},
 };
@@ -281,9 +280,7 @@ impl Reader<'_> {
             }
         };
         let none_is_known = entry.known.is_empty() && entry.rules.is_empty();
-        let refuses =
-            |action| matches!(action, Action::Reject | Action::Tempfail | Action::Discard);
-        if none_is_known && refuses(answer.mail.action) {
+        if none_is_known && answer.mail.action.keeps_out() {
             self.findings.error(
                 &path.key(key).key("mail"),
                 format!(
@@ -292,7 +289,7 @@ impl Reader<'_> {
                 ),
                 "add a list: `known: [{file: PATH}]`",
             );
-        } else if none_is_known && refuses(answer.bounces.action) {
+        } else if none_is_known && answer.bounces.action.keeps_out() {
             self.findings.warning(
                 &path.key(key).key("bounces"),
                 format!("no list and no rule has an address in {}, so every bounce to it would be refused", entry.domain),

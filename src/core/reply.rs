@@ -5,7 +5,7 @@ mod wording;
 
 use std::{fmt, net::IpAddr};
 
-use super::verdict::{Action, Verdict};
+use super::verdict::Verdict;
 use wording::{Wording, wording};
 
 /// The longest reply line in octets, without CRLF (RFC 5321 section 4.5.3.1.5: 512 with it).
@@ -30,11 +30,7 @@ pub struct Reply {
 impl Reply {
     /// The reply that a verdict calls for; none where the recipient is accepted.
     pub fn to(verdict: &Verdict, client: Option<IpAddr>) -> Option<Self> {
-        let class = match verdict.action {
-            Action::Reject => 5,
-            Action::Tempfail => 4,
-            Action::Accept | Action::Tag | Action::Discard | Action::Quarantine => return None,
-        };
+        let class = verdict.action.reply_class()?;
         let Wording {
             permanent,
             transient,
@@ -122,7 +118,7 @@ mod tests {
         },
         recipients::Class,
         spf::{Identity, SpfResult},
-        verdict::{Mode, Reason, Rule},
+        verdict::{Action, Mode, Reason, Rule},
     };
 
     fn spf_reason(result: SpfResult, explanation: Option<String>) -> Reason {

@@ -85,7 +85,7 @@ impl Verdict {
     pub fn of(rule: Rule, mode: Mode, reason: Reason) -> Self {
         let softened = rule.monitor || mode == Mode::Monitor;
         let (action, would) = match rule.action {
-            Action::Accept | Action::Tag => (rule.action, None),
+            action if !action.acts() => (action, None),
             action if softened => (Action::Tag, Some(action)),
             action => (action, None),
         };
@@ -131,17 +131,13 @@ impl Verdict {
         stronger
     }
 
-    fn strength(&self) -> u8 {
-        match (self.action, self.would) {
-            (Action::Accept, _) if self.reason == Reason::NothingFound => 0,
-            (Action::Accept, _) => 1,
-            (Action::Tag, None) => 2,
-            (Action::Tag, Some(_)) => 3,
-            (Action::Quarantine, _) => 4,
-            (Action::Discard, _) => 5,
-            (Action::Tempfail, _) => 6,
-            (Action::Reject, _) => 7,
-        }
+    /// Of accepted mail, that for which something spoke counts more; of tagged mail, that which would not have been.
+    fn strength(&self) -> (u8, bool) {
+        let more = match self.action {
+            Action::Accept => self.reason != Reason::NothingFound,
+            _ => self.would.is_some(),
+        };
+        (self.action.strength(), more)
     }
 
     /// Whether it is what it is because we, or what we ask, did not answer: that says nothing of the mail.
@@ -151,7 +147,7 @@ impl Verdict {
 
     /// Whether this recipient is answered 250.
     pub fn is_accepted(&self) -> bool {
-        !matches!(self.action, Action::Tempfail | Action::Reject)
+        self.action.is_accepted()
     }
 }
 

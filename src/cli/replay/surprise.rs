@@ -33,7 +33,7 @@ use crate::{
         proof::evidence::Outcome,
         recipients::Known,
         spf::SpfResult,
-        verdict::{Action, Reason, Verdict},
+        verdict::{Reason, Verdict},
     },
     engine::Course,
     mailstore::{FolderKind, Marks},
@@ -91,11 +91,10 @@ pub(super) fn surprise(found: Found<'_>, course: &Course) -> Option<Surprise> {
         because: Vec::new(),
         verdict: verdict.clone(),
     };
-    match verdict.action {
-        Action::Accept | Action::Tag => case.unwanted(&mut found),
-        Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
-            case.wanted(&mut found);
-        }
+    if verdict.action.acts() {
+        case.wanted(&mut found);
+    } else {
+        case.unwanted(&mut found);
     }
     (found.score > 0).then_some(found)
 }
@@ -133,7 +132,7 @@ impl Facts<'_> {
         let kept = seen && place != FolderKind::Trash;
         found.add(kept, 1, "its owner opened and kept it");
         found.add(is_answer && !proven, 1, "it says that it answers a message");
-        let lost = matches!(found.verdict.action, Action::Reject | Action::Discard);
+        let lost = found.verdict.action.is_final();
         found.add(lost && found.score > 0, 1, "it would be lost for good");
     }
 

@@ -3,7 +3,7 @@
 use super::{Checks, is_single_label};
 use crate::{
     config::path::Path,
-    core::{address::Domain, pattern::DomainPattern, verdict::Action},
+    core::{address::Domain, pattern::DomainPattern},
 };
 
 impl Checks<'_> {
@@ -14,11 +14,7 @@ impl Checks<'_> {
             self.mailing_list(&section.key("mailing_lists").index(index), list);
         }
         let rule = forgery.header_from;
-        let refuses = !rule.monitor
-            && matches!(
-                rule.action,
-                Action::Tempfail | Action::Reject | Action::Discard
-            );
+        let refuses = !rule.monitor && rule.action.keeps_out();
         let nothing_vouches =
             forgery.mailing_lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
         if refuses && nothing_vouches && !self.file.local.domains.is_empty() {

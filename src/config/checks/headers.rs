@@ -79,7 +79,7 @@ impl Checks<'_> {
         }
         // A pattern that matches an empty value matches any value, unless it is '^$'.
         let everything = rule.pattern.matches("") && rule.pattern.matches("any other value");
-        if everything && refuses(rule.action) {
+        if everything && rule.action.keeps_out() {
             self.findings.warning(
                 path,
                 format!("this pattern matches any value of `{name}`, so every message with that header would be refused"),
@@ -99,7 +99,7 @@ impl Checks<'_> {
         let Some(text) = &rule.text else {
             return;
         };
-        if !matches!(rule.action, Action::Reject | Action::Tempfail) {
+        if rule.action.is_accepted() {
             self.findings.warning(
                 &path.key("text"),
                 format!(
@@ -117,10 +117,6 @@ impl Checks<'_> {
             );
         }
     }
-}
-
-fn refuses(action: Action) -> bool {
-    matches!(action, Action::Reject | Action::Tempfail | Action::Discard)
 }
 
 /// `550 ...` or `5.7.1 ...`.

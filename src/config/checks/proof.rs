@@ -9,7 +9,6 @@ use crate::{
         duration::Duration,
         proof::{DAY, batv::Layout},
         size::Size,
-        verdict::Action,
     },
     dkim,
 };
@@ -79,8 +78,7 @@ impl Checks<'_> {
                 "use `backstop keygen --file /etc/backstop/keys` to make one, and `proof: {key_file: /etc/backstop/keys}`",
             );
         }
-        let refuses = !proof.unproven.monitor
-            && !matches!(proof.unproven.action, Action::Accept | Action::Tag);
+        let refuses = !proof.unproven.monitor && proof.unproven.action.acts();
         let excepted =
             !proof.batv.except.recipients.is_empty() || !proof.batv.except.senders.is_empty();
         if proof.batv.required && refuses && excepted {

@@ -3,13 +3,7 @@
 use super::{Checks, proof::whole_days};
 use crate::{
     config::path::Path,
-    core::{
-        duration::Duration,
-        pattern::DomainPattern,
-        proof::DAY,
-        siege::MOST_DOMAINS,
-        verdict::{Action, Rule},
-    },
+    core::{duration::Duration, pattern::DomainPattern, proof::DAY, siege::MOST_DOMAINS},
 };
 
 const MINUTE: u64 = 60;
@@ -162,13 +156,16 @@ impl Checks<'_> {
     /// Without keys no address is learned, so a siege would close a catch-all to every address that no list has.
     fn catch_all_without_keys(&mut self) {
         let siege = &self.file.siege;
-        if !siege.watch || accepts(siege.catch_all.mail) || self.file.proof.key_file.is_some() {
+        if !siege.watch
+            || !siege.catch_all.mail.action.keeps_out()
+            || self.file.proof.key_file.is_some()
+        {
             return;
         }
         let mut entries = self.file.recipients.iter().enumerate();
         let first = entries.find(|(_, entry)| {
             let catch_all = entry.catch_all.as_ref();
-            catch_all.is_some_and(|answer| accepts(answer.mail))
+            catch_all.is_some_and(|answer| !answer.mail.action.keeps_out())
         });
         if let Some((index, entry)) = first {
             self.findings.warning(
@@ -183,11 +180,4 @@ impl Checks<'_> {
             );
         }
     }
-}
-
-fn accepts(rule: Rule) -> bool {
-    !matches!(
-        rule.action,
-        Action::Tempfail | Action::Reject | Action::Discard
-    )
 }

@@ -110,7 +110,6 @@ impl Fate {
 
     /// What became of it by this verdict.
     pub fn of(verdict: &Verdict) -> Self {
-        let keeps_out = |action| !matches!(action, Action::Accept | Action::Tag);
         let repeated = verdict.proof.as_ref().is_some_and(Outcome::is_repeated);
         let unanswered = verdict.is_unanswered() || repeated;
         let comes_later = matches!(verdict.action, Action::Tempfail | Action::Quarantine);
@@ -120,8 +119,8 @@ impl Fate {
                 ..
             } => Self::RefusedByMta,
             _ if unanswered && comes_later => Self::Deferred,
-            verdict if keeps_out(verdict.action) => Self::Refused,
-            verdict if verdict.would.is_some_and(keeps_out) && !unanswered => Self::WouldRefuse,
+            verdict if verdict.action.acts() => Self::Refused,
+            verdict if verdict.would.is_some_and(Action::acts) && !unanswered => Self::WouldRefuse,
             verdict => match &verdict.proof {
                 Some(outcome) if is_ours(outcome) => Self::Proven,
                 _ => Self::Accepted,

@@ -143,5 +143,5 @@ impl Policy {
 }
 
 fn refuses(rule: Rule) -> bool {
-    !rule.monitor && matches!(rule.action, Action::Tempfail | Action::Reject)
+    !rule.monitor && !rule.action.is_accepted()
 }

@@ -212,8 +212,7 @@ fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
 /// get it with a tag. Where all would be, but some only for now, it is for now.
 pub fn settle(verdicts: &mut [Verdict]) {
     // Who is to get nothing anyway has no say.
-    let refused_or_dropped =
-        |verdict: &Verdict| !verdict.is_accepted() || verdict.action == Action::Discard;
+    let refused_or_dropped = |verdict: &Verdict| verdict.action.keeps_out();
     let unanimous = verdicts.iter().all(refused_or_dropped);
     let for_now = verdicts
         .iter()

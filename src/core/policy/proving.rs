@@ -5,10 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use super::{Case, HeaderFacts, Policy, Tag, soften::softened, walk::Walk};
 use crate::core::{
     notification::Notification,
-    proof::{
-        ProofKind, ProofSettings,
-        evidence::{Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
-    },
+    proof::evidence::{Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     recipients::Class,
     verdict::{Action, Entry, Reason, Rule, Verdict},
 };
@@ -21,9 +18,7 @@ impl Policy {
 
     /// Whether something in what a notification returns could prove that it is ours.
     pub fn looks_for_proofs(&self) -> bool {
-        let ProofSettings { keys, ledger, .. } = &self.proof;
-        !self.local.domains.is_empty()
-            && (!keys.is_empty() || ledger.remember || self.proof.dkim.verify)
+        !self.local.domains.is_empty() && self.proof.looks_in_content()
     }
 
     /// Whether the content of a report is read for its author's signature, and for what a bounce says.
@@ -33,7 +28,7 @@ impl Policy {
 
     /// Whether every bounce must have a tag, so that one without is answered at DATA.
     pub fn requires_tag(&self) -> bool {
-        self.proof.batv.required && !self.proof.keys.is_empty()
+        self.proof.requires_tag()
     }
 
     /// Whether the content decides something for this recipient: that of bounces, and of all else with the null sender.
@@ -249,33 +244,13 @@ impl Policy {
 
     /// Whether outgoing mail has something by which its bounces can be known.
     pub(super) fn makes_proofs(&self) -> bool {
-        !self.made().is_empty()
-    }
-
-    fn made(&self) -> Vec<ProofKind> {
-        let ProofSettings {
-            batv,
-            watermark,
-            ledger,
-            dkim,
-            ..
-        } = &self.proof;
-        let made = [
-            (batv.sign || self.requires_tag(), ProofKind::Batv),
-            (watermark.sign, ProofKind::Watermark),
-            (ledger.remember, ProofKind::Ledger),
-            (dkim.verify, ProofKind::Dkim),
-        ];
-        made.iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, by)| *by)
-            .collect()
+        !self.proof.made().is_empty()
     }
 
     pub(super) fn missing(&self, case: &Case<'_>) -> Missing {
         Missing {
             domain: case.recipient.mailbox.domain().cloned(),
-            proofs: self.made(),
+            proofs: self.proof.made(),
         }
     }
 }
@@ -300,11 +275,9 @@ pub(super) fn told(unproven: &Unproven, cut: bool) -> String {
 /// What was accepted minutes ago is asked to come again: it is no stranger's, and whether it was delivered the MTA does not
 /// report.
 fn repeated(rule: Rule) -> Rule {
-    let action = match rule.action {
-        Action::Accept => Action::Accept,
-        Action::Tag | Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
-            Action::Tempfail
-        }
+    let action = match rule.accepts() {
+        true => Action::Accept,
+        false => Action::Tempfail,
     };
     Rule { action, ..rule }
 }

@@ -204,7 +204,7 @@ impl Policy {
         }
         let rule = self.null_sender.extra_recipients;
         // What must stay reachable is asked to come again, alone; it is never refused for its company.
-        let softer = exempt.is_some() && matches!(rule.action, Action::Reject | Action::Discard);
+        let softer = exempt.is_some() && rule.action.is_final();
         let rule = if softer {
             Rule {
                 action: Action::Tempfail,

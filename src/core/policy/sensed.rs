@@ -73,7 +73,7 @@ impl Policy {
 
 fn is_refused(verdict: &Verdict) -> bool {
     let action = verdict.would.unwrap_or(verdict.action);
-    let refuses = matches!(action, Action::Tempfail | Action::Reject | Action::Discard);
+    let refuses = action.keeps_out();
     match &verdict.reason {
         // In a flood, what comes to the catch-all is the flood: it counts on while the store is away.
         Reason::Siege(UnderSiege::CatchAll { .. }) => refuses,

@@ -29,7 +29,7 @@ impl From<Rule> for Softened {
 /// hours, so the mail is asked to come again. A dead store may outlast the queues of senders, so on calm days mail is let
 /// in with a tag; in a flood that would open the door to it. Monitoring stays monitoring.
 pub(super) fn softened(rule: Rule, unanswered: Option<Outside>, besieged: bool) -> Softened {
-    let acts = !matches!(rule.action, Action::Accept | Action::Tag);
+    let acts = rule.action.acts();
     let Some(outside) = unanswered.filter(|_| acts) else {
         return rule.into();
     };

@@ -259,7 +259,7 @@ impl Policy {
             return Continue(());
         }
         let rule = self.proof.forged;
-        let refuses = !matches!(rule.action, Action::Accept | Action::Tag);
+        let refuses = rule.action.acts();
         let rule = if tag == Tag::Unverified && refuses {
             // Not for good: among a relay's forged bounces may be a true one, and nobody has looked.
             Softened::from(Rule {

@@ -8,7 +8,7 @@ use crate::core::{
     envelope::Envelope,
     outside::Outside,
     spf::{SpfCheck, SpfResult},
-    verdict::{Action, Entry},
+    verdict::Entry,
 };
 
 /// Whether something spares mail its rules.
@@ -79,10 +79,7 @@ impl Policy {
             .is_some_and(|domain| self.local.is_ours(domain))
             && mail_from(spf) != SpfResult::Pass
             && !self.forgery.mail_from.accepts();
-        let from_is_judged = !matches!(
-            self.forgery.header_from.action,
-            Action::Accept | Action::Tag
-        );
+        let from_is_judged = self.forgery.header_from.action.acts();
         !trusted
             && (speaks_against(&spf.helo)
                 || speaks_against(&spf.mail_from)

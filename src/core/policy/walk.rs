@@ -130,20 +130,17 @@ impl Walk {
             by,
             ..Verdict::of(rule, self.mode, reason)
         };
-        match verdict.action {
-            Action::Accept => {}
-            Action::Tag => {
-                let stronger = verdict.would.is_some()
-                    && self
-                        .softer
-                        .as_ref()
-                        .is_some_and(|softer| softer.would.is_none());
-                if self.softer.is_none() || stronger {
-                    self.softer = Some(verdict);
-                }
-            }
-            Action::Tempfail | Action::Reject | Action::Discard | Action::Quarantine => {
-                return Break(verdict);
+        if verdict.action.acts() {
+            return Break(verdict);
+        }
+        if verdict.action == Action::Tag {
+            let stronger = verdict.would.is_some()
+                && self
+                    .softer
+                    .as_ref()
+                    .is_some_and(|softer| softer.would.is_none());
+            if self.softer.is_none() || stronger {
+                self.softer = Some(verdict);
             }
         }
         Continue(())

@@ -45,6 +45,16 @@ impl ProofKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// What a reply says of a bounce that has none.
+    pub fn lacks(self) -> &'static str {
+        match self {
+            Self::Batv => "no tag in the address",
+            Self::Watermark => "no X-Backstop-Watermark of ours",
+            Self::Ledger => "no Message-ID of ours",
+            Self::Dkim | Self::Dkim2 => "no valid DKIM signature of ours",
+        }
+    }
+
     /// The check that looks for it, as `milter.yaml` names it.
     pub fn check(self) -> &'static str {
         match self {

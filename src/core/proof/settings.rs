@@ -5,7 +5,7 @@ use std::{path::PathBuf, time};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    DAY, Keys,
+    DAY, Keys, ProofKind,
     batv::{Layout, Unsigned},
     dkim,
 };
@@ -105,6 +105,34 @@ impl ProofSettings {
             false => 0,
         };
         (self.lifetime_days().max(ledger) + 2) * DAY
+    }
+
+    /// The proofs that outgoing mail leaves with.
+    pub fn made(&self) -> Vec<ProofKind> {
+        let makes = |kind: &ProofKind| match kind {
+            ProofKind::Batv => self.batv.sign || self.requires_tag(),
+            ProofKind::Watermark => self.watermark.sign,
+            ProofKind::Ledger => self.ledger.remember,
+            ProofKind::Dkim => self.dkim.verify,
+            // What signs for the draft stands behind us, and can't be seen.
+            ProofKind::Dkim2 => false,
+        };
+        ProofKind::ALL.into_iter().filter(makes).collect()
+    }
+
+    /// Whether a proof may stand in what a bounce returns.
+    pub fn looks_in_content(&self) -> bool {
+        !self.keys.is_empty() || self.ledger.remember || self.dkim.verify
+    }
+
+    /// The same, where that does not depend on what others have signed.
+    pub fn marks_content(&self) -> bool {
+        self.ledger.remember || self.watermark.sign || self.dkim.dkim2
+    }
+
+    /// Whether every bounce must have a tag.
+    pub fn requires_tag(&self) -> bool {
+        self.batv.required && !self.keys.is_empty()
     }
 
     /// Whether anything needs a key that signs.

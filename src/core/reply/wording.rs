@@ -239,12 +239,7 @@ fn unproven_text(Unproven { why, missing, .. }: &Unproven) -> Wording {
 
 /// What of ours a returned message would have.
 fn lacks(proofs: &[ProofKind]) -> String {
-    let words = proofs.iter().map(|by| match by {
-        ProofKind::Batv => "no tag in the address",
-        ProofKind::Watermark => "no X-Backstop-Watermark of ours",
-        ProofKind::Ledger => "no Message-ID of ours",
-        ProofKind::Dkim | ProofKind::Dkim2 => "no valid DKIM signature of ours",
-    });
+    let words = proofs.iter().map(|kind| kind.lacks());
     words.collect::<Vec<_>>().join(", ")
 }
 

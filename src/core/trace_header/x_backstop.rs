@@ -32,9 +32,9 @@ impl Tags {
     pub fn note(&mut self, verdict: &Verdict) {
         let list = match (verdict.action, &verdict.reason) {
             (_, Reason::Outgoing(_)) => return,
+            (action, _) if action.keeps_out() => return,
             (Action::Accept, _) => &mut self.accepted,
-            (Action::Tag | Action::Quarantine, _) => &mut self.noticed,
-            (Action::Tempfail | Action::Reject | Action::Discard, _) => return,
+            _ => &mut self.noticed,
         };
         if let Some(proof) = &verdict.proof {
             let proof = proof.to_string();

@@ -46,6 +46,51 @@ impl Action {
     }
 }
 
+/// What an action means. Whoever reads a verdict asks these, so that a new action says here what it is.
+impl Action {
+    /// The class of the reply that refuses the recipient or the message: 5 for good, 4 for now; none where it is answered
+    /// 250.
+    pub fn reply_class(self) -> Option<u8> {
+        match self {
+            Self::Reject => Some(5),
+            Self::Tempfail => Some(4),
+            Self::Accept | Self::Tag | Self::Discard | Self::Quarantine => None,
+        }
+    }
+
+    /// Whether the MTA is answered 250.
+    pub fn is_accepted(self) -> bool {
+        self.reply_class().is_none()
+    }
+
+    /// Whether it does more than look: it decides, and what comes behind is not asked.
+    pub fn acts(self) -> bool {
+        !matches!(self, Self::Accept | Self::Tag)
+    }
+
+    /// Whether nobody gets the mail, unless it is sent again.
+    pub fn keeps_out(self) -> bool {
+        !self.is_accepted() || self == Self::Discard
+    }
+
+    /// Whether the mail is lost for good: an honest sender does not send it again.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Reject | Self::Discard)
+    }
+
+    /// The stronger, the greater.
+    pub(super) fn strength(self) -> u8 {
+        match self {
+            Self::Accept => 0,
+            Self::Tag => 1,
+            Self::Quarantine => 2,
+            Self::Discard => 3,
+            Self::Tempfail => 4,
+            Self::Reject => 5,
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

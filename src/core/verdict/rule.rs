@@ -37,16 +37,13 @@ impl Rule {
         }
     }
 
-    fn strength(self) -> u8 {
-        match self.action {
-            Action::Accept => 0,
-            Action::Tag => 1,
-            _ if self.monitor => 2,
-            Action::Quarantine => 3,
-            Action::Discard => 4,
-            Action::Tempfail => 5,
-            Action::Reject => 6,
-        }
+    /// One that is only monitored is between those that act and those that don't.
+    fn strength(self) -> (bool, u8) {
+        let strength = match self.monitor && self.action.acts() {
+            true => u8::MAX,
+            false => self.action.strength(),
+        };
+        (self.action.acts() && !self.monitor, strength)
     }
 
     /// Whether it accepts everything, without a trace.

@@ -7,7 +7,7 @@ use crate::core::{
     outside::Outside,
     policy::{Case, Policy},
     proof::{
-        ProofKind, ProofSettings,
+        ProofKind,
         evidence::{ProofFinding, ProofResult},
     },
 };
@@ -120,7 +120,7 @@ impl Policy {
     ) -> bool {
         self.proof.dkim.verify
             && !self.requires_tag()
-            && !self.content_has_proofs()
+            && !self.proof.marks_content()
             && addressed.tag.and_then(Tag::otherwise).is_some()
             && self.judges_tag(envelope, addressed)
     }
@@ -136,7 +136,7 @@ impl Policy {
             (Ok(true), _) => Otherwise::SentWithIt,
             (Err(outside), _) => Otherwise::Unanswered(outside),
             _ if self.requires_tag() => Otherwise::Nothing,
-            _ if self.content_has_proofs() => Otherwise::Content,
+            _ if self.proof.marks_content() => Otherwise::Content,
             (_, Ok(true)) => Otherwise::Content,
             (_, Err(outside)) => Otherwise::Unanswered(outside),
             (_, Ok(false)) => Otherwise::Nothing,
@@ -148,17 +148,6 @@ impl Policy {
         envelope.reverse_path.is_null()
             && addressed.recipient.refused.is_none()
             && self.exempt_by(envelope, &addressed.recipient).is_none()
-    }
-
-    /// Whether something is put into outgoing mail, or remembered of it, by which what a bounce returns is known.
-    fn content_has_proofs(&self) -> bool {
-        let ProofSettings {
-            watermark,
-            ledger,
-            dkim,
-            ..
-        } = &self.proof;
-        ledger.remember || watermark.sign || dkim.dkim2
     }
 }
 
