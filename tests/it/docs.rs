@@ -1,4 +1,4 @@
-//! What is written about the program, held against the program.
+//! Tests that the documentation agrees with the program.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -34,13 +34,13 @@ fn the_manual_page_names_each_option_that_help_names() {
     for option in options(&page) {
         assert!(
             all.contains(&option) || option == "--version",
-            "the manual page tells of {option}, and no command has it"
+            "the manual page has {option}, and no command does"
         );
     }
 }
 
 #[test]
-fn the_unit_starts_the_program_as_it_wants_to_be_started() {
+fn the_unit_uses_options_that_exist() {
     let unit = text("packaging/systemd/backstop.service");
     let commands: Vec<&str> = unit
         .lines()
@@ -67,7 +67,7 @@ fn the_unit_starts_the_program_as_it_wants_to_be_started() {
 }
 
 #[test]
-fn the_mtas_look_for_us_where_the_shipped_file_listens() {
+fn the_mtas_connect_to_the_address_of_the_shipped_file() {
     let shipped: Value = serde_yaml::from_str(&text("milter.yaml")).unwrap();
     let listen = shipped["listen"].as_str().unwrap();
     let (port, host) = listen
@@ -88,12 +88,12 @@ fn the_mtas_look_for_us_where_the_shipped_file_listens() {
 
 /// The lines in README.md are those of packaging/postfix/main.cf.
 #[test]
-fn the_readme_gives_the_lines_for_postfix() {
+fn the_readme_has_the_lines_for_postfix() {
     let readme = text("README.md");
     for line in text("packaging/postfix/main.cf").lines() {
         if !line.is_empty() && !line.starts_with('#') {
             assert!(
-                readme.contains(&format!("\n    {line}\n")),
+                readme.contains(&format!("\n{line}\n")),
                 "README.md lacks: {line}"
             );
         }
@@ -101,19 +101,15 @@ fn the_readme_gives_the_lines_for_postfix() {
 }
 
 #[test]
-fn the_readme_tells_what_each_dependency_is_for() {
+fn the_readme_says_what_each_dependency_is_for() {
     let readme = text("README.md");
-    let told: BTreeSet<&str> = readme
-        .split("\n## What it stands on\n")
-        .nth(1)
-        .unwrap()
-        .split("\n## ")
-        .next()
-        .unwrap()
+    let table = readme.split("\n## Packages\n").nth(1).unwrap();
+    let names = Regex::new("`([^`]+)`").unwrap();
+    let said: BTreeSet<&str> = table
         .lines()
-        .filter_map(|line| line.strip_prefix("| "))
-        .flat_map(|line| line.split('|').next().unwrap().split(','))
-        .filter_map(|name| name.trim().strip_prefix('`')?.strip_suffix('`'))
+        .filter_map(|line| line.strip_prefix("| ")?.split('|').nth(1))
+        .flat_map(|names_of_row| names.captures_iter(names_of_row))
+        .map(|name| name.get(1).unwrap().as_str())
         .collect();
     let needed: BTreeSet<&str> = own()["dependencies"]
         .as_array()
@@ -126,71 +122,143 @@ fn the_readme_tells_what_each_dependency_is_for() {
                 .unwrap_or_else(|| word(dependency, "name"))
         })
         .collect();
-    assert_eq!(told, needed);
+    assert_eq!(said, needed);
 }
 
 #[test]
-fn the_readme_names_files_that_exist() {
-    let readme = text("README.md");
+fn the_readme_is_short() {
+    assert!(text("README.md").lines().count() <= 150);
+}
+
+/// The README and the pages in packaging/doc, with their names.
+fn pages() -> Vec<(String, String)> {
+    let folder = fs::read_dir(path("packaging/doc")).unwrap();
+    let pages = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = pages.map(|page| format!("packaging/doc/{page}")).collect();
+    names.sort();
+    names.insert(0, "README.md".to_owned());
+    let pages = names.into_iter().map(|name| {
+        let page = text(&name);
+        (name, page)
+    });
+    pages.collect()
+}
+
+/// The fenced blocks of a page in this language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    page.split(&format!("\n```{language}\n"))
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0)
+        .collect()
+}
+
+#[test]
+fn links_lead_to_files_that_exist() {
     let links = Regex::new(r"\]\(([^)#:]+)\)").unwrap();
-    let mut count = 0;
-    for link in links.captures_iter(&readme) {
-        assert!(path(&link[1]).exists(), "README.md: {}", &link[1]);
-        count += 1;
+    let mut linked = BTreeSet::new();
+    for (name, page) in pages() {
+        let folder = path(&name).parent().unwrap().to_owned();
+        for link in links.captures_iter(&page) {
+            let target = folder.join(&link[1]).canonicalize();
+            linked.insert(target.unwrap_or_else(|_| panic!("{name}: {}", &link[1])));
+        }
     }
-    assert!(count > 3, "only {count} links");
+    let contributing = path(".github/CONTRIBUTING.md");
+    let contributing = fs::read_to_string(contributing).unwrap_or_default();
+    for (name, _) in pages().iter().skip(1) {
+        let is_linked = linked.contains(&path(name).canonicalize().unwrap());
+        assert!(
+            is_linked || contributing.contains(name.as_str()),
+            "no page links to {name}"
+        );
+    }
 }
 
 #[test]
-fn the_readme_names_options_that_exist() {
+fn commands_have_the_options_that_the_pages_use() {
     let commands = Regex::new(
-        r"(?m)^ +(?:\$ )?backstop (run|status|check|explain|replay|spf|report|siege|keygen)((?:.*\\\n)*.*)$",
+        r"(?m)^backstop (run|status|check|explain|replay|spf|report|siege|keygen)([^#\n]*)",
     )
     .unwrap();
-    let readme = text("README.md");
     let mut count = 0;
-    for command in commands.captures_iter(&readme) {
-        let helped = options(&help(&command[1]));
-        for option in options(&command[2]) {
-            assert!(
-                helped.contains(&option),
-                "README.md: backstop {} {option}",
-                &command[1]
-            );
+    for (name, page) in pages() {
+        for block in blocks(&page, "sh") {
+            for command in commands.captures_iter(block) {
+                let helped = options(&help(&command[1]));
+                for option in options(&command[2]) {
+                    assert!(
+                        helped.contains(&option),
+                        "{name}: backstop {} {option}",
+                        &command[1]
+                    );
+                }
+                count += 1;
+            }
         }
-        count += 1;
     }
-    assert!(count > 2, "only {count} commands");
+    assert!(count > 8, "only {count} commands");
+}
+
+/// Keys in backticks, such as `siege.factor`, are in the manual page of the file.
+#[test]
+fn keys_in_the_pages_exist() {
+    let manual = text("packaging/man/milter.yaml.5");
+    let entries = Regex::new(r"(?m)^\.It Va (.+)$").unwrap();
+    let keys: BTreeSet<&str> = entries
+        .captures_iter(&manual)
+        .flat_map(|entry| entry.get(1).unwrap().as_str().split(" , "))
+        .collect();
+    let shipped: Value = serde_yaml::from_str(&text("milter.yaml")).unwrap();
+    let words = Regex::new(r"`([a-z_]+)\.([a-z0-9_.]+)`").unwrap();
+    let mut pages = pages();
+    let changes = "packaging/CHANGELOG.md".to_owned();
+    pages.push((changes.clone(), text(&changes)));
+    let mut count = 0;
+    for (name, page) in pages {
+        for word in words.captures_iter(&page) {
+            let key = word[0].trim_matches('`');
+            let is_file = key == "milter.yaml" || key == "backstop.service";
+            if is_file || shipped.get(&word[1]).is_none() {
+                continue;
+            }
+            let below = format!("{key}.");
+            let exists = keys
+                .iter()
+                .any(|known| *known == key || known.starts_with(&below));
+            assert!(exists, "{name}: no key `{key}`");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} keys");
 }
 
 #[test]
-fn the_examples_of_a_configuration_are_right() {
-    let indented = |text: &str| {
-        let lines = text.lines().skip_while(|line| *line != "    mode: enforce");
-        let lines = lines.take_while(|line| line.starts_with("    "));
-        lines
-            .map(|line| format!("{}\n", &line[4..]))
-            .collect::<String>()
-    };
-    let page = text("packaging/man/milter.yaml.5");
-    let page = page.split(".Bd -literal -offset indent\n").nth(1).unwrap();
-    for example in [
-        indented(&text("README.md")),
-        page.split(".Ed").next().unwrap().to_owned(),
-    ] {
-        assert!(
-            example.contains("postfix_map: /etc/postfix/virtual"),
-            "{example}"
-        );
-        let folder = tempfile::tempdir().unwrap();
-        let map = folder.path().join("virtual");
-        fs::write(&map, "joe@example.org joe\n").unwrap();
-        let config = folder.path().join("milter.yaml");
-        fs::write(
-            &config,
-            example.replace("/etc/postfix/virtual", map.to_str().unwrap()),
-        )
+fn examples_of_the_configuration_are_accepted() {
+    let manual = text("packaging/man/milter.yaml.5");
+    let manual = manual
+        .split(".Bd -literal -offset indent\n")
+        .nth(1)
         .unwrap();
+    let manual = manual.split(".Ed").next().unwrap();
+    let pages = pages();
+    let of_pages = pages.iter().flat_map(|(_, page)| blocks(page, "yaml"));
+    let examples: Vec<&str> = of_pages.chain([manual]).collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let folder = tempfile::tempdir().unwrap();
+        let [map, keys, config] =
+            ["virtual", "keys", "milter.yaml"].map(|name| folder.path().join(name));
+        fs::write(&map, "joe@example.org joe\n").unwrap();
+        let made = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["keygen", "--file"])
+            .arg(&keys)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let example = example
+            .replace("/etc/postfix/virtual", map.to_str().unwrap())
+            .replace("/etc/backstop/keys", keys.to_str().unwrap());
+        fs::write(&config, &example).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["check", "--no-dns", "--config"])
             .arg(&config)
@@ -200,9 +268,9 @@ fn the_examples_of_a_configuration_are_right() {
     }
 }
 
-/// The decision line in README.md has the fields that the program writes, in their order.
+/// The decision line has the fields that the program writes, in their order.
 #[test]
-fn the_readme_shows_the_decision_line() {
+fn the_pages_show_the_decision_line() {
     let fields = |line: &str| -> Vec<String> {
         line.split(' ')
             .filter_map(|word| word.split_once('='))
@@ -214,20 +282,19 @@ fn the_readme_shows_the_decision_line() {
         .lines()
         .find(|line| line.contains("\"id={} queue_id={}"))
         .unwrap();
-    let readme = text("README.md");
-    let shown = readme
-        .lines()
-        .find(|line| line.trim_start().starts_with("id="))
-        .unwrap();
-    assert_eq!(
-        fields(shown.trim()),
-        fields(format.trim().trim_matches(['"', ',']))
-    );
+    for page in ["README.md", "packaging/doc/operation.md"] {
+        let page = text(page);
+        let shown = page.lines().find(|line| line.starts_with("id=")).unwrap();
+        assert_eq!(
+            fields(shown),
+            fields(format.trim().trim_matches(['"', ',']))
+        );
+    }
 }
 
 /// The manual page has each field of the decision line, each reason, and each kind of notification.
 #[test]
-fn the_manual_page_tells_what_the_decision_line_says() {
+fn the_manual_page_has_each_word_of_the_decision_line() {
     let page = text("packaging/man/backstop.8");
     let told = |word: &str| {
         let word = Regex::new(&format!(
@@ -268,7 +335,7 @@ fn the_manual_page_tells_what_the_decision_line_says() {
 }
 
 #[test]
-fn the_changes_know_this_version() {
+fn the_changes_have_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let changes = text("packaging/CHANGELOG.md");
     assert!(changes.contains(&format!("\n## {version}")));
