@@ -37,7 +37,7 @@ pub struct Metrics {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
-    action: &'static str,
+    verdict: &'static str,
     reason: &'static str,
     would: &'static str,
 }
@@ -82,7 +82,7 @@ impl Metrics {
     /// Counts the answer to one recipient, when it is final.
     pub fn decided(&self, verdict: &Verdict) {
         let labels = VerdictLabels {
-            action: verdict.action.as_str(),
+            verdict: verdict.action.as_str(),
             reason: verdict.reason.code(),
             would: verdict.would.map_or("none", |action| action.as_str()),
         };
@@ -182,7 +182,7 @@ mod tests {
         });
         for line in [
             "# TYPE backstop_verdicts_total counter",
-            "backstop_verdicts_total{action=\"tag\",reason=\"never_sends\",would=\"reject\"} 2",
+            "backstop_verdicts_total{verdict=\"tag\",reason=\"never_sends\",would=\"reject\"} 2",
             "backstop_reloads_total{result=\"failed\"} 1",
             "backstop_reloads_total{result=\"done\"} 0",
             "backstop_spf_total{identity=\"helo\",result=\"permerror\"} 0",

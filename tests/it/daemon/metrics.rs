@@ -83,7 +83,7 @@ fn hung_up(mut stream: TcpStream) {
 }
 
 fn verdicts(action: &str, reason: &str, would: &str) -> String {
-    format!("backstop_verdicts_total{{action=\"{action}\",reason=\"{reason}\",would=\"{would}\"}}")
+    format!("backstop_verdicts_total{{verdict=\"{action}\",reason=\"{reason}\",would=\"{would}\"}}")
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn others_can_parse_it() {
     let read = String::from_utf8(output.stdout).unwrap();
     let samples = page.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(read.lines().count(), samples, "{read}\n{page}");
-    let verdict = "backstop_verdicts_total [('action', 'accept'), ('reason', 'nothing_found'), ('would', 'none')] 1.0";
+    let verdict = "backstop_verdicts_total [('reason', 'nothing_found'), ('verdict', 'accept'), ('would', 'none')] 1.0";
     assert!(read.lines().any(|line| line == verdict), "{read}");
 }
 

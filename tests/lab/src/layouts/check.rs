@@ -156,7 +156,7 @@ pub(super) fn counts(world: &World) -> io::Result<Vec<String>> {
             },
         ),
         (
-            r#"backstop_verdicts_total{action="accept",reason="refused_by_mta",would="none"}"#,
+            r#"backstop_verdicts_total{verdict="accept",reason="refused_by_mta",would="none"}"#,
             world.mta.refused(),
         ),
     ];
