@@ -34,7 +34,7 @@ use crate::{
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     engine::Engine,
-    store::{self, Keep, Store},
+    store::{self, Retention, Store},
 };
 
 /// The answer is no.
@@ -186,16 +186,16 @@ fn uses_store(config: &Config) -> bool {
 
 /// The store, if anything uses it.
 fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
-    uses_store(config).then(|| store::open(&config.store, keep(config)))
+    uses_store(config).then(|| store::open(&config.store, retention(config)))
 }
 
 /// How much the store keeps.
-fn keep(config: &Config) -> Keep {
+fn retention(config: &Config) -> Retention {
     let Policy { proof, siege, .. } = &config.policy;
-    Keep {
+    Retention {
         ledger_days: proof.ledger.keep_days(),
         learned_days: siege.learn.keep_days(),
-        most_learned: siege.learn.max_addresses,
+        max_learned: siege.learn.max_addresses,
     }
 }
 

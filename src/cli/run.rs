@@ -18,7 +18,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{engine, keep, load, open_store, unavailable};
+use super::{engine, load, open_store, retention, unavailable};
 use crate::{
     config::{self, Config},
     directory::Event,
@@ -230,7 +230,7 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
 
 fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
     let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let kept = |config: &Config| (config.store.clone(), keep(config));
+    let kept = |config: &Config| (config.store.clone(), retention(config));
     let store = match &former.store {
         Some(store) if kept(&config) == kept(running) => Some(Arc::clone(store)),
         _ => open_store(&config),

@@ -7,8 +7,8 @@ use crate::core::proof::DAY;
 pub const LONGEST_NAME: usize = 255;
 /// The longest record, in octets.
 pub const LONGEST_RECORD: usize = 16 * 1024;
-/// The most records: a new one takes the place of that which was written longest ago.
-pub const MOST_RECORDS: u64 = 1_100;
+/// The maximum number of records: a new one takes the place of the one that was written longest ago.
+pub const MAX_RECORDS: u64 = 1_100;
 /// How long a record is kept that nobody writes, in seconds.
 pub(super) const KEEP: u64 = 100 * DAY;
 /// A version is when it was written, in millionths of a second since 1970, or one more than that before it where the clock

@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::{
-    backend::{Backend, Batch, Waiting},
-    keeper::{Kept, RETRY},
+    batch::{Batch, Waiting},
+    supervisor::{Backend, RETRY, Supervisor},
     unwritten::Unwritten,
 };
 use crate::core::{
@@ -132,15 +132,15 @@ impl Queue {
 
 /// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
 /// the queue fills.
-pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
+pub async fn write<B: Backend>(supervisor: Arc<Supervisor<B>>, mut entries: Entries) {
     while let Some((mut batch, taken, waiting)) = entries.batch(B::GATHER).await {
         let sent: Vec<_> = batch.sent.iter().map(|s| (s.message, s.sender)).collect();
         while batch.len() > 0 {
-            let written = written(&kept, &mut batch, &entries).await;
+            let written = written(&supervisor, &mut batch, &entries).await;
             if !written && entries.queue.is_closed() {
                 let lost = entries.hand_over(batch).await;
                 if lost > 0 {
-                    let name = kept.backend.name();
+                    let name = supervisor.backend.name();
                     log::warn!("store: {name}: the last {lost} entries are lost");
                 }
                 return;
@@ -160,17 +160,23 @@ pub async fn write<B: Backend>(kept: Arc<Kept<B>>, mut entries: Entries) {
     }
 }
 
-async fn written<B: Backend>(kept: &Kept<B>, batch: &mut Batch, entries: &Entries) -> bool {
-    while timeout(RETRY, kept.opened()).await.is_err() {
-        if entries.queue.is_closed() {
-            return false;
+async fn written<B: Backend>(
+    supervisor: &Supervisor<B>,
+    batch: &mut Batch,
+    entries: &Entries,
+) -> bool {
+    let connection = loop {
+        match timeout(RETRY, supervisor.opened()).await {
+            Ok(Some(connection)) => break connection,
+            _ if entries.queue.is_closed() => return false,
+            _ => {}
         }
-    }
-    let Err(error) = kept.backend.write(batch).await else {
+    };
+    let Err(error) = supervisor.backend.write(&connection, batch).await else {
         return true;
     };
-    kept.journal.background_failed(&error);
-    kept.failed(&error);
+    supervisor.journal.background_failed(&error);
+    supervisor.failed(&error);
     false
 }
 

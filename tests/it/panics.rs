@@ -18,7 +18,10 @@ use backstop::{
     dns::Resolver,
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
-    store::{Health, SiegeRecords, Store, Unavailable},
+    store::{
+        AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, ProofUseStore, SiegeRecords,
+        SiegeStore, Store, StoreAnswer,
+    },
 };
 use futures_util::future::BoxFuture;
 use lab::milter::{Client, Peer, Reply};
@@ -33,6 +36,54 @@ use crate::{
 #[derive(Debug)]
 struct Buggy;
 
+impl LedgerStore for Buggy {
+    fn sent(&self, _: Vec<Hash>) -> StoreAnswer<'_, Option<Remembered>> {
+        Box::pin(async { panic!("a bug in a question") })
+    }
+
+    fn last_sent(&self, _: Vec<Hash>) -> StoreAnswer<'_, Option<u64>> {
+        panic!("a bug before the question")
+    }
+}
+
+impl ProofUseStore for Buggy {
+    fn use_proof(&self, _: Hash, _: Attempt, _: u64) -> StoreAnswer<'_, Use> {
+        panic!("a bug in a use")
+    }
+}
+
+impl CoverageStore for Buggy {
+    fn coverage(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>> {
+        panic!("nobody asks")
+    }
+}
+
+impl LearnedStore for Buggy {
+    fn learned(&self, _: Vec<Hash>) -> StoreAnswer<'_, Option<Learned>> {
+        panic!("a bug in what was learned")
+    }
+}
+
+impl SiegeStore for Buggy {
+    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords> {
+        panic!("no rounds are made")
+    }
+
+    fn write_siege_record(&self, _: String, _: u64, _: Vec<u8>) -> StoreAnswer<'_, Option<u64>> {
+        panic!("no rounds are made")
+    }
+}
+
+impl AttackStore for Buggy {
+    fn attack(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
+        panic!("nobody asks")
+    }
+
+    fn samples(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>> {
+        panic!("nobody asks")
+    }
+}
+
 impl Store for Buggy {
     fn remember(&self, _: Sent) {
         panic!("a bug where nobody waits");
@@ -40,57 +91,13 @@ impl Store for Buggy {
 
     fn count(&self, _: u64, _: CoverageCount) {}
 
-    fn count_attack(&self, _: u64, _: Vec<AttackCount>) {}
-
-    fn keep_sample(&self, _: Sample) {}
-
     fn learn(&self, _: Learn) -> bool {
         true
     }
 
-    fn learned(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<Learned>, Unavailable>> {
-        panic!("a bug in what was learned")
-    }
+    fn count_attack(&self, _: u64, _: Vec<AttackCount>) {}
 
-    fn siege_records(&self) -> BoxFuture<'_, Result<SiegeRecords, Unavailable>> {
-        panic!("no rounds are made")
-    }
-
-    fn write_siege_record(
-        &self,
-        _: String,
-        _: u64,
-        _: Vec<u8>,
-    ) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
-        panic!("no rounds are made")
-    }
-
-    fn attack(&self, _: RangeInclusive<u64>) -> BoxFuture<'_, Result<Vec<AttackRow>, Unavailable>> {
-        panic!("nobody asks")
-    }
-
-    fn samples(&self, _: RangeInclusive<u64>) -> BoxFuture<'_, Result<Vec<Sample>, Unavailable>> {
-        panic!("nobody asks")
-    }
-
-    fn sent(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<Remembered>, Unavailable>> {
-        Box::pin(async { panic!("a bug in a question") })
-    }
-
-    fn last_sent(&self, _: Vec<Hash>) -> BoxFuture<'_, Result<Option<u64>, Unavailable>> {
-        panic!("a bug before the question")
-    }
-
-    fn use_proof(&self, _: Hash, _: Attempt, _: u64) -> BoxFuture<'_, Result<Use, Unavailable>> {
-        panic!("a bug in a use")
-    }
-
-    fn coverage(
-        &self,
-        _: RangeInclusive<u64>,
-    ) -> BoxFuture<'_, Result<Vec<CoverageRow>, Unavailable>> {
-        panic!("nobody asks")
-    }
+    fn keep_sample(&self, _: Sample) {}
 
     fn flush(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})

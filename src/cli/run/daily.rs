@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::{
         core::proof::{ProofKind, coverage::CoverageCount},
-        store::{self, Keep},
+        store::{self, Retention},
     };
 
     const LOOK: Duration = Duration::from_millis(5);
@@ -76,10 +76,10 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("state.db").display());
         let store = store::open(
             &url.parse().unwrap(),
-            Keep {
+            Retention {
                 ledger_days: 30,
                 learned_days: 1,
-                most_learned: 1,
+                max_learned: 1,
             },
         );
         let first = today();

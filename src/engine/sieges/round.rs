@@ -15,7 +15,7 @@ use crate::{
             Change, Damaged, Deltas, Forced, MOST_DOMAINS, Record, Settings, Shared, State, Taken,
         },
     },
-    store::{MOST_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
+    store::{MAX_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
 };
 
 /// So many domains that the file names, and so many others, get a record in a full store in one round; the rest are this
@@ -34,7 +34,7 @@ impl Places {
     /// Of more named domains than there are places, those that came first stay: else they would push each other out without
     /// end.
     fn new(records: usize, named: usize) -> Self {
-        let most = usize::try_from(MOST_RECORDS).unwrap_or(usize::MAX);
+        let most = usize::try_from(MAX_RECORDS).unwrap_or(usize::MAX);
         let new = if named > MOST_DOMAINS { 0 } else { MOST_NEW };
         Self {
             free: most.saturating_sub(records),

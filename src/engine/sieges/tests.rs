@@ -11,7 +11,7 @@ use crate::{
         policy::Policy,
         siege::{ByHand, Forced, Hit, MOST_DOMAINS, Record, State},
     },
-    store::{Keep, MOST_RECORDS, Store, open},
+    store::{MAX_RECORDS, Retention, Store, open},
 };
 
 const START: u64 = 1_799_625_600;
@@ -102,7 +102,7 @@ async fn a_full_store_takes_in_one_after_the_other() {
     // All domains together have one, too, and count as named: it may take one round more.
     host.round_with(&*store, "").await;
     assert_eq!(host.round_with(&*store, ".example").await, all);
-    assert_eq!(host.round_with(&*store, "").await as u64, MOST_RECORDS);
+    assert_eq!(host.round_with(&*store, "").await as u64, MAX_RECORDS);
 }
 
 /// Of more domains than the store has places those are shared that have one, and the host watches the others by itself.
@@ -171,7 +171,7 @@ async fn what_a_newer_version_wrote_is_left_as_it_is() {
 async fn full_store() -> (TempDir, Arc<dyn Store>) {
     let (folder, store) = empty_store().await;
     let idle = Record::new(START).to_bytes();
-    for number in 0..MOST_RECORDS {
+    for number in 0..MAX_RECORDS {
         let name = format!("old{number}.invalid");
         let written = store.write_siege_record(name, 0, idle.clone()).await;
         assert!(written.unwrap().is_some());
@@ -182,10 +182,10 @@ async fn full_store() -> (TempDir, Arc<dyn Store>) {
 async fn empty_store() -> (TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/state.db", folder.path().display());
-    let keep = Keep {
+    let keep = Retention {
         ledger_days: 1,
         learned_days: 1,
-        most_learned: 1,
+        max_learned: 1,
     };
     let store = open(&url.parse().unwrap(), keep);
     while store.siege_records().await.is_err() {

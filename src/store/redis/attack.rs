@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use redis::{Cmd, Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
+use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 
-use super::{PREFIX, write::BETWEEN};
+use super::{BETWEEN, PREFIX, Redis};
 use crate::{
     core::{
         attack::{
@@ -13,7 +13,11 @@ use crate::{
         },
         proof::DAY,
     },
-    store::backend::Batch,
+    store::{
+        AttackStore, StoreAnswer,
+        batch::{self, Batch, now},
+        supervisor::{Handle, REPORT},
+    },
 };
 
 /// Adds ARGV[3] to the field ARGV[1], or to ARGV[2] where that would be one more than ARGV[4]; it lives ARGV[5] seconds.
@@ -40,8 +44,22 @@ redis.call('EXPIRE', KEYS[1], ARGV[6])";
 const HOURS_AT_ONCE: usize = 24;
 const SAMPLES_AT_ONCE: usize = 50;
 
+impl AttackStore for Handle<Redis> {
+    fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
+        self.ask(REPORT, async move |_, mut connection| {
+            rows(&mut connection, hours, now()).await
+        })
+    }
+
+    fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>> {
+        self.ask(REPORT, async move |_, mut connection| {
+            samples(&mut connection, time).await
+        })
+    }
+}
+
 fn key(hour: u64, kind: AttackKind) -> String {
-    format!("{PREFIX}a:{hour}:{}", kind.as_str())
+    format!("{PREFIX}attack:{hour}:{}", kind.as_str())
 }
 
 fn samples_key() -> String {
@@ -79,7 +97,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             // There is nothing in it that JSON has no form for.
             continue;
         };
-        let of_hour = format!("{PREFIX}n:{}:{network}", hour(sample.at));
+        let of_hour = format!("{PREFIX}sampled:{}:{network}", hour(sample.at));
         let eval = commands.cmd("EVAL").arg(KEPT).arg(2);
         eval.arg(samples_key())
             .arg(of_hour)
@@ -95,19 +113,19 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
     commands
 }
 
-/// What takes away samples that were kept long enough at `now`: the next one may be far off.
-pub(super) fn prune(now: u64) -> Cmd {
-    let mut command = cmd("ZREMRANGEBYSCORE");
+/// Deletes samples that were kept long enough at `now`: the next one may be far off.
+pub(super) async fn prune(connection: &mut MultiplexedConnection, now: u64) -> RedisResult<()> {
     let oldest = now.saturating_sub(SAMPLE_DAYS * DAY);
+    let mut command = cmd("ZREMRANGEBYSCORE");
     command
         .arg(samples_key())
         .arg("-inf")
         .arg(format!("({oldest}"));
-    command
+    command.query_async(connection).await
 }
 
-/// What was counted in these hours. No more of them are asked for than are kept at `now`.
-pub(super) async fn rows(
+/// What was counted in these hours, in order. No more of them are asked for than are kept at `now`.
+async fn rows(
     connection: &mut MultiplexedConnection,
     hours: RangeInclusive<u64>,
     now: u64,
@@ -133,15 +151,16 @@ pub(super) async fn rows(
             }));
         }
     }
+    rows.sort_unstable();
     Ok(rows)
 }
 
-/// The samples of this time.
-pub(super) async fn samples(
+/// The samples of this time, the oldest first.
+async fn samples(
     connection: &mut MultiplexedConnection,
     time: RangeInclusive<u64>,
 ) -> RedisResult<Vec<Sample>> {
-    let mut samples = Vec::new();
+    let mut all = Vec::new();
     for offset in (0..MAX_SAMPLES).step_by(SAMPLES_AT_ONCE) {
         let texts: Vec<String> = cmd("ZREVRANGEBYSCORE")
             .arg(samples_key())
@@ -153,14 +172,10 @@ pub(super) async fn samples(
             .query_async(connection)
             .await?;
         let found = texts.len();
-        samples.extend(
-            texts
-                .iter()
-                .filter_map(|text| serde_json::from_str(text).ok()),
-        );
+        all.extend(texts);
         if found < SAMPLES_AT_ONCE {
             break;
         }
     }
-    Ok(samples)
+    Ok(batch::samples(&all))
 }

@@ -7,12 +7,19 @@
 
 use std::collections::BTreeSet;
 
-use redis::{Pipeline, Script, pipe};
+use redis::{Pipeline, RedisResult, Script, aio::MultiplexedConnection, pipe};
 
-use super::{LONGEST, PREFIX};
-use crate::core::{
-    learned::{Learn, Learned},
-    proof::{DAY, ledger::Hash, today},
+use super::{LONGEST, PREFIX, Redis};
+use crate::{
+    core::{
+        learned::{Learn, Learned},
+        proof::{DAY, ledger::Hash, today},
+    },
+    store::{
+        LearnedStore, Retention, StoreAnswer,
+        batch::now,
+        supervisor::{Handle, PATIENCE},
+    },
 };
 
 /// How many hashes there are: as many as leave [`LEAST`] addresses to each. All of these are asked, for what may be kept is
@@ -72,9 +79,42 @@ end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %.0f', days, accepted, sent))
 if tonumber(ARGV[6]) > redis.call('TTL', KEYS[1]) then redis.call('EXPIRE', KEYS[1], ARGV[6]) end";
 
-/// What is learned of days since which addresses are kept for `keep_days`, in hashes that have room for `most` together, and
-/// up to half more.
-pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u64) -> Pipeline {
+impl LearnedStore for Handle<Redis> {
+    fn learned(&self, addresses: Vec<Hash>) -> StoreAnswer<'_, Option<Learned>> {
+        self.ask(PATIENCE, async move |redis, mut connection| {
+            let since = today(now()).saturating_sub(redis.retention.learned_days);
+            learned(&mut connection, &addresses, since).await
+        })
+    }
+}
+
+/// What is known of an address since a day, by all of its hashes.
+async fn learned(
+    connection: &mut MultiplexedConnection,
+    hashes: &[Hash],
+    since: u64,
+) -> RedisResult<Option<Learned>> {
+    if hashes.is_empty() {
+        return Ok(None);
+    }
+    let mut commands = pipe();
+    for &hash in hashes {
+        for shards in SHARDS {
+            let get = commands.cmd("HGET").arg(key(hash, shards));
+            get.arg(hash.as_bytes().as_slice());
+        }
+    }
+    let values: Vec<Option<Vec<u8>>> = commands.query_async(connection).await?;
+    let learned = values.iter().flatten();
+    Ok(learned
+        .filter_map(|value| read(value, since))
+        .reduce(Learned::and))
+}
+
+/// What writes what is learned of days that are still kept, into hashes that have room for the maximum together, and up to
+/// half more.
+pub(super) fn written(entries: &BTreeSet<Learn>, retention: &Retention, now: u64) -> Pipeline {
+    let (keep_days, most) = (retention.learned_days, retention.max_learned);
     let script = Script::new(LEARN);
     let since = today(now).saturating_sub(keep_days);
     let shards = shards(most);
@@ -101,20 +141,8 @@ pub(super) fn learn(entries: &BTreeSet<Learn>, keep_days: u64, most: u64, now: u
     commands
 }
 
-/// The values of these addresses.
-pub(super) fn ask(addresses: &[Hash]) -> Pipeline {
-    let mut commands = pipe();
-    for &address in addresses {
-        for shards in SHARDS {
-            let get = commands.cmd("HGET").arg(key(address, shards));
-            get.arg(address.as_bytes().as_slice());
-        }
-    }
-    commands
-}
-
-/// What a value tells; `None` for what can't be one, or is over since a day.
-pub(super) fn read(value: &[u8], since: u64) -> Option<Learned> {
+/// What a value says; `None` for what can't be one, or of which the last day is before `since`.
+fn read(value: &[u8], since: u64) -> Option<Learned> {
     let mut numbers = str::from_utf8(value)
         .ok()?
         .split(' ')
@@ -150,8 +178,8 @@ fn key(address: Hash, shards: u16) -> String {
     let [first, second, ..] = *address.as_bytes();
     let shard = u16::from_be_bytes([first, second]) % shards;
     match shards {
-        MOST_SHARDS => format!("{PREFIX}l:{shard:04x}"),
-        fewer => format!("{PREFIX}l:{fewer}:{shard:04x}"),
+        MOST_SHARDS => format!("{PREFIX}learned:{shard:04x}"),
+        fewer => format!("{PREFIX}learned:{fewer}:{shard:04x}"),
     }
 }
 
@@ -188,7 +216,12 @@ mod tests {
             day,
             sent: false,
         };
-        let written = |day| learn(&BTreeSet::from([entry(day)]), 10, 1, 100 * DAY).len();
+        let retention = Retention {
+            ledger_days: 0,
+            learned_days: 10,
+            max_learned: 1,
+        };
+        let written = |day| written(&BTreeSet::from([entry(day)]), &retention, 100 * DAY).len();
         assert_eq!(written(89), 0);
         // The script, and the entry.
         assert_eq!(written(90), 2);
@@ -216,7 +249,12 @@ mod tests {
             day: 100,
             sent: true,
         };
-        assert!(learn(&BTreeSet::from([entry]), 10, 0, 100 * DAY).is_empty());
+        let none = Retention {
+            ledger_days: 0,
+            learned_days: 10,
+            max_learned: 0,
+        };
+        assert!(written(&BTreeSet::from([entry]), &none, 100 * DAY).is_empty());
     }
 
     proptest! {

@@ -3,10 +3,14 @@
 
 use std::sync::LazyLock;
 
-use redis::{Pipeline, Script, ScriptInvocation, pipe};
+use redis::{RedisResult, Script, aio::MultiplexedConnection, pipe};
 
-use super::{PREFIX, write::DIGITS};
-use crate::store::siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, SiegeRecord};
+use super::{DIGITS, PREFIX, Redis};
+use crate::store::{
+    SiegeRecords, SiegeStore, StoreAnswer,
+    siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, SiegeRecord, check},
+    supervisor::{Handle, PATIENCE, answered},
+};
 
 /// Writes ARGV[3] to the field ARGV[1], if its version is ARGV[2], and gives the new version: the time, or one more than
 /// the version. 0 if it isn't. Where there are ARGV[4] already, a new one takes the place of that which was written longest
@@ -35,7 +39,7 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Forgets those that were written more than ARGV[1] seconds ago: the lifetime of the hash is that of the latest.
+/// Deletes those that were written more than ARGV[1] seconds ago: the lifetime of the hash is that of the latest.
 static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local first = string.format('%020.0f', (redis.call('TIME')[1] - ARGV[1]) * 1000000)
@@ -47,34 +51,61 @@ static PRUNE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// What a write gives in place of a version.
-pub(super) const CHANGED: i64 = 0;
+const CHANGED: u64 = 0;
 
-pub(super) fn write(name: &str, seen: u64, bytes: &[u8]) -> ScriptInvocation<'static> {
-    let mut write = WRITE.key(key());
-    write.arg(name).arg(seen).arg(bytes);
-    write.arg(MOST_RECORDS).arg(KEEP);
-    write
+impl SiegeStore for Handle<Redis> {
+    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords> {
+        self.ask(PATIENCE, async |_, mut connection| {
+            records(&mut connection).await
+        })
+    }
+
+    fn write_siege_record(
+        &self,
+        name: String,
+        seen: u64,
+        bytes: Vec<u8>,
+    ) -> StoreAnswer<'_, Option<u64>> {
+        if let Err(error) = check(&name, &bytes) {
+            return answered(Err(error));
+        }
+        self.ask(PATIENCE, async move |_, mut connection| {
+            let mut write = WRITE.key(key());
+            write.arg(name).arg(seen).arg(bytes);
+            write.arg(MAX_RECORDS).arg(KEEP);
+            let version: u64 = write.invoke_async(&mut connection).await?;
+            Ok(Some(version).filter(|version| *version != CHANGED))
+        })
+    }
 }
 
-pub(super) fn prune() -> ScriptInvocation<'static> {
-    let mut prune = PRUNE.key(key());
-    prune.arg(KEEP);
-    prune
-}
+async fn records(connection: &mut MultiplexedConnection) -> RedisResult<SiegeRecords> {
+    /// The time in seconds and millionths, and all names with their values.
+    type Answers = ((u64, u64), Vec<(Vec<u8>, Vec<u8>)>);
 
-/// What [`ask`] is answered: the time in seconds and millionths, and all names with their values.
-pub(super) type Answer = ((u64, u64), Vec<(Vec<u8>, Vec<u8>)>);
-
-/// The time and all values.
-pub(super) fn ask() -> Pipeline {
     let mut commands = pipe();
     commands.cmd("TIME");
     commands.cmd("HGETALL").arg(key());
-    commands
+    let ((seconds, micros), values): Answers = commands.query_async(connection).await?;
+    let records = values.into_iter();
+    let mut records: Vec<_> = records
+        .filter_map(|(name, value)| read(name, &value))
+        .collect();
+    records.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(SiegeRecords {
+        now_millis: seconds.saturating_mul(1_000).saturating_add(micros / 1_000),
+        records,
+    })
+}
+
+/// Deletes records that nobody wrote for long.
+pub(super) async fn prune(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut prune = PRUNE.key(key());
+    prune.arg(KEEP).invoke_async(connection).await
 }
 
 /// The record in a value; `None` for what can't be one.
-pub(super) fn read(name: Vec<u8>, value: &[u8]) -> Option<SiegeRecord> {
+fn read(name: Vec<u8>, value: &[u8]) -> Option<SiegeRecord> {
     let (version, bytes) = value.split_at_checked(DIGITS)?;
     let name = String::from_utf8(name).ok()?;
     let fits = name.len() <= LONGEST_NAME && bytes.len() <= LONGEST_RECORD;

@@ -4,10 +4,16 @@ use std::sync::LazyLock;
 
 use redis::{AsyncCommands, RedisResult, Script, aio::MultiplexedConnection};
 
-use super::{LONGEST, key};
-use crate::core::proof::{
-    ledger::Hash,
-    uses::{Attempt, Use, Uses},
+use super::{LONGEST, Redis, key};
+use crate::{
+    core::proof::{
+        ledger::Hash,
+        uses::{Attempt, Use, Uses},
+    },
+    store::{
+        ProofUseStore, StoreAnswer,
+        supervisor::{Handle, PATIENCE},
+    },
 };
 
 /// Sets KEYS[1] to ARGV[2] where it is ARGV[1] still, which is empty where there is none, for at least ARGV[3] seconds.
@@ -23,14 +29,22 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+impl ProofUseStore for Handle<Redis> {
+    fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use> {
+        self.ask(PATIENCE, async move |_, mut connection| {
+            take(&mut connection, message, &attempt, until).await
+        })
+    }
+}
+
 /// Reads the uses of a message and writes them with this one, unless another host did so meanwhile; then again.
-pub(super) async fn take(
+async fn take(
     connection: &mut MultiplexedConnection,
     message: Hash,
     attempt: &Attempt,
     until: u64,
 ) -> RedisResult<Use> {
-    let key = key("u:", message);
+    let key = key("uses", message);
     let left = until.saturating_sub(attempt.now).min(LONGEST);
     loop {
         let before: Option<Vec<u8>> = connection.get(&key).await?;

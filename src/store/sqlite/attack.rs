@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use tokio::sync::Mutex;
 
-use super::{integer, natural};
+use super::{Sqlite, integer, natural, prune::delete};
 use crate::{
     core::{
         attack::{
@@ -14,40 +15,36 @@ use crate::{
         },
         proof::DAY,
     },
-    store::backend::Batch,
+    store::{
+        AttackStore, StoreAnswer,
+        batch::{self, Batch},
+        supervisor::{Handle, REPORT},
+    },
 };
 
-/// What these tables add to the schema.
-pub(super) const MIGRATION: &str = "
-    CREATE TABLE attack (
-        hour INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        domain TEXT NOT NULL,
-        fate TEXT NOT NULL,
-        what TEXT NOT NULL,
-        times INTEGER NOT NULL,
-        PRIMARY KEY (hour, kind, domain, fate, what)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE samples (
-        id INTEGER PRIMARY KEY,
-        at INTEGER NOT NULL,
-        network TEXT NOT NULL,
-        sample TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX samples_by_time ON samples (at);
-    CREATE INDEX samples_by_network ON samples (network, at);
-    PRAGMA user_version = 3;
-";
+impl AttackStore for Handle<Sqlite> {
+    fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
+        self.ask(REPORT, async move |_, open| {
+            rows(&open.readers, hours).await
+        })
+    }
+
+    fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>> {
+        self.ask(REPORT, async move |_, open| {
+            samples(&open.readers, time).await
+        })
+    }
+}
 
 /// Adds what a batch has. Things that are too many in their hour are counted together.
 pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
-    const COUNT: &str = "INSERT INTO attack (hour, kind, domain, fate, what, times) \
+    const COUNT: &str = "INSERT INTO attack (hour, kind, domain, fate, text, count) \
         SELECT ?1, ?2, ?3, ?4, \
-        CASE WHEN EXISTS (SELECT 1 FROM attack WHERE (hour, kind, domain, fate, what) = (?1, ?2, ?3, ?4, ?5)) \
+        CASE WHEN EXISTS (SELECT 1 FROM attack WHERE (hour, kind, domain, fate, text) = (?1, ?2, ?3, ?4, ?5)) \
         OR (SELECT count(*) FROM attack WHERE hour = ?1 AND kind = ?2) < ?7 THEN ?5 ELSE '' END, ?6 \
-        WHERE true ON CONFLICT DO UPDATE SET times = times + excluded.times";
-    const SAMPLE: &str = "INSERT INTO samples (at, network, sample) SELECT ?1, ?2, ?3 \
-        WHERE (SELECT count(*) FROM samples WHERE network = ?2 AND at BETWEEN ?4 AND ?5) < ?6";
+        WHERE true ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    const SAMPLE: &str = "INSERT INTO samples (came_at, network, sample) SELECT ?1, ?2, ?3 \
+        WHERE (SELECT count(*) FROM samples WHERE network = ?2 AND came_at BETWEEN ?4 AND ?5) < ?6";
     for ((hour, count), &times) in &batch.attack {
         sqlx::query(COUNT)
             .bind(integer(*hour))
@@ -80,29 +77,28 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
     Ok(())
 }
 
-/// What deletes what is over at `now`, each with its bound.
-pub(super) fn over(now: u64) -> [(&'static str, i64); 3] {
-    const COUNTS: &str = "DELETE FROM attack WHERE (hour, kind, domain, fate, what) IN \
-        (SELECT hour, kind, domain, fate, what FROM attack WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
+/// Deletes what is over at `now`, and the oldest of too many samples.
+pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
+    const COUNTS: &str = "DELETE FROM attack WHERE (hour, kind, domain, fate, text) IN \
+        (SELECT hour, kind, domain, fate, text FROM attack WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
     const OLD: &str = "DELETE FROM samples WHERE id IN \
-        (SELECT id FROM samples WHERE at < ?1 ORDER BY at LIMIT ?2)";
+        (SELECT id FROM samples WHERE came_at < ?1 ORDER BY came_at LIMIT ?2)";
     const TOO_MANY: &str = "DELETE FROM samples WHERE id IN \
-        (SELECT id FROM samples ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?1)";
+        (SELECT id FROM samples ORDER BY came_at DESC, id DESC LIMIT ?2 OFFSET ?1)";
     let days_ago = |days: u64| now.saturating_sub(days * DAY);
-    [
-        (COUNTS, integer(hour(days_ago(KEEP_DAYS)))),
-        (OLD, integer(days_ago(SAMPLE_DAYS))),
-        (TOO_MANY, i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX)),
-    ]
+    let max_samples = i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX);
+    delete(writer, COUNTS, integer(hour(days_ago(KEEP_DAYS)))).await?;
+    delete(writer, OLD, integer(days_ago(SAMPLE_DAYS))).await?;
+    delete(writer, TOO_MANY, max_samples).await
 }
 
-/// What was counted in these hours.
+/// What was counted in these hours, in order.
 pub(super) async fn rows(
     readers: &SqlitePool,
     hours: RangeInclusive<u64>,
 ) -> sqlx::Result<Vec<AttackRow>> {
     const ROWS: &str =
-        "SELECT hour, kind, domain, fate, what, times FROM attack WHERE hour BETWEEN ?1 AND ?2";
+        "SELECT hour, kind, domain, fate, text, count FROM attack WHERE hour BETWEEN ?1 AND ?2";
     let mut found = sqlx::query(ROWS)
         .bind(integer(*hours.start()))
         .bind(integer(*hours.end()))
@@ -111,6 +107,7 @@ pub(super) async fn rows(
     while let Some(row) = found.try_next().await? {
         rows.extend(counted(&row)?);
     }
+    rows.sort_unstable();
     Ok(rows)
 }
 
@@ -126,21 +123,17 @@ fn counted(row: &SqliteRow) -> sqlx::Result<Option<AttackRow>> {
     Ok(count.map(|count| AttackRow { hour, count, times }))
 }
 
-/// The samples of this time, the newest of too many.
+/// The samples of this time, the oldest first; of too many the newest.
 pub(super) async fn samples(
     readers: &SqlitePool,
     time: RangeInclusive<u64>,
 ) -> sqlx::Result<Vec<Sample>> {
-    const SAMPLES: &str =
-        "SELECT sample FROM samples WHERE at BETWEEN ?1 AND ?2 ORDER BY at DESC, id DESC LIMIT ?3";
+    const SAMPLES: &str = "SELECT sample FROM samples WHERE came_at BETWEEN ?1 AND ?2 ORDER BY came_at DESC, id DESC LIMIT ?3";
     let texts: Vec<String> = sqlx::query_scalar(SAMPLES)
         .bind(integer(*time.start()))
         .bind(integer(*time.end()))
         .bind(i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX))
         .fetch_all(readers)
         .await?;
-    let samples = texts
-        .iter()
-        .filter_map(|text| serde_json::from_str(text).ok());
-    Ok(samples.collect())
+    Ok(batch::samples(&texts))
 }

@@ -3,11 +3,27 @@
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 
-use super::{integer, natural, write::delete};
-use crate::core::{
-    learned::{Learn, Learned},
-    proof::ledger::Hash,
+use super::{Sqlite, integer, natural, prune::delete};
+use crate::{
+    core::{
+        learned::{Learn, Learned},
+        proof::{ledger::Hash, today},
+    },
+    store::{
+        LearnedStore, StoreAnswer,
+        batch::now,
+        supervisor::{Handle, PATIENCE},
+    },
 };
+
+impl LearnedStore for Handle<Sqlite> {
+    fn learned(&self, addresses: Vec<Hash>) -> StoreAnswer<'_, Option<Learned>> {
+        self.ask(PATIENCE, async move |sqlite, open| {
+            let since = sqlite.learned_since(today(now()));
+            learned(&open.readers, &addresses, since).await
+        })
+    }
+}
 
 /// Writes nothing where nothing is new. An address that was last seen before the day `since` begins anew.
 pub(super) async fn learn(
@@ -15,12 +31,12 @@ pub(super) async fn learn(
     learn: &Learn,
     since: i64,
 ) -> sqlx::Result<()> {
-    const LEARN: &str = "INSERT INTO learned (address, days, accepted, sent) VALUES (?1, ?2, ?3, ?4) \
+    const LEARN: &str = "INSERT INTO learned (address, days, last_accepted, last_sent) VALUES (?1, ?2, ?3, ?4) \
         ON CONFLICT DO UPDATE SET \
-        days = days * (last_day >= ?5) + (excluded.accepted > accepted), \
-        accepted = max(accepted * (last_day >= ?5), excluded.accepted), \
-        sent = max(sent * (last_day >= ?5), excluded.sent) \
-        WHERE excluded.accepted > accepted OR excluded.sent > sent";
+        days = days * (last_day >= ?5) + (excluded.last_accepted > last_accepted), \
+        last_accepted = max(last_accepted * (last_day >= ?5), excluded.last_accepted), \
+        last_sent = max(last_sent * (last_day >= ?5), excluded.last_sent) \
+        WHERE excluded.last_accepted > last_accepted OR excluded.last_sent > last_sent";
     let day = integer(learn.day);
     if day < since {
         return Ok(());
@@ -37,20 +53,25 @@ pub(super) async fn learn(
     Ok(())
 }
 
-/// What is known of an address since a day.
+/// What is known of an address since a day, by all of its hashes.
 pub(super) async fn learned(
     readers: &SqlitePool,
-    address: Hash,
+    hashes: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<Learned>> {
     const LEARNED: &str =
-        "SELECT days, accepted, sent FROM learned WHERE address = ?1 AND last_day >= ?2";
-    let row = sqlx::query(LEARNED)
-        .bind(address.as_bytes().as_slice())
-        .bind(since)
-        .fetch_optional(readers)
-        .await?;
-    row.map(|row| read(&row)).transpose()
+        "SELECT days, last_accepted, last_sent FROM learned WHERE address = ?1 AND last_day >= ?2";
+    let mut all: Option<Learned> = None;
+    for hash in hashes {
+        let row = sqlx::query(LEARNED)
+            .bind(hash.as_bytes().as_slice())
+            .bind(since)
+            .fetch_optional(readers)
+            .await?;
+        let learned = row.map(|row| read(&row)).transpose()?;
+        all = all.into_iter().chain(learned).reduce(Learned::and);
+    }
+    Ok(all)
 }
 
 fn read(row: &SqliteRow) -> sqlx::Result<Learned> {
@@ -62,11 +83,11 @@ fn read(row: &SqliteRow) -> sqlx::Result<Learned> {
     })
 }
 
-/// Forgets addresses of which nothing was learned since a day, and of more than `most` those with the least known of them.
+/// Deletes addresses of which nothing was learned since a day, and of more than `max` those of which least is known.
 pub(super) async fn prune(
     writer: &Mutex<SqliteConnection>,
     since: i64,
-    most: i64,
+    max: i64,
 ) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM learned WHERE address IN \
         (SELECT address FROM learned WHERE is_proven IN (0, 1) AND last_day < ?1 LIMIT ?2)";
@@ -74,5 +95,5 @@ pub(super) async fn prune(
         (SELECT address FROM learned ORDER BY is_proven, last_day \
         LIMIT max(0, min(?2, (SELECT count(*) FROM learned) - ?1)))";
     delete(writer, OVER, since).await?;
-    delete(writer, TOO_MANY, most).await
+    delete(writer, TOO_MANY, max).await
 }

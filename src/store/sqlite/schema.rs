@@ -1,4 +1,4 @@
-//! The tables, and how an older file comes to have them.
+//! The tables, and whether a file is ours to make them in.
 
 use std::{
     fs::OpenOptions,
@@ -14,58 +14,77 @@ use crate::store::Unavailable;
 
 /// `application_id` of the file, by which it is known to be ours: "BkSt".
 const APPLICATION: i64 = 0x426b_5374;
+/// `user_version` of the file. One who changes [`TABLES`] after the first release counts it up, and says here how an older
+/// file comes to have them.
+pub(super) const VERSION: i64 = 1;
 
-/// What each version of the schema adds to the one before; `user_version` of the file tells how many it has.
-pub(super) const MIGRATIONS: &[&str] = &[
-    "
-    CREATE TABLE sent (
+const TABLES: &str = "
+    CREATE TABLE ledger (
         id INTEGER PRIMARY KEY,
-        message BLOB,
+        message_id BLOB,
         sender BLOB,
-        at INTEGER NOT NULL,
+        sent_at INTEGER NOT NULL,
         recipient_count INTEGER NOT NULL,
         recipients BLOB NOT NULL
     ) STRICT;
-    CREATE INDEX sent_by_message ON sent (message, at);
-    CREATE INDEX sent_by_sender ON sent (sender, at);
-    CREATE INDEX sent_by_time ON sent (at);
+    CREATE INDEX ledger_by_message_id ON ledger (message_id, sent_at);
+    CREATE INDEX ledger_by_sender ON ledger (sender, sent_at);
+    CREATE INDEX ledger_by_time ON ledger (sent_at);
+
     CREATE TABLE proof_uses (
         message BLOB PRIMARY KEY,
-        uses INTEGER NOT NULL,
-        until INTEGER NOT NULL
+        uses BLOB NOT NULL,
+        kept_until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX proof_uses_by_time ON proof_uses (until);
+    CREATE INDEX proof_uses_by_time ON proof_uses (kept_until);
+
     CREATE TABLE coverage (
         day INTEGER NOT NULL,
         kind TEXT NOT NULL,
         first TEXT NOT NULL,
         second TEXT NOT NULL,
-        times INTEGER NOT NULL,
+        count INTEGER NOT NULL,
         PRIMARY KEY (day, kind, first, second)
     ) STRICT, WITHOUT ROWID;
-    PRAGMA application_id = 0x426b5374;
-    PRAGMA user_version = 1;
-",
-    "
+
     CREATE TABLE learned (
         address BLOB PRIMARY KEY,
         days INTEGER NOT NULL,
-        accepted INTEGER NOT NULL,
-        sent INTEGER NOT NULL,
-        is_proven INTEGER NOT NULL AS (days > 1 OR sent > 0),
-        last_day INTEGER NOT NULL AS (max(accepted, sent))
+        last_accepted INTEGER NOT NULL,
+        last_sent INTEGER NOT NULL,
+        is_proven INTEGER NOT NULL AS (days > 1 OR last_sent > 0),
+        last_day INTEGER NOT NULL AS (max(last_accepted, last_sent))
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX learned_by_worth ON learned (is_proven, last_day);
+
     CREATE TABLE sieges (
         name TEXT PRIMARY KEY,
         version INTEGER NOT NULL,
-        bytes BLOB NOT NULL
+        record BLOB NOT NULL
     ) STRICT;
-    PRAGMA user_version = 2;
-",
-    super::attack::MIGRATION,
-    super::uses::MIGRATION,
-];
+
+    CREATE TABLE attack (
+        hour INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        fate TEXT NOT NULL,
+        text TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (hour, kind, domain, fate, text)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE samples (
+        id INTEGER PRIMARY KEY,
+        came_at INTEGER NOT NULL,
+        network TEXT NOT NULL,
+        sample TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX samples_by_time ON samples (came_at);
+    CREATE INDEX samples_by_network ON samples (network, came_at);
+
+    PRAGMA application_id = 0x426b5374;
+    PRAGMA user_version = 1;
+";
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.
 ///
@@ -97,7 +116,7 @@ pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// Makes sure that the file is ours and has all tables. A file that isn't ours, or is newer, is not written to.
 pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result<(), Unavailable> {
     let failed = |error| unavailable(name, &error);
-    if known(writer, name).await? == MIGRATIONS.len() {
+    if has_tables(writer, name).await? {
         return Ok(());
     }
     // The mode stays with the file, and can't be changed within a transaction.
@@ -107,26 +126,23 @@ pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result
         .map_err(failed)?;
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     // Another process may have done it meanwhile.
-    let version = known(&mut transaction, name).await?;
-    for &migration in MIGRATIONS.iter().skip(version) {
-        transaction.execute(migration).await.map_err(failed)?;
+    if !has_tables(&mut transaction, name).await? {
+        transaction.execute(TABLES).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
 }
 
-/// The version of the file; 0 for an empty one.
-async fn known(connection: &mut SqliteConnection, name: &str) -> Result<usize, Unavailable> {
+/// Whether the file has our tables; else it is empty.
+async fn has_tables(connection: &mut SqliteConnection, name: &str) -> Result<bool, Unavailable> {
     let failed = |error| unavailable(name, &error);
     let application = integer(connection, "PRAGMA application_id").await;
     let version = integer(connection, "PRAGMA user_version").await;
     let tables = integer(connection, "SELECT count(*) FROM sqlite_schema").await;
-    let version = version.map_err(failed)?;
-    match (application.map_err(failed)?, tables.map_err(failed)?) {
-        (APPLICATION, _) => usize::try_from(version)
-            .ok()
-            .filter(|&version| version <= MIGRATIONS.len())
-            .ok_or_else(|| newer(name, version)),
-        (0, 0) if version == 0 => Ok(0),
+    let (version, tables) = (version.map_err(failed)?, tables.map_err(failed)?);
+    match (application.map_err(failed)?, version) {
+        (APPLICATION, VERSION) => Ok(true),
+        (APPLICATION, newer_version) if newer_version > VERSION => Err(newer(name, newer_version)),
+        (0, 0) if tables == 0 => Ok(false),
         _ => Err(foreign(name, "it is the database of another program")),
     }
 }

@@ -3,11 +3,45 @@
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
 
-use super::{integer, natural, write::delete};
-use crate::store::siege::{MOST_RECORDS, SiegeRecord, first_kept};
+use super::{Sqlite, integer, natural, prune::delete};
+use crate::store::{
+    SiegeRecords, SiegeStore, StoreAnswer,
+    batch::{now, since_1970},
+    siege::{MAX_RECORDS, SiegeRecord, check, first_kept},
+    supervisor::{Handle, PATIENCE, answered},
+};
 
-/// Writes a record over the version `seen`, or a new one where that is 0, and gives the new version; `None` where somebody
-/// else was first. One statement each, so that nobody writes between the look at the version and the write.
+impl SiegeStore for Handle<Sqlite> {
+    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords> {
+        self.ask(PATIENCE, async |_, open| {
+            let records = records(&open.readers, now()).await?;
+            let now_millis = u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX);
+            Ok(SiegeRecords {
+                now_millis,
+                records,
+            })
+        })
+    }
+
+    fn write_siege_record(
+        &self,
+        name: String,
+        seen: u64,
+        bytes: Vec<u8>,
+    ) -> StoreAnswer<'_, Option<u64>> {
+        if let Err(error) = check(&name, &bytes) {
+            return answered(Err(error));
+        }
+        self.ask(PATIENCE, async move |_, open| {
+            let mut writer = open.writer.lock().await;
+            let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
+            write(&mut writer, &name, seen, &bytes, now).await
+        })
+    }
+}
+
+/// Writes a record over the version `seen`, or a new one where that is 0, and gives the new version; `None` where another
+/// host was first. One statement each, so that nobody writes between the look at the version and the write.
 pub(super) async fn write(
     writer: &mut SqliteConnection,
     name: &str,
@@ -16,15 +50,15 @@ pub(super) async fn write(
     now_micros: u64,
 ) -> sqlx::Result<Option<u64>> {
     const AGAIN: &str =
-        "UPDATE sieges SET version = ?2, bytes = ?3 WHERE name = ?1 AND version = ?4";
-    const NEW: &str = "INSERT INTO sieges (name, version, bytes) SELECT ?1, ?2, ?3 \
+        "UPDATE sieges SET version = ?2, record = ?3 WHERE name = ?1 AND version = ?4";
+    const NEW: &str = "INSERT INTO sieges (name, version, record) SELECT ?1, ?2, ?3 \
         WHERE (SELECT count(*) FROM sieges) < ?4 ON CONFLICT DO NOTHING";
-    const IN_PLACE_OF_THE_OLDEST: &str = "UPDATE sieges SET name = ?1, version = ?2, bytes = ?3 \
+    const IN_PLACE_OF_THE_OLDEST: &str = "UPDATE sieges SET name = ?1, version = ?2, record = ?3 \
         WHERE name = (SELECT name FROM sieges ORDER BY version LIMIT 1) \
         AND (SELECT count(*) FROM sieges) >= ?4 AND NOT EXISTS (SELECT 1 FROM sieges WHERE name = ?1)";
     let version = integer(now_micros.max(seen.saturating_add(1)));
     let (statements, bound) = match seen {
-        0 => (&[NEW, IN_PLACE_OF_THE_OLDEST][..], MOST_RECORDS),
+        0 => (&[NEW, IN_PLACE_OF_THE_OLDEST][..], MAX_RECORDS),
         _ => (&[AGAIN][..], seen),
     };
     for &statement in statements {
@@ -42,9 +76,10 @@ pub(super) async fn write(
     Ok(None)
 }
 
-/// All that are kept at `now`, in seconds since 1970.
+/// All that are kept at `now`, in seconds since 1970, in order of their names.
 pub(super) async fn records(readers: &SqlitePool, now: u64) -> sqlx::Result<Vec<SiegeRecord>> {
-    const RECORDS: &str = "SELECT name, version, bytes FROM sieges WHERE version >= ?1";
+    const RECORDS: &str =
+        "SELECT name, version, record FROM sieges WHERE version >= ?1 ORDER BY name";
     let rows = sqlx::query(RECORDS)
         .bind(integer(first_kept(now)))
         .fetch_all(readers)
@@ -60,7 +95,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<SiegeRecord> {
     })
 }
 
-/// Forgets those that nobody wrote for long.
+/// Deletes those that nobody wrote for long.
 pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM sieges WHERE name IN \
         (SELECT name FROM sieges WHERE version < ?1 LIMIT ?2)";

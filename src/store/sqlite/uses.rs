@@ -1,24 +1,28 @@
 //! How often proofs were used.
 
 use sqlx::SqliteConnection;
+use tokio::sync::Mutex;
 
-use super::integer;
-use crate::core::proof::{
-    ledger::Hash,
-    uses::{Attempt, Use, Uses},
+use super::{Sqlite, integer, prune::delete};
+use crate::{
+    core::proof::{
+        ledger::Hash,
+        uses::{Attempt, Use, Uses},
+    },
+    store::{
+        ProofUseStore, StoreAnswer,
+        supervisor::{Handle, PATIENCE},
+    },
 };
 
-/// The counts of former versions were numbers: they begin anew.
-pub(super) const MIGRATION: &str = "
-    DROP TABLE proof_uses;
-    CREATE TABLE proof_uses (
-        message BLOB PRIMARY KEY,
-        uses BLOB NOT NULL,
-        until INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX proof_uses_by_time ON proof_uses (until);
-    PRAGMA user_version = 4;
-";
+impl ProofUseStore for Handle<Sqlite> {
+    fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use> {
+        self.ask(PATIENCE, async move |_, open| {
+            let mut writer = open.writer.lock().await;
+            take(&mut writer, message, &attempt, until).await
+        })
+    }
+}
 
 /// Reads the uses of a message and writes them with this one, unless another process did so meanwhile; then again. What is
 /// over begins anew. A statement each, so that dropping it half-way leaves nothing half done.
@@ -26,12 +30,12 @@ pub(super) async fn take(
     writer: &mut SqliteConnection,
     message: Hash,
     attempt: &Attempt,
-    until: i64,
+    until: u64,
 ) -> sqlx::Result<Use> {
-    const USES: &str = "SELECT uses FROM proof_uses WHERE message = ?1 AND until > ?2";
-    const WRITE: &str = "INSERT INTO proof_uses (message, uses, until) VALUES (?1, ?2, ?3) \
-        ON CONFLICT DO UPDATE SET uses = excluded.uses, until = max(until, excluded.until) \
-        WHERE until <= ?4 OR uses = ?5";
+    const USES: &str = "SELECT uses FROM proof_uses WHERE message = ?1 AND kept_until > ?2";
+    const WRITE: &str = "INSERT INTO proof_uses (message, uses, kept_until) VALUES (?1, ?2, ?3) \
+        ON CONFLICT DO UPDATE SET uses = excluded.uses, kept_until = max(kept_until, excluded.kept_until) \
+        WHERE kept_until <= ?4 OR uses = ?5";
     let now = integer(attempt.now);
     loop {
         let before: Option<Vec<u8>> = sqlx::query_scalar(USES)
@@ -51,7 +55,7 @@ pub(super) async fn take(
         let written = sqlx::query(WRITE)
             .bind(message.as_bytes().as_slice())
             .bind(after)
-            .bind(until)
+            .bind(integer(until))
             .bind(now)
             .bind(before)
             .execute(&mut *writer)
@@ -60,4 +64,11 @@ pub(super) async fn take(
             return Ok(used);
         }
     }
+}
+
+/// Deletes those that are over.
+pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
+    const OVER: &str = "DELETE FROM proof_uses WHERE message IN \
+        (SELECT message FROM proof_uses WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
+    delete(writer, OVER, integer(now)).await
 }

@@ -10,7 +10,7 @@ use backstop::{
             ledger::{Hashed, Sent, address, hash},
         },
     },
-    store::{self, Keep},
+    store::{self, Retention},
 };
 use lab::{
     dns::{Fault, Scope, Zone},
@@ -89,10 +89,10 @@ impl Desk {
         };
         let url = format!("sqlite:{}", self.store.display());
         DNS.block_on(async {
-            let keep = Keep {
+            let keep = Retention {
                 ledger_days: 30,
                 learned_days: 1,
-                most_learned: 1,
+                max_learned: 1,
             };
             let store = store::open(&url.parse().unwrap(), keep);
             store.remember(sent.clone());

@@ -67,7 +67,7 @@ fn what_one_host_sent_comes_home_to_the_other() {
     // Whoever sent it knows at once; the other as soon as it is written.
     assert_eq!(told(&one, "b@example.org", &ours), "accept ledger");
     let keys = |pattern: &str| redis.ask(&["KEYS", pattern]).unwrap();
-    let written = || Ok(keys("backstop:1:m:*").lines().count() > 0);
+    let written = || Ok(keys("backstop:1:message:*").lines().count() > 0);
     wait_until(Duration::from_secs(10), written).unwrap();
     assert_eq!(told(&other, "c@example.org", &ours), "accept ledger");
     // Each use counts for both.
@@ -94,9 +94,9 @@ fn a_reload_takes_along_what_the_former_store_could_not_write() {
     let redis = Redis::start(Options::default()).unwrap();
     stage.reload(&yaml(&redis, &keys), "reloaded ");
     let written = || {
-        let keys = redis.ask(&["KEYS", "backstop:1:m:*"]).unwrap();
+        let keys = redis.ask(&["KEYS", "backstop:1:message:*"]).unwrap();
         // A hash may have a line end in it.
-        Ok(keys.matches("backstop:1:m:").count() == ours.len())
+        Ok(keys.matches("backstop:1:message:").count() == ours.len())
     };
     let came = wait_until(Duration::from_secs(20), written);
     assert!(came.is_ok(), "{}", stage.backstop.log());

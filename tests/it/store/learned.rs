@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use backstop::{
     core::learned::{Learn, Learned},
-    store::{Keep, Store},
+    store::{Retention, Store},
 };
 
 use super::place::{KEEP, Place, spread, today, until, until_written};
@@ -135,7 +135,7 @@ async fn addresses_are_kept_for_their_time(place: Place) {
     assert_eq!(learned(&*store, 3).await, known(1, day, None));
     assert_eq!(learned(&*store, 4).await, known(0, None, day));
     // Who keeps less finds less, of what others wrote too.
-    let less = Keep {
+    let less = Retention {
         learned_days: keep - 3,
         ..KEEP
     };
@@ -162,8 +162,8 @@ async fn learn_all(store: &dyn Store, entries: impl IntoIterator<Item = Learn>) 
 
 async fn of_too_many_those_seen_once_go(place: Place) {
     const MOST: usize = 16_384;
-    let keep = Keep {
-        most_learned: MOST as u64,
+    let keep = Retention {
+        max_learned: MOST as u64,
         ..KEEP
     };
     let store = place.open_to_keep(keep).await;
@@ -229,8 +229,8 @@ async fn redis_keeps_about_as_many_as_it_may() {
     let place = Place::redis();
     let today = today();
     for (most, numbers, kept) in [(5, 0..20, 4..=5), (3_000, 100..3_100, 2_990..=3_000)] {
-        let keep = Keep {
-            most_learned: most,
+        let keep = Retention {
+            max_learned: most,
             ..KEEP
         };
         let store = place.open_to_keep(keep).await;

@@ -21,7 +21,7 @@ use backstop::{
             uses::{Attempt, Counter, Use},
         },
     },
-    store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
+    store::{Reason, Retention, Store, StoreUrl, Unavailable, open},
 };
 use lab::redis::{Options, Redis};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -32,10 +32,10 @@ use tokio::time::{sleep, timeout};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is kept here.
-pub const KEEP: Keep = Keep {
+pub const KEEP: Retention = Retention {
     ledger_days: 30,
     learned_days: 10,
-    most_learned: 16_384,
+    max_learned: 16_384,
 };
 
 /// A store's place, gone when dropped.
@@ -65,7 +65,7 @@ impl Place {
         self.open_to_keep(KEEP).await
     }
 
-    pub async fn open_to_keep(&self, keep: Keep) -> Arc<dyn Store> {
+    pub async fn open_to_keep(&self, keep: Retention) -> Arc<dyn Store> {
         let store = open(&self.url(), keep);
         until_open(&*store).await;
         store

@@ -12,7 +12,7 @@ use std::{
 
 use backstop::{
     core::{learned::Learn, proof::coverage::CoverageCount},
-    store::{Keep, Reason, Store, StoreUrl, Unavailable, open},
+    store::{Reason, Retention, Store, StoreUrl, Unavailable, open},
 };
 use futures_util::future::join_all;
 use lab::redis::{Options, Redis};
@@ -479,11 +479,11 @@ async fn an_hour_late(url: &StoreUrl) {
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_that_share_a_key_have_room_for_their_share() {
     const SHARE: u64 = 65;
-    const KEY: &str = "backstop:1:l:0000";
+    const KEY: &str = "backstop:1:learned:0000";
     let redis = start(Options::default());
-    let keep = Keep {
+    let keep = Retention {
         // Their share is 45; they may have more by three times the root of that.
-        most_learned: 45 * 8_192,
+        max_learned: 45 * 8_192,
         ..KEEP
     };
     let store = open(&redis_url(&redis), keep);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use backstop::store::{
-    LONGEST_NAME, LONGEST_RECORD, MOST_RECORDS, Reason, SiegeRecord, Store, Unavailable,
+    LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, Reason, SiegeRecord, Store, Unavailable,
 };
 use futures_util::future::join_all;
 use sqlx::Executor;
@@ -213,7 +213,7 @@ async fn there_are_only_so_many(place: Place) {
     let store = place.open().await;
     let name = |number: u64| format!("{number}.example.org");
     let mut versions = Vec::new();
-    for number in 0..MOST_RECORDS {
+    for number in 0..MAX_RECORDS {
         let written = write(&*store, &name(number), 0, b"a").await;
         versions.push(written.unwrap().unwrap());
     }
@@ -227,7 +227,7 @@ async fn there_are_only_so_many(place: Place) {
         assert_eq!(write(&*store, new, 0, b"d").await, Ok(None));
     }
     let there = records(&*store).await;
-    assert_eq!(there.len() as u64, MOST_RECORDS);
+    assert_eq!(there.len() as u64, MAX_RECORDS);
     let is_there = |name: &str| there.iter().any(|record| record.name == name);
     for (name, is) in [
         (&*name(0), true),

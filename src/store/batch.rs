@@ -1,0 +1,96 @@
+//! What is written to the store at once, and the forms in which both backends keep it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::core::{
+    attack::{AttackCount, Sample},
+    learned::Learn,
+    proof::{
+        coverage::CoverageCount,
+        ledger::{Hash, Sent},
+    },
+};
+
+/// What is written at once. Equal counts are one, and so is what is learned twice.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Outgoing messages, in the order they were sent in.
+    pub sent: Vec<Sent>,
+    /// What is counted on a day, and how often.
+    pub counts: BTreeMap<(u64, CoverageCount), u64>,
+    /// What is learned of addresses; of one address in order of days.
+    pub learned: BTreeSet<Learn>,
+    /// What is counted of an attack in an hour, and how often.
+    pub attack: BTreeMap<(u64, AttackCount), u64>,
+    /// Samples of refused bounces.
+    pub samples: Vec<Waiting>,
+}
+
+/// A sample that waits to be written, and its place among those that may wait.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The sample.
+    pub sample: Sample,
+    /// Free again when it is written, or lost.
+    pub _place: OwnedSemaphorePermit,
+}
+
+impl Batch {
+    /// How many things are to be written.
+    pub fn len(&self) -> usize {
+        let of_mail = self.sent.len() + self.counts.len() + self.learned.len();
+        of_mail + self.attack.len() + self.samples.len()
+    }
+
+    /// Writes another batch with this one.
+    pub fn add(&mut self, other: Self) {
+        self.sent.extend(other.sent);
+        for (count, times) in other.counts {
+            let sum = self.counts.entry(count).or_default();
+            *sum = sum.saturating_add(times);
+        }
+        self.learned.extend(other.learned);
+        for (count, times) in other.attack {
+            let sum = self.attack.entry(count).or_default();
+            *sum = sum.saturating_add(times);
+        }
+        self.samples.extend(other.samples);
+    }
+}
+
+/// Samples from their JSON, the oldest first; what can't be read is left out.
+pub fn samples(texts: &[String]) -> Vec<Sample> {
+    let samples = texts.iter().map(|text| serde_json::from_str(text));
+    let mut samples: Vec<Sample> = samples.filter_map(Result::ok).collect();
+    samples.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+    samples
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    since_1970().as_secs()
+}
+
+/// The time by this host's clock.
+pub fn since_1970() -> Duration {
+    UNIX_EPOCH.elapsed().unwrap_or_default()
+}
+
+/// The hashes of recipients as one value.
+pub fn packed(hashes: &[Hash]) -> Vec<u8> {
+    hashes
+        .iter()
+        .flat_map(|hash| hash.as_bytes().iter().copied())
+        .collect()
+}
+
+/// What [`packed`] made; octets too many are left out.
+pub fn unpacked(bytes: &[u8]) -> Vec<Hash> {
+    let (hashes, _) = bytes.as_chunks();
+    hashes.iter().copied().map(Hash::from_bytes).collect()
+}

@@ -1,0 +1,99 @@
+//! What can be asked of a store, by what it keeps. Each backend answers in its own way, through [`Handle::ask`].
+//!
+//! [`Handle::ask`]: super::supervisor::Handle::ask
+
+use std::ops::RangeInclusive;
+
+use futures_util::future::BoxFuture;
+
+use super::{SiegeRecords, Unavailable};
+use crate::core::{
+    attack::{AttackRow, Sample},
+    learned::Learned,
+    proof::{
+        coverage::CoverageRow,
+        ledger::{Hash, Remembered},
+        uses::{Attempt, Use},
+    },
+};
+
+/// An answer of the store, which may be late or missing.
+pub type StoreAnswer<'a, T> = BoxFuture<'a, Result<T, Unavailable>>;
+
+/// The ledger of outgoing mail.
+pub trait LedgerStore {
+    /// The newest entry of any of these Message-IDs.
+    fn sent(&self, messages: Vec<Hash>) -> StoreAnswer<'_, Option<Remembered>>;
+
+    /// When any of these senders last sent, in seconds since 1970.
+    fn last_sent(&self, senders: Vec<Hash>) -> StoreAnswer<'_, Option<u64>>;
+}
+
+/// How often each proof was used.
+pub trait ProofUseStore {
+    /// Has a notification use a proof of this message, and gives what becomes of it ([`Uses::take`]): no two callers, on
+    /// whatever host, find the same uses. They are forgotten at the latest `until` that was given, which is in seconds since
+    /// 1970.
+    ///
+    /// [`Uses::take`]: crate::core::proof::uses::Uses::take
+    fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use>;
+}
+
+/// The counts of the coverage report.
+pub trait CoverageStore {
+    /// What was counted on these days, which are days since 1970-01-01, in order of day and thing.
+    fn coverage(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>>;
+}
+
+/// The addresses that are learned.
+pub trait LearnedStore {
+    /// What was learned of an address, which is given by its hashes, one for each key that may have written it.
+    fn learned(&self, addresses: Vec<Hash>) -> StoreAnswer<'_, Option<Learned>>;
+}
+
+/// The siege of each domain.
+pub trait SiegeStore {
+    /// The records of all sieges, in order of their names, and the time by the store's clock.
+    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords>;
+
+    /// Writes the record of a siege where it still has the version `seen`, or where there is none if that is 0, and gives
+    /// its new version: no other record of this name had it or will. `None`: another host has written it meanwhile, and
+    /// its record stays. After an error it may have been written: read it again. It is kept for 100 days; where there
+    /// are [`MAX_RECORDS`], a new one takes the place of the one that was written longest ago.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Other`] also where the name is empty or longer than [`LONGEST_NAME`], or the record longer than
+    /// [`LONGEST_RECORD`].
+    ///
+    /// [`LONGEST_NAME`]: super::LONGEST_NAME
+    /// [`LONGEST_RECORD`]: super::LONGEST_RECORD
+    /// [`MAX_RECORDS`]: super::MAX_RECORDS
+    /// [`Reason::Other`]: super::Reason::Other
+    fn write_siege_record(
+        &self,
+        name: String,
+        seen: u64,
+        bytes: Vec<u8>,
+    ) -> StoreAnswer<'_, Option<u64>>;
+}
+
+/// The counts of the attack report, and samples of refused bounces.
+pub trait AttackStore {
+    /// What was counted in these hours, which are hours since 1970, in order of hour and thing.
+    fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>>;
+
+    /// The samples of this time, which is in seconds since 1970, the oldest first.
+    fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;
+}
+
+/// All that can be asked.
+pub trait Questions:
+    LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore
+{
+}
+
+impl<T> Questions for T where
+    T: LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore
+{
+}

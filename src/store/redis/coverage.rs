@@ -1,0 +1,104 @@
+//! The counts of the coverage report, a hash for each day and kind.
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, pipe};
+
+use super::{BETWEEN, PREFIX, Redis};
+use crate::{
+    core::proof::{
+        DAY,
+        coverage::{CoverageCount, CoverageRow, KEEP_DAYS},
+        today,
+    },
+    store::{
+        CoverageStore, StoreAnswer,
+        batch::now,
+        supervisor::{Handle, REPORT},
+    },
+};
+
+/// Adds ARGV[2] to the field ARGV[1], unless that would be one more than ARGV[3].
+const BOUNDED: &str = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
+or redis.call('HLEN', KEYS[1]) < tonumber(ARGV[3]) then
+    redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end";
+
+impl CoverageStore for Handle<Redis> {
+    fn coverage(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>> {
+        self.ask(REPORT, async move |_, mut connection| {
+            rows(&mut connection, days, today(now())).await
+        })
+    }
+}
+
+/// What was counted on these days, in order. No more of them are asked for than are kept `today`.
+async fn rows(
+    connection: &mut MultiplexedConnection,
+    days: RangeInclusive<u64>,
+    today: u64,
+) -> RedisResult<Vec<CoverageRow>> {
+    let first = today.saturating_sub(KEEP_DAYS).max(*days.start());
+    let last = today.saturating_add(1).min(*days.end());
+    let asked: Vec<_> = (first..=last)
+        .flat_map(|day| CoverageCount::KINDS.map(|kind| (day, kind)))
+        .collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut commands = pipe();
+    for &(day, kind) in &asked {
+        commands.cmd("HGETALL").arg(key(day, kind));
+    }
+    let counted: Vec<Vec<(String, u64)>> = commands.query_async(connection).await?;
+    let mut rows = Vec::new();
+    for ((day, kind), counted) in asked.into_iter().zip(counted) {
+        rows.extend(counted.into_iter().filter_map(|(texts, times)| {
+            let (first, second) = texts.split_once(BETWEEN)?;
+            let count = CoverageCount::stored(kind, first.to_owned(), second.to_owned())?;
+            Some(CoverageRow { day, count, times })
+        }));
+    }
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// What adds the counts of days that are still kept.
+pub(super) fn written(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) -> Pipeline {
+    let mut commands = pipe();
+    for ((day, count), times) in counts {
+        let age = today.saturating_sub(*day);
+        let left = KEEP_DAYS.saturating_sub(age).saturating_mul(DAY);
+        if left == 0 {
+            continue;
+        }
+        let (first, second) = count.texts();
+        let texts = format!("{first}{BETWEEN}{second}");
+        let eval = commands.cmd("EVAL").arg(BOUNDED).arg(1);
+        eval.arg(key(*day, count.kind()))
+            .arg(texts)
+            .arg(*times)
+            .arg(count.max_per_day())
+            .arg(left)
+            .ignore();
+    }
+    commands
+}
+
+fn key(day: u64, kind: &str) -> String {
+    format!("{PREFIX}coverage:{day}:{kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_not_written() {
+        let outcome = "batv".to_owned();
+        let counted = BTreeMap::from([((100, CoverageCount::Bounce { outcome }), 1)]);
+        assert_eq!(written(&counted, 189).len(), 1);
+        assert_eq!(written(&counted, 190).len(), 0);
+    }
+}

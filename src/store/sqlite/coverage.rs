@@ -1,0 +1,78 @@
+//! The counts of the coverage report.
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use tokio::sync::Mutex;
+
+use super::{Sqlite, integer, natural, prune::delete};
+use crate::{
+    core::proof::coverage::{CoverageCount, CoverageRow, KEEP_DAYS},
+    store::{
+        CoverageStore, StoreAnswer,
+        supervisor::{Handle, REPORT},
+    },
+};
+
+impl CoverageStore for Handle<Sqlite> {
+    fn coverage(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>> {
+        self.ask(REPORT, async move |_, open| rows(&open.readers, days).await)
+    }
+}
+
+/// What was counted on these days, in order.
+pub(super) async fn rows(
+    readers: &SqlitePool,
+    days: RangeInclusive<u64>,
+) -> sqlx::Result<Vec<CoverageRow>> {
+    const ROWS: &str =
+        "SELECT day, kind, first, second, count FROM coverage WHERE day BETWEEN ?1 AND ?2";
+    let found = sqlx::query(ROWS)
+        .bind(integer(*days.start()))
+        .bind(integer(*days.end()))
+        .fetch_all(readers)
+        .await?;
+    let rows = found.iter().filter_map(|row| counted(row).transpose());
+    let mut rows: Vec<_> = rows.collect::<sqlx::Result<_>>()?;
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// `None` for what a newer version counted.
+fn counted(row: &SqliteRow) -> sqlx::Result<Option<CoverageRow>> {
+    let count = CoverageCount::stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (day, times) = (natural(row.try_get(0)?), natural(row.try_get(4)?));
+    Ok(count.map(|count| CoverageRow { day, count, times }))
+}
+
+/// Adds counts. Those of a day that has too many of the kind already are left out.
+pub(super) async fn insert(
+    writer: &mut SqliteConnection,
+    counts: &BTreeMap<(u64, CoverageCount), u64>,
+) -> sqlx::Result<()> {
+    const COUNT: &str = "INSERT INTO coverage (day, kind, first, second, count) \
+        SELECT ?1, ?2, ?3, ?4, ?5 \
+        WHERE EXISTS (SELECT 1 FROM coverage WHERE day = ?1 AND kind = ?2 AND first = ?3 AND second = ?4) \
+        OR (SELECT count(*) FROM coverage WHERE day = ?1 AND kind = ?2) < ?6 \
+        ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    for ((day, count), &times) in counts {
+        let (first, second) = count.texts();
+        sqlx::query(COUNT)
+            .bind(integer(*day))
+            .bind(count.kind())
+            .bind(first)
+            .bind(second)
+            .bind(integer(times))
+            .bind(integer(count.max_per_day()))
+            .execute(&mut *writer)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Deletes days that were kept long enough.
+pub(super) async fn prune(writer: &Mutex<SqliteConnection>, today: u64) -> sqlx::Result<()> {
+    const OVER: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
+        (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
+    delete(writer, OVER, integer(today.saturating_sub(KEEP_DAYS))).await
+}

@@ -1,0 +1,27 @@
+//! Deletes rows, some at a time.
+
+use sqlx::SqliteConnection;
+use tokio::sync::Mutex;
+
+use super::natural;
+
+/// How many rows are deleted at once, so that nobody waits long for the writer.
+const AT_ONCE: i64 = 1_000;
+
+/// Repeats a statement until nothing is left to delete. ?1 is `bound`; ?2 is how many rows it may delete at once.
+pub(super) async fn delete(
+    writer: &Mutex<SqliteConnection>,
+    statement: &'static str,
+    bound: i64,
+) -> sqlx::Result<()> {
+    loop {
+        let deleted = sqlx::query(statement)
+            .bind(bound)
+            .bind(AT_ONCE)
+            .execute(&mut *writer.lock().await)
+            .await?;
+        if deleted.rows_affected() < natural(AT_ONCE) {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Opens the store, and opens it again whenever it was down; answers questions in time, and at once while it is known to
+//! be down.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+use tokio::{
+    select,
+    sync::{Semaphore, watch},
+    task::AbortHandle,
+    time::{interval, sleep, timeout},
+};
+
+use super::{
+    Health, Questions, Reason, Store, StoreAnswer, Unavailable,
+    batch::{Batch, Waiting, now},
+    health::Journal,
+    writer::{Entry, Queue, queue, write},
+};
+use crate::core::{
+    attack::{AttackCount, Sample},
+    learned::Learn,
+    proof::{
+        coverage::CoverageCount,
+        ledger::{MAX_RECIPIENTS, Sent},
+    },
+};
+
+/// How long a question waits for its answer where mail waits with it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a report waits for what it is made of.
+pub(super) const REPORT: Duration = Duration::from_secs(10);
+/// The pause between two attempts to open a store that is down.
+pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// How long a store that can't be written to stays open for questions, before it is opened again.
+const READ_ONLY: Duration = Duration::from_secs(10);
+/// How many samples may wait to be written; further ones are not kept. 3 MB if each is as large as it may be.
+const MAX_WAITING: usize = 100;
+/// How often what is over is deleted.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// A kind of store: how it is opened and written to. What it answers are the traits of [`super::questions`].
+pub(super) trait Backend: Send + Sync + 'static {
+    /// How long the first entry of a batch waits for others. Another process does not see it meanwhile.
+    const GATHER: Duration;
+
+    /// What questions are asked over.
+    type Connection: Clone + Send + Sync + 'static;
+
+    /// How the library reports that it failed.
+    type Error: Send;
+
+    /// Its name, without a password.
+    fn name(&self) -> &str;
+
+    /// Opens it. Called once at a time.
+    fn open(&self) -> impl Future<Output = Result<Self::Connection, Unavailable>> + Send;
+
+    /// Writes a batch. What is written is taken out of it; what is left is to be tried again.
+    fn write(
+        &self,
+        connection: &Self::Connection,
+        batch: &mut Batch,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Deletes what is over at `now`, in seconds since 1970.
+    fn prune(
+        &self,
+        connection: &Self::Connection,
+        now: u64,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// The error in words that name the store.
+    fn failed(&self, error: Self::Error) -> Unavailable;
+}
+
+/// Opens it in the background, and again whenever it was down.
+pub(super) fn start<B: Backend>(backend: B) -> Arc<dyn Store>
+where
+    Handle<B>: Questions,
+{
+    let (state, _) = watch::channel(State::Opening);
+    let supervisor = Arc::new(Supervisor {
+        backend,
+        state,
+        journal: Journal::default(),
+    });
+    let (queue, entries) = queue();
+    tokio::spawn(write(Arc::clone(&supervisor), entries));
+    let keep_open = tokio::spawn(keep_open(Arc::clone(&supervisor))).abort_handle();
+    Arc::new(Handle {
+        supervisor,
+        queue,
+        keep_open,
+        places: Arc::new(Semaphore::new(MAX_WAITING)),
+    })
+}
+
+/// Whether the store can be asked.
+enum State<C> {
+    /// The first attempt: it is worth the wait.
+    Opening,
+    Open(C),
+    Down(Unavailable),
+}
+
+/// A store, and what is known of it.
+pub(super) struct Supervisor<B: Backend> {
+    pub backend: B,
+    pub journal: Journal,
+    state: watch::Sender<State<B::Connection>>,
+}
+
+impl<B: Backend> Supervisor<B> {
+    /// Waits until it is open.
+    pub async fn opened(&self) -> Option<B::Connection> {
+        let mut state = self.state.subscribe();
+        // The sender is ours, so it is there.
+        let open = state.wait_for(|state| matches!(state, State::Open(_)));
+        match &*open.await.ok()? {
+            State::Open(connection) => Some(connection.clone()),
+            State::Opening | State::Down(_) => None,
+        }
+    }
+
+    /// Notes that it is down, if that is what an error means.
+    pub fn failed(&self, error: &Unavailable) {
+        if error.is_outage() {
+            self.state.send_if_modified(|state| {
+                let was_up = !matches!(state, State::Down(_));
+                if was_up {
+                    *state = State::Down(error.clone());
+                }
+                was_up
+            });
+        }
+    }
+
+    /// Waits until it is known whether it can be asked.
+    async fn connection(&self) -> Result<B::Connection, Unavailable> {
+        let mut state = self.state.subscribe();
+        let known = state.wait_for(|state| !matches!(state, State::Opening));
+        match known.await.as_deref() {
+            Ok(State::Open(connection)) => Ok(connection.clone()),
+            Ok(State::Down(error)) => Err(error.clone()),
+            Ok(State::Opening) | Err(_) => {
+                let text = format!("{} is not open", self.backend.name());
+                Err(Unavailable::new(Reason::Down, text))
+            }
+        }
+    }
+}
+
+/// Opens the store until that succeeds, then waits until it is down.
+async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>) {
+    let mut state = supervisor.state.subscribe();
+    loop {
+        let pause = match supervisor.backend.open().await {
+            Ok(connection) => {
+                let open = State::Open(connection.clone());
+                supervisor.state.send_replace(open);
+                select! {
+                    _ = state.wait_for(|state| !matches!(state, State::Open(_))) => RETRY,
+                    () = prune(&supervisor, connection) => READ_ONLY,
+                }
+            }
+            Err(error) => {
+                supervisor.journal.background_failed(&error);
+                supervisor.state.send_replace(State::Down(error));
+                RETRY
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+/// Ends where nothing can be written: a connection that was made to a file or a server that is read-only stays so, whatever
+/// becomes of that, while it still answers questions.
+async fn prune<B: Backend>(supervisor: &Supervisor<B>, connection: B::Connection) {
+    let Supervisor {
+        backend, journal, ..
+    } = supervisor;
+    let mut ticks = interval(PRUNE);
+    loop {
+        ticks.tick().await;
+        match backend.prune(&connection, now()).await {
+            Ok(()) => journal.is_back(backend.name()),
+            Err(error) => {
+                journal.background_failed(&error);
+                supervisor.failed(&error);
+                if error.reason() == Reason::ReadOnly {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The store as the rest of Backstop sees it.
+pub(super) struct Handle<B: Backend> {
+    supervisor: Arc<Supervisor<B>>,
+    pub queue: Queue,
+    keep_open: AbortHandle,
+    /// For samples that wait to be written.
+    places: Arc<Semaphore>,
+}
+
+impl<B: Backend> Handle<B> {
+    /// Asks the store, which has `limit` to answer.
+    pub fn ask<'a, T, F>(
+        &'a self,
+        limit: Duration,
+        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
+    ) -> StoreAnswer<'a, T>
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T, B::Error>> + Send,
+    {
+        let supervisor = &*self.supervisor;
+        let backend = &supervisor.backend;
+        async move {
+            let answer = timeout(limit, async {
+                let connection = supervisor.connection().await?;
+                let answer = question(backend, connection).await;
+                answer.map_err(|error| backend.failed(error))
+            });
+            let answer = answer.await.unwrap_or_else(|_| {
+                let name = backend.name();
+                let text = format!("{name} did not answer within {} s", limit.as_secs());
+                Err(Unavailable::new(Reason::Slow, text))
+            });
+            if let Err(error) = &answer {
+                supervisor.journal.question_failed(error);
+                supervisor.failed(error);
+            }
+            answer
+        }
+        .boxed()
+    }
+
+    /// `ours`: something that mail of our own made. What strangers make may fill half of the queue at most.
+    fn enqueue(&self, entry: Entry, ours: bool) -> bool {
+        let has_place = if ours {
+            self.queue.push(entry)
+        } else {
+            self.queue.push_if_spare(entry)
+        };
+        if !has_place {
+            let supervisor = &self.supervisor;
+            supervisor.journal.dropped(supervisor.backend.name());
+        }
+        has_place
+    }
+}
+
+/// An answer for which nobody has to be asked.
+pub(super) fn answered<'a, T: Send + 'a>(answer: Result<T, Unavailable>) -> StoreAnswer<'a, T> {
+    ready(answer).boxed()
+}
+
+impl<B: Backend> Store for Handle<B>
+where
+    Self: Questions,
+{
+    fn remember(&self, mut sent: Sent) {
+        sent.recipients.truncate(MAX_RECIPIENTS);
+        self.enqueue(Entry::Sent(sent), true);
+    }
+
+    fn count(&self, day: u64, count: CoverageCount) {
+        if count.fits() {
+            let ours = matches!(count, CoverageCount::Outgoing { .. });
+            self.enqueue(Entry::Count(day, count), ours);
+        }
+    }
+
+    fn learn(&self, learn: Learn) -> bool {
+        let ours = learn.sent;
+        self.enqueue(Entry::Learn(learn), ours)
+    }
+
+    fn count_attack(&self, hour: u64, counts: Vec<AttackCount>) {
+        if !counts.is_empty() {
+            self.enqueue(Entry::Attack(hour, counts), false);
+        }
+    }
+
+    fn keep_sample(&self, sample: Sample) {
+        // In a flood there are more than enough of them: nobody misses those that find no place.
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let waiting = Waiting {
+                sample,
+                _place: place,
+            };
+            self.queue.push_if_spare(Entry::Sample(Box::new(waiting)));
+        }
+    }
+
+    fn queue(&self) -> Option<&Queue> {
+        Some(&self.queue)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.queue.flush().boxed()
+    }
+
+    fn health(&self) -> Health {
+        let down = match &*self.supervisor.state.borrow() {
+            State::Down(error) => Some(error.clone()),
+            State::Opening | State::Open(_) => None,
+        };
+        let waiting = self.queue.unwritten.count();
+        self.supervisor.journal.health(down, waiting)
+    }
+}
+
+impl<B: Backend> fmt::Debug for Handle<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.supervisor.backend.name())
+    }
+}
+
+impl<B: Backend> Drop for Handle<B> {
+    fn drop(&mut self) {
+        // The writer ends by itself, when the queue is written.
+        self.keep_open.abort();
+    }
+}
