@@ -11,9 +11,8 @@ use crate::{
     core::{
         address::Domain,
         duration::Duration,
-        siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status},
+        siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status, record_name},
     },
-    engine::siege_name,
     store::{Store, Unavailable},
 };
 
@@ -121,7 +120,7 @@ async fn set(
     store: &dyn Store,
     arguments: &Arguments,
 ) -> Result<Option<Status>, Unavailable> {
-    let name = siege_name(arguments.domain.0.as_ref());
+    let name = record_name(arguments.domain.0.as_ref());
     let lasts = time::Duration::from(arguments.time).as_secs();
     for _ in 0..TRIES {
         let shared = store.siege_records().await?;

@@ -25,7 +25,7 @@ pub use self::{
     guesses::Guesses,
     remembered::Remembered,
     session::{Session, Shared},
-    sieges::{Rounds, Sieges, View, siege_name},
+    sieges::{Rounds, Sieges},
     signatures::Signatures,
     whole::{Course, Mail, Whole, whole},
 };

@@ -3,7 +3,7 @@
 use super::{Checks, proof::whole_days};
 use crate::{
     config::path::Path,
-    core::{duration::Duration, pattern::DomainPattern, proof::DAY, siege::MOST_DOMAINS},
+    core::{duration::Duration, pattern::DomainPattern, proof::DAY, siege::MAX_DOMAINS},
 };
 
 const MINUTE: u64 = 60;
@@ -45,10 +45,10 @@ impl Checks<'_> {
         let domains = &self.file.local.domains;
         let named = |pattern: &&DomainPattern| matches!(pattern, DomainPattern::Itself(_));
         let count = domains.iter().filter(named).count();
-        if self.file.siege.watch && count > MOST_DOMAINS {
+        if self.file.siege.watch && count > MAX_DOMAINS {
             self.findings.warning(
                 &Path::of(&["local", "domains"]),
-                format!("there are {count} domains; hosts share the sieges of about {MOST_DOMAINS}, and those alone outlive a restart"),
+                format!("there are {count} domains; hosts share the sieges of about {MAX_DOMAINS}, and those alone outlive a restart"),
                 "each host watches the other domains alone, and learns no baseline for them; \
                  use `siege: {watch: false}` to watch for no floods at all",
             );

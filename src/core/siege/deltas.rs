@@ -10,7 +10,7 @@ use crate::core::{address::Domain, pattern::DomainPattern};
 
 /// How many domains are counted one by one beside those that `local.domains` names: below `.example.org` a stranger may
 /// invent as many as he likes.
-pub const MOST_DOMAINS: usize = 1000;
+pub const MAX_DOMAINS: usize = 1000;
 
 /// What speaks for a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Tally {
     /// Where hits and mail of this domain, which is one of ours, are counted.
     pub fn of(&mut self, domain: &Domain) -> &mut Deltas {
         if !self.named.contains(domain) && !self.others_seen.contains(domain) {
-            if self.others_seen.len() >= MOST_DOMAINS {
+            if self.others_seen.len() >= MAX_DOMAINS {
                 return &mut self.others;
             }
             self.others_seen.insert(domain.clone());

@@ -34,20 +34,25 @@ mod bytes;
 mod change;
 mod deltas;
 mod exchange;
+mod host;
 mod machine;
+mod places;
 mod record;
 mod ring;
 mod settings;
 mod sketch;
 #[cfg(test)]
 mod tests;
+mod view;
 mod windows;
 
 pub use bytes::{Damaged, LARGEST};
 pub use change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status};
-pub use deltas::{Deltas, Hit, MOST_DOMAINS, Taken, Tally};
+pub use deltas::{Deltas, Hit, MAX_DOMAINS, Taken, Tally};
 pub use exchange::{Exchanged, Shared};
+pub use host::{Done, Host, Round, Stored, StoredRecords, Write, Written, record_name};
 pub use machine::State;
 pub use record::Record;
 pub use settings::{Learn, Settings};
 pub use sketch::Sketch;
+pub use view::View;

@@ -109,8 +109,13 @@ impl Windows {
     pub(super) fn rates(&self, excused: f64) -> Rates {
         let rate = |slots, recipients, minutes: f64| {
             let hits = self.hits_of(slots) as f64;
+            let excused = excused * minutes;
+            // Whom they hit is dear to know.
+            if hits == 0.0 || excused == 0.0 {
+                return hits / minutes;
+            }
             let again = (hits - f64::from(self.distinct(recipients))).max(0.0);
-            (hits - again.min(excused * minutes)) / minutes
+            (hits - again.min(excused)) / minutes
         };
         Rates {
             minute: rate(MINUTE, RECIPIENTS_OF_MINUTE, 1.0),

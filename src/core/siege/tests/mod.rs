@@ -2,6 +2,7 @@
 
 mod bytes;
 mod exchange;
+mod host;
 mod parts;
 mod random;
 mod shapes;

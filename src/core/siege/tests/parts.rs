@@ -175,7 +175,7 @@ fn domains_that_a_stranger_invents_are_bounded() {
     let domain = |number: usize| -> Domain { format!("n{number}.example.org").parse().unwrap() };
     let mut tally = Tally::new(&local);
     for round in 0..2 {
-        for number in 0..MOST_DOMAINS + 10 {
+        for number in 0..MAX_DOMAINS + 10 {
             tally.of(&domain(number)).hit(Hit::Refused, hash(1));
         }
         // A name in the file always has its place.
@@ -183,13 +183,13 @@ fn domains_that_a_stranger_invents_are_bounded() {
             .of(&"example.org".parse().unwrap())
             .hit(Hit::Unproven, hash(2));
         let taken = tally.take(|domain| domain.as_str() != "example.org");
-        assert_eq!(taken.domains.len(), MOST_DOMAINS + 1, "{round}");
-        assert_eq!(taken.all.refused as usize, MOST_DOMAINS + 10);
+        assert_eq!(taken.domains.len(), MAX_DOMAINS + 1, "{round}");
+        assert_eq!(taken.all.refused as usize, MAX_DOMAINS + 10);
         // What floods one domain alone is no siege of all.
         assert_eq!(taken.all.unproven, 0);
     }
     tally.forget(&domain(0));
-    tally.of(&domain(MOST_DOMAINS)).sent(3);
+    tally.of(&domain(MAX_DOMAINS)).sent(3);
     let taken = tally.take(|_| true);
     assert_eq!(taken.domains.len(), 1);
     assert_eq!(taken.all.outgoing, 3);
