@@ -1,23 +1,24 @@
-//! Backstop, layer by layer. Dependencies point one way, downwards:
+//! The layers of Backstop. A layer uses only the layers below it:
 //!
-//! | layer       | what it does, in one sentence |
-//! |-------------|-------------------------------|
-//! | [`cli`]     | turns arguments into calls of the layers below, and their answers into text and exit codes |
-//! | [`config`]  | turns `milter.yaml` into settings, and its mistakes into file:line:column and the mend |
-//! | [`milter`]  | speaks the milter protocol: translates what the MTA says into facts, and verdicts into replies |
-//! | [`engine`]  | judges messages as they come: asks the adapters what the core wants to know, within the time there is |
-//! | [`directory`] | knows which recipients exist: reads lists again when they change, asks SQL and LDAP servers |
-//! | [`observe`] | tells of every verdict: the decision line, metrics, and warnings that are counted instead of repeated |
-//! | [`mailstore`] | reads stored mail: maildirs, mboxes, folders of `.eml`, and what it tells of its envelope |
-//! | [`store`]   | remembers: the ledger of outgoing mail, uses of proofs, counts, samples; in SQLite or Redis |
-//! | [`dns`]     | answers DNS questions within a time budget, from a bounded cache, through hickory |
-//! | [`dkim`]    | tells what the DKIM signatures of a returned message prove, through mail-auth |
-//! | [`spf`]     | evaluates RFC 7208 over whatever answers its DNS questions |
-//! | [`server`]  | knows what the URLs of servers have in common, and keeps their passwords to itself |
-//! | [`core`]    | decides: facts in, verdict out; knows no milter, DNS, clock, async, log or file |
+//! | layer         | what it does |
+//! |---------------|--------------|
+//! | [`cli`]       | the commands: turns arguments into calls of the layers below, and results into text, JSON and exit codes |
+//! | [`config`]    | turns `milter.yaml` into settings, and its mistakes into file:line:column with a fix |
+//! | [`milter`]    | speaks the milter protocol: callbacks, macros, actions, sockets, and a guard against hostile peers |
+//! | [`engine`]    | runs messages through `core` and decides nothing: sessions, one loop that answers the questions of `core`, sieges |
+//! | [`dns`]       | answers DNS questions within a time budget and from a bounded cache, with hickory |
+//! | [`directory`] | knows which recipients exist: reads lists again when they change, and asks SQL and LDAP servers |
+//! | [`dkim`]      | verifies the DKIM signatures of returned messages, with mail-auth |
+//! | [`store`]     | remembers, in SQLite or Redis: the ledger of outgoing mail, uses of proofs, sieges, counts, samples |
+//! | [`mailstore`] | reads stored mail (maildirs, mboxes, folders of `.eml`) and the envelope that its headers give |
+//! | [`observe`]   | reports: the decision line of the log, metrics, and warnings that are counted instead of repeated |
+//! | [`spf`]       | evaluates RFC 7208, with any source of DNS answers |
+//! | [`server`]    | parses the URLs of servers, and keeps their passwords out of every text |
+//! | [`core`]      | decides: facts and answers in, questions and verdicts out; without I/O, clock, async or log |
 //!
-//! Only `milter` names the `milter` crate, only `dns` names hickory, only `dkim` mail-auth, only `store` redis, only
-//! `directory` ldap3, only these two sqlx; a test (`tests/it/arrows.rs`) keeps it so.
+//! Layers from `dns` to `observe` do not use each other, nor do `spf` and `server`. Only `milter` names the crate `milter`,
+//! only `dns` hickory, only `dkim` mail-auth, only `store` redis, only `directory` ldap3, and only these two sqlx. The test
+//! `tests/it/arrows.rs` checks all of this.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,

@@ -1,4 +1,4 @@
-//! Arguments in, exit code out; everything else is the library's.
+//! Runs the library: arguments in, exit code out.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
