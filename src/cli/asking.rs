@@ -1,4 +1,4 @@
-//! The options of commands that judge a message by hand: whom they ask, and in whose name.
+//! The options of commands that judge a message by hand: which servers they ask, and under which name.
 
 use std::{path::Path, process::ExitCode};
 

@@ -94,7 +94,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
     let case = match case(arguments, stored.as_ref(), &engine) {
         Ok(case) => case,
         Err(why) => {
-            eprintln!("backstop explain: {why}; right would be --from ADDRESS and --rcpt ADDRESS");
+            eprintln!("backstop explain: {why}; use --from ADDRESS and --rcpt ADDRESS");
             return ExitCode::from(USAGE);
         }
     };

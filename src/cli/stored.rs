@@ -1,4 +1,4 @@
-//! A stored message as a case for the policy: its envelope, as far as flags, headers and mailbox tell.
+//! A stored message as a case for the policy: its envelope, as far as flags, headers and mailbox say.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,7 +18,7 @@ use crate::{
     mailstore::{self, Recorded, Stored},
 };
 
-/// Stands for a stranger whose address the message doesn't tell: no client can have it (RFC 1122 section 3.2.1.3), while
+/// Stands for a stranger whose address is not in the message: no client can have it (RFC 1122 section 3.2.1.3), while
 /// without one it would be a client that the MTA didn't know either, and be asked to come again.
 pub(super) const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -29,14 +29,14 @@ pub(super) enum ClientFrom {
     Received,
 }
 
-/// What stands in for what a message doesn't tell.
+/// What is taken where a message does not say it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
     pub(super) client: Option<Client>,
     pub(super) client_from: Option<ClientFrom>,
     pub(super) reverse_path: Option<ReversePath>,
     pub(super) recipients: Vec<Mailbox>,
-    /// For a message that tells of no recipient.
+    /// For a message that names no recipient.
     pub(super) rcpt_default: Option<Mailbox>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn known(client: &Client) -> Option<IpAddr> {
     client.address.filter(|address| *address != UNKNOWN)
 }
 
-/// Puts the envelope together. What is given goes before what the message tells.
+/// Puts the envelope together. What is given goes before what the message says.
 ///
 /// # Errors
 /// What is missing, and what would help.
@@ -114,7 +114,7 @@ pub(super) fn reconstruct(
                 let default = given.rcpt_default.clone();
                 sources.push(by_flag("RCPT TO"));
                 vec![default.ok_or(
-                    "no RCPT TO: the message has no X-Original-To, Envelope-To or Delivered-To, and its Received names nobody",
+                    "no RCPT TO: the message has no X-Original-To, Envelope-To or Delivered-To, and its Received names no recipient",
                 )?]
             }
         }

@@ -103,7 +103,7 @@ impl Session {
     pub fn mail(
         &mut self,
         path: &[u8],
-        told: MtaMacros<'_>,
+        macros: MtaMacros<'_>,
         login: Option<Vec<u8>>,
         client_addr: Option<&[u8]>,
     ) {
@@ -124,7 +124,7 @@ impl Session {
         let local = &engine.policy.local;
         let envelope = Envelope {
             client,
-            reverse_path: understood::reverse_path(path, told, local, &self.receiver),
+            reverse_path: understood::reverse_path(path, macros, local, &self.receiver),
         };
         let (id, policy) = (self.shared.next_id(), Arc::clone(&engine.policy));
         self.transaction = Some(Transaction::new(
@@ -139,7 +139,7 @@ impl Session {
     pub fn recipient(
         &self,
         path: &[u8],
-        told: MtaMacros<'_>,
+        macros: MtaMacros<'_>,
         refused: Option<String>,
     ) -> Recipient {
         let current = self.shared.engine.load();
@@ -149,7 +149,7 @@ impl Session {
             .map_or(&**current, Transaction::engine);
         let local = &engine.policy.local;
         Recipient {
-            mailbox: understood::recipient(path, told, local, &self.receiver),
+            mailbox: understood::recipient(path, macros, local, &self.receiver),
             refused,
         }
     }

@@ -28,7 +28,7 @@ pub(super) struct Report {
     mode: &'static str,
     recipients: Vec<Explained>,
     spf_trace: Vec<String>,
-    /// Only of outgoing mail that somebody is to get.
+    /// Only of outgoing mail with a recipient that was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leaves: Option<Leaves>,
     /// Only with `--eml`.
@@ -54,7 +54,7 @@ struct Explained {
     after_content: Option<Stage>,
 }
 
-/// What was found behind RCPT, and what stands after it.
+/// What was found at a later stage, and the verdict after it.
 #[derive(Serialize)]
 struct Stage {
     #[serde(flatten)]
@@ -84,7 +84,7 @@ struct Checked {
     monitored: bool,
 }
 
-/// What is told of a message as a whole.
+/// What is shown of a message as a whole.
 #[derive(Serialize)]
 pub(super) struct MessageReport {
     file: String,
@@ -100,7 +100,7 @@ pub(super) struct MessageReport {
     /// What kind of notification it is, if any.
     kind: Option<&'static str>,
     evidence: Option<String>,
-    /// The reply to it, at whatever stage it comes; none where RCPT let nobody in.
+    /// The reply to it, at whatever stage it comes; none where RCPT accepted no recipient.
     reply: Option<String>,
     /// Headers that are put on top, in their order.
     written: Vec<String>,
@@ -250,13 +250,13 @@ impl MessageReport {
 
     fn print_end(&self) {
         let Some(reply) = &self.reply else {
-            println!("The message is not asked for: no recipient was let in.");
+            println!("No recipient was accepted, so the message is not sent.");
             return;
         };
         println!("The message");
         print_reply(reply);
         if self.discard {
-            println!("  dropped: nobody gets it");
+            println!("  discarded: it is not delivered");
         }
         if let Some(reason) = self.quarantine {
             println!("  held in the queue: {reason}");
@@ -298,7 +298,7 @@ impl Answer {
     }
 }
 
-/// The reply to the message; none where no recipient was let in by then.
+/// The reply to the message; none where no recipient was accepted by then.
 fn end_reply(whole: &Whole, client: Option<IpAddr>) -> Option<String> {
     let mut reached = whole
         .recipients

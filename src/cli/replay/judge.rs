@@ -39,13 +39,13 @@ pub(super) struct Outcome {
 pub(super) enum Failure {
     /// It can't be read, or is no message.
     Unreadable(String),
-    /// It doesn't tell enough of its envelope.
+    /// Its envelope can't be found out.
     Unjudged(String),
 }
 
 /// What came of one message.
 pub(super) struct Judged {
-    /// What stands for each recipient, by the file as it is.
+    /// The last verdict on each recipient, by the file as it is.
     pub(super) configured: Vec<Verdict>,
     /// And in mode `enforce`.
     pub(super) enforced: Vec<Verdict>,

@@ -23,7 +23,7 @@ pub(super) struct Report {
     pub(super) kinds: BTreeMap<&'static str, u64>,
     /// Messages whose client is not known, so that DNS was not asked about it, by what could not be found.
     pub(super) clients_unknown: BTreeMap<String, u64>,
-    /// Messages that don't tell their envelope.
+    /// Messages whose envelope can't be found out.
     pub(super) unjudged: Named,
     /// Entries that could not be read, or are no messages.
     pub(super) unreadable: Named,
@@ -84,7 +84,10 @@ impl Report {
         for (why, count) in &self.clients_unknown {
             println!("client unknown, so DNS was not asked, in {count} messages: {why}");
         }
-        print_named("told too little to be judged", &self.unjudged);
+        print_named(
+            "not judged, for their envelope can't be found out",
+            &self.unjudged,
+        );
         print_named("could not be read", &self.unreadable);
         if !self.judged_any() {
             println!("nothing was judged");

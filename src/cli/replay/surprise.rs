@@ -1,6 +1,6 @@
 //! How surprising a verdict is, given what became of the message since.
 //!
-//! A message that would not be let in surprises when something says that it was wanted; one that is let in, when
+//! A message that would not be accepted surprises when something says that it was wanted; one that is accepted, when
 //! something says that it wasn't. Each sign has a weight, by how hard it is to explain away, and the weights add up:
 //!
 //! | refused, dropped or held though                        | weight |
@@ -15,16 +15,16 @@
 //! | it says that it answers a message                      | 1 |
 //! | and it would be lost for good (reject, discard)        | 1 |
 //!
-//! | let in though                                          | weight |
+//! | accepted though                                        | weight |
 //! |--------------------------------------------------------|--------|
 //! | it lies in a junk folder                               | 3 |
 //! | the null sender sent it, and it is no notification     | 3 |
-//! | the null sender sent it, to somebody on no list        | 2 |
+//! | the null sender sent it, to a recipient on no list     | 2 |
 //! | SPF fails (softfail: 1)                                | 2 |
 //! | the null sender sent it                                | 1 |
 //!
-//! What lies in junk surprises nobody by being refused; what its owner kept (answered, flagged, filed) surprises nobody
-//! by being let in; and outgoing mail isn't judged.
+//! Mail in a junk folder does not surprise by being refused; mail that its owner kept (answered, flagged, filed) does not
+//! surprise by being accepted; and outgoing mail isn't judged.
 
 use crate::{
     core::{
@@ -151,7 +151,7 @@ impl Facts<'_> {
         let unlisted = null && self.has_lists && self.known == Known::NotListed;
         found.add(place == FolderKind::Junk, 3, "it lies in a junk folder");
         found.add(no_notification, 3, "null sender, and no notification");
-        found.add(unlisted, 2, "null sender, to somebody on no list");
+        found.add(unlisted, 2, "null sender, to a recipient on no list");
         found.add(self.spf == Some(SpfResult::Fail), 2, "SPF fails");
         found.add(self.spf == Some(SpfResult::Softfail), 1, "SPF softfails");
         found.add(null, 1, "null sender");

@@ -101,7 +101,7 @@ impl Tally {
         keep(&mut self.slowest, (judged.took, name), |(took, _)| *took);
     }
 
-    /// What is told in the end.
+    /// What is reported in the end.
     pub(super) fn report(self, path: &Path, kind: &'static str, mode: Mode, dns: bool) -> Report {
         let slow = |(took, name): (Duration, String)| Slow {
             name,

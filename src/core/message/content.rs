@@ -52,7 +52,7 @@ impl Content {
         &self.octets
     }
 
-    /// Whether there was more, or may have been: who is told to stop doesn't say.
+    /// Whether there was more, or may have been: an MTA that is told to stop doesn't say.
     pub fn is_cut(&self) -> bool {
         self.cut || self.octets.len() >= self.maximum
     }

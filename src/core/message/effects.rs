@@ -53,7 +53,7 @@ pub struct SiegeHit {
     pub domain: Domain,
     /// What it is.
     pub hit: Hit,
-    /// By which recipients are told apart.
+    /// A hash that tells recipients apart.
     pub recipient: u64,
 }
 

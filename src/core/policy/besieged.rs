@@ -23,7 +23,7 @@ pub struct Siege {
     pub learned: WasLearned,
 }
 
-/// Whether the store has learned that somebody uses an address.
+/// Whether the store has learned that an address is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WasLearned {
     /// It has.
@@ -94,16 +94,16 @@ impl Policy {
             }
             WasLearned::Yes => {
                 let finding = format!("{domain} is besieged, but this address was in use before");
-                walk.tell("siege.catch_all", finding);
+                walk.note("siege.catch_all", finding);
                 return Continue(());
             }
             WasLearned::No => {
-                let finding = format!("{domain} is besieged, and nobody knows this address");
+                let finding = format!("{domain} is besieged, and this address is not known");
                 (finding, None)
             }
             WasLearned::Unanswered => {
                 let finding = format!(
-                    "{domain} is besieged, and whether this address is in use the store does not tell"
+                    "{domain} is besieged, and the store does not answer whether this address is in use"
                 );
                 (finding, Some(Outside::Store))
             }

@@ -1,5 +1,5 @@
 //! Which recipients may share a transaction. After DATA the MTA has one answer for all of them, and where one may have the
-//! message, all get it. So whoever wants mail let in would only have to name an exempt recipient too.
+//! message, all get it. So it would be enough to name an exempt recipient too, and the mail would be accepted.
 
 use super::{Case, Check, Judgement, Policy, Vouched};
 use crate::core::{

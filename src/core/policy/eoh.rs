@@ -15,17 +15,17 @@ use crate::core::{
     verdict::{Action, Entry, Reason, Rule, Verdict},
 };
 
-/// How much of a header's value is told to the administrator, in octets.
+/// How much of a header's value is shown, in octets.
 const LONGEST_SHOWN: usize = 60;
 
-/// What the headers of a message tell.
+/// What the headers of a message say.
 #[derive(Clone, Debug)]
 pub struct HeaderFacts {
     /// The headers.
     pub headers: Headers,
     /// What kind of notification it is, if any.
     pub notification: Option<Notification>,
-    /// Where it has the null sender, and is no notification: what speaks for one, and stands in newsletters, too.
+    /// Where it has the null sender, and is no notification: what speaks for one, and is in newsletters, too.
     pub weak_signs: Vec<NotificationEvidence>,
     /// Whom From: claims it to be from.
     pub claims: Claims,
@@ -36,7 +36,7 @@ pub struct HeaderFacts {
 }
 
 impl HeaderFacts {
-    /// What these headers tell, below this MAIL FROM.
+    /// What these headers say, below this MAIL FROM.
     pub fn of(reverse_path: &ReversePath, headers: Headers, forgeries: Forgeries) -> Self {
         let notification = Notification::recognise(reverse_path, &headers);
         let weak_signs = match &notification {
@@ -76,14 +76,14 @@ impl Policy {
             return Break(self.exempted(case, why));
         }
         if facts.headers.is_cut() {
-            walk.tell(
+            walk.note(
                 "headers",
                 "too many or too long: only a part is read".to_owned(),
             );
         }
         match &facts.notification {
-            Some(notification) => walk.tell("notification", notification.to_string()),
-            None => walk.tell("notification", "it is none".to_owned()),
+            Some(notification) => walk.note("notification", notification.to_string()),
+            None => walk.note("notification", "it is none".to_owned()),
         }
         let notification = facts.notification.as_ref();
         self.tag_without_content(case, facts, walk)?;
@@ -154,7 +154,7 @@ impl Policy {
         let finding = match (vouched, unanswered) {
             (Vouched::Yes(Voucher { entry, why }), _) => {
                 walk.vouch(entry);
-                walk.tell("forgery.header_from", format!("{claim}; {why}"));
+                walk.note("forgery.header_from", format!("{claim}; {why}"));
                 return Continue(());
             }
             (_, Some(out)) => format!("{claim}, and {out} did not answer whether the client may"),
@@ -208,7 +208,7 @@ fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
 }
 
 /// Makes the verdicts on the recipients of one message agree: after DATA, the MTA can refuse a message for all of
-/// them or for none. Where only some would be refused, nobody is, for the others' mail would be lost with it; those
+/// them or for none. Where only some would be refused, none is, for the others' mail would be lost with it; those
 /// get it with a tag. Where all would be, but some only for now, it is for now.
 pub fn settle(verdicts: &mut [Verdict]) {
     // Who is to get nothing anyway has no say.

@@ -97,7 +97,7 @@ pub struct Case<'a> {
     pub recipient: &'a Recipient,
     /// What the tag it was addressed by says.
     pub tag: Option<Tag>,
-    /// How many recipients of this message were let in before.
+    /// How many recipients of this message were accepted before.
     pub earlier: usize,
     /// Whether a list knows the recipient.
     pub known: &'a Known,
@@ -147,7 +147,7 @@ impl Policy {
         judgement
     }
 
-    /// Judges one recipient when its message is about to come, after it was let in by its envelope. Whoever only asked
+    /// Judges one recipient when its message is about to come, after its envelope was accepted. A client that only asked
     /// whether the address exists (a callout) is gone by now. `sent_lately`: the store has mail of the recipient's, which
     /// is worth asking where [`lacks_tag`](Self::lacks_tag) says so.
     pub fn judge_data(&self, case: &Case<'_>, sent_lately: bool) -> Judgement {
@@ -156,7 +156,7 @@ impl Policy {
         walk.judgement(end)
     }
 
-    /// Judges one recipient by the headers, after it was let in by its envelope. `matches` is what `headers` of this
+    /// Judges one recipient by the headers, after its envelope was accepted. `matches` is what `headers` of this
     /// policy find in them.
     pub fn judge_headers(
         &self,
@@ -176,7 +176,7 @@ impl Policy {
     }
 
     /// Judges one recipient by the content of the message, where [`content_decides`](Self::content_decides) says so.
-    /// `sent_lately`: the store has mail of his, or it did not answer. `signed`: whether the DKIM signature of its author
+    /// `sent_lately`: the store has mail that the recipient sent, or it did not answer. `signed`: whether the DKIM signature of its author
     /// vouches for it.
     pub fn judge_content(
         &self,
@@ -193,7 +193,7 @@ impl Policy {
             false => notification,
         };
         let evidence = &evidence.below(case.tag_looked());
-        self.tell_proofs(evidence, &mut walk);
+        self.note_proofs(evidence, &mut walk);
         let end = match &notification {
             Some(_) if self.is_reply_with_sender(case, facts) => {
                 self.reply_with_sender(case, evidence, sent_lately, &mut walk)
@@ -248,7 +248,7 @@ impl Policy {
                 Exempt::Recipient => "the recipient is in exempt.recipients",
                 Exempt::Client => "the client is in exempt.clients",
             };
-            walk.tell("exempt", text.to_owned());
+            walk.note("exempt", text.to_owned());
         }
         why
     }

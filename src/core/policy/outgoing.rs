@@ -68,7 +68,7 @@ pub enum NotSigned {
     /// It is an exception, or its address can't carry a tag.
     #[error("{0}")]
     Untagged(Unsigned),
-    /// Its headers don't tell what to sign.
+    /// Its headers don't say what to sign.
     #[error("{0}")]
     Unmarked(Unmarked),
     /// There is a DKIM signature of ours, and it does not cover From, Date and Message-ID.
@@ -244,7 +244,7 @@ impl Policy {
         signed.map_err(NotSigned::Untagged)
     }
 
-    /// Without a Message-ID too, for it tells that the sender has sent something.
+    /// Without a Message-ID too, for it shows that the sender has sent something.
     fn entry(
         &self,
         sender: &Mailbox,
@@ -277,7 +277,7 @@ impl Policy {
         })
     }
 
-    /// `except` is for tags: a header more is in nobody's way.
+    /// `except` is for tags: one more header does no harm.
     fn watermark(&self, headers: &Headers, today: u64) -> Result<String, NotSigned> {
         let ProofSettings {
             watermark, keys, ..

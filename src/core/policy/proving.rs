@@ -92,12 +92,12 @@ impl Policy {
             "null sender, and no tag of ours in the address; proof.batv.required wants one";
         if self.spares_null_sender(case) {
             let finding = format!("{finding}; null_sender.exempt spares it");
-            walk.tell("proof.batv", finding);
+            walk.note("proof.batv", finding);
             return Continue(());
         }
         let outcome = Outcome::Unproven(Unproven {
             why: Why::NoTag,
-            // It is told, and decides nothing: it is no tag.
+            // It is reported, and decides nothing: it is no tag.
             weak: WeakEvidence {
                 sender: sent_lately,
                 ..WeakEvidence::default()
@@ -117,9 +117,9 @@ impl Policy {
     }
 
     /// What was looked for in the content, and found.
-    pub(super) fn tell_proofs(&self, evidence: &Evidence, walk: &mut Walk) {
+    pub(super) fn note_proofs(&self, evidence: &Evidence, walk: &mut Walk) {
         for finding in &evidence.findings {
-            walk.tell(finding.kind.check(), finding.text.clone());
+            walk.note(finding.kind.check(), finding.text.clone());
         }
     }
 
@@ -141,7 +141,7 @@ impl Policy {
         let besieged = self.is_besieged(case);
         if !weak.is_none() && evidence.proven_for(besieged).is_none() {
             let worth = self.proof.weak_evidence.as_str();
-            walk.tell(
+            walk.note(
                 "proof.weak_evidence",
                 format!("{weak}; proof.weak_evidence is {worth}"),
             );
@@ -155,8 +155,8 @@ impl Policy {
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }
             Outcome::Unproven(unproven) if unproven.why == Why::Repeated => {
-                let (rule, told) = (self.unproven_rule(notification), told(unproven, false));
-                return self.repeated(rule, told, outcome, walk);
+                let (rule, finding) = (self.unproven_rule(notification), in_words(unproven, false));
+                return self.repeated(rule, finding, outcome, walk);
             }
             // Weak evidence does not outweigh a proof that is wrong.
             Outcome::Forged(_) => {
@@ -164,7 +164,7 @@ impl Policy {
             }
             Outcome::Unproven(_) if !self.makes_proofs() => {
                 let finding = "nothing proves it; but nothing is put into outgoing mail that could";
-                walk.tell("proof.unproven", finding.to_owned());
+                walk.note("proof.unproven", finding.to_owned());
                 return self.besieged_listed(case, unanswered, walk);
             }
             Outcome::Unproven(unproven) => {
@@ -173,7 +173,7 @@ impl Policy {
                     false => "proof.unproven_replies",
                 };
                 let rule = self.unproven_rule(notification);
-                (check, told(unproven, evidence.cut), rule)
+                (check, in_words(unproven, evidence.cut), rule)
             }
         };
         walk.prove(&outcome);
@@ -195,7 +195,7 @@ impl Policy {
             return Continue(());
         };
         let finding = format!("nothing proves it, but rule {number} accepts bounces");
-        walk.tell("recipients", finding);
+        walk.note("recipients", finding);
         let reason = Reason::Recipient {
             class: Class::Rule(number),
             bounce: true,
@@ -255,7 +255,7 @@ impl Policy {
     }
 }
 
-pub(super) fn told(unproven: &Unproven, cut: bool) -> String {
+pub(super) fn in_words(unproven: &Unproven, cut: bool) -> String {
     let cut = if cut {
         "; only a part of it was read"
     } else {

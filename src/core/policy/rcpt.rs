@@ -56,9 +56,9 @@ impl Policy {
     }
 
     fn direction(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
-        // Whoever sends it, nobody gets it: no proof is made for it, and nothing is learned of it.
+        // Whoever sends it, it is not delivered: no proof is made for it, and nothing is learned of it.
         if let Some(status) = &case.recipient.refused {
-            walk.tell(
+            walk.note(
                 "mta",
                 format!("the MTA has refused this recipient itself ({status})"),
             );
@@ -67,15 +67,15 @@ impl Policy {
             }));
         }
         if let Some(why) = self.outgoing(case.envelope) {
-            walk.tell("direction", format!("outgoing ({})", outgoing_text(why)));
+            walk.note("direction", format!("outgoing ({})", outgoing_text(why)));
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
-        walk.tell("direction", "incoming, from a stranger".to_owned());
+        walk.note("direction", "incoming, from a stranger".to_owned());
         Continue(())
     }
 
-    /// Nothing can be asked about a client without an address, and whoever hides its own could say what it likes. The
-    /// honest come again.
+    /// Nothing can be asked about a client without an address, and one that hides it could say what it likes. Honest
+    /// ones come again.
     fn unknown_client(&self, case: &Case<'_>, walk: &mut Walk) -> ControlFlow<Verdict> {
         if !case.envelope.client.is_unknown() {
             return Continue(());
@@ -98,7 +98,7 @@ impl Policy {
             }
             Vouched::No => return trusted,
         };
-        walk.tell("spf.trusted_forwarders", finding);
+        walk.note("spf.trusted_forwarders", finding);
         trusted
     }
 
@@ -163,7 +163,7 @@ impl Policy {
         let spf = mail_from(case.spf);
         if spf == SpfResult::Pass {
             let finding = format!("{domain} is ours, and its SPF passes");
-            walk.tell("forgery.mail_from", finding);
+            walk.note("forgery.mail_from", finding);
             return Continue(());
         }
         let unanswered = forwarder
@@ -260,7 +260,7 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let Some((_, entry)) = self.recipients_of(case.recipient) else {
-            walk.tell(
+            walk.note(
                 "recipients",
                 "no entry for the recipient's domain".to_owned(),
             );
@@ -276,7 +276,7 @@ impl Policy {
         let (class, rule) = entry.answer(mailbox, case.known, bounce && !spared);
         if self.is_srs(case) && matches!(class, Class::CatchAll | Class::Unknown) {
             let finding = "an SRS address: whether it exists, the SRS daemon knows";
-            walk.tell("recipients", finding.to_owned());
+            walk.note("recipients", finding.to_owned());
             return Continue(());
         }
         // Had the list been readable, the recipient might have been known, and accepted.
@@ -316,9 +316,9 @@ impl Policy {
         for (list, listing) in self.dnsbl.iter().zip(case.listings) {
             let zone = &list.zone;
             match listing {
-                Listing::NotListed => walk.tell("dnsbl", format!("{zone}: not listed")),
+                Listing::NotListed => walk.note("dnsbl", format!("{zone}: not listed")),
                 Listing::Unanswered(why) => {
-                    walk.tell("dnsbl", format!("{zone}: no answer, so not listed: {why}"))
+                    walk.note("dnsbl", format!("{zone}: no answer, so not listed: {why}"))
                 }
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
@@ -349,6 +349,6 @@ fn outgoing_text(why: Outgoing) -> &'static str {
         Outgoing::Authenticated => "the client logged in",
         Outgoing::Network => "the client is in local.networks",
         Outgoing::Daemon => "the MTA's daemon is in local.daemons",
-        Outgoing::Local => "no SMTP client stands behind it",
+        Outgoing::Local => "no SMTP client sent it",
     }
 }

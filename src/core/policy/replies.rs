@@ -34,7 +34,7 @@ impl Policy {
             && self.is_reply_with_sender(case, facts)
     }
 
-    /// The answer to it. `sent_lately`: the store has mail of the recipient's.
+    /// The answer to it. `sent_lately`: the store has mail that the recipient sent.
     pub(super) fn reply_with_sender(
         &self,
         case: &Case<'_>,
@@ -69,7 +69,7 @@ impl Policy {
         let covered = sent_lately == Ok(true) || self.is_caught(case);
         if unanswered == Some(Outside::Store) || !remembered || !covered {
             let finding = "the ledger does not know all that could be answered";
-            walk.tell(CHECK, finding.to_owned());
+            walk.note(CHECK, finding.to_owned());
             return Continue(());
         }
         let finding = "a reply to a message that was not sent from here".to_owned();

@@ -14,7 +14,7 @@ use crate::core::{
 
 impl Policy {
     /// What a verdict says of a flood, and the domain that it is one of; nothing where it is not ours, nor where we only
-    /// failed to judge. What monitoring let in counts like what was refused: a siege begins in either mode.
+    /// failed to judge. What monitoring accepted counts like what was refused: a siege begins in either mode.
     pub fn sensed<'a>(
         &self,
         envelope: &Envelope,
@@ -42,7 +42,7 @@ impl Policy {
         hit.map(|hit| (domain, hit))
     }
 
-    /// The address in the form that is learned: without its extension, for whoever uses one uses all.
+    /// The address in the form that is learned: without its extension, for one user has them all.
     pub fn learned_form(&self, mailbox: &Mailbox) -> Vec<u8> {
         let local = mailbox.local_key();
         let delimiters = &self.local.recipient_delimiter;

@@ -202,7 +202,7 @@ impl Policy {
         };
         if !case.envelope.reverse_path.is_null() {
             let finding = "it has a sender: the tag in the address proves something once the headers show a notification";
-            walk.tell("proof.batv", finding.to_owned());
+            walk.note("proof.batv", finding.to_owned());
             return Continue(());
         }
         match tag {
@@ -212,12 +212,12 @@ impl Policy {
             }
             Tag::Expired(otherwise) | Tag::Wrong(otherwise) if otherwise.is_worth_waiting() => {
                 let (finding, _) = bad(tag);
-                walk.tell("proof.batv", format!("{finding}; {}", otherwise.told()));
+                walk.note("proof.batv", format!("{finding}; {}", otherwise.in_words()));
                 Continue(())
             }
             Tag::Foreign(otherwise) => {
                 let (finding, _) = bad(tag);
-                walk.tell("proof.batv", format!("{finding}; {}", otherwise.told()));
+                walk.note("proof.batv", format!("{finding}; {}", otherwise.in_words()));
                 Continue(())
             }
             Tag::Expired(_) | Tag::Wrong(_) | Tag::Unverified => self.bad_tag(case, tag, walk),
@@ -252,7 +252,7 @@ impl Policy {
             walk.prove(outcome);
         }
         if self.spares_null_sender(case) {
-            walk.tell(
+            walk.note(
                 "proof.batv",
                 format!("{finding}; null_sender.exempt spares it"),
             );
@@ -261,7 +261,7 @@ impl Policy {
         let rule = self.proof.forged;
         let refuses = rule.action.acts();
         let rule = if tag == Tag::Unverified && refuses {
-            // Not for good: among a relay's forged bounces may be a true one, and nobody has looked.
+            // Not for good: among a relay's forged bounces may be a genuine one, and this one was not looked at.
             Softened::from(Rule {
                 action: Action::Tempfail,
                 ..rule
@@ -274,7 +274,7 @@ impl Policy {
 
     pub(super) fn proven_by_tag(&self, walk: &mut Walk) {
         let finding = "the tag in the address is ours: it answers a message of ours";
-        walk.tell("proof.batv", finding.to_owned());
+        walk.note("proof.batv", finding.to_owned());
         walk.prove(&Outcome::by(ProofKind::Batv));
     }
 }

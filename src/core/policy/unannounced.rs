@@ -4,7 +4,7 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{
-    Case, HeaderFacts, Policy, SpfAnswers, Vouched, proving::told, soften::softened, walk::Walk,
+    Case, HeaderFacts, Policy, SpfAnswers, Vouched, proving::in_words, soften::softened, walk::Walk,
 };
 use crate::core::{
     envelope::Envelope,
@@ -76,8 +76,8 @@ impl Policy {
                     true => self.null_sender.unauthenticated_reports,
                     false => self.null_sender.not_a_notification,
                 };
-                let told = told(unproven, false);
-                return self.repeated(rule, told, outcome, walk);
+                let finding = in_words(unproven, false);
+                return self.repeated(rule, finding, outcome, walk);
             }
             Outcome::Forged(Forged::BatvWrong | Forged::BatvExpired) => {
                 return self.forged(case, outcome, evidence.unanswered(), walk);
@@ -132,7 +132,7 @@ impl Policy {
     ) -> ControlFlow<Verdict> {
         let unanswered = unanswered.max(vouched.unanswered());
         if let Vouched::Yes(why) = vouched {
-            walk.tell(REPORTS, why);
+            walk.note(REPORTS, why);
             return Continue(());
         }
         let finding = match unanswered {

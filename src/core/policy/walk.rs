@@ -19,7 +19,7 @@ pub struct Check {
     pub name: &'static str,
     /// What was asked, and the answer.
     pub finding: String,
-    /// What is to be done about it, as the file says and outages soften it; none where the check only tells.
+    /// What is to be done about it, as the file says and outages soften it; none where the check only reports.
     pub rule: Option<Rule>,
 }
 
@@ -34,7 +34,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Nobody had anything to ask.
+    /// Nothing was asked.
     pub fn nothing_found() -> Self {
         Self {
             verdict: Verdict::accept(Reason::NothingFound),
@@ -92,7 +92,7 @@ impl Walk {
         self.vouched = entry.or(self.vouched.take());
     }
 
-    pub(super) fn tell(&mut self, name: &'static str, finding: String) {
+    pub(super) fn note(&mut self, name: &'static str, finding: String) {
         self.checks.push(Check {
             name,
             finding,

@@ -1,4 +1,4 @@
-//! Which addresses were in use before a siege: each is told to the store once a day, not with every message.
+//! Which addresses were in use before a siege: the store gets each once a day, not with every message.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use moka::sync::Cache;
 
 use crate::{core::learned::Learn, store::Store};
 
-/// How many of today's are remembered, so as not to be told again: some megabytes.
+/// How many of today's are remembered, so that the store does not get them again: some megabytes.
 const MOST_TOLD: u64 = 50_000;
 
-/// What was told to the store lately.
+/// What the store got lately.
 pub struct Learning(Cache<Learn, ()>);
 
 impl Default for Learning {

@@ -21,7 +21,7 @@ pub enum Otherwise {
     Content,
     /// What it returns; and the ledger has mail that was sent from that very address, with the tag of another signer.
     SentWithIt,
-    /// What did not answer would tell.
+    /// It is not known, for this did not answer.
     Unanswered(Outside),
 }
 
@@ -30,7 +30,7 @@ impl Otherwise {
         self != Self::Nothing
     }
 
-    pub(super) fn told(self) -> String {
+    pub(super) fn in_words(self) -> String {
         match self {
             Self::Nothing => "nothing else could prove it".to_owned(),
             Self::Content => "what it returns may prove it".to_owned(),
@@ -89,12 +89,13 @@ impl Tag {
         let more = match otherwise {
             Otherwise::Nothing | Otherwise::Content => None,
             Otherwise::SentWithIt => {
-                let what = format!("{finding}, {}", otherwise.told());
+                let what = format!("{finding}, {}", otherwise.in_words());
                 return vec![looked(ProofResult::Absent, what)];
             }
-            Otherwise::Unanswered(outside) => {
-                Some(looked(ProofResult::Unanswered(outside), otherwise.told()))
-            }
+            Otherwise::Unanswered(outside) => Some(looked(
+                ProofResult::Unanswered(outside),
+                otherwise.in_words(),
+            )),
         };
         bad.into_iter().chain(more).collect()
     }
