@@ -38,6 +38,12 @@ impl Cache {
         }
     }
 
+    /// For how long an answer was cached when it came.
+    #[cfg(test)]
+    pub(super) fn ttl(&self, question: &Question) -> Option<Duration> {
+        self.0.get(question).map(|answer| answer.ttl)
+    }
+
     /// The pieces held, and the entries.
     #[cfg(test)]
     pub(super) fn load(&self) -> (u64, u64) {

@@ -137,6 +137,12 @@ impl Resolver {
         Ok(flight.boxed().shared())
     }
 
+    /// For how long the answer to a question was cached.
+    #[cfg(test)]
+    pub(super) fn cached_ttl(&self, name: &str, record_type: RecordType) -> Option<Duration> {
+        self.0.cache.ttl(&Question::new(name, record_type))
+    }
+
     #[cfg(test)]
     pub(super) fn cache_load(&self) -> (u64, u64) {
         self.0.cache.load()

@@ -76,6 +76,18 @@ async fn opendkim_as_it_comes_says_too_little() {
     assert_eq!(signed[0].outcome, SignatureResult::Weak, "{headers}");
 }
 
+/// The unit tests use messages that are kept in the repository: dkimpy still signs them so.
+#[test]
+fn dkimpy_signed_what_is_kept() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dkim/tests");
+    let kept = fs::read_dir(folder.join("signed")).unwrap();
+    let kept: Vec<PathBuf> = kept.map(|entry| entry.unwrap().path()).collect();
+    assert!(kept.len() > 50, "{kept:?}");
+    // Debian's own, where python3-dkim is.
+    let mut signer = Command::new("/usr/bin/python3");
+    run(signer.arg(folder.join("sign.py")).args(kept)).unwrap();
+}
+
 /// What is wrong with the answer, and not with the mail, is neither a proof nor a forgery.
 #[tokio::test]
 async fn dns_over_the_wire() {

@@ -9,6 +9,7 @@ mod tampered;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     io::Write,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
@@ -16,7 +17,9 @@ use std::{
     sync::Mutex,
 };
 
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
     core::{
@@ -95,7 +98,8 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/dkim/tests")
 }
 
-/// Signs with dkimpy; the last signature stands topmost.
+/// The message as dkimpy signs it; the last signature stands topmost. What dkimpy made is kept in `signed`, so that neither
+/// Python nor dkimpy is needed until a test wants another message; `tests/it/dkim.rs` checks what is kept.
 fn sign(message: &str, wishes: &[Wish]) -> String {
     let signatures: Vec<Value> = wishes
         .iter()
@@ -110,10 +114,19 @@ fn sign(message: &str, wishes: &[Wish]) -> String {
             })
         })
         .collect();
-    let asked = json!({"message": message, "signatures": signatures}).to_string();
+    let asked = json!({"message": message, "signatures": signatures});
+    let name = HEXLOWER.encode(&Sha256::digest(asked.to_string())[..8]);
+    let kept = folder().join(format!("signed/{name}.json"));
+    if let Ok(kept) = fs::read_to_string(&kept) {
+        let kept: Value = serde_json::from_str(&kept).unwrap();
+        return kept["signed"].as_str().unwrap().to_owned();
+    }
     // Debian's own, where python3-dkim is.
     let mut signer = Command::new("/usr/bin/python3");
-    piped(signer.arg(folder().join("sign.py")), &asked)
+    let signed = piped(signer.arg(folder().join("sign.py")), &asked.to_string());
+    let text = serde_json::to_string_pretty(&json!({"asked": asked, "signed": signed})).unwrap();
+    fs::write(&kept, text + "\n").unwrap();
+    signed
 }
 
 fn piped(command: &mut Command, input: &str) -> String {
@@ -122,7 +135,7 @@ fn piped(command: &mut Command, input: &str) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}; tests/run installs it"));
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; a message that is not in src/dkim/tests/signed needs python3-dkim"));
     child
         .stdin
         .take()

@@ -1,6 +1,8 @@
 """Signs a message with dkimpy. Reads {"message": ..., "signatures": [...]} and writes the message with the signatures on
-top, the last one topmost. A signature names its key, a, c, d, s and h; "l" is whether to tell the body's length; "tags"
-are set, added or, where null, left out against dkimpy's own will, before the signature is made."""
+top, the last one topmost. A signature names its key, a, c, d, s and h; "l" is whether to write the body's length; "tags"
+are set, added or, where null, left out against dkimpy's own will, before the signature is made.
+
+With files {"asked": ..., "signed": ...} as arguments it checks instead that dkimpy signs what was asked as it was signed."""
 
 import json
 import pathlib
@@ -29,20 +31,29 @@ def octets(text):
     return None if text is None else text.encode()
 
 
-asked = json.load(sys.stdin)
-message = octets(asked["message"])
-for wish in asked["signatures"]:
-    signer = Signer(message)
-    signer.should_not_sign = set()
-    signer.tags = {octets(name): octets(value) for name, value in wish["tags"].items()}
-    header = signer.sign(
-        octets(wish["s"]),
-        octets(wish["d"]),
-        (KEYS / wish["key"]).read_bytes(),
-        signature_algorithm=octets(wish["a"]),
-        canonicalize=tuple(octets(wish["c"]).split(b"/")),
-        include_headers=octets(wish["h"]).split(b":"),
-        length=wish["l"],
-    )
-    message = header + message
-sys.stdout.buffer.write(message)
+def signed(asked):
+    message = octets(asked["message"])
+    for wish in asked["signatures"]:
+        signer = Signer(message)
+        signer.should_not_sign = set()
+        signer.tags = {octets(name): octets(value) for name, value in wish["tags"].items()}
+        header = signer.sign(
+            octets(wish["s"]),
+            octets(wish["d"]),
+            (KEYS / wish["key"]).read_bytes(),
+            signature_algorithm=octets(wish["a"]),
+            canonicalize=tuple(octets(wish["c"]).split(b"/")),
+            include_headers=octets(wish["h"]).split(b":"),
+            length=wish["l"],
+        )
+        message = header + message
+    return message
+
+
+files = [pathlib.Path(name) for name in sys.argv[1:]]
+kept = [(file, json.loads(file.read_text())) for file in files]
+wrong = [file for file, one in kept if signed(one["asked"]) != octets(one["signed"])]
+if wrong:
+    sys.exit(f"dkimpy signs otherwise: {wrong}")
+if not files:
+    sys.stdout.buffer.write(signed(json.load(sys.stdin)))

@@ -14,7 +14,7 @@ use super::{Budgeted, DnsSettings, Resolver};
 use crate::core::outside::Unanswered;
 use responder::Responder;
 
-/// A resolver that asks those, with little patience.
+/// A resolver that asks those.
 fn resolver_of(responders: &[&Responder]) -> Resolver {
     resolver_with(DnsSettings {
         nameservers: responders
@@ -35,9 +35,23 @@ fn budgeted(resolver: &Resolver) -> Budgeted {
     resolver.budgeted(time::Instant::now() + resolver.budget())
 }
 
+/// A resolver that asks those, and gives up soon: of the servers some are silent.
+fn impatient(responders: &[&Responder]) -> Resolver {
+    resolver_with(DnsSettings {
+        nameservers: responders
+            .iter()
+            .map(|responder| responder.address.into())
+            .collect(),
+        timeout: IMPATIENCE.into(),
+        budget: (3 * IMPATIENCE).into(),
+        ..DnsSettings::default()
+    })
+}
+
 const PATIENCE: Duration = Duration::from_secs(1);
 const BUDGET: Duration = Duration::from_secs(3);
-/// What a busy machine can add to either.
+const IMPATIENCE: Duration = Duration::from_millis(300);
+/// What a busy machine can add to each.
 const SLACK: Duration = Duration::from_millis(900);
 
 /// Why it failed, and the time it took.

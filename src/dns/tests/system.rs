@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use super::{
-    super::{DnsSettings, Nameserver, Resolver},
-    PATIENCE,
-};
+use super::super::{DnsSettings, MIN_TIMEOUT, Nameserver, Resolver};
 
 async fn asked(resolver: &Resolver) -> Vec<Nameserver> {
     let probed = resolver.probe().await;
@@ -21,7 +18,7 @@ async fn without_any_the_one_on_this_host_is_asked_until_the_system_names_one() 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resolv.conf");
     let settings = DnsSettings {
-        timeout: PATIENCE.into(),
+        timeout: MIN_TIMEOUT,
         ..DnsSettings::default()
     };
     let resolver = Resolver::with_system(&settings, &file).unwrap();
@@ -47,7 +44,7 @@ async fn what_the_settings_name_is_not_the_systems_to_change() {
     fs::write(&file, "nameserver 127.0.0.98\n").unwrap();
     let settings = DnsSettings {
         nameservers: servers(["127.0.0.97"]),
-        timeout: PATIENCE.into(),
+        timeout: MIN_TIMEOUT,
         ..DnsSettings::default()
     };
     let resolver = Resolver::with_system(&settings, &file).unwrap();

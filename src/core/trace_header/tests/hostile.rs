@@ -121,7 +121,7 @@ fn assert_says(said: Option<&str>, bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn headers_keep_the_grammar_and_tell_the_truth(

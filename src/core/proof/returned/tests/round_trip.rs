@@ -154,6 +154,9 @@ fn wrapped(original: &Original) -> Vec<(&'static str, Vec<u8>, bool)> {
 }
 
 proptest! {
+    // Eight forms each.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_went_in_comes_out(original in original()) {
         for (form, message, whole) in wrapped(&original) {
@@ -189,6 +192,12 @@ proptest! {
             }
         }
     }
+
+}
+
+proptest! {
+    // Every form in every other.
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_bounce_in_a_bounce_gives_both(original in original()) {
