@@ -29,7 +29,7 @@ pub(super) fn name(text: &str) -> Result<Name, Error> {
 pub(super) fn address<T: FromStr + Display>(text: &str, example: T) -> Result<T, Error> {
     text.parse().map_err(|_| {
         Error::new(format!(
-            "`{text}` is no address of this type; right would be e.g. {example}"
+            "`{text}` is no address of this type; expected e.g. {example}"
         ))
     })
 }
@@ -39,11 +39,8 @@ pub(super) fn record_type(text: &str) -> Result<RecordType, Error> {
     if text == "SPF" {
         return Ok(SPF);
     }
-    text.parse().map_err(|_| {
-        Error::new(format!(
-            "`{text}` is no record type; right would be e.g. TXT"
-        ))
-    })
+    text.parse()
+        .map_err(|_| Error::new(format!("`{text}` is no record type; expected e.g. TXT")))
 }
 
 /// One text of any length as the character-strings it must be cut into.
@@ -58,7 +55,7 @@ pub(super) fn pieces(text: &[u8]) -> Vec<Vec<u8>> {
 pub(super) fn txt(strings: &[Vec<u8>]) -> Result<RData, Error> {
     if let Some(long) = strings.iter().find(|string| string.len() > LONGEST_STRING) {
         return Err(Error::new(format!(
-            "a character-string of {} octets; right would be at most {LONGEST_STRING}",
+            "a character-string of {} octets; expected at most {LONGEST_STRING}",
             long.len()
         )));
     }
@@ -94,7 +91,7 @@ pub(super) fn mx(preference: u16, exchange: &str) -> Result<RData, Error> {
 pub(super) fn soa(text: &str) -> Result<RData, Error> {
     let wrong = || {
         Error::new(format!(
-            "`{text}` is no SOA; right would be e.g. `ns.example.com hostmaster.example.com 1 3600 600 86400 60`"
+            "`{text}` is no SOA; expected e.g. `ns.example.com hostmaster.example.com 1 3600 600 86400 60`"
         ))
     };
     let fields: Vec<&str> = text.split_whitespace().collect();

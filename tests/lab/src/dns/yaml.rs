@@ -43,9 +43,9 @@ pub(super) fn zone(text: &str) -> Result<Zone, Error> {
     for (name, entries) in &names {
         let name = word(name)?;
         zone.node(rdata::name(name)?);
-        let entries = entries.as_sequence().ok_or_else(|| {
-            Error::new("holds no list; right would be e.g. `- A: 192.0.2.1`").at(name)
-        })?;
+        let entries = entries
+            .as_sequence()
+            .ok_or_else(|| Error::new("holds no list; expected e.g. `- A: 192.0.2.1`").at(name))?;
         for entry in entries {
             add(&mut zone, name, entry).map_err(|error| error.at(name))?;
         }
@@ -90,7 +90,7 @@ fn add(zone: &mut Zone, name: &str, entry: &Value) -> Result<(), Error> {
             .iter()
             .try_for_each(|(key, value)| add_pair(zone, name, word(key)?, value)),
         _ => Err(Error::new(format!(
-            "{entry:?} is no entry; right would be e.g. `- A: 192.0.2.1` or `- SERVFAIL`"
+            "{entry:?} is no entry; expected e.g. `- A: 192.0.2.1` or `- SERVFAIL`"
         ))),
     }
 }
@@ -106,8 +106,8 @@ fn add_pair(zone: &mut Zone, name: &str, key: &str, value: &Value) -> Result<(),
     match key {
         "TTL" => {
             let seconds = value.as_u64().and_then(|ttl| u32::try_from(ttl).ok());
-            let seconds = seconds
-                .ok_or_else(|| placed(Error::new("right would be whole seconds, e.g. 5")))?;
+            let seconds =
+                seconds.ok_or_else(|| placed(Error::new("expected whole seconds, e.g. 5")))?;
             zone.node(rdata::name(name)?).set_ttl(seconds);
             return Ok(());
         }
@@ -124,7 +124,7 @@ fn add_pair(zone: &mut Zone, name: &str, key: &str, value: &Value) -> Result<(),
         "SOA" => word(value).and_then(rdata::soa).map_err(placed)?,
         _ => record(key, value).map_err(placed)?.ok_or_else(|| {
             Error::new(format!(
-                "`{key}` is nothing that a name can hold; right would be a record type in capitals, TTL, DELAY, \
+                "`{key}` is nothing that a name can hold; expected a record type in capitals, TTL, DELAY, \
                  SERVFAIL, REFUSED, FORMERR, SILENCE, TRUNCATE, NO_TCP or GARBAGE"
             ))
         })?,
@@ -157,15 +157,12 @@ fn scopes(value: &Value) -> Result<Vec<Scope>, Error> {
 
 fn duration(value: &Value) -> Result<Duration, Error> {
     let text = word(value)?;
-    humantime::parse_duration(text).map_err(|_| {
-        Error::new(format!(
-            "`{text}` is no duration; right would be e.g. 500ms"
-        ))
-    })
+    humantime::parse_duration(text)
+        .map_err(|_| Error::new(format!("`{text}` is no duration; expected e.g. 500ms")))
 }
 
 fn mx(value: &Value) -> Result<RData, Error> {
-    let wrong = || Error::new("right would be e.g. [10, mail.example.com]");
+    let wrong = || Error::new("expected e.g. [10, mail.example.com]");
     let Some([preference, exchange]) = value.as_sequence().map(Vec::as_slice) else {
         return Err(wrong());
     };
@@ -214,7 +211,7 @@ fn bytes_of_hex(text: &str) -> Result<Vec<u8>, Error> {
             .map(|pair| pair[0] << 4 | pair[1])
             .collect()),
         _ => Err(Error::new(format!(
-            "`{text}` is no row of hexadecimal octets; right would be e.g. \"763d7370\""
+            "`{text}` is no row of hexadecimal octets; expected e.g. \"763d7370\""
         ))),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
         "Rows marked !! are not as they should be; packaging/try --keep leaves the logs to look at."
     };
     format!(
-        "{right} of {} answers are right: {} recipients let in, {} asked to come again, {} refused.\n{next}",
+        "{right} of {} answers are right: {} recipients accepted, {} asked to come again, {} refused.\n{next}",
         all.len(),
         class(200),
         class(400),
@@ -84,7 +84,7 @@ fn reason(answered: &Answered) -> String {
     }
     let expected = answered.expected;
     format!(
-        "{} ({}); right would be {} and {} ({})",
+        "{} ({}); expected {} and {} ({})",
         answered.reason, answered.verdict, expected.code, expected.reason, expected.verdict
     )
 }
@@ -171,14 +171,14 @@ mod tests {
         assert!(right.contains("\nok  spam that forges a bank"), "{right}");
         let wrong = table(&[outcome(450)]);
         assert!(wrong.contains("\n!!  spam that forges a bank"), "{wrong}");
-        assert!(wrong.contains("; right"), "{wrong}");
+        assert!(wrong.contains("; expected"), "{wrong}");
     }
 
     #[test]
     fn the_summary_counts() {
         let text = summary(&[outcome(550), outcome(450)]);
         assert!(
-            text.starts_with("1 of 2 answers are right: 0 recipients let in, 1 asked"),
+            text.starts_with("1 of 2 answers are right: 0 recipients accepted, 1 asked"),
             "{text}"
         );
         assert_eq!(text.lines().count(), 2);

@@ -7,11 +7,11 @@ fn mistakes_in_a_zone_say_where_and_what_would_be_right() {
     for (yaml, told) in [
         (
             "a.example: [A: 1.2.3]",
-            "a.example: A: `1.2.3` is no address of this type; right would be e.g. 192.0.2.1",
+            "a.example: A: `1.2.3` is no address of this type; expected e.g. 192.0.2.1",
         ),
         (
             "a.example: [MX: mail]",
-            "a.example: MX: right would be e.g. [10, mail.example.com]",
+            "a.example: MX: expected e.g. [10, mail.example.com]",
         ),
         (
             "a.example: [SERVFAI]",
@@ -23,7 +23,7 @@ fn mistakes_in_a_zone_say_where_and_what_would_be_right() {
         ),
         (
             "a.example: [TTL: soon]",
-            "a.example: TTL: right would be whole seconds",
+            "a.example: TTL: expected whole seconds",
         ),
         (
             "a.example: [DELAY: soon]",
