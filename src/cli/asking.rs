@@ -1,4 +1,4 @@
-//! The options of commands that judge a message by hand: which servers they ask, and under which name.
+//! The options of `explain` and `replay` about DNS.
 
 use std::{path::Path, process::ExitCode};
 
@@ -8,20 +8,20 @@ use super::{engine, load, open_store_to_ask, unavailable};
 use crate::{config::Config, dns::Nameserver, engine::Engine};
 
 #[derive(Debug, Args)]
-pub(super) struct Asking {
-    /// The receiving host's name, for SPF's macro %{r}
+pub(super) struct DnsOptions {
+    /// The name of the receiving host, for the SPF macro %{r}
     #[arg(long, value_name = "NAME", default_value = "unknown")]
     pub(super) receiver: String,
     /// Ask this name server instead of the configured ones; may be given several times
     #[arg(long, value_name = "ADDRESS[:PORT]")]
     nameserver: Vec<Nameserver>,
-    /// Ask no name server: SPF and DNS lists have nothing to say
+    /// Ask no name server, so that SPF and DNS lists have no result
     #[arg(long)]
     pub(super) no_dns: bool,
 }
 
-impl Asking {
-    /// The configuration, and the engine that it makes.
+impl DnsOptions {
+    /// The configuration, and its engine.
     pub(super) async fn engine(&self, path: &Path) -> Result<(Config, Engine), ExitCode> {
         let mut config = load(path)?;
         if !self.nameserver.is_empty() {
@@ -31,7 +31,7 @@ impl Asking {
         let made = engine(&config, None, store);
         let (engine, _) = made.map_err(|error| unavailable(&error.to_string()))?;
         if !self.no_dns {
-            // A list is asked about clients only after it has proved sane.
+            // A list is used only after it has passed its test.
             let _ = engine
                 .blocklists
                 .self_test(&engine.policy.dnsbl, &engine.resolver)

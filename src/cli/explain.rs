@@ -1,4 +1,4 @@
-//! `backstop explain`: what would be done with a message, every question, answer and reason, and the SMTP replies.
+//! `backstop explain`: what would happen to a message, with every question, answer and reason, and the SMTP replies.
 
 mod leaves;
 mod report;
@@ -16,7 +16,7 @@ use clap::Args;
 
 use super::{
     NO, USAGE,
-    asking::Asking,
+    asking::DnsOptions,
     now, print_json,
     stored::{ClientFrom, Given, Reconstructed, UNKNOWN, known, reconstruct},
 };
@@ -30,17 +30,17 @@ use crate::{
     mailstore::{MailStore, Stored},
 };
 use leaves::Leaves;
-use report::{MessageReport, Report};
+use report::{ExplainReport, MessageReport};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A message file (or an mbox, of which the first message is taken); what no option gives is read from it
+    /// A message file, or an mbox with the message first; it gives what no option gives
     #[arg(long, value_name = "FILE")]
     eml: Option<PathBuf>,
-    /// The client's address; leave it out for a local submission, or with --eml for an unknown stranger
+    /// The client's address; without it, a local submission, or with --eml an unknown client
     #[arg(long, value_name = "IP")]
     client_ip: Option<IpAddr>,
-    /// Read the client and its HELO from the topmost Received of --eml that names one outside of local.networks
+    /// Read the client and its HELO from the topmost Received of --eml with a client outside of local.networks
     #[arg(
         long,
         value_name = "WHERE",
@@ -48,33 +48,34 @@ pub(super) struct Arguments {
         conflicts_with_all = ["client_ip", "helo", "auth", "daemon"]
     )]
     client_ip_from: Option<ClientFrom>,
-    /// What the client says in HELO or EHLO
+    /// The name in HELO or EHLO
     #[arg(long, value_name = "NAME")]
     helo: Option<OsString>,
-    /// MAIL FROM; empty or <> for the null sender; of --eml, its Return-Path
+    /// The address in MAIL FROM, empty or <> for the null sender; with --eml, by default its Return-Path
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
-    from: Option<OsString>,
-    /// RCPT TO; may be given several times; of --eml, its X-Original-To, Envelope-To, Delivered-To or Received
+    mail_from: Option<OsString>,
+    /// The address in RCPT TO; may be given several times; with --eml, by default its X-Original-To, Envelope-To,
+    /// Delivered-To or Received
     #[arg(long, value_name = "ADDRESS", required_unless_present = "eml")]
     rcpt: Vec<OsString>,
     /// The client has logged in (as LOGIN)
     #[arg(long, value_name = "LOGIN", num_args = 0..=1, default_missing_value = "user")]
     auth: Option<OsString>,
-    /// The MTA's {daemon_name}
+    /// The macro {daemon_name} of the MTA
     #[arg(long, value_name = "NAME")]
     daemon: Option<OsString>,
     #[command(flatten)]
-    asking: Asking,
+    dns: DnsOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// What X-Backstop calls the message.
+/// The id of the message in X-Backstop.
 const ID: &str = "explain";
 
 pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
-    let engine = match arguments.asking.engine(config).await {
+    let engine = match arguments.dns.engine(config).await {
         Ok((_, engine)) => Arc::new(engine),
         Err(code) => return code,
     };
@@ -94,11 +95,11 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
     let case = match case(arguments, stored.as_ref(), &engine) {
         Ok(case) => case,
         Err(why) => {
-            eprintln!("backstop explain: {why}; use --from ADDRESS and --rcpt ADDRESS");
+            eprintln!("backstop explain: {why}; use --mail-from ADDRESS and --rcpt ADDRESS");
             return ExitCode::from(USAGE);
         }
     };
-    let report = judged(engine, &arguments.asking, case, stored).await;
+    let report = judged(engine, &arguments.dns, case, stored).await;
     if arguments.json {
         print_json(&report);
     } else {
@@ -116,7 +117,7 @@ fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if path.metadata().map_err(failed)?.is_dir() {
         return Err(format!(
-            "{}: a folder; `backstop replay` reads those",
+            "{}: this is a folder; use `backstop replay`",
             path.display()
         ));
     }
@@ -126,7 +127,7 @@ fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
     }
 }
 
-/// The envelope: from the options, and from the message where there is one.
+/// The envelope: from the options, and from the message if there is one.
 fn case(
     arguments: &Arguments,
     stored: Option<&Stored>,
@@ -141,12 +142,12 @@ fn case(
         login: arguments.auth.as_ref().map(bytes),
         daemon: arguments.daemon.as_ref().map(bytes),
     };
-    let from = arguments.from.as_ref();
-    let (local, host) = (&engine.policy.local, &arguments.asking.receiver);
-    let told = MtaMacros::default();
+    let from = arguments.mail_from.as_ref();
+    let (local, host) = (&engine.policy.local, &arguments.dns.receiver);
+    let macros = MtaMacros::default();
     let reverse_path =
-        from.map(|from| understood::reverse_path(from.as_bytes(), told, local, host));
-    let mailbox = |rcpt: &OsString| understood::recipient(rcpt.as_bytes(), told, local, host);
+        from.map(|from| understood::reverse_path(from.as_bytes(), macros, local, host));
+    let mailbox = |rcpt: &OsString| understood::recipient(rcpt.as_bytes(), macros, local, host);
     let recipients: Vec<Mailbox> = arguments.rcpt.iter().map(mailbox).collect();
     let Some(stored) = stored else {
         let recipients = recipients.into_iter().map(|mailbox| Recipient {
@@ -177,19 +178,19 @@ fn case(
 
 async fn judged(
     engine: Arc<Engine>,
-    asking: &Asking,
+    dns: &DnsOptions,
     case: Reconstructed,
     stored: Option<Stored>,
-) -> Report {
-    let mut message = case.message(ID, &engine, &asking.receiver);
-    let allowed = case.allowed(asking.no_dns);
+) -> ExplainReport {
+    let mut message = case.message(ID, &engine, &dns.receiver);
+    let allowed = case.allowed(dns.no_dns);
     let mail = stored.as_ref().map(|stored| Mail {
         headers: &stored.headers,
         body: stored.body.octets(),
     });
     let whole = whole(&engine, &mut message, allowed, &case.recipients, mail).await;
     let client = known(&case.envelope.client);
-    let mut report = Report::new(engine.policy.mode, &whole, client, message.spf());
+    let mut report = ExplainReport::new(engine.policy.mode, &whole, client, message.spf());
     if !message.accepted().is_empty() {
         let departure = message.departure(now());
         let sender = &case.envelope.reverse_path;

@@ -1,4 +1,4 @@
-//! `backstop replay`: what would have happened to stored mail, counted.
+//! `backstop replay`: counts what would have happened to stored mail.
 
 mod judge;
 mod report;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     NO,
-    asking::Asking,
+    asking::DnsOptions,
     engine, print_json,
     stored::{ClientFrom, Given},
     unavailable,
@@ -34,34 +34,34 @@ use crate::{
     mailstore::MailStore,
 };
 use judge::Judge;
-use tally::Tally;
+use tally::ReplayTally;
 
-/// How many messages are judged at a time: most of it is waiting for DNS.
+/// How many messages are judged at a time. Most of the time is spent on DNS.
 const AT_ONCE: usize = 16;
 /// How many messages are read ahead.
 const AHEAD: usize = 16;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A maildir, an mbox, a folder of .eml (with the folders in it), or one message
+    /// A maildir, an mbox, a folder of .eml files (with its subfolders), or one message
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Read each client and its HELO from the topmost Received that names one outside of local.networks; without this,
-    /// the clients are unknown strangers, and DNS is not asked about them
+    /// Read each client and its HELO from the topmost Received with a client outside of local.networks; without this, the
+    /// clients are unknown, and DNS is not asked about them
     #[arg(long, value_name = "WHERE")]
     client_ip_from: Option<ClientFrom>,
-    /// The recipient of messages that have no X-Original-To, Envelope-To or Delivered-To, and no `for` in Received
+    /// The recipient of messages without X-Original-To, Envelope-To, Delivered-To and a `for` in Received
     #[arg(long, value_name = "ADDRESS")]
     rcpt_default: Option<String>,
     #[command(flatten)]
-    asking: Asking,
+    dns: DnsOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
-    let (config, first) = match arguments.asking.engine(config).await {
+    let (config, first) = match arguments.dns.engine(config).await {
         Ok(made) => made,
         Err(code) => return code,
     };
@@ -87,13 +87,13 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
                 .map(|address| Mailbox::from_bytes(bracketless(address.as_bytes()))),
             ..Given::default()
         },
-        receiver: arguments.asking.receiver.clone(),
-        no_dns: arguments.asking.no_dns,
+        receiver: arguments.dns.receiver.clone(),
+        no_dns: arguments.dns.no_dns,
     };
     let kind = store.kind();
     let mode = judge.configured.policy.mode;
     let tally = tallied(store, judge).await;
-    let report = tally.report(&arguments.path, kind, mode, !arguments.asking.no_dns);
+    let report = tally.report(&arguments.path, kind, mode, !arguments.dns.no_dns);
     if arguments.json {
         print_json(&report);
     } else {
@@ -106,7 +106,7 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The engine of the same file in mode `enforce`; none where the file says so itself.
+/// The engine of the same file in mode `enforce`; none if that is its mode.
 fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode> {
     if config.policy.mode == Mode::Enforce {
         return Ok(None);
@@ -124,8 +124,8 @@ fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode>
     }
 }
 
-/// Reads the store in a thread of its own, judges several messages at a time, and counts them in their order.
-async fn tallied(store: MailStore, judge: Judge) -> Tally {
+/// Reads the store in a separate thread, judges several messages at a time, and counts them in order.
+async fn tallied(store: MailStore, judge: Judge) -> ReplayTally {
     let progress = progress(&store);
     let judge = Arc::new(judge);
     let (hand_over, read) = mpsc::channel(AHEAD);
@@ -141,7 +141,7 @@ async fn tallied(store: MailStore, judge: Judge) -> Tally {
     });
     let judged = entries.map(|entry| judge::outcome(Arc::clone(&judge), entry));
     let mut judged = std::pin::pin!(judged.buffered(AT_ONCE));
-    let mut tally = Tally::default();
+    let mut tally = ReplayTally::default();
     while let Some(outcome) = judged.next().await {
         match outcome.position {
             Some(position) => progress.set_position(position),
@@ -151,12 +151,12 @@ async fn tallied(store: MailStore, judge: Judge) -> Tally {
     }
     progress.finish_and_clear();
     if reader.await.is_err() {
-        eprintln!("backstop replay: reading ended early, by a fault of ours");
+        eprintln!("backstop replay: reading ended early, because of an internal error");
     }
     tally
 }
 
-/// A bar on standard error; none where that is no terminal.
+/// A progress bar on standard error, if that is a terminal.
 fn progress(store: &MailStore) -> ProgressBar {
     let bar = ProgressBar::no_length();
     if bar.is_hidden() {
@@ -168,7 +168,7 @@ fn progress(store: &MailStore) -> ProgressBar {
     } else {
         "{pos} of {len} messages"
     };
-    // Ours, so it is well-formed.
+    // The template is a constant, so it is valid.
     if let Ok(style) = ProgressStyle::with_template(&format!("{{wide_bar}} {unit}, {{eta}} to go"))
     {
         bar.set_style(style);

@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct Arguments {
     /// The client's address
     #[arg(long)]
-    ip: IpAddr,
+    client_ip: IpAddr,
     /// The name in HELO or EHLO
     #[arg(long, value_name = "NAME")]
     helo: Option<OsString>,
@@ -95,7 +95,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
     };
     let lookup = resolver.budgeted(Instant::now() + resolver.budget());
     let query = SpfQuery {
-        client: arguments.ip,
+        client: arguments.client_ip,
         helo,
         mail_from: &mail_from,
         now: SystemTime::now(),

@@ -1,4 +1,4 @@
-//! A stored message as a case for the policy: its envelope, as far as flags, headers and mailbox say.
+//! A stored message as a case for the policy: its envelope, from options, headers and mailbox.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,18 +18,18 @@ use crate::{
     mailstore::{self, Recorded, Stored},
 };
 
-/// Stands for a stranger whose address is not in the message: no client can have it (RFC 1122 section 3.2.1.3), while
-/// without one it would be a client that the MTA didn't know either, and be asked to come again.
+/// The address of a client that is not known. No client can have it (RFC 1122 section 3.2.1.3); and without an address it
+/// would be a client that the MTA does not know, which gets a temporary refusal.
 pub(super) const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// Where the client's address is read.
+/// Where to read the client's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ClientFrom {
-    /// In the topmost Received that names a client outside of local.networks
+    /// In the topmost Received with a client outside of local.networks
     Received,
 }
 
-/// What is taken where a message does not say it.
+/// The parts of the envelope that options give.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
     pub(super) client: Option<Client>,
@@ -45,21 +45,21 @@ pub(super) struct Given {
 pub(super) struct Reconstructed {
     pub(super) envelope: Envelope,
     pub(super) recipients: Vec<Recipient>,
-    /// Where each part of it comes from, a line each.
+    /// The source of each part, one line each.
     pub(super) sources: Vec<String>,
-    /// Why the client is not known, where it isn't: nor can DNS be asked about it.
+    /// Why the client is not known, if it is not. Then DNS is not asked about it.
     pub(super) client_unknown: Option<String>,
 }
 
 impl Reconstructed {
-    /// The message that is judged, which X-Backstop calls `id`.
+    /// The message to judge, with this id in X-Backstop.
     pub(super) fn message(&self, id: &str, engine: &Engine, receiver: &str) -> Message {
         let policy = Arc::clone(&engine.policy);
         let envelope = self.envelope.clone();
         Message::new(id.to_owned(), policy, envelope, receiver.to_owned())
     }
 
-    /// What may be asked of it: no proof is used up, and nothing is asked about a client that is not known.
+    /// The allowed questions: no use of a proof is counted, and nothing is asked about an unknown client.
     pub(super) fn allowed(&self, no_dns: bool) -> Allowed {
         Allowed {
             client: self.client_unknown.is_none(),
@@ -69,21 +69,21 @@ impl Reconstructed {
     }
 }
 
-/// The address of a client, where one is known.
+/// The address of a client, if it is known.
 pub(super) fn known(client: &Client) -> Option<IpAddr> {
     client.address.filter(|address| *address != UNKNOWN)
 }
 
-/// Puts the envelope together. What is given goes before what the message says.
+/// Makes the envelope. Options take precedence over the message.
 ///
 /// # Errors
-/// What is missing, and what would help.
+/// What is missing.
 pub(super) fn reconstruct(
     stored: &Stored,
     given: &Given,
     networks: &[Network],
 ) -> Result<Reconstructed, String> {
-    let by_flag = |what: &str| format!("{what}: as given");
+    let by_flag = |what: &str| format!("{what}: by an option");
     let by = |what: &str, by: &str| format!("{what}: {by} of the message");
     let mut sources = Vec::new();
     let reverse_path = match &given.reverse_path {
@@ -126,7 +126,7 @@ pub(super) fn reconstruct(
     let client_unknown = source.as_ref().err().map(|why| (*why).to_owned());
     sources.push(match source {
         Ok(source) => format!("client: {source}"),
-        Err(why) => format!("client: an unknown stranger, so DNS is not asked: {why}"),
+        Err(why) => format!("client: unknown, so DNS is not asked about it: {why}"),
     });
     let recipients = mailboxes.into_iter().map(|mailbox| Recipient {
         mailbox,
@@ -143,27 +143,29 @@ pub(super) fn reconstruct(
     })
 }
 
-/// The client, and where it was found, or why it wasn't.
+/// The client, and its source, or why it was not found.
 fn client(
     stored: &Stored,
     given: &Given,
     networks: &[Network],
 ) -> (Client, Result<&'static str, &'static str>) {
     let (found, source) = match (&given.client, given.client_from) {
-        (Some(client), _) => (Some(client.clone()), Ok("as given")),
-        (None, None) => (None, Err("no address was given")),
+        (Some(client), _) => (Some(client.clone()), Ok("by an option")),
+        (None, None) => (None, Err("no option gives its address")),
         (None, Some(ClientFrom::Received)) => match mailstore::client(&stored.headers, networks) {
             Ok(client) => (Some(client), Ok("Received of the message")),
             Err(why) => (None, Err(why)),
         },
     };
-    let stranger = Client {
+    let unknown = Client {
         address: Some(UNKNOWN),
         ..Client::default()
     };
     match found {
-        Some(client) if client.address == Some(UNKNOWN) => (client, Err("no address was given")),
+        Some(client) if client.address == Some(UNKNOWN) => {
+            (client, Err("no option gives its address"))
+        }
         Some(client) => (client, source),
-        None => (stranger, source),
+        None => (unknown, source),
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// How the errors of our own types begin their advice.
-const ADVICE: [&str; 3] = ["; expected ", "; use ", "; right "];
+const ADVICE: [&str; 2] = ["; expected ", "; use "];
 /// `dnsbl[].codes` are the only single IPv4 addresses in the file.
 const CODE: &str = "a code that the list answers with, such as 127.0.0.2";
 

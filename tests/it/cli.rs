@@ -123,7 +123,7 @@ impl Desk {
 fn spf_says_what_it_found_and_how() {
     let desk = Desk::new();
     let said = desk.spf(&[
-        "--ip",
+        "--client-ip",
         "203.0.113.66",
         "--helo",
         "mx.friend.example",
@@ -147,7 +147,7 @@ fn spf_as_json() {
     let desk = Desk::new();
     let said = desk.spf(&[
         "--json",
-        "--ip=203.0.113.66",
+        "--client-ip=203.0.113.66",
         "--helo=mx.friend.example",
         "--mail-from=alice@bank.example",
     ]);
@@ -207,7 +207,7 @@ fn spf_takes_the_identity_it_is_given() {
             "none",
         ),
     ] {
-        let said = desk.spf(&[&["--json", "--ip", "192.0.2.20"], arguments].concat());
+        let said = desk.spf(&[&["--json", "--client-ip", "192.0.2.20"], arguments].concat());
         assert_eq!(said.code, 0, "{said}");
         let json = said.json();
         assert_eq!(json["identity"], identity, "{said}");
@@ -224,7 +224,7 @@ fn spf_ends_within_its_budget() {
     let arguments = [
         "--json",
         "--budget=1s",
-        "--ip=192.0.2.20",
+        "--client-ip=192.0.2.20",
         "--mail-from=a@dead.example",
     ];
     let nobody = ["spf", "--nameserver=127.0.0.1:1"];
@@ -251,7 +251,13 @@ fn envelopes_may_hold_any_bytes() {
     };
     for (command, status, wanted) in [
         (
-            &["spf", "--ip", "192.0.2.66", "--nameserver", &nameserver][..],
+            &[
+                "spf",
+                "--client-ip",
+                "192.0.2.66",
+                "--nameserver",
+                &nameserver,
+            ][..],
             1,
             "mailfrom: \\xfcrgen@friend.example from 192.0.2.66, HELO \\xfc@mx",
         ),
@@ -268,7 +274,7 @@ fn envelopes_may_hold_any_bytes() {
         if command.contains(&"spf") {
             run.arg("--mail-from").arg(from);
         } else {
-            run.arg("--from").arg(from);
+            run.arg("--mail-from").arg(from);
             run.arg("--rcpt").arg(odd(b"j\xf6e", "example.org"));
         }
         let output = run.output().unwrap();
@@ -286,7 +292,7 @@ fn explain_walks_every_check() {
         "203.0.113.66",
         "--helo",
         "pc.spam.example",
-        "--from",
+        "--mail-from",
         "alice@bank.example",
         "--rcpt",
         "joe@example.org",
@@ -317,13 +323,13 @@ fn explain_as_json() {
     for (client, more, expected) in [
         (
             friend,
-            &["--from=bob@friend.example", "--rcpt=joe@example.org"][..],
+            &["--mail-from=bob@friend.example", "--rcpt=joe@example.org"][..],
             &[("accept", "nothing_found", ok)][..],
         ),
         (
             friend,
             &[
-                "--from=",
+                "--mail-from=",
                 "--rcpt=joe@example.org",
                 "--rcpt=sales@example.org",
             ],
@@ -335,7 +341,7 @@ fn explain_as_json() {
         (
             friend,
             &[
-                "--from=<>",
+                "--mail-from=<>",
                 "--rcpt=noreply@example.org",
                 "--rcpt=x1@example.org",
                 "--rcpt=<joe@example.org>",
@@ -348,24 +354,27 @@ fn explain_as_json() {
         ),
         (
             stranger,
-            &["--from=boss@example.org", "--rcpt=joe@example.org"],
+            &["--mail-from=boss@example.org", "--rcpt=joe@example.org"],
             &[("reject", "mail_from_forged", "550 5.7.1")],
         ),
         (
             stranger,
-            &["--from=a@dead.example", "--rcpt=joe@example.org"],
+            &["--mail-from=a@dead.example", "--rcpt=joe@example.org"],
             &[("tempfail", "spf_temperror", "451 4.7.24")],
         ),
         (
             stranger,
-            &["--from=alice@bank.example", "--rcpt=postmaster@example.org"],
+            &[
+                "--mail-from=alice@bank.example",
+                "--rcpt=postmaster@example.org",
+            ],
             &[("accept", "exempt_postmaster", ok)],
         ),
         (
             stranger,
             &[
                 "--auth",
-                "--from=boss@example.org",
+                "--mail-from=boss@example.org",
                 "--rcpt=joe@example.org",
             ],
             &[("accept", "outgoing_authenticated", ok)],
@@ -374,7 +383,7 @@ fn explain_as_json() {
             stranger,
             &[
                 "--auth=boss",
-                "--from=boss@example.org",
+                "--mail-from=boss@example.org",
                 "--rcpt=joe@example.org",
             ],
             &[("accept", "outgoing_authenticated", ok)],
@@ -404,7 +413,7 @@ fn explain_asks_the_name_server_it_is_told() {
     let message = [
         "--client-ip=192.0.2.20",
         "--helo=mx.friend.example",
-        "--from=bob@friend.example",
+        "--mail-from=bob@friend.example",
         "--rcpt=joe@example.org",
     ];
     assert_eq!(desk.explain(&message).code, 1);
@@ -491,7 +500,7 @@ fn a_configuration_that_is_wrong_or_absent() {
     fs::write(&wrong, "mode: enfroce\n").unwrap();
     let message = [
         "--client-ip=192.0.2.20",
-        "--from=a@b.example",
+        "--mail-from=a@b.example",
         "--rcpt=joe@example.org",
     ];
     for command in [
@@ -521,15 +530,20 @@ fn usage_errors_are_64_and_help_is_0() {
         &["frobnicate"][..],
         &["--frobnicate"],
         &["spf"],
-        &["spf", "--ip=192.0.2.20"],
-        &["spf", "--ip=192.0.2.20", "--mail-from="],
-        &["spf", "--ip=192.0.2", "--helo=a.example"],
-        &["spf", "--ip=\x1b]0;x\x07", "--helo=a.example"],
-        &["spf", "--ip=192.0.2.20", "--helo=a", "--nameserver=\x1b[m"],
-        &["spf", "--ip=192.0.2.20", "--helo=a", "--budget=1h"],
-        &["spf", "--ip=192.0.2.20", "--helo=a", "--budget=soon"],
-        &["spf", "--ip=192.0.2.20", "--helo=a", "--timeout=9s"],
-        &["explain", "--from=a@b.example"],
+        &["spf", "--client-ip=192.0.2.20"],
+        &["spf", "--client-ip=192.0.2.20", "--mail-from="],
+        &["spf", "--client-ip=192.0.2", "--helo=a.example"],
+        &["spf", "--client-ip=\x1b]0;x\x07", "--helo=a.example"],
+        &[
+            "spf",
+            "--client-ip=192.0.2.20",
+            "--helo=a",
+            "--nameserver=\x1b[m",
+        ],
+        &["spf", "--client-ip=192.0.2.20", "--helo=a", "--budget=1h"],
+        &["spf", "--client-ip=192.0.2.20", "--helo=a", "--budget=soon"],
+        &["spf", "--client-ip=192.0.2.20", "--helo=a", "--timeout=9s"],
+        &["explain", "--mail-from=a@b.example"],
         &["explain", "--rcpt=a@b.example"],
         &["check", "--jsno"],
     ] {
@@ -569,16 +583,16 @@ fn a_strangers_text_is_fit_for_a_terminal() {
         for sender in [format!("a{odd}@rude.example"), format!("a@b{odd}.example")] {
             for json in [&["--json"][..], &[]] {
                 let mail_from = format!("--mail-from={sender}");
-                let check = ["--ip=203.0.113.66", &helo, &mail_from];
+                let check = ["--client-ip=203.0.113.66", &helo, &mail_from];
                 desk.spf(&[&check[..], json].concat());
-                let from = format!("--from={sender}");
+                let from = format!("--mail-from={sender}");
                 let recipient = format!("--rcpt=joe{odd}@example.org");
                 let message = ["--client-ip=203.0.113.66", &helo, &from, &recipient];
                 desk.explain(&[&message[..], json].concat());
             }
         }
     }
-    let said = desk.spf(&["--ip=203.0.113.66", "--mail-from=a@rude.example"]);
+    let said = desk.spf(&["--client-ip=203.0.113.66", "--mail-from=a@rude.example"]);
     assert_eq!(said.code, 1, "{said}");
 }
 
@@ -586,7 +600,14 @@ fn a_strangers_text_is_fit_for_a_terminal() {
 #[test]
 fn nobody_needs_to_read_on() {
     let desk = Desk::new();
-    let explain = &["--client-ip", "192.0.2.1", "--from", "", "--rcpt", "joe"];
+    let explain = &[
+        "--client-ip",
+        "192.0.2.1",
+        "--mail-from",
+        "",
+        "--rcpt",
+        "joe",
+    ];
     let explain = [&["explain", "--no-dns", "-c", "milter.yaml"][..], explain].concat();
     for (arguments, code) in [
         (&explain[..], 0),

@@ -77,7 +77,7 @@ fn explain_reads_the_envelope_from_the_message() {
 
     // What is given goes before what the message says.
     let given = [
-        "--from=a@elsewhere.example",
+        "--mail-from=a@elsewhere.example",
         "--rcpt=sales@example.org",
         "--client-ip=192.0.2.9",
     ];
@@ -127,7 +127,7 @@ fn explain_tells_what_a_bounce_proves() {
         )
     };
     let given = [
-        "--from=",
+        "--mail-from=",
         "--rcpt=joe@example.org",
         "--client-ip=192.0.2.20",
         "--helo=mx.friend.example",
@@ -237,7 +237,7 @@ fn what_is_no_mail_is_said_to_be_none() {
     }
     for (path, says) in [
         ("missing.eml", "No such file"),
-        (".", "`backstop replay` reads those"),
+        (".", "use `backstop replay`"),
     ] {
         let output = lab.run(&["explain", "--eml", lab.path(path).to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(1));

@@ -98,7 +98,7 @@ fn no_dns_asks_nobody() {
     let (code, report) = lab.json("replay", &eml, &[]);
     assert_eq!(code, 0);
     assert_eq!(counted(&report["enforced"])["accept nothing_found"], 1);
-    assert_eq!(report["clients_unknown"]["no address was given"], 1);
+    assert_eq!(report["clients_unknown"]["no option gives its address"], 1);
     assert_eq!(lab.dns.queries(), []);
     // Whether one of us may send from there is DNS's to say: while it doesn't, such mail would come again.
     let ours = message(
@@ -147,7 +147,7 @@ fn what_cannot_be_judged_is_counted_and_named() {
     let named = |field: &str| texts(&report[field]["first"]).join("\n");
     assert_eq!(report["unreadable"]["count"], 4, "{report:#}");
     for name in [
-        "2-torn.eml: no mail",
+        "2-torn.eml: not a mail",
         "4-\\u{1b}[2Jred.eml",
         "5-link.eml: No such file",
         "deep are not read",
@@ -168,7 +168,7 @@ fn what_cannot_be_judged_is_counted_and_named() {
         (0, &Value::from(3)),
         "{report:#}"
     );
-    assert!(texts(&report["unreadable"]["first"])[0].contains("torn.mbox#2: no mail"));
+    assert!(texts(&report["unreadable"]["first"])[0].contains("torn.mbox#2: not a mail"));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn nothing_to_read_is_a_failure() {
         let output = lab.run(&["replay", path.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(1));
         assert!(
-            said(&output).contains("nothing was judged"),
+            said(&output).contains("no message was judged"),
             "{}",
             said(&output)
         );
@@ -294,7 +294,7 @@ fn surprises_are_ranked() {
     let said = said(&lab.run(&["replay", FROM_RECEIVED, lab.path("m").to_str().unwrap()]));
     assert!(said.contains("8  reject (spf_fail): "), "{said}");
     assert!(
-        said.contains("its owner answered it; a list knows the recipient"),
+        said.contains("its owner answered it; a list has the recipient"),
         "{said}"
     );
 }

@@ -88,7 +88,7 @@ pub async fn judge(case: &Case, server: &Server) -> Result<(), String> {
 async fn check(case: &Case, server: &Server) -> Result<Value, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
         .arg("spf")
-        .arg(format!("--ip={}", case.ip))
+        .arg(format!("--client-ip={}", case.ip))
         .arg(format!("--helo={}", case.helo))
         .arg(format!("--mail-from={}", case.mail_from))
         .arg(format!("--nameserver={}", server.addr()))

@@ -1,4 +1,4 @@
-//! What outgoing mail leaves with.
+//! The marks of outgoing mail: tag, watermark and ledger entry.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::core::{
 
 #[derive(Serialize)]
 pub(super) struct Leaves {
-    /// With a tag, or as it came.
+    /// With a tag, or unchanged.
     sender: String,
     untagged: Option<String>,
     watermark: Option<String>,
@@ -20,7 +20,7 @@ pub(super) struct Leaves {
 }
 
 impl Leaves {
-    /// None for incoming mail. Without `--eml` the headers are not known, and so no watermark.
+    /// None for incoming mail. Without `--eml` there are no headers, and so no watermark.
     pub(super) fn of(
         sender: &ReversePath,
         departure: Departure,
@@ -32,10 +32,9 @@ impl Leaves {
         let untagged = departure.sender.as_ref().err().map(ToString::to_string);
         let sender = departure.sender.unwrap_or_else(|_| sender.to_bytes());
         let (watermark, unmarked) = match departure.watermark {
-            Err(NotSigned::Unmarked(_)) if !has_headers => (
-                None,
-                Some("it is made from the headers: give --eml".to_owned()),
-            ),
+            Err(NotSigned::Unmarked(_)) if !has_headers => {
+                (None, Some("it signs headers; use --eml FILE".to_owned()))
+            }
             Ok(watermark) => (Some(watermark), None),
             Err(why) => (None, Some(why.to_string())),
         };
@@ -51,7 +50,7 @@ impl Leaves {
     }
 
     pub(super) fn print(&self) {
-        println!("It is outgoing, and leaves with");
+        println!("It is outgoing mail, and gets");
         let untagged = self.untagged.as_ref();
         let untagged = untagged.map(|why| format!(" (no tag: {why})"));
         println!(

@@ -1,4 +1,4 @@
-//! What `explain` prints; also its JSON object.
+//! The report of `explain`; also its JSON object.
 
 use std::net::IpAddr;
 
@@ -20,15 +20,15 @@ use crate::{
     mailstore::Stored,
 };
 
-/// The longest text of a stranger's that is shown, in octets.
-const LONGEST_SHOWN: usize = 512;
+/// The maximum length of text from outside, in octets.
+const MAX_SHOWN: usize = 512;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct ExplainReport {
     mode: &'static str,
     recipients: Vec<Explained>,
     spf_trace: Vec<String>,
-    /// Only of outgoing mail with a recipient that was accepted.
+    /// Only for outgoing mail with an accepted recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) leaves: Option<Leaves>,
     /// Only with `--eml`.
@@ -40,39 +40,39 @@ pub(super) struct Report {
 struct Explained {
     recipient: String,
     #[serde(flatten)]
-    answer: Answer,
+    answer: ShownVerdict,
     reply: String,
     checks: Vec<Checked>,
-    /// Only where something is asked when the message is about to come.
+    /// Only if a rule decides at DATA.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_data: Option<Stage>,
-    /// Only with `--eml`, and where RCPT let it in.
+    /// Only with `--eml`, if RCPT accepted the recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_headers: Option<Stage>,
-    /// Only with `--eml`, and where a proof was looked for in it.
+    /// Only with `--eml`, if a proof was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_content: Option<Stage>,
 }
 
-/// What was found at a later stage, and the verdict after it.
+/// The checks of a stage after RCPT, and the verdict after it.
 #[derive(Serialize)]
 struct Stage {
     #[serde(flatten)]
-    answer: Answer,
+    answer: ShownVerdict,
     checks: Vec<Checked>,
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct ShownVerdict {
     verdict: &'static str,
     reason: &'static str,
-    /// Which entry of `milter.yaml` decided, or vouched.
+    /// The entry of `milter.yaml` that decided, or vouched.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
-    /// What it proves, where that was asked.
+    /// The proof, if one was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<String>,
-    /// What enforcing would do, where monitoring softened it.
+    /// The action without monitoring.
     would: Option<&'static str>,
 }
 
@@ -84,33 +84,33 @@ struct Checked {
     monitored: bool,
 }
 
-/// What is shown of a message as a whole.
+/// The part about the whole message.
 #[derive(Serialize)]
 pub(super) struct MessageReport {
     file: String,
     client: Option<IpAddr>,
     helo: Option<String>,
     mail_from: String,
-    /// Where the envelope comes from.
+    /// The sources of the envelope.
     sources: Vec<String>,
-    /// How many headers were read.
+    /// The number of headers that were read.
     headers: usize,
-    /// Whether there were more of them, or longer ones, than are kept.
+    /// Whether headers were cut.
     headers_cut: bool,
-    /// What kind of notification it is, if any.
+    /// The kind of notification, if it is one.
     kind: Option<&'static str>,
     evidence: Option<String>,
-    /// The reply to it, at whatever stage it comes; none where RCPT accepted no recipient.
+    /// The reply to it, at any stage; none if RCPT accepted no recipient.
     reply: Option<String>,
-    /// Headers that are put on top, in their order.
+    /// Headers that are added on top, in order.
     written: Vec<String>,
-    /// Headers that are taken out before, because only we may write them: which of that name, from 1.
+    /// Headers that are removed before, because only we may write them; with the index of each name, from 1.
     removed: Vec<String>,
     quarantine: Option<&'static str>,
     discard: bool,
 }
 
-impl Report {
+impl ExplainReport {
     pub(super) fn new(
         mode: Mode,
         whole: &Whole,
@@ -121,7 +121,7 @@ impl Report {
             let Judgement { verdict, checks } = &course.rcpt.judgement;
             Explained {
                 recipient: shown(&course.rcpt.addressed.sent.mailbox.to_bytes()),
-                answer: Answer::new(verdict),
+                answer: ShownVerdict::new(verdict),
                 reply: reply(verdict, client).unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
                 checks: checked(checks),
                 at_data: course.data.as_ref().map(Stage::new),
@@ -140,7 +140,7 @@ impl Report {
 
     /// Whether a recipient, or the message, is refused.
     pub(super) fn refuses(&self) -> bool {
-        let refuses = |answer: &Answer| matches!(answer.verdict, "reject" | "tempfail");
+        let refuses = |answer: &ShownVerdict| matches!(answer.verdict, "reject" | "tempfail");
         self.recipients.iter().any(|explained| {
             let mut stages = explained.stages();
             refuses(&explained.answer) || stages.any(|(_, stage)| refuses(&stage.answer))
@@ -194,7 +194,7 @@ impl Explained {
 impl Stage {
     fn new(judgement: &Judgement) -> Self {
         Self {
-            answer: Answer::new(&judgement.verdict),
+            answer: ShownVerdict::new(&judgement.verdict),
             checks: checked(&judgement.checks),
         }
     }
@@ -250,13 +250,13 @@ impl MessageReport {
 
     fn print_end(&self) {
         let Some(reply) = &self.reply else {
-            println!("No recipient was accepted, so the message is not sent.");
+            println!("The MTA does not send the message: no recipient was accepted.");
             return;
         };
         println!("The message");
         print_reply(reply);
         if self.discard {
-            println!("  discarded: it is not delivered");
+            println!("  discarded: no recipient gets it");
         }
         if let Some(reason) = self.quarantine {
             println!("  held in the queue: {reason}");
@@ -270,7 +270,7 @@ impl MessageReport {
     }
 }
 
-impl Answer {
+impl ShownVerdict {
     fn new(verdict: &Verdict) -> Self {
         Self {
             verdict: verdict.action.as_str(),
@@ -298,7 +298,7 @@ impl Answer {
     }
 }
 
-/// The reply to the message; none where no recipient was accepted by then.
+/// The reply to the message; none if no recipient was accepted by then.
 fn end_reply(whole: &Whole, client: Option<IpAddr>) -> Option<String> {
     let mut reached = whole
         .recipients
@@ -317,7 +317,7 @@ fn written(ending: &Ending) -> Vec<String> {
         .collect()
 }
 
-/// Those further up first, as a reader meets them.
+/// In the order of the message.
 fn removed(ending: &Ending) -> Vec<String> {
     let removed = |Deletion { name, index }: &Deletion| format!("{} #{index}", shown(name));
     ending.delete_headers.iter().rev().map(removed).collect()
@@ -337,7 +337,7 @@ fn checked(checks: &[Check]) -> Vec<Checked> {
     checks.iter().map(checked).collect()
 }
 
-/// The steps of both checks; of one where they were the same (the null sender is checked as postmaster@HELO).
+/// The steps of both checks, or of one if they are the same (the null sender is checked as postmaster@HELO).
 fn spf_trace(spf: &SpfAnswers) -> Vec<String> {
     if spf.helo.is_none() && spf.mail_from.is_none() {
         return vec!["not asked".to_owned()];
@@ -381,5 +381,5 @@ fn print_reply(reply: &str) {
 }
 
 pub(super) fn shown(bytes: &[u8]) -> String {
-    printable(bytes, LONGEST_SHOWN)
+    printable(bytes, MAX_SHOWN)
 }

@@ -1,4 +1,4 @@
-//! One stored message on its way through the policy: as the file has it, and as `enforce` would.
+//! Judges one stored message, as configured and in mode `enforce`.
 
 use std::{
     sync::Arc,
@@ -13,24 +13,24 @@ use crate::{
     mailstore::{Stored, Unreadable},
 };
 
-/// What X-Backstop would call a message.
+/// The id of messages in X-Backstop.
 const ID: &str = "replay";
 
 /// Judges stored messages.
 pub(super) struct Judge {
-    /// By the file as it is.
+    /// The engine of the file as it is.
     pub(super) configured: Arc<Engine>,
-    /// By the file in mode `enforce`, where it says `monitor`.
+    /// The engine in mode `enforce`, if the file has `monitor`.
     pub(super) enforcing: Option<Arc<Engine>>,
     pub(super) given: Given,
     pub(super) receiver: String,
     pub(super) no_dns: bool,
 }
 
-/// What came of one entry of the store.
-pub(super) struct Outcome {
+/// The result of one entry of the store.
+pub(super) struct ReplayOutcome {
     pub(super) name: String,
-    /// How far the store is read behind it, where that is known.
+    /// The position in the store after it, if known.
     pub(super) position: Option<u64>,
     pub(super) result: Result<Judged, Failure>,
 }
@@ -39,31 +39,31 @@ pub(super) struct Outcome {
 pub(super) enum Failure {
     /// It can't be read, or is no message.
     Unreadable(String),
-    /// Its envelope can't be found out.
+    /// Its envelope is incomplete.
     Unjudged(String),
 }
 
-/// What came of one message.
+/// The result of one message.
 pub(super) struct Judged {
-    /// The last verdict on each recipient, by the file as it is.
+    /// The verdict for each recipient, as configured.
     pub(super) configured: Vec<Verdict>,
-    /// And in mode `enforce`.
+    /// The same in mode `enforce`.
     pub(super) enforced: Vec<Verdict>,
-    /// What kind of notification it is, if any.
+    /// The kind of notification, if it is one.
     pub(super) kind: Option<&'static str>,
-    /// Why the client is not known, where it isn't.
+    /// Why the client is not known, if it is not.
     pub(super) client_unknown: Option<String>,
-    /// How long it took, DNS included.
+    /// How long it took, including DNS.
     pub(super) took: Duration,
     pub(super) surprise: Option<Surprise>,
 }
 
-/// Judges an entry in a task of its own. A panic of ours is an outcome of that entry, and not the end of the run.
-pub(super) async fn outcome(judge: Arc<Judge>, entry: Result<Stored, Unreadable>) -> Outcome {
+/// Judges an entry in a separate task. A panic is the result of that entry, and does not end the run.
+pub(super) async fn outcome(judge: Arc<Judge>, entry: Result<Stored, Unreadable>) -> ReplayOutcome {
     let stored = match entry {
         Ok(stored) => stored,
         Err(Unreadable { name, why }) => {
-            return Outcome {
+            return ReplayOutcome {
                 name,
                 position: None,
                 result: Err(Failure::Unreadable(why)),
@@ -74,9 +74,9 @@ pub(super) async fn outcome(judge: Arc<Judge>, entry: Result<Stored, Unreadable>
     let task = tokio::spawn(async move { judge.judged(stored).await });
     let result = match task.await {
         Ok(judged) => judged.map_err(Failure::Unjudged),
-        Err(_) => Err(Failure::Unjudged("a fault of ours".to_owned())),
+        Err(_) => Err(Failure::Unjudged("internal error".to_owned())),
     };
-    Outcome {
+    ReplayOutcome {
         name,
         position,
         result,

@@ -1,31 +1,31 @@
-//! What `replay` prints; also its JSON object.
+//! The report of `replay`; also its JSON object.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct ReplayReport {
     pub(super) path: String,
     /// `folder`, `mbox` or `message`.
     pub(super) kind: &'static str,
     pub(super) mode: &'static str,
     pub(super) dns_asked: bool,
-    /// Messages judged.
+    /// The number of judged messages.
     pub(super) messages: u64,
-    /// Their recipients: each has a verdict of its own.
+    /// The number of their recipients. Each has its own verdict.
     pub(super) recipients: u64,
-    /// Verdicts by the file as it is.
+    /// Verdicts as configured.
     pub(super) as_configured: Vec<Count>,
     /// Verdicts in mode `enforce`.
     pub(super) enforced: Vec<Count>,
     /// Notifications among the messages, by kind.
     pub(super) kinds: BTreeMap<&'static str, u64>,
-    /// Messages whose client is not known, so that DNS was not asked about it, by what could not be found.
+    /// Messages with an unknown client, about which DNS was not asked, by cause.
     pub(super) clients_unknown: BTreeMap<String, u64>,
-    /// Messages whose envelope can't be found out.
+    /// Messages with an incomplete envelope.
     pub(super) unjudged: Named,
-    /// Entries that could not be read, or are no messages.
+    /// Entries that could not be read, or are not messages.
     pub(super) unreadable: Named,
     pub(super) slowest: Vec<Slow>,
     /// By the verdicts in mode `enforce`.
@@ -37,7 +37,7 @@ pub(super) struct Report {
 pub(super) struct Count {
     pub(super) verdict: &'static str,
     pub(super) reason: &'static str,
-    /// Which entry of `milter.yaml` decided.
+    /// The entry of `milter.yaml` that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
     pub(super) count: u64,
@@ -46,7 +46,7 @@ pub(super) struct Count {
 #[derive(Serialize)]
 pub(super) struct Named {
     pub(super) count: u64,
-    /// The first of them, with what is wrong.
+    /// The first of them, with the cause.
     pub(super) first: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Surprising {
     pub(super) by: Option<String>,
 }
 
-impl Report {
+impl ReplayReport {
     /// Whether a message was judged.
     pub(super) fn judged_any(&self) -> bool {
         self.messages > 0
@@ -79,18 +79,18 @@ impl Report {
             self.path, self.kind, self.messages, self.recipients, self.seconds
         );
         if !self.dns_asked {
-            println!("no name server was asked: SPF and DNS lists had nothing to say");
+            println!("no name server was asked, so SPF and DNS lists have no result");
         }
         for (why, count) in &self.clients_unknown {
-            println!("client unknown, so DNS was not asked, in {count} messages: {why}");
+            println!("client unknown in {count} messages, so DNS was not asked: {why}");
         }
         print_named(
-            "not judged, for their envelope can't be found out",
+            "could not be judged, because the envelope is incomplete",
             &self.unjudged,
         );
         print_named("could not be read", &self.unreadable);
         if !self.judged_any() {
-            println!("nothing was judged");
+            println!("no message was judged");
             return;
         }
         print_counts(

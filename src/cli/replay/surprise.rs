@@ -1,30 +1,30 @@
-//! How surprising a verdict is, given what became of the message since.
+//! How surprising a verdict is, given what happened to the message since.
 //!
-//! A message that would not be accepted surprises when something says that it was wanted; one that is accepted, when
-//! something says that it wasn't. Each sign has a weight, by how hard it is to explain away, and the weights add up:
+//! A message that would not be accepted is surprising if signs say that it was wanted; an accepted one, if signs say that
+//! it was not. Each sign has a weight, and the weights add up:
 //!
-//! | refused, dropped or held though                        | weight |
+//! | refused, discarded or held, although                   | weight |
 //! |--------------------------------------------------------|--------|
 //! | its owner answered it                                  | 4 |
 //! | its owner flagged it                                   | 3 |
 //! | it is proven to answer a message of ours               | 3 |
 //! | SPF passes for MAIL FROM                               | 2 |
-//! | it lies in a folder of its own, neither junk nor trash | 2 |
-//! | a list knows the recipient                             | 1 |
-//! | its owner opened it and didn't throw it away           | 1 |
-//! | it says that it answers a message                      | 1 |
-//! | and it would be lost for good (reject, discard)        | 1 |
+//! | it is in a folder, neither junk nor trash              | 2 |
+//! | a list has the recipient                               | 1 |
+//! | its owner opened and kept it                           | 1 |
+//! | it claims to answer a message                          | 1 |
+//! | and it would be lost (reject, discard)                 | 1 |
 //!
-//! | accepted though                                        | weight |
+//! | accepted, although                                     | weight |
 //! |--------------------------------------------------------|--------|
-//! | it lies in a junk folder                               | 3 |
-//! | the null sender sent it, and it is no notification     | 3 |
-//! | the null sender sent it, to a recipient on no list     | 2 |
+//! | it is in a junk folder                                 | 3 |
+//! | it has the null sender, and is no notification         | 3 |
+//! | it has the null sender, and its recipient is on no list| 2 |
 //! | SPF fails (softfail: 1)                                | 2 |
-//! | the null sender sent it                                | 1 |
+//! | it has the null sender                                 | 1 |
 //!
-//! Mail in a junk folder does not surprise by being refused; mail that its owner kept (answered, flagged, filed) does not
-//! surprise by being accepted; and outgoing mail isn't judged.
+//! Refused mail in a junk folder is not surprising, nor is accepted mail that its owner answered, flagged or filed.
+//! Outgoing mail is not judged.
 
 use crate::{
     core::{
@@ -58,7 +58,7 @@ impl Surprise {
     }
 }
 
-/// What was found in the store.
+/// What is known about the message.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
     pub(super) message: &'a Message,
@@ -67,7 +67,7 @@ pub(super) struct Found<'a> {
     pub(super) marks: Marks,
 }
 
-/// How surprising the verdict on this recipient is; none where it isn't.
+/// How surprising the verdict on this recipient is; none if it is not.
 pub(super) fn surprise(found: Found<'_>, course: &Course) -> Option<Surprise> {
     let Found { message, marks, .. } = found;
     let verdict = &course.last().verdict;
@@ -128,12 +128,12 @@ impl Facts<'_> {
         found.add(passes, 2, "SPF passes for MAIL FROM");
         found.add(place == FolderKind::Filed, 2, "it was filed");
         let listed = matches!(self.known, Known::Listed(_));
-        found.add(listed, 1, "a list knows the recipient");
+        found.add(listed, 1, "a list has the recipient");
         let kept = seen && place != FolderKind::Trash;
         found.add(kept, 1, "its owner opened and kept it");
-        found.add(is_answer && !proven, 1, "it says that it answers a message");
+        found.add(is_answer && !proven, 1, "it claims to answer a message");
         let lost = found.verdict.action.is_final();
-        found.add(lost && found.score > 0, 1, "it would be lost for good");
+        found.add(lost && found.score > 0, 1, "it would be lost");
     }
 
     fn unwanted(&self, found: &mut Surprise) {
@@ -149,16 +149,16 @@ impl Facts<'_> {
         let null = self.null;
         let no_notification = null && !self.found.is_notification;
         let unlisted = null && self.has_lists && self.known == Known::NotListed;
-        found.add(place == FolderKind::Junk, 3, "it lies in a junk folder");
+        found.add(place == FolderKind::Junk, 3, "it is in a junk folder");
         found.add(no_notification, 3, "null sender, and no notification");
-        found.add(unlisted, 2, "null sender, to a recipient on no list");
+        found.add(unlisted, 2, "null sender, and a recipient on no list");
         found.add(self.spf == Some(SpfResult::Fail), 2, "SPF fails");
         found.add(self.spf == Some(SpfResult::Softfail), 1, "SPF softfails");
         found.add(null, 1, "null sender");
     }
 
-    /// Whether its headers say that it is an answer. Whose message they name proves nothing: a stranger knows how our
-    /// hosts write their ids.
+    /// Whether its headers claim that it answers a message. That proves nothing, whatever message they name: anybody can
+    /// know how our hosts write their ids.
     fn is_answer(&self) -> bool {
         ["In-Reply-To", "References"]
             .iter()

@@ -1,24 +1,24 @@
-//! Counts outcomes, and keeps those that stand out.
+//! Counts results, and keeps the slowest and the most surprising ones.
 
 use std::{collections::BTreeMap, path::Path, time::Duration, time::Instant};
 
 use super::{
-    judge::{Failure, Judged, Outcome},
-    report::{Count, Named, Report, Slow, Surprising},
+    judge::{Failure, Judged, ReplayOutcome},
+    report::{Count, Named, ReplayReport, Slow, Surprising},
     surprise::Surprise,
 };
 use crate::core::verdict::{Mode, Verdict};
 
-/// How many of the slowest, and of the most surprising messages are named.
+/// How many of the slowest and the most surprising messages are named.
 const NAMED: usize = 10;
 /// How many entries that could not be judged are named.
 const NAMED_FAILURES: usize = 20;
 
-/// What was done, why, and which entry of `milter.yaml` decided.
+/// The action, the reason, and the entry of `milter.yaml` that decided.
 type Decided = (&'static str, &'static str, Option<String>);
 
-/// What has been counted so far. It grows with the variety of outcomes, not with their number.
-pub(super) struct Tally {
+/// The counts so far. They grow with the variety of results, not with their number.
+pub(super) struct ReplayTally {
     begun: Instant,
     messages: u64,
     recipients: u64,
@@ -32,7 +32,7 @@ pub(super) struct Tally {
     surprising: Vec<(Surprise, String)>,
 }
 
-impl Default for Tally {
+impl Default for ReplayTally {
     fn default() -> Self {
         Self {
             begun: Instant::now(),
@@ -72,10 +72,10 @@ impl Failures {
     }
 }
 
-impl Tally {
-    /// Counts an outcome.
-    pub(super) fn add(&mut self, outcome: Outcome) {
-        let Outcome { name, result, .. } = outcome;
+impl ReplayTally {
+    /// Counts a result.
+    pub(super) fn add(&mut self, outcome: ReplayOutcome) {
+        let ReplayOutcome { name, result, .. } = outcome;
         match result {
             Ok(judged) => self.judged(name, judged),
             Err(Failure::Unjudged(why)) => self.unjudged.add(&name, &why),
@@ -101,8 +101,14 @@ impl Tally {
         keep(&mut self.slowest, (judged.took, name), |(took, _)| *took);
     }
 
-    /// What is reported in the end.
-    pub(super) fn report(self, path: &Path, kind: &'static str, mode: Mode, dns: bool) -> Report {
+    /// The report.
+    pub(super) fn report(
+        self,
+        path: &Path,
+        kind: &'static str,
+        mode: Mode,
+        dns: bool,
+    ) -> ReplayReport {
         let slow = |(took, name): (Duration, String)| Slow {
             name,
             milliseconds: took.as_secs_f64() * 1000.0,
@@ -115,7 +121,7 @@ impl Tally {
             reason: surprise.verdict.reason.code(),
             by: surprise.verdict.decided_by().map(ToString::to_string),
         };
-        Report {
+        ReplayReport {
             path: path.display().to_string(),
             kind,
             mode: mode.as_str(),
@@ -143,7 +149,7 @@ fn count(into: &mut BTreeMap<Decided, u64>, verdicts: &[Verdict]) {
     }
 }
 
-/// Keeps the first few by this measure; of equals, those that came first.
+/// Keeps the largest by this measure; of equals, the first.
 fn keep<T, M: Ord>(kept: &mut Vec<T>, entry: T, measure: impl Fn(&T) -> M) {
     let place = kept.partition_point(|other| measure(other) >= measure(&entry));
     if place < NAMED {

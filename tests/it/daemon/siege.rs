@@ -111,7 +111,7 @@ impl Host {
             SENDER,
             "--helo",
             "x.example",
-            "--from",
+            "--mail-from",
             "",
             "--rcpt",
             rcpt,

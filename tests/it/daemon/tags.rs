@@ -141,7 +141,14 @@ fn explain_tells_of_the_tag() {
         let output = Command::new(binary())
             .arg("--config")
             .arg(stage.backstop.config())
-            .args(["explain", "--no-dns", "--client-ip", SENDER, "--from", ""])
+            .args([
+                "explain",
+                "--no-dns",
+                "--client-ip",
+                SENDER,
+                "--mail-from",
+                "",
+            ])
             .args(["--rcpt", &tagged("joe@example.org", days_ago, Layout::Prvs)])
             .output()
             .unwrap();

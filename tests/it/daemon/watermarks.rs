@@ -193,7 +193,7 @@ fn explain_tells_what_a_message_leaves_with() {
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let with_eml = ["--eml", eml.to_str().unwrap(), "--client-ip", OURS];
-    let both = json(&[&with_eml[..], &["--from", JOE]].concat());
+    let both = json(&[&with_eml[..], &["--mail-from", JOE]].concat());
     let leaves = &both["leaves"];
     assert!(leaves["sender"].as_str().unwrap().starts_with("prvs="));
     assert_eq!(leaves["untagged"], Value::Null);
@@ -201,21 +201,21 @@ fn explain_tells_what_a_message_leaves_with() {
     let found = answer(&HEADERS, leaves["watermark"].as_str().unwrap().as_bytes());
     assert!(matches!(found, WatermarkResult::Valid { .. }), "{found:?}");
 
-    let plain = ["--from", "plain@example.org"];
+    let plain = ["--mail-from", "plain@example.org"];
     let leaves = &json(&[&with_eml[..], &plain].concat())["leaves"];
     assert_eq!(leaves["sender"], "plain@example.org");
     assert_eq!(leaves["untagged"], "except_sender");
 
-    let text = explain(&["--client-ip", OURS, "--from", "plain@example.org"]);
+    let text = explain(&["--client-ip", OURS, "--mail-from", "plain@example.org"]);
     let text = String::from_utf8(text.stdout).unwrap();
     for says in [
-        "It is outgoing, and leaves with",
+        "It is outgoing mail, and gets",
         "<plain@example.org> (no tag: except_sender)",
-        "none (it is made from the headers: give --eml)",
+        "none (it signs headers; use --eml FILE)",
         "ledger:    an entry",
     ] {
         assert!(text.contains(says), "{text}");
     }
-    let incoming = json(&["--client-ip", SENDER, "--from", JOE]);
+    let incoming = json(&["--client-ip", SENDER, "--mail-from", JOE]);
     assert_eq!(incoming["leaves"], Value::Null);
 }

@@ -97,7 +97,7 @@ fn explain_names_the_directory() {
     let explain = |rcpt: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["explain", "--no-dns", "--client-ip", "192.0.2.1"])
-            .args(["--helo", "client.example", "--from", "a@pass.example"])
+            .args(["--helo", "client.example", "--mail-from", "a@pass.example"])
             .args(["--rcpt", rcpt, "--config"])
             .arg(&config)
             .output()

@@ -201,7 +201,7 @@ impl Stage {
           --helo pc.example --from alice@bank.example --to joe@example.org
   What backstop would do, and why:
     {program} explain --config {folder}/milter.yaml \\
-          --client-ip 203.0.113.66 --helo pc.example --from alice@bank.example --rcpt joe@example.org
+          --client-ip 203.0.113.66 --helo pc.example --mail-from alice@bank.example --rcpt joe@example.org
   The DNS (package bind9-dnsutils):
     dig @{dns_host} -p {dns_port} TXT bank.example
   Configuration: {folder}/milter.yaml; after a change: kill -HUP {backstop}
