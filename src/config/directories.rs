@@ -17,10 +17,25 @@ use crate::{
     server::{Password, read_file},
 };
 
+/// Which servers this program can ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Features {
+    pub(super) sql: bool,
+    pub(super) ldap: bool,
+}
+
+impl Features {
+    /// As it was built.
+    pub(super) const BUILT_IN: Self = Self {
+        sql: cfg!(feature = "sql"),
+        ldap: cfg!(feature = "ldap"),
+    };
+}
+
 /// Checks a database.
-pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
+pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features: Features) {
     let at = |key| path.key(key);
-    if !cfg!(feature = "sql") {
+    if !features.sql {
         not_built_in(findings, path, "sql");
     }
     if sql.url.password().is_some() && sql.password_file.is_some() {
@@ -87,9 +102,9 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql) {
 }
 
 /// Checks an LDAP server.
-pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap) {
+pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
     let at = |key| path.key(key);
-    if !cfg!(feature = "ldap") {
+    if !features.ldap {
         not_built_in(findings, path, "ldap");
     }
     if ldap.start_tls && !ldap.url.is_clear() {
@@ -251,4 +266,47 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
         mistakes.push(Mistake::error(outline.value(&path.key("url")), why, help));
     }
     mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{file_and_outline, recipients};
+    use super::*;
+
+    const DIRECTORIES: &str = "
+local: {domains: [example.org]}
+recipients:
+  - domain: example.org
+    known:
+      - sql: {url: 'postgres://u@127.0.0.1/mail', query: 'SELECT :address'}
+      - ldap: {url: 'ldap://127.0.0.1', base: '', filter: '(mail=:address)'}
+";
+
+    #[test]
+    fn a_small_build_says_what_to_do() {
+        let (file, outline) = file_and_outline(DIRECTORIES).unwrap();
+        for (sql, ldap, expected) in [
+            (true, true, &[][..]),
+            (false, true, &["sql"]),
+            (true, false, &["ldap"]),
+            (false, false, &["sql", "ldap"]),
+        ] {
+            let folder = std::path::Path::new("");
+            let features = Features { sql, ldap };
+            let (_, _, mistakes) = recipients::of(&file, &outline, folder, features);
+            let told: Vec<_> = mistakes
+                .into_iter()
+                .map(|mistake| mistake.found_in("milter.yaml", DIRECTORIES).to_string())
+                .collect();
+            assert_eq!(told.len(), expected.len(), "{told:?}");
+            for (told, feature) in told.iter().zip(expected) {
+                let without = format!("this backstop was built without `{feature}`");
+                assert!(told.contains(&without), "{told}");
+                assert!(
+                    told.contains("on by default: `cargo build --release`"),
+                    "{told}"
+                );
+            }
+        }
+    }
 }

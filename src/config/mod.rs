@@ -118,7 +118,8 @@ fn config(
     let mut mistakes = checks::of(&file, &outline);
     mistakes.extend(rules::check(&file, &outline));
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (recipients, directories, wrong) = recipients::of(&file, &outline, folder);
+    let (recipients, directories, wrong) =
+        recipients::of(&file, &outline, folder, directories::Features::BUILT_IN);
     mistakes.extend(wrong);
     if let Some(keys) = &mut file.proof.key_file {
         *keys = folder.join(&keys);

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     diagnostic::Mistake,
-    directories,
+    directories::{self, Features},
     file::{Entry, File, KnownList},
     findings::Findings,
     outline::Outline,
@@ -29,11 +29,13 @@ pub(super) fn of(
     file: &File,
     outline: &Outline,
     folder: &std_path::Path,
+    features: Features,
 ) -> (Vec<DomainRecipients>, Vec<DomainSources>, Vec<Mistake>) {
     let mut reader = Reader {
         file,
         outline,
         folder,
+        features,
         seen: HashSet::new(),
         findings: Findings::new(outline),
     };
@@ -96,6 +98,7 @@ struct Reader<'a> {
     file: &'a File,
     outline: &'a Outline,
     folder: &'a std_path::Path,
+    features: Features,
     seen: HashSet<Domain>,
     findings: Findings<'a>,
 }
@@ -184,12 +187,12 @@ impl Reader<'_> {
             ));
         }
         if let Some(sql) = sql {
-            directories::sql(&mut self.findings, &path.key("sql"), sql);
+            directories::sql(&mut self.findings, &path.key("sql"), sql, self.features);
             let sql = sql.as_ref().clone().relative_to(self.folder);
             sources.push(Source::Sql(Box::new(sql)));
         }
         if let Some(ldap) = ldap {
-            directories::ldap(&mut self.findings, &path.key("ldap"), ldap);
+            directories::ldap(&mut self.findings, &path.key("ldap"), ldap, self.features);
             let ldap = ldap.as_ref().clone().relative_to(self.folder);
             sources.push(Source::Ldap(Box::new(ldap)));
         }

@@ -4,7 +4,7 @@ use std::env;
 
 use lab::dns::openspf::{self, Test};
 
-use crate::spf_case::{Case, judge_all};
+use crate::spf_command::{Case, judge_all};
 
 /// How many cases the suite has in pyspf 2.0.14. A reader that loses some must not pass for a success.
 const CASES: usize = 203;

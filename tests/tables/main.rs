@@ -10,6 +10,7 @@
 
 mod besieged;
 mod company;
+mod config;
 mod coverage;
 mod decided_by;
 mod envelope;
@@ -22,6 +23,7 @@ mod proof;
 mod replies;
 mod returned;
 mod scenario;
+mod spf;
 mod srs;
 mod tags;
 mod unannounced;

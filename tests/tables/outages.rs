@@ -3,7 +3,12 @@
 
 mod rows;
 
-use backstop::core::{outside::Outside, policy::Policy, proof::Weak, verdict::Action};
+use backstop::core::{
+    outside::Outside,
+    policy::Policy,
+    proof::Weak,
+    verdict::{Action, Mode},
+};
 use serde_yaml::Value;
 
 use crate::scenario::Scenario;
@@ -36,14 +41,15 @@ enum Step {
     Index(usize),
 }
 
-/// The shipped file with the entries, and nothing that refuses.
-fn site() -> Value {
+/// The shipped file with the entries, and nothing that refuses; and where it takes an answer.
+fn site() -> (Value, Vec<Vec<Step>>) {
     let mut file = serde_yaml::from_str(include_str!("../../milter.yaml")).unwrap();
     overlay(&mut file, serde_yaml::from_str(ENTRIES).unwrap());
-    for path in answers(&file) {
-        *at(&mut file, &path) = "accept".into();
+    let rules = answers(&file);
+    for path in &rules {
+        *at(&mut file, path) = "accept".into();
     }
-    file
+    (file, rules)
 }
 
 fn overlay(below: &mut Value, above: Value) {
@@ -125,18 +131,14 @@ enum Acts {
     MonitoredAlone,
 }
 
-/// The file with one rule that does something.
-fn policy(site: &Value, path: &[Step], action: Action, acts: Acts) -> Policy {
+/// The file with one rule that does something, enforced or monitored by itself.
+fn policy(site: &Value, path: &[Step], action: Action, monitor: bool) -> Policy {
     let mut file = site.clone();
-    let mode = match acts {
-        Acts::Monitored => "monitor",
-        _ => "enforce",
-    };
-    *at(&mut file, &[Step::Key("mode".to_owned())]) = mode.into();
+    *at(&mut file, &[Step::Key("mode".to_owned())]) = "enforce".into();
     *at(&mut file, path) = action.as_str().into();
-    if acts == Acts::MonitoredAlone {
+    if monitor {
         match path.split_last().unwrap() {
-            // The entries of these two lists have the key beside them.
+            // The entries of these lists have the key beside them.
             (Step::Key(last), entry) if last == "action" => {
                 let entry = at(&mut file, entry).as_mapping_mut().unwrap();
                 entry.insert("monitor".into(), true.into());
@@ -174,18 +176,26 @@ fn softened(action: Action, outages: &[Outside], besieged: bool) -> Action {
 
 #[test]
 fn no_outage_ever_refuses_for_good_or_throws_away() {
-    let site = site();
-    let rules = answers(&site);
+    let (site, rules) = site();
     assert!(rules.len() > 35, "{}", rules.len());
     let mut checked = 0;
     for path in &rules {
         let rule = name(path);
         let rows = rows::of(&rule);
         for action in Action::ALL {
-            for acts in [Acts::Enforced, Acts::Monitored, Acts::MonitoredAlone] {
-                let policy = policy(&site, path, action, acts);
+            let enforced = policy(&site, path, action, false);
+            let monitored = Policy {
+                mode: Mode::Monitor,
+                ..enforced.clone()
+            };
+            let alone = policy(&site, path, action, true);
+            for (acts, policy) in [
+                (Acts::Enforced, &enforced),
+                (Acts::Monitored, &monitored),
+                (Acts::MonitoredAlone, &alone),
+            ] {
                 for row in &rows {
-                    checked += held(&policy, &rule, row, action, acts);
+                    checked += held(policy, &rule, row, action, acts);
                 }
             }
         }

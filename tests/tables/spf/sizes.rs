@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lab::dns::{Server, Transport, Zone};
-use serde_json::json;
 
-use crate::spf_case::{Case, judge};
+use super::{Case, Expected, judge, resolver};
 
 /// A check of 64 KiB takes a few hundredths of a second; this is for machines under load.
 const REASONABLE: Duration = Duration::from_secs(5);
@@ -86,7 +85,7 @@ async fn the_worst_record_asks_a_bounded_number_of_questions() {
         );
     }
     let server = Server::start(zone).await;
-    judge(&case("worst.example.com", "fail"), &server)
+    judge(&case("worst.example.com", "fail"), &resolver(&server))
         .await
         .unwrap();
     let terms = 10 * (1 + 10);
@@ -105,8 +104,9 @@ fn asked(server: &Server) -> usize {
 
 async fn judge_in_time(zone: Zone, domain: &str, result: &str) {
     let server = Server::start(zone).await;
+    let resolver = resolver(&server);
     let start = Instant::now();
-    judge(&case(domain, result), &server).await.unwrap();
+    judge(&case(domain, result), &resolver).await.unwrap();
     assert!(start.elapsed() < REASONABLE, "{:?}", start.elapsed());
 }
 
@@ -116,8 +116,10 @@ fn case(domain: &str, result: &str) -> Case {
         ip: [192, 0, 2, 1].into(),
         helo: "client.example.net".to_owned(),
         mail_from: format!("a@{domain}"),
-        results: vec![result.to_owned()],
-        fields: vec![("identity", json!("mailfrom"))],
+        expected: Expected {
+            identity: Some("mailfrom".to_owned()),
+            ..Expected::of(result)
+        },
     }
 }
 

@@ -8,10 +8,9 @@ use std::{
 
 use lab::dns::Zone;
 use serde::Deserialize;
-use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use crate::spf_case::{Case, judge_all};
+use super::{Case, Expected, judge_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_corner_has_the_result_of_the_rfc() {
@@ -87,19 +86,13 @@ fn case(file: &File, name: &str, corner: &Value) -> Result<Case, serde_yaml::Err
         ip: corner.ip.unwrap_or(file.ip),
         helo: corner.helo.unwrap_or_else(|| file.helo.clone()),
         mail_from: corner.mail_from,
-        results: vec![corner.result],
-        fields: [
-            ("identity", corner.identity.map(|text| json!(text))),
-            ("explanation", corner.explanation.map(|text| json!(text))),
-            ("mechanism", corner.mechanism.map(|text| json!(text))),
-            ("lookups", corner.lookups.map(|count| json!(count))),
-            (
-                "void_lookups",
-                corner.void_lookups.map(|count| json!(count)),
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect(),
+        expected: Expected {
+            identity: corner.identity,
+            explanation: corner.explanation,
+            mechanism: corner.mechanism,
+            lookups: corner.lookups,
+            void_lookups: corner.void_lookups,
+            ..Expected::of(&corner.result)
+        },
     })
 }
