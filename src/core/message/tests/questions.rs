@@ -93,21 +93,28 @@ fn rounds(sent: Sent) -> (Rounds, Rounds) {
     let mut rcpt = rcpt(sent.rcpt.as_bytes());
     rcpt.recipient.refused = sent.refused.then(|| "5.1.1".to_owned());
     let mut asked = Rounds::new();
-    let mut answer = |_: &Message, questions: Vec<Question>| {
-        asked.push(questions.iter().map(word).collect());
-        questions
-            .into_iter()
-            .map(|question| {
-                let answer = answer(&question, sent);
-                (question, answer)
-            })
-            .collect()
-    };
+    let mut answer = answering(sent, &mut asked);
     let _ = decided(&mut message, &mut answer, |message| {
         message.rcpt(&rcpt, NOW)
     });
-    let at_rcpt = std::mem::take(&mut asked);
-    (at_rcpt, behind_rcpt(message, sent))
+    drop(answer);
+    let behind = behind_rcpt(message, sent);
+    (asked, behind)
+}
+
+/// Answers as the line says, and notes what is asked.
+fn answering(
+    sent: Sent,
+    asked: &mut Rounds,
+) -> impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)> {
+    move |_, questions| {
+        asked.push(questions.iter().map(word).collect());
+        let answered = |question: Question| {
+            let answer = answer(&question, sent);
+            (question, answer)
+        };
+        questions.into_iter().map(answered).collect()
+    }
 }
 
 fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
@@ -115,16 +122,7 @@ fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
     if message.accepted().is_empty() || sent.headers.is_empty() {
         return asked;
     }
-    let mut answer = |_: &Message, questions: Vec<Question>| {
-        asked.push(questions.iter().map(word).collect());
-        questions
-            .into_iter()
-            .map(|question| {
-                let answer = answer(&question, sent);
-                (question, answer)
-            })
-            .collect()
-    };
+    let mut answer = answering(sent, &mut asked);
     let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
     let headers = sent.headers.replace('\n', "\r\n");
     let (headers, _) = Headers::parse(headers.as_bytes());
@@ -138,6 +136,7 @@ fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
     });
     let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);
     let _ = decided(&mut message, &mut answer, stage);
+    drop(answer);
     asked
 }
 
