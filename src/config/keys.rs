@@ -1,8 +1,17 @@
 //! Which keys the file has, and where. There is no list of them: we ask serde, with an unknown key.
 
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::value::{Error, StrDeserializer},
+};
+use serde_yaml::{Mapping, Value};
 
-use super::{file::File, wording};
+use super::{
+    file::File,
+    path::{Path, Step},
+    wording,
+};
+use crate::core::verdict::Action;
 
 /// The keys that are allowed below a path, such as `["spf", "helo"]`; `[]` steps into a list. Empty where there are
 /// none.
@@ -42,4 +51,22 @@ pub(super) fn sections_with(key: &str) -> Option<(String, bool)> {
     });
     let only = sections.next()?;
     sections.next().is_none().then_some(only)
+}
+
+/// Whether an action can stand at this place: serde names the actions when it gets another word there.
+pub(super) fn takes_action(path: &Path) -> bool {
+    const NONE: &str = "no_action";
+    let none = Value::from(NONE);
+    let probe = path
+        .steps()
+        .iter()
+        .rev()
+        .fold(none, |inner, step| match step {
+            Step::Index(_) => vec![inner].into(),
+            Step::Key(key) => Mapping::from_iter([(key.as_str().into(), inner)]).into(),
+        });
+    let Err(no_action) = Action::deserialize(StrDeserializer::<Error>::new(NONE)) else {
+        return false;
+    };
+    File::deserialize(probe).is_err_and(|wrong| wrong.to_string().contains(&no_action.to_string()))
 }

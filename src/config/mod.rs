@@ -116,7 +116,7 @@ fn config(
         file_and_outline(text).map_err(|mistakes| Diagnostics(found(mistakes)))?;
 
     let mut mistakes = checks::of(&file, &outline);
-    mistakes.extend(rules::check(&file, &outline));
+    mistakes.extend(rules::check(&outline));
     let folder = path.parent().unwrap_or(Path::new(""));
     let (recipients, directories, wrong) =
         recipients::of(&file, &outline, folder, directories::Features::BUILT_IN);

@@ -99,6 +99,26 @@ impl Outline {
         }
     }
 
+    /// Every value that is neither a list nor a map, with its path.
+    pub fn scalars(&self) -> Vec<(Path, &str)> {
+        let mut scalars = Vec::new();
+        let mut open = vec![(Path::default(), &self.root)];
+        while let Some((path, node)) = open.pop() {
+            match &node.value {
+                Value::Scalar(text) => scalars.push((path, text.as_str())),
+                Value::List(items) => {
+                    let items = items.iter().enumerate();
+                    open.extend(items.map(|(index, item)| (path.index(index), item)));
+                }
+                Value::Map(entries) => {
+                    let entries = entries.iter();
+                    open.extend(entries.map(|entry| (path.key(&entry.key), &entry.node)));
+                }
+            }
+        }
+        scalars
+    }
+
     fn walk(&self, path: &Path) -> (Option<&KeyedNode>, &Node) {
         let mut at = (None, &self.root);
         for step in path.steps() {

@@ -1,24 +1,30 @@
-//! Every rule in the file, with its place: an action that is dangerous in one place is dangerous in all.
+//! Warns of actions that lose mail, or that refuse mail for no fault of its sender. Which places take an action, serde says:
+//! what is dangerous in one of them is dangerous in all, and a new key is one of them without a list.
 
-use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
-use crate::core::{
-    forgery::Forgery,
-    null_sender::{NeverSend, NullSender},
-    proof,
-    recipients::ClassAnswer,
-    siege,
-    spf_rules::{ResultRules, SpfRules},
-    verdict::{Action, Rule},
+use serde::{
+    Deserialize,
+    de::value::{Error, StrDeserializer},
 };
 
-/// Warns of actions that lose mail, or that refuse mail for no fault of its sender.
-pub(super) fn check(file: &File, outline: &Outline) -> Vec<Mistake> {
-    let rules = Rules::of(file).0;
-    let warnings = rules.into_iter().filter_map(|(path, rule)| {
-        let (message, help) = doubt(&path, rule.action)?;
-        Some(Mistake::warning(outline.value(&path), message, help))
+use super::{diagnostic::Mistake, keys, outline::Outline, path::Path};
+use crate::core::verdict::Action;
+
+/// The warnings about the actions that the file writes. No default is one that it warns of.
+pub(super) fn check(outline: &Outline) -> Vec<Mistake> {
+    let warnings = outline.scalars().into_iter().filter_map(|(path, text)| {
+        let action = Action::deserialize(StrDeserializer::<Error>::new(text)).ok()?;
+        let path = short_form(path);
+        let (message, help) = doubt(&path, action)?;
+        let is_rule = keys::takes_action(&path);
+        is_rule.then(|| Mistake::warning(outline.value(&path), message, help))
     });
     warnings.collect()
+}
+
+/// The key of a rule in its long form, `{action: ..., monitor: ...}`.
+fn short_form(path: Path) -> Path {
+    let rule = path.parent().filter(|_| path.last_key() == Some("action"));
+    rule.filter(keys::takes_action).unwrap_or(path)
 }
 
 /// The warning about this action in this place.
@@ -49,188 +55,11 @@ fn doubt(path: &Path, action: Action) -> Option<(String, &'static str)> {
     }
 }
 
-/// All rules of a file. Each section is matched without `..`: a new key does not compile until it is listed here, as a
-/// rule or as none.
-#[derive(Default)]
-struct Rules(Vec<(Path, Rule)>);
-
-impl Rules {
-    fn of(file: &File) -> Self {
-        let File {
-            listen: _,
-            socket: _,
-            mode: _,
-            local: _,
-            dns: _,
-            spf,
-            forgery,
-            null_sender,
-            exempt: _,
-            recipients: _,
-            dnsbl,
-            headers,
-            proof,
-            siege,
-            store: _,
-            report: _,
-            observe: _,
-            log: _,
-        } = file;
-        let mut rules = Self::default();
-        rules.spf(&Path::of(&["spf"]), spf);
-        rules.forgery(&Path::of(&["forgery"]), forgery);
-        rules.null_sender(&Path::of(&["null_sender"]), null_sender);
-        rules.recipients(&Path::of(&["recipients"]), file);
-        for (index, list) in dnsbl.iter().enumerate() {
-            rules.add(&Path::of(&["dnsbl"]).index(index), "action", list.rule());
-        }
-        for (index, header) in headers.iter().enumerate() {
-            rules.add(
-                &Path::of(&["headers"]).index(index),
-                "action",
-                header.rule(),
-            );
-        }
-        rules.proof(&Path::of(&["proof"]), proof);
-        rules.siege(&Path::of(&["siege"]), siege);
-        rules
-    }
-
-    fn add(&mut self, section: &Path, key: &str, rule: impl Into<Option<Rule>>) {
-        let rule = rule.into();
-        self.0.extend(rule.map(|rule| (section.key(key), rule)));
-    }
-
-    fn spf(&mut self, at: &Path, spf: &SpfRules) {
-        let SpfRules {
-            helo,
-            mail_from,
-            trusted_forwarders: _,
-            domains,
-        } = spf;
-        self.results(&at.key("helo"), helo);
-        self.results(&at.key("mail_from"), mail_from);
-        for (domain, rules) in domains {
-            self.results(&at.key("domains").key(&domain.to_string()), rules);
-        }
-    }
-
-    fn results(&mut self, at: &Path, rules: &ResultRules) {
-        let ResultRules {
-            none,
-            fail,
-            softfail,
-            temperror,
-            permerror,
-        } = *rules;
-        self.add(at, "none", none);
-        self.add(at, "fail", fail);
-        self.add(at, "softfail", softfail);
-        self.add(at, "temperror", temperror);
-        self.add(at, "permerror", permerror);
-    }
-
-    fn forgery(&mut self, at: &Path, forgery: &Forgery) {
-        let Forgery {
-            mail_from,
-            header_from,
-            mailing_lists: _,
-        } = forgery;
-        self.add(at, "mail_from", *mail_from);
-        self.add(at, "header_from", *header_from);
-    }
-
-    fn null_sender(&mut self, at: &Path, null_sender: &NullSender) {
-        let NullSender {
-            extra_recipients,
-            never_send: NeverSend { addresses: _, rule },
-            not_a_notification,
-            unauthenticated_reports,
-            exempt: _,
-            srs: _,
-        } = null_sender;
-        self.add(at, "extra_recipients", *extra_recipients);
-        self.add(&at.key("never_send"), "action", *rule);
-        self.add(at, "not_a_notification", *not_a_notification);
-        self.add(at, "unauthenticated_reports", *unauthenticated_reports);
-    }
-
-    fn recipients(&mut self, at: &Path, file: &File) {
-        for (index, entry) in file.recipients.iter().enumerate() {
-            let at = at.index(index);
-            for (index, rule) in entry.rules.iter().enumerate() {
-                let at = at.key("rules").index(index);
-                self.add(&at, "mail", rule.mail);
-                self.add(&at, "bounces", rule.bounces);
-            }
-            for (key, answer) in [("catch_all", entry.catch_all), ("unknown", entry.unknown)] {
-                if let Some(answer) = answer {
-                    self.class(&at.key(key), answer);
-                }
-            }
-        }
-    }
-
-    fn class(&mut self, at: &Path, ClassAnswer { mail, bounces }: ClassAnswer) {
-        self.add(at, "mail", mail);
-        self.add(at, "bounces", bounces);
-    }
-
-    fn proof(&mut self, at: &Path, proof: &proof::ProofSettings) {
-        let proof::ProofSettings {
-            key_file: _,
-            lifetime: _,
-            batv: _,
-            watermark: _,
-            ledger: _,
-            replay_limit: _,
-            dkim: _,
-            body_limit: _,
-            weak_evidence: _,
-            unproven,
-            unproven_replies,
-            unproven_replies_with_sender,
-            forged,
-            keys: _,
-        } = proof;
-        self.add(at, "unproven", *unproven);
-        self.add(at, "unproven_replies", *unproven_replies);
-        self.add(
-            at,
-            "unproven_replies_with_sender",
-            *unproven_replies_with_sender,
-        );
-        self.add(at, "forged", *forged);
-    }
-
-    fn siege(&mut self, at: &Path, siege: &siege::Settings) {
-        let siege::Settings {
-            watch: _,
-            factor: _,
-            floor: _,
-            min_duration: _,
-            quiet: _,
-            max_duration: _,
-            unproven,
-            catch_all,
-            listed,
-            extra_recipients,
-            learn: _,
-            notify: _,
-        } = siege;
-        self.add(at, "unproven", *unproven);
-        self.class(&at.key("catch_all"), *catch_all);
-        self.add(at, "listed", *listed);
-        self.add(at, "extra_recipients", *extra_recipients);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
     use crate::config::{
+        file::File,
         keys::keys_at,
         parse,
         shipped::{PLACES, set},
