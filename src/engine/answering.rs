@@ -237,9 +237,9 @@ impl Answers<'_> {
             }
             _ => Ok(Answer::NotAsked),
         };
-        answer.unwrap_or_else(|why| {
-            warn_of_store(self.warnings, &why);
-            Answer::Unanswered(Outside::Store)
+        answer.unwrap_or_else(|unavailable| {
+            warn_of_store(self.warnings, &unavailable);
+            Answer::Unanswered(unavailable.into())
         })
     }
 }

@@ -60,7 +60,7 @@ impl Signatures {
         }
         // A host whose clock is ahead counts on a day that hasn't come here.
         let rows = store.coverage(first..=today.saturating_add(1)).await;
-        for row in rows.map_err(|_| Outside::Store)? {
+        for row in rows.map_err(Outside::from)? {
             self.note(row.day, &row.count);
         }
         *none_at = (!seen_here()).then(Instant::now);

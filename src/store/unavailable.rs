@@ -1,6 +1,6 @@
 //! Why the store did not do what it was asked.
 
-use crate::core::outside::{Outside, Unanswered};
+use crate::core::outside::Outside;
 
 /// Why, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,11 +66,9 @@ impl Unavailable {
     }
 }
 
-impl From<Unavailable> for Unanswered {
-    fn from(unavailable: Unavailable) -> Self {
-        Self {
-            outside: Outside::Store,
-            why: unavailable.text,
-        }
+impl From<Unavailable> for Outside {
+    /// What an outage of the store is to the core; its text is for the log.
+    fn from(_: Unavailable) -> Self {
+        Self::Store
     }
 }

@@ -46,10 +46,7 @@ impl Search<'_> {
         signed: &Signed,
         unlisted: &mut Vec<OwnMessage>,
     ) -> Result<ProofFinding, Open> {
-        let own = match signed
-            .clone()
-            .own_message(self.policy().proof.dkim.altered_body)
-        {
+        let own = match signed.own_message(self.policy().proof.dkim.altered_body) {
             Err(finding) => return Ok(finding),
             Ok(own) => own,
         };
@@ -78,7 +75,7 @@ impl Search<'_> {
             }]);
         }
         let chain = match self.asker.chain()? {
-            Ok(chain) => chain.clone(),
+            Ok(chain) => chain,
             Err(outside) => return Ok(vec![late(ProofKind::Dkim2, "no DKIM2 chain", outside)]),
         };
         let id = self
