@@ -52,10 +52,10 @@ impl Domain {
 }
 
 impl FromStr for Domain {
-    type Err = AddressError;
+    type Err = NotADomain;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let not_a_domain = || AddressError::Domain(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, NotADomain> {
+        let not_a_domain = || NotADomain(text.to_owned());
         let text = text.strip_suffix('.').unwrap_or(text);
         // RFC 5321 domains compare in A-label form; ASCII names skip IDNA, which would refuse `_spf` and friends.
         let ascii = if text.is_ascii() {
@@ -276,35 +276,10 @@ pub fn bracketless(bytes: &[u8]) -> &[u8] {
         .trim_ascii()
 }
 
-/// Why a text is not an address; the text is the administrator's own, from `milter.yaml` or the command line.
+/// A text that is not a domain name; it is the administrator's own, from `milter.yaml` or the command line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
-    /// Not a domain name.
-    #[error("`{}` is not a domain name; expected e.g. example.org", .0.escape_debug())]
-    Domain(String),
-    /// No address, domain or local part.
-    #[error("`{}` is not an address; expected user@example.org, @example.org, user or {{match: 'news-.*'}}", .0.escape_debug())]
-    Pattern(String),
-    /// A pattern as other programs write it, and what to write for it.
-    #[error("`{}` looks like a pattern, but would be compared as it stands; use {write}, or the part before the @ in \"double quotes\" (inside the 'single' ones of YAML), if it means just this address", .text.escape_debug())]
-    Meant {
-        /// As it stands.
-        text: String,
-        /// What was probably meant.
-        write: String,
-    },
-    /// A pattern for a whole address where one for its local part belongs, and what to write for it.
-    #[error("`{}` has an @, but a pattern is compared with what stands before the @; use {write}", .text.escape_debug())]
-    WholeAddress {
-        /// As it stands.
-        text: String,
-        /// The same in two keys.
-        write: String,
-    },
-    /// Names below a domain, as other programs write them.
-    #[error("`{}` is not a domain name; use .{} for all names below it", .0.escape_debug(), .1)]
-    Below(String, Domain),
-}
+#[error("`{}` is not a domain name; expected e.g. example.org", .0.escape_debug())]
+pub struct NotADomain(String);
 
 fn without_source_route(bytes: &[u8]) -> &[u8] {
     if !bytes.starts_with(b"@") {

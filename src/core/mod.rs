@@ -15,6 +15,7 @@ pub mod from_header;
 pub mod header;
 pub mod header_rules;
 pub mod learned;
+pub mod local;
 pub mod message;
 pub mod mta;
 pub mod network;

@@ -1,5 +1,6 @@
 //! What the lists of `milter.yaml` mean: a domain, the names below one, an address, a pattern for local parts.
 
+mod error;
 mod local_part;
 mod meant;
 
@@ -10,9 +11,12 @@ use serde::{
     de::{self, MapAccess, value::MapAccessDeserializer},
 };
 
-pub use self::local_part::{LocalPartPattern, PATTERN_SIZE, PatternError, is_local_part};
+pub use self::{
+    error::EntryError,
+    local_part::{LocalPartPattern, PATTERN_SIZE, PatternError, is_local_part},
+};
 use super::{
-    address::{AddressError, Domain, Host, Mailbox},
+    address::{Domain, Host, Mailbox},
     recipients::lookup_keys,
     serde_text::deserialize_from_str,
 };
@@ -42,15 +46,15 @@ impl DomainPattern {
 }
 
 impl FromStr for DomainPattern {
-    type Err = AddressError;
+    type Err = EntryError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, EntryError> {
         if let Some(Ok(parent)) = text.strip_prefix("*.").map(str::parse) {
-            return Err(AddressError::Below(text.to_owned(), parent));
+            return Err(EntryError::Below(text.to_owned(), parent));
         }
         match text.strip_prefix('.') {
-            Some(parent) => parent.parse().map(Self::Below),
-            None => text.parse().map(Self::Itself),
+            Some(parent) => Ok(Self::Below(parent.parse()?)),
+            None => Ok(Self::Itself(text.parse()?)),
         }
     }
 }
@@ -125,23 +129,23 @@ impl fmt::Display for AddressPattern {
 }
 
 impl FromStr for AddressPattern {
-    type Err = AddressError;
+    type Err = EntryError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, EntryError> {
         if let Some(write) = meant::instead_of(text) {
             let text = text.to_owned();
-            return Err(AddressError::Meant { text, write });
+            return Err(EntryError::OtherPattern { text, write });
         }
         if let Some(domain) = text.strip_prefix('@') {
-            return domain.parse().map(Self::Domain);
+            return Ok(Self::Domain(domain.parse()?));
         }
         let mailbox = Mailbox::from_bytes(text.as_bytes());
         let local = mailbox.local_key();
         match mailbox.host() {
-            _ if !can_be_meant(mailbox.local()) => Err(AddressError::Pattern(text.to_owned())),
+            _ if !can_be_meant(mailbox.local()) => Err(EntryError::NotAnAddress(text.to_owned())),
             Host::Missing => Ok(Self::Local(local)),
             Host::Domain(domain) => Ok(Self::Mailbox(local, domain.clone())),
-            Host::Other(_) => Err(AddressError::Pattern(text.to_owned())),
+            Host::Other(_) => Err(EntryError::NotAnAddress(text.to_owned())),
         }
     }
 }
@@ -198,10 +202,7 @@ impl<'de> Deserialize<'de> for AddressPattern {
                 let Long { pattern, domain } = Long::deserialize(MapAccessDeserializer::new(map))?;
                 if let Some(write) = meant::instead_of_regex(pattern.as_str()) {
                     let text = pattern.as_str().to_owned();
-                    return Err(de::Error::custom(AddressError::WholeAddress {
-                        text,
-                        write,
-                    }));
+                    return Err(de::Error::custom(EntryError::WholeAddress { text, write }));
                 }
                 Ok(AddressPattern::Match(pattern, domain))
             }

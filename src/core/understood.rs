@@ -10,7 +10,7 @@ mod strict;
 
 use super::{
     address::{Domain, Host, Mailbox, ReversePath},
-    envelope::Local,
+    local::Local,
     mta::Mta,
 };
 

@@ -9,15 +9,9 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use milter::{
-    Actions, Callbacks, Context, EomContext, MacroStage, NegotiateContext, ProtoOpts,
-    SetErrorReply, SmtpReply, SocketInfo, Status,
-};
+use milter::{Actions, Callbacks, Context, EomContext, ProtoOpts, SocketInfo, Status};
 
-use super::{
-    actions::{apply, text},
-    macros,
-};
+use super::{actions::apply, macros, negotiation::negotiate, reply::answer};
 use crate::{
     core::{
         envelope::{Client, Peer},
@@ -33,8 +27,6 @@ use crate::{
 const CALLBACK_LIMIT: Duration = Duration::from_secs(27);
 /// The log's words for a bug of ours.
 const PANICKED: &str = "a callback panicked; its message gets 451";
-/// The maximum of a line of reply text in indymilter, in octets.
-const MAX_REPLY_TEXT: usize = 980;
 
 /// What one connection of the MTA carries from callback to callback.
 pub struct Connection {
@@ -47,6 +39,18 @@ pub struct Connection {
     session_failed: bool,
     /// Likewise MAIL, for this message.
     mail_failed: bool,
+}
+
+impl Connection {
+    pub(super) fn new(session: Session, opts: ProtoOpts, actions: Actions) -> Self {
+        Self {
+            session,
+            opts,
+            actions,
+            session_failed: false,
+            mail_failed: false,
+        }
+    }
 }
 
 /// The callbacks for sessions that share this state.
@@ -96,70 +100,6 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
         .on_eom(|context| Box::pin(end_of_message(context)))
         .on_abort(|context| Box::pin(async move { abandon(context) }))
         .on_close(|context| Box::pin(async move { abandon(context) }))
-}
-
-/// Asks for what is used and no more: every reply that isn't needed is a round trip (NR_*), every stage that isn't
-/// read is traffic (NO_*). It asks for recipients that the MTA refused (RCPT_REJ): they are the sign of a joe job.
-fn negotiate(
-    context: &mut NegotiateContext<Connection>,
-    session: Session,
-    offered_actions: Actions,
-    offered: ProtoOpts,
-) -> Status {
-    let mut wanted = ProtoOpts::NOREPLY_CONNECT
-        | ProtoOpts::NOREPLY_HELO
-        | ProtoOpts::NOREPLY_MAIL
-        | ProtoOpts::NO_DATA
-        | ProtoOpts::NOREPLY_HEADER
-        | ProtoOpts::NO_BODY
-        | ProtoOpts::SKIP
-        | ProtoOpts::NO_UNKNOWN
-        | ProtoOpts::REJECTED_RCPT;
-    let (data, content) = session.stages();
-    if data {
-        wanted.remove(ProtoOpts::NO_DATA);
-    }
-    if content {
-        wanted.remove(ProtoOpts::NO_BODY);
-    } else {
-        wanted.remove(ProtoOpts::SKIP);
-    }
-    let opts = wanted & offered;
-    let actions = (Actions::ADD_HEADER
-        | Actions::CHANGE_HEADER
-        | Actions::DELETE_RCPT
-        | Actions::ADD_RCPT
-        | Actions::ADD_RCPT_EXT
-        | Actions::CHANGE_SENDER
-        | Actions::QUARANTINE)
-        & offered_actions;
-    context.requested_opts = opts;
-    context.requested_actions = actions;
-    if offered_actions.contains(Actions::REQUEST_MACROS) {
-        context.requested_macros.extend([
-            (
-                MacroStage::Connect,
-                c"j v {daemon_name} {client_addr}".to_owned(),
-            ),
-            (
-                MacroStage::Mail,
-                c"i f {auth_type} {auth_authen} {client_addr} {mail_addr}".to_owned(),
-            ),
-            (
-                MacroStage::Rcpt,
-                c"i {rcpt_mailer} {rcpt_host} {rcpt_addr}".to_owned(),
-            ),
-            (MacroStage::Eom, c"i".to_owned()),
-        ]);
-    }
-    context.data = Some(Connection {
-        session,
-        opts,
-        actions,
-        session_failed: false,
-        mail_failed: false,
-    });
-    Status::Continue
 }
 
 /// Runs a callback that never refuses. A panic of ours must not end the session: it is remembered, and answered
@@ -371,30 +311,6 @@ async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static s
         Ok(Err(_panic)) => Err(PANICKED),
         Err(_elapsed) => Err("a callback took longer than the MTA waits; its message gets 451"),
     }
-}
-
-/// Postfix and Sendmail read a reply as a format: a lone `%` vanishes, `%%` stands for one.
-fn answer(to: &mut SmtpReply, reply: &Reply) -> Status {
-    let lines = reply.lines.iter().map(|line| text(&doubled(line)));
-    // A reply that indymilter does not take would be a bug of ours; the MTA then sends its own words.
-    let _ = to.set_error_reply(&reply.code.to_string(), Some(&reply.enhanced_text()), lines);
-    if reply.code < 500 {
-        Status::Tempfail
-    } else {
-        Status::Reject
-    }
-}
-
-fn doubled(line: &str) -> String {
-    let mut doubled = String::with_capacity(line.len());
-    for character in line.chars() {
-        let width = if character == '%' { 2 } else { 1 };
-        if doubled.len() + width > MAX_REPLY_TEXT {
-            break;
-        }
-        doubled.extend(std::iter::repeat_n(character, width));
-    }
-    doubled
 }
 
 /// Whether the MTA has refused the recipient itself, and how.

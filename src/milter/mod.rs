@@ -5,6 +5,8 @@ mod callbacks;
 mod guard;
 mod listener;
 mod macros;
+mod negotiation;
+mod reply;
 mod serve;
 
 pub use guard::{Counters, Snapshot, Stream, Violation};

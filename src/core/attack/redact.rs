@@ -18,8 +18,8 @@ use encoded::Encoded;
 use super::Sample;
 use crate::core::{
     address::{Domain, Mailbox},
-    envelope::Local,
     header::Header,
+    local::Local,
     proof::batv,
 };
 

@@ -1,12 +1,13 @@
 use super::*;
 use crate::core::{
     address::ReversePath,
-    envelope::{Client, Local},
+    envelope::Client,
     header::Headers,
+    local::Local,
     notification::NotificationKind as Notice,
     proof::{
         ProofKind,
-        evidence::{Missing, Outside, Unproven, WeakEvidence, Why},
+        evidence::{Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     },
     spf::{Identity, SpfResult},
     verdict::{Mode, Rule, UnderSiege},

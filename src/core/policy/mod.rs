@@ -20,10 +20,11 @@ use std::{net::IpAddr, ops::ControlFlow, sync::Arc};
 use super::{
     address::Mailbox,
     dnsbl::{Dnsbl, Listing},
-    envelope::{Client, Envelope, Local, Recipient},
+    envelope::{Client, Envelope, Recipient},
     exempt::{Exempting, Exemptions},
     forgery::Forgery,
     header_rules::{HeaderRule, Matches},
+    local::Local,
     notification::Notification,
     null_sender::NullSender,
     outside::Outside,

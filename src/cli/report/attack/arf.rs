@@ -15,8 +15,8 @@ use super::view::exact;
 use crate::core::{
     address::{Domain, Mailbox},
     attack::{Sample, network, redact::Redaction},
-    envelope::Local,
     header::Headers,
+    local::Local,
     printable::{cut, printable, shortened},
     proof::returned,
 };

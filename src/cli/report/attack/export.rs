@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     core::{
         attack::{AttackTally, Sample, network, redact::Redaction},
-        envelope::Local,
+        local::Local,
     },
 };
 

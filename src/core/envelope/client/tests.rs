@@ -1,6 +1,7 @@
 use super::*;
+use crate::core::local;
 use crate::core::{
-    envelope::{Authenticated, Local},
+    local::{Authenticated, Local},
     verdict::Outgoing,
 };
 
@@ -101,9 +102,9 @@ fn who_is_local() {
             (Some(Network), None),
         ),
     ];
-    let with = |networks: &[&str]| super::super::Local {
+    let with = |networks: &[&str]| local::Local {
         networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
-        ..super::super::Local::default()
+        ..local::Local::default()
     };
     let (elsewhere, loopback) = (with(&["10.0.0.0/8"]), with(&["127.0.0.0/8", "::1"]));
     for (name, peer, client_addr, outgoing) in rows {
@@ -195,12 +196,12 @@ fn who_is_outgoing_by_another_sign() {
     let networks = vec!["10.0.0.0/8".parse().unwrap()];
     let local = Local {
         networks: networks.clone(),
-        ..Local::default()
+        ..local::Local::default()
     };
     let judged = Local {
         authenticated: Authenticated::Judged,
         networks,
-        ..Local::default()
+        ..local::Local::default()
     };
     for address in ["192.0.2.1", "none"] {
         let client = |login: Option<&str>, daemon: Option<&[u8]>| Client {
