@@ -10,7 +10,7 @@ use backstop::{
     dns::{DnsSettings, Resolver},
     spf::{SpfQuery, check_mail_from},
 };
-use lab::dns::{Server, Zone};
+use lab::dns::{Fault, Server, Zone};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 /// How many are checked at once: most of a check is waiting.
@@ -72,17 +72,24 @@ async fn judge_all(groups: Vec<(Zone, Vec<Case>)>) -> usize {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let (mut running, mut servers) = (JoinSet::new(), Vec::new());
     for (zone, cases) in groups {
+        // What ends a TCP connection ends it those too who wait for another answer there.
+        let alone = [Fault::Garbage, Fault::NoTcp];
+        let alone = alone.into_iter().any(|fault| zone.has_fault(fault));
         let server = Server::start(zone).await;
-        let resolver = Arc::new(resolver(&server));
-        // It answers until all are done.
-        servers.push(server);
+        let shared = Arc::new(resolver(&server));
         for case in cases {
-            let (resolver, permits) = (resolver.clone(), permits.clone());
+            let resolver = match alone {
+                true => Arc::new(resolver(&server)),
+                false => shared.clone(),
+            };
+            let permits = permits.clone();
             running.spawn(async move {
                 let _permit = permits.acquire_owned().await.unwrap();
                 judge(&case, &resolver).await
             });
         }
+        // It answers until all are done.
+        servers.push(server);
     }
     let outcomes = running.join_all().await;
     let mut failures: Vec<&String> = outcomes
@@ -119,7 +126,7 @@ async fn judge(case: &Case, resolver: &Resolver) -> Result<(), String> {
 fn resolver(server: &Server) -> Resolver {
     let settings = DnsSettings {
         nameservers: vec![server.addr().into()],
-        timeout: "500ms".parse().unwrap(),
+        timeout: "700ms".parse().unwrap(),
         budget: "5s".parse().unwrap(),
         cache: 0,
     };

@@ -83,6 +83,12 @@ impl Zone {
         super::yaml::zone(text)
     }
 
+    /// Whether some name has this fault.
+    pub fn has_fault(&self, fault: Fault) -> bool {
+        let mut faults = self.nodes.values().flat_map(|node| &node.faults);
+        faults.any(|(_, one)| *one == fault)
+    }
+
     /// Adds any record.
     pub fn record(mut self, name: &str, data: RData) -> Self {
         self.add(name, data)
