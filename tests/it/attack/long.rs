@@ -17,7 +17,7 @@ const FILL: &str = "
     WITH RECURSIVE
         hours (hour) AS (SELECT ?1 UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?2),
         numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 249)
-    INSERT INTO attack (hour, kind, domain, fate, what, times)
+    INSERT INTO attack (hour, kind, domain, fate, text, count)
         SELECT hour, kind, 'example.org', 'refused', kind || ' ' || ((hour * 41 + number) % 9000), 4
         FROM hours, (SELECT 'host' AS kind UNION ALL SELECT 'network' UNION ALL SELECT 'recipient'), numbers
         UNION ALL SELECT hour, 'reason', 'example.org', 'refused', 'reject unproven', 1000 FROM hours
