@@ -302,7 +302,7 @@ fn explain_walks_every_check() {
         "TXT bank.example: ",
         "mailfrom bank.example: fail; DNS terms 2 of 10, void lookups 1 of 2",
         "direction",
-        "incoming, from a stranger",
+        "incoming\n",
         "spf.mail_from",
         "-> reject",
         "verdict: reject (spf_fail); mode enforce",

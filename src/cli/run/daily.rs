@@ -124,10 +124,10 @@ mod tests {
             }
         });
         let written = written.await.unwrap();
-        let line = "1 messages left, 100.0 % of them can prove their bounces; 0 notifications came";
+        let line = "1 messages sent, 100.0 % of them can prove their bounces; 0 notifications came";
         assert_eq!(written[0], format!("coverage of {}: {line}", date(first)));
         assert_eq!(written[1], written[0]);
-        let nothing = "0 messages left; 0 notifications came";
+        let nothing = "0 messages sent; 0 notifications came";
         let last = date(first + 2);
         assert_eq!(written[2], format!("coverage of {last}: {nothing}"));
     }

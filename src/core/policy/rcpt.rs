@@ -70,7 +70,7 @@ impl Policy {
             walk.note("direction", format!("outgoing ({})", outgoing_text(why)));
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
-        walk.note("direction", "incoming, from a stranger".to_owned());
+        walk.note("direction", "incoming".to_owned());
         Continue(())
     }
 

@@ -110,8 +110,8 @@ impl fmt::Display for Change {
             (Cause::Rate, _) => {}
             (Cause::Longest, _) => f.write_str(", because it lasted for siege.max_duration")?,
             (Cause::ByHand, Some(_)) => f.write_str(", by hand")?,
-            (Cause::ByHand, None) => f.write_str(", as what was set by hand is over")?,
-            (Cause::Elsewhere, _) => f.write_str(", as the store has it")?,
+            (Cause::ByHand, None) => f.write_str(", because the time set by hand is over")?,
+            (Cause::Elsewhere, _) => f.write_str(", as another host has set it")?,
         }
         write!(f, "; {}", self.status)
     }
@@ -121,7 +121,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.0} a minute (usual {:.1}, flood from {:.0}); in ten minutes {} unproven, {} forged, {} refused, to \
+            "{:.0} per minute (baseline {:.1}, flood from {:.0}); last ten minutes: {} unproven, {} forged, {} refused, to \
              about {} recipients",
             self.rate,
             self.baseline,

@@ -144,7 +144,7 @@ fn an_administrator_sees_whose_bounces_would_be_refused() {
         "1  joe@example.org\n",
         "do not refuse unproven bounces yet (proof.unproven)\n",
         "only 66.6 % of the mail from example.org can prove its bounces\n",
-        "1 bounces to 1 addresses that send mail proved nothing",
+        "1 bounces to 1 addresses that send mail were unproven",
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }
@@ -220,7 +220,7 @@ fn without_a_ledger_the_report_does_not_say_that_it_is_safe() {
     let report = office.report(1, 1);
     let doubts = report["doubts"].to_string();
     assert!(
-        doubts.contains("1 bounces proved nothing, and whether they came to addresses that send mail is not known"),
+        doubts.contains("1 bounces were unproven; use proof.ledger"),
         "{doubts}"
     );
 }

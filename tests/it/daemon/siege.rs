@@ -206,7 +206,7 @@ fn three_hosts_are_besieged_as_one() {
             .backstop
             .wait_for_log("siege of example.org: ")
             .unwrap();
-        assert!(line.contains(" a minute (usual "), "{line}");
+        assert!(line.contains(" per minute (baseline "), "{line}");
     }
     // One of them tells, once for each change.
     let logs = || {
@@ -290,7 +290,7 @@ fn a_word_by_hand_outlives_a_restart_and_ends_by_another() {
     let explained = host.explained();
     assert!(explained.contains("siege.catch_all"), "{explained}");
     assert!(
-        explained.contains("example.org is besieged, and nobody knows this address"),
+        explained.contains("example.org is besieged, and this address is not known"),
         "{explained}"
     );
 

@@ -59,7 +59,7 @@ pub enum Doubt {
     NoMail,
     /// Mail that left before counting began can still bounce.
     #[error(
-        "outgoing mail is counted for {days} days only; what left before can still bounce for {lifetime}"
+        "outgoing mail was counted for only {days} days, and earlier mail can bounce for {lifetime} days"
     )]
     TooShort {
         /// For how many days it is.
@@ -77,12 +77,12 @@ pub enum Doubt {
     },
     /// Bounces of which nobody knows whether they could have been genuine.
     #[error(
-        "{0} bounces proved nothing, and whether they came to addresses that send mail is not known without proof.ledger"
+        "{0} bounces were unproven; use proof.ledger to see whether their recipients send mail"
     )]
     NotRemembered(u64),
     /// Bounces that could have been genuine.
     #[error(
-        "{bounces} bounces to {recipients} addresses that send mail proved nothing: look whether they were genuine"
+        "{bounces} bounces to {recipients} addresses that send mail were unproven; check whether they were genuine"
     )]
     WouldRefuse {
         /// How many.
@@ -214,7 +214,7 @@ impl fmt::Display for CoverageSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = self.ours();
         let share = ours.share(ours.provable);
-        write!(f, "{} messages left", ours.messages)?;
+        write!(f, "{} messages sent", ours.messages)?;
         if ours.messages > 0 {
             write!(
                 f,
@@ -232,7 +232,7 @@ impl fmt::Display for CoverageSummary {
         if refused > 0 {
             write!(
                 f,
-                "; {refused} unproven bounces were to {} addresses that send mail",
+                "; {refused} unproven bounces to {} addresses that send mail",
                 self.would_refuse.len()
             )?;
         }

@@ -335,7 +335,7 @@ fn a_change_is_told_in_one_line_with_numbers() {
     let line = change.to_string();
     let begin = "example.org: alert -> siege; ";
     assert!(
-        line.starts_with(begin) && line.contains("a minute (usual 0.0, flood from 20)"),
+        line.starts_with(begin) && line.contains("per minute (baseline 0.0, flood from 20)"),
         "{line}"
     );
     assert!(!line.contains('\n'));

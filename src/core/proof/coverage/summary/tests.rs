@@ -36,7 +36,7 @@ fn what_was_counted_is_summed() {
 fn a_day_is_one_line() {
     assert_eq!(
         CoverageSummary::default().to_string(),
-        "0 messages left; 0 notifications came"
+        "0 messages sent; 0 notifications came"
     );
     let mut rows = sent(100, "example.org", &[ProofKind::Ledger], 199);
     rows.extend(sent(100, "example.org", &[], 2));
@@ -58,8 +58,8 @@ fn a_day_is_one_line() {
     rows.extend([refused("a@example.org"), refused("b@example.org")]);
     assert_eq!(
         CoverageSummary::of(rows).to_string(),
-        "201 messages left, 99.0 % of them can prove their bounces; 10 notifications came: ledger 3, unproven 7; \
-         4 unproven bounces were to 2 addresses that send mail"
+        "201 messages sent, 99.0 % of them can prove their bounces; 10 notifications came: ledger 3, unproven 7; \
+         4 unproven bounces to 2 addresses that send mail"
     );
 }
 
