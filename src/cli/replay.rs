@@ -119,7 +119,11 @@ fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode>
         ..config
     };
     match engine(&config, Some(first), first.store.clone()) {
-        Ok((engine, _)) => Ok(Some(engine)),
+        // Each judges all messages, and would count the wrong tags of the other, too.
+        Ok((engine, _)) => Ok(Some(Engine {
+            guesses: Arc::default(),
+            ..engine
+        })),
         Err(error) => Err(unavailable(&error.to_string())),
     }
 }

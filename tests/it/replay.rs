@@ -467,20 +467,8 @@ fn an_mbox_of_sendmail_s_is_judged() {
 #[test]
 fn unknown_clients_are_not_one_that_guesses() {
     let lab = Lab::new("enforce");
-    let keys = lab.path("keys");
-    let made = lab.run(&["keygen", "--file", keys.to_str().unwrap()]);
-    assert!(made.status.success(), "{}", said(&made));
-    let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
-    let proof = format!(
-        "proof: {{key_file: {}, dkim: {{verify: false}}}}\n",
-        keys.display()
-    );
-    lab.file("milter.yaml", config + &proof);
-    for number in 0..15 {
-        let to = format!("prvs=0999abcd{number:02}=joe@example.org");
-        let text = message("192.0.2.20", "", &to, "Auto-Submitted: auto-replied\n");
-        lab.file(&format!("m/{number}.eml"), text);
-    }
+    with_keys(&lab);
+    wrong_tags(&lab, 15);
     let wrong = |arguments: &[&str]| {
         let (_, report) = lab.json("replay", &lab.path("m"), arguments);
         let counted = counted(&report["enforced"]);
@@ -492,4 +480,38 @@ fn unknown_clients_are_not_one_that_guesses() {
     assert_eq!(wrong(&[]), (Some(15), false));
     assert_eq!(wrong(&["--no-dns"]), (Some(15), false));
     assert!(wrong(&[FROM_RECEIVED]).1);
+}
+
+/// Fewer wrong tags than `proof.batv.guess_limit`: that they are judged by both modes counts none of them twice.
+#[test]
+fn what_monitoring_counts_enforcing_does_not() {
+    let lab = Lab::new("monitor");
+    with_keys(&lab);
+    wrong_tags(&lab, 8);
+    let (_, report) = lab.json("replay", &lab.path("m"), &[FROM_RECEIVED]);
+    assert_eq!(
+        counted(&report["enforced"])["reject batv_wrong"],
+        8,
+        "{report:#}"
+    );
+}
+
+fn with_keys(lab: &Lab) {
+    let keys = lab.path("keys");
+    let made = lab.run(&["keygen", "--file", keys.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
+    let proof = format!(
+        "proof: {{key_file: {}, dkim: {{verify: false}}}}\n",
+        keys.display()
+    );
+    lab.file("milter.yaml", config + &proof);
+}
+
+fn wrong_tags(lab: &Lab, count: usize) {
+    for number in 0..count {
+        let to = format!("prvs=0999abcd{number:02}=joe@example.org");
+        let text = message("192.0.2.20", "", &to, "Auto-Submitted: auto-replied\n");
+        lab.file(&format!("m/{number}.eml"), text);
+    }
 }
