@@ -11,6 +11,10 @@ use crate::core::message::{Answer, Message, Question, Step};
 /// did not answer.
 pub const STAGE_LIMIT: Duration = Duration::from_secs(25);
 
+/// How many questions of a message are asked side by side: one to thousands of recipients must not have them all asked of
+/// the store at a time, which would keep other messages waiting until it counts as down.
+const AT_ONCE: usize = 16;
+
 /// Who knows the answers.
 pub trait Answerer {
     /// The answer to what this host knows by itself; none where somebody has to be asked.
@@ -21,8 +25,8 @@ pub trait Answerer {
     -> impl Future<Output = Answer> + Send;
 }
 
-/// Runs a stage until it has decided. The questions of a round are asked side by side; all rounds together have until
-/// `deadline`.
+/// Runs a stage until it has decided. The questions of a round are asked side by side, up to [`AT_ONCE`]; all rounds
+/// together have until `deadline`.
 pub async fn decided<T>(
     message: &mut Message,
     answerer: &impl Answerer,
@@ -41,17 +45,23 @@ pub async fn decided<T>(
                 None => to_ask.push(question),
             }
         }
-        if to_ask.is_empty() {
-            continue;
-        }
-        let asked = &*message;
-        let answers = join_all(to_ask.iter().map(|question| async move {
-            let answer = timeout_at(deadline, answerer.answer(asked, question)).await;
-            answer.unwrap_or_else(|_| late(question))
-        }))
-        .await;
-        for (question, answer) in to_ask.into_iter().zip(answers) {
-            message.answer(question, answer);
+        let mut to_ask = to_ask.into_iter();
+        loop {
+            let asked = &*message;
+            // An answer before may have shown that it would be asked in vain.
+            let needed = to_ask.by_ref().filter(|question| asked.lacks(question));
+            let some: Vec<_> = needed.take(AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            let answers = join_all(some.iter().map(|question| async move {
+                let answer = timeout_at(deadline, answerer.answer(asked, question)).await;
+                answer.unwrap_or_else(|_| late(question))
+            }))
+            .await;
+            for (question, answer) in some.into_iter().zip(answers) {
+                message.answer(question, answer);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The answers that a message has so far, and how a stage asks for more.
 
-use std::{cell::RefCell, net::IpAddr, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, net::IpAddr, sync::Arc};
 
 use super::question::{Answer, Part, Question};
 use crate::core::{
@@ -18,33 +18,31 @@ use crate::core::{
     spf::{Identity, SpfCheck, SpfResult},
 };
 
-/// What was answered. A message asks little, so a list is fast enough.
+/// What was answered. Most messages ask little; one with thousands of recipients asks about each.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answers(Vec<(Question, Answer)>);
+pub(super) struct Answers {
+    given: HashMap<Question, Answer>,
+    /// The store did not answer once, and is not waited for again.
+    is_store_down: bool,
+}
 
 impl Answers {
     /// Keeps an answer; the first one counts, for what writes was done once.
     pub(super) fn add(&mut self, question: Question, answer: Answer) {
-        if self.find(&question).is_none() {
-            self.0.push((question, answer));
-        }
+        self.is_store_down |= answer == Answer::Unanswered(Outside::Store);
+        self.given.entry(question).or_insert(answer);
     }
 
     /// Forgets what was asked about one recipient or one stage only.
     pub(super) fn forget(&mut self) {
-        self.0.retain(|(question, _)| question.is_of_message());
+        self.given.retain(|question, _| question.is_of_message());
+        self.is_store_down = false;
     }
 
-    fn find(&self, question: &Question) -> Option<&Answer> {
-        let mut answers = self.0.iter();
-        let found = answers.find(|(asked, _)| asked == question);
-        found.map(|(_, answer)| answer)
-    }
-
-    /// The store did not answer once, and is not waited for again.
-    fn is_store_down(&self) -> bool {
-        let mut answers = self.0.iter();
-        answers.any(|(_, answer)| *answer == Answer::Unanswered(Outside::Store))
+    /// Whether the question has to be asked.
+    pub(super) fn lack(&self, question: &Question) -> bool {
+        let is_in_vain = self.is_store_down && question.outside() == Some(Outside::Store);
+        !is_in_vain && !self.given.contains_key(question)
     }
 }
 
@@ -57,7 +55,8 @@ pub(super) struct Open;
 /// Questions that don't depend on each other are all asked before the first `?`, so that they are asked side by side.
 pub(super) struct Asker<'a> {
     answers: &'a Answers,
-    open: RefCell<Vec<Question>>,
+    /// Each with its place in the order in which they were asked.
+    open: RefCell<HashMap<Question, usize>>,
 }
 
 /// An answer, or what did not answer; [`Open`] where it is not known yet.
@@ -73,7 +72,9 @@ impl<'a> Asker<'a> {
 
     /// What has to be asked before the stage can go on.
     pub(super) fn open(self) -> Vec<Question> {
-        self.open.into_inner()
+        let mut open: Vec<_> = self.open.into_inner().into_iter().collect();
+        open.sort_unstable_by_key(|(_, place)| *place);
+        open.into_iter().map(|(question, _)| question).collect()
     }
 
     /// None where this message is not to ask.
@@ -198,17 +199,14 @@ impl<'a> Asker<'a> {
         let outside = question.outside();
         // An answer to another question is none.
         let none = outside.unwrap_or(Outside::Store);
-        match self.answers.find(&question) {
+        match self.answers.given.get(&question) {
             Some(Answer::Unanswered(outside)) => Ok(Err(*outside)),
             Some(answer) => Ok(read(answer).ok_or(none)),
-            None if outside == Some(Outside::Store) && self.answers.is_store_down() => {
-                Ok(Err(Outside::Store))
-            }
+            None if !self.answers.lack(&question) => Ok(Err(Outside::Store)),
             None => {
                 let mut open = self.open.borrow_mut();
-                if !open.contains(&question) {
-                    open.push(question);
-                }
+                let place = open.len();
+                open.entry(question).or_insert(place);
                 Err(Open)
             }
         }

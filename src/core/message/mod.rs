@@ -101,11 +101,14 @@ impl Message {
         }
     }
 
-    /// The same message before another policy, no recipient judged yet; what was answered is not asked again.
+    /// The same message before another policy of the same `dnsbl`, no recipient judged yet. What DNS said of the client is
+    /// not asked again.
     pub fn again(&self, policy: Arc<Policy>) -> Self {
         let (id, envelope) = (self.id.clone(), self.envelope.clone());
+        let mut answers = self.answers.clone();
+        answers.forget();
         Self {
-            answers: self.answers.clone(),
+            answers,
             ..Self::new(id, policy, envelope, self.receiver.clone())
         }
     }
@@ -125,6 +128,11 @@ impl Message {
                 .add(Question::Spf(Identity::MailFrom), mail_from);
         }
         self.answers.add(question, answer);
+    }
+
+    /// Whether a question that a stage asked still needs an answer, after those so far.
+    pub fn lacks(&self, question: &Question) -> bool {
+        self.answers.lack(question)
     }
 
     /// Our own name for it.

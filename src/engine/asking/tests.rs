@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures_util::FutureExt;
@@ -18,6 +21,7 @@ use crate::{
         envelope::{Client, Envelope, Recipient},
         message::{Judged, RcptTo},
         outside::Outside,
+        proof::ledger::Hash,
         recipients::Known,
         siege::State,
         spf::{Identity, SpfCheck, SpfResult},
@@ -204,6 +208,56 @@ async fn each_question_is_asked_once_and_own_knowledge_of_nobody() {
     asked.sort_by_key(|question| format!("{question:?}"));
     asked.dedup();
     assert_eq!((all, asked.len()), (5, 5));
+}
+
+/// Answers each question after a second, and counts.
+#[derive(Default)]
+struct Counting {
+    /// The store is down.
+    down: bool,
+    now: AtomicUsize,
+    most: AtomicUsize,
+    all: AtomicUsize,
+}
+
+impl Answerer for Counting {
+    fn own(&self, _: &Question) -> Option<Answer> {
+        None
+    }
+
+    async fn answer(&self, _: &Message, _: &Question) -> Answer {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        sleep(Duration::from_secs(1)).await;
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        match self.down {
+            true => Answer::Unanswered(Outside::Store),
+            false => Answer::LastSent(None),
+        }
+    }
+}
+
+/// A message to very many has the store asked about each.
+#[tokio::test(start_paused = true)]
+async fn the_store_is_not_asked_everything_at_a_time() {
+    for (down, all, seconds) in [(false, 100, 7), (true, 16, 1)] {
+        let mut message = message();
+        let counting = Counting {
+            down,
+            ..Counting::default()
+        };
+        let questions: Vec<Question> = (0..100)
+            .map(|number| Question::LastSent(vec![Hash::from_bytes([number; 16])]))
+            .collect();
+        let mut rounds = vec![Step::Ask(questions), Step::Decided(())].into_iter();
+        let begun = Instant::now();
+        let stage = |_: &mut Message| rounds.next().unwrap();
+        decided(&mut message, &counting, begun + STAGE_LIMIT, stage).await;
+        assert_eq!(counting.most.into_inner(), 16);
+        assert_eq!(counting.all.into_inner(), all);
+        assert_eq!(begun.elapsed().as_secs(), seconds);
+    }
 }
 
 /// The time of the callback may end at any moment: what was accepted is then refused for now, and nothing is stuck.
