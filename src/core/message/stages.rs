@@ -14,6 +14,8 @@ impl Message {
     /// Judges the message when it is about to come. What was found about each accepted recipient, and what stands after it,
     /// in their order; [`refusal`](Self::refusal) is the answer to the message. `now` is in seconds since 1970.
     pub fn data(&mut self, now: u64) -> Step<Vec<Judgement>> {
+        // It came, whatever becomes of it: a message whose judging fails is no callout, and counts.
+        self.data = true;
         let judged = self.step(|asker| {
             let asked = self.accepted.iter().map(|accepted| {
                 let mailbox = &accepted.addressed.recipient.mailbox;
@@ -34,7 +36,6 @@ impl Message {
             Step::Ask(questions) => return Step::Ask(questions),
             Step::Decided(judged) => judged,
         };
-        self.data = true;
         self.answers.forget();
         Step::Decided(self.settled(judged))
     }
