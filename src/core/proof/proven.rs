@@ -47,7 +47,7 @@ impl<'a> Proven<'a> {
     pub fn may_be_about(
         &self,
         report: &NotificationReport,
-        addressees: &[Mailbox],
+        addressees: &[&Mailbox],
         settings: &ProofSettings,
         today: u64,
     ) -> bool {
@@ -160,13 +160,13 @@ mod tests {
                 named: mailboxes(named),
                 ..NotificationReport::default()
             };
-            let to = mailboxes("joe@own.example");
+            let to = Mailbox::from_bytes(b"joe@own.example");
             let by_headers = Proven {
                 id: b"1@own.example",
                 sent_to: mailboxes(sent_to),
                 remembered: None,
             };
-            let found = by_headers.may_be_about(&report, &to, &settings(), TODAY);
+            let found = by_headers.may_be_about(&report, &[&to], &settings(), TODAY);
             assert_eq!(found, about, "{reported} {named} {sent_to}");
             let count = by_headers.recipients();
             let by_ledger = Proven {
@@ -174,7 +174,7 @@ mod tests {
                 remembered: Some(remembered(sent_to, count)),
                 ..by_headers.clone()
             };
-            let found = by_ledger.may_be_about(&report, &to, &settings(), TODAY);
+            let found = by_ledger.may_be_about(&report, &[&to], &settings(), TODAY);
             // The ledger knows that there was none.
             let expected = about && !sent_to.is_empty();
             assert_eq!(found, expected, "the ledger: {reported} {named} {sent_to}");
@@ -182,7 +182,7 @@ mod tests {
                 remembered: Some(remembered(sent_to, count + 1)),
                 ..by_ledger.clone()
             };
-            assert!(by_part.may_be_about(&report, &to, &settings(), TODAY));
+            assert!(by_part.may_be_about(&report, &[&to], &settings(), TODAY));
         }
     }
 }

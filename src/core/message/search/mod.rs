@@ -8,6 +8,8 @@ mod uses;
 mod watermark;
 mod weak;
 
+use std::cell::OnceCell;
+
 use super::{Asker, Content, Message, Open};
 use crate::core::{
     address::{Domain, Mailbox},
@@ -32,6 +34,8 @@ pub(super) struct Search<'a> {
     report: &'a NotificationReport,
     /// Whether it answers a message by its Message-ID, and returns nothing: a receipt, an out of office note.
     is_reply: bool,
+    /// Whom the message was sent to, each with its tag and without; once somebody needs them, for they may be thousands.
+    addressees: OnceCell<Vec<&'a Mailbox>>,
     /// In seconds since 1970.
     now: u64,
     asker: &'a Asker<'a>,
@@ -58,6 +62,7 @@ impl<'a> Search<'a> {
             content,
             report,
             is_reply,
+            addressees: OnceCell::new(),
             now,
             asker,
         })
@@ -153,14 +158,15 @@ impl<'a> Search<'a> {
         returned.map(|returned| &returned.headers)
     }
 
-    /// Whom the message was sent to, each with its tag and without.
-    fn addressees(&self) -> Vec<Mailbox> {
-        let accepted = self.message.accepted.iter();
-        accepted
-            .map(|accepted| &accepted.addressed)
-            .flat_map(|addressed| [&addressed.sent, &addressed.recipient])
-            .map(|recipient| recipient.mailbox.clone())
-            .collect()
+    fn addressees(&self) -> &[&'a Mailbox] {
+        self.addressees.get_or_init(|| {
+            let accepted = self.message.accepted.iter();
+            accepted
+                .map(|accepted| &accepted.addressed)
+                .flat_map(|addressed| [&addressed.sent, &addressed.recipient])
+                .map(|recipient| &recipient.mailbox)
+                .collect()
+        })
     }
 
     fn today(&self) -> u64 {

@@ -24,7 +24,7 @@ impl Search<'_> {
         proven: &Proven<'_>,
     ) -> Result<ProofFinding, Open> {
         let (settings, today) = (&self.policy().proof, self.today());
-        if !proven.may_be_about(self.report, &self.addressees(), settings, today) {
+        if !proven.may_be_about(self.report, self.addressees(), settings, today) {
             let other = self.report.recipients.first().map(Mailbox::to_bytes);
             let other = shown(&other.unwrap_or_default());
             return Ok(ProofFinding {

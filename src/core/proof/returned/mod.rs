@@ -124,7 +124,7 @@ impl NotificationReport {
     /// a message can write its recipient into the fields as well; what a forger gains with the trace is bounces of honest
     /// hosts to which such copies are sent, because these return the trace. `replay_limit` bounds how many count.
     /// The addressees of the report itself are not looked for in a text, because it names them nearly always.
-    pub fn names(&self, addressees: &[Mailbox], is_one: impl Fn(&Mailbox) -> bool) -> bool {
+    pub fn names(&self, addressees: &[&Mailbox], is_one: impl Fn(&Mailbox) -> bool) -> bool {
         let is_addressee = |one: &&Mailbox| addressees.iter().any(|to| to.is_same(one));
         let mut named = self.named.iter().filter(|one| !is_addressee(one));
         self.recipients.is_empty() || self.recipients.iter().any(&is_one) || named.any(is_one)

@@ -227,7 +227,7 @@ fn a_report_names_a_recipient_or_nobody() {
         };
         let sent_to = list(sent_to);
         let same = |one: &Mailbox| sent_to.iter().any(|sent| sent.is_same(one));
-        let found = report.names(&list("joe@own.example"), same);
+        let found = report.names(&[&Mailbox::from_bytes(b"joe@own.example")], same);
         assert_eq!(found, expected, "{recipients} {named}");
     }
 }
