@@ -64,6 +64,8 @@ struct Stage {
 
 #[derive(Serialize)]
 struct ShownVerdict {
+    #[serde(skip)]
+    is_refusal: bool,
     verdict: &'static str,
     reason: &'static str,
     /// The entry of `milter.yaml` that decided, or vouched.
@@ -140,10 +142,9 @@ impl ExplainReport {
 
     /// Whether a recipient, or the message, is refused.
     pub(super) fn refuses(&self) -> bool {
-        let refuses = |answer: &ShownVerdict| matches!(answer.verdict, "reject" | "tempfail");
         self.recipients.iter().any(|explained| {
             let mut stages = explained.stages();
-            refuses(&explained.answer) || stages.any(|(_, stage)| refuses(&stage.answer))
+            explained.answer.is_refusal || stages.any(|(_, stage)| stage.answer.is_refusal)
         })
     }
 
@@ -273,6 +274,7 @@ impl MessageReport {
 impl ShownVerdict {
     fn new(verdict: &Verdict) -> Self {
         Self {
+            is_refusal: !verdict.is_accepted(),
             verdict: verdict.action.as_str(),
             reason: verdict.reason.code(),
             by: verdict.by.as_ref().map(ToString::to_string),

@@ -119,21 +119,13 @@ impl Policy {
             self.trusted_forwarder(case.envelope, case.spf),
             Vouched::Yes(_)
         );
-        let proof = &self.proof;
         let siege = [self.siege.unproven, self.siege.listed];
         let of_siege = case.siege.is_some() && siege.into_iter().any(refuses);
-        let of_bounces = [
-            self.null_sender.not_a_notification,
-            self.null_sender.unauthenticated_reports,
-            proof.unproven,
-            proof.unproven_replies,
-            proof.forged,
-            self.null_sender.never_send.rule,
-        ];
+        let of_null_sender = self.null_sender.after_data().into_iter();
+        let mut of_bounces = of_null_sender.chain(self.proof.after_data());
         let headers = self.headers.iter().map(HeaderRule::rule);
         let mut others = headers.chain([self.forgery.header_from]);
-        let refused_later =
-            others.any(refuses) || bounces && (of_siege || of_bounces.into_iter().any(refuses));
+        let refused_later = others.any(refuses) || bounces && (of_siege || of_bounces.any(refuses));
         self.mode == Mode::Enforce
             && self.outgoing(case.envelope).is_none()
             && case.recipient.refused.is_none()

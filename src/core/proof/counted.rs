@@ -60,12 +60,12 @@ impl Attempt {
 
 /// A failure, unless it says something else: of several recipients the worst counts.
 fn bounce(headers: &Headers, report: &NotificationReport) -> Counter {
-    let actions = report.actions;
-    if actions.failed {
+    let fields = &report.fields;
+    if fields.failed {
         Counter::Failure
-    } else if actions.delayed {
+    } else if fields.delayed {
         Counter::Delay
-    } else if actions.succeeded {
+    } else if fields.succeeded {
         Counter::Success
     } else if is_delayed(headers) {
         Counter::Delay

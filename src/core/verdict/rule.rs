@@ -69,7 +69,8 @@ impl<'de> Deserialize<'de> for Rule {
             type Value = Rule;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an action (accept, tag, tempfail, reject, discard, quarantine) or {action: ..., monitor: true}")
+                let actions = Action::ALL.map(Action::as_str).join(", ");
+                write!(f, "an action ({actions}) or {{action: ..., monitor: true}}")
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Rule, E> {

@@ -13,6 +13,25 @@ const MAX_ADDRESS: usize = 64 + 1 + 255;
 /// The longest Message-ID: it stands on one line (RFC 5322 section 2.1.1).
 const MAX_MESSAGE_ID: usize = 998;
 
+/// What the status parts of a report say of the message: its Action fields (RFC 3464 section 2.3.3), of all recipients
+/// together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusFields {
+    /// `failed`
+    pub failed: bool,
+    /// `delayed`
+    pub delayed: bool,
+    /// `delivered`, `relayed`, `expanded`
+    pub succeeded: bool,
+}
+
+impl StatusFields {
+    /// Whether one says what became of the message.
+    pub fn has_action(&self) -> bool {
+        self.failed || self.delayed || self.succeeded
+    }
+}
+
 /// Reads message/delivery-status (RFC 3464 section 2.1: groups of fields with blank lines between) or
 /// message/disposition-notification (RFC 8098 section 3.1).
 pub fn read(report: &mut NotificationReport, fields: &[u8]) {
@@ -50,11 +69,11 @@ fn action(report: &mut NotificationReport, value: &[u8]) {
     let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
     let word = value.trim_ascii_start().iter().take_while(is_letter);
     let word: Vec<u8> = word.map(u8::to_ascii_lowercase).take(16).collect();
-    let actions = &mut report.actions;
+    let fields = &mut report.fields;
     match word.as_slice() {
-        b"failed" => actions.failed = true,
-        b"delayed" => actions.delayed = true,
-        b"delivered" | b"relayed" | b"expanded" => actions.succeeded = true,
+        b"failed" => fields.failed = true,
+        b"delayed" => fields.delayed = true,
+        b"delivered" | b"relayed" | b"expanded" => fields.succeeded = true,
         _ => {}
     }
 }

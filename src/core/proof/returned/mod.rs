@@ -20,6 +20,7 @@ mod naming;
 mod text;
 mod walk;
 
+pub use fields::StatusFields;
 pub use markers::Marker;
 pub use mime::delimiter;
 
@@ -41,8 +42,8 @@ pub struct NotificationReport {
     /// Other addresses that it names, each once, 100 at most: in its text, in other fields, in the trace of what it
     /// returns. See [`NotificationReport::names`].
     pub named: Vec<Mailbox>,
-    /// What it says has become of the message.
-    pub actions: Actions,
+    /// What the fields of its status parts say of the message.
+    pub fields: StatusFields,
     /// The messages it returns, the outermost first, 4 at most: a returned notification can return one itself.
     pub returned: Vec<Returned>,
     /// The Message-IDs that it names as what it answers, with their angle brackets, each once, 20 at most:
@@ -54,17 +55,6 @@ pub struct NotificationReport {
     pub delivery: bool,
     /// Whether its body was longer than what was read.
     pub cut: bool,
-}
-
-/// What the Action fields of a report say (RFC 3464 section 2.3.3), of all recipients together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Actions {
-    /// `failed`
-    pub failed: bool,
-    /// `delayed`
-    pub delayed: bool,
-    /// `delivered`, `relayed`, `expanded`
-    pub succeeded: bool,
 }
 
 /// A message of which a notification brings back the headers.

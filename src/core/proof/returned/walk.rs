@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
-    Actions, Form, NotificationReport, Returned,
+    Form, NotificationReport, Returned,
     block::Block,
     fields, markers, markup,
     mime::{self, Content, Part},
@@ -166,7 +166,7 @@ impl Walk<'_> {
                 self.report.status |= self.outermost;
                 let fields = decoded();
                 fields::read(self.report, whole_lines(&fields, body.open));
-                self.report.delivery |= self.outermost && self.report.actions != Actions::default();
+                self.report.delivery |= self.outermost && self.report.fields.has_action();
             }
             Content::Plain => texts.plain.push(text()),
             Content::Html => texts.html.push(text()),
