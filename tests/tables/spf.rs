@@ -72,7 +72,7 @@ async fn judge_all(groups: Vec<(Zone, Vec<Case>)>) -> usize {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let (mut running, mut servers) = (JoinSet::new(), Vec::new());
     for (zone, cases) in groups {
-        // What ends a TCP connection ends it those too who wait for another answer there.
+        // What ends a TCP connection ends it for all who wait for an answer there.
         let alone = [Fault::Garbage, Fault::NoTcp];
         let alone = alone.into_iter().any(|fault| zone.has_fault(fault));
         let server = Server::start(zone).await;
