@@ -32,6 +32,7 @@ mod opendmarc;
 mod outgoing;
 mod package;
 mod packaged;
+mod pages;
 mod panics;
 mod postfix;
 mod replay;
