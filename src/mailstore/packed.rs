@@ -265,7 +265,9 @@ mod tests {
             fs::write(&path, &octets).unwrap();
             let said = read(&path).concat();
             assert!(said.contains(why), "{why}: {said}");
-            if !octets.starts_with(b"BZh9:") {
+            let is_packed = !octets.starts_with(b"BZh9:");
+            // Unpacking the large ones takes a while, and once is enough.
+            if is_packed && !why.contains("1/100") {
                 // In a folder, the others are read all the same.
                 fs::write(folder.path().join("two.eml"), MAIL).unwrap();
                 let said = read(folder.path());
