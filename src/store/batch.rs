@@ -16,7 +16,7 @@ use crate::core::{
     },
 };
 
-/// What is written at once. Equal counts are one, and so is what is learned twice.
+/// What is written at once. Equal counts are added up, and what is learned twice is there once.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Outgoing messages, in the order they were sent in.
@@ -31,7 +31,7 @@ pub struct Batch {
     pub samples: Vec<Waiting>,
 }
 
-/// A sample that waits to be written, and its place among those that may wait.
+/// A sample that waits to be written, and its place among those that may.
 #[derive(Debug)]
 pub struct Waiting {
     /// The sample.
@@ -81,7 +81,7 @@ pub fn since_1970() -> Duration {
     UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
-/// The hashes of recipients as one value.
+/// The hashes of recipients, one after the other.
 pub fn packed(hashes: &[Hash]) -> Vec<u8> {
     hashes
         .iter()
@@ -89,7 +89,7 @@ pub fn packed(hashes: &[Hash]) -> Vec<u8> {
         .collect()
 }
 
-/// What [`packed`] made; octets too many are left out.
+/// The hashes that [`packed`] made octets of; what is left at the end is ignored.
 pub fn unpacked(bytes: &[u8]) -> Vec<Hash> {
     let (hashes, _) = bytes.as_chunks();
     hashes.iter().copied().map(Hash::from_bytes).collect()

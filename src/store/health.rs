@@ -1,4 +1,4 @@
-//! How the store fares, and the log lines about that: one a minute at most.
+//! Whether the store works, and the log lines about that: one a minute at most.
 
 use std::{
     fmt,
@@ -11,22 +11,22 @@ use super::Unavailable;
 /// How long the log is silent after a line about failures.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How the store fares.
+/// Whether the store works.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// Why it can't be asked right now; `None` while it can.
     pub down: Option<Unavailable>,
-    /// What is to be remembered or counted, and is not written yet.
+    /// How many entries are not written yet.
     pub waiting: u64,
-    /// What was to be remembered or counted, and was dropped since the queue was full.
+    /// How many entries were dropped because the queue was full.
     pub dropped: u64,
-    /// Questions and writes that failed.
+    /// How many questions and writes failed.
     pub failures: u64,
-    /// How the latest of them failed.
+    /// Why the latest of them failed.
     pub latest: Option<Unavailable>,
 }
 
-/// Counts failures, and logs those that nobody is told of.
+/// Counts failures, and logs those of the background, which no caller sees.
 #[derive(Debug, Default)]
 pub(super) struct Journal(Mutex<Entries>);
 
@@ -37,16 +37,16 @@ struct Entries {
     latest: Option<Unavailable>,
     logged: Option<Instant>,
     /// Whether the last line was about a failure.
-    is_told: bool,
+    logged_failure: bool,
 }
 
 impl Journal {
-    /// A question failed, and who asked was told so.
+    /// A question failed, and its caller has the error.
     pub fn question_failed(&self, error: &Unavailable) {
         self.with(|entries| entries.failed(error));
     }
 
-    /// What nobody waits for failed.
+    /// Something failed in the background, where no caller waits for it.
     pub fn background_failed(&self, error: &Unavailable) {
         self.with(|entries| {
             entries.failed(error);
@@ -76,13 +76,13 @@ impl Journal {
     /// It can be asked again.
     pub fn is_back(&self, name: impl fmt::Display) {
         self.with(|entries| {
-            if std::mem::take(&mut entries.is_told) {
+            if std::mem::take(&mut entries.logged_failure) {
                 log::info!("store: {name} can be used again");
             }
         });
     }
 
-    /// What it was told of.
+    /// What was noted so far.
     pub fn health(&self, down: Option<Unavailable>, waiting: u64) -> Health {
         self.with(|entries| Health {
             down,
@@ -104,14 +104,14 @@ impl Entries {
         self.latest = Some(error.clone());
     }
 
-    /// Whether to write a line about a failure, which is written then.
+    /// Whether to log a failure now; the caller does so if it is.
     fn is_due(&mut self, now: Instant) -> bool {
         let is_silent = self
             .logged
             .is_some_and(|logged| now.saturating_duration_since(logged) < SILENCE);
         if !is_silent {
             self.logged = Some(now);
-            self.is_told = true;
+            self.logged_failure = true;
         }
         !is_silent
     }
@@ -126,18 +126,18 @@ mod tests {
     fn a_long_outage_is_a_line_a_minute() {
         let mut entries = Entries::default();
         let start = Instant::now();
-        assert!(entries.is_due(start) && std::mem::take(&mut entries.is_told));
+        assert!(entries.is_due(start) && std::mem::take(&mut entries.logged_failure));
         for second in 0..60 {
             assert!(!entries.is_due(start + Duration::from_secs(second)));
         }
-        // It came back and went again: that it came back is not told, for that it had gone was not.
-        assert!(!entries.is_told);
-        assert!(entries.is_due(start + SILENCE) && entries.is_told);
+        // It failed again without a log line, so its return gets none either.
+        assert!(!entries.logged_failure);
+        assert!(entries.is_due(start + SILENCE) && entries.logged_failure);
         assert!(!entries.is_due(start + SILENCE));
     }
 
     #[test]
-    fn failures_are_counted_whether_or_not_they_are_told() {
+    fn failures_are_counted_whether_or_not_they_are_logged() {
         let journal = Journal::default();
         let error = |text: &str| Unavailable::new(Reason::Down, text.to_owned());
         for _ in 0..3 {

@@ -1,13 +1,12 @@
-//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the reports and
-//! samples of refused bounces, the addresses that are learned, and the siege of each domain. In an SQLite file, or on a
-//! Redis or Valkey server that several MX hosts share.
+//! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the reports, samples
+//! of refused bounces, the learned addresses, and the siege of each domain. They are in an SQLite file, or on a Redis or
+//! Valkey server that several MX hosts share.
 //!
-//! Mail never waits for a write: what is to be written goes into a queue, and what that has no room for is dropped and
-//! counted. A question waits a second at most, and not at all while the store is known to be down: it is tried again in
-//! the background, one attempt at a time. What waits in the queue is known all the same. Only this layer names `sqlx` and
-//! `redis`.
+//! Mail never waits for a write: entries go into a queue, and those that find it full are dropped and counted. A question
+//! waits a second at most, and not at all while the store is known to be down: then it is opened again in the background,
+//! one attempt at a time. Questions find entries that are still in the queue. Only this layer names `sqlx` and `redis`.
 //!
-//! A new question is one method in [`questions`], and an answer to it in `sqlite` and in `redis`.
+//! A new question is one method in [`questions`], and its answer in `sqlite` and in `redis`.
 
 mod batch;
 mod health;
@@ -41,7 +40,7 @@ use crate::core::{
     proof::{coverage::CoverageCount, ledger::Sent},
 };
 
-/// What is stored, and asked for.
+/// The store: what it is told, and what it answers.
 pub trait Store: Questions + fmt::Debug + Send + Sync {
     /// Remembers an outgoing message. Never waits.
     fn remember(&self, sent: Sent);
@@ -49,8 +48,8 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
     /// Counts for the coverage report; `day` is in days since 1970-01-01. Never waits.
     fn count(&self, day: u64, count: CoverageCount);
 
-    /// Learns something of an address. What is learned again changes nothing, nor do days before the last one. Never waits.
-    /// `false`: there was no room for it.
+    /// Learns something about an address. Days before the last one change nothing. Never waits. `false` if there was no room
+    /// for it.
     fn learn(&self, learn: Learn) -> bool;
 
     /// Counts a bounce for the attack report; `hour` is in hours since 1970. Never waits.
@@ -59,19 +58,19 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
     /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
     fn keep_sample(&self, sample: Sample);
 
-    /// Another store takes this one's place: when this one is dropped, what it can't write is given to that.
+    /// Another store takes this one's place: when this one is dropped, the other gets what this one could not write.
     fn hand_over_to(&self, successor: &dyn Store) {
         if let (Some(own), Some(successor)) = (self.queue(), successor.queue()) {
             own.hand_over_to(successor);
         }
     }
 
-    /// What waits to be written; none where nothing ever waits.
+    /// What waits to be written; `None` for a store without a queue.
     fn queue(&self) -> Option<&Queue> {
         None
     }
 
-    /// Waits until all that was queued before is written, at most 3 s.
+    /// Waits until everything queued before is written, 3 s at most.
     fn flush(&self) -> BoxFuture<'_, ()>;
 
     /// Whether it can be asked, and what was lost.
@@ -83,19 +82,17 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
 pub struct Retention {
     /// How many days an entry of the ledger is kept.
     pub ledger_days: u64,
-    /// How many days an address is kept after the last on which something was learned of it.
+    /// How many days an address is kept after the last day on which something was learned about it.
     pub learned_days: u64,
-    /// The maximum number of addresses that are kept. Those of which least is known go first: mail on one day only. So a
-    /// stranger who writes to ever new addresses drives out those that the stranger brought, not what others did. Of those
-    /// the oldest go.
+    /// The maximum number of learned addresses. Those with mail on one day only are deleted first, the oldest of them first.
+    /// So a stranger who writes to ever new addresses drives out only those.
     ///
-    /// SQLite has more of them for a minute at most. Redis spreads them over up to 8,192 keys, each with room for its share
-    /// and somewhat more, of which an eighth goes when it is full: so of 720 and more there are up to half more.
+    /// SQLite may have more of them for a minute. Redis spreads them over up to 8,192 keys, each with room for its share and
+    /// somewhat more; when a key is full, an eighth of it is deleted. So from 720 on there are up to half more.
     pub max_learned: u64,
 }
 
-/// Opens a store. That it is down now is no error: it is tried again in the background until it is there. To be called
-/// within a tokio runtime.
+/// Opens a store. A store that is down is no error: it is tried again in the background. Call this within a tokio runtime.
 pub fn open(url: &StoreUrl, retention: Retention) -> Arc<dyn Store> {
     match url.target() {
         url::Place::Sqlite(path) => supervisor::start(sqlite::Sqlite::new(url, path, retention)),

@@ -1,4 +1,4 @@
-//! What can be asked of a store, by what it keeps. Each backend answers in its own way, through [`Handle::ask`].
+//! The questions to a store, by what it keeps. Each backend answers in its own way, through [`Handle::ask`].
 //!
 //! [`Handle::ask`]: super::supervisor::Handle::ask
 
@@ -31,9 +31,8 @@ pub trait LedgerStore {
 
 /// How often each proof was used.
 pub trait ProofUseStore {
-    /// Has a notification use a proof of this message, and gives what becomes of it ([`Uses::take`]): no two callers, on
-    /// whatever host, find the same uses. They are forgotten at the latest `until` that was given, which is in seconds since
-    /// 1970.
+    /// Counts that a notification uses a proof of this message, and gives the result ([`Uses::take`]). This is atomic: no two
+    /// callers on any hosts see the same uses. They are kept until the latest `until`, in seconds since 1970.
     ///
     /// [`Uses::take`]: crate::core::proof::uses::Uses::take
     fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use>;
@@ -41,13 +40,13 @@ pub trait ProofUseStore {
 
 /// The counts of the coverage report.
 pub trait CoverageStore {
-    /// What was counted on these days, which are days since 1970-01-01, in order of day and thing.
+    /// The counts of these days, which are days since 1970-01-01, in order of day and what was counted.
     fn coverage(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>>;
 }
 
-/// The addresses that are learned.
+/// The learned addresses.
 pub trait LearnedStore {
-    /// What was learned of an address, which is given by its hashes, one for each key that may have written it.
+    /// What was learned about an address. It is given by its hashes, one for each key that may have written it.
     fn learned(&self, addresses: Vec<Hash>) -> StoreAnswer<'_, Option<Learned>>;
 }
 
@@ -56,10 +55,10 @@ pub trait SiegeStore {
     /// The records of all sieges, in order of their names, and the time by the store's clock.
     fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords>;
 
-    /// Writes the record of a siege where it still has the version `seen`, or where there is none if that is 0, and gives
-    /// its new version: no other record of this name had it or will. `None`: another host has written it meanwhile, and
-    /// its record stays. After an error it may have been written: read it again. It is kept for 100 days; where there
-    /// are [`MAX_RECORDS`], a new one takes the place of the one that was written longest ago.
+    /// Writes the record of a siege if the store still has the version `seen` of it, or none if `seen` is 0. Gives the new
+    /// version, which is unique among all records of this name. `None` if another host wrote it meanwhile: that record
+    /// stays. After an error the record may have been written or not: read it again. Records are kept for 100 days. When
+    /// there are [`MAX_RECORDS`], a new one takes the place of the one that was written longest ago.
     ///
     /// # Errors
     ///
@@ -80,14 +79,14 @@ pub trait SiegeStore {
 
 /// The counts of the attack report, and samples of refused bounces.
 pub trait AttackStore {
-    /// What was counted in these hours, which are hours since 1970, in order of hour and thing.
+    /// The counts of these hours, which are hours since 1970, in order of hour and what was counted.
     fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>>;
 
     /// The samples of this time, which is in seconds since 1970, the oldest first.
     fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;
 }
 
-/// All that can be asked.
+/// All questions.
 pub trait Questions:
     LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore
 {

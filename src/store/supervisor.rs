@@ -1,5 +1,5 @@
-//! Opens the store, and opens it again whenever it was down; answers questions in time, and at once while it is known to
-//! be down.
+//! Opens the store, and opens it again when it was down; limits how long a question takes, and answers at once while the
+//! store is known to be down.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,28 +29,28 @@ use crate::core::{
     },
 };
 
-/// How long a question waits for its answer where mail waits with it.
+/// How long a question may take while mail waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a report waits for what it is made of.
+/// How long a question of a report may take.
 pub(super) const REPORT: Duration = Duration::from_secs(10);
 /// The pause between two attempts to open a store that is down.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// How long a store that can't be written to stays open for questions, before it is opened again.
 const READ_ONLY: Duration = Duration::from_secs(10);
-/// How many samples may wait to be written; further ones are not kept. 3 MB if each is as large as it may be.
+/// The maximum number of samples that wait to be written, 3 MB at most; further ones are not kept.
 const MAX_WAITING: usize = 100;
-/// How often what is over is deleted.
+/// How often expired rows are deleted.
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// A kind of store: how it is opened and written to. What it answers are the traits of [`super::questions`].
+/// A kind of store: how it is opened and written to. How it answers is in its implementations of [`super::questions`].
 pub(super) trait Backend: Send + Sync + 'static {
-    /// How long the first entry of a batch waits for others. Another process does not see it meanwhile.
+    /// How long the first entry of a batch waits for others. Other processes do not see it meanwhile.
     const GATHER: Duration;
 
-    /// What questions are asked over.
+    /// An open connection.
     type Connection: Clone + Send + Sync + 'static;
 
-    /// How the library reports that it failed.
+    /// The error of the database's library.
     type Error: Send;
 
     /// Its name, without a password.
@@ -59,14 +59,14 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Opens it. Called once at a time.
     fn open(&self) -> impl Future<Output = Result<Self::Connection, Unavailable>> + Send;
 
-    /// Writes a batch. What is written is taken out of it; what is left is to be tried again.
+    /// Writes a batch. What is written is removed from it; the rest is tried again.
     fn write(
         &self,
         connection: &Self::Connection,
         batch: &mut Batch,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Deletes what is over at `now`, in seconds since 1970.
+    /// Deletes what has expired at `now`, in seconds since 1970.
     fn prune(
         &self,
         connection: &Self::Connection,
@@ -77,7 +77,7 @@ pub(super) trait Backend: Send + Sync + 'static {
     fn failed(&self, error: Self::Error) -> Unavailable;
 }
 
-/// Opens it in the background, and again whenever it was down.
+/// Opens the store in the background, and again when it was down.
 pub(super) fn start<B: Backend>(backend: B) -> Arc<dyn Store>
 where
     Handle<B>: Questions,
@@ -101,13 +101,13 @@ where
 
 /// Whether the store can be asked.
 enum State<C> {
-    /// The first attempt: it is worth the wait.
+    /// The first attempt: questions wait for it.
     Opening,
     Open(C),
     Down(Unavailable),
 }
 
-/// A store, and what is known of it.
+/// A backend, and whether it can be asked.
 pub(super) struct Supervisor<B: Backend> {
     pub backend: B,
     pub journal: Journal,
@@ -126,7 +126,7 @@ impl<B: Backend> Supervisor<B> {
         }
     }
 
-    /// Notes that it is down, if that is what an error means.
+    /// Notes that the store is down, if the error means that.
     pub fn failed(&self, error: &Unavailable) {
         if error.is_outage() {
             self.state.send_if_modified(|state| {
@@ -139,7 +139,7 @@ impl<B: Backend> Supervisor<B> {
         }
     }
 
-    /// Waits until it is known whether it can be asked.
+    /// The connection. Waits for the first attempt to open the store.
     async fn connection(&self) -> Result<B::Connection, Unavailable> {
         let mut state = self.state.subscribe();
         let known = state.wait_for(|state| !matches!(state, State::Opening));
@@ -177,8 +177,8 @@ async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>) {
     }
 }
 
-/// Ends where nothing can be written: a connection that was made to a file or a server that is read-only stays so, whatever
-/// becomes of that, while it still answers questions.
+/// Deletes expired rows now and then. Ends when the store is read-only: it still answers questions, but this connection
+/// would stay read-only even when the store no longer is.
 async fn prune<B: Backend>(supervisor: &Supervisor<B>, connection: B::Connection) {
     let Supervisor {
         backend, journal, ..
@@ -204,12 +204,12 @@ pub(super) struct Handle<B: Backend> {
     supervisor: Arc<Supervisor<B>>,
     pub queue: Queue,
     keep_open: AbortHandle,
-    /// For samples that wait to be written.
+    /// The places for samples that wait to be written.
     places: Arc<Semaphore>,
 }
 
 impl<B: Backend> Handle<B> {
-    /// Asks the store, which has `limit` to answer.
+    /// Asks the store, and waits for `limit` at most.
     pub fn ask<'a, T, F>(
         &'a self,
         limit: Duration,
@@ -241,7 +241,7 @@ impl<B: Backend> Handle<B> {
         .boxed()
     }
 
-    /// `ours`: something that mail of our own made. What strangers make may fill half of the queue at most.
+    /// `ours`: our own mail made the entry. Entries that strangers cause may fill half of the queue at most.
     fn enqueue(&self, entry: Entry, ours: bool) -> bool {
         let has_place = if ours {
             self.queue.push(entry)
@@ -256,7 +256,7 @@ impl<B: Backend> Handle<B> {
     }
 }
 
-/// An answer for which nobody has to be asked.
+/// An answer that is known without the backend.
 pub(super) fn answered<'a, T: Send + 'a>(answer: Result<T, Unavailable>) -> StoreAnswer<'a, T> {
     ready(answer).boxed()
 }
@@ -289,7 +289,7 @@ where
     }
 
     fn keep_sample(&self, sample: Sample) {
-        // In a flood there are more than enough of them: nobody misses those that find no place.
+        // A flood brings more than enough of them: those without a place are no loss.
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             let waiting = Waiting {
                 sample,
@@ -325,7 +325,7 @@ impl<B: Backend> fmt::Debug for Handle<B> {
 
 impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
-        // The writer ends by itself, when the queue is written.
+        // The writer ends by itself, when the queue is empty.
         self.keep_open.abort();
     }
 }

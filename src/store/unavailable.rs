@@ -1,25 +1,25 @@
-//! Why the store did not do what it was asked.
+//! Why the store did not answer or write.
 
 use crate::core::outside::Outside;
 
 /// Why, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// It isn't there, or the connection broke.
+    /// It can't be reached, or the connection broke.
     Down,
     /// It did not answer in time.
     Slow,
     /// It has no room left.
     Full,
-    /// It can be read only.
+    /// It is read-only.
     ReadOnly,
-    /// It wants another password, or gives this user no right.
+    /// The password is wrong, or the user lacks a right.
     Denied,
-    /// What it holds is damaged, or is not ours.
+    /// Its content is damaged, or is not ours.
     Corrupt,
     /// A newer version of Backstop wrote it.
     Newer,
-    /// Anything else that it said.
+    /// Any other error.
     Other,
 }
 
@@ -39,7 +39,7 @@ impl Reason {
     }
 }
 
-/// The store did not do what it was asked. Its text names the store, without its password, and what would mend it.
+/// The store did not answer or write. The text names the store, without its password, and says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Unavailable {
@@ -49,7 +49,7 @@ pub struct Unavailable {
 
 impl Unavailable {
     pub(super) fn new(reason: Reason, text: String) -> Self {
-        // A server chose some of it: nothing of that may end a log line.
+        // A server wrote some of it, which must not end a log line.
         let text = text.replace(|c: char| c.is_control(), " ");
         Self { reason, text }
     }
@@ -59,8 +59,8 @@ impl Unavailable {
         self.reason
     }
 
-    /// Whether the store must be opened anew before it is asked again: it is gone, or would let everybody wait, or
-    /// somebody may have put another in its place.
+    /// Whether the store must be opened again before the next question: it is gone or too slow, or another file may be in
+    /// its place.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self.reason, Reason::Down | Reason::Slow | Reason::Corrupt)
     }

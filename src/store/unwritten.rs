@@ -1,5 +1,5 @@
-//! What is to be written to the ledger, while it is not: the bounce of a message that left just now may be here sooner, and
-//! what a store that is down can't take proves its bounces all the same.
+//! Entries of the ledger that are not written yet. They prove bounces already: the bounce of a message that just left may
+//! come sooner than the write, and the store may be down.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::core::proof::ledger::{Hash, Remembered, Sent};
 
-/// As much as the queue has room for, and the batch that is being written.
+/// The entries in the queue, and those of the batch that is being written.
 #[derive(Debug, Default)]
 pub struct Unwritten {
     ledger: Mutex<Entries>,
@@ -24,7 +24,7 @@ struct Entries {
     senders: HashMap<Hash, Waiting<u64>>,
 }
 
-/// The newest of several that wait under the same hash.
+/// The newest of the entries that wait under the same hash.
 #[derive(Debug)]
 struct Waiting<T> {
     newest: T,
@@ -32,7 +32,7 @@ struct Waiting<T> {
 }
 
 impl Unwritten {
-    /// How many entries wait, those of the ledger and those that are only counted.
+    /// How many entries of all kinds wait.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
@@ -42,7 +42,7 @@ impl Unwritten {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many no longer do.
+    /// This many entries are written, or lost.
     pub fn done(&self, entries: u64) {
         self.count.fetch_sub(entries, Ordering::Relaxed);
     }
@@ -134,7 +134,7 @@ mod tests {
         unwritten.add(&sent(10));
         unwritten.add(&sent(20));
         assert_eq!((at(), last()), (Some(20), Some(20)));
-        // What is asked for is what was kept under that name.
+        // A hash of another kind finds nothing.
         assert_eq!(unwritten.last_sent(&[hash(1), hash(3)]), None);
         unwritten.remove(Some(hash(1)), Some(hash(2)));
         assert_eq!((at(), last()), (Some(20), Some(20)));

@@ -1,4 +1,4 @@
-//! The queue of what is to be written, and the one task that writes it, off the path of the mail.
+//! The queue of entries to write, and the task that writes them, so that no mail waits for it.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -21,36 +21,36 @@ use crate::core::{
     proof::{coverage::CoverageCount, ledger::Sent},
 };
 
-/// How many entries wait to be written; further ones are dropped. 40 MB if each has all the recipients it may have.
+/// The maximum number of entries that wait; further ones are dropped. 40 MB if each has the maximum of recipients.
 const ROOM: usize = 10_000;
-/// The most that is written at once.
+/// The maximum number of entries that are written at once.
 const LARGEST_BATCH: usize = 1_000;
 /// How long [`Queue::flush`] waits.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// What is to be written.
+/// Something to write.
 pub enum Entry {
     /// An outgoing message.
     Sent(Sent),
     /// Something that happened on a day.
     Count(u64, CoverageCount),
-    /// Something that is learned of an address.
+    /// Something that was learned about an address.
     Learn(Learn),
-    /// What is counted of a bounce in an hour.
+    /// What was counted of a bounce in an hour.
     Attack(u64, Vec<AttackCount>),
     /// A sample of a refused bounce.
     Sample(Box<Waiting>),
-    /// What another store was to write, and could not.
+    /// A batch that another store could not write.
     Left(Box<Batch>),
 }
 
 enum Queued {
     Entry(Entry),
-    /// Who waits for all before this.
+    /// To be told when everything before this is written.
     Flush(oneshot::Sender<()>),
 }
 
-/// Where entries go.
+/// The end of the queue where entries go in.
 #[derive(Clone)]
 pub struct Queue {
     entries: mpsc::Sender<Queued>,
@@ -58,7 +58,7 @@ pub struct Queue {
     successor: Arc<OnceLock<Queue>>,
 }
 
-/// Where they come out.
+/// The end where they come out.
 pub struct Entries {
     queue: mpsc::Receiver<Queued>,
     unwritten: Arc<Unwritten>,
@@ -83,7 +83,7 @@ pub fn queue() -> (Queue, Entries) {
 }
 
 impl Queue {
-    /// Whether there was room for it.
+    /// Queues an entry, if there is room for it.
     pub fn push(&self, entry: Entry) -> bool {
         let Ok(room) = self.entries.try_reserve() else {
             return false;
@@ -98,18 +98,17 @@ impl Queue {
         true
     }
 
-    /// Whether there was room to spare for it: half of the queue is kept for what is missed more. However many bounces
-    /// strangers send, what is remembered of our own mail has a place.
+    /// Queues an entry, if half of the queue is free: that half is for our own mail, however many bounces strangers send.
     pub fn push_if_spare(&self, entry: Entry) -> bool {
         self.entries.capacity() > ROOM / 2 && self.push(entry)
     }
 
-    /// Another store takes this one's place: what this one can't write, it is given. Only the first one is.
+    /// Another store takes this one's place, and gets what this one can't write. Only the first call counts.
     pub fn hand_over_to(&self, successor: &Self) {
         let _ = self.successor.set(successor.clone());
     }
 
-    /// Takes what another store could not write; whether there was room for it.
+    /// Queues what another store could not write, if there is room for it.
     fn take_over(&self, left: Batch) -> bool {
         let mut last = self;
         while let Some(successor) = last.successor.get() {
@@ -118,10 +117,10 @@ impl Queue {
         last.push(Entry::Left(Box::new(left)))
     }
 
-    /// Waits until all that is in the queue is written, but not for long.
+    /// Waits until the queue is written, for [`FLUSH`] at most.
     pub async fn flush(&self) {
         let (done, is_done) = oneshot::channel();
-        // Whether the time ran out or the writer gave up: there is nothing more to wait for.
+        // The time ran out, or the writer gave up: either way there is nothing more to wait for.
         let _ = timeout(FLUSH, async {
             self.entries.send(Queued::Flush(done)).await.ok()?;
             is_done.await.ok()
@@ -130,8 +129,8 @@ impl Queue {
     }
 }
 
-/// Writes what comes out of the queue, until that is closed and empty. What can't be written is tried again: meanwhile
-/// the queue fills.
+/// Writes what comes out of the queue, until the queue is closed and empty. A batch that can't be written is tried again,
+/// and meanwhile the queue fills.
 pub async fn write<B: Backend>(supervisor: Arc<Supervisor<B>>, mut entries: Entries) {
     while let Some((mut batch, taken, waiting)) = entries.batch(B::GATHER).await {
         let sent: Vec<_> = batch.sent.iter().map(|s| (s.message, s.sender)).collect();
@@ -153,7 +152,7 @@ pub async fn write<B: Backend>(supervisor: Arc<Supervisor<B>>, mut entries: Entr
             entries.unwritten.remove(message, sender);
         }
         entries.unwritten.done(taken);
-        // Whoever waited may have gone.
+        // The caller may no longer wait.
         for done in waiting {
             let _ = done.send(());
         }
@@ -181,7 +180,7 @@ async fn written<B: Backend>(
 }
 
 impl Entries {
-    /// Gives the successor, if there is one, what is left; how much of it is lost.
+    /// Gives what is left to the successor, if there is one. Returns how much is lost.
     async fn hand_over(&mut self, batch: Batch) -> usize {
         let successor = self.successor.get().cloned();
         let mut lost = 0;
@@ -195,7 +194,7 @@ impl Entries {
         lost
     }
 
-    /// The next entries, how many they are, and who waits for them; `None` when there is nothing more to come.
+    /// The next entries, how many they are, and who waits for them; `None` when the queue is closed and empty.
     async fn batch(&mut self, gather: Duration) -> Option<(Batch, u64, Vec<oneshot::Sender<()>>)> {
         let mut batch = Batch::default();
         let mut taken = 0;

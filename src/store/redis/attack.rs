@@ -1,4 +1,4 @@
-//! What the attack report counts by hour, and samples: the form that they have on the server.
+//! The attack report: counts by hour, and samples.
 
 use std::ops::RangeInclusive;
 
@@ -20,7 +20,8 @@ use crate::{
     },
 };
 
-/// Adds ARGV[3] to the field ARGV[1], or to ARGV[2] where that would be one more than ARGV[4]; it lives ARGV[5] seconds.
+/// Adds ARGV[3] to the field ARGV[1]; or to the field ARGV[2], if there are ARGV[4] fields already. All are kept for ARGV[5]
+/// seconds.
 const BOUNDED: &str = "local field = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], field) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
     field = ARGV[2]
@@ -29,7 +30,8 @@ redis.call('HINCRBY', KEYS[1], field, ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[5])";
 
 /// Adds the sample ARGV[2] of the time ARGV[1] to KEYS[1], unless KEYS[2] has counted ARGV[3] of its network and hour;
-/// then drops those from before ARGV[4] and the oldest of more than ARGV[5]. ARGV[6]: how long the newest is kept.
+/// then deletes those from before ARGV[4] and the oldest of more than ARGV[5]. All are kept for ARGV[6] seconds, the count
+/// for ARGV[7].
 const KEPT: &str =
     "if tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[3]) then return end
 if redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) == 1 then
@@ -40,7 +42,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[4])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[5]))
 redis.call('EXPIRE', KEYS[1], ARGV[6])";
 
-/// How many hashes, and how many samples, are asked for at once: the connection waits only so long for an answer.
+/// How many hours, and how many samples, are read at once, so that an answer comes within the connection's time limit.
 const HOURS_AT_ONCE: usize = 24;
 const SAMPLES_AT_ONCE: usize = 50;
 
@@ -73,7 +75,7 @@ fn field(count: &AttackCount) -> String {
     format!("{domain}{BETWEEN}{}{BETWEEN}{text}", fate.as_str())
 }
 
-/// What a batch adds at `now`, as far as it is still to be kept.
+/// The commands that add the counts and samples of a batch, without those that have expired at `now`.
 pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
     let mut commands = pipe();
     for ((counted, count), times) in &batch.attack {
@@ -94,7 +96,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
     for waiting in &batch.samples {
         let sample = &waiting.sample;
         let (Ok(text), network) = (serde_json::to_string(sample), network(sample.client)) else {
-            // There is nothing in it that JSON has no form for.
+            // JSON has a form for all of it.
             continue;
         };
         let of_hour = format!("{PREFIX}sampled:{}:{network}", hour(sample.at));
@@ -113,7 +115,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
     commands
 }
 
-/// Deletes samples that were kept long enough at `now`: the next one may be far off.
+/// Deletes samples that have expired at `now`: the next sample may be far off.
 pub(super) async fn prune(connection: &mut MultiplexedConnection, now: u64) -> RedisResult<()> {
     let oldest = now.saturating_sub(SAMPLE_DAYS * DAY);
     let mut command = cmd("ZREMRANGEBYSCORE");
@@ -124,7 +126,7 @@ pub(super) async fn prune(connection: &mut MultiplexedConnection, now: u64) -> R
     command.query_async(connection).await
 }
 
-/// What was counted in these hours, in order. No more of them are asked for than are kept at `now`.
+/// The counts of these hours, in order. Reads no hours that have expired at `now`.
 async fn rows(
     connection: &mut MultiplexedConnection,
     hours: RangeInclusive<u64>,

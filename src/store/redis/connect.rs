@@ -1,4 +1,4 @@
-//! Connecting: the address, TLS, the password, and whether we know what is stored there.
+//! Connecting: the address, TLS, the password, and the schema.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a batch may take; questions have less.
 const ANSWER: Duration = Duration::from_secs(10);
-/// The schema of what is stored, whose keys begin with `backstop:1:`.
+/// The version of the schema, which is part of each key: `backstop:1:`.
 const SCHEMA: u64 = 1;
 const SCHEMA_KEY: &str = "backstop:schema";
 
-/// A connection to a server that we may use.
+/// A connection to a server with our schema.
 pub(super) async fn connect(
     name: &str,
     server: &RedisServer,
@@ -41,18 +41,18 @@ pub(super) async fn connect(
     let schema = schema(&mut connection).await.map_err(failed)?;
     if schema > SCHEMA {
         let text = format!(
-            "{name} has schema {schema}, of a newer Backstop: run that one, or name another database"
+            "{name} has schema {schema} of a newer Backstop: run that version, or use another database"
         );
         return Err(Unavailable::new(Reason::Newer, text));
     }
     Ok(connection)
 }
 
-/// The schema that the server has, which is ours if it had none.
+/// The schema of the server; if it has none, it gets ours.
 async fn schema(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
     let stored: Option<u64> = cmd("GET").arg(SCHEMA_KEY).query_async(connection).await?;
     if stored.is_none() {
-        // A replica or a full server says no, and can be read nevertheless. It outlives everything else.
+        // A replica or a full server refuses this, and can be read nevertheless. This key outlives all others.
         let mut set = cmd("SET");
         set.arg(SCHEMA_KEY)
             .arg(SCHEMA)
@@ -93,7 +93,7 @@ fn client(name: &str, server: &RedisServer) -> Result<Client, Unavailable> {
     client.map_err(|error| unavailable(name, error))
 }
 
-/// `ca` has the certificates to believe instead of the system's, in PEM.
+/// `ca` has the certificates to trust instead of the system's, in PEM.
 fn open(
     address: ConnectionAddr,
     login: RedisConnectionInfo,

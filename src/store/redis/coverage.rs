@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// Adds ARGV[2] to the field ARGV[1], unless that would be one more than ARGV[3].
+/// Adds ARGV[2] to the field ARGV[1], unless it is new and there are ARGV[3] fields already. All are kept for ARGV[4]
+/// seconds.
 const BOUNDED: &str = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
 or redis.call('HLEN', KEYS[1]) < tonumber(ARGV[3]) then
     redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
@@ -33,7 +34,7 @@ impl CoverageStore for Handle<Redis> {
     }
 }
 
-/// What was counted on these days, in order. No more of them are asked for than are kept `today`.
+/// The counts of these days, in order. Reads no days that have expired `today`.
 async fn rows(
     connection: &mut MultiplexedConnection,
     days: RangeInclusive<u64>,
@@ -64,7 +65,7 @@ async fn rows(
     Ok(rows)
 }
 
-/// What adds the counts of days that are still kept.
+/// The commands that add counts, without those of days that have expired.
 pub(super) fn written(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) -> Pipeline {
     let mut commands = pipe();
     for ((day, count), times) in counts {

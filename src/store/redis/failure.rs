@@ -1,4 +1,4 @@
-//! What a server's errors mean, and what mends them.
+//! What a server's errors mean, and what to do about them.
 
 use redis::{ErrorKind, RedisError, ServerError};
 
@@ -8,9 +8,9 @@ use super::super::{Reason, Unavailable};
 pub(super) fn unavailable(name: &str, error: RedisError) -> Unavailable {
     let text = error.to_string();
     let (kind, timeout) = (error.kind(), error.is_timeout());
-    // Of a batch, the first: the others are alike.
+    // The first of a batch: the others are alike.
     let (code, text) = match error.into_server_errors().as_deref() {
-        Some([(_, first), ..]) => (first.code().to_owned(), told(first)),
+        Some([(_, first), ..]) => (first.code().to_owned(), without_script(first)),
         _ => (String::new(), text),
     };
     let reason = match (code.as_str(), kind) {
@@ -26,22 +26,22 @@ pub(super) fn unavailable(name: &str, error: RedisError) -> Unavailable {
         ("BUSY", _) => Reason::Slow,
         _ => Reason::Other,
     };
-    let mend = match reason {
-        Reason::Full => "; give it room: its maxmemory, or its disk",
-        Reason::ReadOnly => "; this is a replica: name the server that takes writes",
+    let advice = match reason {
+        Reason::Full => "; give it room: raise its maxmemory, or free its disk",
+        Reason::ReadOnly => "; this is a replica: use the server that accepts writes",
         Reason::Denied => {
-            "; the user and the password of `store` must be the server's, with the right to use keys backstop:*"
+            "; use a user and a password in `store` that the server knows, with the right to use keys backstop:*"
         }
         Reason::Down if text.contains("invalid peer certificate") => {
-            "; `?ca=PATH` behind the URL names the certificates to believe"
+            "; use `?ca=PATH` at the end of the URL to name the certificates to trust"
         }
         _ => "",
     };
-    Unavailable::new(reason, format!("{name}: {text}{mend}"))
+    Unavailable::new(reason, format!("{name}: {text}{advice}"))
 }
 
-/// What the server said, without the script in which it did.
-fn told(error: &ServerError) -> String {
+/// The server's text, without the script that it names.
+fn without_script(error: &ServerError) -> String {
     let details = error.details().unwrap_or_default();
     let details = details
         .split_once(" script: ")

@@ -1,9 +1,9 @@
-//! What is learned of addresses, in hashes of some hundred each.
+//! The learned addresses, in hashes (called shards here) of some hundred each.
 //!
-//! A key for each address would need four times the memory, and to know how many there are either a count, which goes wrong
-//! whenever the server forgets a key, or a list of all. The size of a hash the server knows. Which hash an address is in
-//! its first octets tell, which nobody can choose without our key: so they fill alike. Up to 512 such entries Redis packs
-//! into one block: a million addresses were seen to take 31 MB, and a new one beyond them 0.05 ms.
+//! A key for each address would need four times the memory, and counting them would need a counter, which goes wrong when
+//! the server drops a key, or a list of all. The server knows the size of a hash. The first octets of an address's hash
+//! choose its shard: nobody can choose them without our key, so the shards fill evenly. Redis packs up to 512 such fields
+//! into one block: a million addresses took 31 MB, and adding one to them took 0.05 ms.
 
 use std::collections::BTreeSet;
 
@@ -22,30 +22,30 @@ use crate::{
     },
 };
 
-/// How many hashes there are: as many as leave [`LEAST`] addresses to each. All of these are asked, for what may be kept is
-/// set anew now and then. Another number would find nothing of what is stored.
-const SHARDS: [u16; 5] = [MOST_SHARDS, 1 << 10, 1 << 7, 1 << 4, 1];
-const MOST_SHARDS: u16 = 1 << 13;
-/// Of fewer addresses to a hash, some hashes would have several times as many as others.
-const LEAST: u64 = 45;
+/// The possible numbers of shards: the largest that leaves [`MIN_SHARE`] addresses to each is used. Questions ask all of them,
+/// because the maximum may have been changed. Other numbers would not find what is stored.
+const SHARDS: [u16; 5] = [MAX_SHARDS, 1 << 10, 1 << 7, 1 << 4, 1];
+const MAX_SHARDS: u16 = 1 << 13;
+/// With fewer addresses to a shard, some shards would have several times as many as others.
+const MIN_SHARE: u64 = 45;
 
-/// To KEYS[1] adds that the address ARGV[1] was seen on the day ARGV[2], as a sender if ARGV[3] is 1. Keeps all for ARGV[6]
-/// seconds at least.
+/// Adds to KEYS[1] that the address ARGV[1] was seen on the day ARGV[2], as a sender if ARGV[3] is 1. Keeps all for at least
+/// ARGV[6] seconds.
 ///
-/// When there is a new address, those last seen before the day ARGV[4] are forgotten, once a day; and where there are
-/// ARGV[5] already, an eighth: all have to be read for that, which takes half a millisecond. What a server without room
-/// refuses comes first, so that nothing is forgotten for an address that has no room.
+/// A new address makes it delete, once a day, the addresses last seen before the day ARGV[4]; and an eighth of all, if there
+/// are ARGV[5]. It reads all of them for that, which takes half a millisecond. The first write is one that a full server
+/// refuses, so that nothing is deleted in vain.
 ///
-/// A value is the days on which mail was accepted, the last of them, and the last on which it sent; 0 is none. The field
-/// `since` is the day before which all are forgotten.
+/// A value is the number of days on which mail was accepted, the last such day, and the last day on which the address sent;
+/// 0 for none. The field `since` is the day before which addresses were deleted.
 const LEARN: &str = "
 local function read(value)
     local days, accepted, sent = string.match(value or '', '^(%d+) (%d+) (%d+)$')
     return tonumber(days) or 0, tonumber(accepted) or 0, tonumber(sent) or 0
 end
-local day, since, most = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local day, since, max = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local value, forgotten = unpack(redis.call('HMGET', KEYS[1], ARGV[1], 'since'))
-if not value and (forgotten ~= ARGV[4] or redis.call('HLEN', KEYS[1]) > most) then
+if not value and (forgotten ~= ARGV[4] or redis.call('HLEN', KEYS[1]) > max) then
     redis.call('HSET', KEYS[1], 'since', ARGV[4])
     local all, kept = redis.call('HGETALL', KEYS[1]), {}
     for i = 1, #all, 2 do
@@ -59,12 +59,12 @@ if not value and (forgotten ~= ARGV[4] or redis.call('HLEN', KEYS[1]) > most) th
             kept[#kept + 1] = {all[i], days > 1 or sent > 0, last}
         end
     end
-    if #kept >= most then
+    if #kept >= max then
         table.sort(kept, function(one, other)
             if one[2] ~= other[2] then return other[2] end
             return one[3] < other[3]
         end)
-        for i = 1, #kept - most + math.max(math.floor(most / 8), 1) do
+        for i = 1, #kept - max + math.max(math.floor(max / 8), 1) do
             redis.call('HDEL', KEYS[1], kept[i][1])
         end
     end
@@ -88,7 +88,7 @@ impl LearnedStore for Handle<Redis> {
     }
 }
 
-/// What is known of an address since a day, by all of its hashes.
+/// What is known about an address by all of its hashes, if it was seen since that day.
 async fn learned(
     connection: &mut MultiplexedConnection,
     hashes: &[Hash],
@@ -111,19 +111,19 @@ async fn learned(
         .reduce(Learned::and))
 }
 
-/// What writes what is learned of days that are still kept, into hashes that have room for the maximum together, and up to
-/// half more.
+/// The commands that write what was learned, without days that have expired. All shards have room for the maximum together,
+/// and up to half more.
 pub(super) fn written(entries: &BTreeSet<Learn>, retention: &Retention, now: u64) -> Pipeline {
-    let (keep_days, most) = (retention.learned_days, retention.max_learned);
+    let (keep_days, max) = (retention.learned_days, retention.max_learned);
     let script = Script::new(LEARN);
     let since = today(now).saturating_sub(keep_days);
-    let shards = shards(most);
-    let room = room(most, shards);
+    let shards = shards(max);
+    let room = room(max, shards);
     let mut commands = pipe();
-    let wanted = |entry: &&Learn| entry.day >= since && most > 0;
+    let wanted = |entry: &&Learn| entry.day >= since && max > 0;
     for entry in entries.iter().filter(wanted) {
         if commands.is_empty() {
-            // Long enough not to be sent with each entry; a server that forgets it between two of them has all again.
+            // It is long, so it is not sent with each entry. If the server forgets it meanwhile, the batch is sent again.
             commands.cmd("SCRIPT").arg("LOAD").arg(LEARN).ignore();
         }
         let over = entry.day.saturating_add(keep_days).saturating_add(1);
@@ -141,7 +141,7 @@ pub(super) fn written(entries: &BTreeSet<Learn>, retention: &Retention, now: u64
     commands
 }
 
-/// What a value says; `None` for what can't be one, or of which the last day is before `since`.
+/// What a value says; `None` for anything else, or if its last day is before `since`.
 fn read(value: &[u8], since: u64) -> Option<Learned> {
     let mut numbers = str::from_utf8(value)
         .ok()?
@@ -159,15 +159,15 @@ fn read(value: &[u8], since: u64) -> Option<Learned> {
     Some(learned)
 }
 
-fn shards(most: u64) -> u16 {
-    let enough = |shards: &u16| most / u64::from(*shards) >= LEAST;
+fn shards(max: u64) -> u16 {
+    let enough = |shards: &u16| max / u64::from(*shards) >= MIN_SHARE;
     SHARDS.into_iter().find(enough).unwrap_or(1)
 }
 
-/// How many addresses one hash has room for. They are spread by chance: a hash has more than its share by three times the
-/// root of that once in seven hundred (Poisson), so that hardly any is full before there are `most` together.
-fn room(most: u64, shards: u16) -> u64 {
-    let share = most / u64::from(shards);
+/// How many addresses one shard has room for: its share, and three times the root of that. Addresses are spread at random,
+/// so one in seven hundred shards gets more than that (Poisson), and hardly any is full before there are `max` together.
+fn room(max: u64, shards: u16) -> u64 {
+    let share = max / u64::from(shards);
     match shards {
         1 => share,
         _ => share.saturating_add(share.saturating_mul(9).isqrt()),
@@ -178,7 +178,7 @@ fn key(address: Hash, shards: u16) -> String {
     let [first, second, ..] = *address.as_bytes();
     let shard = u16::from_be_bytes([first, second]) % shards;
     match shards {
-        MOST_SHARDS => format!("{PREFIX}learned:{shard:04x}"),
+        MAX_SHARDS => format!("{PREFIX}learned:{shard:04x}"),
         fewer => format!("{PREFIX}learned:{fewer}:{shard:04x}"),
     }
 }
@@ -230,19 +230,19 @@ mod tests {
 
     #[test]
     fn there_is_room_for_as_many_as_are_wanted_and_half_more_at_most() {
-        for (most, has, each) in [
+        for (max, has, each) in [
             (5, 1, 5),
             (700, 1, 700),
             (10_000, 1 << 7, 78 + 26),
-            (1_000_000, MOST_SHARDS, 122 + 33),
-            (10_000_000, MOST_SHARDS, 1_220 + 104),
+            (1_000_000, MAX_SHARDS, 122 + 33),
+            (10_000_000, MAX_SHARDS, 1_220 + 104),
         ] {
-            assert_eq!((shards(most), room(most, has)), (has, each), "{most}");
+            assert_eq!((shards(max), room(max, has)), (has, each), "{max}");
         }
-        for most in (1..20_000_000).step_by(997) {
-            let shards = shards(most);
-            let all = room(most, shards) * u64::from(shards);
-            assert!(all >= most && all <= most + most / 2, "{most}: {all}");
+        for max in (1..20_000_000).step_by(997) {
+            let shards = shards(max);
+            let all = room(max, shards) * u64::from(shards);
+            assert!(all >= max && all <= max + max / 2, "{max}: {all}");
         }
         let entry = Learn {
             address: Hash::from_bytes([1; 16]),

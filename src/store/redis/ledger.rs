@@ -1,4 +1,4 @@
-//! The ledger of outgoing mail, and the form it has on the server.
+//! The ledger of outgoing mail.
 
 use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 
@@ -15,9 +15,9 @@ use crate::{
 const MESSAGE: &str = "message";
 const SENDER: &str = "sender";
 
-/// Sets KEYS[1] to ARGV[3] for ARGV[2] seconds, unless it begins with a later time than ARGV[1].
+/// Sets KEYS[1] to ARGV[3] for ARGV[2] seconds, unless its value starts with a later time than ARGV[1].
 ///
-/// Sent with each entry, not once: a server that was started anew has forgotten it, and it is short.
+/// It is sent with each entry: it is short, and a server that was restarted has forgotten it.
 const NEWEST: &str = "local before = redis.call('GETRANGE', KEYS[1], 0, 19)
 if before <= ARGV[1] then redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2]) end";
 
@@ -50,7 +50,7 @@ impl LedgerStore for Handle<Redis> {
     }
 }
 
-/// The values of these keys, without those that aren't there.
+/// The values of these keys, as far as there are any.
 async fn values(
     mut connection: MultiplexedConnection,
     kind: &str,
@@ -64,7 +64,7 @@ async fn values(
     Ok(values.into_iter().flatten().collect())
 }
 
-/// What is stored of a message; `None` for what can't be.
+/// The entry in a value; `None` for anything else.
 fn read(value: &[u8]) -> Option<Remembered> {
     let (at, rest) = value.split_at_checked(DIGITS)?;
     let (count, recipients) = rest.split_first_chunk()?;
@@ -75,7 +75,7 @@ fn read(value: &[u8]) -> Option<Remembered> {
     })
 }
 
-/// What writes the entries that are still to be kept at `now`, for `keep` seconds.
+/// The commands that write entries, each kept for `keep` seconds, without those that have expired at `now`.
 pub(super) fn written(entries: &[Sent], keep: u64, now: u64) -> Pipeline {
     let mut commands = pipe();
     for entry in entries {

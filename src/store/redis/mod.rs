@@ -1,6 +1,6 @@
 //! The store on a Redis or Valkey server, which several MX hosts may share.
 //!
-//! Every key has a lifetime, so the server forgets by itself:
+//! Each key has a lifetime, so the server deletes it by itself:
 //!
 //! | key | what |
 //! |---|---|
@@ -36,14 +36,13 @@ use super::{
 };
 use crate::core::proof::{DAY, ledger::Hash, today};
 
-/// What all keys begin with.
+/// The start of all keys.
 const PREFIX: &str = "backstop:1:";
-/// The longest lifetime of a key: a server refuses those beyond what its clock can count.
+/// The maximum lifetime of a key: servers refuse much longer ones.
 const LONGEST: u64 = 10_000 * DAY;
-/// What stands between the texts of a count: neither an address nor an outcome has it.
+/// The separator of the texts of a count: no address and no outcome has it.
 const BETWEEN: char = '\n';
-/// How many digits a time or a version has, so that the later of two is the greater text: Lua's numbers can't hold all of
-/// ours.
+/// How many digits a time or a version has, so that scripts can compare them as text: Lua's numbers can't hold all of ours.
 const DIGITS: usize = 20;
 
 /// The store on a server.
@@ -94,12 +93,12 @@ impl Backend for Redis {
             written.map_err(|error| self.failed(error))
         };
         let now = now();
-        // Written twice they are the same.
+        // These may be written twice.
         run(ledger::written(&batch.sent, self.ledger_seconds(), now)).await?;
         batch.sent.clear();
         run(learned::written(&batch.learned, &self.retention, now)).await?;
         batch.learned.clear();
-        // Not so counts: when they fail half-way, those not yet counted are lost.
+        // Counts must not: if they fail half-way, the rest is lost.
         let counts = std::mem::take(&mut batch.counts);
         run(coverage::written(&counts, today(now))).await?;
         let attack = attack::written(batch, now);
@@ -109,7 +108,7 @@ impl Backend for Redis {
     }
 
     async fn prune(&self, connection: &MultiplexedConnection, now: u64) -> Result<(), Unavailable> {
-        // All else the server does. And one that went away is noticed though nobody asks anything.
+        // The server deletes all else by itself. This also notices a server that went away while nobody asks.
         let mut connection = connection.clone();
         let pruned = async {
             siege::prune(&mut connection).await?;

@@ -1,5 +1,5 @@
-//! The records of sieges, in one hash: all are read at once, twice a second. A value is the version, in digits, and what
-//! was written.
+//! The records of sieges, in one hash: all are read at once, twice a second. A value is the version, in digits, followed
+//! by the record.
 
 use std::sync::LazyLock;
 
@@ -12,11 +12,11 @@ use crate::store::{
     supervisor::{Handle, PATIENCE, answered},
 };
 
-/// Writes ARGV[3] to the field ARGV[1], if its version is ARGV[2], and gives the new version: the time, or one more than
-/// the version. 0 if it isn't. Where there are ARGV[4] already, a new one takes the place of that which was written longest
-/// ago. Keeps all for ARGV[5] seconds.
+/// Writes ARGV[3] to the field ARGV[1] if its version is ARGV[2], and gives the new version: the time, or the old version
+/// plus one. Gives 0 if the version is another. If there are ARGV[4] fields already, a new one takes the place of the one
+/// that was written longest ago. All are kept for ARGV[5] seconds.
 ///
-/// Lua's numbers hold whole ones up to 2^53, which is a time in the year 2255.
+/// Lua's numbers are exact up to 2^53, a time in the year 2255.
 static WRITE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local before = redis.call('HGET', KEYS[1], ARGV[1])
@@ -39,7 +39,7 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Deletes those that were written more than ARGV[1] seconds ago: the lifetime of the hash is that of the latest.
+/// Deletes the fields that were written more than ARGV[1] seconds ago: the hash lives as long as the latest one.
 static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local first = string.format('%020.0f', (redis.call('TIME')[1] - ARGV[1]) * 1000000)
@@ -50,7 +50,7 @@ static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What a write gives in place of a version.
+/// The answer to a write if the version is another.
 const CHANGED: u64 = 0;
 
 impl SiegeStore for Handle<Redis> {
@@ -80,7 +80,7 @@ impl SiegeStore for Handle<Redis> {
 }
 
 async fn records(connection: &mut MultiplexedConnection) -> RedisResult<SiegeRecords> {
-    /// The time in seconds and millionths, and all names with their values.
+    /// The time in seconds and microseconds, and all names with their values.
     type Answers = ((u64, u64), Vec<(Vec<u8>, Vec<u8>)>);
 
     let mut commands = pipe();
@@ -98,13 +98,13 @@ async fn records(connection: &mut MultiplexedConnection) -> RedisResult<SiegeRec
     })
 }
 
-/// Deletes records that nobody wrote for long.
+/// Deletes expired records.
 pub(super) async fn prune(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut prune = PRUNE.key(key());
     prune.arg(KEEP).invoke_async(connection).await
 }
 
-/// The record in a value; `None` for what can't be one.
+/// The record in a value; `None` for anything else.
 fn read(name: Vec<u8>, value: &[u8]) -> Option<SiegeRecord> {
     let (version, bytes) = value.split_at_checked(DIGITS)?;
     let name = String::from_utf8(name).ok()?;

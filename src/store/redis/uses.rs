@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// Sets KEYS[1] to ARGV[2] where it is ARGV[1] still, which is empty where there is none, for at least ARGV[3] seconds.
+/// Sets KEYS[1] to ARGV[2] for at least ARGV[3] seconds, if it still is ARGV[1], which is empty for a missing key.
 ///
-/// In thousandths, for a TTL in seconds is rounded: written again and again, a key would never end. One that is not there
-/// has a PTTL of -2.
+/// In milliseconds, because a TTL in seconds is rounded: a key that is written again and again would never expire. A missing
+/// key has a PTTL of -2.
 static WRITE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
@@ -37,7 +37,7 @@ impl ProofUseStore for Handle<Redis> {
     }
 }
 
-/// Reads the uses of a message and writes them with this one, unless another host did so meanwhile; then again.
+/// Adds a use to those of a message: reads them, and writes them unless another host did so meanwhile; then again.
 async fn take(
     connection: &mut MultiplexedConnection,
     message: Hash,

@@ -1,4 +1,4 @@
-//! The tables of the attack report: counts by hour, and samples.
+//! The attack report: counts by hour, and samples.
 
 use std::ops::RangeInclusive;
 
@@ -36,7 +36,7 @@ impl AttackStore for Handle<Sqlite> {
     }
 }
 
-/// Adds what a batch has. Things that are too many in their hour are counted together.
+/// Adds the counts and samples of a batch. When an hour has the maximum of a kind, further ones are counted together.
 pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
     const COUNT: &str = "INSERT INTO attack (hour, kind, domain, fate, text, count) \
         SELECT ?1, ?2, ?3, ?4, \
@@ -60,7 +60,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
     for waiting in &batch.samples {
         let sample = &waiting.sample;
         let Ok(text) = serde_json::to_string(sample) else {
-            // There is nothing in it that JSON has no form for.
+            // JSON has a form for all of it.
             continue;
         };
         let begin = hour(sample.at).saturating_mul(HOUR);
@@ -77,7 +77,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
     Ok(())
 }
 
-/// Deletes what is over at `now`, and the oldest of too many samples.
+/// Deletes what has expired at `now`, and the oldest of too many samples.
 pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
     const COUNTS: &str = "DELETE FROM attack WHERE (hour, kind, domain, fate, text) IN \
         (SELECT hour, kind, domain, fate, text FROM attack WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
@@ -92,7 +92,7 @@ pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::R
     delete(writer, TOO_MANY, max_samples).await
 }
 
-/// What was counted in these hours, in order.
+/// The counts of these hours, in order.
 pub(super) async fn rows(
     readers: &SqlitePool,
     hours: RangeInclusive<u64>,
@@ -111,7 +111,7 @@ pub(super) async fn rows(
     Ok(rows)
 }
 
-/// `None` for what a newer version counted.
+/// `None` for a kind of a newer version.
 fn counted(row: &SqliteRow) -> sqlx::Result<Option<AttackRow>> {
     let count = AttackCount::stored(
         row.try_get(1)?,
@@ -123,7 +123,7 @@ fn counted(row: &SqliteRow) -> sqlx::Result<Option<AttackRow>> {
     Ok(count.map(|count| AttackRow { hour, count, times }))
 }
 
-/// The samples of this time, the oldest first; of too many the newest.
+/// The samples of this time, the oldest first; the newest of them, if there are too many.
 pub(super) async fn samples(
     readers: &SqlitePool,
     time: RangeInclusive<u64>,

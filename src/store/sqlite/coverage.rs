@@ -20,7 +20,7 @@ impl CoverageStore for Handle<Sqlite> {
     }
 }
 
-/// What was counted on these days, in order.
+/// The counts of these days, in order.
 pub(super) async fn rows(
     readers: &SqlitePool,
     days: RangeInclusive<u64>,
@@ -38,14 +38,14 @@ pub(super) async fn rows(
     Ok(rows)
 }
 
-/// `None` for what a newer version counted.
+/// `None` for a kind of a newer version.
 fn counted(row: &SqliteRow) -> sqlx::Result<Option<CoverageRow>> {
     let count = CoverageCount::stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let (day, times) = (natural(row.try_get(0)?), natural(row.try_get(4)?));
     Ok(count.map(|count| CoverageRow { day, count, times }))
 }
 
-/// Adds counts. Those of a day that has too many of the kind already are left out.
+/// Adds counts. When a day has the maximum of a kind, further ones are left out.
 pub(super) async fn insert(
     writer: &mut SqliteConnection,
     counts: &BTreeMap<(u64, CoverageCount), u64>,
@@ -70,7 +70,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Deletes days that were kept long enough.
+/// Deletes expired days.
 pub(super) async fn prune(writer: &Mutex<SqliteConnection>, today: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
         (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";

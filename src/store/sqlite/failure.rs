@@ -1,4 +1,4 @@
-//! What SQLite's errors mean, and what mends them.
+//! What SQLite's errors mean, and what to do about them.
 
 use std::{io, path::Path};
 
@@ -10,7 +10,7 @@ pub(super) fn unavailable(name: &str, error: &sqlx::Error) -> Unavailable {
     let error = error
         .as_database_error()
         .map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    let mend = match reason {
+    let advice = match reason {
         Reason::Corrupt => return foreign(name, &error),
         Reason::Full => "; make room on its file system",
         Reason::ReadOnly => {
@@ -20,36 +20,36 @@ pub(super) fn unavailable(name: &str, error: &sqlx::Error) -> Unavailable {
         Reason::Slow => "; another process holds a lock on it",
         _ => "",
     };
-    Unavailable::new(reason, format!("{name}: {error}{mend}"))
+    Unavailable::new(reason, format!("{name}: {error}{advice}"))
 }
 
-/// It is damaged, or somebody else's. It is never touched.
+/// The file is damaged, or another program's. It is never written to.
 pub(super) fn foreign(name: &str, what: &str) -> Unavailable {
     let text = format!(
-        "{name} is damaged or not Backstop's: {what}; it is left as it is: put back a copy, or move it away with those \
-         beside it that end in -wal and -shm, and Backstop begins a new one"
+        "{name} is damaged or not Backstop's: {what}; it is left as it is: restore a copy, or move it away with the files \
+         beside it that end in -wal and -shm, and Backstop makes a new one"
     );
     Unavailable::new(Reason::Corrupt, text)
 }
 
-/// A newer version wrote it. It is never touched.
+/// A newer version wrote the file. It is never written to.
 pub(super) fn newer(name: &str, version: i64) -> Unavailable {
     let text = format!(
-        "{name} has schema {version}, of a newer Backstop: run that one, or move the file away"
+        "{name} has schema {version} of a newer Backstop: run that version, or move the file away"
     );
     Unavailable::new(Reason::Newer, text)
 }
 
-/// The file that is open is no longer the one at the path.
+/// Another file is at the path, or none.
 pub(super) fn moved(name: &str) -> Unavailable {
-    let text = format!("{name} was moved away or replaced; it is opened anew");
+    let text = format!("{name} was moved away or replaced; it is opened again");
     Unavailable::new(Reason::Down, text)
 }
 
-/// The file is not there, and can't be made.
+/// The file does not exist, and can't be made.
 pub(super) fn no_file(name: &str, path: &Path, error: &io::Error) -> Unavailable {
     let folder = path.parent().unwrap_or(path).display();
-    let (reason, mend) = match error.kind() {
+    let (reason, advice) = match error.kind() {
         io::ErrorKind::NotFound => (Reason::Down, format!("make the folder {folder}")),
         io::ErrorKind::StorageFull => (Reason::Full, "make room on its file system".to_owned()),
         _ => (
@@ -57,7 +57,7 @@ pub(super) fn no_file(name: &str, path: &Path, error: &io::Error) -> Unavailable
             format!("the user that Backstop runs as must be able to write in {folder}"),
         ),
     };
-    Unavailable::new(reason, format!("{name} can't be made: {error}; {mend}"))
+    Unavailable::new(reason, format!("{name} can't be made: {error}; {advice}"))
 }
 
 /// <https://www.sqlite.org/rescode.html>: the low octet is the primary code.

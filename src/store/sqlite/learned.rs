@@ -1,4 +1,4 @@
-//! What is learned of addresses. A day that is 0 never was.
+//! The learned addresses. Day 0 stands for none.
 
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use tokio::sync::Mutex;
@@ -25,7 +25,7 @@ impl LearnedStore for Handle<Sqlite> {
     }
 }
 
-/// Writes nothing where nothing is new. An address that was last seen before the day `since` begins anew.
+/// Writes nothing if nothing is new. An address that was last seen before the day `since` starts again.
 pub(super) async fn learn(
     writer: &mut SqliteConnection,
     learn: &Learn,
@@ -53,7 +53,7 @@ pub(super) async fn learn(
     Ok(())
 }
 
-/// What is known of an address since a day, by all of its hashes.
+/// What is known about an address by all of its hashes, if it was seen since that day.
 pub(super) async fn learned(
     readers: &SqlitePool,
     hashes: &[Hash],
@@ -83,7 +83,8 @@ fn read(row: &SqliteRow) -> sqlx::Result<Learned> {
     })
 }
 
-/// Deletes addresses of which nothing was learned since a day, and of more than `max` those of which least is known.
+/// Deletes addresses that were not seen since a day, and of more than `max` those with mail on one day only, then others;
+/// the oldest first.
 pub(super) async fn prune(
     writer: &Mutex<SqliteConnection>,
     since: i64,

@@ -33,7 +33,7 @@ impl LedgerStore for Handle<Sqlite> {
     }
 }
 
-/// The newest entry of any of these Message-IDs since a second.
+/// The newest entry of any of these Message-IDs, from that second on.
 pub(super) async fn sent(
     readers: &SqlitePool,
     messages: &[Hash],
@@ -54,7 +54,7 @@ pub(super) async fn sent(
     Ok(newest)
 }
 
-/// When any of these senders last sent, since a second.
+/// When any of these senders last sent, from that second on.
 pub(super) async fn last_sent(
     readers: &SqlitePool,
     senders: &[Hash],
@@ -99,7 +99,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, entries: &[Sent]) -> s
     Ok(())
 }
 
-// Entries come in order of time, nearly, so that the newest have the highest ids.
+// Entries come nearly in order of time, so the newest have the highest ids.
 const TOO_MANY: &str = "DELETE FROM ledger WHERE id IN \
     (SELECT id FROM ledger WHERE id <= (SELECT max(id) FROM ledger) - ?1 ORDER BY id LIMIT ?2)";
 
@@ -115,8 +115,8 @@ pub(super) async fn prune(
     delete(writer, TOO_MANY, i64::from(max)).await
 }
 
-/// Deletes the oldest entries where the file has more than `max` octets in use: a message to many has an entry that is
-/// larger than others.
+/// Deletes the oldest entries if the file has more than `max` octets in use: messages to many recipients have large
+/// entries.
 pub(super) async fn shrink(writer: &Mutex<SqliteConnection>, max: i64) -> sqlx::Result<()> {
     const USED: &str = "SELECT (page_count - freelist_count) * page_size \
         FROM pragma_page_count, pragma_freelist_count, pragma_page_size";

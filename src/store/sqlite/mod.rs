@@ -1,7 +1,7 @@
 //! The store in a file: SQLite in WAL mode, one connection that writes and two that read.
 //!
-//! With `synchronous=NORMAL` a crash of Backstop loses what was still in the queue. A crash of the machine loses what was
-//! committed since the last checkpoint of the WAL too, at most some thousand pages, and never damages the file.
+//! With `synchronous=NORMAL` a crash of Backstop loses the entries in the queue. A crash of the machine also loses what was
+//! committed since the last checkpoint of the WAL, some thousand pages at most. It never damages the file.
 
 mod attack;
 mod coverage;
@@ -35,13 +35,13 @@ use crate::core::proof::{DAY, today};
 
 /// How many connections read.
 const READERS: u32 = 2;
-/// How long the writer waits for a lock that another process holds.
+/// How long the writer waits for another process's lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// The maximum number of entries in the ledger: about a gigabyte where messages have few recipients.
+/// The maximum number of entries in the ledger: about a gigabyte if messages have few recipients.
 const MAX_SENT: u32 = 5_000_000;
-/// How many octets may be in use before the oldest entries of the ledger go: 4 GiB. The file itself does not become smaller.
+/// The maximum number of octets in use, 4 GiB: then the oldest entries of the ledger are deleted. The file does not shrink.
 const LARGEST: i64 = 1 << 32;
-/// What the WAL is cut to when all of it is in the file, in octets.
+/// The size that the WAL is cut to after a checkpoint, in octets.
 const LARGEST_WAL: &str = "67108864";
 
 /// The store in a file.
@@ -53,7 +53,7 @@ pub(super) struct Sqlite {
 
 /// The connections to the file.
 pub(super) struct Connections {
-    /// The device and the number of the file.
+    /// The device and inode of the file.
     file: (u64, u64),
     writer: Mutex<SqliteConnection>,
     readers: SqlitePool,
@@ -68,7 +68,7 @@ impl Sqlite {
         }
     }
 
-    /// Whether the file is still the one that was opened: what is written to one that was moved away is lost.
+    /// Whether the file is still the one that was opened: writes to a file that was moved away are lost.
     fn is_in_place(&self, open: &Connections) -> Result<(), Unavailable> {
         let file = schema::identity(&self.path).ok();
         match file == Some(open.file) {
@@ -77,12 +77,12 @@ impl Sqlite {
         }
     }
 
-    /// The first second of which entries of the ledger are still kept at `now`.
+    /// The first second from which the ledger is kept at `now`.
     fn ledger_since(&self, now: u64) -> i64 {
         integer(now.saturating_sub(self.retention.ledger_days.saturating_mul(DAY)))
     }
 
-    /// The first day of which addresses are still kept.
+    /// The first day from which addresses are kept.
     fn learned_since(&self, today: u64) -> i64 {
         integer(today.saturating_sub(self.retention.learned_days))
     }
@@ -115,7 +115,7 @@ impl Backend for Sqlite {
         schema::prepare(&mut writer, &self.name).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            // Not read_only: the last one to close it could not put the WAL into the file.
+            // Not read_only: the last connection to close must put the WAL into the file.
             .connect_lazy_with(options.pragma("query_only", "ON"));
         Ok(Arc::new(Connections {
             file: schema::identity(&self.path).map_err(no_file)?,
@@ -157,7 +157,7 @@ impl Backend for Sqlite {
 
 /// Writes all of a batch or nothing.
 ///
-/// Not sqlx's transaction: SQLite ends one by itself when the disk is full, and sqlx would go on believing in it.
+/// Not sqlx's transaction: SQLite itself ends one when the disk is full, and sqlx does not notice.
 async fn write(
     writer: &mut SqliteConnection,
     batch: &Batch,
@@ -177,7 +177,7 @@ async fn write(
         written = writer.execute("COMMIT").await.map(drop);
     }
     if written.is_err() {
-        // Where SQLite has ended it there is nothing to end.
+        // SQLite may have ended it already.
         let _ = writer.execute("ROLLBACK").await;
     }
     written

@@ -5,10 +5,10 @@ use tokio::sync::Mutex;
 
 use super::natural;
 
-/// How many rows are deleted at once, so that nobody waits long for the writer.
+/// How many rows are deleted at once, so that others get the writer soon.
 const AT_ONCE: i64 = 1_000;
 
-/// Repeats a statement until nothing is left to delete. ?1 is `bound`; ?2 is how many rows it may delete at once.
+/// Repeats a statement until it has nothing to delete. ?1 is `bound`, ?2 the maximum number of rows at once.
 pub(super) async fn delete(
     writer: &Mutex<SqliteConnection>,
     statement: &'static str,

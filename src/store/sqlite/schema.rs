@@ -1,4 +1,4 @@
-//! The tables, and whether a file is ours to make them in.
+//! The tables, and whether the file is ours.
 
 use std::{
     fs::OpenOptions,
@@ -12,10 +12,10 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use super::failure::{foreign, newer, unavailable};
 use crate::store::Unavailable;
 
-/// `application_id` of the file, by which it is known to be ours: "BkSt".
+/// `application_id` of our files: "BkSt".
 const APPLICATION: i64 = 0x426b_5374;
-/// `user_version` of the file. One who changes [`TABLES`] after the first release counts it up, and says here how an older
-/// file comes to have them.
+/// `user_version` of our files. A change of [`TABLES`] after the first release counts it up, and adds here what older files
+/// lack.
 pub(super) const VERSION: i64 = 1;
 
 const TABLES: &str = "
@@ -88,7 +88,7 @@ const TABLES: &str = "
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.
 ///
-/// Opening one that is there would be wrong: closing it again would drop the locks that this process has on it.
+/// An existing file must not be opened here: closing it would drop the locks that this process has on it.
 pub(super) fn make_file(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
@@ -100,32 +100,32 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
         Ok(_) => {}
     }
-    // `backstop check`, run by root before the daemon ever was: the daemon owns the folder and must own the file. Who is
-    // not root is the owner already.
+    // `backstop check` may run as root before the daemon ever did: the daemon owns the folder, and must own the file. Any
+    // other user is the owner already.
     let owner = path.parent().unwrap_or(path).metadata()?;
     let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
     Ok(())
 }
 
-/// The device and the number of a file: another one in its place has others.
+/// The device and inode of a file: another file in its place has others.
 pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = path.metadata()?;
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Makes sure that the file is ours and has all tables. A file that isn't ours, or is newer, is not written to.
+/// Makes the tables in an empty file. A file of another program, or of a newer version, is not written to.
 pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result<(), Unavailable> {
     let failed = |error| unavailable(name, &error);
     if has_tables(writer, name).await? {
         return Ok(());
     }
-    // The mode stays with the file, and can't be changed within a transaction.
+    // The file keeps this mode. It can't be changed within a transaction.
     writer
         .execute("PRAGMA journal_mode = WAL")
         .await
         .map_err(failed)?;
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    // Another process may have done it meanwhile.
+    // Another process may have made them meanwhile.
     if !has_tables(&mut transaction, name).await? {
         transaction.execute(TABLES).await.map_err(failed)?;
     }

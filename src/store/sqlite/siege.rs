@@ -40,8 +40,8 @@ impl SiegeStore for Handle<Sqlite> {
     }
 }
 
-/// Writes a record over the version `seen`, or a new one where that is 0, and gives the new version; `None` where another
-/// host was first. One statement each, so that nobody writes between the look at the version and the write.
+/// Writes a record over the version `seen`, or a new one if that is 0, and gives the new version; `None` if another process
+/// was first. Each is one statement, so that no other write comes between the comparison and the write.
 pub(super) async fn write(
     writer: &mut SqliteConnection,
     name: &str,
@@ -76,7 +76,7 @@ pub(super) async fn write(
     Ok(None)
 }
 
-/// All that are kept at `now`, in seconds since 1970, in order of their names.
+/// The records that are kept at `now`, in seconds since 1970, in order of their names.
 pub(super) async fn records(readers: &SqlitePool, now: u64) -> sqlx::Result<Vec<SiegeRecord>> {
     const RECORDS: &str =
         "SELECT name, version, record FROM sieges WHERE version >= ?1 ORDER BY name";
@@ -95,7 +95,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<SiegeRecord> {
     })
 }
 
-/// Deletes those that nobody wrote for long.
+/// Deletes expired records.
 pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM sieges WHERE name IN \
         (SELECT name FROM sieges WHERE version < ?1 LIMIT ?2)";

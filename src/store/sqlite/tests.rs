@@ -1,4 +1,4 @@
-//! What can only be seen from within: a full disk, and what is forgotten.
+//! What can only be tested from within: a full disk, and what is deleted.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ const RETENTION: Retention = Retention {
 /// Some day in 2024.
 const NOW: u64 = 19_800 * DAY;
 
-/// A store that is open, without the tasks that keep it so.
+/// An open store without its background tasks.
 struct Opened {
     sqlite: Sqlite,
     open: Arc<Connections>,
@@ -89,7 +89,7 @@ impl Opened {
     }
 }
 
-/// What the first one finds.
+/// The result of the first use.
 const FIRST: Use = Use::Counted { times: 1, limit: 5 };
 
 fn hash(number: u8) -> Hash {
@@ -126,7 +126,7 @@ fn accepted(number: u8, day: u64) -> Learn {
 async fn a_full_disk_keeps_the_batch_for_later() {
     let (_folder, store) = opened().await;
     store.write(&mut batch([sent(1, NOW)])).await.unwrap();
-    // The pages that it has, and no more: SQLite says what it says of a full disk.
+    // No more pages than it has: SQLite then answers as on a full disk.
     store.on_writer("PRAGMA max_page_count = 1").await;
     let mut many = batch((0..199).map(|number| sent(number, NOW)));
     many.learned.insert(accepted(1, today(now())));
@@ -134,7 +134,7 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     assert_eq!(full.reason(), Reason::Full, "{full}");
     assert!(full.to_string().contains("make room"), "{full}");
     assert_eq!(many.len(), 200);
-    // What is left of the pages may have room for a few.
+    // The last page may have room for a few.
     let mut record = Ok(None);
     for number in 0..20 {
         let name = format!("{number}.example.org");
@@ -226,7 +226,7 @@ async fn of_too_large_a_file_the_oldest_entries_go() {
     assert_eq!(store.number("SELECT count(*) FROM ledger").await, 200);
     for most in [300_000, 200_000] {
         ledger::shrink(&open.writer, most).await.unwrap();
-        // All else that the file has takes some of it.
+        // The other tables take some of it.
         let left = store.number("SELECT count(*) FROM ledger").await;
         assert!((most / 4_000..most / 1_600).contains(&left), "{left}");
         assert!(store.has(199, NOW).await);

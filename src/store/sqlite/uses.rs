@@ -24,8 +24,8 @@ impl ProofUseStore for Handle<Sqlite> {
     }
 }
 
-/// Reads the uses of a message and writes them with this one, unless another process did so meanwhile; then again. What is
-/// over begins anew. A statement each, so that dropping it half-way leaves nothing half done.
+/// Adds a use to those of a message: reads them, and writes them unless another process did so meanwhile; then again.
+/// Expired ones start again. Each step is one statement, so that a dropped future leaves nothing half done.
 pub(super) async fn take(
     writer: &mut SqliteConnection,
     message: Hash,
@@ -66,7 +66,7 @@ pub(super) async fn take(
     }
 }
 
-/// Deletes those that are over.
+/// Deletes expired ones.
 pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM proof_uses WHERE message IN \
         (SELECT message FROM proof_uses WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
