@@ -1,9 +1,8 @@
 //! Attempts that came to nothing, so that who waited behind one does not make the same again.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
 
 use super::backend::Failure;
 

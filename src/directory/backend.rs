@@ -1,6 +1,6 @@
 //! The kinds of servers that are asked, as this program was built.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 #[cfg(feature = "ldap")]
 use super::ldap;

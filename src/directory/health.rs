@@ -3,8 +3,10 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::limits::{FIRST_PAUSE, LONGEST_PAUSE, SILENCE};
 

@@ -1,10 +1,9 @@
 //! Connections that wait for the next question, but not for too long: a firewall on the way forgets one that is silent,
 //! and tells nobody, so that it looks like a server that hangs.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
 
 use super::limits::LONGEST_IDLE;
 

@@ -2,11 +2,11 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{self, Duration},
 };
 
 use moka::{Expiry, future, sync};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Event,
@@ -48,7 +48,7 @@ struct Fresh {
 }
 
 impl Expiry<String, bool> for Fresh {
-    fn expire_after_create(&self, _: &String, listed: &bool, _: Instant) -> Option<Duration> {
+    fn expire_after_create(&self, _: &String, listed: &bool, _: time::Instant) -> Option<Duration> {
         Some(if *listed { self.known } else { self.unknown })
     }
 }
@@ -198,7 +198,7 @@ impl Remote {
     }
 
     async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
-        let answer = match timeout_at(deadline.into(), self.backend.ask(asked, deadline)).await {
+        let answer = match timeout_at(deadline, self.backend.ask(asked, deadline)).await {
             Ok(answer) => answer,
             Err(_) => {
                 // The connection that hangs went with its question; the others hang too.
@@ -231,4 +231,23 @@ fn weight(address: &str) -> u32 {
 fn plain(text: &str) -> String {
     let one_line = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(one_line).take(LONGEST_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_answer_counts_for_its_time() {
+        let fresh = Fresh {
+            known: Duration::from_secs(6),
+            unknown: Duration::from_secs(2),
+        };
+        let counts = |listed| {
+            let now = time::Instant::now();
+            fresh.expire_after_create(&String::new(), &listed, now)
+        };
+        assert_eq!(counts(true), Some(fresh.known));
+        assert_eq!(counts(false), Some(fresh.unknown));
+    }
 }

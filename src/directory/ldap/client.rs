@@ -4,7 +4,6 @@ use std::{
     fmt::Display,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
 };
 
 use ldap3::{
@@ -14,6 +13,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use tokio::time::Instant;
 
 use super::Ldap;
 use crate::{

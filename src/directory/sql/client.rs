@@ -1,9 +1,6 @@
 //! Asks a database.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use sqlx::{
     ConnectOptions, MySql, Postgres, Sqlite,
@@ -11,6 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
+use tokio::time::Instant;
 
 use super::{
     Sql,

@@ -3,14 +3,12 @@
 //! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
 //! only says that it is; a dead server must fail at once, and say why.
 
-use std::time::Instant;
-
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::super::{

@@ -1,10 +1,10 @@
 //! Sockets, TLS and passwords; and what `backstop check` says of them.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 use lab::directory::{BASE, BIND_DN, Kind, PASSWORD, USER};
 
-use super::{KINDS, RUNTIME, directory, is_listed, known, lent, recipients};
+use super::{KINDS, RUNTIME, clock::Clock, directory, is_listed, known, lent, recipients};
 
 const QUERY: &str = "SELECT 1 FROM mailbox WHERE address = :address";
 
@@ -84,15 +84,15 @@ fn a_password_in_a_file_is_read_for_each_connection() {
             let expected = format!("{} has no password in its first line", file.display());
             assert!(why.ends_with(&expected), "{kind:?}: {why}");
         }
-        let directory = directory(&entry);
+        let (clock, directory) = (Clock::new(), directory(&entry));
         assert!(
-            super::is_unavailable(&directory, "joe@example.org"),
+            clock.is_unavailable(&directory, "joe@example.org"),
             "{kind:?}"
         );
         written(&format!("{PASSWORD}\nand what stands below\n"));
         assert_eq!(probe(&entry), Ok(()), "{kind:?}");
-        std::thread::sleep(std::time::Duration::from_millis(1100));
-        assert!(is_listed(&directory, "joe@example.org"), "{kind:?}");
+        clock.pass(Duration::from_millis(1100));
+        assert!(clock.is_listed(&directory, "joe@example.org"), "{kind:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recipients in databases and LDAP directories: the same tests over real PostgreSQL, MariaDB, OpenLDAP and SQLite.
 
 mod caches;
+mod clock;
 mod connecting;
 mod data;
 mod files;
@@ -12,6 +13,8 @@ mod trouble;
 use std::{
     path::Path,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use backstop::{
@@ -116,4 +119,18 @@ fn is_listed(directory: &Directory, address: &str) -> bool {
 
 fn is_unavailable(directory: &Directory, address: &str) -> bool {
     matches!(ask(directory, address), Known::Unanswered(_))
+}
+
+/// A count that may lag behind the answers, as a server's log does: once it stays the same.
+fn settled(count: impl Fn() -> usize) -> usize {
+    let mut last = count();
+    let mut since = Instant::now();
+    while since.elapsed() < Duration::from_millis(150) {
+        sleep(Duration::from_millis(10));
+        let now = count();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
 }

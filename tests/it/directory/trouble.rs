@@ -131,13 +131,14 @@ fn no_more_processes_work_for_us_than_connections() {
         // Another, for PostgreSQL looks at its processes once in a transaction.
         let mut holder = Administrator::of(kind, &server);
         administrator.alone();
-        let more = ", timeout: 1s, connections: 2, cache_known: 1ms, cache_unknown: 1ms";
+        let more = ", timeout: 500ms, connections: 2, cache_known: 1ms, cache_unknown: 1ms";
         let directory = directory(&known(kind, server.port(), more));
         assert!(is_listed(&directory, "joe@example.org"));
         holder.lock();
         let begun = Instant::now();
         let (mut most, mut number) = (0, 0);
-        while begun.elapsed() < Duration::from_secs(7) {
+        // Long enough for the first questions, and for those that try it after pauses of 1 s and 2 s.
+        while begun.elapsed() < Duration::from_secs(5) {
             thread::scope(|scope| {
                 for _ in 0..3 {
                     number += 1;
@@ -244,10 +245,10 @@ fn a_table_that_was_changed_is_asked_anew() {
 #[test]
 fn a_queue_of_our_own_is_no_outage() {
     let server = lent(Kind::Postgresql);
-    let more = ", timeout: 10s, connections: 1";
+    let more = ", timeout: 5s, connections: 1";
     let entry = known(Kind::Postgresql, server.port(), more).replace(
         "address = :address",
-        "address = :address OR :local LIKE 'slow%' AND (SELECT 1 FROM pg_sleep(7)) = 5",
+        "address = :address OR :local LIKE 'slow%' AND (SELECT 1 FROM pg_sleep(3.5)) = 5",
     );
     let directory = directory(&entry);
     let addresses: Vec<_> = (0..4)
