@@ -294,17 +294,17 @@ recipients:
             let folder = std::path::Path::new("");
             let features = Features { sql, ldap };
             let (_, _, mistakes) = recipients::of(&file, &outline, folder, features);
-            let told: Vec<_> = mistakes
+            let shown: Vec<_> = mistakes
                 .into_iter()
                 .map(|mistake| mistake.found_in("milter.yaml", DIRECTORIES).to_string())
                 .collect();
-            assert_eq!(told.len(), expected.len(), "{told:?}");
-            for (told, feature) in told.iter().zip(expected) {
+            assert_eq!(shown.len(), expected.len(), "{shown:?}");
+            for (shown, feature) in shown.iter().zip(expected) {
                 let without = format!("this backstop was built without `{feature}`");
-                assert!(told.contains(&without), "{told}");
+                assert!(shown.contains(&without), "{shown}");
                 assert!(
-                    told.contains("on by default: `cargo build --release`"),
-                    "{told}"
+                    shown.contains("on by default: `cargo build --release`"),
+                    "{shown}"
                 );
             }
         }

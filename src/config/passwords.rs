@@ -94,15 +94,15 @@ recipients:
         ] {
             set_mode(&file, mode);
             let warnings = config::load(&file).unwrap().warnings;
-            let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-            assert_eq!(told.len(), lines.len(), "{told:?}");
-            for (told, line) in told.iter().zip(lines) {
+            let shown: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+            assert_eq!(shown.len(), lines.len(), "{shown:?}");
+            for (shown, line) in shown.iter().zip(lines) {
                 let place = format!("m.yaml:{line}:");
                 assert!(
-                    told.contains(&place) && told.contains("chmod 640"),
-                    "{told}"
+                    shown.contains(&place) && shown.contains("chmod 640"),
+                    "{shown}"
                 );
-                assert!(!told.contains("s3cret"), "{told}");
+                assert!(!shown.contains("s3cret"), "{shown}");
             }
         }
     }

@@ -123,8 +123,8 @@ mod tests {
                     _ => "throws mail away",
                 };
                 let warnings = warnings(place, answer);
-                let told = warnings.iter().filter(|text| text.contains(says));
-                assert_eq!(told.count(), 1, "{place:?}: {warnings:?}");
+                let shown = warnings.iter().filter(|text| text.contains(says));
+                assert_eq!(shown.count(), 1, "{place:?}: {warnings:?}");
             }
             // Other warnings about a place are about something else.
             for action in Action::ALL
@@ -132,10 +132,10 @@ mod tests {
                 .filter(|action| *action != Action::Discard)
             {
                 let warnings = warnings(place, action.as_str());
-                let told = warnings
+                let shown = warnings
                     .iter()
                     .any(|text| text.contains("throws mail away"));
-                assert!(!told, "{place:?} {action}: {warnings:?}");
+                assert!(!shown, "{place:?} {action}: {warnings:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The numbers that `observe.http` serves, in Prometheus' text format.
 //!
-//! The values of all labels are our own constants: no address, name or text of a stranger becomes one, so that no stranger
+//! The values of all labels are our own constants: no address, name or text from outside becomes one, so that nobody outside
 //! can add series. backstop(8) lists the names.
 
 use std::time::UNIX_EPOCH;

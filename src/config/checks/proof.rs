@@ -68,7 +68,7 @@ impl Checks<'_> {
         }
     }
 
-    /// What tells bounces of our mail from others.
+    /// What proves that a bounce returns our mail.
     fn content(&mut self) {
         let proof = &self.file.proof;
         if proof.batv.required && proof.key_file.is_none() {
