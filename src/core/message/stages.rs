@@ -8,6 +8,7 @@ use crate::core::{
     outside::Outside,
     policy::{HeaderFacts, Judgement, settle},
     proof::evidence::Evidence,
+    verdict::Action,
 };
 
 impl Message {
@@ -179,7 +180,12 @@ impl Message {
             checks.push(judgement.checks);
         }
         settle(&mut verdicts);
-        for (accepted, verdict) in self.accepted.iter_mut().zip(&verdicts) {
+        for (accepted, verdict) in self.accepted.iter_mut().zip(&mut verdicts) {
+            // It was to get nothing, and still gets nothing where others are to get the message.
+            if accepted.verdict.action == Action::Discard && verdict.action == Action::Tag {
+                let judged = std::mem::replace(verdict, accepted.verdict.clone());
+                (verdict.notification, verdict.proof) = (judged.notification, judged.proof);
+            }
             accepted.verdict.clone_from(verdict);
         }
         let judged = verdicts.into_iter().zip(checks);

@@ -12,7 +12,7 @@ use crate::core::{
     message::{Answer, Message, Question, Step},
     notification::Notification,
     outside::Outside,
-    verdict::Reason,
+    verdict::{Action, Reason},
 };
 
 const SITE: &str = "
@@ -101,4 +101,54 @@ fn another_policy_asks_the_store_itself() {
         message = message.again(Arc::new(policy(SITE)));
     }
     assert_eq!((stored, dns), (4, 1));
+}
+
+/// An unproven bounce with a sender is asked to come again; not because of an address that gets no bounces, where another
+/// recipient is to get it.
+#[test]
+fn what_was_dropped_for_one_is_not_delivered_to_it_for_the_others() {
+    let site = SITE.replace(
+        "proof:\n",
+        "null_sender: {never_send: {addresses: [noreply@example.org], action: discard}}\nproof:\n  unproven: tempfail\n",
+    );
+    let envelope = Envelope {
+        reverse_path: ReversePath::from_bytes(b"bob@friend.example"),
+        ..bounce().envelope().clone()
+    };
+    let host = "mx.example.org".to_owned();
+    let mut message = Message::new("1a".to_owned(), Arc::new(policy(&site)), envelope, host);
+    let mut answer = |_: &Message, questions: Vec<Question>| {
+        let answered = |question: Question| {
+            let answer = match question {
+                Question::Sent(_) => Answer::Sent(None),
+                Question::LastSent(_) => Answer::LastSent(None),
+                _ => Answer::NotAsked,
+            };
+            (question, answer)
+        };
+        questions.into_iter().map(answered).collect()
+    };
+    for recipient in ["postmaster@example.org", "noreply@example.org"] {
+        let rcpt = rcpt(recipient.as_bytes());
+        let stage = |message: &mut Message| message.rcpt(&rcpt, NOW);
+        assert!(decided(&mut message, &mut answer, stage).is_kept);
+    }
+    let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
+    let dsn = b"multipart/report; report-type=delivery-status; boundary=b";
+    message.header(b"Content-Type", dsn);
+    let _ = message.end_of_headers(true);
+    let actions = |message: &Message| {
+        let accepted = message.accepted().iter();
+        accepted.map(|one| one.verdict.action).collect::<Vec<_>>()
+    };
+    assert_eq!(actions(&message), [Action::Accept, Action::Discard]);
+    let stage = |message: &mut Message| message.end_of_content(NOW);
+    let (judged, _) = decided(&mut message, &mut answer, stage);
+    assert!(
+        judged[1]
+            .checks
+            .iter()
+            .any(|check| check.name == "proof.unproven")
+    );
+    assert_eq!(actions(&message), [Action::Accept, Action::Discard]);
 }
