@@ -223,7 +223,7 @@ pub struct Round<'a> {
     done: Done,
 }
 
-/// A record to write to the store, over the version that was seen there; see [`Round::next`].
+/// A record to write to the store, over the version that was seen there; see [`Round::next_write`].
 #[derive(Debug)]
 pub struct Write {
     domain: Option<Domain>,
@@ -267,7 +267,7 @@ pub struct Done {
 
 impl Round<'_> {
     /// The next record to write, for [`Self::wrote`]; `None` when all are stepped.
-    pub fn next(&mut self) -> Option<Write> {
+    pub fn next_write(&mut self) -> Option<Write> {
         while let Some(name) = self.names.pop() {
             let write = self.step(name);
             if write.is_some() {

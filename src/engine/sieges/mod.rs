@@ -124,7 +124,7 @@ impl Rounds {
                 let clocks = (store_now, now);
                 let capacity = usize::try_from(MAX_RECORDS).unwrap_or(usize::MAX);
                 let mut round = self.host.round(settings, &named, stored, capacity, clocks);
-                while let Some(write) = round.next() {
+                while let Some(write) = round.next_write() {
                     let (name, bytes) = (write.name().to_owned(), write.bytes.clone());
                     let written = store.write_siege_record(name, write.seen, bytes).await;
                     round.wrote(write, outcome(&written));

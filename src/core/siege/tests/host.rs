@@ -129,7 +129,7 @@ impl Site {
                 let store_now = now.saturating_add_signed(store.ahead);
                 let clocks = (store_now, *now);
                 let mut round = host.round(settings, &named, stored, CAPACITY, clocks);
-                while let Some(write) = round.next() {
+                while let Some(write) = round.next_write() {
                     let written = store.write(&write);
                     round.wrote(write, written);
                 }
