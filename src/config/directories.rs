@@ -9,7 +9,7 @@ use crate::{
         Source,
         ldap::Ldap,
         limits::{
-            LONGEST_CACHE_KNOWN, LONGEST_CACHE_UNKNOWN, LONGEST_TIMEOUT, MOST_CONNECTIONS,
+            LONGEST_CACHE_KNOWN, LONGEST_CACHE_UNKNOWN, LONGEST_TIMEOUT, MAX_CONNECTIONS,
             SHORTEST_TIMEOUT,
         },
         sql::{Sql, Tls},
@@ -85,11 +85,11 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features:
             "use :address, :local or :domain",
         );
     }
-    if sql.connections == 0 || sql.connections > MOST_CONNECTIONS {
+    if sql.connections == 0 || sql.connections > MAX_CONNECTIONS {
         findings.error(
             &at("connections"),
             format!("`{}` is {}", at("connections"), sql.connections),
-            &format!("expected 1 to {MOST_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
+            &format!("expected 1 to {MAX_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
         );
     }
     times(

@@ -13,7 +13,7 @@ pub(super) struct Attempts(AtomicU64);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before(u64);
 
-/// One under way. Whoever lets it end without an answer, and be it by giving up at its time, makes it a vain one.
+/// An attempt under way. It counts as failed if it ends without an answer, even by being dropped at its deadline.
 pub(super) struct Attempt<'a> {
     vain: &'a AtomicU64,
     deadline: Instant,
@@ -58,7 +58,7 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        // One that ends earlier was answered, or nobody wants to know any more.
+        // One that ends earlier was answered, or no caller waits for it any more.
         if Instant::now() >= self.deadline {
             self.vain.fetch_add(1, Ordering::SeqCst);
         }

@@ -11,7 +11,7 @@ use super::{Source, remote::Times, template::Asked};
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Whoever asks next would get none either.
+    /// The next question would get no answer either.
     Down(String),
     /// It is this question that the server refused. A stranger may have caused that, so others are asked all the same.
     Question(String),
@@ -75,7 +75,7 @@ impl Backend {
         }
     }
 
-    /// Closes the connections that nobody uses now.
+    /// Closes the connections that are idle.
     pub fn disconnect(&self) {
         match self {
             #[cfg(feature = "sql")]

@@ -1,4 +1,4 @@
-//! What there is to tell of lists and directories.
+//! What is logged about lists and directories.
 
 use std::{fmt, path::PathBuf};
 
@@ -35,14 +35,14 @@ pub enum Event {
         directory: String,
         /// What it said last.
         why: String,
-        /// How many questions it left open since this was told last.
+        /// How many questions it left open since this was last logged.
         questions: u64,
     },
     /// It answers again.
     Back {
         /// Which, without its password.
         directory: String,
-        /// How many questions it left open since its silence was told last.
+        /// How many questions it left open since its silence was last logged.
         questions: u64,
     },
 }

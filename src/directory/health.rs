@@ -17,12 +17,12 @@ pub(super) struct Health(Mutex<State>);
 struct State {
     /// Since it failed, and until it answers.
     down: Option<Down>,
-    /// Questions left open that were not told of yet.
+    /// Questions left open that were not logged yet.
     open: u64,
     /// Why the last one was left open.
     why: String,
     told: Option<Instant>,
-    /// Whether the last that was told is that it fails.
+    /// Whether the last thing that was logged is that it fails.
     complained: bool,
     /// Whether the last question was answered.
     answers: bool,
@@ -38,7 +38,7 @@ struct Down {
     tried: bool,
 }
 
-/// What there is to tell.
+/// What to log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
     Silent { why: String, questions: u64 },
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(health.may_ask(later, TIMEOUT), Ok(()), "the one that tries");
         assert!(health.may_ask(later, TIMEOUT).is_err(), "and nobody else");
         assert!(health.may_ask(later + 2 * SECOND, TIMEOUT).is_err());
-        // Whoever tried is gone without an answer.
+        // The question that tried it ended without an answer.
         assert_eq!(health.may_ask(later + TIMEOUT, TIMEOUT), Ok(()));
         health.answered();
         assert_eq!(health.may_ask(later + TIMEOUT, TIMEOUT), Ok(()));

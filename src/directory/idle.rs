@@ -1,5 +1,5 @@
 //! Connections that wait for the next question, but not for too long: a firewall on the way forgets one that is silent,
-//! and tells nobody, so that it looks like a server that hangs.
+//! without a word, so that it looks like a server that hangs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

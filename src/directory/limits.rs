@@ -6,14 +6,14 @@ use crate::core::duration::Duration;
 
 /// How many connections an SQL server gets from us.
 pub(super) const CONNECTIONS: u32 = 5;
-/// The most that may be asked for: PostgreSQL has a hundred for everybody.
-pub const MOST_CONNECTIONS: u32 = 100;
+/// The maximum for that key: PostgreSQL has a hundred for all its clients.
+pub const MAX_CONNECTIONS: u32 = 100;
 
 /// How long the questions for one recipient may take, connecting included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 /// No server far away answers in less.
 pub const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
-/// The most for all the directories of one domain: Postfix waits 30 s for a milter, and DNS takes its part.
+/// The maximum for all directories of one domain together: Postfix waits 30 s for a milter, and DNS takes its part.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an address that was listed counts as listed, without asking again.
@@ -42,7 +42,7 @@ pub(super) const FIRST_PAUSE: time::Duration = time::Duration::from_secs(1);
 pub(super) const LONGEST_PAUSE: time::Duration = time::Duration::from_secs(10);
 /// How long a connection may be silent and still be used. Firewalls forget one after minutes, some after one.
 pub(super) const LONGEST_IDLE: time::Duration = time::Duration::from_secs(60);
-/// How often it is told that a directory fails.
+/// How often a failing directory is logged.
 pub(super) const SILENCE: time::Duration = time::Duration::from_secs(60);
 
 /// For serde, where the key is left out.

@@ -44,7 +44,7 @@ struct Watch {
     rejected: Option<Stamp>,
     /// As it was at the last look.
     seen: Option<Stamp>,
-    /// What was told last, if it was a failure.
+    /// What was reported last, if it was a failure.
     complaint: Option<String>,
 }
 
@@ -112,7 +112,7 @@ impl ListFile {
         }
     }
 
-    /// Reads the file if it has changed, and tells what is new.
+    /// Reads the file if it has changed, and reports what is new.
     ///
     /// A file that somebody is still writing to must not replace a good copy: one that has changed is read when it
     /// looks the same at two looks in a row, and when it has not changed while it was read. Without a copy the first

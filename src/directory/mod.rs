@@ -3,7 +3,7 @@
 //!
 //! Two rules keep mail from being refused for a list's sake. The last good copy stays while a newer one can't be read,
 //! and a list without any address counts as one that can't be read: whatever was to write it has failed, or has not
-//! finished. Who wants nobody known takes the list out of the file. The last good answer of a directory stays too, for
+//! finished. To list nobody, remove the list from `known`. The last good answer of a directory stays too, for
 //! a day, and what it was never asked is an open question.
 
 // What only the servers need stays where it is in a build without them.
@@ -188,8 +188,8 @@ impl Directory {
         files.count() + remotes.count()
     }
 
-    /// Reads the files that have changed, and tells what is new. Blocks on the disk: to be called every few seconds,
-    /// and not from where mail waits. Each change of a list's state is told once.
+    /// Reads the files that have changed, and reports what is new. Blocks on the disk: call it every few seconds, and not
+    /// where mail waits. Each change of a list's state is reported once.
     pub fn refresh(&self) -> Vec<Event> {
         let files = self.files.values().filter_map(|file| {
             let mut event = file.refresh()?;

@@ -1,4 +1,4 @@
-//! The two forms of list files. A line that is not understood is told of, and does not lose the rest.
+//! The two forms of list files. A line that is not understood is reported, and the rest is read.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::core::{
 const MOST_ADDRESSES: usize = 2_000_000;
 /// The longest line, in octets: twice the longest address, and then some.
 const LONGEST_LINE: usize = 1_000;
-/// So many skipped lines are told one by one.
+/// How many skipped lines are reported one by one.
 const TOLD: usize = 10;
 
 /// Why an entry is none that would be compared as it stands.

@@ -19,7 +19,7 @@ use crate::core::{address::Domain, recipients::lookup_keys};
 
 /// What an entry of a cache takes up beside the address, in octets, roughly.
 const ENTRY: usize = 100;
-/// The longest text of a server that is told, in characters.
+/// The maximum length of a server's text in the log, in characters.
 const LONGEST_TEXT: usize = 300;
 
 /// How long its questions may take, and its answers count.
@@ -87,7 +87,7 @@ impl Remote {
     /// Whether it lists a local part of this domain, with its extension or without.
     ///
     /// # Errors
-    /// Why that can't be told.
+    /// Why that is not known.
     pub async fn lists(
         &self,
         local_key: &[u8],
@@ -139,7 +139,7 @@ impl Remote {
         self.health.is_down()
     }
 
-    /// What there is to tell since the last time.
+    /// What to log since the last time.
     pub fn news(&self) -> Option<Event> {
         let directory = self.name().to_owned();
         Some(match self.health.news(Instant::now())? {

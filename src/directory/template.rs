@@ -46,7 +46,7 @@ impl Template {
         self.before.iter().map(|(_, placeholder)| *placeholder)
     }
 
-    /// The text with something in each place, which is told its number from 0 and what belongs there.
+    /// The text with something in each place. `fill` gets the place's number from 0, and what belongs there.
     pub fn filled(&self, mut fill: impl FnMut(usize, Placeholder) -> String) -> String {
         let mut text = String::new();
         for (index, (before, placeholder)) in self.before.iter().enumerate() {

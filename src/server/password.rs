@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Password {
     }
 }
 
-/// The first line of a file that nobody else may read.
+/// The first line of a file that others may not read.
 fn first_line(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(read_file(path)?)
         .map_err(|_| format!("{} is not text in UTF-8", path.display()))?;

@@ -205,7 +205,7 @@ impl Uses {
     /// What was stored; `None` for what can't be.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let uses: Self = stored::from_bytes(bytes)?;
-        // Numbers have longer forms too, which nobody wrote.
+        // postcard also reads longer forms of a number, which it never writes.
         (uses.to_bytes() == bytes).then_some(uses)
     }
 }

@@ -13,9 +13,9 @@ const HOUR: u64 = 3600;
 const WEEKS: u8 = 8;
 /// Hours of which less was observed, in seconds, are not learned.
 const ENOUGH: u32 = 1800;
-/// Less than so many thousandths of a hit a minute is nothing that anybody would miss: less than a hit in twenty minutes.
+/// A rate below this, in thousandths of a hit a minute, need not be kept: less than a hit in twenty minutes.
 const NOTHING: u32 = 50;
-/// Longer gaps between two observations, in seconds, are not observed: nobody knows what came then.
+/// Longer gaps between two observations, in seconds, count as not observed.
 pub(super) const LONGEST_GAP: u64 = 900;
 
 /// The usual rate in one hour of the week.
@@ -82,7 +82,7 @@ impl Baseline {
 
     /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate that `most` gives for what was
     /// usual in this very hour of the weeks before, all a minute. What was learned a moment ago, in the hour beside it,
-    /// vouches for nothing: who sends ever more would teach us his flood within a day.
+    /// does not raise the limit: else a flood that grows from hour to hour would be learned within a day.
     pub(super) fn advance(&mut self, before: u64, now: u64, most: impl Fn(f64) -> f64) {
         let gap = now.saturating_sub(before);
         let known = gap <= LONGEST_GAP;

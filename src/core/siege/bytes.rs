@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::record::Record;
 use crate::core::stored;
 
-/// The first octet. Whoever changes what a [`Record`] holds, or the order in which it does, counts it up.
+/// The first octet. It is counted up whenever the fields of a [`Record`] or their order change.
 const VERSION: u8 = 1;
 /// Octets of the check sum.
 const SUM: usize = 4;

@@ -1,4 +1,4 @@
-//! What is told of a siege: its changes, and how it stands.
+//! What is reported about a siege: its changes, and its status.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{machine::State, record::time};
 use crate::core::address::Domain;
 
-/// How long an administrator's word can last at most, in seconds: nobody remembers it for longer than 30 days.
+/// The maximum duration of a state set by hand, in seconds: 30 days, before it is forgotten.
 pub const LONGEST_BY_HAND: u64 = 30 * 86_400;
 
-/// What an administrator said in place of the rates.
+/// What an administrator set by hand, in place of the rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Forced {
@@ -20,10 +20,10 @@ pub enum Forced {
     Off,
 }
 
-/// An administrator's word, and how long it holds.
+/// What an administrator set by hand, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByHand {
-    /// What he said.
+    /// What was set.
     pub forced: Forced,
     /// Until when, in seconds since 1970.
     #[serde(deserialize_with = "time")]
@@ -38,9 +38,9 @@ pub enum Cause {
     Rate,
     /// It had lasted as long as `siege.max_duration` lets it.
     Longest,
-    /// An administrator said so, or the time for which he did is over.
+    /// An administrator set it by hand, or the time of that is over.
     ByHand,
-    /// Another host saw it, or this one did before it was started anew.
+    /// Another host saw it, or this one did before it was restarted.
     Elsewhere,
 }
 

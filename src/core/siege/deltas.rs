@@ -137,7 +137,7 @@ impl Tally {
         self.others_seen.remove(domain);
     }
 
-    /// Hands over what was counted, and begins anew. `is_shared`: whether what comes to the domain
+    /// Hands over what was counted, and starts again from zero. `is_shared`: whether what comes to the domain
     /// [is shared](super::Record::is_shared) by all. What a domain sent always is: its bounces may be, later.
     pub fn take(&mut self, is_shared: impl Fn(&Domain) -> bool) -> Taken {
         let mut all = std::mem::take(&mut self.others);

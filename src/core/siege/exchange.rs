@@ -1,4 +1,4 @@
-//! How hosts share one record: each reads it, steps it with what it counted, and writes it back if nobody else did
+//! How hosts share one record: each reads it, steps it with what it counted, and writes it back if no other host did
 //! meanwhile.
 
 use std::cmp::Ordering;
@@ -28,7 +28,7 @@ pub struct Shared<'a> {
 pub struct Exchanged {
     /// What is to be written, and to be kept as this host's own once it is.
     pub record: Record,
-    /// A change to tell of: of the state that this host knew, by this round or by another host's. Only one
+    /// A change to report: of the state that this host knew, by this round or by another host's. Only one
     /// host has it with a cause other than [`Cause::Elsewhere`].
     pub change: Option<Change>,
     /// Whether anything is worth writing. If not, the record is kept, and nothing needs to be written.
@@ -77,7 +77,7 @@ impl Record {
         };
         record.alone = None;
         let hour_over = record.baseline.is_over(now);
-        let told = record.told;
+        let reported = record.reported;
         let change = record.step(settings, pending, now);
         let stale = written_at.is_none_or(|at| now.abs_diff(at) >= REFRESH);
         let must_write = change.is_some()
@@ -89,8 +89,8 @@ impl Record {
             record.sequence = record.sequence.max(own.sequence).saturating_add(1);
         }
         let change = change.or_else(|| {
-            (told != local.told)
-                .then(|| record.change(settings, local.told, Cause::Elsewhere))
+            (reported != local.reported)
+                .then(|| record.change(settings, local.reported, Cause::Elsewhere))
                 .flatten()
         });
         Exchanged {

@@ -85,7 +85,7 @@ impl Host {
         host_now.saturating_add_signed(self.ahead)
     }
 
-    /// Forgets all domains, as nobody watches for floods any more.
+    /// Forgets all domains: `siege.watch` is off.
     pub fn clear(&mut self) {
         self.known.clear();
     }
@@ -283,7 +283,7 @@ impl Round<'_> {
         let known = self.host.known.get_mut(&name)?;
         if self.is_lost || !has_place {
             let change = known.alone(self.settings, self.now);
-            self.tell(name, change);
+            self.report(name, change);
             return None;
         }
         if let Some(found) = found
@@ -296,7 +296,7 @@ impl Round<'_> {
             }
             known.seen = found.version;
             let change = known.alone(self.settings, self.now);
-            self.tell(name, change);
+            self.report(name, change);
             return None;
         }
         let shared = found.map(|found| Shared {
@@ -318,7 +318,7 @@ impl Round<'_> {
         }
         known.seen = seen;
         known.record = exchanged.record;
-        self.tell(name, exchanged.change);
+        self.report(name, exchanged.change);
         None
     }
 
@@ -349,10 +349,10 @@ impl Round<'_> {
                 known.alone(self.settings, self.now)
             }
         };
-        self.tell(domain, change);
+        self.report(domain, change);
     }
 
-    fn tell(&mut self, name: Option<Domain>, change: Option<Change>) {
+    fn report(&mut self, name: Option<Domain>, change: Option<Change>) {
         let change = change.map(|change| change.of(name));
         self.done.changes.extend(change);
     }

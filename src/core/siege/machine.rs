@@ -54,18 +54,18 @@ impl fmt::Display for State {
     }
 }
 
-/// Each time that a flood comes back within a day, it must be quiet for twice as long; so often at most.
+/// Each time that a flood comes back within a day, the quiet that is needed doubles: this many times at most.
 const MOST_RELAPSES: u8 = 3;
-/// A flood that goes on when a siege is lifted begins another only when it is so many times as strong.
+/// A flood that goes on when its siege ends begins another siege only when it is this many times as strong.
 const STRONGER: f64 = 2.0;
-/// So long it takes until half as strong a flood begins another, in seconds.
+/// How long it takes until a flood half as strong begins another siege, in seconds.
 const TOLERATED_HALF_LIFE: f64 = DAY as f64;
-/// One of so many recipients of our mail may bounce without a proof within a minute, for two hours.
+/// Of this many recipients of our mail, one may bounce without a proof each minute, for two hours.
 const OUTGOING_FOR_ONE: f64 = 200.0;
 
-/// So much of the limit is excused at most, where it is so many times the usual.
+/// The maximum part of the limit that is excused, if the limit is `factor` times the usual rate.
 const EXCUSED: f64 = 0.5;
-/// So many times the floor, where nothing is usual: a mailing's bounces are many times of nothing.
+/// The maximum multiple of the floor that is excused, if the usual rate is 0: after a mailing, bounces come from nothing.
 const EXCUSED_OF_FLOOR: f64 = 4.0;
 
 /// The limits that rates are held to, in hits a minute.
@@ -100,7 +100,7 @@ impl Limits {
         EXCUSED * Self::set(settings, usual) + (EXCUSED_OF_FLOOR - EXCUSED) * below
     }
 
-    /// What is a flood where so many hits a minute are usual.
+    /// The rate that is a flood, if this many hits a minute are usual.
     pub(super) fn set(settings: &Settings, usual: f64) -> f64 {
         f64::from(settings.floor).max(f64::from(settings.factor) * usual)
     }
@@ -208,12 +208,12 @@ impl Machine {
         }
     }
 
-    /// Nobody looked for so many seconds: they were not quiet, but unseen.
+    /// No step was made for this many seconds: they do not count as quiet.
     pub(super) fn unseen(&mut self, seconds: u64, now: u64) {
         self.last_loud = self.last_loud.saturating_add(seconds).min(now);
     }
 
-    /// The clock was put back by so many seconds.
+    /// The clock was put back by this many seconds.
     pub(super) fn put_back(&mut self, seconds: u64) {
         for time in [
             &mut self.since,

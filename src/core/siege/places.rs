@@ -16,7 +16,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// The places in a store that has `records`, and room for `capacity`, where the file names so many domains.
+    /// The places in a store that has `records`, and room for `capacity`, if the file names `named` domains.
     ///
     /// Of more named domains than there are places, those that came first stay: else they would push each other out without
     /// end.

@@ -14,7 +14,7 @@ use super::{
 /// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
 const SKEW: u64 = 20;
 
-/// A flood of a domain's own begins its siege within so many seconds, or is none: the longer window is full by then.
+/// Within this many seconds a flood on a domain alone begins its siege, or is none: the longer window is full by then.
 const OWN: u64 = 600;
 
 /// No time is later, in seconds since 1970: sums of two are far from the end of the numbers.
@@ -35,10 +35,10 @@ pub struct Record {
     /// When an administrator last said something, `auto` included.
     #[serde(deserialize_with = "time")]
     pub(super) by_hand_at: u64,
-    /// The state that was last told of, and since when it is.
-    pub(super) told: State,
+    /// The state that was last reported as a change, and since when.
+    pub(super) reported: State,
     #[serde(deserialize_with = "time")]
-    pub(super) told_at: u64,
+    pub(super) reported_at: u64,
     /// What this host counted since it can't reach the others; not written.
     #[serde(skip)]
     pub(super) alone: Option<Box<Windows>>,
@@ -65,8 +65,8 @@ impl Record {
             machine: Machine::default(),
             by_hand: None,
             by_hand_at: 0,
-            told: State::Calm,
-            told_at: 0,
+            reported: State::Calm,
+            reported_at: 0,
             alone: None,
         }
     }
@@ -117,7 +117,7 @@ impl Record {
         } else {
             Cause::Rate
         };
-        self.tell(settings, cause)
+        self.report(settings, cause)
     }
 
     /// The same while the other hosts, or the store, can't be reached: what is counted now is given to them later, and no
@@ -129,7 +129,7 @@ impl Record {
         self.step(settings, deltas, now)
     }
 
-    /// What an administrator says; `None` for what the rates say. He is told of it by the next step.
+    /// Sets the state by hand; `None` to go by the rates again. The next step reports it.
     pub fn set_by_hand(&mut self, word: Option<ByHand>, now: u64) {
         let now = now.min(LATEST - LONGEST_BY_HAND);
         self.settle(now);
@@ -186,7 +186,7 @@ impl Record {
         windows.advance(now);
         self.state(now) == State::Calm
             && self.machine.state == State::Calm
-            && self.told == State::Calm
+            && self.reported == State::Calm
             && self.by_hand.is_none()
             && windows.is_empty()
             && self.baseline.is_empty()
@@ -207,7 +207,7 @@ impl Record {
         };
         Status {
             state: self.state(now),
-            since: self.told_at,
+            since: self.reported_at,
             rate: rates.minute,
             long_rate: rates.ten_minutes,
             baseline: limits.usual,
@@ -234,7 +234,8 @@ impl Record {
         self.baseline.merge(&other.baseline);
         self.machine.merge(&other.machine);
         self.heed(other);
-        (self.told, self.told_at) = (self.told, self.told_at).max((other.told, other.told_at));
+        (self.reported, self.reported_at) =
+            (self.reported, self.reported_at).max((other.reported, other.reported_at));
         self.sequence = self.sequence.max(other.sequence);
     }
 
@@ -280,7 +281,7 @@ impl Record {
         }
         self.baseline.put_back(now);
         self.machine.put_back(back);
-        self.told_at = self.told_at.saturating_sub(back);
+        self.reported_at = self.reported_at.saturating_sub(back);
         self.by_hand_at = self.by_hand_at.saturating_sub(back);
         if let Some(word) = &mut self.by_hand {
             word.until = word.until.saturating_sub(back);
@@ -296,14 +297,14 @@ impl Record {
         )
     }
 
-    fn tell(&mut self, settings: &Settings, cause: Cause) -> Option<Change> {
-        let from = self.told;
+    fn report(&mut self, settings: &Settings, cause: Cause) -> Option<Change> {
+        let from = self.reported;
         let to = self.state(self.at);
         if from == to {
             return None;
         }
-        self.told = to;
-        self.told_at = self.at;
+        self.reported = to;
+        self.reported_at = self.at;
         self.change(settings, from, cause)
     }
 }

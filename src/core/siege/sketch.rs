@@ -13,7 +13,7 @@ const HIGHEST: u8 = (u64::BITS - INDEX_BITS + 1) as u8;
 /// Flajolet's constant for 64 registers.
 const ALPHA: f64 = 0.709;
 
-/// A set of which only the size can be told. Sets of several hosts can be joined in any order, and twice.
+/// A set of which only the size can be read. Sets of several hosts can be joined in any order, and twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sketch(
     #[serde(serialize_with = "trimmed::serialize", deserialize_with = "registers")] [u8; REGISTERS],
@@ -53,7 +53,7 @@ impl Sketch {
         let sum: f64 = self.0.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
         let estimate = ALPHA * registers * registers / sum;
         let empty = self.0.iter().filter(|register| **register == 0).count();
-        // Few are told better by how many registers are empty.
+        // For small counts, the number of empty registers is more exact.
         let count = if estimate <= 2.5 * registers && empty > 0 {
             registers * (registers / empty as f64).ln()
         } else {

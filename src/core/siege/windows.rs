@@ -110,7 +110,7 @@ impl Windows {
         let rate = |slots, recipients, minutes: f64| {
             let hits = self.hits_of(slots) as f64;
             let excused = excused * minutes;
-            // Whom they hit is dear to know.
+            // Counting the recipients takes most of the time.
             if hits == 0.0 || excused == 0.0 {
                 return hits / minutes;
             }
@@ -123,7 +123,7 @@ impl Windows {
         }
     }
 
-    /// How many of the newest slots have so many hits.
+    /// How many of the newest slots have at least this many hits.
     pub(super) fn slots_with(&self, hits: f64, newest: usize) -> usize {
         let slots = self.hits.iter().take(newest);
         slots.filter(|slot| slot.sum() as f64 >= hits).count()

@@ -37,7 +37,7 @@ pub(in crate::directory) struct Client {
     name: String,
     settings: Ldap,
     open: Mutex<Option<Open>>,
-    /// Held by whoever connects, so that nobody else does.
+    /// Held while connecting, so that only one task does.
     connecting: tokio::sync::Mutex<()>,
     attempts: Attempts,
 }
@@ -76,7 +76,7 @@ impl Client {
     pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
         if let Some(connection) = self.connection() {
             match self.search(connection, asked).await {
-                // Mostly, the server was started anew.
+                // Mostly, the server was restarted.
                 Err(Failure::Down(_)) => self.disconnect(),
                 answer => {
                     self.answered();

@@ -27,11 +27,11 @@ pub struct Ldap {
     /// Whether an ldap: connection is encrypted after it was made.
     #[serde(default)]
     pub start_tls: bool,
-    /// The certificates that are believed instead of the system's.
+    /// The certificates that are trusted instead of the system's.
     pub ca: Option<PathBuf>,
-    /// Who asks; left out, nobody in particular.
+    /// The name to bind as; anonymous if unset.
     pub bind_dn: Option<String>,
-    /// What proves that it is him.
+    /// The password for that name.
     pub password: Option<Password>,
     /// A file whose first line is the password.
     pub password_file: Option<PathBuf>,

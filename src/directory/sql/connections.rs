@@ -51,7 +51,7 @@ impl<DB: Database> Connections<DB> {
         }
     }
 
-    /// Closes those that nobody uses now.
+    /// Closes those that are idle.
     pub fn close(&self) {
         self.idle.clear();
     }
@@ -79,7 +79,7 @@ where
             match self.ask_over(connection, asked).await {
                 Ok(found) => return Ok(found),
                 Err((Fault::Question, error)) => return Err(Failure::Question(error.to_string())),
-                // Mostly, the server was started anew, and the others are as dead; or their statements as old.
+                // Mostly, the server was restarted, and the other connections are dead too, or their statements old.
                 Err((Fault::Statement | Fault::Server, _)) => self.close(),
             }
         }

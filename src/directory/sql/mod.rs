@@ -32,11 +32,11 @@ pub struct Sql {
     pub password_file: Option<PathBuf>,
     /// Whether the server must have a certificate; left out, it must unless it is this host.
     pub tls: Option<Tls>,
-    /// The certificates that are believed instead of the system's.
+    /// The certificates that are trusted instead of the system's.
     pub ca: Option<PathBuf>,
     /// What is asked: any row means that the address exists.
     pub query: Query,
-    /// The most connections, 1 to [`limits::MOST_CONNECTIONS`].
+    /// The maximum number of connections, 1 to [`limits::MAX_CONNECTIONS`].
     #[serde(default = "limits::connections")]
     pub connections: u32,
     /// How long the questions for one recipient may take, connecting included.

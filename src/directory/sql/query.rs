@@ -37,7 +37,7 @@ pub enum QueryError {
     /// A placeholder that there isn't.
     #[error("there is no `:{0}`; expected one of :address, :local and :domain")]
     Unknown(String),
-    /// Parameters that nobody would fill.
+    /// A parameter without a value.
     #[error("there is nothing to put at `${0}`; expected one of :address, :local and :domain")]
     Dollar(char),
     /// A quotation mark, or a comment, without its end.
@@ -176,7 +176,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Takes so many octets as they are.
+    /// Takes this many octets as they are.
     fn take(&mut self, octets: usize) {
         let (taken, rest) = self
             .rest

@@ -30,7 +30,7 @@ pub struct Sieges {
 }
 
 impl Sieges {
-    /// Counts anew, for these domains.
+    /// Starts to count for these domains.
     pub fn watch(&self, local_domains: &[DomainPattern]) {
         *self.lock() = Tally::new(local_domains);
     }

@@ -49,7 +49,7 @@ fn largest() -> Record {
         &mut record.machine.ended,
         &mut record.machine.tolerated_at,
         &mut record.by_hand_at,
-        &mut record.told_at,
+        &mut record.reported_at,
     ] {
         *time = LATEST;
     }
@@ -57,7 +57,7 @@ fn largest() -> Record {
         forced: Forced::Off,
         until: LATEST,
     });
-    record.told = State::Siege;
+    record.reported = State::Siege;
     record
 }
 

@@ -73,8 +73,8 @@ proptest! {
         let mut shared: Option<Vec<u8>> = None;
         for event in events {
             let (forward, told) = match event {
-                Event::Step { forward, .. } | Event::Alone { forward, .. } | Event::Exchange { forward, .. } => (forward, record.told),
-                _ => (0, record.told),
+                Event::Step { forward, .. } | Event::Alone { forward, .. } | Event::Exchange { forward, .. } => (forward, record.reported),
+                _ => (0, record.reported),
             };
             now = now.saturating_add_signed(forward);
             let change = match event {
