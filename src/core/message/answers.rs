@@ -1,8 +1,11 @@
 //! The answers that a message has so far, and how a stage asks for more.
 
-use std::{cell::RefCell, collections::HashMap, net::IpAddr, sync::Arc};
+use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
-use super::question::{Answer, Part, Question};
+use super::{
+    by_question::ByQuestion,
+    question::{Answer, Part, Question},
+};
 use crate::core::{
     address::{Domain, Mailbox},
     dnsbl::Listing,
@@ -18,10 +21,10 @@ use crate::core::{
     spf::{Identity, SpfCheck, SpfResult},
 };
 
-/// What was answered. Most messages ask little; one with thousands of recipients asks about each.
+/// What was answered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
-    given: HashMap<Question, Answer>,
+    given: ByQuestion<Answer>,
     /// The store did not answer once, and is not waited for again.
     is_store_down: bool,
 }
@@ -30,19 +33,19 @@ impl Answers {
     /// Keeps an answer; the first one counts, for what writes was done once.
     pub(super) fn add(&mut self, question: Question, answer: Answer) {
         self.is_store_down |= answer == Answer::Unanswered(Outside::Store);
-        self.given.entry(question).or_insert(answer);
+        self.given.add(question, answer);
     }
 
     /// Forgets what was asked about one recipient or one stage only.
     pub(super) fn forget(&mut self) {
-        self.given.retain(|question, _| question.is_of_message());
+        self.given.retain(Question::is_of_message);
         self.is_store_down = false;
     }
 
     /// Whether the question has to be asked.
     pub(super) fn lack(&self, question: &Question) -> bool {
         let is_in_vain = self.is_store_down && question.outside() == Some(Outside::Store);
-        !is_in_vain && !self.given.contains_key(question)
+        !is_in_vain && self.given.find(question).is_none()
     }
 }
 
@@ -55,8 +58,7 @@ pub(super) struct Open;
 /// Questions that don't depend on each other are all asked before the first `?`, so that they are asked side by side.
 pub(super) struct Asker<'a> {
     answers: &'a Answers,
-    /// Each with its place in the order in which they were asked.
-    open: RefCell<HashMap<Question, usize>>,
+    open: RefCell<ByQuestion<()>>,
 }
 
 /// An answer, or what did not answer; [`Open`] where it is not known yet.
@@ -72,9 +74,7 @@ impl<'a> Asker<'a> {
 
     /// What has to be asked before the stage can go on.
     pub(super) fn open(self) -> Vec<Question> {
-        let mut open: Vec<_> = self.open.into_inner().into_iter().collect();
-        open.sort_unstable_by_key(|(_, place)| *place);
-        open.into_iter().map(|(question, _)| question).collect()
+        self.open.into_inner().into_questions()
     }
 
     /// None where this message is not to ask.
@@ -199,14 +199,12 @@ impl<'a> Asker<'a> {
         let outside = question.outside();
         // An answer to another question is none.
         let none = outside.unwrap_or(Outside::Store);
-        match self.answers.given.get(&question) {
+        match self.answers.given.find(&question) {
             Some(Answer::Unanswered(outside)) => Ok(Err(*outside)),
             Some(answer) => Ok(read(answer).ok_or(none)),
             None if !self.answers.lack(&question) => Ok(Err(Outside::Store)),
             None => {
-                let mut open = self.open.borrow_mut();
-                let place = open.len();
-                open.entry(question).or_insert(place);
+                self.open.borrow_mut().add(question, ());
                 Err(Open)
             }
         }

@@ -7,6 +7,7 @@
 //! answers differs.
 
 mod answers;
+mod by_question;
 mod content;
 mod dns;
 mod effects;

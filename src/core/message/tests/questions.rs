@@ -19,7 +19,7 @@ use crate::core::{
     spf::{SpfCheck, SpfResult},
 };
 
-const SITE: &str = "
+pub(super) const SITE: &str = "
 mode: enforce
 local: {domains: [example.org], networks: [10.0.0.0/8]}
 exempt: {clients: [192.0.2.99], recipients: [abuse@example.org]}
@@ -41,6 +41,7 @@ proof:
   dkim: {verify: true, dkim2: true}
   unproven_replies_with_sender: reject
 siege: {watch: true, catch_all: {mail: reject, bounces: reject}}
+report: {keep_samples: true}
 ";
 
 /// The questions of each round, in words.
@@ -48,21 +49,21 @@ type Rounds = Vec<Vec<String>>;
 
 /// What the lines of a table change.
 #[derive(Clone, Copy)]
-struct Sent {
-    site: (&'static str, &'static str),
-    client: &'static str,
-    from: &'static str,
-    rcpt: &'static str,
-    refused: bool,
-    spf: SpfResult,
-    siege: State,
-    headers: &'static str,
-    body: &'static str,
+pub(super) struct Sent {
+    pub(super) site: (&'static str, &'static str),
+    pub(super) client: &'static str,
+    pub(super) from: &'static str,
+    pub(super) rcpt: &'static str,
+    pub(super) refused: bool,
+    pub(super) spf: SpfResult,
+    pub(super) siege: State,
+    pub(super) headers: &'static str,
+    pub(super) body: &'static str,
     /// This one does not answer.
-    missing: &'static str,
+    pub(super) missing: &'static str,
 }
 
-const MAIL: Sent = Sent {
+pub(super) const MAIL: Sent = Sent {
     site: ("", ""),
     client: "192.0.2.1",
     from: "bob@friend.example",
@@ -74,10 +75,25 @@ const MAIL: Sent = Sent {
     body: "",
     missing: "",
 };
-const BOUNCE: Sent = Sent { from: "", ..MAIL };
+pub(super) const BOUNCE: Sent = Sent { from: "", ..MAIL };
 
 /// Who answers at each stage knows nothing but what the line says.
 fn rounds(sent: Sent) -> (Rounds, Rounds) {
+    let mut message = message(sent);
+    let mut rcpt = rcpt(sent.rcpt.as_bytes());
+    rcpt.recipient.refused = sent.refused.then(|| "5.1.1".to_owned());
+    let mut asked = Rounds::new();
+    let mut answer = answering(sent, &mut asked);
+    let _ = decided(&mut message, &mut answer, |message| {
+        message.rcpt(&rcpt, NOW)
+    });
+    drop(answer);
+    let behind = behind_rcpt(message, sent);
+    (asked, behind)
+}
+
+/// The message of a line, on its site.
+pub(super) fn message(sent: Sent) -> Message {
     let (part, other) = sent.site;
     let policy = policy(&SITE.replace(part, other));
     let envelope = Envelope {
@@ -89,17 +105,7 @@ fn rounds(sent: Sent) -> (Rounds, Rounds) {
         reverse_path: ReversePath::from_bytes(sent.from.as_bytes()),
     };
     let host = "mx.example.org".to_owned();
-    let mut message = Message::new("1a".to_owned(), Arc::new(policy), envelope, host);
-    let mut rcpt = rcpt(sent.rcpt.as_bytes());
-    rcpt.recipient.refused = sent.refused.then(|| "5.1.1".to_owned());
-    let mut asked = Rounds::new();
-    let mut answer = answering(sent, &mut asked);
-    let _ = decided(&mut message, &mut answer, |message| {
-        message.rcpt(&rcpt, NOW)
-    });
-    drop(answer);
-    let behind = behind_rcpt(message, sent);
-    (asked, behind)
+    Message::new("1a".to_owned(), Arc::new(policy), envelope, host)
 }
 
 /// Answers as the line says, and notes what is asked.
@@ -140,7 +146,7 @@ fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
     asked
 }
 
-fn word(question: &Question) -> String {
+pub(super) fn word(question: &Question) -> String {
     match question {
         Question::Spf(identity) => format!("spf {identity}"),
         Question::Forwarder(domain) => format!("forwarder {domain}"),
@@ -162,7 +168,7 @@ fn word(question: &Question) -> String {
     }
 }
 
-fn answer(question: &Question, sent: Sent) -> Answer {
+pub(super) fn answer(question: &Question, sent: Sent) -> Answer {
     if word(question) == sent.missing {
         return question
             .outside()
@@ -339,7 +345,7 @@ fn at_rcpt() {
     }
 }
 
-const DSN: &str = "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered Mail Returned to Sender\n\
+pub(super) const DSN: &str = "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered Mail Returned to Sender\n\
     Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";
 const RETURNED: &str = "--b\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; bob@friend.example\n\
     Action: failed\n\n--b\nContent-Type: message/rfc822\n\nReceived: from a (a [192.0.2.7]) by b\n\

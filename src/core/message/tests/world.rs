@@ -295,7 +295,7 @@ fn address((address, tag): (&str, u8)) -> Vec<u8> {
     }
 }
 
-fn content(kind: u8, policy: &Policy) -> String {
+pub(super) fn content(kind: u8, policy: &Policy) -> String {
     let original = "From: Jane <jane@example.org>\nTo: bob@friend.example\nDate: Sat, 5 Sep 2026 10:00:00 +0000\n\
         Message-ID: <1@example.org>\nSubject: hello\n";
     let status = "--b\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; bob@friend.example\nAction: failed\n\n";
@@ -308,7 +308,11 @@ fn content(kind: u8, policy: &Policy) -> String {
         0 => return "hello\n".to_owned(),
         1 => marked(TODAY),
         2 => marked(TODAY - 100),
-        3 => marked(TODAY).replace("hello", "buy"),
+        // It says that it counts for one day more than it was made for.
+        3 => {
+            let expires = |day| format!("x={}", day + policy.proof.lifetime_days());
+            marked(TODAY).replace(&expires(TODAY), &expires(TODAY + 1))
+        }
         4 => format!(
             "Received: from mx.example.org (mx.example.org [10.1.1.1]) by mx.friend.example\n\
              Received: from a (a [192.0.2.7]) by b\n{original}"
