@@ -204,9 +204,9 @@ impl Transaction {
         }
     }
 
-    fn show_all(&self, judged: &[Judgement]) {
-        for judgement in judged {
-            self.show(&judgement.checks);
+    fn show_all(&self, found: &[Vec<Check>]) {
+        for checks in found {
+            self.show(checks);
         }
     }
 

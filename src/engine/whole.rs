@@ -6,7 +6,7 @@ use crate::{
         envelope::Recipient,
         header::Headers,
         message::{End, Guess, Judged, Message, Negotiated, RcptTo},
-        policy::Judgement,
+        policy::{Check, Judgement},
     },
     observe::Warnings,
 };
@@ -88,7 +88,7 @@ pub async fn whole(
         let judged = engine
             .decide(message, allowed, &warnings, Message::data)
             .await;
-        note(&mut courses, judged, |course, found| {
+        note(&mut courses, message, judged, |course, found| {
             course.data = said(found)
         });
     }
@@ -98,7 +98,7 @@ pub async fn whole(
         }
         let (judged, guesses) = message.end_of_headers(true);
         count(guesses);
-        note(&mut courses, judged, |course, found| {
+        note(&mut courses, message, judged, |course, found| {
             course.headers = Some(found)
         });
         if message.reads_content() {
@@ -106,7 +106,7 @@ pub async fn whole(
             let stage = Message::end_of_content;
             let (judged, guesses) = engine.decide(message, allowed, &warnings, stage).await;
             count(guesses);
-            note(&mut courses, judged, |course, found| {
+            note(&mut courses, message, judged, |course, found| {
                 course.content = said(found)
             });
         }
@@ -126,9 +126,16 @@ fn said(judgement: Judgement) -> Option<Judgement> {
     Some(judgement).filter(|judgement| !judgement.checks.is_empty())
 }
 
-fn note(courses: &mut [Course], judged: Vec<Judgement>, stage: impl Fn(&mut Course, Judgement)) {
+fn note(
+    courses: &mut [Course],
+    message: &Message,
+    found: Vec<Vec<Check>>,
+    stage: impl Fn(&mut Course, Judgement),
+) {
     let reached = courses.iter_mut().filter(|course| course.rcpt.is_kept);
-    for (course, judgement) in reached.zip(judged) {
-        stage(course, judgement);
+    let accepted = message.accepted().iter().zip(found);
+    for (course, (accepted, checks)) in reached.zip(accepted) {
+        let verdict = accepted.verdict.clone();
+        stage(course, Judgement { verdict, checks });
     }
 }

@@ -6,15 +6,15 @@ use super::{Accepted, Asker, Content, Guess, Message, Open, Step, search::Search
 use crate::core::{
     header_rules::Matches,
     outside::Outside,
-    policy::{HeaderFacts, Judgement, settle},
+    policy::{Check, HeaderFacts, Judgement, settle},
     proof::evidence::Evidence,
-    verdict::Action,
+    verdict::{Action, Verdict},
 };
 
 impl Message {
-    /// Judges the message when it is about to come. What was found about each accepted recipient, and what stands after it,
-    /// in their order; [`refusal`](Self::refusal) is the answer to the message. `now` is in seconds since 1970.
-    pub fn data(&mut self, now: u64) -> Step<Vec<Judgement>> {
+    /// Judges the message when it is about to come. What was found about each accepted recipient, in their
+    /// order; their verdicts are what stands after it, and [`refusal`](Self::refusal) is the answer to the message. `now` is in seconds since 1970.
+    pub fn data(&mut self, now: u64) -> Step<Vec<Vec<Check>>> {
         // It came, whatever becomes of it: a message whose judging fails is no callout, and counts.
         self.data = true;
         let judged = self.step(|asker| {
@@ -48,7 +48,7 @@ impl Message {
     }
 
     /// Judges the message by its headers, as [`data`](Self::data) does. `content_comes`: the MTA hands over the content.
-    pub fn end_of_headers(&mut self, content_comes: bool) -> (Vec<Judgement>, Vec<Guess>) {
+    pub fn end_of_headers(&mut self, content_comes: bool) -> (Vec<Vec<Check>>, Vec<Guess>) {
         let headers = std::mem::take(&mut self.headers);
         let facts = HeaderFacts {
             content_comes,
@@ -86,7 +86,7 @@ impl Message {
     }
 
     /// Judges the message by its content, where that is read, as [`data`](Self::data) does.
-    pub fn end_of_content(&mut self, now: u64) -> Step<(Vec<Judgement>, Vec<Guess>)> {
+    pub fn end_of_content(&mut self, now: u64) -> Step<(Vec<Vec<Check>>, Vec<Guess>)> {
         let (Some(facts), Some(content)) = (&self.facts, &mut self.content) else {
             return Step::Decided((Vec::new(), Vec::new()));
         };
@@ -172,25 +172,32 @@ impl Message {
         tags.filter_map(move |tag| self.guesser_of(tag, notification))
     }
 
-    /// Makes of each verdict and the one before it what stands, in agreement with those on the other recipients.
-    fn settled(&mut self, judged: Vec<Judgement>) -> Vec<Judgement> {
+    /// Makes of each verdict and the one before it what stands, in agreement with those on the other recipients. What was
+    /// found about each.
+    fn settled(&mut self, judged: Vec<Judgement>) -> Vec<Vec<Check>> {
         let (mut verdicts, mut checks) = (Vec::new(), Vec::new());
-        for (accepted, judgement) in self.accepted.iter().zip(judged) {
-            verdicts.push(accepted.verdict.clone().or_stronger(judgement.verdict));
+        let mut dropped = Vec::new();
+        for (place, (accepted, judgement)) in self.accepted.iter_mut().zip(judged).enumerate() {
+            if accepted.verdict.action == Action::Discard {
+                dropped.push((place, accepted.verdict.clone()));
+            }
+            let before = std::mem::replace(&mut accepted.verdict, Verdict::internal());
+            verdicts.push(before.or_stronger(judgement.verdict));
             checks.push(judgement.checks);
         }
         settle(&mut verdicts);
-        for (accepted, verdict) in self.accepted.iter_mut().zip(&mut verdicts) {
+        for (place, before) in dropped {
             // It was to get nothing, and still gets nothing where others are to get the message.
-            if accepted.verdict.action == Action::Discard && verdict.action == Action::Tag {
-                let judged = std::mem::replace(verdict, accepted.verdict.clone());
+            if let Some(verdict) = verdicts.get_mut(place)
+                && verdict.action == Action::Tag
+            {
+                let judged = std::mem::replace(verdict, before);
                 (verdict.notification, verdict.proof) = (judged.notification, judged.proof);
             }
-            accepted.verdict.clone_from(verdict);
         }
-        let judged = verdicts.into_iter().zip(checks);
-        judged
-            .map(|(verdict, checks)| Judgement { verdict, checks })
-            .collect()
+        for (accepted, verdict) in self.accepted.iter_mut().zip(verdicts) {
+            accepted.verdict = verdict;
+        }
+        checks
     }
 }
