@@ -168,7 +168,9 @@ impl Directory {
                     (name, file.with_addresses(listed))
                 }
                 List::Remote(remote) => {
-                    let answer = remote.lists(&local, &entry.domain, delimiters).await;
+                    // On the heap, for it is long, and most lists are no server's.
+                    let answer = Box::pin(remote.lists(&local, &entry.domain, delimiters));
+                    let answer = answer.await;
                     (remote.name().to_owned(), answer)
                 }
             };
