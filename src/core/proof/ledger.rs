@@ -7,7 +7,7 @@
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -104,10 +104,11 @@ pub fn fingerprint(keys: &Keys, what: Hashed, text: &[u8]) -> Hash {
     })
 }
 
-/// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.
 fn hash_by(key: &Key, what: Hashed, text: &[u8]) -> Option<Hash> {
-    let mac = Hmac::<Sha256>::new_from_slice(key.secret()).ok()?;
-    let mac = mac.chain_update(what.label()).chain_update(text);
+    let mac = key
+        .hmac_sha256()
+        .chain_update(what.label())
+        .chain_update(text);
     let bytes = mac.finalize().into_bytes();
     let (bytes, _) = bytes.split_first_chunk::<LENGTH>()?;
     Some(Hash(*bytes))

@@ -12,7 +12,7 @@
 use std::{fmt, str::FromStr};
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use super::{DAYS_AHEAD, Key, Keys};
@@ -280,23 +280,21 @@ fn number<T: FromStr>(text: &[u8]) -> Option<T> {
 }
 
 fn mac(key: &Key, expires: u64, digest: &[u8; DIGEST_OCTETS]) -> Option<Hmac<Sha256>> {
-    let mac = keyed(key)?.chain_update(MARK).chain_update([key.id()]);
+    let mac = key
+        .hmac_sha256()
+        .chain_update(MARK)
+        .chain_update([key.id()]);
     Some(mac.chain_update(expires.to_be_bytes()).chain_update(digest))
 }
 
 fn fingerprint(key: &Key) -> Option<Vec<u8>> {
-    let mac = keyed(key)?.chain_update(FINGERPRINT).finalize();
+    let mac = key.hmac_sha256().chain_update(FINGERPRINT).finalize();
     Some(
         mac.into_bytes()
             .into_iter()
             .take(FINGERPRINT_OCTETS)
             .collect(),
     )
-}
-
-/// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.
-fn keyed(key: &Key) -> Option<Hmac<Sha256>> {
-    Hmac::<Sha256>::new_from_slice(key.secret()).ok()
 }
 
 #[cfg(test)]
