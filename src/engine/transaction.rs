@@ -140,7 +140,7 @@ impl Transaction {
         self.refusal()
     }
 
-    /// Refuses for now what was accepted, for we failed: the log is to say what the sender is answered.
+    /// Refuses for now what was accepted, after a failure of our own: the log then says what the sender is answered.
     pub(super) fn fail(&mut self) {
         self.message.fail();
     }
