@@ -4,7 +4,10 @@ mod client;
 
 pub use client::{Client, Peer};
 
-use super::address::{Mailbox, ReversePath};
+use super::{
+    address::{Mailbox, ReversePath},
+    notification::Notification,
+};
 
 /// One message's envelope up to MAIL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,15 @@ pub struct Envelope {
     pub client: Client,
     /// MAIL FROM.
     pub reverse_path: ReversePath,
+}
+
+impl Envelope {
+    /// Whether the message answers one that was sent from the address it came to. With the null sender it does as it stands
+    /// (RFC 5321 section 4.5.5); with a sender only what the headers show to be a notification: the tag stands in every
+    /// Return-Path, and people answer to the address they see.
+    pub fn comes_back(&self, notification: Option<&Notification>) -> bool {
+        self.reverse_path.is_null() || notification.is_some_and(Notification::answers_a_message)
+    }
 }
 
 /// A recipient, as far as the MTA describes it.

@@ -9,7 +9,6 @@ use crate::{
     core::{
         envelope::Envelope,
         message::{Accepted, Ending, Guess, Judged, Message, Negotiated, RcptTo},
-        notification::Notification,
         policy::{Addressed, Check, Judgement, Tag},
         reply::Reply,
         verdict::{Reason, Verdict},
@@ -238,16 +237,12 @@ impl Transaction {
         signed: &'a [&'static str],
         queue_id: Option<&'a [u8]>,
     ) -> Decision<'a> {
+        let envelope = self.message.envelope();
         let Envelope {
             client,
             reverse_path,
-        } = self.message.envelope();
-        // With a sender it may be anybody's answer to the address that is seen.
-        let comes_back = reverse_path.is_null()
-            || verdict
-                .notification
-                .as_ref()
-                .is_some_and(Notification::answers_a_message);
+        } = envelope;
+        let comes_back = envelope.comes_back(verdict.notification.as_ref());
         Decision {
             id: self.message.id(),
             queue_id,

@@ -1,9 +1,12 @@
 //! The content of a notification, as far as it is read: a stranger chooses how long it is.
 
+use std::sync::OnceLock;
+
 use crate::core::{
     policy::{HeaderFacts, Policy},
     proof::{
         self,
+        ledger::Hash,
         returned::{self, NotificationReport},
         watermark,
     },
@@ -25,6 +28,17 @@ struct Read {
     report: NotificationReport,
     /// The watermark of each returned message, in their order.
     watermarks: Vec<watermark::WatermarkResult>,
+    /// The Message-IDs that it names, once the ledger is asked about them: a stage that runs again does not hash them again.
+    named: OnceLock<Vec<Named>>,
+}
+
+/// A Message-ID that a notification names.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// Without its angle brackets.
+    pub(super) id: Vec<u8>,
+    /// By each key that may have written the ledger's entry.
+    pub(super) hashes: Vec<Hash>,
 }
 
 impl Content {
@@ -56,9 +70,7 @@ impl Content {
     pub fn is_cut(&self) -> bool {
         self.cut || self.octets.len() >= self.maximum
     }
-}
 
-impl Content {
     /// Reads it, unless that was done.
     pub(super) fn read(&mut self, policy: &Policy, facts: &HeaderFacts, now: u64) {
         if self.read.is_some() {
@@ -71,7 +83,11 @@ impl Content {
         let watermarks = returned
             .map(|returned| watermark::verify(&returned.headers, keys, today, lifetime))
             .collect();
-        self.read = Some(Read { report, watermarks });
+        self.read = Some(Read {
+            report,
+            watermarks,
+            named: OnceLock::new(),
+        });
     }
 
     /// What the message says and returns; none before all of it came.
@@ -84,6 +100,13 @@ impl Content {
         self.read
             .as_ref()
             .map_or(&[], |read| read.watermarks.as_slice())
+    }
+
+    /// The Message-IDs that it names, as `find` finds them the first time; none before all of it came.
+    pub(super) fn named(&self, find: impl FnOnce() -> Vec<Named>) -> &[Named] {
+        self.read
+            .as_ref()
+            .map_or(&[], |read| read.named.get_or_init(find))
     }
 }
 

@@ -57,6 +57,28 @@ pub struct SiegeHit {
     pub recipient: u64,
 }
 
+impl Effects {
+    /// What these leave behind as well.
+    pub(super) fn add(&mut self, other: Self) {
+        let Self {
+            hits,
+            leaves,
+            remember,
+            learn,
+            counts,
+            attack,
+            sample,
+        } = other;
+        self.hits.extend(hits);
+        self.leaves = leaves.or(self.leaves.take());
+        self.remember = remember.or(self.remember.take());
+        self.learn.extend(learn);
+        self.counts.extend(counts);
+        self.attack.extend(attack);
+        self.sample = sample.or(self.sample.take());
+    }
+}
+
 impl Message {
     /// What a recipient's verdict leaves behind, once it is final.
     pub(super) fn effects_of(&self, addressed: &Addressed, verdict: &Verdict) -> Effects {
@@ -95,10 +117,7 @@ impl Message {
                 addressed, verdict, ..
             } in &self.accepted
             {
-                let of_one = self.effects_of(addressed, verdict);
-                effects.hits.extend(of_one.hits);
-                effects.counts.extend(of_one.counts);
-                effects.attack.extend(of_one.attack);
+                effects.add(self.effects_of(addressed, verdict));
             }
         }
         effects.sample = self.sample(now);
@@ -125,7 +144,7 @@ impl Message {
     /// That the address is in use today: it sent mail, or got some. Only a siege asks that.
     pub(super) fn learn(&self, mailbox: &Mailbox, sent: bool, now: u64) -> Option<Learn> {
         let policy = &*self.policy;
-        if !policy.siege.watch || policy.siege.learn.max_addresses == 0 {
+        if !policy.siege.learns() {
             return None;
         }
         let form = policy.learned_form(mailbox);

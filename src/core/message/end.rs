@@ -50,11 +50,8 @@ impl Message {
         let departure = self.departure(now);
         let departure = departure.within(negotiated.change_sender, negotiated.add_header);
         let mut effects = self.effects_of_all(now);
-        let of_departure = self.effects_of_departure(&departure, now);
-        effects.leaves = of_departure.leaves;
-        effects.remember = of_departure.remember;
-        effects.learn = [of_departure.learn, learn].concat();
-        effects.counts.extend(of_departure.counts);
+        effects.add(self.effects_of_departure(&departure, now));
+        effects.learn.extend(learn);
         let mut ending = Ending::of(self);
         let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
         let Departure {
@@ -109,7 +106,7 @@ impl Message {
         let vouched = !self.envelope.reverse_path.is_null()
             && policy.outgoing(&self.envelope).is_none()
             && spf.is_some_and(|check| check.result == SpfResult::Pass);
-        if !vouched || !policy.siege.watch || policy.siege.learn.max_addresses == 0 {
+        if !vouched || !policy.siege.learns() {
             return Ok(Vec::new());
         }
         let caught = self.accepted.iter().filter(|accepted| {

@@ -12,8 +12,9 @@ use crate::core::{
 };
 
 impl Message {
-    /// Judges the message when it is about to come. What was found about each accepted recipient, in their
-    /// order; their verdicts are what stands after it, and [`refusal`](Self::refusal) is the answer to the message. `now` is in seconds since 1970.
+    /// Judges the message when it is about to come. What was found about each accepted recipient, in their order; their
+    /// verdicts are what stands after it, and [`refusal`](Self::refusal) is the answer to the message. `now` is in seconds
+    /// since 1970.
     pub fn data(&mut self, now: u64) -> Step<Vec<Vec<Check>>> {
         // It came, whatever becomes of it: a message whose judging fails is no callout, and counts.
         self.data = true;

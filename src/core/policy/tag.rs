@@ -302,13 +302,9 @@ fn bad(tag: Tag) -> (&'static str, Reason) {
 }
 
 impl Case<'_> {
-    /// Whether the tag proves that this answers a message of ours. With the null sender it does as it stands (RFC 5321
-    /// section 4.5.5); with a sender only what the headers show to be a notification: the tag stands in every Return-Path,
-    /// and people answer to the address they see.
+    /// Whether the tag proves that this answers a message of ours.
     pub(super) fn is_proven_by_tag(&self, notification: Option<&Notification>) -> bool {
-        let comes_back = self.envelope.reverse_path.is_null()
-            || notification.is_some_and(Notification::answers_a_message);
-        self.tag == Some(Tag::Valid) && comes_back
+        self.tag == Some(Tag::Valid) && self.envelope.comes_back(notification)
     }
 
     /// Whether it was the headers that made the tag a proof.

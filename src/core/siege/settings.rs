@@ -63,6 +63,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether it is learned which addresses are in use.
+    pub fn learns(&self) -> bool {
+        self.watch && self.learn.max_addresses > 0
+    }
+
     /// [`Self::min_duration`] in seconds.
     pub fn min_seconds(&self) -> u64 {
         seconds(self.min_duration)

@@ -2,7 +2,7 @@
 
 use super::{Search, shown};
 use crate::core::{
-    message::{Asked, Open},
+    message::{Asked, Open, content::Named},
     proof::{
         ProofKind,
         evidence::{ProofFinding, ProofResult},
@@ -21,12 +21,12 @@ impl Search<'_> {
             result,
             text,
         };
-        let ids = self.named();
-        if ids.is_empty() {
+        let named = self.content.named(|| self.find_named());
+        if named.is_empty() {
             let finding = "it names no Message-ID".to_owned();
             return Ok(vec![looked(ProofResult::Absent, finding)]);
         }
-        let (id, remembered) = match self.first_of(&ids)? {
+        let (id, remembered) = match self.first_of(named)? {
             Err(outside) => {
                 let finding = format!("{outside}, which would know the Message-ID, did not answer");
                 return Ok(vec![looked(ProofResult::Unanswered(outside), finding)]);
@@ -63,7 +63,7 @@ impl Search<'_> {
     }
 
     /// The Message-IDs that it names, each once: of what it returns, and of what it answers, where that is all it says.
-    fn named(&self) -> Vec<Vec<u8>> {
+    fn find_named(&self) -> Vec<Named> {
         let returned = self
             .returned()
             .filter_map(|headers| headers.first("Message-ID"))
@@ -76,22 +76,27 @@ impl Search<'_> {
                 ids.push(id);
             }
         }
-        ids
+        let named = ids.into_iter().map(|id| {
+            let hashes = self.hashes(&id);
+            Named { id, hashes }
+        });
+        named.collect()
     }
 
     /// The first of them that the ledger has. All are asked about at once, for mostly it has none.
-    fn first_of<'i>(&self, ids: &'i [Vec<u8>]) -> Asked<Option<(&'i [u8], &Remembered)>> {
-        let all = ids.iter().flat_map(|id| self.hashes(id)).collect();
+    fn first_of<'i>(&self, named: &'i [Named]) -> Asked<Option<(&'i [u8], &Remembered)>> {
+        let all = named.iter().flat_map(|one| one.hashes.iter().copied());
+        let all = all.collect();
         let any = match self.asker.sent(all)? {
             Ok(Some(any)) => any,
             Ok(None) => return Ok(Ok(None)),
             Err(outside) => return Ok(Err(outside)),
         };
-        if let [id] = ids {
+        if let [Named { id, .. }] = named {
             return Ok(Ok(Some((id, any))));
         }
-        for id in ids {
-            match self.asker.sent(self.hashes(id))? {
+        for Named { id, hashes } in named {
+            match self.asker.sent(hashes.clone())? {
                 Ok(Some(remembered)) => return Ok(Ok(Some((id, remembered)))),
                 Ok(None) => {}
                 Err(outside) => return Ok(Err(outside)),
