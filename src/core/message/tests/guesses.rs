@@ -4,11 +4,9 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     decided,
-    world::{NOW, policy, rcpt},
+    world::{NOW, message_of, policy, rcpt},
 };
 use crate::core::{
-    address::ReversePath,
-    envelope::{Client, Envelope},
     message::{Answer, Guess, Message, Question},
     proof::{ledger::Remembered, uses::Use},
 };
@@ -48,16 +46,7 @@ const BOUNCE: Sent = Sent {
 
 /// What was counted at RCPT, at the end of the headers and at the end of the content.
 fn counted(sent: &Sent) -> (usize, Vec<Guess>, Vec<Guess>, bool) {
-    let envelope = Envelope {
-        client: Client {
-            address: sent.client.parse().ok(),
-            helo: Some(b"mx.friend.example".to_vec()),
-            ..Client::default()
-        },
-        reverse_path: ReversePath::from_bytes(sent.from.as_bytes()),
-    };
-    let (policy, host) = (Arc::new(policy(SITE)), "mx.example.org".to_owned());
-    let mut message = Message::new("1a".to_owned(), policy, envelope, host);
+    let mut message = message_of(Arc::new(policy(SITE)), sent.client, sent.from);
     let mut at_rcpt = 0;
     let mut answer = |_: &Message, questions: Vec<Question>| {
         let answered = |question: Question| {

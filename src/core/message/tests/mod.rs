@@ -3,8 +3,10 @@
 mod broken;
 mod course;
 mod guesses;
+mod proofs;
 mod properties;
 mod questions;
+mod sent;
 mod world;
 
 use super::{Answer, Message, Question, Step};

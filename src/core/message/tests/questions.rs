@@ -5,77 +5,21 @@ use std::sync::Arc;
 
 use super::{
     decided,
+    sent::{BOUNCE, DSN, MAIL, SITE, Sent, answer, message, word},
     world::{NOW, policy, rcpt},
 };
 use crate::core::{
     address::ReversePath,
-    dnsbl::Listing,
     envelope::{Client, Envelope},
     header::Headers,
-    message::{Answer, Message, Negotiated, Part, Question, RcptTo},
+    message::{Answer, Message, Negotiated, Question, RcptTo},
     outside::Outside,
-    recipients::Known,
     siege::State,
     spf::{SpfCheck, SpfResult},
 };
 
-pub(super) const SITE: &str = "
-mode: enforce
-local: {domains: [example.org], networks: [10.0.0.0/8]}
-exempt: {clients: [192.0.2.99], recipients: [abuse@example.org]}
-spf:
-  mail_from: {fail: reject}
-  trusted_forwarders: [one.example, two.example]
-forgery: {header_from: accept}
-recipients:
-  - domain: example.org
-    known: [{addresses: [jane]}]
-    catch_all: {mail: accept, bounces: accept}
-dnsbl: [{zone: bl.example}]
-null_sender: {unauthenticated_reports: reject}
-proof:
-  key_file: /etc/backstop/keys
-  batv: {sign: true, guess_limit: 3}
-  watermark: {sign: true}
-  ledger: {remember: true}
-  dkim: {verify: true, dkim2: true}
-  unproven_replies_with_sender: reject
-siege: {watch: true, catch_all: {mail: reject, bounces: reject}}
-report: {keep_samples: true}
-";
-
 /// The questions of each round, in words.
 type Rounds = Vec<Vec<String>>;
-
-/// What the lines of a table change.
-#[derive(Clone, Copy)]
-pub(super) struct Sent {
-    pub(super) site: (&'static str, &'static str),
-    pub(super) client: &'static str,
-    pub(super) from: &'static str,
-    pub(super) rcpt: &'static str,
-    pub(super) refused: bool,
-    pub(super) spf: SpfResult,
-    pub(super) siege: State,
-    pub(super) headers: &'static str,
-    pub(super) body: &'static str,
-    /// This one does not answer.
-    pub(super) missing: &'static str,
-}
-
-pub(super) const MAIL: Sent = Sent {
-    site: ("", ""),
-    client: "192.0.2.1",
-    from: "bob@friend.example",
-    rcpt: "any@example.org",
-    refused: false,
-    spf: SpfResult::None,
-    siege: State::Calm,
-    headers: "",
-    body: "",
-    missing: "",
-};
-pub(super) const BOUNCE: Sent = Sent { from: "", ..MAIL };
 
 /// Who answers at each stage knows nothing but what the line says.
 fn rounds(sent: Sent) -> (Rounds, Rounds) {
@@ -90,22 +34,6 @@ fn rounds(sent: Sent) -> (Rounds, Rounds) {
     drop(answer);
     let behind = behind_rcpt(message, sent);
     (asked, behind)
-}
-
-/// The message of a line, on its site.
-pub(super) fn message(sent: Sent) -> Message {
-    let (part, other) = sent.site;
-    let policy = policy(&SITE.replace(part, other));
-    let envelope = Envelope {
-        client: Client {
-            address: sent.client.parse().ok(),
-            helo: Some(b"mx.friend.example".to_vec()),
-            ..Client::default()
-        },
-        reverse_path: ReversePath::from_bytes(sent.from.as_bytes()),
-    };
-    let host = "mx.example.org".to_owned();
-    Message::new("1a".to_owned(), Arc::new(policy), envelope, host)
 }
 
 /// Answers as the line says, and notes what is asked.
@@ -144,56 +72,6 @@ fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
     let _ = decided(&mut message, &mut answer, stage);
     drop(answer);
     asked
-}
-
-pub(super) fn word(question: &Question) -> String {
-    match question {
-        Question::Spf(identity) => format!("spf {identity}"),
-        Question::Forwarder(domain) => format!("forwarder {domain}"),
-        Question::Listings => "lists".to_owned(),
-        Question::Known { .. } => "known".to_owned(),
-        Question::Siege(_) => "siege".to_owned(),
-        Question::WrongTags(_) => "wrong tags".to_owned(),
-        Question::WrongTag(_) => "one more".to_owned(),
-        Question::Learned(_) => "learned".to_owned(),
-        Question::LastSent(_) => "last sent".to_owned(),
-        Question::SignaturesLeft { .. } => "signatures left".to_owned(),
-        Question::Sent(_) => "ledger".to_owned(),
-        Question::Signatures(Part::Itself) => "author's signature".to_owned(),
-        Question::Signatures(Part::Returned(place)) => format!("signatures {place}"),
-        Question::Chain => "chain".to_owned(),
-        Question::SpfOfReturned { client, .. } => format!("spf of {client}"),
-        Question::Use { .. } => "use".to_owned(),
-        Question::RemembersAll { .. } => "remembers all".to_owned(),
-    }
-}
-
-pub(super) fn answer(question: &Question, sent: Sent) -> Answer {
-    if word(question) == sent.missing {
-        return question
-            .outside()
-            .map_or(Answer::NotAsked, Answer::Unanswered);
-    }
-    match question {
-        Question::Spf(identity) => {
-            let domain = "friend.example".to_owned();
-            Answer::Spf(SpfCheck::new(*identity, domain, sent.spf).into())
-        }
-        Question::Forwarder(_) | Question::SpfOfReturned { .. } => {
-            Answer::SpfResult(SpfResult::Fail)
-        }
-        Question::Listings => Answer::Listings(vec![Listing::NotListed]),
-        Question::Known { .. } => Answer::Known(Known::NotListed),
-        Question::Siege(_) => Answer::Siege(sent.siege),
-        Question::WrongTags(_) | Question::WrongTag(_) => Answer::WrongTags(0),
-        Question::Learned(_) => Answer::Learned(None),
-        Question::LastSent(_) => Answer::LastSent(None),
-        Question::SignaturesLeft { .. } | Question::RemembersAll { .. } => Answer::Holds(false),
-        Question::Sent(_) => Answer::Sent(None),
-        Question::Signatures(_) => Answer::Signatures(Vec::new()),
-        Question::Chain => Answer::Chain(crate::core::proof::dkim::Chain::Unsigned),
-        Question::Use { .. } => Answer::NotAsked,
-    }
 }
 
 fn shown(rounds: &Rounds) -> String {
@@ -345,8 +223,6 @@ fn at_rcpt() {
     }
 }
 
-pub(super) const DSN: &str = "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered Mail Returned to Sender\n\
-    Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";
 const RETURNED: &str = "--b\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; bob@friend.example\n\
     Action: failed\n\n--b\nContent-Type: message/rfc822\n\nReceived: from a (a [192.0.2.7]) by b\n\
     Received: from a (a [192.0.2.8]) by b\nFrom: jane@example.org\nMessage-ID: <1@example.org>\n\nhello\n--b--\n";

@@ -197,21 +197,7 @@ impl World {
     }
 
     pub(super) fn message(&self) -> Message {
-        let envelope = Envelope {
-            client: Client {
-                address: self.client.parse().ok(),
-                helo: Some(b"mx.friend.example".to_vec()),
-                ..Client::default()
-            },
-            reverse_path: ReversePath::from_bytes(self.sender.as_bytes()),
-        };
-        let policy = Arc::clone(&self.policy);
-        Message::new(
-            "1a".to_owned(),
-            policy,
-            envelope,
-            "mx.example.org".to_owned(),
-        )
+        message_of(Arc::clone(&self.policy), self.client, self.sender)
     }
 
     /// Takes the message through all stages.
@@ -269,6 +255,20 @@ impl World {
         }
         Fate { actions, all }
     }
+}
+
+/// A message of this client, whose HELO is mx.friend.example.
+pub(super) fn message_of(policy: Arc<Policy>, client: &str, sender: &str) -> Message {
+    let envelope = Envelope {
+        client: Client {
+            address: client.parse().ok(),
+            helo: Some(b"mx.friend.example".to_vec()),
+            ..Client::default()
+        },
+        reverse_path: ReversePath::from_bytes(sender.as_bytes()),
+    };
+    let (id, host) = ("1a".to_owned(), "mx.example.org".to_owned());
+    Message::new(id, policy, envelope, host)
 }
 
 pub(super) fn rcpt(recipient: &[u8]) -> RcptTo {
