@@ -26,7 +26,7 @@ use crate::{
         envelope::{Client, Envelope, Recipient},
         understood::{self, MtaMacros},
     },
-    engine::{Engine, Mail, Rounds, whole},
+    engine::{Allowed, Engine, Mail, Rounds, whole},
     mailstore::{MailStore, Stored},
 };
 use leaves::Leaves;
@@ -183,7 +183,10 @@ async fn judged(
     stored: Option<Stored>,
 ) -> ExplainReport {
     let mut message = case.message(ID, &engine, &dns.receiver);
-    let allowed = case.allowed(dns.no_dns);
+    let allowed = Allowed {
+        spf_trace: true,
+        ..case.allowed(dns.no_dns)
+    };
     let mail = stored.as_ref().map(|stored| Mail {
         headers: &stored.headers,
         body: stored.body.octets(),

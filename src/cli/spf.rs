@@ -100,6 +100,7 @@ pub(super) async fn spf(arguments: &Arguments) -> ExitCode {
         mail_from: &mail_from,
         now: SystemTime::now(),
         receiver: &arguments.receiver,
+        traced: true,
     };
     let check = match &arguments.mail_from {
         Some(_) => spf::check_mail_from(&lookup, &query).await,

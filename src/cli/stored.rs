@@ -65,6 +65,7 @@ impl Reconstructed {
             client: self.client_unknown.is_none(),
             dns: !no_dns,
             counts: false,
+            spf_trace: false,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     store::Unavailable,
 };
 
-/// Whom a message may ask.
+/// Whom a message may ask, and what is noted of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed {
     /// DNS, about its client.
@@ -31,14 +31,17 @@ pub struct Allowed {
     pub dns: bool,
     /// The store, to count the proofs that it uses.
     pub counts: bool,
+    /// Every step of its SPF checks is noted, for people to read.
+    pub spf_trace: bool,
 }
 
 impl Allowed {
-    /// Everybody, as the daemon does.
+    /// Everybody, as the daemon does, which shows nobody the steps.
     pub const ALL: Self = Self {
         client: true,
         dns: true,
         counts: true,
+        spf_trace: false,
     };
 }
 
@@ -117,6 +120,7 @@ impl Answerer for Answers<'_> {
                     mail_from: &ReversePath::Mailbox(sender.clone()),
                     now: self.time(),
                     receiver: "",
+                    traced: false,
                 };
                 let check = Box::pin(spf::check_mail_from(&self.lookup, &query)).await;
                 Answer::SpfResult(check.result)
@@ -163,6 +167,7 @@ impl Answers<'_> {
             mail_from,
             now: self.time(),
             receiver: message.receiver(),
+            traced: self.allowed.spf_trace,
         })
     }
 

@@ -54,11 +54,11 @@ struct Decision {
 type Evaluated<'b> = Pin<Box<dyn Future<Output = Result<Option<Decision>, Trouble>> + Send + 'b>>;
 
 impl<'a, L: Lookup> Evaluation<'a, L> {
-    pub(super) fn new(lookup: &'a L, values: Values<'a>) -> Self {
+    pub(super) fn new(lookup: &'a L, values: Values<'a>, trace: Trace) -> Self {
         Self {
             lookup,
             values,
-            trace: Trace::default(),
+            trace,
             reverse: None,
             dns_terms: 0,
             void_lookups: 0,

@@ -5,7 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{Lookup, check_host::Evaluation, expansion::Values, name::Name, trace::quoted};
+use super::{
+    Lookup,
+    check_host::Evaluation,
+    expansion::Values,
+    name::Name,
+    trace::{Trace, quoted},
+};
 use crate::core::{
     address::{Domain, Host, Mailbox, ReversePath},
     spf::{Identity, SpfCheck, SpfResult},
@@ -24,6 +30,8 @@ pub struct SpfQuery<'a> {
     pub now: SystemTime,
     /// The receiver's own name, for `%{r}`; empty where it has none to give.
     pub receiver: &'a str,
+    /// Whether [`SpfCheck::trace`] is wanted.
+    pub traced: bool,
 }
 
 /// Checks the HELO identity (RFC 7208 section 2.3); the sender is postmaster@HELO.
@@ -99,6 +107,7 @@ impl<'a> Subject<'a> {
 }
 
 async fn check<L: Lookup>(lookup: &L, query: &SpfQuery<'_>, subject: Subject<'_>) -> SpfCheck {
+    let mut trace = Trace::new(query.traced);
     let asked = quoted(subject.asked);
     let mut check = SpfCheck::new(subject.identity, asked, SpfResult::None);
     let Some((domain, name)) = subject.domain else {
@@ -108,7 +117,8 @@ async fn check<L: Lookup>(lookup: &L, query: &SpfQuery<'_>, subject: Subject<'_>
             asked => format!("`{asked}` is not a fully qualified domain name"),
         };
         let problem = format!("{what}, so no SPF record can be asked for");
-        check.trace.push(format!("{}: {problem}", check.identity));
+        trace.add(|| format!("{}: {problem}", check.identity));
+        check.trace = trace.into_lines();
         check.problem = Some(problem);
         return check;
     };
@@ -127,8 +137,7 @@ async fn check<L: Lookup>(lookup: &L, query: &SpfQuery<'_>, subject: Subject<'_>
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs()),
     };
-    let mut evaluation = Evaluation::new(lookup, values);
-    evaluation.trace.add(|| {
+    trace.add(|| {
         let helo = match query.helo {
             b"" => "no HELO".to_owned(),
             helo => format!("HELO {}", quoted(helo)),
@@ -140,6 +149,7 @@ async fn check<L: Lookup>(lookup: &L, query: &SpfQuery<'_>, subject: Subject<'_>
             values.client,
         )
     });
+    let evaluation = Evaluation::new(lookup, values, trace);
     evaluation.run(name.clone(), &mut check).await;
     check
 }

@@ -2,16 +2,29 @@
 
 use super::limits::{MAX_QUOTE, TRACE_ANSWERS, TRACE_LINES};
 
-/// A bounded list of bounded lines.
-#[derive(Debug, Default)]
+/// A bounded list of bounded lines; always empty where nobody will read them.
+#[derive(Debug)]
 pub(super) struct Trace {
+    wanted: bool,
     lines: Vec<String>,
     left_out: usize,
 }
 
 impl Trace {
-    /// Adds a step. The text is only made where there is room for it.
+    /// No step yet; `wanted` says whether anybody will read them.
+    pub(super) fn new(wanted: bool) -> Self {
+        Self {
+            wanted,
+            lines: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Adds a step. Its text is only made where it is wanted, and there is room for it.
     pub(super) fn add(&mut self, line: impl FnOnce() -> String) {
+        if !self.wanted {
+            return;
+        }
         if self.lines.len() < TRACE_LINES {
             self.lines.push(line());
         } else {
@@ -76,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_trace_is_bounded() {
-        let mut trace = Trace::default();
+        let mut trace = Trace::new(true);
         for step in 0..10_000 {
             trace.add(|| step.to_string());
         }
@@ -87,5 +100,12 @@ mod tests {
             &format!("... and {} more steps", 10_000 - TRACE_LINES)
         );
         assert!(listed(&[1; 5000], |n| n.to_string()).len() < 100);
+    }
+
+    #[test]
+    fn what_nobody_reads_is_not_written() {
+        let mut trace = Trace::new(false);
+        trace.add(|| unreachable!("formatted"));
+        assert!(trace.into_lines().is_empty());
     }
 }

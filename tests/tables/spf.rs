@@ -114,6 +114,7 @@ async fn judge(case: &Case, resolver: &Resolver) -> Result<(), String> {
         mail_from: &ReversePath::from_bytes(case.mail_from.as_bytes()),
         now: SystemTime::now(),
         receiver: "unknown",
+        traced: true,
     };
     let check = check_mail_from(&lookup, &query).await;
     match case.expected.is(&check) {

@@ -23,6 +23,7 @@ fn checks_are_send() {
         mail_from: &ReversePath::Null,
         now: std::time::UNIX_EPOCH,
         receiver: "",
+        traced: false,
     };
     is_send(check_mail_from(&Zone::default(), &query));
     is_send(super::check_helo(&Zone::default(), &query));

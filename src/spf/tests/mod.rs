@@ -40,13 +40,32 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Checks it as the daemon does, and with every step: nothing else differs.
     fn check(&self, identity: Identity, zone: &Zone) -> SpfCheck {
+        let asked = zone.asked().len();
+        let untraced = self.check_once(identity, zone, false);
+        let questions = zone.forget(asked);
+        let traced = self.check_once(identity, zone, true);
+        assert_eq!(zone.asked().get(asked..), Some(&*questions));
+        let trace = Vec::new();
+        assert_eq!(
+            untraced,
+            SpfCheck {
+                trace,
+                ..traced.clone()
+            }
+        );
+        traced
+    }
+
+    fn check_once(&self, identity: Identity, zone: &Zone, traced: bool) -> SpfCheck {
         let query = SpfQuery {
             client: self.client.parse::<IpAddr>().unwrap(),
             helo: self.helo,
             mail_from: &ReversePath::from_bytes(self.mail_from),
             now: UNIX_EPOCH + Duration::from_secs(1_234_567_890),
             receiver: "mx.receiver.example",
+            traced,
         };
         tokio::runtime::Builder::new_current_thread()
             .build()

@@ -69,6 +69,11 @@ impl Zone {
         self.asked.lock().unwrap().clone()
     }
 
+    /// Forgets the questions behind the first `kept`, and returns them.
+    pub(super) fn forget(&self, kept: usize) -> Vec<String> {
+        self.asked.lock().unwrap().split_off(kept)
+    }
+
     fn answer<K: Ord, T: Clone>(
         &self,
         kind: &str,
