@@ -34,6 +34,7 @@ use crate::{
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     engine::Engine,
+    observe::end_logging,
     store::{self, Retention, Store},
 };
 
@@ -216,6 +217,8 @@ fn now() -> u64 {
 }
 
 fn unavailable(what: &str) -> ExitCode {
+    // What was logged before it is read before it.
+    end_logging();
     eprintln!("backstop: {what}");
     ExitCode::from(UNAVAILABLE)
 }

@@ -24,7 +24,7 @@ use crate::{
     directory::Event,
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
-    observe::{set_level, start_logging},
+    observe::{end_logging, set_level, start_logging},
 };
 
 /// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
@@ -39,6 +39,12 @@ const BLOCKLIST_RETEST: Duration = Duration::from_secs(5 * 60);
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(path: &Path) -> ExitCode {
+    let code = serve_mail(path).await;
+    end_logging();
+    code
+}
+
+async fn serve_mail(path: &Path) -> ExitCode {
     // First, so that SIGHUP never ends the daemon, not even while it starts.
     let (Ok(mut terminate), Ok(mut interrupt), Ok(hangup)) = (
         signal(SignalKind::terminate()),
@@ -51,7 +57,9 @@ pub(super) async fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    start_logging(config.log.level.into());
+    if let Err(error) = start_logging(config.log.level.into()) {
+        return unavailable(&format!("the log can't be started: {error}"));
+    }
     for warning in &config.warnings {
         log::warn!("{warning}");
     }

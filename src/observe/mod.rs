@@ -12,7 +12,7 @@ mod warnings;
 pub use self::{
     decision::Decision,
     http::serve_http,
-    log::{set_level, start_logging},
+    log::{end_logging, log_lines_lost, set_level, start_logging},
     metrics::Metrics,
     readings::{Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,

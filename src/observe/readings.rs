@@ -23,6 +23,8 @@ pub struct Readings {
     pub accept_errors: u64,
     /// Connections that were closed for a violation of the protocol, by violation.
     pub violations: Vec<(&'static str, u64)>,
+    /// Log lines that were lost because the log's reader was slow or had stopped.
+    pub log_lines_lost: u64,
     /// Lists of recipients that can't be read.
     pub unreadable_lists: usize,
     /// The state of the store, where there is one.
@@ -88,6 +90,11 @@ impl Collector for Readings {
             "Connections that were closed because they violated the protocol.",
             "violation",
             &self.violations,
+        )?;
+        page.counter(
+            "backstop_log_lines_lost",
+            "Log lines that were lost because the reader of the log was slow or had stopped.",
+            self.log_lines_lost,
         )?;
         page.gauge(
             "backstop_recipient_lists_unreadable",

@@ -12,7 +12,7 @@ use crate::{
     },
     engine::{Engine, Shared},
     milter::{Counters, Violation, bind_tcp},
-    observe::{Readings, SiegeReading, StoreReading, serve_http},
+    observe::{Readings, SiegeReading, StoreReading, log_lines_lost, serve_http},
 };
 
 /// Binds the port.
@@ -53,6 +53,7 @@ fn readings(shared: &Shared, counters: &Counters) -> Readings {
         connections_refused: counts.refused_over_limit,
         accept_errors: counts.accept_errors,
         violations: violations.to_vec(),
+        log_lines_lost: log_lines_lost(),
         unreadable_lists: engine.directory.unreadable(),
         store: store.map(|health| StoreReading {
             is_up: health.down.is_none(),

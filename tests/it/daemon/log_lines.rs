@@ -7,6 +7,10 @@ use lab::{
     milter::{Reply, wire::command},
     mta,
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone};
 
@@ -196,4 +200,48 @@ fn strangers_cannot_write_into_the_log() {
             "{line}"
         );
     }
+}
+
+/// As a journal or a `docker logs` that hangs: the pipe is full, and mail goes on.
+#[test]
+fn a_reader_that_stops_does_not_stop_mail() {
+    let dns = dns(zone());
+    let mut launcher = Command::new("bash");
+    launcher
+        .args([
+            "-c",
+            r#"exec "$0" "$@" 2> >(echo $BASHPID >&2; exec cat >&2)"#,
+        ])
+        .arg(binary())
+        .env_remove("JOURNAL_STREAM")
+        .env_remove("RUST_LOG");
+    let backstop = Backstop::start_by(
+        launcher,
+        &asking(dns.addr(), ENFORCE),
+        mta::folder().unwrap(),
+    )
+    .unwrap();
+    let stage = Stage { backstop, dns };
+    let log = stage.backstop.log();
+    let reader: i32 = log.lines().next().unwrap().parse().unwrap();
+    let reader = Pid::from_raw(reader);
+    kill(reader, Signal::SIGSTOP).unwrap();
+    let before = stage.decisions().len();
+    // More lines than two pipes hold.
+    for message in 0..10 {
+        let mut client = stage.session(STRANGER);
+        client.mail("x@fail.example", &[]).unwrap();
+        for rcpt in 0..50 {
+            assert_refused(
+                client.rcpt(&format!("m{message}r{rcpt}@example.org"), &[]),
+                "550 ",
+            );
+        }
+        client.quit().unwrap();
+    }
+    assert_eq!(stage.decisions().len(), before);
+    kill(reader, Signal::SIGCONT).unwrap();
+    stage.decision("m9r49@example.org");
+    assert_eq!(stage.decisions().len(), 500);
+    assert!(!stage.backstop.log().contains("lost"));
 }
