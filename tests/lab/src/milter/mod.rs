@@ -39,6 +39,32 @@ pub struct Negotiated {
     pub macros: Vec<(u32, Vec<String>)>,
 }
 
+impl Negotiated {
+    /// Reads the filter's answer.
+    pub fn parse(data: &[u8]) -> io::Result<Self> {
+        let (version, rest) = take_u32(data, "the version")?;
+        let (actions, rest) = take_u32(rest, "the actions")?;
+        let (steps, mut rest) = take_u32(rest, "the steps")?;
+        let mut macros = Vec::new();
+        while !rest.is_empty() {
+            let (stage, after) = take_u32(rest, "a macro list's stage")?;
+            let end = after
+                .iter()
+                .position(|&b| b == 0)
+                .ok_or_else(|| io::Error::other("a macro list without its NUL"))?;
+            let names = String::from_utf8(after[..end].to_vec()).map_err(io::Error::other)?;
+            macros.push((stage, names.split_whitespace().map(str::to_owned).collect()));
+            rest = &after[end + 1..];
+        }
+        Ok(Self {
+            version,
+            actions,
+            steps,
+            macros,
+        })
+    }
+}
+
 /// The client's address, as MTAs write it.
 #[derive(Debug, Clone, Copy)]
 pub enum Peer<'a> {
@@ -130,7 +156,7 @@ impl Client {
                 char::from(kind)
             )));
         }
-        let agreed = parse_negotiated(&data)?;
+        let agreed = Negotiated::parse(&data)?;
         if agreed.version > version || agreed.actions & !actions != 0 || agreed.steps & !steps != 0
         {
             return Err(io::Error::other(format!(
@@ -286,27 +312,4 @@ impl Client {
 fn path_and_parameters(path: &str, esmtp: &[&str]) -> Vec<u8> {
     let path = format!("<{path}>");
     strings(std::iter::once(path.as_bytes()).chain(esmtp.iter().map(|p| p.as_bytes())))
-}
-
-fn parse_negotiated(data: &[u8]) -> io::Result<Negotiated> {
-    let (version, rest) = take_u32(data, "the version")?;
-    let (actions, rest) = take_u32(rest, "the actions")?;
-    let (steps, mut rest) = take_u32(rest, "the steps")?;
-    let mut macros = Vec::new();
-    while !rest.is_empty() {
-        let (stage, after) = take_u32(rest, "a macro list's stage")?;
-        let end = after
-            .iter()
-            .position(|&b| b == 0)
-            .ok_or_else(|| io::Error::other("a macro list without its NUL"))?;
-        let names = String::from_utf8(after[..end].to_vec()).map_err(io::Error::other)?;
-        macros.push((stage, names.split_whitespace().map(str::to_owned).collect()));
-        rest = &after[end + 1..];
-    }
-    Ok(Negotiated {
-        version,
-        actions,
-        steps,
-        macros,
-    })
 }
