@@ -56,18 +56,23 @@ pub(super) fn comment_text(bytes: &[u8]) -> String {
 
 /// Writes what isn't printable as `\xNN`, a backslash before each of `specials`, and cuts off what is too long.
 fn escaped(bytes: &[u8], specials: &[u8]) -> String {
-    let mut text = String::new();
+    const HEX: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or('0');
+    let mut text = String::with_capacity(bytes.len().min(MAX_LENGTH) + 16);
     for &byte in bytes {
-        let character = match byte {
-            _ if specials.contains(&byte) => format!("\\{}", char::from(byte)),
-            b' '..=b'~' => char::from(byte).to_string(),
-            _ => format!("\\\\x{byte:02x}"),
-        };
-        if text.len() + character.len() > MAX_LENGTH {
+        let before = text.len();
+        match byte {
+            _ if specials.contains(&byte) => text.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.extend(['\\', '\\', 'x', digit(byte >> 4), digit(byte & 0xf)]),
+        }
+        if text.len() > MAX_LENGTH {
+            text.truncate(before);
             text.push_str("...");
             break;
         }
-        text.push_str(&character);
     }
     text
 }
@@ -94,4 +99,33 @@ fn is_token(bytes: &[u8]) -> bool {
         && bytes
             .iter()
             .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Octet by octet, each with its own text.
+        #[test]
+        fn octets_are_escaped_one_by_one(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'('), Just(b'\\'), b' '..=b'~', any::<u8>()], 0..700),
+        ) {
+            let mut text = String::new();
+            for byte in &bytes {
+                let one = match byte {
+                    b'(' | b')' | b'\\' => format!("\\{}", char::from(*byte)),
+                    b' '..=b'~' => char::from(*byte).to_string(),
+                    _ => format!("\\\\x{byte:02x}"),
+                };
+                if text.len() + one.len() > MAX_LENGTH {
+                    text.push_str("...");
+                    break;
+                }
+                text.push_str(&one);
+            }
+            prop_assert_eq!(comment_text(&bytes), text);
+        }
+    }
 }
