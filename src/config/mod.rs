@@ -148,7 +148,7 @@ fn config(
             null_sender: file.null_sender,
             recipients,
             dnsbl: file.dnsbl,
-            headers: file.headers,
+            headers: file.headers.into(),
             proof: file.proof,
             siege: file.siege,
             keep_samples: file.report.keep_samples,

@@ -133,7 +133,7 @@ impl Reader<'_> {
         let settings = DomainRecipients {
             domain: entry.domain.clone(),
             has_lists: !sources.is_empty(),
-            rules: entry.rules.clone(),
+            rules: entry.rules.clone().into(),
             rest,
             rest_answer,
         };

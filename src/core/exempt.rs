@@ -6,7 +6,7 @@ use super::{
     address::Mailbox,
     envelope::Client,
     network::Network,
-    pattern::AddressPattern,
+    pattern::{AddressList, AddressPattern},
     verdict::{Entry, Exempt},
 };
 
@@ -17,7 +17,7 @@ pub struct Exemptions {
     /// Clients that are never judged: backup MX hosts, say.
     pub clients: Vec<Network>,
     /// Recipients that get their mail from any sender.
-    pub recipients: Vec<AddressPattern>,
+    pub recipients: AddressList,
 }
 
 impl Exemptions {
@@ -25,7 +25,7 @@ impl Exemptions {
     /// spam.
     pub fn unjudged() -> Self {
         Self {
-            recipients: "abuse".parse().into_iter().collect(),
+            recipients: "abuse".parse::<AddressPattern>().into_iter().collect(),
             ..Self::default()
         }
     }
@@ -42,7 +42,7 @@ impl Exemptions {
         #[serde(deny_unknown_fields, default)]
         struct Unjudged {
             clients: Vec<Network>,
-            recipients: Vec<AddressPattern>,
+            recipients: AddressList,
         }
 
         impl Default for Unjudged {
@@ -117,10 +117,8 @@ impl Exemptions {
         let holds = |network: &&Network| address.is_some_and(|address| network.contains(address));
         let of_client = self.clients.iter().find(holds).map(Exempting::Client);
         of_client.or_else(|| {
-            let mut recipients = self.recipients.iter();
-            recipients
-                .find(|pattern| pattern.matches(recipient, delimiters))
-                .map(Exempting::Recipient)
+            let of_recipient = self.recipients.find(recipient, delimiters);
+            of_recipient.map(Exempting::Recipient)
         })
     }
 }

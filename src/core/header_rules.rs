@@ -2,13 +2,12 @@
 
 mod matches;
 
-use std::fmt;
+use std::{collections::HashMap, fmt, ops::Deref};
 
-use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{
-    pattern::{DomainPattern, PATTERN_SIZE},
+    pattern::{DomainPattern, Expression, Index, Texts},
     verdict::{Action, Rule},
 };
 pub use matches::Matches;
@@ -53,6 +52,64 @@ impl HeaderRule {
     }
 }
 
+/// All entries of `headers:`, in the order of the file. A thousand of them cost a message what one does.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderRules {
+    rules: Vec<HeaderRule>,
+    /// The rules for each header, by its name in lower case.
+    by_name: HashMap<Vec<u8>, OfName>,
+}
+
+/// The rules for one header.
+#[derive(Clone, Debug, Default)]
+struct OfName {
+    /// Their places among all.
+    places: Vec<usize>,
+    index: Index,
+}
+
+impl HeaderRules {
+    /// The rules that may match this value of a header with this name in lower case, and their places, in order.
+    fn candidates(&self, name: &[u8], value: &str) -> impl Iterator<Item = (usize, &HeaderRule)> {
+        let of_name = self.by_name.get(name);
+        of_name.into_iter().flat_map(|of_name| {
+            let candidates = of_name.index.candidates(seen(value).as_bytes());
+            let places = candidates
+                .into_iter()
+                .filter_map(|number| of_name.places.get(number));
+            places.filter_map(|&place| Some((place, self.rules.get(place)?)))
+        })
+    }
+
+    /// Whether there are rules for a header with this name in lower case.
+    fn has(&self, name: &[u8]) -> bool {
+        self.by_name.contains_key(name)
+    }
+}
+
+impl From<Vec<HeaderRule>> for HeaderRules {
+    fn from(rules: Vec<HeaderRule>) -> Self {
+        let mut by_name: HashMap<Vec<u8>, OfName> = HashMap::new();
+        for (place, rule) in rules.iter().enumerate() {
+            let name = rule.header.0.to_ascii_lowercase().into_bytes();
+            by_name.entry(name).or_default().places.push(place);
+        }
+        for of_name in by_name.values_mut() {
+            let rules = of_name.places.iter().filter_map(|&place| rules.get(place));
+            of_name.index = Index::new(rules.map(|rule| &rule.pattern.0));
+        }
+        Self { rules, by_name }
+    }
+}
+
+impl Deref for HeaderRules {
+    type Target = [HeaderRule];
+
+    fn deref(&self) -> &[HeaderRule] {
+        &self.rules
+    }
+}
+
 /// Which mail a header rule is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +123,18 @@ pub enum When {
     /// Every message.
     #[default]
     Always,
+}
+
+impl When {
+    /// Whether it is for mail with a null sender, or not; and for a notification, or not.
+    pub fn includes(self, null_sender: bool, notification: bool) -> bool {
+        match self {
+            Self::NullSender => null_sender,
+            Self::Notification => notification,
+            Self::Mail => !notification,
+            Self::Always => true,
+        }
+    }
 }
 
 /// A header field's name (RFC 5322 section 2.2: printable ASCII without the colon), which compares without case. No field
@@ -100,22 +169,24 @@ impl<'de> Deserialize<'de> for HeaderName {
 
 /// A regular expression on a header's value; letters match in either case.
 #[derive(Clone, Debug)]
-pub struct HeaderPattern(Regex);
+pub struct HeaderPattern(Expression);
 
 impl HeaderPattern {
     /// Whether it matches somewhere in the first [`MAX_SUBJECT`] octets.
     pub fn matches(&self, value: &str) -> bool {
-        let end = value.floor_char_boundary(MAX_SUBJECT);
-        self.0.is_match(value.get(..end).unwrap_or(value))
+        self.0.matches(seen(value).as_bytes())
     }
+}
+
+/// What a pattern sees of a value.
+fn seen(value: &str) -> &str {
+    let end = value.floor_char_boundary(MAX_SUBJECT);
+    value.get(..end).unwrap_or(value)
 }
 
 impl<'de> Deserialize<'de> for HeaderPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        RegexBuilder::new(&String::deserialize(deserializer)?)
-            .case_insensitive(true)
-            .size_limit(PATTERN_SIZE)
-            .build()
+        Expression::new(String::deserialize(deserializer)?, Texts::Utf8)
             .map(Self)
             .map_err(de::Error::custom)
     }

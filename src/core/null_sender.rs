@@ -13,7 +13,7 @@ use serde::{
 use super::{
     address::Mailbox,
     exempt::Exemptions,
-    pattern::{AddressPattern, DomainPattern},
+    pattern::{AddressList, AddressPattern, DomainPattern},
     srs,
     verdict::{Action, Rule},
 };
@@ -74,7 +74,7 @@ impl NullSender {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeverSend {
     /// The addresses.
-    pub addresses: Vec<AddressPattern>,
+    pub addresses: AddressList,
     /// What a bounce to them gets.
     pub rule: Rule,
 }
@@ -82,7 +82,7 @@ pub struct NeverSend {
 impl Default for NeverSend {
     fn default() -> Self {
         Self {
-            addresses: Vec::new(),
+            addresses: AddressList::default(),
             rule: Rule::new(Action::Reject),
         }
     }
@@ -91,9 +91,7 @@ impl Default for NeverSend {
 impl NeverSend {
     /// The entry that the address is listed by, with an extension or without: `delimiters` divide the two.
     pub fn entry(&self, mailbox: &Mailbox, delimiters: &str) -> Option<&AddressPattern> {
-        self.addresses
-            .iter()
-            .find(|pattern| pattern.matches(mailbox, delimiters))
+        self.addresses.find(mailbox, delimiters)
     }
 }
 
@@ -104,7 +102,7 @@ impl<'de> Deserialize<'de> for NeverSend {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Long {
-            addresses: Vec<AddressPattern>,
+            addresses: AddressList,
             action: Option<Action>,
             #[serde(default)]
             monitor: bool,
@@ -118,7 +116,7 @@ impl<'de> Deserialize<'de> for NeverSend {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<NeverSend, A::Error> {
-                let addresses = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+                let addresses = AddressList::deserialize(SeqAccessDeserializer::new(seq))?;
                 Ok(NeverSend {
                     addresses,
                     ..NeverSend::default()

@@ -1,8 +1,11 @@
 //! What the lists of `milter.yaml` mean: a domain, the names below one, an address, a pattern for local parts.
 
+mod address_list;
 mod error;
+mod expression;
 mod local_part;
 mod meant;
+mod required;
 
 use std::{fmt, str::FromStr};
 
@@ -11,9 +14,13 @@ use serde::{
     de::{self, MapAccess, value::MapAccessDeserializer},
 };
 
+pub(in crate::core) use self::expression::{Expression, Texts};
 pub use self::{
+    address_list::AddressList,
     error::EntryError,
-    local_part::{LocalPartPattern, PATTERN_SIZE, PatternError, is_local_part},
+    expression::PATTERN_SIZE,
+    local_part::{LocalPartPattern, PatternError, is_local_part},
+    required::Index,
 };
 use super::{
     address::{Domain, Host, Mailbox},

@@ -1,13 +1,13 @@
 //! What a recipient is to its domain, and what that class answers to mail and to bounces.
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 use serde::Deserialize;
 
 use super::{
     address::{Domain, Mailbox},
     outside::Unanswered,
-    pattern::LocalPartPattern,
+    pattern::{Index, LocalPartPattern},
     verdict::{Action, Rule},
 };
 
@@ -107,6 +107,47 @@ fn accept() -> Rule {
     Rule::new(Action::Accept)
 }
 
+/// The rules of a domain, in the order of the file. A thousand of them cost a message what one does.
+#[derive(Clone, Debug, Default)]
+pub struct LocalPartRules {
+    rules: Vec<LocalPartRule>,
+    index: Index,
+}
+
+impl LocalPartRules {
+    /// The first whose pattern matches, and its place.
+    fn first(&self, mailbox: &Mailbox) -> Option<(usize, &LocalPartRule)> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let (local, unquoted) = (mailbox.local_key(), mailbox.local_unquoted());
+        let mut places = self.index.candidates(&local);
+        if unquoted != local {
+            places.extend(self.index.candidates(&unquoted));
+            places.sort_unstable();
+        }
+        let mut rules = places
+            .into_iter()
+            .filter_map(|place| Some((place, self.rules.get(place)?)));
+        rules.find(|(_, rule)| rule.pattern.matches(&local) || rule.pattern.matches(&unquoted))
+    }
+}
+
+impl From<Vec<LocalPartRule>> for LocalPartRules {
+    fn from(rules: Vec<LocalPartRule>) -> Self {
+        let index = Index::of(rules.iter().map(|rule| &rule.pattern));
+        Self { rules, index }
+    }
+}
+
+impl Deref for LocalPartRules {
+    type Target = [LocalPartRule];
+
+    fn deref(&self) -> &[LocalPartRule] {
+        &self.rules
+    }
+}
+
 /// What one domain answers to each class of recipients.
 #[derive(Clone, Debug)]
 pub struct DomainRecipients {
@@ -115,7 +156,7 @@ pub struct DomainRecipients {
     /// Whether there are lists to ask. Without any, nobody is known.
     pub has_lists: bool,
     /// The first that matches answers.
-    pub rules: Vec<LocalPartRule>,
+    pub rules: LocalPartRules,
     /// The class of what no list and no rule knows: [`Class::CatchAll`] or [`Class::Unknown`].
     pub rest: Class,
     /// What that class answers.
@@ -148,14 +189,7 @@ impl DomainRecipients {
         if let Known::Listed(_) = known {
             return (Class::Known, Rule::new(Action::Accept));
         }
-        let local = mailbox.local_key();
-        let unquoted = mailbox.local_unquoted();
-        let matching = self
-            .rules
-            .iter()
-            .enumerate()
-            .find(|(_, rule)| rule.pattern.matches(&local) || rule.pattern.matches(&unquoted));
-        match matching {
+        match self.rules.first(mailbox) {
             Some((index, rule)) => (
                 Class::Rule(index + 1),
                 if bounce {
@@ -203,7 +237,7 @@ mod tests {
         DomainRecipients {
             domain: "example.org".parse().unwrap(),
             has_lists: true,
-            rules: serde_yaml::from_str(rules).unwrap(),
+            rules: serde_yaml::from_str::<Vec<_>>(rules).unwrap().into(),
             rest: Class::CatchAll,
             rest_answer: ClassAnswer {
                 mail: Rule::new(Action::Accept),

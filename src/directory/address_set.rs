@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::core::{
     address::Domain,
-    pattern::{AddressPattern, DomainPattern, LocalPartPattern},
+    pattern::{AddressPattern, DomainPattern, Index, LocalPartPattern},
 };
 
 /// Local parts of any domain, and whole addresses. Two sets, so that the quoted local part `"a@example.org"` is not
@@ -15,6 +15,7 @@ pub(super) struct AddressSet {
     addresses: HashSet<Box<[u8]>>,
     /// Of `milter.yaml` alone.
     patterns: Vec<(LocalPartPattern, Option<DomainPattern>)>,
+    index: Index,
 }
 
 impl AddressSet {
@@ -33,7 +34,14 @@ impl AddressSet {
                 && self
                     .addresses
                     .contains(joined(local_key, domain).as_slice()))
-            || self.patterns.iter().any(|(pattern, wanted)| {
+            || !self.patterns.is_empty() && self.a_pattern_matches(local_key, domain)
+    }
+
+    fn a_pattern_matches(&self, local_key: &[u8], domain: &Domain) -> bool {
+        let candidates = self.index.candidates(local_key).into_iter();
+        candidates
+            .filter_map(|number| self.patterns.get(number))
+            .any(|(pattern, wanted)| {
                 let there = |wanted: &DomainPattern| wanted.matches(domain);
                 wanted.as_ref().is_none_or(there) && pattern.matches(local_key)
             })
@@ -58,6 +66,7 @@ impl<'a> FromIterator<&'a AddressPattern> for AddressSet {
                 }
             }
         }
+        set.index = Index::of(set.patterns.iter().map(|(pattern, _)| pattern));
         set
     }
 }

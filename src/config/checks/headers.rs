@@ -6,8 +6,8 @@ use crate::{
     core::{header_rules::HeaderRule, verdict::Action},
 };
 
-/// Each costs the decoding of a header in every message.
-const MAX_RULES: usize = 100;
+/// More than anybody keeps up with. Those that can match a value are found at once, however many there are.
+const MAX_RULES: usize = 1000;
 /// The beginning of the headers that we remove from every message and write ourselves.
 const OURS: &str = "x-backstop";
 

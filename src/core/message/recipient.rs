@@ -159,7 +159,7 @@ impl Message {
         }
         let case = self.case(said, &addressed, &lookups);
         let mut judgement = policy.judge(&case);
-        if let Some(first) = self.company {
+        if let Some(first) = &self.company {
             policy.part(&case, first, &mut judgement);
         }
         Ok((addressed, lookups, dns, judgement))

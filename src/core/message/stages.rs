@@ -60,7 +60,12 @@ impl Message {
             true => Vec::new(),
             false => self.guesses(&facts).map(Guess::Wrong).collect(),
         };
-        let matches = Matches::new(&self.policy.headers, &facts.headers);
+        let matches = Matches::new(
+            &self.policy.headers,
+            &facts.headers,
+            self.envelope.reverse_path.is_null(),
+            facts.notification.is_some(),
+        );
         let judged = self.accepted.iter().map(|accepted| {
             let case = self.case_of(accepted);
             self.policy.judge_headers(&case, &facts, &matches)

@@ -5,19 +5,18 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
 
-use super::meant::{self, in_quotes};
-
-/// The compiled size that one pattern can have, in bytes: about a thousand alternatives.
-pub const PATTERN_SIZE: usize = 1 << 20;
+use super::{
+    expression::{Expression, Texts},
+    meant::{self, in_quotes},
+};
 
 /// A regular expression that must match all of a local part.
 #[derive(Clone, Debug)]
 pub struct LocalPartPattern {
     written: String,
-    regex: Regex,
+    expression: Expression,
 }
 
 /// Why a text is no pattern for a local part, or not the one that was meant.
@@ -35,7 +34,7 @@ pub enum PatternError {
 }
 
 impl LocalPartPattern {
-    /// Compiles the pattern; letters match in either case.
+    /// Reads the pattern; letters match in either case.
     ///
     /// # Errors
     /// A mistake in the pattern, one that compiles to more than a megabyte, and one that would never match what it was
@@ -49,23 +48,21 @@ impl LocalPartPattern {
         if meant::is_glob_alone(pattern) {
             return Err(PatternError::Glob(written(), meant::regex_of_glob(pattern)));
         }
-        // Compiled alone first, so that the message shows the pattern as written, without our brackets around it.
-        let build = |pattern: &str| {
-            RegexBuilder::new(pattern)
-                .case_insensitive(true)
-                .size_limit(PATTERN_SIZE)
-                .build()
-        };
-        build(pattern)?;
+        // Alone first, so that the message shows the pattern as written, without our brackets around it.
+        Expression::new(written(), Texts::Octets)?;
         Ok(Self {
             written: written(),
-            regex: build(&format!("^(?:{pattern})$"))?,
+            expression: Expression::new(format!("^(?:{pattern})$"), Texts::Octets)?,
         })
     }
 
     /// Whether it matches a local part in the form that compares.
     pub fn matches(&self, local_key: &[u8]) -> bool {
-        self.regex.is_match(local_key)
+        self.expression.matches(local_key)
+    }
+
+    pub(super) fn expression(&self) -> &Expression {
+        &self.expression
     }
 
     /// The pattern as written.

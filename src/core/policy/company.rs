@@ -10,13 +10,13 @@ use crate::core::{
 };
 
 /// What makes the answers after DATA to one recipient differ from those to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Company {
     exempt: bool,
     /// What is answered to bounces.
     bounce: Bounce,
-    /// Which rules of `headers` may refuse its mail: there are 100 at most.
-    headers: u128,
+    /// Which rules of `headers` may refuse its mail, of those that are for some domains alone.
+    headers: Vec<usize>,
 }
 
 /// What a recipient is to bounces; all false where no bounce is to be expected.
@@ -39,9 +39,8 @@ impl Policy {
         let rules = self.headers.iter().enumerate();
         let headers = rules
             .filter(|(_, rule)| !exempt && self.may_match(rule, case))
-            .fold(0, |bits, (index, _)| {
-                bits | 1_u128.checked_shl(index as u32).unwrap_or(0)
-            });
+            .map(|(index, _)| index)
+            .collect();
         Company {
             exempt,
             bounce: match bounces && !exempt {
@@ -75,15 +74,17 @@ impl Policy {
         let null = case.envelope.reverse_path.is_null();
         let domain = case.recipient.mailbox.domain();
         let to_it = |domain| rule.domains.iter().any(|pattern| pattern.matches(domain));
-        refuses(rule.rule())
+        // One for all domains is the same to all.
+        !rule.domains.is_empty()
+            && refuses(rule.rule())
             && (rule.when != When::NullSender || null)
-            && (rule.domains.is_empty() || domain.is_some_and(to_it))
+            && domain.is_some_and(to_it)
     }
 
     /// Whether a recipient that was accepted may share the transaction with one that was before; if not, the answer to it:
     /// come again alone (RFC 5321 section 4.5.3.1.10), so nothing is lost.
-    pub fn parted(&self, case: &Case<'_>, first: Company) -> Option<Judgement> {
-        if !self.is_suspect(case) || self.company(case) == first {
+    pub fn parted(&self, case: &Case<'_>, first: &Company) -> Option<Judgement> {
+        if !self.is_suspect(case) || self.company(case) == *first {
             return None;
         }
         let rule = Rule::new(Action::Tempfail);
@@ -99,7 +100,7 @@ impl Policy {
     }
 
     /// Asks a recipient that was accepted to come again alone, where it may not share the transaction.
-    pub fn part(&self, case: &Case<'_>, first: Company, judgement: &mut Judgement) {
+    pub fn part(&self, case: &Case<'_>, first: &Company, judgement: &mut Judgement) {
         if judgement.verdict.is_accepted()
             && let Some(alone) = self.parted(case, first)
         {

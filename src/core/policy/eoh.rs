@@ -8,7 +8,7 @@ use crate::core::{
     address::ReversePath,
     from_header::Claims,
     header::Headers,
-    header_rules::{HeaderRule, Matches, When},
+    header_rules::{HeaderRule, Matches},
     notification::{Notification, NotificationEvidence},
     printable::printable,
     trace_header::Forgeries,
@@ -97,7 +97,7 @@ impl Policy {
             self.daemon_like(case, facts, walk)?;
         }
         self.header_from(case, facts, walk)?;
-        self.header_rules(case, facts, matches, walk)
+        self.header_rules(case, matches, walk)
     }
 
     /// A bounce that comes with a sender (mailer-daemon@, say) is answered as one that comes without.
@@ -171,15 +171,11 @@ impl Policy {
     fn header_rules(
         &self,
         case: &Case<'_>,
-        facts: &HeaderFacts,
         matches: &Matches<'_>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        for (index, rule) in self.headers.iter().enumerate() {
-            if !applies(rule, case, facts) {
-                continue;
-            }
-            let Some(value) = matches.value(index) else {
+        for (index, value) in matches.found() {
+            let Some(rule) = self.headers.get(*index).filter(|rule| is_for(rule, case)) else {
                 continue;
             };
             let name = rule.header.as_str();
@@ -195,16 +191,11 @@ impl Policy {
     }
 }
 
-fn applies(rule: &HeaderRule, case: &Case<'_>, facts: &HeaderFacts) -> bool {
-    let when = match rule.when {
-        When::NullSender => case.envelope.reverse_path.is_null(),
-        When::Notification => facts.notification.is_some(),
-        When::Mail => facts.notification.is_none(),
-        When::Always => true,
-    };
+/// Whether the rule is for mail to this recipient.
+fn is_for(rule: &HeaderRule, case: &Case<'_>) -> bool {
     let domain = case.recipient.mailbox.domain();
     let to_it = |domain| rule.domains.iter().any(|pattern| pattern.matches(domain));
-    when && (rule.domains.is_empty() || domain.is_some_and(to_it))
+    rule.domains.is_empty() || domain.is_some_and(to_it)
 }
 
 /// Makes the verdicts on the recipients of one message agree: after DATA, the MTA can refuse a message for all of

@@ -23,7 +23,7 @@ use super::{
     envelope::{Client, Envelope, Recipient},
     exempt::{Exempting, Exemptions},
     forgery::Forgery,
-    header_rules::{HeaderRule, Matches},
+    header_rules::{HeaderRules, Matches},
     local::Local,
     notification::Notification,
     null_sender::NullSender,
@@ -67,7 +67,7 @@ pub struct Policy {
     /// Lists of hosts that send backscatter.
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
-    pub headers: Vec<HeaderRule>,
+    pub headers: HeaderRules,
     /// How bounces prove to be ours.
     pub proof: proof::ProofSettings,
     /// What a flood is, and what is answered while it lasts.

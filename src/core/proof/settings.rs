@@ -12,7 +12,7 @@ use super::{
 use crate::core::{
     address::Mailbox,
     duration::Duration,
-    pattern::{AddressPattern, DomainPattern},
+    pattern::{AddressList, DomainPattern},
     size::Size,
     verdict::{Action, Rule},
 };
@@ -250,10 +250,7 @@ impl Batv {
             recipients: domains,
             senders,
         } = &self.except;
-        if senders
-            .iter()
-            .any(|pattern| pattern.matches(sender, delimiters))
-        {
+        if senders.find(sender, delimiters).is_some() {
             return Some(Unsigned::ExceptSender);
         }
         let excepted = |recipient: &Mailbox| {
@@ -275,7 +272,7 @@ pub struct Except {
     /// Domains of recipients that can't stand a tag: mailing lists that compare senders, say.
     pub recipients: Vec<DomainPattern>,
     /// Senders whose address is to stay as it is.
-    pub senders: Vec<AddressPattern>,
+    pub senders: AddressList,
 }
 
 fn days(duration: Duration) -> u64 {

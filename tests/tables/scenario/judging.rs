@@ -173,7 +173,7 @@ impl Scenario {
     /// The answer to `next`, to whom the same message goes after this recipient: none where it may share the transaction.
     pub fn parts(&self, next: &Self, policy: &Policy) -> Option<Judgement> {
         let company = self.ask(policy, |case| policy.company(case));
-        next.ask(policy, |case| policy.parted(case, company))
+        next.ask(policy, |case| policy.parted(case, &company))
     }
 
     /// What the siege's sensor takes this verdict for.
@@ -208,7 +208,9 @@ impl Scenario {
         let facts = HeaderFacts::of(&case.envelope.reverse_path, headers, forgeries);
         let notification = facts.notification.as_ref();
         stages.is_guess = Policy::is_guess(case.envelope, case.tag, notification);
-        let matches = Matches::new(&policy.headers, &facts.headers);
+        let null_sender = case.envelope.reverse_path.is_null();
+        let is_one = notification.is_some();
+        let matches = Matches::new(&policy.headers, &facts.headers, null_sender, is_one);
         let headers = policy.judge_headers(case, &facts, &matches);
         let goes_on = headers.verdict.is_accepted();
         stages.headers = Some(headers);
