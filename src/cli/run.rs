@@ -24,7 +24,7 @@ use crate::{
     directory::Event,
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
-    observe::{end_logging, set_level, start_logging},
+    observe::{Hosts, end_logging, set_level, start_logging},
 };
 
 /// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
@@ -99,9 +99,11 @@ async fn serve_mail(path: &Path) -> ExitCode {
         NotifyState::Ready,
         NotifyState::Status(&format!("listening on {listening}")),
     ]);
+    let hosts = Arc::new(Hosts::default());
+    hosts.set(&config.observe.hosts);
     if let Some(http) = http {
         let (shared, counters) = (Arc::clone(&shared), Arc::clone(&counters));
-        tokio::spawn(metrics::serve(http, shared, counters));
+        tokio::spawn(metrics::serve(http, Arc::clone(&hosts), shared, counters));
     }
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
@@ -111,6 +113,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
         hangup,
         path.to_path_buf(),
         config,
+        hosts,
         Arc::clone(&shared),
     ));
     let end = async {
@@ -192,7 +195,13 @@ async fn test_blocklists(shared: Arc<Shared>) {
 }
 
 /// Reads the file again at each SIGHUP. Mistakes in it are logged, and the running configuration stays.
-async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, shared: Arc<Shared>) {
+async fn reload_on(
+    mut hangup: Signal,
+    path: PathBuf,
+    mut running: Config,
+    hosts: Arc<Hosts>,
+    shared: Arc<Shared>,
+) {
     while hangup.recv().await.is_some() {
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
@@ -210,12 +219,13 @@ async fn reload_on(mut hangup: Signal, path: PathBuf, mut running: Config, share
                 if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
                     log::warn!("`listen` and `socket` take effect at the next restart");
                 }
-                if config.observe != running.observe {
+                if config.observe.http != running.observe.http {
                     log::warn!("`observe.http` takes effect at the next restart");
                 }
                 for warning in &config.warnings {
                     log::warn!("{warning}");
                 }
+                hosts.set(&config.observe.hosts);
                 let former = shared.engine.swap(Arc::new(engine));
                 hand_over(&former, &shared.engine.load());
                 set_level(config.log.level.into());

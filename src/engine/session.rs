@@ -29,7 +29,7 @@ pub struct Shared {
     /// Counts messages in progress.
     pub drain: Drain,
     /// Where warnings go that a stranger can repeat.
-    pub warnings: Warnings,
+    pub warnings: Arc<Warnings>,
     /// Counts what was decided.
     pub metrics: Arc<Metrics>,
     ids: AtomicU64,
@@ -43,7 +43,7 @@ impl Shared {
         Self {
             engine: ArcSwap::from_pointee(engine),
             drain,
-            warnings: Warnings::default(),
+            warnings: Arc::default(),
             metrics: Arc::default(),
             ids: AtomicU64::new(since_epoch.as_secs() << 20),
         }

@@ -1,5 +1,7 @@
 //! The pages of `observe.http`: HTTP/1 for a monitoring host that asks now and then, with tight limits for anybody else.
 
+mod host;
+
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http_body_util::Full;
@@ -17,6 +19,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+pub use self::host::Hosts;
+use self::host::Misdirected;
 use super::{Warnings, metrics::MEDIA_TYPE};
 
 /// The maximum of open connections. One more is closed at once, so that none waits in the kernel.
@@ -37,8 +41,9 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// Serves `/metrics`, which is made anew for each request, and `/healthz`, until it is dropped.
 pub async fn serve_http(
     listener: TcpListener,
+    hosts: &Arc<Hosts>,
     metrics: impl Fn() -> String + Send + Sync + 'static,
-    warnings: &Warnings,
+    warnings: &Arc<Warnings>,
 ) -> Infallible {
     let warn = |text: &str| warnings.warn("observe.http", text, Instant::now().into_std());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -57,9 +62,11 @@ pub async fn serve_http(
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
                 let metrics = Arc::clone(&metrics);
+                let (hosts, warnings) = (Arc::clone(hosts), Arc::clone(warnings));
                 tokio::spawn(async move {
+                    let conversation = converse(stream, &hosts, &*metrics, &warnings);
                     // A client that asks for nothing, or goes away, is no fault of ours.
-                    let _ = timeout(WHOLE_TIME, converse(stream, &*metrics)).await;
+                    let _ = timeout(WHOLE_TIME, conversation).await;
                     drop(place);
                 });
             }
@@ -70,9 +77,18 @@ pub async fn serve_http(
     }
 }
 
-async fn converse(stream: TcpStream, metrics: &impl Fn() -> String) -> hyper::Result<()> {
+async fn converse(
+    stream: TcpStream,
+    hosts: &Hosts,
+    metrics: &impl Fn() -> String,
+    warnings: &Warnings,
+) -> hyper::Result<()> {
     let service = service_fn(|request: Request<Incoming>| {
-        let response = answer(request.method(), request.uri().path(), metrics);
+        let (uri, headers) = (request.uri(), request.headers());
+        let response = match hosts.admit(request.version(), uri, headers) {
+            Ok(()) => answer(request.method(), uri.path(), metrics),
+            Err(why) => misdirected(&why, warnings),
+        };
         async { Ok::<_, Infallible>(response) }
     });
     http1::Builder::new()
@@ -101,13 +117,27 @@ fn answer(method: &Method, path: &str, metrics: impl Fn() -> String) -> Response
             "there are /metrics and /healthz\n".to_owned(),
         ),
     };
+    let mut response = page(status, media_type, text);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn misdirected(why: &Misdirected, warnings: &Warnings) -> Response<Full<Bytes>> {
+    if let Misdirected::Name(name) = why {
+        let text = format!("refused a request for the host `{name}`; if it is yours, add it");
+        warnings.warn("observe.hosts", &text, Instant::now().into_std());
+    }
+    page(why.status(), PLAIN, format!("{why}\n"))
+}
+
+fn page(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
     response
 }

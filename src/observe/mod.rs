@@ -11,7 +11,7 @@ mod warnings;
 
 pub use self::{
     decision::Decision,
-    http::serve_http,
+    http::{Hosts, serve_http},
     log::{end_logging, log_lines_lost, set_level, start_logging},
     metrics::Metrics,
     readings::{Readings, SiegeReading, StoreReading},

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::core::pattern::DomainPattern;
+
 /// What the daemon shows to monitoring.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,6 +13,8 @@ pub struct ObserveSettings {
     /// Where metrics are served; none by default, because a port that nobody asked for is a surprise.
     #[serde(deserialize_with = "unless_empty")]
     pub http: Option<SocketAddr>,
+    /// The names of this host that are answered there, beside IP addresses and `localhost`.
+    pub hosts: Vec<DomainPattern>,
 }
 
 /// Why a text is not an address to serve metrics on.

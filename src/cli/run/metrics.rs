@@ -12,7 +12,7 @@ use crate::{
     },
     engine::{Engine, Shared},
     milter::{Counters, Violation, bind_tcp},
-    observe::{Readings, SiegeReading, StoreReading, log_lines_lost, serve_http},
+    observe::{Hosts, Readings, SiegeReading, StoreReading, log_lines_lost, serve_http},
 };
 
 /// Binds the port.
@@ -26,7 +26,12 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Serves until the daemon begins to stop. Then the port is free for the next daemon.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, counters: Arc<Counters>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    hosts: Arc<Hosts>,
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+) {
     if let Ok(address) = listener.local_addr() {
         log::info!("metrics are at http://{address}/metrics");
     }
@@ -35,7 +40,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, counters: 
         move || shared.metrics.page(readings(&shared, &counters))
     };
     tokio::select! {
-        _ = serve_http(listener, page, &shared.warnings) => {}
+        _ = serve_http(listener, &hosts, page, &shared.warnings) => {}
         () = shared.drain.begun() => {}
     }
 }

@@ -51,7 +51,7 @@ impl Stage {
 type Numbers = BTreeMap<String, f64>;
 
 fn numbers(http: SocketAddr) -> Numbers {
-    let (head, page) = ask(http, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (head, page) = ask(http, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     let samples = page.lines().filter(|line| !line.starts_with('#'));
     samples
@@ -209,7 +209,7 @@ fn only_two_pages_can_be_read_and_nothing_be_done() {
     let stage = Stage::set(OBSERVED);
     let http = stage.http();
     let status = |request: &str| {
-        let (head, body) = ask(http, &format!("{request}\r\nHost: x\r\n\r\n"));
+        let (head, body) = ask(http, &format!("{request}\r\nHost: localhost\r\n\r\n"));
         let status = head.split(' ').nth(1).unwrap().to_owned();
         (status, head, body)
     };
@@ -243,6 +243,61 @@ fn only_two_pages_can_be_read_and_nothing_be_done() {
     let many = "GET /metrics HTTP/1.1".to_owned() + &"\r\nX: y".repeat(100);
     assert_eq!(status(&many).0, "431");
     stage.serves();
+}
+
+#[test]
+fn a_web_page_cannot_read_them_by_its_own_name() {
+    let stage = Stage::set(OBSERVED);
+    let http = stage.http();
+    let status = |request: &str| {
+        let (head, body) = ask(http, &format!("{request}\r\n\r\n"));
+        (head.split(' ').nth(1).unwrap().to_owned(), body)
+    };
+    for page in ["/metrics", "/healthz", "/"] {
+        let (code, body) = status(&format!("GET {page} HTTP/1.1\r\nHost: evil.example"));
+        assert_eq!(code, "421", "{page}");
+        assert!(
+            body.contains("observe.hosts of milter.yaml"),
+            "{page}: {body}"
+        );
+    }
+    let port = http.port();
+    for (request, expected) in [
+        (format!("GET /metrics HTTP/1.1\r\nHost: {http}"), "200"),
+        (
+            format!("GET /metrics HTTP/1.1\r\nHost: LOCALHOST.:{port}"),
+            "200",
+        ),
+        ("GET /metrics HTTP/1.0".to_owned(), "200"),
+        ("GET /metrics HTTP/1.1".to_owned(), "400"),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example".to_owned(),
+            "400",
+        ),
+        (
+            "GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost".to_owned(),
+            "421",
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: localhost".to_owned(),
+            "421",
+        ),
+    ] {
+        assert_eq!(status(&request).0, expected, "{request}");
+    }
+    let asked = "GET /metrics HTTP/1.1\r\nHost: mx.example.org";
+    assert_eq!(status(asked).0, "421");
+    let line = stage.backstop.wait_for_log("observe.hosts: ").unwrap();
+    assert!(line.contains("`evil.example`"), "{line}");
+    let more = OBSERVED.replace("127.0.0.1:0", "127.0.0.1:0, hosts: [mx.example.org]");
+    stage
+        .backstop
+        .configure(&asking(stage.dns.addr(), &more))
+        .unwrap();
+    stage.backstop.reload().unwrap();
+    assert_eq!(status(asked).0, "200");
+    let log = stage.backstop.log();
+    assert_eq!(log.matches("observe.hosts: ").count(), 1, "{log}");
 }
 
 #[test]
