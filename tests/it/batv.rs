@@ -307,7 +307,7 @@ pub fn tagged(address: &str, days_ago: u64, layout: Layout) -> String {
         proof::today(now) - days_ago,
         7,
         layout,
-        b'+',
+        "+",
     );
     String::from_utf8(tagged.unwrap()).unwrap()
 }

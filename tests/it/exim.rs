@@ -26,7 +26,7 @@ fn exim_agrees_in_both_directions() {
             proof::today(since.as_secs())
         };
         let sign = |today| {
-            let tagged = batv::sign(&mailbox, &keys, today, 7, Layout::Prvs, b'+');
+            let tagged = batv::sign(&mailbox, &keys, today, 7, Layout::Prvs, "+");
             String::from_utf8(tagged.unwrap()).unwrap()
         };
         let (before, ours) = (now(), sign(now()));

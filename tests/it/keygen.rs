@@ -126,7 +126,7 @@ fn a_roll_over_of_several_hosts_has_no_gap() {
         let keys = key_file::read(&desk.file()).unwrap();
         if let Some(before) = before {
             for (signer, verifier) in [(&before, &keys), (&keys, &before)] {
-                let tagged = batv::sign(&sender, signer, today, 7, Layout::Prvs, b'+').unwrap();
+                let tagged = batv::sign(&sender, signer, today, 7, Layout::Prvs, "+").unwrap();
                 let Some(Tagged::Ours(tag)) = batv::read(&Mailbox::from_bytes(&tagged), "+") else {
                     panic!("{tagged:?}")
                 };

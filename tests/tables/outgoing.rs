@@ -121,6 +121,8 @@ fn a_name_with_a_delimiter_in_it_gets_no_tag_unless_that_is_a_plus() {
         ("+-", "prvs", "ann-lee", Err("delimiter")),
         ("-+", "prvs", "ann+shop", Ok("prvs=")),
         ("", "prvs", "ann-lee", Ok("prvs=")),
+        ("+", "sub_address", "prvs=a", Err("ambiguous_tag")),
+        ("+", "sub_address", "SRS0", Err("ambiguous_tag")),
     ] {
         let mut policy = policy(&[]);
         policy.local.recipient_delimiter = delimiters.to_owned();

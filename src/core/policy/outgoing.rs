@@ -225,22 +225,14 @@ impl Policy {
         if let Some(why) = batv.exception(sender, recipients, &self.local.recipient_delimiter) {
             return Err(NotSigned::Untagged(why));
         }
-        let delimiters = self.local.recipient_delimiter.as_bytes();
-        let delimiter = delimiters.first().copied().unwrap_or(b'+');
         let signed = batv::sign(
             sender,
             keys,
             today,
             self.proof.lifetime_days(),
             batv.layout,
-            delimiter,
+            &self.local.recipient_delimiter,
         );
-        // Postfix divides at the first delimiter, and a tag stands behind the user when it looks for the mailbox, whichever
-        // the layout is (prvs.pcre). What `+` divides is an extension; a dash may be part of the name.
-        let divides = |byte: &u8| *byte != b'+' && delimiters.contains(byte);
-        if signed.is_ok() && sender.local().iter().any(divides) {
-            return Err(NotSigned::Untagged(Unsigned::Delimiter));
-        }
         signed.map_err(NotSigned::Untagged)
     }
 

@@ -54,6 +54,8 @@ pub enum Unsigned {
     Quoted,
     /// Its local part holds a delimiter that names have, too: of `ann-lee-prvs=...` the MTA would know `ann` alone.
     Delimiter,
+    /// With a tag it would read as something else: `SRS0+prvs=...` as an SRS address, `prvs=a+prvs=...` as another's tag.
+    Ambiguous,
     /// There is no domain, or only an address literal.
     NoDomain,
     /// No key is there, or all are retired.
@@ -74,6 +76,7 @@ impl Unsigned {
             Self::NotAscii => "not_ascii",
             Self::Quoted => "quoted",
             Self::Delimiter => "delimiter",
+            Self::Ambiguous => "ambiguous_tag",
             Self::NoDomain => "no_domain",
             Self::NoKey => "no_key",
             Self::ExceptSender => "except_sender",
@@ -88,9 +91,9 @@ impl fmt::Display for Unsigned {
     }
 }
 
-/// The sender's address with a tag that counts from `today` for `lifetime` days. `delimiter` is for
-/// [`Layout::SubAddress`]. Its local part is written in lower case: some hosts return it so, and the tag would else be
-/// another's; here it is the same mailbox.
+/// The sender's address with a tag that counts from `today` for `lifetime` days. `delimiters` are those of the MTA; the first
+/// is for [`Layout::SubAddress`]. Its local part is written in lower case: some hosts return it so, and the tag would else be
+/// another's; here it is the same mailbox. [`read`] gives that mailbox back.
 ///
 /// # Errors
 /// Addresses that are better left alone; the message then goes out as it is.
@@ -100,7 +103,7 @@ pub fn sign(
     today: u64,
     lifetime: u64,
     layout: Layout,
-    delimiter: u8,
+    delimiters: &str,
 ) -> Result<Vec<u8>, Unsigned> {
     let sender = &in_lower_case(sender);
     let local = sender.local();
@@ -116,8 +119,14 @@ pub fn sign(
     if srs::is_begun(local) {
         return Err(Unsigned::Srs);
     }
-    if read(sender, &char::from(delimiter).to_string()).is_some() {
+    if read(sender, delimiters).is_some() {
         return Err(Unsigned::AlreadyTagged);
+    }
+    // Postfix divides at the first delimiter, and a tag stands behind the user when it looks for the mailbox, whichever the
+    // layout is (prvs.pcre). What `+` divides is an extension; a dash may be part of the name.
+    let divides = |byte: &u8| *byte != b'+' && delimiters.as_bytes().contains(byte);
+    if local.iter().any(divides) {
+        return Err(Unsigned::Delimiter);
     }
     let key = keys.signing().ok_or(Unsigned::NoKey)?;
     let day = (today % WHEEL + lifetime % WHEEL) % WHEEL;
@@ -127,13 +136,24 @@ pub fn sign(
     let tag = [head, HEXLOWER.encode(&mac)].concat().into_bytes();
     let tagged = match layout {
         Layout::Prvs => [PRVS, &tag, b"=", local].concat(),
-        Layout::SubAddress => [local, &[delimiter], PRVS, &tag].concat(),
+        Layout::SubAddress => {
+            let delimiter = delimiters.as_bytes().get(..1).unwrap_or(b"+");
+            [local, delimiter, PRVS, &tag].concat()
+        }
     };
-    let address = sender.with_local(&tagged).to_bytes();
+    // Not every delimiter can stand in an address without quotes.
+    if !is_plain(&tagged) {
+        return Err(Unsigned::Quoted);
+    }
+    let signed = sender.with_local(&tagged);
+    let address = signed.to_bytes();
     if tagged.len() > MAX_LOCAL || address.len() > MAX_ADDRESS {
         return Err(Unsigned::TooLong);
     }
-    Ok(address)
+    match read(&signed, delimiters) {
+        Some(Tagged::Ours(tag)) if tag.original == *sender => Ok(address),
+        _ => Err(Unsigned::Ambiguous),
+    }
 }
 
 /// What a recipient's local part is tagged with.

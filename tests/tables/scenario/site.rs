@@ -43,7 +43,7 @@ pub fn keys() -> Keys {
 /// The address with a tag that was made so many days ago.
 pub fn tagged(address: &str, days_ago: u64, layout: Layout) -> String {
     let sender = Mailbox::from_bytes(address.as_bytes());
-    let tagged = batv::sign(&sender, &keys(), TODAY - days_ago, 7, layout, b'+');
+    let tagged = batv::sign(&sender, &keys(), TODAY - days_ago, 7, layout, "+");
     String::from_utf8(tagged.unwrap()).unwrap()
 }
 

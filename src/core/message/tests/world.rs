@@ -285,7 +285,7 @@ pub(super) fn rcpt(recipient: &[u8]) -> RcptTo {
 /// Without a tag, or with one that is valid, old, wrong or another signer's.
 fn address((address, tag): (&str, u8)) -> Vec<u8> {
     let mailbox = Mailbox::from_bytes(address.as_bytes());
-    let signed = |today| batv::sign(&mailbox, &keys(), today, 7, Layout::default(), b'+');
+    let signed = |today| batv::sign(&mailbox, &keys(), today, 7, Layout::default(), "+");
     match tag {
         0 => signed(TODAY).unwrap_or_else(|_| address.into()),
         1 => signed(TODAY - 30).unwrap_or_else(|_| address.into()),
