@@ -81,9 +81,10 @@ impl Answerer for Answers<'_> {
             Question::WrongTags(client) => {
                 Some(Answer::WrongTags(self.engine.guesses.wrong(*client)))
             }
-            Question::WrongTag(client) => {
-                self.engine.guesses.count(Guess::Wrong(*client));
-                let wrong = self.engine.guesses.wrong(*client);
+            Question::WrongTag(guesser) => {
+                let guess = Guess::Wrong(guesser.clone());
+                self.engine.guesses.count(&guess, self.warnings);
+                let wrong = self.engine.guesses.wrong(guesser.client);
                 Some(Answer::WrongTags(wrong))
             }
             Question::Spf(_) | Question::Forwarder(_) | Question::Listings

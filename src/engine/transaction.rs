@@ -119,7 +119,7 @@ impl Transaction {
         }
         let (judged, guesses) = self.message.end_of_headers(content_comes);
         self.show_all(&judged);
-        self.count_all(guesses);
+        self.count_all(&guesses, warnings);
         self.refusal()
     }
 
@@ -135,7 +135,7 @@ impl Transaction {
         let decided = engine.decide(message, Allowed::ALL, warnings, stage);
         let (judged, guesses) = decided.await;
         self.show_all(&judged);
-        self.count_all(guesses);
+        self.count_all(&guesses, warnings);
         self.refusal()
     }
 
@@ -197,9 +197,9 @@ impl Transaction {
         self.metrics.decided(verdict);
     }
 
-    fn count_all(&self, guesses: Vec<Guess>) {
+    fn count_all(&self, guesses: &[Guess], warnings: &Warnings) {
         for guess in guesses {
-            self.engine.guesses.count(guess);
+            self.engine.guesses.count(guess, warnings);
         }
     }
 

@@ -64,8 +64,8 @@ pub async fn whole(
     let warnings = Warnings::default();
     let count = |guesses: Vec<Guess>| {
         guesses
-            .into_iter()
-            .for_each(|guess| engine.guesses.count(guess))
+            .iter()
+            .for_each(|guess| engine.guesses.count(guess, &warnings))
     };
     let mut courses = Vec::with_capacity(recipients.len());
     for recipient in recipients {

@@ -14,7 +14,7 @@ pub use self::{
     http::{Hosts, serve_http},
     log::{end_logging, log_lines_lost, set_level, start_logging},
     metrics::Metrics,
-    readings::{Readings, SiegeReading, StoreReading},
+    readings::{GuessReading, Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,
     warnings::Warnings,
 };

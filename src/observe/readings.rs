@@ -25,12 +25,23 @@ pub struct Readings {
     pub violations: Vec<(&'static str, u64)>,
     /// Log lines that were lost because the log's reader was slow or had stopped.
     pub log_lines_lost: u64,
+    /// Wrong tags, and how often those for one domain were an alert.
+    pub guesses: GuessReading,
     /// Lists of recipients that can't be read.
     pub unreadable_lists: usize,
     /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
     /// The sieges of domains that are named in `local.domains`.
     pub sieges: Vec<SiegeReading>,
+}
+
+/// Tags that were not made here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GuessReading {
+    /// How many came with a bounce.
+    pub wrong: u64,
+    /// How often those of an hour for one domain were so many that somebody may be guessing.
+    pub alerts: u64,
 }
 
 /// The state of a siege.
@@ -95,6 +106,16 @@ impl Collector for Readings {
             "backstop_log_lines_lost",
             "Log lines that were lost because the reader of the log was slow or had stopped.",
             self.log_lines_lost,
+        )?;
+        page.counter(
+            "backstop_wrong_tags",
+            "Tags in recipients of bounces that were not made here.",
+            self.guesses.wrong,
+        )?;
+        page.counter(
+            "backstop_tag_alerts",
+            "How often wrong tags for one domain within an hour reached 1000, from all clients together.",
+            self.guesses.alerts,
         )?;
         page.gauge(
             "backstop_recipient_lists_unreadable",

@@ -59,6 +59,7 @@ fn readings(shared: &Shared, counters: &Counters) -> Readings {
         accept_errors: counts.accept_errors,
         violations: violations.to_vec(),
         log_lines_lost: log_lines_lost(),
+        guesses: engine.guesses.reading(),
         unreadable_lists: engine.directory.unreadable(),
         store: store.map(|health| StoreReading {
             is_up: health.down.is_none(),

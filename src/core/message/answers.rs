@@ -13,6 +13,7 @@ use crate::core::{
     outside::Outside,
     proof::{
         dkim::{Chain, Signed},
+        guesses::Guesser,
         ledger::{Hash, Remembered},
         uses::Use,
     },
@@ -121,8 +122,8 @@ impl<'a> Asker<'a> {
         self.count(Question::WrongTags(client))
     }
 
-    pub(super) fn wrong_tag(&self, client: IpAddr) -> Result<(), Open> {
-        self.count(Question::WrongTag(client)).map(drop)
+    pub(super) fn wrong_tag(&self, guesser: Guesser) -> Result<(), Open> {
+        self.count(Question::WrongTag(guesser)).map(drop)
     }
 
     fn count(&self, question: Question) -> Result<u32, Open> {

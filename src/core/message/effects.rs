@@ -1,8 +1,6 @@
 //! What a message leaves behind: what is counted of it, remembered and learned. Who drives the message carries it out;
 //! `explain` and `replay` do not.
 
-use std::net::IpAddr;
-
 use super::{Accepted, Message};
 use crate::core::{
     address::{Domain, Mailbox},
@@ -11,6 +9,7 @@ use crate::core::{
     policy::{Addressed, Departure},
     proof::{
         coverage::CoverageCount,
+        guesses::Guesser,
         ledger::{Hashed, Sent, hash},
         today,
     },
@@ -38,12 +37,12 @@ pub struct Effects {
 }
 
 /// What a tag in an address was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guess {
-    /// Wrong: one more of this client's.
-    Wrong(IpAddr),
+    /// Wrong: one more.
+    Wrong(Guesser),
     /// No guess after all: another proof shows that the bounce is ours. One less.
-    Forgiven(IpAddr),
+    Forgiven(Guesser),
 }
 
 /// A sign of a flood.

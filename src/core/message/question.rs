@@ -9,6 +9,7 @@ use crate::core::{
     outside::Outside,
     proof::{
         dkim::{Chain, Signed},
+        guesses::Guesser,
         ledger::{Hash, Remembered},
         uses::{Attempt, Use},
     },
@@ -36,10 +37,10 @@ pub enum Question {
     },
     /// How far the siege of this domain is.
     Siege(Domain),
-    /// How many wrong tags this client has sent within the hour.
+    /// How many wrong tags this client, or its network, has sent within the hour.
     WrongTags(IpAddr),
-    /// Has one more wrong tag of this client counted. It is asked once.
-    WrongTag(IpAddr),
+    /// Has one more wrong tag counted. It is asked once.
+    WrongTag(Guesser),
     /// What was learned of an address: its hashes, one for each key that may have made it.
     Learned(Vec<Hash>),
     /// When any of these senders last sent: hashes of one address.

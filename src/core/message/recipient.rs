@@ -14,6 +14,7 @@ use crate::core::{
     policy::{Addressed, Judgement, Policy, Siege, Tag, WasLearned},
     proof::{
         self,
+        guesses::Guesser,
         ledger::{Hashed, address, hashes},
     },
     recipients::Known,
@@ -133,18 +134,18 @@ impl Message {
         };
         // A guess is counted before anything is asked that a stranger may slow down: else many could be tried at a time.
         let tag = self.doubted(&untagged, now, asker)?;
-        if let Some(client) = self.guesser_of(tag, None) {
-            asker.wrong_tag(client)?;
+        let addressed = Addressed { tag, ..untagged };
+        if let Some(guesser) = self.guesser_of(&addressed, None) {
+            asker.wrong_tag(guesser)?;
         }
         // These don't depend on each other.
         let dns = match &self.dns {
             Some(_) => Ok(None),
-            None => self.ask_dns(&untagged.recipient, asker),
+            None => self.ask_dns(&addressed.recipient, asker),
         };
-        let known = self.known(&untagged.recipient, asker);
-        let is_besieged = self.is_besieged(&untagged.recipient, asker);
+        let known = self.known(&addressed.recipient, asker);
+        let is_besieged = self.is_besieged(&addressed.recipient, asker);
         let dns = dns?;
-        let addressed = Addressed { tag, ..untagged };
         let mut lookups = Lookups {
             known: known?,
             ..Lookups::NOTHING
@@ -298,14 +299,17 @@ impl Message {
         client.filter(|address| !address.is_unspecified())
     }
 
-    /// The client, where it guessed this tag. `notification`: what the headers show, once they came.
+    /// Who guessed the tag of this recipient, where it was one. `notification`: what the headers show, once they came.
     pub(super) fn guesser_of(
         &self,
-        tag: Option<Tag>,
+        addressed: &Addressed,
         notification: Option<&Notification>,
-    ) -> Option<IpAddr> {
+    ) -> Option<Guesser> {
         let client = self.guesser()?;
-        Policy::is_guess(&self.envelope, tag, notification).then_some(client)
+        let domain = addressed.recipient.mailbox.domain()?;
+        let domain = self.policy.local.ours(domain)?.clone();
+        Policy::is_guess(&self.envelope, addressed.tag, notification)
+            .then_some(Guesser { client, domain })
     }
 }
 

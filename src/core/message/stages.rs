@@ -1,13 +1,11 @@
 //! The stages behind RCPT. The MTA then has one answer for all recipients that were accepted.
 
-use std::net::IpAddr;
-
 use super::{Accepted, Asker, Content, Guess, Message, Open, Step, search::Search};
 use crate::core::{
     header_rules::Matches,
     outside::Outside,
     policy::{Check, HeaderFacts, Judgement, settle},
-    proof::evidence::Evidence,
+    proof::{evidence::Evidence, guesses::Guesser},
     verdict::{Action, Verdict},
 };
 
@@ -172,10 +170,10 @@ impl Message {
     }
 
     /// The client, once for each tag of the accepted recipients that it guessed.
-    fn guesses(&self, facts: &HeaderFacts) -> impl Iterator<Item = IpAddr> {
+    fn guesses(&self, facts: &HeaderFacts) -> impl Iterator<Item = Guesser> {
         let notification = facts.notification.as_ref();
-        let tags = self.accepted.iter().map(|accepted| accepted.addressed.tag);
-        tags.filter_map(move |tag| self.guesser_of(tag, notification))
+        let accepted = self.accepted.iter();
+        accepted.filter_map(move |accepted| self.guesser_of(&accepted.addressed, notification))
     }
 
     /// Makes of each verdict and the one before it what stands, in agreement with those on the other recipients. What was

@@ -295,6 +295,7 @@ fn a_web_page_cannot_read_them_by_its_own_name() {
         .configure(&asking(stage.dns.addr(), &more))
         .unwrap();
     stage.backstop.reload().unwrap();
+    stage.numbers_with("backstop_reloads_total{result=\"done\"}", 1.0);
     assert_eq!(status(asked).0, "200");
     let log = stage.backstop.log();
     assert_eq!(log.matches("observe.hosts: ").count(), 1, "{log}");

@@ -1,6 +1,6 @@
 //! Wrong tags: each is counted once, and taken back once another proof shows that it was no guess.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     decided,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::core::{
     message::{Answer, Guess, Message, Question},
-    proof::{ledger::Remembered, uses::Use},
+    proof::{guesses::Guesser, ledger::Remembered, uses::Use},
 };
 
 const SITE: &str = "
@@ -85,8 +85,12 @@ fn counted(sent: &Sent) -> (usize, Vec<Guess>, Vec<Guess>, bool) {
 
 #[test]
 fn a_wrong_tag_is_counted_once_and_forgiven_once() {
-    let client: IpAddr = CLIENT.parse().unwrap();
-    let (wrong, forgiven) = (vec![Guess::Wrong(client)], vec![Guess::Forgiven(client)]);
+    let guesser = Guesser {
+        client: CLIENT.parse().unwrap(),
+        domain: "example.org".parse().unwrap(),
+    };
+    let wrong = vec![Guess::Wrong(guesser.clone())];
+    let forgiven = vec![Guess::Forgiven(guesser)];
     let nothing = Vec::new;
     let with_sender = Sent {
         from: "mailer-daemon@friend.example",
