@@ -236,6 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_left_alone_wherever_it_leads() {
+        let folder = tempdir().unwrap();
+        let [path, file, stale] = ["s", "file", "stale"].map(|name| folder.path().join(name));
+        fs::write(&file, "precious").unwrap();
+        drop(UnixListener::bind(&stale).unwrap());
+        for target in [&file, &stale, &folder.path().join("nowhere")] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let error = bind_plainly(&path).unwrap_err();
+            assert!(matches!(error, ListenError::NotASocket(_)), "{error}");
+            assert_eq!(&fs::read_link(&path).unwrap(), target);
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"precious");
+        assert!(stale.exists());
+    }
+
+    #[test]
     fn another_instances_socket_is_not_removed() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("s");
