@@ -1,61 +1,48 @@
-//! Backstop is GPL-3.0-or-later: whatever is linked into it must be compatible, and come from crates.io.
+//! Backstop is GPL-3.0-or-later: whatever is linked into it must be compatible, and come from crates.io. What may, says
+//! `.github/deny.toml`, which is cargo-deny's file; this holds Cargo.lock to it where cargo-deny is not installed.
 //!
 //! Advisories and yanked versions are not looked at: RustSec's database and crates.io's yank marks can't be had offline.
-//! `cargo audit`, where there is a network, does that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-use crate::package::{packages, word};
+use regex::Regex;
+use toml_edit::{Array, DocumentMut, InlineTable, Item};
 
-/// Licences whose terms GPL-3.0-or-later keeps (the Free Software Foundation's list), by their SPDX names.
-const COMPATIBLE: &[&str] = &[
-    "0BSD",
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-2-Clause",
-    "BSD-3-Clause",
-    "BSL-1.0",
-    "CC0-1.0",
-    "GPL-3.0-or-later",
-    "ISC",
-    "LGPL-2.1-or-later",
-    "LGPL-3.0-or-later",
-    "MIT",
-    "MPL-2.0",
-    "Unicode-3.0",
-    "Unlicense",
-    "Zlib",
-    // Fedora's list: like zlib's, with a clause on names. Of libbz2-rs-sys, which says so.
-    "bzip2-1.0.6",
-];
+use crate::package::{packages, text, word};
 
-/// Crates that must not creep in, and why.
-const BANNED: &[(&str, &str)] = &[
-    (
-        "openssl-sys",
-        "brings the system's OpenSSL; TLS here is rustls",
-    ),
-    (
-        "native-tls",
-        "brings the system's OpenSSL; TLS here is rustls",
-    ),
-    (
-        "libmilter-sys",
-        "the C libmilter queues callbacks; the milter crate is pure Rust",
-    ),
-    ("async-std", "a second runtime beside tokio"),
-    ("smol", "a second runtime beside tokio"),
-];
+const FILE: &str = ".github/deny.toml";
 
-/// Crates of which two versions would be two copies of one state, or of one C library.
-const ONCE: &[&str] = &[
-    "libsqlite3-sys",
-    "rusqlite",
-    "ring",
-    "tokio",
-    "log",
-    "hickory-proto",
-];
+static DENY: LazyLock<DocumentMut> = LazyLock::new(|| {
+    let text = text(FILE);
+    text.parse()
+        .unwrap_or_else(|error| panic!("{FILE}: {error}"))
+});
+
+/// What stands in a section of the file under this key.
+fn said(section: &str, key: &str) -> &'static Item {
+    let said = DENY.get(section).and_then(|section| section.get(key));
+    said.unwrap_or_else(|| panic!("{FILE}: no {key} in [{section}]"))
+}
+
+fn list(section: &str, key: &str) -> &'static Array {
+    said(section, key).as_array().unwrap()
+}
+
+fn texts(section: &str, key: &str) -> BTreeSet<&'static str> {
+    let list = list(section, key).iter();
+    list.map(|value| value.as_str().unwrap()).collect()
+}
+
+/// The crates of `bans.deny`: those of which one version may be there, and those of which none may.
+fn banned(only_once: bool) -> impl Iterator<Item = (&'static str, &'static InlineTable)> {
+    let bans = list("bans", "deny").iter();
+    let bans = bans.map(|ban| ban.as_inline_table().unwrap());
+    bans.filter(move |ban| ban.contains_key("deny-multiple-versions") == only_once)
+        .map(|ban| (ban["crate"].as_str().unwrap(), ban))
+}
 
 #[test]
 fn every_licence_is_compatible_with_gpl_3_or_later() {
@@ -80,6 +67,9 @@ fn every_licence_is_compatible_with_gpl_3_or_later() {
 
 #[test]
 fn every_crate_is_ours_or_from_crates_io() {
+    for key in ["unknown-registry", "unknown-git"] {
+        assert_eq!(said("sources", key).as_str(), Some("deny"), "{key}");
+    }
     for package in packages() {
         match package["source"].as_str() {
             None => assert_eq!(
@@ -88,12 +78,11 @@ fn every_crate_is_ours_or_from_crates_io() {
                 "{}",
                 word(package, "name")
             ),
-            Some(source) => assert_eq!(
-                source,
-                "registry+https://github.com/rust-lang/crates.io-index",
-                "{}",
-                word(package, "name")
-            ),
+            Some(source) => {
+                let registry = source.strip_prefix("registry+").unwrap_or_default();
+                let is_known = texts("sources", "allow-registry").contains(registry);
+                assert!(is_known, "{}: {source}", word(package, "name"));
+            }
         }
     }
 }
@@ -104,12 +93,14 @@ fn banned_crates_stay_out() {
         .iter()
         .map(|package| word(package, "name"))
         .collect();
-    for (name, why) in BANNED {
+    for (name, ban) in banned(false) {
         assert!(
             !names.contains(name),
-            "{name}: {why}; `cargo tree -i {name}` tells who brings it"
+            "{name}: {}; `cargo tree -i {name}` tells who brings it",
+            ban["reason"].as_str().unwrap()
         );
     }
+    assert!(banned(false).count() > 3);
 }
 
 #[test]
@@ -121,13 +112,39 @@ fn what_holds_state_is_there_once() {
             .or_default()
             .push(word(package, "version"));
     }
-    for name in ONCE {
+    for (name, _) in banned(true) {
         let found = versions.get(name).map_or(0, Vec::len);
         assert!(
             found <= 1,
             "{name}: {:?}; `cargo tree -d` tells who brings them",
             versions[name]
         );
+    }
+    assert!(banned(true).count() > 3);
+}
+
+#[test]
+fn what_is_archived_is_named_with_its_version() {
+    let archived = Regex::new(r"(?m)^# - (\S+) (\S+): \w").unwrap();
+    let file = text(FILE);
+    let named: Vec<(&str, &str)> = archived
+        .captures_iter(&file)
+        .map(|row| (row.get(1).unwrap().as_str(), row.get(2).unwrap().as_str()))
+        .collect();
+    assert!(!named.is_empty(), "{FILE}");
+    let linked: BTreeSet<(&str, &str)> = packages()
+        .iter()
+        .map(|package| (word(package, "name"), word(package, "version")))
+        .collect();
+    for crate_ in named {
+        assert!(linked.contains(&crate_), "{FILE}: {crate_:?} is not linked");
+    }
+    let deprecated = linked
+        .iter()
+        .filter(|(_, version)| version.contains("deprecated"));
+    for (name, version) in deprecated {
+        let line = format!("# - {name} {version}: ");
+        assert!(file.contains(&line), "{FILE} lacks `{line}`");
     }
 }
 
@@ -161,12 +178,13 @@ fn one<'a>(words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> bo
         let allowed = either(words);
         return allowed && words.next() == Some(")");
     }
+    let allowed = texts("licenses", "allow");
     let Some(licence) = words.next() else {
         return false;
     };
     match words.next_if_eq(&"WITH").and_then(|_| words.next()) {
-        Some(exception) => COMPATIBLE.contains(&format!("{licence} WITH {exception}").as_str()),
-        None => COMPATIBLE.contains(&licence),
+        Some(exception) => allowed.contains(format!("{licence} WITH {exception}").as_str()),
+        None => allowed.contains(licence),
     }
 }
 
