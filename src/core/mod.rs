@@ -10,6 +10,7 @@ pub mod dnsbl;
 pub mod duration;
 pub mod envelope;
 pub mod exempt;
+mod folded;
 pub mod forgery;
 pub mod from_header;
 pub mod header;

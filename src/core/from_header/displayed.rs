@@ -1,9 +1,36 @@
 //! What looks like an address to a reader of the header.
 
-use crate::core::address::Mailbox;
+use crate::core::{
+    address::{Domain, Mailbox},
+    folded::folded,
+};
 
-/// Everything of the form `local@domain` in a decoded header, in its order. Time is linear.
+/// How many addresses with an A-label are looked at as programs show them, in letters.
+const MAX_LABELLED: usize = 64;
+
+/// Everything of the form `local@domain` in a decoded header, in its order: as it is written, then as it looks where that is
+/// something else. Time is linear.
 pub fn mailboxes(text: &str) -> Vec<Mailbox> {
+    let mut found = written(text);
+    found.extend(folded(text).iter().flat_map(|seen| written(seen)));
+    let labelled = found.iter().filter_map(in_letters).take(MAX_LABELLED);
+    let labelled: Vec<Mailbox> = labelled.collect();
+    found.extend(labelled);
+    found
+}
+
+/// The address as it looks where its domain is shown in letters, if that is another one.
+fn in_letters(mailbox: &Mailbox) -> Option<Mailbox> {
+    let domain = mailbox.domain()?.as_str();
+    if !domain.contains("xn--") {
+        return None;
+    }
+    let (letters, _) = idna::domain_to_unicode(domain);
+    let seen = Domain::from_bytes(folded(&letters)?.as_bytes())?;
+    Some(mailbox.with_domain(&seen))
+}
+
+fn written(text: &str) -> Vec<Mailbox> {
     let shown: String = text.chars().filter_map(as_shown).collect();
     let mut found = Vec::new();
     let mut start = 0;

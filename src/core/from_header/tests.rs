@@ -247,6 +247,43 @@ fn every_claim_is_found() {
             true,
         ),
         (b"J\xf6 <joe@example.org>", &["joe@example.org"], &[], true),
+        // Letters that look like others: what is written counts, and what is seen.
+        (
+            "\"joe@ex\u{430}mple.org\" <x@evil.example>".as_bytes(),
+            &["x@evil.example"],
+            &["joe@xn--exmple-4nf.org", "joe@example.org"],
+            true,
+        ),
+        (
+            "\"j\u{43e}e@example.org\" <x@evil.example>".as_bytes(),
+            &["x@evil.example"],
+            &["j\\xd0\\xbee@example.org", "joe@example.org"],
+            true,
+        ),
+        (
+            "joe@ex\u{430}mple.org".as_bytes(),
+            &["joe@xn--exmple-4nf.org"],
+            &["joe@example.org"],
+            true,
+        ),
+        (
+            b"joe@xn--exmple-4nf.org",
+            &["joe@xn--exmple-4nf.org"],
+            &["joe@example.org"],
+            true,
+        ),
+        (
+            "joe\u{ff20}\u{1d41e}\u{1d431}ample\u{3002}o\u{ad}rg <x@evil.example>".as_bytes(),
+            &["x@evil.example"],
+            &["joe@example.org"],
+            true,
+        ),
+        (
+            b"=?utf-8?Q?joe=40exa=E2=80=8Bmple=2Eorg?= <x@evil.example>",
+            &["x@evil.example"],
+            &["joe@example.org"],
+            true,
+        ),
         (
             b"joe@b\xfccher.example",
             &["joe@b\\xfccher.example"],

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::core::{
     address::{Host, Mailbox, ReversePath},
+    folded::folded,
     from_header::{Claims, addresses},
     header::{Header, Headers},
     printable::printable,
@@ -215,8 +216,12 @@ fn from_daemon(headers: &Headers) -> Option<Daemon> {
     let claims = Claims::of(headers);
     let named = || {
         headers.all("From").take(MAX_OF_A_NAME).any(|header| {
-            let text = header.text().to_lowercase();
-            DAEMON_NAMES.iter().any(|name| text.contains(name))
+            let text = header.text();
+            let says = |text: &str| {
+                let text = text.to_lowercase();
+                DAEMON_NAMES.iter().any(|name| text.contains(name))
+            };
+            says(&text) || folded(&text).is_some_and(|seen| says(&seen))
         })
     };
     let mut daemons = claims.addresses.iter().filter_map(daemon);

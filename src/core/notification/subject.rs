@@ -4,7 +4,7 @@ mod phrases;
 
 use std::fmt;
 
-use crate::core::header::Header;
+use crate::core::{folded::folded, header::Header};
 use phrases::{AUTO_REPLY, AUTO_REPLY_WITHIN, BOUNCE, BOUNCE_WHOLE, DMARC_REPORT, RECEIPT};
 
 /// How much of a subject is looked at, in characters.
@@ -45,7 +45,13 @@ impl Subject {
     /// What this subject says; `None` for all others. A tag before it says as much as the words themselves:
     /// `[Automatic reply] hello`.
     pub fn of(header: &Header) -> Option<Self> {
-        let shown = comparable(&header.text());
+        let text = header.text();
+        let start: String = text.chars().take(MAX_LENGTH).collect();
+        Self::read(&start).or_else(|| Self::read(&folded(&start)?))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let shown = comparable(text);
         let mut rest = shown.as_str();
         for _ in 0..MAX_TAGS {
             let Some((tag, after)) = tag(rest) else {
@@ -91,7 +97,7 @@ impl fmt::Display for Subject {
 /// Lower case, blanks of every sort made one space, none before a colon: the French write one there. Full-width forms of
 /// ASCII, and the dashes and apostrophes of typographers, are made ASCII.
 fn comparable(text: &str) -> String {
-    let start: String = text.chars().take(MAX_LENGTH).map(plain).collect();
+    let start: String = text.chars().map(plain).collect();
     let words: Vec<&str> = start.split_whitespace().collect();
     words.join(" ").to_lowercase().replace(" :", ":")
 }
@@ -173,6 +179,8 @@ mod tests {
             ("Returned mail from the exhibition", None),
             ("Mail Delivery Warning", Some(Subject::Bounce)),
             ("\u{ff35}ndeliverable\u{ff1a}hello", Some(Subject::Bounce)),
+            ("Und\u{435}liver\u{430}ble: hello", Some(Subject::Bounce)),
+            ("Un\u{ad}deliverable: hello", Some(Subject::Bounce)),
             ("***SPAM*** Undeliverable: hello", Some(Subject::Bounce)),
             ("*****SPAM***** Undeliverable: hello", Some(Subject::Bounce)),
             ("{Spam?} Undeliverable: hello", Some(Subject::Bounce)),
