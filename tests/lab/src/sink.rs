@@ -75,6 +75,11 @@ impl Sink {
         self.mail.lock().unwrap().clone()
     }
 
+    /// How many messages came so far.
+    pub fn count(&self) -> usize {
+        self.mail.lock().unwrap().len()
+    }
+
     /// The first message to `recipient`, compared as it was written; waits for it, at most a minute.
     pub fn wait_for_mail(&self, recipient: &str) -> io::Result<Mail> {
         let mut found = None;

@@ -4,6 +4,7 @@
 //! |-------------|-------------|
 //! | [`mta`]     | the MTA's side of the milter protocol, many sessions at once, as Postfix speaks it |
 //! | [`dns`]     | a DNS server for load, with one delay for all answers |
+//! | [`faults`]  | mail through a real Postfix while something goes wrong |
 //! | [`floor`]   | a filter that accepts everything, on the library that Backstop uses |
 //! | [`process`] | processor time and memory of a process and its children |
 //! | [`readings`]| what was read in slices that took turns, and ratios of it |
@@ -20,6 +21,7 @@
 )]
 
 pub mod dns;
+pub mod faults;
 pub mod floor;
 pub mod mta;
 pub mod process;
