@@ -123,9 +123,11 @@ impl Message {
     ) -> Result<(Addressed, Lookups, Option<Dns>, Judgement), Open> {
         let policy = &*self.policy;
         let today = proof::today(now);
-        let wrong_before = || {
-            self.guesser()
-                .map_or(Ok(0), |client| asker.wrong_tags(client))
+        let wrong_before = || match self.guesser() {
+            Some(client) => Ok(asker
+                .wrong_tags(client)?
+                .saturating_add(self.not_counted_yet())),
+            None => Ok(0),
         };
         let untagged = policy.addressed(&self.envelope, sent.clone(), today, wrong_before)?;
         let untagged = Addressed {
@@ -297,6 +299,18 @@ impl Message {
     pub(super) fn guesser(&self) -> Option<IpAddr> {
         let client = self.envelope.client.address;
         client.filter(|address| !address.is_unspecified())
+    }
+
+    /// Wrong tags of this message that will count once its headers show a bounce. Else one message could try as many as it
+    /// may have recipients.
+    fn not_counted_yet(&self) -> u32 {
+        if self.envelope.reverse_path.is_null() {
+            return 0;
+        }
+        let tags = self.accepted.iter().filter_map(|one| one.addressed.tag);
+        let limit = self.policy.proof.batv.guess_limit;
+        let wrong = tags.filter(|tag| tag.is_wrong()).zip(0..limit).count();
+        u32::try_from(wrong).unwrap_or(limit)
     }
 
     /// Who guessed the tag of this recipient, where it was one. `notification`: what the headers show, once they came.

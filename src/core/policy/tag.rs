@@ -53,6 +53,13 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// Whether it was not made here, nor by another signer for mail that was sent.
+    pub fn is_wrong(self) -> bool {
+        matches!(self, Self::Wrong(otherwise) if otherwise != Otherwise::SentWithIt)
+    }
+}
+
 impl From<Proof> for Tag {
     /// Before it is asked what else could prove its bounce.
     fn from(proof: Proof) -> Self {
@@ -190,9 +197,7 @@ impl Policy {
     ) -> bool {
         let is_bounce =
             envelope.reverse_path.is_null() || notification.is_some_and(Notification::is_bounce);
-        let is_wrong =
-            matches!(tag, Some(Tag::Wrong(otherwise)) if otherwise != Otherwise::SentWithIt);
-        is_wrong && is_bounce
+        is_bounce && tag.is_some_and(Tag::is_wrong)
     }
 
     /// The answer at RCPT to a bounce with a tag of ours.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::core::{
     message::{Answer, Guess, Message, Question},
+    policy::Tag,
     proof::{guesses::Guesser, ledger::Remembered, uses::Use},
 };
 
@@ -151,5 +152,40 @@ fn a_wrong_tag_is_counted_once_and_forgiven_once() {
         ),
     ] {
         assert_eq!(counted(&sent), expected, "{what}");
+    }
+}
+
+/// With a sender, a tag counts once the headers show a bounce: until then no more are looked at than the limit.
+#[test]
+fn one_message_tries_no_more_tags_than_a_client_may() {
+    for (before, from, looked_at) in [
+        (0, "bounces@friend.example", 3),
+        (2, "bounces@friend.example", 1),
+        (3, "bounces@friend.example", 0),
+    ] {
+        let mut message = message_of(Arc::new(policy(SITE)), CLIENT, from);
+        let mut answer = |_: &Message, questions: Vec<Question>| {
+            let answered = |question: Question| {
+                let answer = match &question {
+                    Question::WrongTags(_) => Answer::WrongTags(before),
+                    _ => Answer::NotAsked,
+                };
+                (question, answer)
+            };
+            questions.into_iter().map(answered).collect()
+        };
+        let mut verified = 0;
+        for number in 0..40 {
+            let rcpt = rcpt(format!("prvs=0123{number:06x}=jane@example.org").as_bytes());
+            let stage = |message: &mut Message| message.rcpt(&rcpt, NOW);
+            let judged = decided(&mut message, &mut answer, stage);
+            verified += usize::from(judged.addressed.tag != Some(Tag::Unverified));
+        }
+        assert_eq!(verified, looked_at, "{before} {from}");
+        let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
+        message.header(b"Subject", b"failure notice");
+        message.header(b"Content-Type", DSN.as_bytes());
+        let (_, guesses) = message.end_of_headers(true);
+        assert_eq!(guesses.len(), looked_at, "{before} {from}");
     }
 }
