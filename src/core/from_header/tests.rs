@@ -247,6 +247,25 @@ fn every_claim_is_found() {
             true,
         ),
         (b"J\xf6 <joe@example.org>", &["joe@example.org"], &[], true),
+        // A group whose name is an address, of which programs show the one or the other; an octet that ends a text in C.
+        (
+            b"<joe@example.org>:<x@evil.example>",
+            &["x@evil.example"],
+            &["joe@example.org"],
+            true,
+        ),
+        (
+            b"<x@evil.example>:<joe@example.org>",
+            &["joe@example.org"],
+            &["x@evil.example"],
+            true,
+        ),
+        (
+            b"joe@example.org\x00@evil.example",
+            &["joe@example.org\\x00@evil.example"],
+            &["joe@example.org"],
+            true,
+        ),
         // Letters that look like others: what is written counts, and what is seen.
         (
             "\"joe@ex\u{430}mple.org\" <x@evil.example>".as_bytes(),

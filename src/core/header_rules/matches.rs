@@ -1,9 +1,9 @@
 //! What the header rules find in one message.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, iter};
 
 use super::HeaderRules;
-use crate::core::header::Headers;
+use crate::core::{folded::folded, header::Headers};
 
 /// What the rules find in the headers of one message, looked for once, however many recipients are judged by it. A message
 /// has up to 10,000 of them, and its headers are a stranger's.
@@ -34,7 +34,7 @@ impl<'a> Matches<'a> {
     }
 
     /// The places of the rules that find their pattern, in order, with the decoded value of the first header in which each
-    /// finds it.
+    /// finds it: in what is written there, or in what people see.
     pub fn found(&self) -> &[(usize, String)] {
         self.found.get_or_init(|| self.find())
     }
@@ -52,11 +52,17 @@ impl<'a> Matches<'a> {
                 continue;
             }
             let text = header.text();
-            for (place, rule) in self.rules.candidates(&name, &text) {
+            let as_seen = folded(&text);
+            let values = iter::once(&*text).chain(as_seen.as_deref());
+            let candidates = values.flat_map(|value| {
+                let candidates = self.rules.candidates(&name, value);
+                candidates.map(move |(place, rule)| (place, rule, value))
+            });
+            for (place, rule, value) in candidates {
                 let is_for = rule.when.includes(self.null_sender, self.notification);
                 if is_for
                     && !found.iter().any(|(one, _)| *one == place)
-                    && rule.pattern.matches(&text)
+                    && rule.pattern.matches(value)
                 {
                     found.push((place, text.clone()));
                 }
@@ -96,5 +102,56 @@ mod tests {
                 assert_eq!(found, [always.to_vec(), last.clone()].concat());
             }
         }
+    }
+
+    #[test]
+    fn a_rule_finds_what_is_written_and_what_is_seen() {
+        let patterns = [
+            "casino",
+            "medicine",
+            "rnail",
+            "\u{43a}\u{430}\u{437}\u{438}\u{43d}\u{43e}",
+            "^sch\u{f6}n$",
+            "^.{9}$",
+        ];
+        let rules =
+            patterns.map(|pattern| format!("{{header: Subject, match: '{pattern}', action: tag}}"));
+        let rules: Vec<HeaderRule> =
+            serde_yaml::from_str(&format!("[{}]", rules.join(", "))).unwrap();
+        let rules = HeaderRules::from(rules);
+        for (subject, found) in [
+            ("Casino", &[0][..]),
+            ("ca\u{ad}si\u{200b}no", &[0]),
+            ("\u{421}\u{430}s\u{456}n\u{43e}", &[0]),
+            ("\u{ff43}\u{ff41}\u{ff53}\u{ff49}\u{ff4e}\u{ff4f}", &[0]),
+            ("=?utf-8?Q?=F0=9D=90=82asino?=", &[0]),
+            ("medicine", &[1]),
+            ("m\u{435}dicine", &[1]),
+            ("rnail", &[2]),
+            ("mail", &[]),
+            // As it is written, in Cyrillic; what it looks like is no word.
+            ("\u{41a}\u{430}\u{437}\u{438}\u{43d}\u{43e}", &[3]),
+            ("sch\u{f6}n", &[4]),
+            ("sch\u{ad}\u{f6}n", &[4]),
+            // The longer one is what is written.
+            ("1\u{200b}2\u{200b}3\u{200b}4\u{200b}5", &[5]),
+        ] {
+            let mut headers = Headers::new();
+            headers.push(b"Subject", subject.as_bytes());
+            let matches = Matches::new(&rules, &headers, false, false);
+            let places: Vec<usize> = matches.found().iter().map(|(place, _)| *place).collect();
+            assert_eq!(places, found, "{}", subject.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_shown_as_it_is_written() {
+        let rules: Vec<HeaderRule> =
+            serde_yaml::from_str("[{header: Subject, match: casino, action: tag}]").unwrap();
+        let rules = HeaderRules::from(rules);
+        let mut headers = Headers::new();
+        headers.push(b"Subject", "ca\u{ad}sino".as_bytes());
+        let matches = Matches::new(&rules, &headers, false, false);
+        assert_eq!(matches.found(), [(0, "ca\u{ad}sino".to_owned())]);
     }
 }
