@@ -20,6 +20,14 @@ impl Network {
         Self(network.unwrap_or_else(|_| IpNet::from(address)))
     }
 
+    /// The octets of the prefix of [`Self::around`] an address: 3, or 6 of IPv6.
+    pub fn prefix_around(address: IpAddr) -> Vec<u8> {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => v4.octets().into_iter().take(3).collect(),
+            IpAddr::V6(v6) => v6.octets().into_iter().take(6).collect(),
+        }
+    }
+
     /// Whether the address lies in it. An IPv4-mapped IPv6 address is the IPv4 address it carries.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())

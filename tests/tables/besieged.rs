@@ -2,14 +2,14 @@
 
 use backstop::core::{
     address::Mailbox,
-    envelope::Recipient,
+    envelope::{Client, Recipient},
     outside::Unanswered as NoAnswer,
     policy::{
         Policy, Tag,
         WasLearned::{No, Unanswered, Yes},
     },
     proof::{
-        ProofKind,
+        Key, Keys, ProofKind,
         evidence::{Outside, ProofResult},
     },
     recipients::Known,
@@ -425,6 +425,41 @@ fn our_own_failures_are_not_sensed() {
         });
         assert_eq!(sent.sensed(&policy, &refused), hit, "{status}");
     }
+}
+
+#[test]
+fn clients_are_told_apart_by_their_networks() {
+    let with = |key: u8| {
+        let mut policy = policy(&[]);
+        let key = Key::new(1, 0, &[key; 32], None).unwrap();
+        policy.proof.keys = Keys::default();
+        policy.proof.keys.add(key).unwrap();
+        policy
+    };
+    for policy in [policy(&[]), with(1)] {
+        let network = |address: Option<&str>| {
+            policy.sensed_network(&Client {
+                address: address.map(|address| address.parse().unwrap()),
+                ..Client::default()
+            })
+        };
+        for (one, other, same) in [
+            (Some("192.0.2.1"), Some("192.0.2.254"), true),
+            (Some("192.0.2.1"), Some("::ffff:192.0.2.9"), true),
+            (Some("192.0.2.1"), Some("192.0.3.1"), false),
+            (Some("2001:db8:1::1"), Some("2001:db8:1:ffff::"), true),
+            (Some("2001:db8:1::1"), Some("2001:db8:2::1"), false),
+            // Whoever makes the MTA lose sight of its address has one network.
+            (None, None, true),
+            (None, Some("192.0.2.1"), false),
+        ] {
+            assert_eq!(network(one) == network(other), same, "{one:?} {other:?}");
+        }
+    }
+    // Nobody else knows which ones share a counter.
+    let client = Client::default();
+    let hashes = [policy(&[]), with(1), with(2)].map(|policy| policy.sensed_network(&client));
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2]);
 }
 
 #[test]

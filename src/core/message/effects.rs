@@ -54,6 +54,8 @@ pub struct SiegeHit {
     pub hit: Hit,
     /// A hash that tells recipients apart.
     pub recipient: u64,
+    /// A hash that tells the networks of clients apart.
+    pub network: u64,
 }
 
 impl Effects {
@@ -95,6 +97,7 @@ impl Message {
                     domain: domain.clone(),
                     hit,
                     recipient: policy.sensed_recipient(recipient),
+                    network: policy.sensed_network(&self.envelope.client),
                 })
                 .into_iter()
                 .collect(),

@@ -5,8 +5,12 @@ use sha2::{Digest, Sha256};
 use super::Policy;
 use crate::core::{
     address::{Domain, Mailbox},
-    envelope::{Envelope, Recipient},
-    proof::{evidence::Outcome, ledger::address},
+    envelope::{Client, Envelope, Recipient},
+    network::Network,
+    proof::{
+        evidence::Outcome,
+        ledger::{Hashed, address, fingerprint},
+    },
     recipients::{Class, Known, lookup_keys},
     siege::Hit,
     verdict::{Action, Reason, UnderSiege, Verdict},
@@ -65,10 +69,23 @@ impl Policy {
                 base.unwrap_or(&local).to_vec()
             }
         };
-        let hash = Sha256::digest(mailbox.with_local(&key).to_bytes());
-        let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
-        u64::from_be_bytes(*first)
+        first_bits(&Sha256::digest(mailbox.with_local(&key).to_bytes()))
     }
+
+    /// A hash by which the siege tells the networks of clients apart: the same on all hosts with the same keys. Without
+    /// them, whoever chooses the networks can find some that are not told apart. All clients without an address are one
+    /// network: anybody can make the MTA lose sight of theirs. Trusted forwarders and backup MXs are networks like any
+    /// others: each passes on what a single host gives it.
+    pub fn sensed_network(&self, client: &Client) -> u64 {
+        let network = client.address.map(Network::prefix_around);
+        let network = network.unwrap_or_default();
+        first_bits(fingerprint(&self.proof.keys, Hashed::Network, &network).as_bytes())
+    }
+}
+
+fn first_bits(hash: &[u8]) -> u64 {
+    let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_be_bytes(*first)
 }
 
 fn is_refused(verdict: &Verdict) -> bool {

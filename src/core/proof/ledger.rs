@@ -65,6 +65,8 @@ pub enum Hashed {
     /// An address of ours that is learned, as [`address`] gives it. Not the same as a sender: a reader of the store would
     /// see which of its entries are of one address.
     Learned,
+    /// The network of a client that a siege's sensor counts.
+    Network,
 }
 
 impl Hashed {
@@ -78,6 +80,7 @@ impl Hashed {
             Self::Notification => b"backstop used by notification\0",
             Self::Replier => b"backstop used by replier\0",
             Self::Learned => b"backstop learned address\0",
+            Self::Network => b"backstop siege network\0",
         }
     }
 }

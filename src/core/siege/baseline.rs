@@ -1,8 +1,13 @@
 //! What is usual for a domain, by the hour of the week.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
-use super::record::time;
+use super::{
+    networks::{Networks, Sum},
+    record::time,
+};
 use crate::core::stored::trimmed;
 
 /// Hours of a week.
@@ -36,7 +41,7 @@ pub(super) struct Baseline {
     #[serde(deserialize_with = "time")]
     pub hour: u64,
     /// Hits in it.
-    pub hits: u32,
+    pub networks: Networks,
     /// Seconds of it that were observed.
     pub observed: u32,
     /// Whether it is not to be learned.
@@ -48,7 +53,7 @@ impl Baseline {
         Self {
             slots: [Slot::default(); HOURS],
             hour: now / HOUR,
-            hits: 0,
+            networks: Networks::default(),
             observed: 0,
             unusual: false,
         }
@@ -80,10 +85,11 @@ impl Baseline {
         self.hour != now / HOUR
     }
 
-    /// Time went on from `before` to `now`; an hour that ended is learned, up to the rate that `most` gives for what was
-    /// usual in this very hour of the weeks before, all a minute. What was learned a moment ago, in the hour beside it,
-    /// does not raise the limit: else a flood that grows from hour to hour would be learned within a day.
-    pub(super) fn advance(&mut self, before: u64, now: u64, most: impl Fn(f64) -> f64) {
+    /// Time went on from `before` to `now`; an hour that ended is learned, up to half of the limit that `limit` gives for
+    /// what was usual in this very hour of the weeks before, all a minute, and of each network up to its share. What was
+    /// learned a moment ago, in the hour beside it, does not raise the limit: else a flood that grows from hour to hour
+    /// would be learned within a day.
+    pub(super) fn advance(&mut self, before: u64, now: u64, limit: impl Fn(f64) -> f64) {
         let gap = now.saturating_sub(before);
         let known = gap <= LONGEST_GAP;
         if self.is_over(now) {
@@ -91,7 +97,7 @@ impl Baseline {
             if known {
                 self.observe(gap.saturating_sub(into_next));
             }
-            self.learn(most);
+            self.learn(limit);
             *self = Self {
                 slots: self.slots,
                 ..Self::new(now)
@@ -105,8 +111,8 @@ impl Baseline {
     }
 
     /// Counts hits of the hour.
-    pub(super) fn add(&mut self, hits: u32) {
-        self.hits = self.hits.saturating_add(hits);
+    pub(super) fn add(&mut self, hits: &Networks) {
+        self.networks.join(hits, u16::saturating_add);
     }
 
     /// The clock was put back to `now`: what was observed fits no hour.
@@ -142,15 +148,17 @@ impl Baseline {
         self.observed = self.observed.saturating_add(seconds).min(HOUR as u32);
     }
 
-    fn learn(&mut self, most: impl Fn(f64) -> f64) {
+    fn learn(&mut self, limit: impl Fn(f64) -> f64) {
         if self.unusual || self.observed < ENOUGH {
             return;
         }
-        let rate = f64::from(self.hits) * 60.0 / f64::from(self.observed);
+        let minutes = f64::from(self.observed) / 60.0;
+        let hits = Sum::of(iter::once(&self.networks));
         if let Some(slot) = self.slots.get_mut(slot_of(self.hour)) {
             slot.seen = slot.seen.saturating_add(1).min(WEEKS);
             let old = f64::from(slot.rate);
-            let rate = rate.min(most(old / 1000.0)) * 1000.0;
+            let limit = limit(old / 1000.0);
+            let rate = (hits.counted(limit * minutes) / minutes).min(limit / 2.0) * 1000.0;
             slot.rate = (old + (rate - old) / f64::from(slot.seen)).round() as u32;
         }
     }

@@ -84,6 +84,8 @@ pub struct Status {
     pub refused: u32,
     /// How many different recipients were hit in the last ten minutes, about.
     pub recipients: u32,
+    /// From how many networks they came, about: /24 of IPv4, /48 of IPv6. One alone is an alert at most.
+    pub networks: u32,
     /// An administrator's word that holds.
     pub by_hand: Option<ByHand>,
     /// When a siege can end if it is quiet from now on.
@@ -122,14 +124,15 @@ impl fmt::Display for Status {
         write!(
             f,
             "{:.0} per minute (baseline {:.1}, flood from {:.0}); last ten minutes: {} unproven, {} forged, {} refused, to \
-             about {} recipients",
+             about {} recipients, from about {} networks",
             self.rate,
             self.baseline,
             self.limit,
             self.unproven,
             self.forged,
             self.refused,
-            self.recipients
+            self.recipients,
+            self.networks
         )
     }
 }

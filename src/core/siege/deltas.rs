@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::sketch::Sketch;
+use super::networks::{FirstRecipients, Networks};
 use crate::core::{address::Domain, pattern::DomainPattern};
 
 /// How many domains are counted one by one beside those that `local.domains` names: below `.example.org` a stranger may
@@ -35,7 +35,9 @@ pub struct Deltas {
     /// Recipients of outgoing mail whose sender is in the domain: some of it bounces without a proof.
     pub outgoing: u32,
     /// Who was hit.
-    pub recipients: Sketch,
+    pub recipients: FirstRecipients,
+    /// From where.
+    pub networks: Networks,
     /// Whether it came while a flood was on that the domain's own record need not know of: it is not to be learned.
     pub unusual: bool,
 }
@@ -43,15 +45,16 @@ pub struct Deltas {
 impl Deltas {
     /// Counts a hit on a recipient. `recipient` is a hash of its address without the extension, and in the domain's
     /// place of the rule in `recipients` where one made it up: what bounces of a mailing with a sender for each
-    /// subscriber come to is one recipient, not thousands.
-    pub fn hit(&mut self, hit: Hit, recipient: u64) {
+    /// subscriber come to is one recipient, not thousands. `network` is a hash of the client's network.
+    pub fn hit(&mut self, hit: Hit, recipient: u64, network: u64) {
         let count = match hit {
             Hit::Unproven => &mut self.unproven,
             Hit::Forged => &mut self.forged,
             Hit::Refused => &mut self.refused,
         };
         *count = count.saturating_add(1);
-        self.recipients.add(recipient);
+        self.recipients.note(network, recipient);
+        self.networks.add(network);
     }
 
     /// Counts recipients of an outgoing message.
@@ -78,6 +81,7 @@ impl Deltas {
         self.refused = self.refused.saturating_add(other.refused);
         self.outgoing = self.outgoing.saturating_add(other.outgoing);
         self.recipients.join(&other.recipients);
+        self.networks.join(&other.networks, u16::saturating_add);
         self.unusual |= other.unusual;
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Settings,
     record::time,
-    windows::{MINUTE, Rates, TEN_MINUTES, Windows},
+    windows::{MINUTE, Rate, Span, Windows},
 };
 use crate::core::proof::DAY;
 
@@ -84,11 +84,21 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(settings: &Settings, usual: f64, tolerated: f64, outgoing: u64) -> Self {
         let set = Self::set(settings, usual);
-        Self {
+        let limits = Self {
             usual,
             set,
             flood: set.max(STRONGER * tolerated),
-            excused: (outgoing as f64 / OUTGOING_FOR_ONE).min(Self::most_excused(settings, usual)),
+            excused: 0.0,
+        };
+        limits.excusing(settings, outgoing)
+    }
+
+    /// The same, where mail of ours had so many recipients lately.
+    pub(super) fn excusing(self, settings: &Settings, outgoing: u64) -> Self {
+        let most = Self::most_excused(settings, self.usual);
+        Self {
+            excused: (outgoing as f64 / OUTGOING_FOR_ONE).min(most),
+            ..self
         }
     }
 
@@ -109,28 +119,61 @@ impl Limits {
 /// What there is at one time.
 pub(super) struct Sight<'a> {
     pub windows: &'a Windows,
-    pub rates: Rates,
+    pub minute: Rate,
+    pub ten_minutes: Rate,
     pub limits: Limits,
 }
 
-impl Sight<'_> {
+impl<'a> Sight<'a> {
+    pub(super) fn new(windows: &'a Windows, limits: Limits) -> Self {
+        Self {
+            windows,
+            minute: windows.rate(Span::Minute, limits.excused),
+            ten_minutes: windows.rate(Span::TenMinutes, limits.excused),
+            limits,
+        }
+    }
+
+    fn rate(&self, span: Span) -> Rate {
+        match span {
+            Span::Minute => self.minute,
+            Span::TenMinutes => self.ten_minutes,
+        }
+    }
+
+    fn reaches(&self, span: Span, limit: f64) -> bool {
+        self.windows.reach(span, self.rate(span), limit)
+    }
+
     /// A flood of this rate. It takes time, too: one burst, such as a host that tries a hundred recipients at once, is
     /// none. A flood lasts for half a minute, or comes again and again within ten.
     fn is_flood(&self, rate: f64) -> bool {
         let slot = rate / MINUTE as f64 / 2.0;
-        let lasts = |newest, least| self.windows.slots_with(slot, newest) >= least;
-        (self.rates.minute >= rate && lasts(MINUTE, MINUTE / 2))
-            || (self.rates.ten_minutes >= rate && lasts(TEN_MINUTES, TEN_MINUTES / 10))
+        let lasts = |span: Span, least| self.windows.slots_with(slot, span.slots()) >= least;
+        (lasts(Span::Minute, MINUTE / 2) && self.reaches(Span::Minute, rate))
+            || (lasts(Span::TenMinutes, MINUTE) && self.reaches(Span::TenMinutes, rate))
     }
 
-    /// More than usual: half of a flood within a minute.
+    /// More than usual: half of a flood within a minute, if from one network alone. It changes no answer, and who runs
+    /// this may block that network.
     fn is_alarming(&self) -> bool {
-        self.rates.minute >= self.limits.flood / 2.0
+        self.minute.per_minute >= self.limits.flood / 2.0
     }
 
-    /// Not quiet: less is enough where it lasts, so that what comes and goes at the limit is one thing.
-    fn is_loud(&self) -> bool {
-        self.is_alarming() || self.rates.ten_minutes >= self.limits.flood / 4.0
+    /// Not quiet: less is enough where it lasts, so that what comes and goes at the limit is one thing. One network does
+    /// not hold a siege, however loud it is.
+    fn is_loud(&self, besieged: bool) -> bool {
+        let (half, quarter) = (self.limits.flood / 2.0, self.limits.flood / 4.0);
+        match besieged {
+            false => self.is_alarming() || self.ten_minutes.per_minute >= quarter,
+            true => self.reaches(Span::Minute, half) || self.reaches(Span::TenMinutes, quarter),
+        }
+    }
+
+    /// The highest limit that is reached.
+    fn strength(&self) -> f64 {
+        let of = |span| self.windows.strength(span, self.rate(span));
+        of(Span::Minute).max(of(Span::TenMinutes))
     }
 }
 
@@ -150,7 +193,13 @@ pub(super) struct Machine {
     /// When the last alert or siege ended; 0 for never.
     #[serde(deserialize_with = "time")]
     pub ended: u64,
-    /// How often it came back within a day of its end.
+    /// When the last siege ended; 0 for never.
+    #[serde(deserialize_with = "time")]
+    pub lifted: u64,
+    /// How often an alert came back within a day of its end, or of a siege's. One network makes alerts: no siege lasts
+    /// longer for them.
+    pub alerts: u8,
+    /// How often a siege came back within a day of its end.
     pub relapses: u8,
     /// The rate, in thousandths of a hit a minute, at which the last siege was lifted in the middle of a flood.
     pub tolerated: u32,
@@ -168,7 +217,7 @@ impl Machine {
 
     /// Goes on to the next state if that is due.
     pub(super) fn step(&mut self, settings: &Settings, sight: &Sight<'_>, now: u64) {
-        let loud = sight.is_loud();
+        let loud = sight.is_loud(self.state.is_besieged());
         if loud {
             self.last_loud = now;
         }
@@ -176,18 +225,17 @@ impl Machine {
         let ease = self.ease(settings);
         match self.state {
             State::Calm | State::Alert if sight.is_flood(sight.limits.flood) => {
-                self.begin(now);
+                self.relapses = again(self.relapses, self.lifted, now);
                 self.besieged_since = now;
                 self.enter(State::Siege, now);
             }
             State::Calm if sight.is_alarming() => {
-                self.begin(now);
+                self.alerts = again(self.alerts, self.ended, now);
                 self.enter(State::Alert, now);
             }
             State::Alert if quiet >= ease => self.end(now),
             State::Siege | State::Easing if self.lasted(now) >= settings.max_seconds() => {
-                let rate = sight.rates.ten_minutes.max(sight.rates.minute);
-                self.tolerated = (rate * 1000.0).round() as u32;
+                self.tolerated = (sight.strength() * 1000.0).round() as u32;
                 self.tolerated_at = now;
                 self.end(now);
                 if loud {
@@ -200,7 +248,7 @@ impl Machine {
                 self.enter(State::Easing, now);
             }
             State::Easing if sight.is_flood(sight.limits.flood / 2.0) => {
-                self.relapse();
+                self.relapses = one_more(self.relapses);
                 self.enter(State::Siege, now);
             }
             State::Easing if quiet >= 2 * ease => self.end(now),
@@ -220,6 +268,7 @@ impl Machine {
             &mut self.besieged_since,
             &mut self.last_loud,
             &mut self.ended,
+            &mut self.lifted,
             &mut self.tolerated_at,
         ] {
             *time = time.saturating_sub(seconds);
@@ -244,11 +293,6 @@ impl Machine {
 
     /// Joins what two hosts came to that could not see each other: the more severe state stays.
     pub(super) fn merge(&mut self, other: &Self) {
-        let (last_loud, ended) = (
-            self.last_loud.max(other.last_loud),
-            self.ended.max(other.ended),
-        );
-        let relapses = self.relapses.max(other.relapses);
         let tolerated =
             (self.tolerated_at, self.tolerated).max((other.tolerated_at, other.tolerated));
         let besieged_since = match (self.state.is_besieged(), other.state.is_besieged()) {
@@ -264,9 +308,11 @@ impl Machine {
             self.since = self.since.min(other.since);
         }
         self.besieged_since = besieged_since;
-        self.last_loud = last_loud;
-        self.ended = ended;
-        self.relapses = relapses;
+        self.last_loud = self.last_loud.max(other.last_loud);
+        self.ended = self.ended.max(other.ended);
+        self.lifted = self.lifted.max(other.lifted);
+        self.alerts = self.alerts.max(other.alerts);
+        self.relapses = self.relapses.max(other.relapses);
         (self.tolerated_at, self.tolerated) = tolerated;
     }
 
@@ -276,26 +322,18 @@ impl Machine {
 
     /// Half of how long it must be quiet, in seconds.
     fn ease(&self, settings: &Settings) -> u64 {
-        (settings.quiet_seconds() << self.relapses.min(MOST_RELAPSES)) / 2
-    }
-
-    /// Alert or siege begins after a calm.
-    fn begin(&mut self, now: u64) {
-        if self.state == State::Calm {
-            if self.ended > 0 && now.saturating_sub(self.ended) < DAY {
-                self.relapse();
-            } else {
-                self.relapses = 0;
-            }
-        }
-    }
-
-    fn relapse(&mut self) {
-        self.relapses = self.relapses.saturating_add(1).min(MOST_RELAPSES);
+        let again = match self.state.is_besieged() {
+            true => self.relapses,
+            false => self.alerts,
+        };
+        (settings.quiet_seconds() << again.min(MOST_RELAPSES)) / 2
     }
 
     fn end(&mut self, now: u64) {
         self.ended = now;
+        if self.state.is_besieged() {
+            self.lifted = now;
+        }
         self.enter(State::Calm, now);
     }
 
@@ -303,4 +341,16 @@ impl Machine {
         self.state = state;
         self.since = now;
     }
+}
+
+/// How often something came back that came back so often before, and ended then: within a day of that, it is the same thing.
+fn again(before: u8, ended: u64, now: u64) -> u8 {
+    match ended > 0 && now.saturating_sub(ended) < DAY {
+        true => one_more(before),
+        false => 0,
+    }
+}
+
+fn one_more(times: u8) -> u8 {
+    times.saturating_add(1).min(MOST_RELAPSES)
 }

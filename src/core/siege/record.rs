@@ -8,7 +8,7 @@ use super::{
     change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status},
     deltas::Deltas,
     machine::{Limits, Machine, Sight, State},
-    windows::Windows,
+    windows::{Counts, Windows},
 };
 
 /// Clocks of hosts may differ by so much, in seconds: a time so little before the last one is taken for that one.
@@ -83,24 +83,21 @@ impl Record {
             self.machine.unseen(gap, now);
         }
         self.windows.advance(now);
-        self.windows.add(deltas);
+        let limit = |usual| Limits::set(settings, usual);
+        self.baseline.advance(before, now, limit);
+        self.baseline.add(&deltas.networks);
+        let before_them = self.limits(settings, now);
+        self.windows.add(deltas, before_them.flood);
         if let Some(alone) = &mut self.alone {
             alone.advance(now);
-            alone.add(deltas);
+            alone.add(deltas, before_them.flood);
         }
-        let alert = |usual| Limits::set(settings, usual) / 2.0;
-        self.baseline.advance(before, now, alert);
-        self.baseline.add(deltas.hits());
         self.at = now;
         let spoken = self.by_hand.is_some() || self.by_hand_at >= before;
         self.by_hand = self.by_hand.filter(|word| now < word.until);
 
-        let limits = self.limits(settings, now);
-        let sight = Sight {
-            windows: &self.windows,
-            rates: self.windows.rates(limits.excused),
-            limits,
-        };
+        let limits = before_them.excusing(settings, self.windows.outgoing());
+        let sight = Sight::new(&self.windows, limits);
         let lifted_at = self.machine.tolerated_at;
         self.machine.step(settings, &sight, now);
         // A flood must not become what is usual, nor may what one host alone sees of it.
@@ -198,7 +195,7 @@ impl Record {
         let mut windows = self.windows;
         windows.advance(now);
         let limits = self.limits(settings, now);
-        let rates = windows.rates(limits.excused);
+        let sight = Sight::new(&windows, limits);
         let hits = windows.all_hits();
         let by_hand = self.by_hand.filter(|word| now < word.until);
         let ends = match by_hand {
@@ -208,14 +205,15 @@ impl Record {
         Status {
             state: self.state(now),
             since: self.reported_at,
-            rate: rates.minute,
-            long_rate: rates.ten_minutes,
+            rate: sight.minute.per_minute,
+            long_rate: sight.ten_minutes.per_minute,
             baseline: limits.usual,
             limit: limits.flood,
             unproven: hits.unproven,
             forged: hits.forged,
             refused: hits.refused,
             recipients: windows.recipients(),
+            networks: windows.networks(),
             by_hand,
             earliest_end: ends.map(|(earliest, _)| earliest),
             latest_end: ends.map(|(_, latest)| latest),
@@ -227,10 +225,10 @@ impl Record {
     pub(super) fn merge(&mut self, other: &Self) {
         self.at = self.at.max(other.at);
         if let Some(alone) = &other.alone {
-            self.windows.join(alone, u32::saturating_add);
+            self.windows.join(alone, Counts::Sum);
         }
         // All that the other counted with others is in here already, or the store lost it.
-        self.windows.join(&other.windows, u32::max);
+        self.windows.join(&other.windows, Counts::Larger);
         self.baseline.merge(&other.baseline);
         self.machine.merge(&other.machine);
         self.heed(other);

@@ -50,7 +50,7 @@ impl Sketch {
     /// How many there are, about.
     pub fn count(&self) -> u32 {
         let registers = REGISTERS as f64;
-        let sum: f64 = self.0.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
+        let sum: f64 = self.0.iter().map(|rank| half_to(*rank)).sum();
         let estimate = ALPHA * registers * registers / sum;
         let empty = self.0.iter().filter(|register| **register == 0).count();
         // For small counts, the number of empty registers is more exact.
@@ -61,6 +61,11 @@ impl Sketch {
         };
         count.round() as u32
     }
+}
+
+/// 1/2 to the power of a rank: the exponent of a number as IEEE 754 writes it.
+fn half_to(rank: u8) -> f64 {
+    f64::from_bits((1023 - u64::from(rank)) << 52)
 }
 
 /// Registers that the store has: none holds what [`Sketch::add`] can't have put there.

@@ -55,9 +55,10 @@ impl Sieges {
             domain,
             hit,
             recipient,
+            network,
         } in hits
         {
-            tally.of(&domain).hit(hit, recipient);
+            tally.of(&domain).hit(hit, recipient, network);
         }
     }
 

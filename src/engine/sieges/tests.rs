@@ -38,7 +38,9 @@ fn hit(sieges: &Sieges, from: u64) {
     for number in from..from + 100 {
         let looks_random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut tally = sieges.lock();
-        tally.of(&flooded()).hit(Hit::Unproven, looks_random);
+        tally
+            .of(&flooded())
+            .hit(Hit::Unproven, looks_random, looks_random);
     }
 }
 

@@ -109,7 +109,7 @@ fn three_hosts_see_one_flood() {
 fn a_lost_race_is_run_again() {
     let settings = Settings::default();
     let mut deltas = Deltas::default();
-    deltas.hit(Hit::Unproven, 1);
+    deltas.hit(Hit::Unproven, 1, 0);
     let local = Record::new(START);
     let first = Record::exchange(None, &local, &deltas, START, &settings);
     let bytes = first.record.to_bytes();
@@ -130,7 +130,7 @@ fn a_quiet_domain_is_seldom_written() {
         host.round(Some(&mut shared), now);
     }
     assert_eq!(shared.writes, 0, "nothing ever came");
-    host.pending.hit(Hit::Refused, 1);
+    host.pending.hit(Hit::Refused, 1, 0);
     for now in START + HOUR..START + 3 * HOUR {
         host.round(Some(&mut shared), now);
     }
@@ -243,13 +243,13 @@ fn a_calm_host_does_not_wipe_out_what_another_saw_alone() {
         let mut hosts = [Host::new(), Host::new()];
         let mut random = Random::new(5);
         let mut sent = 1;
-        hosts[1].pending.hit(Hit::Unproven, 0);
+        hosts[1].pending.hit(Hit::Unproven, 0, 0);
         for at in [1, 0] {
             hosts[at].round(Some(&mut shared), START);
         }
         for recipient in 1..=ahead {
             sent += 1;
-            hosts[0].pending.hit(Hit::Unproven, recipient);
+            hosts[0].pending.hit(Hit::Unproven, recipient, 0);
             hosts[0].round(Some(&mut shared), START);
         }
         for now in START + MINUTE..START + 2 * MINUTE {
@@ -288,7 +288,7 @@ fn a_store_is_told_again_what_it_lost_unnoticed() {
     }
     let now = START + MINUTE;
     shared.bytes = None;
-    new.pending.hit(Hit::Unproven, 1);
+    new.pending.hit(Hit::Unproven, 1, 0);
     for _ in 0..2 {
         new.round(Some(&mut shared), now);
         old.round(Some(&mut shared), now);
@@ -343,7 +343,7 @@ fn a_host_from_the_future_is_brought_back() {
     }
     let now = START + 2 * MINUTE;
     hosts[1].round(None, now + 365 * 24 * HOUR);
-    hosts[0].pending.hit(Hit::Unproven, 1);
+    hosts[0].pending.hit(Hit::Unproven, 1, 0);
     hosts[0].round(Some(&mut shared), now);
     hosts[1].round(Some(&mut shared), now + 1);
     hosts[0].round(Some(&mut shared), now + 2);

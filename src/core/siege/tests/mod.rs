@@ -3,6 +3,7 @@
 mod bytes;
 mod exchange;
 mod host;
+mod networks;
 mod parts;
 mod random;
 mod shapes;

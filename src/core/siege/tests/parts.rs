@@ -87,13 +87,20 @@ fn rings_that_are_joined_agree_on_the_time() {
     assert_eq!(Vec::from_iter(joined.iter()), [&5, &0, &3, &0, &0, &0]);
 }
 
+/// So many hits, from as many networks.
+fn hits(count: u32) -> Networks {
+    let mut networks = Networks::default();
+    (0..count).for_each(|number| networks.add(hash(number.into())));
+    networks
+}
+
 /// An hour of so many hits, observed every minute.
-fn hour(baseline: &mut Baseline, from: u64, hits: u32, most: f64) {
+fn hour(baseline: &mut Baseline, from: u64, count: u32, limit: f64) {
     for minute in 0..60 {
         let now = from + minute * 60;
-        baseline.advance(now - 60, now, |_| most);
+        baseline.advance(now - 60, now, |_| limit);
         if minute == 0 {
-            baseline.add(hits);
+            baseline.add(&hits(count));
         }
     }
 }
@@ -103,11 +110,11 @@ fn what_is_usual_is_learned_slowly() {
     let week = HOURS as u64 * HOUR;
     let mut baseline = Baseline::new(NOW);
     for weeks in 0..20 {
-        hour(&mut baseline, NOW + weeks * week, 600, 100.0);
+        hour(&mut baseline, NOW + weeks * week, 600, 200.0);
         baseline.advance(
             NOW + weeks * week + HOUR - 60,
             NOW + weeks * week + HOUR,
-            |_| 100.0,
+            |_| 200.0,
         );
     }
     let usual = |baseline: &Baseline, at| (baseline.usual(at) * 10.0).round() / 10.0;
@@ -116,15 +123,15 @@ fn what_is_usual_is_learned_slowly() {
         assert_eq!(usual(&baseline, NOW + at), 10.0, "{at}");
     }
     // One other week moves it by an eighth.
-    hour(&mut baseline, NOW + 20 * week, 0, 100.0);
+    hour(&mut baseline, NOW + 20 * week, 0, 200.0);
     baseline.advance(NOW + 20 * week + HOUR - 60, NOW + 20 * week + HOUR, |_| {
-        100.0
+        200.0
     });
     assert_eq!(usual(&baseline, NOW), 8.8);
-    // What is more than the most counts as that.
+    // What is more than half of the limit counts as that.
     let mut clipped = Baseline::new(NOW);
-    hour(&mut clipped, NOW, 60_000, 10.0);
-    clipped.advance(NOW + HOUR - 60, NOW + HOUR, |_| 10.0);
+    hour(&mut clipped, NOW, 60_000, 20.0);
+    clipped.advance(NOW + HOUR - 60, NOW + HOUR, |_| 20.0);
     assert_eq!(usual(&clipped, NOW), 10.0);
 }
 
@@ -132,7 +139,7 @@ fn what_is_usual_is_learned_slowly() {
 /// first week, always as much, is known within some weeks.
 #[test]
 fn what_was_learned_an_hour_ago_vouches_for_nothing() {
-    let alert = |usual: f64| f64::max(20.0, 10.0 * usual) / 2.0;
+    let limit = |usual: f64| f64::max(20.0, 10.0 * usual);
     let after_weeks = |rate: f64| {
         let mut baseline = Baseline::new(NOW);
         let mut weeks = Vec::new();
@@ -141,8 +148,8 @@ fn what_was_learned_an_hour_ago_vouches_for_nothing() {
             let now = f64::min(rate, 5.0 * baseline.usual(from).max(2.0));
             for minute in 0..6 {
                 let at = from + minute * 600;
-                baseline.add((now * 10.0).round() as u32);
-                baseline.advance(at, at + 600, alert);
+                baseline.add(&hits((now * 10.0).round().min(60_000.0) as u32));
+                baseline.advance(at, at + 600, limit);
             }
             if (hour + 1).is_multiple_of(HOURS as u64) {
                 weeks.push(baseline.usual(from + HOUR).round());
@@ -158,11 +165,11 @@ fn what_was_learned_an_hour_ago_vouches_for_nothing() {
 fn an_hour_that_was_not_seen_whole_or_was_unusual_is_not_learned() {
     for (gap, unusual, learned) in [(60, false, true), (60, true, false), (2000, false, false)] {
         let mut baseline = Baseline::new(NOW);
-        baseline.add(1000);
+        baseline.add(&hits(1000));
         baseline.unusual = unusual;
         let mut now = NOW;
         while now < NOW + HOUR {
-            baseline.advance(now, now + gap, |_| 100.0);
+            baseline.advance(now, now + gap, |_| 200.0);
             now += gap;
         }
         assert_eq!(!baseline.is_empty(), learned, "{gap} {unusual}");
@@ -176,12 +183,14 @@ fn domains_that_a_stranger_invents_are_bounded() {
     let mut tally = Tally::new(&local);
     for round in 0..2 {
         for number in 0..MAX_DOMAINS + 10 {
-            tally.of(&domain(number)).hit(Hit::Refused, hash(1));
+            tally
+                .of(&domain(number))
+                .hit(Hit::Refused, hash(1), hash(1));
         }
         // A name in the file always has its place.
         tally
             .of(&"example.org".parse().unwrap())
-            .hit(Hit::Unproven, hash(2));
+            .hit(Hit::Unproven, hash(2), hash(2));
         let taken = tally.take(|domain| domain.as_str() != "example.org");
         assert_eq!(taken.domains.len(), MAX_DOMAINS + 1, "{round}");
         assert_eq!(taken.all.refused as usize, MAX_DOMAINS + 10);

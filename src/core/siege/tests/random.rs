@@ -53,7 +53,10 @@ fn counted(hits: u32, outgoing: u32) -> Deltas {
         ..Deltas::default()
     };
     for number in 0..hits.min(50) {
-        deltas.recipients.add(parts_hash(number));
+        deltas
+            .recipients
+            .note(parts_hash(number), parts_hash(number));
+        deltas.networks.add(parts_hash(number));
     }
     deltas
 }

@@ -21,11 +21,13 @@ fn a_flood_is_noticed_within_a_minute() {
                     rate,
                     recipients,
                     outgoing,
+                    ..Traffic::default()
                 };
                 site.run(10 * MINUTE, |_| Traffic {
                     rate: usual,
                     recipients: 50,
                     outgoing,
+                    ..Traffic::default()
                 });
                 let (floor, factor) = (site.settings.floor, site.settings.factor);
                 let makes_limit = usual * f64::from(factor) >= f64::from(floor);
@@ -73,6 +75,7 @@ fn a_mailing_of_ours_is_no_flood() {
                     } else {
                         0.0
                     },
+                    ..Traffic::default()
                 }
             });
             let besieged = site.changes.iter().any(|change| change.to.is_besieged());
@@ -88,7 +91,7 @@ fn what_looks_like_its_bounces_is_one() {
     site.run(10 * MINUTE, |_| Traffic {
         rate: 40.0,
         recipients: 2,
-        outgoing: 0.0,
+        ..Traffic::default()
     });
     assert_eq!(site.state(), State::Siege);
 }

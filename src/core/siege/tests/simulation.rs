@@ -55,6 +55,8 @@ pub(super) struct Traffic {
     pub rate: f64,
     /// To how many recipients; 0 for as many as there are hits.
     pub recipients: u64,
+    /// From how many networks; 0 for as many as there are hits.
+    pub networks: u64,
     /// Recipients of outgoing mail.
     pub outgoing: f64,
 }
@@ -73,16 +75,18 @@ impl Traffic {
         let mut deltas = Deltas::default();
         for _ in 0..random.poisson(self.rate * part) {
             let number = random.number();
-            let recipient = match self.recipients {
+            let one_of = |number, few| match few {
                 0 => number,
                 few => number % few,
             };
+            let recipient = one_of(number, self.recipients);
+            let network = one_of(random.number(), self.networks);
             let hit = if number.is_multiple_of(3) {
                 Hit::Refused
             } else {
                 Hit::Unproven
             };
-            deltas.hit(hit, hash(recipient));
+            deltas.hit(hit, hash(recipient), hash(network));
         }
         deltas.sent(random.poisson(self.outgoing * part));
         deltas
@@ -125,9 +129,26 @@ impl Site {
 
     /// The same, handed over every so many seconds.
     pub(super) fn every(&mut self, step: u64, seconds: u64, traffic: impl Fn(u64) -> Traffic) {
+        self.every_all(step, seconds, |at| vec![traffic(at)]);
+    }
+
+    /// The same of mail of several kinds.
+    pub(super) fn run_all(&mut self, seconds: u64, traffic: impl Fn(u64) -> Vec<Traffic>) {
+        self.every_all(5, seconds, traffic);
+    }
+
+    pub(super) fn every_all(
+        &mut self,
+        step: u64,
+        seconds: u64,
+        traffic: impl Fn(u64) -> Vec<Traffic>,
+    ) {
         for passed in (step..=seconds).step_by(step as usize) {
             self.now += step;
-            let deltas = traffic(passed - step).deltas(&mut self.random, step);
+            let mut deltas = Deltas::default();
+            for traffic in traffic(passed - step) {
+                deltas.add(&traffic.deltas(&mut self.random, step));
+            }
             let change = self.record.step(&self.settings, &deltas, self.now);
             self.changes.extend(change);
         }
