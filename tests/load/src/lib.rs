@@ -8,6 +8,7 @@
 //! | [`floor`]   | a filter that accepts everything, on the library that Backstop uses |
 //! | [`process`] | processor time and memory of a process and its children |
 //! | [`readings`]| what was read in slices that took turns, and ratios of it |
+//! | [`soak`]    | mixed mail for hours, and what a daemon takes meanwhile |
 //! | [`spread`]  | the median of several readings, with its extremes |
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -26,4 +27,5 @@ pub mod floor;
 pub mod mta;
 pub mod process;
 pub mod readings;
+pub mod soak;
 pub mod spread;
