@@ -73,7 +73,7 @@ impl From<&Metadata> for Stamp {
 
 /// What came of an attempt to read the file.
 enum Reading {
-    Done(Parsed),
+    Done(Box<Parsed>),
     /// It changed meanwhile.
     Unsettled,
     /// Its content is no good.
@@ -137,7 +137,7 @@ impl ListFile {
                 watch.complaint = None;
                 let addresses = mem::take(&mut parsed.addresses);
                 self.copy.store(Ok(addresses).into());
-                Some(self.loaded(parsed))
+                Some(self.loaded(*parsed))
             }
             Ok(Reading::Unsettled) => None,
             Ok(Reading::Rejected(why)) => {
@@ -171,7 +171,7 @@ impl ListFile {
                 let first = skipped.first().map(|first| format!(" ({first})"));
                 Reading::Rejected(format!("it holds no address{}", first.unwrap_or_default()))
             }
-            Ok(parsed) => Reading::Done(parsed),
+            Ok(parsed) => Reading::Done(Box::new(parsed)),
         })
     }
 
