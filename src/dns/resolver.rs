@@ -52,7 +52,7 @@ impl Resolver {
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self(Arc::new(Inner {
-            upstream: Upstream::new(settings, resolv_conf)?,
+            upstream: Upstream::new(settings, resolv_conf),
             cache: Cache::new(settings.cache),
             flights: Mutex::new(HashMap::new()),
             seats: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),

@@ -84,9 +84,6 @@ pub enum SettingsError {
     /// The cache is larger than anybody needs.
     #[error("dns.cache is {0}; expected at most {MAX_CACHE}")]
     Cache(u64),
-    /// hickory refused to start.
-    #[error("the DNS client does not start: {0}")]
-    Client(String),
 }
 
 /// The address of a name server, as `address`, `address:port` or `[v6]:port`; the port is 53 unless given.

@@ -7,10 +7,11 @@ use std::{
 
 use futures_util::future::join_all;
 use hickory_resolver::proto::{
-    op::{Query, ResponseCode},
+    op::{Message, Query, ResponseCode},
     rr::{Name, RecordType},
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UdpSocket},
     time,
 };
@@ -217,15 +218,7 @@ async fn a_tcp_connection_gone_silent_is_given_up() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
     let address = tcp.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut request = vec![0; 512];
-        while let Ok((length, client)) = udp.recv_from(&mut request).await {
-            // QR, TC, RA
-            request[2] |= 0x82;
-            request[3] = 0x80;
-            udp.send_to(&request[..length], client).await.unwrap();
-        }
-    });
+    tokio::spawn(truncating(udp));
     let resolver = resolver_with(DnsSettings {
         nameservers: vec![address.into()],
         timeout: IMPATIENCE.into(),
@@ -242,6 +235,67 @@ async fn a_tcp_connection_gone_silent_is_given_up() {
     assert!(lookup.await.unwrap().is_err());
 }
 
+/// What is truncated is asked again over one TCP connection for all. What ends it must not end the others' answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn truncated_answers_come_beside_those_that_end_the_connection() {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    tokio::spawn(truncating(udp));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = tcp.accept().await {
+            tokio::spawn(async move {
+                while let Ok(length) = stream.read_u16().await {
+                    let mut request = vec![0; length.into()];
+                    if stream.read_exact(&mut request).await.is_err() {
+                        return;
+                    }
+                    let request = Message::from_vec(&request).unwrap();
+                    let query = request.queries[0].clone();
+                    let name = query.name().to_ascii();
+                    let mut said = message(vec![txt(&name, 60, &[b'x'; 1_600])]);
+                    said.metadata.id = request.id;
+                    said.queries = vec![query];
+                    let mut reply = said.to_vec().unwrap();
+                    match name.as_bytes()[0] {
+                        // Nobody finds the next length after that.
+                        b'g' => reply = b"garbage".to_vec(),
+                        b'c' => return,
+                        _ => {
+                            let length = reply.len() as u16;
+                            reply.splice(0..0, length.to_be_bytes());
+                        }
+                    }
+                    if stream.write_all(&reply).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let resolver = resolver_with(DnsSettings {
+        nameservers: vec![address.into()],
+        timeout: PATIENCE.into(),
+        budget: Duration::from_secs(20).into(),
+        ..DnsSettings::default()
+    });
+    let lookups = (0..60).map(|index| {
+        let dns = budgeted(&resolver);
+        async move {
+            let kind = ["long", "garbage", "closed"][index % 3];
+            let name = format!("{kind}{index}.test");
+            (dns.txt(&name).await, name)
+        }
+    });
+    for (outcome, name) in join_all(lookups).await {
+        assert_eq!(
+            outcome.is_ok(),
+            name.starts_with("long"),
+            "{name}: {outcome:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_probe_shows_who_answers() {
     let fine = Responder::start(|_, _| code(ResponseCode::NoError)).await;
@@ -256,4 +310,15 @@ async fn a_probe_shows_who_answers() {
     assert_eq!(sour_said, &Err("REFUSED".to_owned()));
     assert_eq!(silent_said, &Err("no answer within 300ms".to_owned()));
     assert_eq!(fine.seen(), ["udp NS "]);
+}
+
+/// Truncates every answer.
+async fn truncating(udp: UdpSocket) {
+    let mut request = vec![0; 512];
+    while let Ok((length, client)) = udp.recv_from(&mut request).await {
+        // QR, TC, RA
+        request[2] |= 0x82;
+        request[3] = 0x80;
+        udp.send_to(&request[..length], client).await.unwrap();
+    }
 }
