@@ -71,6 +71,7 @@ impl Resolver {
         Budgeted {
             resolver: self.clone(),
             deadline,
+            seats: Arc::new(Semaphore::new(MAX_PER_MESSAGE)),
         }
     }
 
@@ -86,12 +87,9 @@ impl Resolver {
     }
 
     async fn resolve(&self, question: &Question) -> Outcome {
-        if let Some(data) = self.0.cache.find(question) {
-            return Ok(data);
-        }
         let flight = {
             let mut flights = self.0.flights();
-            // Its answer can have come since we looked into the cache.
+            // Its answer can have come since the asker looked into the cache.
             if let Some(data) = self.0.cache.find(question) {
                 return Ok(data);
             }
@@ -151,6 +149,9 @@ impl Resolver {
 
 /// Each holds up to three sockets, so the daemon needs a file limit well above this.
 const MAX_IN_FLIGHT: usize = 4096;
+/// What a message has in flight; what it asks beyond that waits its turn. More than the SPF checks of both identities and
+/// eight DNS lists need.
+const MAX_PER_MESSAGE: usize = 140;
 
 type Outcome = Result<Arc<[Data]>, String>;
 type Flight = Shared<BoxFuture<'static, Outcome>>;
@@ -181,11 +182,13 @@ impl Drop for Landing {
     }
 }
 
-/// A [`Resolver`] with a deadline. From then on nothing is answered, not even from the cache.
+/// A [`Resolver`] with a deadline, for one message. From then on nothing is answered, not even from the cache. Clones
+/// share what one message can have in flight.
 #[derive(Clone)]
 pub struct Budgeted {
     resolver: Resolver,
     deadline: Instant,
+    seats: Arc<Semaphore>,
 }
 
 impl Budgeted {
@@ -194,17 +197,25 @@ impl Budgeted {
         question: Question,
         pick: impl Fn(&Data) -> Option<T>,
     ) -> Result<Vec<T>, Unanswered> {
-        let outcome = if Instant::now() < self.deadline {
-            timeout_at(self.deadline, self.resolver.resolve(&question))
+        let outcome = if Instant::now() >= self.deadline {
+            Err(self.spent())
+        } else if let Some(data) = self.resolver.0.cache.find(&question) {
+            Ok(data)
+        } else {
+            timeout_at(self.deadline, self.resolve(&question))
                 .await
                 .unwrap_or_else(|_| Err(self.spent()))
-        } else {
-            Err(self.spent())
         };
         match outcome {
             Ok(data) => Ok(data.iter().filter_map(pick).collect()),
             Err(cause) => Err(Unanswered::dns(format!("{question}: {cause}"))),
         }
+    }
+
+    async fn resolve(&self, question: &Question) -> Outcome {
+        // Never closed.
+        let _seat = self.seats.acquire().await;
+        self.resolver.resolve(question).await
     }
 
     fn spent(&self) -> String {
@@ -253,10 +264,18 @@ impl Lookup for Budgeted {
         })
         .await
     }
+
+    /// Half of the seats are for questions that are needed.
+    fn has_room(&self) -> bool {
+        self.seats.available_permits() > 0
+            && self.resolver.0.seats.available_permits() > MAX_IN_FLIGHT / 2
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::yield_now;
+
     use super::*;
 
     #[tokio::test]
@@ -267,8 +286,12 @@ mod tests {
         };
         let resolver = Resolver::new(&settings).unwrap();
         let seats = resolver.0.seats.clone();
-        let taken = seats.acquire_many(MAX_IN_FLIGHT as u32).await.unwrap();
+        let half = MAX_IN_FLIGHT as u32 / 2;
         let dns = resolver.budgeted(Instant::now() + resolver.budget());
+        assert!(dns.has_room());
+        let _taken = seats.acquire_many(half).await.unwrap();
+        assert!(!dns.has_room());
+        let taken = seats.acquire_many(half).await.unwrap();
         assert_eq!(
             dns.txt("a.test").await.unwrap_err().to_string(),
             "TXT a.test: more than 4096 DNS questions in flight"
@@ -282,5 +305,32 @@ mod tests {
             "TXT a.test: time budget of 8s spent"
         );
         assert_eq!(resolver.0.flights().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_message_has_its_share_of_the_questions_in_flight() {
+        let settings = DnsSettings {
+            nameservers: vec!["127.0.0.1:1".parse().unwrap()],
+            ..DnsSettings::default()
+        };
+        let resolver = Resolver::new(&settings).unwrap();
+        let dns = resolver.budgeted(Instant::now() + resolver.budget());
+        let lookups = (0..2 * MAX_PER_MESSAGE).map(|index| {
+            let dns = dns.clone();
+            async move { dns.a(&format!("{index}.test")).await }
+        });
+        let mut lookups: Vec<_> = lookups.map(Box::pin).collect();
+        for lookup in &mut lookups {
+            assert!(lookup.now_or_never().is_none());
+            // A task is held back that does too much at a time.
+            yield_now().await;
+        }
+        assert_eq!(resolver.0.flights().len(), MAX_PER_MESSAGE);
+        assert!(!dns.has_room());
+
+        let other = resolver.budgeted(Instant::now() + resolver.budget());
+        assert!(other.has_room());
+        assert!(other.a("other.test").now_or_never().is_none());
+        assert_eq!(resolver.0.flights().len(), MAX_PER_MESSAGE + 1);
     }
 }

@@ -5,11 +5,13 @@ use std::{future::Future, pin::Pin};
 
 use super::{
     Lookup,
+    ahead::Dns,
     expansion::Values,
     limits::{DNS_TERMS, VOID_LOOKUPS},
     macros::MacroString,
     name::Name,
-    record::{Asking, Directive, Mechanism, Record, is_record},
+    question::{Answer, Question},
+    record::{Ambiguous, Asking, Directive, Mechanism, Record, only_record},
     reverse::ReverseNames,
     target::NoTarget,
     trace::{Trace, listed, quoted},
@@ -21,7 +23,7 @@ use crate::core::{
 
 /// One running check, over all its records.
 pub(super) struct Evaluation<'a, L> {
-    pub(super) lookup: &'a L,
+    pub(super) dns: Dns<'a, L>,
     /// As at the first domain; [`Evaluation::expand`] puts the current one in.
     pub(super) values: Values<'a>,
     pub(super) trace: Trace,
@@ -56,7 +58,7 @@ type Evaluated<'b> = Pin<Box<dyn Future<Output = Result<Option<Decision>, Troubl
 impl<'a, L: Lookup> Evaluation<'a, L> {
     pub(super) fn new(lookup: &'a L, values: Values<'a>, trace: Trace) -> Self {
         Self {
-            lookup,
+            dns: Dns::new(lookup, values),
             values,
             trace,
             reverse: None,
@@ -74,6 +76,7 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
                 if let (SpfResult::Fail, Some((publisher, exp))) =
                     (decision.result, decision.explanation)
                 {
+                    self.dns.decided();
                     check.explanation = self.explain(&publisher, &exp).await;
                 }
             }
@@ -142,17 +145,14 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
             // The first record's query is no term's: only those of `include` and `redirect` can be void lookups.
             self.count_void(domain, answers.is_empty())?;
         }
-        let mut records = answers.iter().filter(|txt| is_record(txt));
-        let Some(txt) = records.next() else {
+        let record = only_record(&answers).map_err(|Ambiguous| {
+            Trouble::Permerror(format!(
+                "{domain} publishes more than one SPF record; expected one"
+            ))
+        })?;
+        let Some(txt) = record else {
             return Ok(None);
         };
-        if records.next().is_some() {
-            // 4.5: "If the resultant record set includes more than one record, check_host() produces the
-            // "permerror" result".
-            return Err(Trouble::Permerror(format!(
-                "{domain} publishes more than one SPF record; expected one"
-            )));
-        }
         self.trace.add(|| format!("{domain}: {}", quoted(txt)));
         match Record::parse(txt) {
             Ok(record) => Ok(Some(record)),
@@ -253,7 +253,8 @@ impl<'a, L: Lookup> Evaluation<'a, L> {
     }
 
     pub(super) async fn txt(&mut self, name: &Name) -> Result<Vec<Vec<u8>>, Unanswered> {
-        let answers = self.lookup.txt(&name.question()).await;
+        let answers = self.dns.ask(Question::Txt(name.question())).await;
+        let answers = answers.map(Answer::txt);
         self.trace_answers("TXT", name.as_str(), &answers, |txt| {
             format!("{} octets", txt.len())
         });

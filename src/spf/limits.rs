@@ -9,6 +9,13 @@ pub(super) const MX_NAMES: usize = 10;
 /// Names of the client whose addresses are asked; the others are ignored (RFC 7208 section 4.6.4).
 pub(super) const PTR_NAMES: usize = 10;
 
+/// Questions asked ahead of need that the evaluation has not come to. An honest record has room: ten terms, and five
+/// exchanges for each. What can be asked in vain is bounded by it.
+pub(super) const AHEAD: usize = 64;
+/// The largest answer, in octets, that is kept until the evaluation comes to it. A larger one is asked for again, and
+/// comes from the resolver's cache.
+pub(super) const MAX_KEPT: usize = 4096;
+
 /// The longest name in octets, without the trailing dot (RFC 7208 section 7.3).
 pub(super) const MAX_NAME: usize = 253;
 /// The longest label in octets (RFC 1035 section 2.3.4).

@@ -37,4 +37,8 @@ pub trait Lookup: Sync {
     fn mx(&self, name: &str) -> impl Future<Output = Result<Vec<Mx>, Unanswered>> + Send;
     /// The names that the address maps back to (in-addr.arpa, ip6.arpa).
     fn ptr(&self, address: IpAddr) -> impl Future<Output = Result<Vec<String>, Unanswered>> + Send;
+    /// Whether there is room for questions ahead of need. Where there is not, only those that are needed are asked.
+    fn has_room(&self) -> bool {
+        true
+    }
 }

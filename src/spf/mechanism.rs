@@ -9,6 +9,7 @@ use super::{
     check_host::{Evaluation, Trouble},
     limits::MX_NAMES,
     name::Name,
+    question::{Answer, Question, in_order},
     record::Prefixes,
     trace::quoted,
 };
@@ -32,20 +33,14 @@ impl<L: Lookup> Evaluation<'_, L> {
         prefixes: Prefixes,
         target: &Name,
     ) -> Result<bool, Trouble> {
-        let exchanges = self.lookup.mx(&target.question()).await;
+        let exchanges = self.dns.ask(Question::Mx(target.question())).await;
+        let exchanges = exchanges.map(Answer::mx);
         self.trace_answers("MX", target.as_str(), &exchanges, |mx| {
             format!("{} {}", mx.preference, quoted(mx.exchange.as_bytes()))
         });
-        let mut exchanges = exchanges?;
+        let exchanges = exchanges?;
         self.count_void(target, exchanges.is_empty())?;
-        // DNS answers come in any order; the result should not.
-        exchanges.sort_by(|one, other| {
-            (one.preference, &one.exchange).cmp(&(other.preference, &other.exchange))
-        });
-        let names = exchanges
-            .iter()
-            .filter_map(|mx| Name::from_bytes(mx.exchange.as_bytes()));
-        for (asked, name) in names.enumerate() {
+        for (asked, name) in in_order(exchanges).enumerate() {
             // 4.6.4: "MUST NOT result in querying more than 10 address records": the error comes with the eleventh
             // query, so a match before it stands, as with every other limit.
             if asked == MX_NAMES {
@@ -79,32 +74,22 @@ impl<L: Lookup> Evaluation<'_, L> {
 
     /// 5.7: `exists` asks for A records even where the client has an IPv6 address.
     pub(super) async fn exists_matches(&mut self, target: &Name) -> Result<bool, Trouble> {
-        let addresses = self.lookup.a(&target.question()).await;
+        let addresses = self.dns.ask(Question::A(target.question())).await;
+        let addresses = addresses.map(Answer::addresses);
         self.trace_answers("A", target.as_str(), &addresses, ToString::to_string);
         let addresses = addresses?;
         self.count_void(target, addresses.is_empty())?;
         Ok(!addresses.is_empty())
     }
 
-    /// The addresses of a name, of the client's family (5: "when <ip> is an IPv4 address, "A" records are
-    /// fetched; when <ip> is an IPv6 address, "AAAA" records").
+    /// The addresses of a name, of the client's family.
     pub(super) async fn addresses(&mut self, name: &Name) -> Result<Vec<IpAddr>, Unanswered> {
-        let question = name.question();
-        let (kind, addresses) = match self.values.client {
-            IpAddr::V4(_) => (
-                "A",
-                self.lookup
-                    .a(&question)
-                    .await
-                    .map(|found| found.into_iter().map(IpAddr::V4).collect()),
-            ),
-            IpAddr::V6(_) => (
-                "AAAA",
-                self.lookup
-                    .aaaa(&question)
-                    .await
-                    .map(|found| found.into_iter().map(IpAddr::V6).collect()),
-            ),
+        let client = self.values.client;
+        let addresses = self.dns.ask(Question::addresses(name, client)).await;
+        let addresses = addresses.map(Answer::addresses);
+        let kind = match client {
+            IpAddr::V4(_) => "A",
+            IpAddr::V6(_) => "AAAA",
         };
         self.trace_answers(kind, name.as_str(), &addresses, ToString::to_string);
         addresses
@@ -112,11 +97,8 @@ impl<L: Lookup> Evaluation<'_, L> {
 
     fn is_among(&self, addresses: &[IpAddr], prefixes: Prefixes) -> bool {
         addresses.iter().any(|&address| {
-            let prefix = match address {
-                IpAddr::V4(_) => prefixes.ip4,
-                IpAddr::V6(_) => prefixes.ip6,
-            };
-            IpNet::new(address, prefix).is_ok_and(|network| network.contains(&self.values.client))
+            IpNet::new(address, prefixes.of(address))
+                .is_ok_and(|network| network.contains(&self.values.client))
         })
     }
 }

@@ -7,6 +7,8 @@
 //! | `mechanism`   | `a`, `mx`, `ptr`, `exists` (5.3 to 5.5, 5.7) |
 //! | `reverse`     | the names that the client's address maps back to, validated (5.5, `%{p}`) |
 //! | `explanation` | the words of the publisher for a fail (6.2) |
+//! | `question`    | the questions of a check, and their answers |
+//! | `ahead`       | asks ahead of need, so that questions go side by side |
 //! | `target`      | from a `domain-spec` to the name that is asked (4.8) |
 //! | `record`      | the grammar of records (4.5, 12) |
 //! | `macros`      | the grammar of macro strings (7.1) |
@@ -15,6 +17,7 @@
 //! | `limits`      | every bound on a stranger's record (4.6.4) |
 //! | `trace`       | the steps of a check, for people |
 
+mod ahead;
 mod check_host;
 mod expansion;
 mod explanation;
@@ -24,6 +27,7 @@ mod macros;
 mod mechanism;
 mod name;
 mod query;
+mod question;
 mod record;
 mod reverse;
 mod target;

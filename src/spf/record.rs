@@ -1,7 +1,7 @@
 //! Records: which TXT record is one (RFC 7208 section 4.5), and its grammar (section 12), checked as a whole
 //! before anything is evaluated (4.6).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -74,6 +74,32 @@ pub(super) fn is_record(txt: &[u8]) -> bool {
             version.eq_ignore_ascii_case(VERSION) && matches!(rest.first(), None | Some(b' '))
         }
         None => false,
+    }
+}
+
+/// More than one SPF record where one is expected.
+pub(super) struct Ambiguous;
+
+/// The SPF record among the TXT records of a domain. 4.5: "If the resultant record set includes more than one record,
+/// check_host() produces the "permerror" result".
+pub(super) fn only_record(texts: &[Vec<u8>]) -> Result<Option<&[u8]>, Ambiguous> {
+    let mut records = texts.iter().filter(|txt| is_record(txt));
+    match (records.next(), records.next()) {
+        (_, Some(_)) => Err(Ambiguous),
+        (record, None) => Ok(record.map(Vec::as_slice)),
+    }
+}
+
+impl Prefixes {
+    /// A host.
+    pub(super) const WHOLE: Self = Self { ip4: 32, ip6: 128 };
+
+    /// The one for addresses of this family.
+    pub(super) fn of(self, address: IpAddr) -> u8 {
+        match address {
+            IpAddr::V4(_) => self.ip4,
+            IpAddr::V6(_) => self.ip6,
+        }
     }
 }
 

@@ -1,7 +1,14 @@
 //! The names that the client's address maps back to, and which of them are true (RFC 7208 section 5.5), for
 //! `ptr` and `%{p}`.
 
-use super::{Lookup, check_host::Evaluation, limits::PTR_NAMES, name::Name, trace::quoted};
+use super::{
+    Lookup,
+    check_host::Evaluation,
+    limits::PTR_NAMES,
+    name::Name,
+    question::{Answer, Question},
+    trace::quoted,
+};
 
 /// What the reverse zone says: the first [`PTR_NAMES`] names, asked once in a check.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +42,7 @@ impl<L: Lookup> Evaluation<'_, L> {
     pub(super) async fn reverse_names(&mut self) -> &ReverseNames {
         if self.reverse.is_none() {
             let client = self.values.client;
-            let answers = self.lookup.ptr(client).await;
+            let answers = self.dns.ask(Question::Ptr(client)).await.map(Answer::ptr);
             self.trace_answers("PTR", &client.to_string(), &answers, |name| {
                 quoted(name.as_bytes())
             });

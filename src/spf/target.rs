@@ -47,18 +47,19 @@ impl<L: Lookup> Evaluation<'_, L> {
         spec: &MacroString,
         domain: &Name,
     ) -> Result<Name, NoTarget> {
-        if spec.needs_local_part() && !self.values.local.is_ascii() {
-            return Err(NoTarget::Internationalized);
-        }
-        let validated_name = self.validated_name_for(spec, domain).await;
-        let expanded = spec
-            .expand_name(&Values {
+        // Not asked for the names of the client where nothing comes of it.
+        let validated_name = match is_internationalized(spec, &self.values) {
+            true => String::new(),
+            false => self.validated_name_for(spec, domain).await,
+        };
+        expand(
+            spec,
+            &Values {
                 domain: domain.as_str().as_bytes(),
                 validated_name: validated_name.as_bytes(),
                 ..self.values
-            })
-            .unwrap_or_default();
-        Name::from_bytes(&expanded).ok_or_else(|| NoTarget::Malformed(quoted(&expanded)))
+            },
+        )
     }
 
     pub(super) async fn validated_name_for(
@@ -72,6 +73,19 @@ impl<L: Lookup> Evaluation<'_, L> {
             String::new()
         }
     }
+}
+
+/// The name that a `domain-spec` means.
+pub(super) fn expand(spec: &MacroString, values: &Values<'_>) -> Result<Name, NoTarget> {
+    if is_internationalized(spec, values) {
+        return Err(NoTarget::Internationalized);
+    }
+    let expanded = spec.expand_name(values).unwrap_or_default();
+    Name::from_bytes(&expanded).ok_or_else(|| NoTarget::Malformed(quoted(&expanded)))
+}
+
+fn is_internationalized(spec: &MacroString, values: &Values<'_>) -> bool {
+    spec.needs_local_part() && !values.local.is_ascii()
 }
 
 impl fmt::Display for NoTarget {
