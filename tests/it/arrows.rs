@@ -53,6 +53,7 @@ const ONLY: &[(&str, &[&str])] = &[
     (
         "core",
         &[
+            "aho_corasick",
             "data_encoding",
             "hmac",
             "humantime",
@@ -62,10 +63,13 @@ const ONLY: &[(&str, &[&str])] = &[
             "mail_parser",
             "postcard",
             "regex",
+            "regex_syntax",
             "serde",
             "sha1",
             "sha2",
             "thiserror",
+            "unicode_normalization",
+            "unicode_security",
         ],
     ),
     ("spf", &["futures_util", "ipnet"]),
