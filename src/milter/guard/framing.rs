@@ -4,6 +4,9 @@
 
 use super::{connect, phase::Phase};
 
+/// The length of a packet and its command.
+const HEAD: usize = 5;
+
 /// The maximum of a packet, in octets after its length: command and payload. MTAs write body chunks of up to 65535
 /// octets, and shorter headers.
 const MAX_PACKET: usize = 128 * 1024 + 1;
@@ -77,14 +80,14 @@ pub(super) struct Framing {
     phase: Phase,
     part: Part,
     begun: u64,
-    /// The stages whose macros came since the last command of that stage.
-    announced: Vec<u8>,
+    /// The stages of [`MACROS_OF_ITS_OWN`] whose macros came since the last command of that stage.
+    announced: [bool; MACROS_OF_ITS_OWN.len()],
 }
 
 #[derive(Debug)]
 enum Part {
     /// Length and command, as far as they came.
-    Head(Vec<u8>),
+    Head(Head),
     /// How much of a payload is still to be passed on.
     Payload(usize),
     /// The stage of a macro packet, and how much follows it. Where nothing does, a macro without name and value is added.
@@ -93,13 +96,40 @@ enum Part {
     Connect(Vec<u8>, usize),
 }
 
+/// The first octets of a packet, as far as they came: four of the length, one command.
+#[derive(Debug, Default)]
+struct Head {
+    octets: [u8; 5],
+    came: usize,
+}
+
+impl Head {
+    /// Takes from `input` up to the `wanted`th octet.
+    fn take(&mut self, input: &mut &[u8], wanted: usize) {
+        if let Some(room) = self.octets.get_mut(self.came..wanted) {
+            let (taken, rest) = input.split_at(room.len().min(input.len()));
+            for (to, octet) in room.iter_mut().zip(taken) {
+                *to = *octet;
+            }
+            self.came += taken.len();
+            *input = rest;
+        }
+    }
+}
+
+impl Part {
+    fn next_packet() -> Self {
+        Self::Head(Head::default())
+    }
+}
+
 impl Framing {
     pub(super) fn new() -> Self {
         Self {
             phase: Phase::default(),
-            part: Part::Head(Vec::new()),
+            part: Part::next_packet(),
             begun: 0,
-            announced: Vec::new(),
+            announced: [false; MACROS_OF_ITS_OWN.len()],
         }
     }
 
@@ -110,7 +140,69 @@ impl Framing {
 
     /// Whether a packet has begun and is not complete.
     pub(super) fn mid_packet(&self) -> bool {
-        !matches!(&self.part, Part::Head(head) if head.is_empty())
+        !self.before_packet()
+    }
+
+    /// Whether the MTA can be silent for long: where it has no message for us, mostly for as long as it likes.
+    pub(super) fn between_messages(&self) -> bool {
+        self.before_packet() && self.phase.between_messages()
+    }
+
+    fn before_packet(&self) -> bool {
+        matches!(&self.part, Part::Head(head) if head.came == 0)
+    }
+
+    /// How much at the front of what the MTA wrote the milter crate can read as it is: mostly all of it. The rest is for
+    /// [`filter`](Self::filter).
+    pub(super) fn passes(&mut self, input: &[u8]) -> usize {
+        let mut rest = input;
+        loop {
+            if let Part::Payload(left) = &mut self.part {
+                let (now, later) = rest.split_at(rest.len().min(*left));
+                rest = later;
+                *left -= now.len();
+                if *left > 0 {
+                    break;
+                }
+                self.part = Part::next_packet();
+            }
+            let Some(payload) = self.passing_head(rest) else {
+                break;
+            };
+            let (_head, later) = rest.split_at(HEAD);
+            rest = later;
+            self.part = Part::Payload(payload);
+        }
+        input.len() - rest.len()
+    }
+
+    /// The length of the payload after the head in front, if that packet passes as it is; it then has begun.
+    fn passing_head(&mut self, input: &[u8]) -> Option<usize> {
+        let (&[a, b, c, d, command], payload) = input.split_first_chunk::<HEAD>()?;
+        let length = u32::from_be_bytes([a, b, c, d]);
+        let mut phase = self.phase;
+        if !self.before_packet()
+            || check_length(length).is_err()
+            || phase.advance(command) != Ok(command)
+        {
+            return None;
+        }
+        let of_its_own = |stage| MACROS_OF_ITS_OWN.iter().position(|&one| one == stage);
+        let (stage, came) = match (command, payload.first()) {
+            (b'C', _) => return None,
+            (b'D', Some(&stage)) if length > 2 => (of_its_own(stage), true),
+            (b'D', _) => return None,
+            _ => (of_its_own(command), false),
+        };
+        if let Some(announced) = stage.and_then(|stage| self.announced.get_mut(stage)) {
+            if !came && !*announced {
+                return None;
+            }
+            *announced = came;
+        }
+        self.phase = phase;
+        self.begun += 1;
+        Some(length as usize - 1)
     }
 
     /// Takes what the MTA wrote, and appends to `output` what the milter crate is to read. After a violation,
@@ -123,51 +215,40 @@ impl Framing {
         while !input.is_empty() {
             match &mut self.part {
                 Part::Head(head) => {
-                    if head.is_empty() {
+                    if head.came == 0 {
                         self.begun += 1;
                     }
                     // The length is checked before the command has come.
-                    let wanted = if head.len() < 4 { 4 } else { 5 };
-                    move_up_to(&mut input, head, wanted - head.len());
-                    self.part = match head.as_slice() {
-                        [a, b, c, d] => {
-                            check_length(u32::from_be_bytes([*a, *b, *c, *d]))?;
-                            continue;
+                    head.take(&mut input, if head.came < 4 { 4 } else { HEAD });
+                    let [a, b, c, d, command] = head.octets;
+                    let length = u32::from_be_bytes([a, b, c, d]);
+                    match head.came {
+                        4 => check_length(length)?,
+                        HEAD => {
+                            let command = self.phase.advance(command)?;
+                            self.announce_none(command, output);
+                            self.part = begin(length as usize, command, output)?;
                         }
-                        [a, b, c, d, command] => {
-                            let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-                            let command = self.phase.advance(*command)?;
-                            if MACROS_OF_ITS_OWN.contains(&command) {
-                                let before = self.announced.len();
-                                self.announced.retain(|&stage| stage != command);
-                                if self.announced.len() == before {
-                                    put_packet(b'D', &[&[command], NO_MACRO].concat(), output);
-                                }
-                            }
-                            begin(length, command, output)?
-                        }
-                        _ => continue,
-                    };
+                        _ => {}
+                    }
                 }
                 Part::Payload(left) => {
                     *left -= move_up_to(&mut input, output, *left);
                     if *left == 0 {
-                        self.part = Part::Head(Vec::new());
+                        self.part = Part::next_packet();
                     }
                 }
                 Part::Macros(left) => {
                     let left = *left;
-                    let mut stage = Vec::with_capacity(1);
-                    move_up_to(&mut input, &mut stage, 1);
-                    output.extend_from_slice(&stage);
-                    if MACROS_OF_ITS_OWN.iter().any(|known| stage == [*known]) {
-                        self.announced.retain(|known| stage != [*known]);
-                        self.announced.append(&mut stage);
+                    let stage = input.first().copied();
+                    move_up_to(&mut input, output, 1);
+                    for (own, announced) in MACROS_OF_ITS_OWN.iter().zip(&mut self.announced) {
+                        *announced |= Some(*own) == stage;
                     }
                     self.part = match left {
                         0 => {
                             output.extend_from_slice(NO_MACRO);
-                            Part::Head(Vec::new())
+                            Part::next_packet()
                         }
                         left => Part::Payload(left),
                     };
@@ -177,12 +258,21 @@ impl Framing {
                     move_up_to(&mut input, payload, missing);
                     if payload.len() == *length {
                         put_packet(b'C', &connect::readable(payload), output);
-                        self.part = Part::Head(Vec::new());
+                        self.part = Part::next_packet();
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Before a command whose macros did not come: that there are none.
+    fn announce_none(&mut self, command: u8, output: &mut Vec<u8>) {
+        for (own, announced) in MACROS_OF_ITS_OWN.iter().zip(&mut self.announced) {
+            if *own == command && !std::mem::take(announced) {
+                put_packet(b'D', &[&[command], NO_MACRO].concat(), output);
+            }
+        }
     }
 }
 
@@ -213,7 +303,7 @@ fn begin(length: usize, command: u8, output: &mut Vec<u8>) -> Result<Part, Viola
     }
     put_head(length, command, output);
     Ok(match payload {
-        0 => Part::Head(Vec::new()),
+        0 => Part::next_packet(),
         left => Part::Payload(left),
     })
 }

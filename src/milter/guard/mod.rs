@@ -26,6 +26,7 @@ mod connect;
 mod counters;
 mod framing;
 mod phase;
+mod replies;
 mod stream;
 
 pub use counters::{Counters, Snapshot};

@@ -43,6 +43,11 @@ impl Phase {
         Ok(command)
     }
 
+    pub(super) fn between_messages(self) -> bool {
+        use Phase::*;
+        matches!(self, Start | Negotiated | Connected | Ended | Quit)
+    }
+
     fn next(self, command: u8) -> Option<Self> {
         use Phase::*;
         Some(match (self, command) {

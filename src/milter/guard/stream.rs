@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     counters::OpenConnection,
     framing::{Framing, Violation},
+    replies::Replies,
 };
 
 /// The maximum wait for the first packet to begin, for a packet that began to be complete, and for a reply to be read.
@@ -29,12 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Stream {
     socket: EitherStream<TcpStream, UnixStream>,
     framing: Framing,
-    /// What was read and checked, and did not fit into the milter crate's buffer. It is mostly empty; a CONNECT that was
-    /// kept until it was complete can come out together with other packets.
+    /// What was checked and could not stay where it was read, such as a CONNECT that was kept until it was complete. It is
+    /// mostly empty.
     checked: Vec<u8>,
+    replies: Replies,
     violation: Option<Violation>,
     reading: Deadline,
-    timed_packet: u64,
+    /// The packet that `reading` is for.
+    timed_packet: Option<u64>,
     writing: Deadline,
     open: OpenConnection,
 }
@@ -45,16 +48,15 @@ impl Stream {
         socket: EitherStream<TcpStream, UnixStream>,
         open: OpenConnection,
     ) -> Self {
-        let mut reading = Deadline::default();
-        reading.set();
         acknowledge_at_once(&socket);
         Self {
             socket,
             framing: Framing::new(),
             checked: Vec::new(),
+            replies: Replies::default(),
             violation: None,
-            reading,
-            timed_packet: 0,
+            reading: Deadline::default(),
+            timed_packet: None,
             writing: Deadline::default(),
             open,
         }
@@ -65,26 +67,34 @@ impl Stream {
         &self.socket
     }
 
-    /// Takes what was read into `checked`, and sets or clears the deadline.
-    fn check(&mut self, chunk: &[u8]) {
-        if let Err(violation) = self.framing.filter(chunk, &mut self.checked) {
-            self.violated(violation);
-        }
-        if !self.framing.mid_packet() {
-            self.reading.clear();
-        } else if self.framing.begun() != self.timed_packet {
-            self.timed_packet = self.framing.begun();
-            self.reading.set();
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let now = self.checked.len().min(buf.remaining());
+        buf.put_slice(self.checked.get(..now).unwrap_or_default());
+        self.checked.drain(..now);
+        if self.checked.is_empty() {
+            self.checked = Vec::new();
         }
     }
 
-    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
-        let (now, later) = self
-            .checked
-            .split_at(self.checked.len().min(buf.remaining()));
-        buf.put_slice(now);
-        // Most connections idle most of the time, so the buffer is given back.
-        self.checked = later.to_vec();
+    /// Pending while the MTA has time to write; then what it has done.
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<Violation> {
+        let begun = self.framing.begun();
+        if begun > 0 && !self.framing.mid_packet() {
+            self.reading.clear();
+            if self.framing.between_messages() {
+                self.replies.rest();
+            }
+            return Poll::Pending;
+        }
+        if self.timed_packet != Some(begun) {
+            self.timed_packet = Some(begun);
+            self.reading.clear();
+        }
+        ready!(self.reading.poll_passed(cx));
+        Poll::Ready(match begun {
+            0 => Violation::Silent,
+            _ => Violation::SlowPacket,
+        })
     }
 
     fn violated(&mut self, violation: Violation) {
@@ -92,11 +102,28 @@ impl Stream {
         self.violation = Some(violation);
     }
 
-    fn too_slow(&self) -> Violation {
-        match self.framing.begun() {
-            0 => Violation::Silent,
-            _ => Violation::SlowPacket,
+    /// Writes all that waits.
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.replies.unwritten().is_empty() {
+            // The crate flushes once more before it closes: the same error, without waiting.
+            if self.violation == Some(Violation::SlowReader) {
+                let kind = io::ErrorKind::TimedOut;
+                return Poll::Ready(Err(io::Error::new(kind, Violation::SlowReader)));
+            }
+            let unwritten = self.replies.unwritten();
+            match Pin::new(&mut self.socket).poll_write(cx, unwritten) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(written) => {
+                    self.replies.wrote(written?);
+                    self.writing.clear();
+                }
+                Poll::Pending => {
+                    ready!(self.writing.poll_passed(cx));
+                    self.violated(Violation::SlowReader);
+                }
+            }
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -107,6 +134,8 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // Whoever waits for the MTA owes it nothing.
+        ready!(this.poll_write_out(cx))?;
         loop {
             if !this.checked.is_empty() {
                 this.hand_over(buf);
@@ -122,17 +151,24 @@ impl AsyncRead for Stream {
                 // The deadline counts only where nothing is there to read: while a callback runs, we do not read, and that is
                 // not the MTA's fault.
                 Poll::Pending => {
-                    ready!(this.reading.poll_passed(cx));
-                    this.violated(this.too_slow());
+                    let violation = ready!(this.poll_too_slow(cx));
+                    this.violated(violation);
                     continue;
                 }
             }
             let Some(chunk @ [_, ..]) = buf.filled().get(start..) else {
                 return Poll::Ready(Ok(()));
             };
-            this.check(chunk);
-            buf.set_filled(start);
+            let passes = this.framing.passes(chunk);
+            let rest = chunk.get(passes..).unwrap_or_default();
+            if let Err(violation) = this.framing.filter(rest, &mut this.checked) {
+                this.violated(violation);
+            }
+            buf.set_filled(start + passes);
             acknowledge_at_once(&this.socket);
+            if passes > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 }
@@ -144,28 +180,24 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // The crate flushes once more before it closes: the same error, without waiting.
-        if this.violation != Some(Violation::SlowReader) {
-            if let Poll::Ready(result) = Pin::new(&mut this.socket).poll_write(cx, buf) {
-                this.writing.clear();
-                return Poll::Ready(result);
-            }
-            this.writing.set_once();
-            ready!(this.writing.poll_passed(cx));
-            this.violated(Violation::SlowReader);
+        if this.replies.is_full() {
+            ready!(this.poll_write_out(cx))?;
         }
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            Violation::SlowReader,
-        )))
+        Poll::Ready(Ok(this.replies.take(buf)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        if this.replies.due().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        this.poll_write_out(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(this.poll_write_out(cx))?;
+        Pin::new(&mut this.socket).poll_shutdown(cx)
     }
 }
 
@@ -177,30 +209,18 @@ fn acknowledge_at_once(socket: &EitherStream<TcpStream, UnixStream>) {
     }
 }
 
+/// Begins when it is first polled.
 #[derive(Debug, Default)]
 struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
-    fn set(&mut self) {
-        self.0 = Some(Box::pin(sleep(PATIENCE)));
-    }
-
-    fn set_once(&mut self) {
-        if self.0.is_none() {
-            self.set();
-        }
-    }
-
     fn clear(&mut self) {
         self.0 = None;
     }
 
-    /// Pending for ever where no deadline is set.
     fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
-            Some(sleep) => sleep.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+        let deadline = self.0.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        deadline.as_mut().poll(cx)
     }
 }
 

@@ -132,6 +132,43 @@ fn macros_of_an_earlier_message_or_recipient_do_not_stay() {
 }
 
 #[test]
+fn what_mtas_write_passes_where_it_is() {
+    let mut framing = Framing::new();
+    framing
+        .filter(
+            &[negotiated(), packet(b'C', b"c\0U")].concat(),
+            &mut Vec::new(),
+        )
+        .unwrap();
+    let message = [
+        packet(b'H', b"client.example\0"),
+        packet(b'D', b"M{mail_addr}\0\0"),
+        packet(b'M', b"<>\0"),
+        packet(b'D', b"R{rcpt_mailer}\0local\0"),
+        packet(b'R', b"<a@example.org>\0"),
+        packet(b'L', b"Subject\0x\0"),
+        packet(b'N', b""),
+        packet(b'B', &[b'x'; 65535]),
+        packet(b'E', b""),
+    ]
+    .concat();
+    assert_eq!(framing.passes(&message), message.len());
+    assert!(framing.between_messages());
+    let half = message.len() / 2;
+    assert_eq!(framing.passes(&message[..half]), half);
+    assert!(framing.mid_packet());
+    assert_eq!(framing.passes(&message[half..]), message.len() - half);
+    for not in [
+        packet(b'M', b"<>\0"),
+        packet(b'D', b"M"),
+        packet(b'K', b""),
+        packet(b'x', b""),
+    ] {
+        assert_eq!(framing.passes(&not), 0, "{}", not.escape_ascii());
+    }
+}
+
+#[test]
 fn quit_nc_becomes_quit() {
     let (output, _) = filter(&[negotiated(), packet(b'K', b"")].concat());
     assert_eq!(output, [negotiated(), packet(b'Q', b"")].concat());
@@ -181,6 +218,31 @@ proptest! {
             }
         }
         prop_assert_eq!((output, result), filter(&input));
+    }
+
+    /// As the stream does: what passes stays where it is, the rest is filtered.
+    #[test]
+    fn what_passes_is_what_would_be_filtered(input in session(), cuts in prop::collection::vec(1usize..60, 1..50)) {
+        let mut framing = Framing::new();
+        let mut output = Vec::new();
+        let mut rest = input.as_slice();
+        let mut result = Ok(());
+        for cut in cuts.into_iter().cycle() {
+            let (chunk, later) = rest.split_at(cut.min(rest.len()));
+            rest = later;
+            let passes = framing.passes(chunk);
+            output.extend_from_slice(&chunk[..passes]);
+            result = framing.filter(&chunk[passes..], &mut output);
+            if result.is_err() || rest.is_empty() {
+                break;
+            }
+        }
+        let mut whole = Framing::new();
+        let mut filtered = Vec::new();
+        prop_assert_eq!(whole.filter(&input, &mut filtered), result);
+        prop_assert_eq!(output, filtered);
+        prop_assert_eq!(framing.begun(), whole.begun());
+        prop_assert_eq!(framing.mid_packet(), whole.mid_packet());
     }
 
     #[test]
