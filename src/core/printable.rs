@@ -1,24 +1,44 @@
 //! Strangers' bytes made fit for a log line, a header or a terminal.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter};
 
 /// Escapes everything but graphic ASCII as `\xNN`, the backslash and the quotation mark too, and cuts the rest off
 /// after `limit` octets of input. What comes out is one word: no blank, no control character, nothing that could
 /// end a line or begin another field.
 pub fn printable(bytes: &[u8], limit: usize) -> String {
-    let mut text = String::with_capacity(bytes.len().min(limit));
-    for &byte in bytes.iter().take(limit) {
-        if byte.is_ascii_graphic() && byte != b'\\' && byte != b'"' {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\\x{byte:02x}");
+    Printable { bytes, limit }.to_string()
+}
+
+/// The same, for what is written anyway.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a> {
+    /// What a stranger wrote.
+    pub bytes: &'a [u8],
+    /// How many octets of it are shown.
+    pub limit: usize,
+}
+
+impl Display for Printable<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\' && byte != b'"';
+        let mut rest = self.bytes.get(..self.limit).unwrap_or(self.bytes);
+        while !rest.is_empty() {
+            let odd = rest.iter().position(|&byte| !is_plain(byte));
+            let (plain, later) = rest.split_at(odd.unwrap_or(rest.len()));
+            f.write_str(str::from_utf8(plain).unwrap_or_default())?;
+            rest = match later.split_first() {
+                Some((odd, rest)) => {
+                    write!(f, "\\x{odd:02x}")?;
+                    rest
+                }
+                None => later,
+            };
         }
+        if self.bytes.len() > self.limit {
+            f.write_str("...")?;
+        }
+        Ok(())
     }
-    if bytes.len() > limit {
-        text.push_str("...");
-    }
-    text
 }
 
 /// The same, but it is what comes out that is cut: at `most` characters, three dots included.

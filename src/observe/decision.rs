@@ -1,11 +1,14 @@
 //! The decision line: one for each recipient, with fixed fields, so that `grep` and `awk` can read it.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt::{self, Display, Formatter},
+    net::IpAddr,
+};
 
 use crate::core::{
     address::{Mailbox, ReversePath},
     policy::SpfAnswers,
-    printable::printable,
+    printable::Printable,
     spf::SpfCheck,
     verdict::Verdict,
 };
@@ -38,53 +41,62 @@ pub struct Decision<'a> {
     pub signed: &'a [&'static str],
 }
 
-impl fmt::Display for Decision<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |bytes: Option<&[u8]>| match bytes {
-            None | Some(b"") => "-".to_owned(),
-            Some(bytes) => printable(bytes, MAX_VALUE),
-        };
+impl Display for Decision<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let result = |check: Option<&SpfCheck>| check.map_or("-", |check| check.result.as_str());
-        let spf = self.spf;
-        let notification = self.verdict.notification.as_ref();
+        let (spf, verdict) = (self.spf, self.verdict);
+        let notification = verdict.notification.as_ref();
         write!(
             f,
             "id={} queue_id={} client={} helo={} mail_from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
             self.id,
             word(self.queue_id),
-            self.client
-                .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            Or(self.client),
             word(self.helo),
-            printable(&self.mail_from.to_bytes(), MAX_VALUE),
-            printable(&self.rcpt.to_bytes(), MAX_VALUE),
-            self.verdict.action,
-            self.verdict.reason.code(),
-            self.verdict
-                .by
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), ToString::to_string),
+            printable(&self.mail_from.to_bytes()),
+            printable(&self.rcpt.to_bytes()),
+            verdict.action,
+            verdict.reason.code(),
+            Or(verdict.by.as_ref()),
             result(spf.and_then(|spf| spf.mail_from.as_deref())),
             result(spf.and_then(|spf| spf.helo.as_deref())),
             notification.map_or("-", |notification| notification.kind.as_str()),
-            notification.map_or_else(
-                || "-".to_owned(),
-                |notification| listed(&notification.evidence_codes()),
-            ),
+            Or(notification.and_then(|notification| listed(&notification.evidence_codes()))),
             self.batv.unwrap_or("-"),
-            self.verdict
-                .proof
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), ToString::to_string),
-            listed(self.signed),
-            self.verdict.would.map_or("-", |action| action.as_str()),
+            Or(verdict.proof.as_ref()),
+            Or(listed(self.signed)),
+            verdict.would.map_or("-", |action| action.as_str()),
         )
     }
 }
 
-fn listed(words: &[&str]) -> String {
-    match words {
-        [] => "-".to_owned(),
-        words => words.join(","),
+fn printable(bytes: &[u8]) -> Printable<'_> {
+    Printable {
+        bytes,
+        limit: MAX_VALUE,
+    }
+}
+
+fn word(bytes: Option<&[u8]>) -> Printable<'_> {
+    match bytes {
+        None | Some(b"") => printable(b"-"),
+        Some(bytes) => printable(bytes),
+    }
+}
+
+fn listed(words: &[&str]) -> Option<String> {
+    (!words.is_empty()).then(|| words.join(","))
+}
+
+/// The value, or a dash where there is none.
+struct Or<T>(Option<T>);
+
+impl<T: Display> Display for Or<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("-"),
+        }
     }
 }
 
