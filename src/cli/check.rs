@@ -1,5 +1,7 @@
 //! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
+mod postfix;
+
 use std::{path::Path, process::ExitCode};
 
 use clap::Args;
@@ -16,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read only the file, its lists and the store; ask no name server, database or LDAP server
+    /// Read only the file, its lists and the store; ask no name server, database, LDAP server or Postfix
     #[arg(long)]
     no_dns: bool,
     /// Print one JSON object
@@ -106,6 +108,14 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
                     .problems
                     .push(format!("name server {nameserver} does not answer: {why}")),
             }
+        }
+    }
+    if !arguments.no_dns {
+        match postfix::accepts_unchecked().await {
+            Ok(warnings) => report.warnings.extend(warnings),
+            Err(why) => report.on.push(format!(
+                "Postfix: its milter_default_action is not known: {why}"
+            )),
         }
     }
     if arguments.json {

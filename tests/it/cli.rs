@@ -460,6 +460,40 @@ fn check_tells_what_is_on_and_what_is_wrong() {
     assert_eq!(said.json()["file"], *shipped);
 }
 
+/// What `postconf` says on a host with Postfix; the tests' machine may have none.
+#[test]
+fn check_warns_where_postfix_accepts_mail_unchecked() {
+    let desk = Desk::new();
+    for (says, shows) in [
+        (
+            "echo milter_default_action = accept; echo smtpd_milters = inet:127.0.0.1:8894",
+            "(milter_default_action = accept in main.cf); use `milter_default_action = tempfail`",
+        ),
+        (
+            "echo fatal: no main.cf >&2; exit 1",
+            "Postfix: its milter_default_action is not known: `postconf` ended with exit status: 1: fatal: no main.cf",
+        ),
+    ] {
+        // Written by another process: a file that this one had open for writing may not run yet (ETXTBSY).
+        let fake = format!("#!/bin/sh\n[ $1 = -P ] || {{ {says}; }}\n");
+        let write = "printf %s \"$1\" >postconf && chmod 755 postconf";
+        let written = Command::new("/bin/sh")
+            .args(["-c", write, "sh", &fake])
+            .current_dir(desk.folder.path())
+            .status();
+        assert!(written.unwrap().success());
+        let said = Command::new(env!("CARGO_BIN_EXE_backstop"))
+            .args(["check", "--config=milter.yaml"])
+            .current_dir(desk.folder.path())
+            .env("PATH", desk.folder.path())
+            .output()
+            .unwrap();
+        let out = String::from_utf8(said.stdout).unwrap();
+        assert!(out.contains(shows), "{out}");
+        assert_eq!(said.status.code(), Some(0), "{out}");
+    }
+}
+
 /// virtual(5): `@example.org` is Postfix's own way to write a catch-all.
 #[test]
 fn a_catch_all_in_a_map_of_postfix_is_a_note_where_the_file_answers_for_it() {
