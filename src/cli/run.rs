@@ -15,7 +15,7 @@ use std::{
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{engine, load, open_store, retention, unavailable};
@@ -29,8 +29,6 @@ use crate::{
 
 /// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
 const MAX_CONNECTIONS: usize = 10_000;
-/// How long messages in progress may take after SIGTERM. Less than the 90 s after which systemd kills.
-const GRACE: Duration = Duration::from_secs(30);
 /// How often the DNS lists are tested.
 const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
 /// The same while one is off. Mostly, DNS failed for a moment, or was not ready when the host started.
@@ -64,6 +62,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
         log::warn!("{warning}");
     }
     let drain = Drain::new();
+    drain.apply(config.drain);
     let counters = Arc::new(Counters::default());
     let engine = match engine(&config, None, open_store(&config)) {
         Ok((engine, events)) => {
@@ -124,9 +123,9 @@ async fn serve_mail(path: &Path) -> ExitCode {
         notify(&[NotifyState::Stopping]);
         drain.begin();
         log::info!("stopping; messages in progress: {}", drain.messages());
-        if timeout(GRACE, drain.idle()).await.is_err() {
+        if !drain.idle_in_time().await {
             log::warn!(
-                "stopping with {} messages in progress; their MTA defers them",
+                "stopping with {} messages in progress; the MTA's `milter_default_action` answers them",
                 drain.messages()
             );
         }
@@ -229,6 +228,7 @@ async fn reload_on(
                 let former = shared.engine.swap(Arc::new(engine));
                 hand_over(&former, &shared.engine.load());
                 set_level(config.log.level.into());
+                shared.drain.apply(config.drain);
                 running = config;
                 log::info!(
                     "reloaded {}, mode {}",

@@ -18,6 +18,7 @@ use crate::{
         spf_rules::Forwarder,
     },
     dns::{MAX_BUDGET, MAX_CACHE, MIN_TIMEOUT},
+    engine::DrainSettings,
     milter::ListenAddress,
 };
 
@@ -45,6 +46,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.report();
     checks.siege();
     checks.observe();
+    checks.drain();
     checks.exemptions(&Path::of(&["exempt"]), &file.exempt);
     checks.exemptions(
         &Path::of(&["null_sender", "exempt"]),
@@ -60,6 +62,17 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
+    fn drain(&mut self) {
+        let (limit, max) = (self.file.drain.limit, DrainSettings::MAX_LIMIT);
+        if limit > max {
+            self.findings.error(
+                &Path::of(&["drain", "limit"]),
+                format!("`drain.limit` is {limit}, more than {max}"),
+                "use 5s: while the daemon ends, the MTA refuses all new mail for now",
+            );
+        }
+    }
+
     fn socket(&mut self) {
         let options = &self.file.socket;
         if matches!(self.file.listen, ListenAddress::Unix(_)) {

@@ -24,6 +24,7 @@ use crate::{
     },
     directory::{ldap::Ldap, sql::Sql},
     dns,
+    engine::DrainSettings,
     milter::{ListenAddress, SocketOptions},
     observe,
     store::StoreUrl,
@@ -51,6 +52,7 @@ pub(super) struct File {
     pub store: StoreUrl,
     pub report: attack::ReportSettings,
     pub observe: observe::ObserveSettings,
+    pub drain: DrainSettings,
     pub log: Log,
 }
 
@@ -79,6 +81,7 @@ impl Default for File {
             store: StoreUrl::default(),
             report: attack::ReportSettings::default(),
             observe: observe::ObserveSettings::default(),
+            drain: DrainSettings::default(),
             log: Log::default(),
         }
     }

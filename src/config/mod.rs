@@ -39,6 +39,7 @@ use crate::{
     core::{attack, policy::Policy, spf_rules::ResultRules},
     directory::DomainSources,
     dkim, dns,
+    engine::DrainSettings,
     milter::{ListenAddress, SocketOptions},
     observe,
     store::StoreUrl,
@@ -63,6 +64,8 @@ pub struct Config {
     pub report: attack::ReportSettings,
     /// What the daemon shows to monitoring.
     pub observe: observe::ObserveSettings,
+    /// How the daemon ends.
+    pub drain: DrainSettings,
     /// The DKIM keys of `proof.dkim.keys`.
     pub dkim_keys: dkim::DkimKeys,
     /// What is written to the log.
@@ -157,6 +160,7 @@ fn config(
         store: file.store,
         report: file.report,
         observe: file.observe,
+        drain: file.drain,
         dkim_keys,
         log: file.log,
         file: path.to_owned(),

@@ -43,6 +43,7 @@ pub(super) const PLACES: &[&[&str]] = &[
     &["siege", "catch_all"],
     &["siege", "learn"],
     &["observe"],
+    &["drain"],
     &["log"],
 ];
 

@@ -105,12 +105,15 @@ impl Verdict {
     pub fn internal() -> Self {
         Self {
             action: Action::Tempfail,
-            would: None,
-            reason: Reason::Internal,
-            unanswered: None,
-            by: None,
-            notification: None,
-            proof: None,
+            ..Self::accept(Reason::Internal)
+        }
+    }
+
+    /// The daemon stops: 451 4.3.2 whatever the mode, for the same reason.
+    pub fn stopping() -> Self {
+        Self {
+            action: Action::Tempfail,
+            ..Self::accept(Reason::Stopping)
         }
     }
 

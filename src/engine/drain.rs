@@ -1,8 +1,42 @@
-//! The end of the daemon: no new connections, but the messages in progress are finished.
+//! The end of the daemon: no new connections, and messages in progress are told to come again.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time,
+};
 
-use tokio::sync::watch;
+use serde::Deserialize;
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+
+use crate::core::duration::Duration;
+
+/// `drain:` of `milter.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrainSettings {
+    /// How long messages in progress are waited for, in seconds up to [`MAX_LIMIT`](Self::MAX_LIMIT).
+    pub limit: Duration,
+}
+
+impl DrainSettings {
+    /// An answer that is under way takes up to 27 s, whatever the limit, and systemd waits for 45 s.
+    pub const MAX_LIMIT: Duration = Duration::from_secs(30);
+}
+
+impl Default for DrainSettings {
+    fn default() -> Self {
+        // Short, because new clients get no answer meanwhile.
+        Self {
+            limit: Duration::from_secs(5),
+        }
+    }
+}
 
 /// A handle that is cloned to the listener, to every session, and to whoever ends the daemon.
 #[derive(Clone, Debug)]
@@ -10,8 +44,12 @@ pub struct Drain(Arc<Channels>);
 
 #[derive(Debug)]
 struct Channels {
+    /// In milliseconds.
+    limit: AtomicU64,
     begun: watch::Sender<bool>,
-    messages: watch::Sender<usize>,
+    messages: AtomicUsize,
+    /// The last message ended.
+    ended: Notify,
 }
 
 impl Default for Drain {
@@ -23,10 +61,21 @@ impl Default for Drain {
 impl Drain {
     /// Not draining, and no message in progress.
     pub fn new() -> Self {
-        Self(Arc::new(Channels {
+        let drain = Self(Arc::new(Channels {
+            limit: AtomicU64::new(0),
             begun: watch::Sender::new(false),
-            messages: watch::Sender::new(0),
-        }))
+            messages: AtomicUsize::new(0),
+            ended: Notify::new(),
+        }));
+        drain.apply(DrainSettings::default());
+        drain
+    }
+
+    /// Takes the settings of a file that was read.
+    pub fn apply(&self, settings: DrainSettings) {
+        let limit = time::Duration::from(settings.limit).as_millis();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Makes the listener close its socket: new clients are refused at once, and the next instance may bind.
@@ -43,23 +92,43 @@ impl Drain {
         }
     }
 
-    /// Counts a message as in progress for as long as the guard lives.
-    pub fn message(&self) -> MessageGuard {
-        self.0.messages.send_modify(|messages| *messages += 1);
-        MessageGuard(Arc::clone(&self.0))
+    /// Whether [`begin`](Self::begin) was called.
+    pub fn has_begun(&self) -> bool {
+        *self.0.begun.borrow()
+    }
+
+    /// Counts a message as in progress for as long as the guard lives. None once draining has begun: such a message gets no
+    /// other answer than that it is to come again, and nobody waits for it.
+    pub fn message(&self) -> Option<MessageGuard> {
+        if self.has_begun() {
+            return None;
+        }
+        self.0.messages.fetch_add(1, Ordering::SeqCst);
+        Some(MessageGuard(Arc::clone(&self.0)))
     }
 
     /// Messages in progress.
     pub fn messages(&self) -> usize {
-        *self.0.messages.borrow()
+        self.0.messages.load(Ordering::SeqCst)
     }
 
-    /// Resolves when no message is in progress. The caller bounds the wait.
-    pub fn idle(&self) -> impl Future<Output = ()> + Send + 'static {
+    /// Waits until no message is in progress, but no longer than the limit; whether none is.
+    pub async fn idle_in_time(&self) -> bool {
+        let limit = time::Duration::from_millis(self.0.limit.load(Ordering::Relaxed));
+        timeout(limit, self.idle()).await.is_ok()
+    }
+
+    fn idle(&self) -> impl Future<Output = ()> + Send + 'static {
         let channels = Arc::clone(&self.0);
         async move {
-            let mut messages = channels.messages.subscribe();
-            let _ = messages.wait_for(|messages| *messages == 0).await;
+            loop {
+                // Before the count is read, so that no end is missed.
+                let ended = channels.ended.notified();
+                if channels.messages.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
+                ended.await;
+            }
         }
     }
 }
@@ -70,7 +139,9 @@ pub struct MessageGuard(Arc<Channels>);
 
 impl Drop for MessageGuard {
     fn drop(&mut self) {
-        self.0.messages.send_modify(|messages| *messages -= 1);
+        if self.0.messages.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.ended.notify_waiters();
+        }
     }
 }
 
@@ -94,13 +165,29 @@ mod tests {
         idle.await.unwrap();
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn waits_no_longer_than_the_limit() {
+        let drain = Drain::new();
+        let begun = tokio::time::Instant::now();
+        assert!(drain.idle_in_time().await);
+        let _message = drain.message();
+        assert!(!drain.idle_in_time().await);
+        assert_eq!(begun.elapsed().as_secs(), 5);
+        let limit = Duration::from_secs(7);
+        drain.apply(DrainSettings { limit });
+        assert!(!drain.idle_in_time().await);
+        assert_eq!(begun.elapsed().as_secs(), 5 + 7);
+    }
+
     #[tokio::test]
     async fn begins_once_for_all() {
         let drain = Drain::new();
-        assert!(drain.begun().now_or_never().is_none());
+        assert!(drain.begun().now_or_never().is_none() && !drain.has_begun());
         let begun = tokio::spawn(drain.begun());
         drain.begin();
         begun.await.unwrap();
-        assert!(drain.begun().now_or_never().is_some());
+        assert!(drain.begun().now_or_never().is_some() && drain.has_begun());
+        assert!(drain.message().is_none());
+        assert!(drain.idle().now_or_never().is_some());
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub use self::{
     answering::{Allowed, Answers},
     asking::{Answerer, STAGE_LIMIT, decided},
-    drain::{Drain, MessageGuard},
+    drain::{Drain, DrainSettings, MessageGuard},
     guesses::Guesses,
     remembered::Remembered,
     session::{Session, Shared},

@@ -59,7 +59,8 @@ pub struct Session {
     shared: Arc<Shared>,
     client: Client,
     receiver: String,
-    transaction: Option<Transaction>,
+    /// On the heap, for most sessions idle most of the time.
+    transaction: Option<Box<Transaction>>,
 }
 
 impl Session {
@@ -127,12 +128,12 @@ impl Session {
             reverse_path: understood::reverse_path(path, macros, local, &self.receiver),
         };
         let (id, policy) = (self.shared.next_id(), Arc::clone(&engine.policy));
-        self.transaction = Some(Transaction::new(
+        self.transaction = Some(Box::new(Transaction::new(
             engine,
             Message::new(id, policy, envelope, self.receiver.clone()),
             self.shared.drain.message(),
             Arc::clone(&self.shared.metrics),
-        ));
+        )));
     }
 
     /// Who is meant by RCPT's argument. `refused` is the code with which the MTA refused it already, if it did.
@@ -146,7 +147,7 @@ impl Session {
         let engine = self
             .transaction
             .as_ref()
-            .map_or(&**current, Transaction::engine);
+            .map_or(&**current, |transaction| transaction.engine());
         let local = &engine.policy.local;
         Recipient {
             mailbox: understood::recipient(path, macros, local, &self.receiver),
@@ -169,7 +170,26 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
-        transaction.rcpt_failed(rcpt, queue_id)
+        transaction.rcpt_failed(rcpt, Verdict::internal(), queue_id)
+    }
+
+    /// Whether the daemon ends: every further command is then answered by [`rcpt_stopped`](Self::rcpt_stopped) or
+    /// [`message_stopped`](Self::message_stopped).
+    pub fn is_stopping(&self) -> bool {
+        self.shared.drain.has_begun()
+    }
+
+    /// What to answer to a recipient while the daemon ends. It waits for the message only if somebody was accepted before,
+    /// for then the MTA goes on with it.
+    pub fn rcpt_stopped(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
+        let Some(transaction) = &mut self.transaction else {
+            return Reply::to(&Verdict::stopping(), None);
+        };
+        let reply = transaction.rcpt_failed(rcpt, Verdict::stopping(), queue_id);
+        if !transaction.can_come() {
+            transaction.release();
+        }
+        reply
     }
 
     /// One header.
@@ -222,11 +242,20 @@ impl Session {
 
     /// What to answer to a message that could not be judged by our own fault.
     pub fn message_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        self.refuse(&Verdict::internal(), queue_id)
+    }
+
+    /// What to answer to a message while the daemon ends.
+    pub fn message_stopped(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+        self.refuse(&Verdict::stopping(), queue_id)
+    }
+
+    fn refuse(&mut self, verdict: &Verdict, queue_id: Option<&[u8]>) -> Option<Reply> {
         if let Some(transaction) = &mut self.transaction {
-            transaction.fail();
+            transaction.fail(verdict);
         }
         self.abandon(queue_id);
-        Reply::to(&Verdict::internal(), None)
+        Reply::to(verdict, None)
     }
 
     /// The end of the message.

@@ -21,21 +21,22 @@ pub(super) struct Transaction {
     engine: Arc<Engine>,
     message: Message,
     metrics: Arc<Metrics>,
-    _in_progress: MessageGuard,
+    /// None for a message that the end of the daemon does not wait for.
+    in_progress: Option<MessageGuard>,
 }
 
 impl Transaction {
     pub(super) fn new(
         engine: Arc<Engine>,
         message: Message,
-        in_progress: MessageGuard,
+        in_progress: Option<MessageGuard>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             engine,
             message,
             metrics,
-            _in_progress: in_progress,
+            in_progress,
         }
     }
 
@@ -62,10 +63,25 @@ impl Transaction {
         self.judged(judged, queue_id)
     }
 
-    /// A recipient whose judging failed by our own fault: the reply to give.
-    pub(super) fn rcpt_failed(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
-        let judged = self.message.rcpt_failed(rcpt);
+    /// A recipient that is not judged, because we failed or stop: the reply to give.
+    pub(super) fn rcpt_failed(
+        &mut self,
+        rcpt: &RcptTo,
+        verdict: Verdict,
+        queue_id: Option<&[u8]>,
+    ) -> Option<Reply> {
+        let judged = self.message.rcpt_failed(rcpt, verdict);
         self.judged(judged, queue_id)
+    }
+
+    /// Whether somebody was accepted, so that the message can still come.
+    pub(super) fn can_come(&self) -> bool {
+        !self.message.accepted().is_empty()
+    }
+
+    /// Lets the daemon end before the message does.
+    pub(super) fn release(&mut self) {
+        self.in_progress = None;
     }
 
     fn judged(&mut self, judged: Judged, queue_id: Option<&[u8]>) -> Option<Reply> {
@@ -139,14 +155,14 @@ impl Transaction {
         self.refusal()
     }
 
-    /// Refuses for now what was accepted, after a failure of our own: the log then says what the sender is answered.
-    pub(super) fn fail(&mut self) {
-        self.message.fail();
+    /// Refuses for now what was accepted, because we failed or stop: the log then says what the sender is answered.
+    pub(super) fn fail(&mut self, verdict: &Verdict) {
+        self.message.fail(verdict);
     }
 
     /// The end of the message, as far as the MTA lets it be changed.
     pub(super) async fn end(
-        mut self,
+        mut self: Box<Self>,
         negotiated: Negotiated,
         queue_id: Option<&[u8]>,
         warnings: &Warnings,
@@ -166,7 +182,7 @@ impl Transaction {
     }
 
     /// The end before the message came, or after it was refused.
-    pub(super) fn broken_off(mut self, queue_id: Option<&[u8]>) {
+    pub(super) fn broken_off(mut self: Box<Self>, queue_id: Option<&[u8]>) {
         let now = now();
         let effects = self.message.broken_off(now);
         self.log(&[], queue_id);

@@ -184,7 +184,9 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         parameters,
     };
     let session = &mut connection.session;
-    let reply = if connection.session_failed || connection.mail_failed {
+    let reply = if session.is_stopping() {
+        session.rcpt_stopped(&rcpt, queue_id.as_deref())
+    } else if connection.session_failed || connection.mail_failed {
         session.rcpt_failed(&rcpt, queue_id.as_deref())
     } else {
         match within_limits(session.rcpt(&rcpt, queue_id.as_deref())).await {
@@ -204,9 +206,14 @@ async fn data(context: &mut Context<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = connection.session.data(queue_id.as_deref());
-    let judged = within_limits(judged).await;
-    let reply = or_failed(connection, judged, queue_id.as_deref());
+    let reply = match without_judging(connection, queue_id.as_deref()) {
+        Some(reply) => reply,
+        None => {
+            let judged = connection.session.data(queue_id.as_deref());
+            let judged = within_limits(judged).await;
+            or_failed(connection, judged, queue_id.as_deref())
+        }
+    };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
@@ -215,14 +222,15 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let reply = if connection.mail_failed {
-        connection.session.message_failed(queue_id.as_deref())
-    } else {
-        let content_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
-        let session = &mut connection.session;
-        let judged = session.end_of_headers(content_comes, queue_id.as_deref());
-        let judged = within_limits(judged).await;
-        or_failed(connection, judged, queue_id.as_deref())
+    let reply = match without_judging(connection, queue_id.as_deref()) {
+        Some(reply) => reply,
+        None => {
+            let content_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
+            let session = &mut connection.session;
+            let judged = session.end_of_headers(content_comes, queue_id.as_deref());
+            let judged = within_limits(judged).await;
+            or_failed(connection, judged, queue_id.as_deref())
+        }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
@@ -233,6 +241,10 @@ fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
         return Status::Continue;
     };
     let session = &mut connection.session;
+    if session.is_stopping() {
+        let reply = session.message_stopped(macros::value(&context.macros, c"i").as_deref());
+        return reply.map_or(Status::Tempfail, |reply| answer(&mut context.reply, &reply));
+    }
     let more = std::panic::catch_unwind(AssertUnwindSafe(|| session.body(part)));
     let more = more.unwrap_or_else(|_| {
         connection.mail_failed = true;
@@ -251,10 +263,9 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = if connection.mail_failed {
-        Ok(connection.session.message_failed(queue_id.as_deref()))
-    } else {
-        within_limits(connection.session.end_of_content(queue_id.as_deref())).await
+    let judged = match without_judging(connection, queue_id.as_deref()) {
+        Some(reply) => Ok(reply),
+        None => within_limits(connection.session.end_of_content(queue_id.as_deref())).await,
     };
     if let Some(reply) = or_failed(connection, judged, queue_id.as_deref()) {
         return answer(&mut context.reply, &reply);
@@ -290,6 +301,17 @@ fn abandon(context: &mut Context<Connection>) -> Status {
         connection.session.abandon(queue_id.as_deref());
     }
     Status::Continue
+}
+
+/// What to answer to the message, where it is not judged: the daemon ends, or MAIL failed by our own fault. A message whose
+/// end has come before the daemon's is judged.
+fn without_judging(connection: &mut Connection, queue_id: Option<&[u8]>) -> Option<Option<Reply>> {
+    let session = &mut connection.session;
+    if session.is_stopping() {
+        return Some(session.message_stopped(queue_id));
+    }
+    let failed = connection.mail_failed;
+    failed.then(|| session.message_failed(queue_id))
 }
 
 /// The judgement; where judging failed by our own fault, the answer to that.

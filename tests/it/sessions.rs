@@ -20,6 +20,7 @@ through_both! {
     odd_addresses
     a_stopped_backstop_loses_nothing
     restarts_lose_nothing
+    a_message_held_open_delays_no_end_and_loses_nothing
     a_reload_between_two_messages
     a_reload_that_fails
     thirty_sessions_at_a_time
@@ -281,6 +282,36 @@ fn restarts_lose_nothing<M: Mta>() {
     for letter in &letters {
         site.delivered("joe@example.org", letter);
         assert_eq!(site.copies("joe@example.org", letter).len(), 1);
+    }
+}
+
+/// A silent client is closed after `drain.limit`, and the MTA answers it; one that goes on is answered at once.
+fn a_message_held_open_delays_no_end_and_loses_nothing<M: Mta>() {
+    let mut site = Site::<M>::start();
+    let [mut silent, mut talking] = [(); 2].map(|()| {
+        let mut client = site.friend();
+        client.mail(SENDER).unwrap();
+        assert_eq!(codes(&client.rcpt("joe@example.org").unwrap()), OK);
+        client
+    });
+    site.backstop.terminate().unwrap();
+    site.backstop
+        .wait_for_log("stopping; messages in progress: 2")
+        .unwrap();
+    let begun = Instant::now();
+    let letters = [Letter::new(), Letter::new()];
+    let told = talking.data(&letters[0].bytes).unwrap();
+    assert_eq!(codes(&told), "451 4.3.2", "{told:?}");
+    let ended = site.backstop.ended(Duration::from_secs(20)).unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    let told = silent.data(&letters[1].bytes).unwrap();
+    assert_eq!(told.code, 451, "{told:?}");
+    site.restart_backstop();
+    for letter in &letters {
+        assert!(site.copies("joe@example.org", letter).is_empty());
+        assert_eq!(once(&site, letter).code, 250);
+        site.delivered("joe@example.org", letter);
     }
 }
 

@@ -199,10 +199,10 @@ impl Message {
         verdicts.find(|verdict| !verdict.is_accepted())
     }
 
-    /// We failed: what was accepted is refused for now, for the log is to say what the sender is answered.
-    pub fn fail(&mut self) {
+    /// We failed, or stop: what was accepted gets this verdict, for the log is to say what the sender is answered.
+    pub fn fail(&mut self, verdict: &Verdict) {
         for accepted in &mut self.accepted {
-            accepted.verdict = Verdict::internal();
+            accepted.verdict.clone_from(verdict);
         }
     }
 

@@ -104,11 +104,11 @@ impl Message {
         Step::Decided(self.decided(rcpt, addressed, lookups, judgement))
     }
 
-    /// A recipient whose judging failed by our own fault.
-    pub fn rcpt_failed(&mut self, rcpt: &RcptTo) -> Judged {
+    /// A recipient that is not judged, because we failed or stop.
+    pub fn rcpt_failed(&mut self, rcpt: &RcptTo, verdict: Verdict) -> Judged {
         self.answers.forget();
         let judgement = Judgement {
-            verdict: Verdict::internal(),
+            verdict,
             checks: Vec::new(),
         };
         let addressed = rcpt.recipient.clone().into();

@@ -147,6 +147,12 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
                 .to_owned(),
             ..own_failure()
         },
+        // RFC 3463 section 3.4: the system does not accept messages, as before an immediate shutdown.
+        Reason::Stopping => Wording {
+            detail: 2,
+            text: "The mail filter stops at the moment; please try again later".to_owned(),
+            ..own_failure()
+        },
         Reason::Internal
         | Reason::NothingFound
         | Reason::Outgoing(_)

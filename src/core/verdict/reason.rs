@@ -111,6 +111,8 @@ pub enum Reason {
     ForgedHeaders,
     /// The list that could know the recipient can't be read.
     DirectoryUnavailable,
+    /// The daemon stops, and judges nothing any more.
+    Stopping,
     /// Our own failure: a panic, or a limit of time that we set ourselves.
     Internal,
 }
@@ -138,7 +140,9 @@ impl Reason {
     /// Whether it is that we, or what we ask, did not answer: that says nothing of the mail.
     pub(in crate::core) fn is_unanswered(&self) -> bool {
         match self {
-            Self::Internal | Self::DirectoryUnavailable | Self::ClientUnknown => true,
+            Self::Internal | Self::Stopping | Self::DirectoryUnavailable | Self::ClientUnknown => {
+                true
+            }
             // RFC 3463 section 3.4: the mail system; Postfix says so where a map can't be read.
             Self::RefusedByMta { status } => status.starts_with("4.3."),
             Self::Spf { result, .. } | Self::MailFromForged { spf: result, .. } => {
@@ -209,6 +213,7 @@ impl Reason {
             Self::Siege(UnderSiege::ExtraRecipient) => "siege_extra_recipient",
             Self::ForgedHeaders => "forged_headers",
             Self::DirectoryUnavailable => "directory_unavailable",
+            Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
     }

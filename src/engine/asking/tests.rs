@@ -25,7 +25,7 @@ use crate::{
         recipients::Known,
         siege::State,
         spf::{Identity, SpfCheck, SpfResult},
-        verdict::{Action, Reason},
+        verdict::{Action, Reason, Verdict},
     },
 };
 
@@ -272,8 +272,8 @@ async fn a_stage_may_be_dropped_anywhere() {
             let judging = decided(&mut message, &script, deadline, stage);
             let _ = tokio::time::timeout(Duration::from_secs(wait), judging).await;
         }
-        message.fail();
-        let failed = message.rcpt_failed(&rcpt);
+        message.fail(&Verdict::internal());
+        let failed = message.rcpt_failed(&rcpt, Verdict::internal());
         assert_eq!(failed.judgement.verdict.reason, Reason::Internal);
         // What comes after is judged anew, and as if nothing had been.
         let script = Script::of([0; 5]);

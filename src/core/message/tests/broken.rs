@@ -12,7 +12,7 @@ use crate::core::{
     message::{Answer, Message, Question, Step},
     notification::Notification,
     outside::Outside,
-    verdict::{Action, Reason},
+    verdict::{Action, Reason, Verdict},
 };
 
 const SITE: &str = "
@@ -59,7 +59,7 @@ fn whoever_came_to_data_is_no_callout() {
         assert!(decided(&mut message, &mut silent, stage).is_kept);
         if comes {
             assert!(matches!(message.data(NOW), Step::Ask(_)));
-            message.fail();
+            message.fail(&Verdict::internal());
         }
         let effects = message.broken_off(NOW);
         let [accepted] = message.accepted() else {
