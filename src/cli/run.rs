@@ -1,6 +1,7 @@
 //! `backstop run`: the daemon.
 
 mod daily;
+mod descriptors;
 mod metrics;
 mod process_group;
 mod siege;
@@ -27,8 +28,6 @@ use crate::{
     observe::{Hosts, end_logging, set_level, start_logging},
 };
 
-/// The maximum number of open connections: far above the process limits of Postfix (100) and Sendmail, so that none waits.
-const MAX_CONNECTIONS: usize = 10_000;
 /// How often the DNS lists are tested.
 const BLOCKLIST_TEST: Duration = Duration::from_secs(60 * 60);
 /// The same while one is off. Mostly, DNS failed for a moment, or was not ready when the host started.
@@ -75,10 +74,11 @@ async fn serve_mail(path: &Path) -> ExitCode {
         Ok(http) => http,
         Err(error) => return unavailable(&error),
     };
+    let max_connections = descriptors::max_connections();
     let listener = match Listener::bind(
         &config.listen,
         &config.socket,
-        MAX_CONNECTIONS,
+        max_connections,
         &drain,
         Arc::clone(&counters),
     ) {
@@ -130,7 +130,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
             );
         }
     };
-    let served = serve(listener, &shared, MAX_CONNECTIONS, end).await;
+    let served = serve(listener, &shared, max_connections, end).await;
     if let Some(store) = &shared.engine.load().store {
         store.flush().await;
     }

@@ -5,23 +5,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{backstop::Backstop, milter::Client, mta};
+use lab::{
+    backstop::Backstop,
+    milter::{Client, Reply},
+    mta,
+};
 
-use super::{ENFORCE, SENDER, Stage, asking, binary, dns, zone};
+use super::{ENFORCE, SENDER, Stage, asking, binary, dns, field, zone};
 
-#[test]
-fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
+/// A daemon with so many descriptors. Half of few are for connections.
+fn with_descriptors(number: u32) -> Stage {
     let dns = dns(zone());
     let mut launcher = Command::new("sh");
     launcher
-        .args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""])
+        .args(["-c", &format!("ulimit -n {number}; exec \"$0\" \"$@\"")])
         .arg(binary())
         .env_remove("JOURNAL_STREAM")
         .env_remove("RUST_LOG")
         .stdout(Stdio::null());
     let yaml = asking(dns.addr(), ENFORCE);
     let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
-    let mut stage = Stage { backstop, dns };
+    Stage { backstop, dns }
+}
+
+#[test]
+fn a_storm_of_connections_leaves_descriptors_for_dns() {
+    let stage = with_descriptors(64);
+    let mut old = stage.session(SENDER);
+    let _storm: Vec<_> = (0..80)
+        .map(|_| Client::silent(stage.backstop.addr()).unwrap())
+        .collect();
+    stage
+        .backstop
+        .wait_for_log("closed at once: 32 are open, which is the maximum")
+        .unwrap();
+    old.mail("a@pass.example", &[]).unwrap();
+    old.rcpt("joe@example.org", &[]).unwrap();
+    assert_eq!(old.eom().unwrap().reply, Reply::Continue);
+    assert_eq!(field(&stage.decision("joe@example.org"), "spf"), "pass");
+}
+
+#[test]
+fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
+    // Files and sockets of its own leave less than half of these.
+    let mut stage = with_descriptors(28);
     let many: Vec<_> = (0..80)
         .map(|_| Client::silent(stage.backstop.addr()).unwrap())
         .collect();
