@@ -126,7 +126,7 @@ impl Answerer for Answers<'_> {
                 let check = Box::pin(spf::check_mail_from(&self.lookup, &query)).await;
                 Answer::SpfResult(check.result)
             }
-            Question::Listings => self.listings(message).await,
+            Question::Listings => Box::pin(self.listings(message)).await,
             Question::Known { entry, mailbox } => {
                 let delimiters = &message.policy().local.recipient_delimiter;
                 let directory = &self.engine.directory;
@@ -135,7 +135,7 @@ impl Answerer for Answers<'_> {
             Question::Signatures(part) => Box::pin(self.signatures(message, *part)).await,
             Question::Chain => Box::pin(self.chain(message)).await,
             Question::Siege(_) | Question::WrongTags(_) | Question::WrongTag(_) => Answer::NotAsked,
-            stored => self.stored(stored).await,
+            stored => Box::pin(self.stored(stored)).await,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     core::{
         envelope::{Client, Peer},
         message::{Negotiated, RcptTo},
+        mta::Mta,
         reply::Reply,
         understood::MtaMacros,
         verdict::Verdict,
@@ -34,6 +35,8 @@ pub struct Connection {
     /// What was negotiated.
     opts: ProtoOpts,
     actions: Actions,
+    /// Which MTA it is, as far as it said so by MAIL.
+    mta: Mta,
     /// CONNECT or HELO failed by our own fault, where no answer could be given. The client is not known then, so the
     /// recipients of all its messages get 451.
     session_failed: bool,
@@ -47,6 +50,7 @@ impl Connection {
             session,
             opts,
             actions,
+            mta: Mta::Unknown,
             session_failed: false,
             mail_failed: false,
         }
@@ -54,7 +58,7 @@ impl Connection {
 }
 
 /// The callbacks for sessions that share this state.
-pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
+pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Box<Connection>> {
     let shared = Arc::clone(shared);
     Callbacks::new()
         .on_negotiate(move |context, actions, opts| {
@@ -105,9 +109,9 @@ pub fn callbacks(shared: &Arc<Shared>) -> Callbacks<Connection> {
 /// Runs a callback that never refuses. A panic of ours must not end the session: it is remembered, and answered
 /// at the next stage that can answer.
 fn quiet(
-    context: &mut Context<Connection>,
+    context: &mut Context<Box<Connection>>,
     noreply: ProtoOpts,
-    callback: impl FnOnce(&mut Context<Connection>),
+    callback: impl FnOnce(&mut Context<Box<Connection>>),
 ) -> Status {
     let failed = std::panic::catch_unwind(AssertUnwindSafe(|| callback(context))).is_err();
     match &mut context.data {
@@ -131,7 +135,7 @@ fn quiet(
     }
 }
 
-fn connect(context: &mut Context<Connection>, name: &CStr, client: &SocketInfo) {
+fn connect(context: &mut Context<Box<Connection>>, name: &CStr, client: &SocketInfo) {
     let peer = match client {
         SocketInfo::Inet(address) => Peer::Inet(*address),
         SocketInfo::Unix(_) => Peer::Unix,
@@ -150,7 +154,7 @@ fn connect(context: &mut Context<Connection>, name: &CStr, client: &SocketInfo) 
     }
 }
 
-fn mail(context: &mut Context<Connection>, args: &[CString]) {
+fn mail(context: &mut Context<Box<Connection>>, args: &[CString]) {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
     // Postfix and Sendmail send neither for a client that did not log in.
     let login = macros::value(&context.macros, c"{auth_authen}")
@@ -158,14 +162,15 @@ fn mail(context: &mut Context<Connection>, args: &[CString]) {
     let client_addr = macros::value(&context.macros, c"{client_addr}");
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
-        let macros = macros::of_mail(&context.macros);
+        connection.mta = macros::mta(&context.macros);
+        let macros = macros::of_mail(&context.macros, connection.mta);
         connection
             .session
             .mail(path, macros, login, client_addr.as_deref());
     }
 }
 
-async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
+async fn rcpt(context: &mut Context<Box<Connection>>, args: Vec<CString>) -> Status {
     let path = args.first().map(|path| path.as_bytes()).unwrap_or_default();
     let parameters: Vec<&[u8]> = args.iter().skip(1).map(|arg| arg.as_bytes()).collect();
     let parameters = parameters.join(&b' ');
@@ -175,7 +180,7 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
         return Status::Tempfail;
     };
     let macros = match refused {
-        None => macros::of_rcpt(&context.macros),
+        None => macros::of_rcpt(&context.macros, connection.mta),
         Some(_) => MtaMacros::default(),
     };
     let rcpt = RcptTo {
@@ -201,7 +206,7 @@ async fn rcpt(context: &mut Context<Connection>, args: Vec<CString>) -> Status {
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
-async fn data(context: &mut Context<Connection>) -> Status {
+async fn data(context: &mut Context<Box<Connection>>) -> Status {
     let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
@@ -217,7 +222,7 @@ async fn data(context: &mut Context<Connection>) -> Status {
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
-async fn end_of_headers(context: &mut Context<Connection>) -> Status {
+async fn end_of_headers(context: &mut Context<Box<Connection>>) -> Status {
     let queue_id = macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
@@ -236,7 +241,7 @@ async fn end_of_headers(context: &mut Context<Connection>) -> Status {
 }
 
 /// Where SKIP was not negotiated, each further chunk is answered and dropped.
-fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
+fn body(context: &mut Context<Box<Connection>>, part: &[u8]) -> Status {
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
@@ -258,7 +263,7 @@ fn body(context: &mut Context<Connection>, part: &[u8]) -> Status {
     }
 }
 
-async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
+async fn end_of_message(context: &mut EomContext<Box<Connection>>) -> Status {
     let queue_id = context.macros.get(c"i").map(|id| id.to_bytes().to_vec());
     let Some(connection) = &mut context.data else {
         return Status::Continue;
@@ -295,7 +300,7 @@ async fn end_of_message(context: &mut EomContext<Connection>) -> Status {
     }
 }
 
-fn abandon(context: &mut Context<Connection>) -> Status {
+fn abandon(context: &mut Context<Box<Connection>>) -> Status {
     let queue_id = macros::value(&context.macros, c"i");
     if let Some(connection) = &mut context.data {
         connection.session.abandon(queue_id.as_deref());
@@ -336,12 +341,12 @@ async fn within_limits<T>(work: impl Future<Output = T>) -> Result<T, &'static s
 }
 
 /// Whether the MTA has refused the recipient itself, and how.
-fn refused(context: &Context<Connection>) -> Option<String> {
+fn refused(context: &Context<Box<Connection>>) -> Option<String> {
     let connection = context.data.as_ref()?;
     if !connection.opts.contains(ProtoOpts::REJECTED_RCPT) {
         return None;
     }
-    macros::refused_by_mta(&context.macros)
+    macros::refused_by_mta(&context.macros, connection.mta)
 }
 
 fn warn(connection: &Connection, kind: &'static str, text: &str) {

@@ -5,7 +5,10 @@ use std::ffi::CStr;
 use milter::Macros;
 
 use crate::core::{
-    mta::{Mta, refused::Route},
+    mta::{
+        Mta,
+        refused::{self, Route},
+    },
     understood::MtaMacros,
 };
 
@@ -21,28 +24,33 @@ pub(super) fn mta(macros: &Macros) -> Mta {
 ///
 /// Only for where RCPT_REJ was negotiated: else such recipients don't come, and a mailer named `error` is one that
 /// delivers.
-pub(super) fn refused_by_mta(macros: &Macros) -> Option<String> {
+pub(super) fn refused_by_mta(macros: &Macros, mta: Mta) -> Option<String> {
     let bytes = |name| macros.get(name).map(CStr::to_bytes).unwrap_or_default();
-    mta(macros).refused(Route {
-        mailer: bytes(c"{rcpt_mailer}"),
+    let mailer = bytes(c"{rcpt_mailer}");
+    // Most by far are not, and each macro is looked for in the macros of every stage.
+    if mailer != refused::MAILER {
+        return None;
+    }
+    mta.refused(Route {
+        mailer,
         host: bytes(c"{rcpt_host}"),
         addr: bytes(c"{rcpt_addr}"),
     })
 }
 
 /// What the MTA says of the sender in macros, at MAIL.
-pub(super) fn of_mail(macros: &Macros) -> MtaMacros<'_> {
+pub(super) fn of_mail(macros: &Macros, mta: Mta) -> MtaMacros<'_> {
     MtaMacros {
-        mta: mta(macros),
+        mta,
         resolved: macros.get(c"{mail_addr}").map(CStr::to_bytes),
         from: macros.get(c"f").map(CStr::to_bytes),
     }
 }
 
 /// What the MTA says of a recipient in macros. Of one that it refused, the macro holds the reason instead.
-pub(super) fn of_rcpt(macros: &Macros) -> MtaMacros<'_> {
+pub(super) fn of_rcpt(macros: &Macros, mta: Mta) -> MtaMacros<'_> {
     MtaMacros {
-        mta: mta(macros),
+        mta,
         resolved: macros.get(c"{rcpt_addr}").map(CStr::to_bytes),
         from: None,
     }

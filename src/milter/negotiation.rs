@@ -8,7 +8,7 @@ use crate::engine::Session;
 /// Asks for what is used and no more: every reply that isn't needed is a round trip (NR_*), every stage that isn't
 /// read is traffic (NO_*). It asks for recipients that the MTA refused (RCPT_REJ): they are the sign of a joe job.
 pub(super) fn negotiate(
-    context: &mut NegotiateContext<Connection>,
+    context: &mut NegotiateContext<Box<Connection>>,
     session: Session,
     offered_actions: Actions,
     offered: ProtoOpts,
@@ -59,6 +59,6 @@ pub(super) fn negotiate(
             (MacroStage::Eom, c"i".to_owned()),
         ]);
     }
-    context.data = Some(Connection::new(session, opts, actions));
+    context.data = Some(Box::new(Connection::new(session, opts, actions)));
     Status::Continue
 }

@@ -14,6 +14,9 @@ pub struct Route<'a> {
     pub addr: &'a [u8],
 }
 
+/// The mailer of recipients that the MTA has refused, and of some that it has not.
+pub const MAILER: &[u8] = b"error";
+
 impl Mta {
     /// The enhanced code with which the MTA refused the recipient; none where it accepted it.
     ///
@@ -27,7 +30,7 @@ impl Mta {
     /// would get in without any.
     pub fn refused(self, route: Route<'_>) -> Option<String> {
         let Route { mailer, host, addr } = route;
-        if mailer != b"error" {
+        if mailer != MAILER {
             return None;
         }
         let code = is_enhanced_code(host).then(|| printable(host, host.len()));

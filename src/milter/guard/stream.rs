@@ -25,9 +25,14 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads what the MTA writes, as long as it keeps to the protocol and is fast enough; else the connection is closed, and
-/// the reason counted. What we write passes as it is.
+/// the reason counted. What we write is held back where a reply follows that carries it along.
+///
+/// On the heap, because the milter crate moves it through several futures, and each has room for it.
 #[derive(Debug)]
-pub struct Stream {
+pub struct Stream(Box<Guarded>);
+
+#[derive(Debug)]
+struct Guarded {
     socket: EitherStream<TcpStream, UnixStream>,
     framing: Framing,
     /// What was checked and could not stay where it was read, such as a CONNECT that was kept until it was complete. It is
@@ -49,7 +54,7 @@ impl Stream {
         open: OpenConnection,
     ) -> Self {
         acknowledge_at_once(&socket);
-        Self {
+        Self(Box::new(Guarded {
             socket,
             framing: Framing::new(),
             checked: Vec::new(),
@@ -59,14 +64,16 @@ impl Stream {
             timed_packet: None,
             writing: Deadline::default(),
             open,
-        }
+        }))
     }
 
     #[cfg(test)]
     pub(in crate::milter) fn socket(&self) -> &EitherStream<TcpStream, UnixStream> {
-        &self.socket
+        &self.0.socket
     }
+}
 
+impl Guarded {
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
         let now = self.checked.len().min(buf.remaining());
         buf.put_slice(self.checked.get(..now).unwrap_or_default());
@@ -133,7 +140,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+        let this = &mut *self.get_mut().0;
         // Whoever waits for the MTA owes it nothing.
         ready!(this.poll_write_out(cx))?;
         loop {
@@ -179,7 +186,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
+        let this = &mut *self.get_mut().0;
         if this.replies.is_full() {
             ready!(this.poll_write_out(cx))?;
         }
@@ -187,7 +194,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+        let this = &mut *self.get_mut().0;
         if this.replies.due().is_empty() {
             return Poll::Ready(Ok(()));
         }
@@ -195,7 +202,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+        let this = &mut *self.get_mut().0;
         ready!(this.poll_write_out(cx))?;
         Pin::new(&mut this.socket).poll_shutdown(cx)
     }
