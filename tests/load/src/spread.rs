@@ -1,7 +1,9 @@
 //! Several readings of one figure.
 
+use serde::Serialize;
+
 /// The median of several readings, with the smallest and the largest.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// The reading in the middle; of an even number of readings, the lower of the two.
     pub median: f64,

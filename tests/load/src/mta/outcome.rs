@@ -5,11 +5,9 @@ use std::time::Duration;
 /// Counts and times of all messages of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// For how long messages were begun.
+    /// From the first connect to the last answer.
     pub time: Duration,
-    /// Messages that ended within that time.
-    pub in_time: u64,
-    /// Messages that were accepted, also those that ended later.
+    /// Messages that were accepted.
     pub accepted: u64,
     /// Messages that were refused with 5xx, or whose recipients all were.
     pub refused: u64,
@@ -28,13 +26,19 @@ impl Outcome {
     /// Messages for each second.
     #[must_use]
     pub fn rate(&self) -> f64 {
-        count(self.in_time) / self.time.as_secs_f64()
+        self.messages() / self.time.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
-    /// All messages, also those that ended after the time.
+    /// All messages.
     #[must_use]
     pub fn messages(&self) -> f64 {
         count(self.accepted + self.refused + self.deferred)
+    }
+
+    /// Changes for each message.
+    #[must_use]
+    pub fn changes_each(&self) -> f64 {
+        count(self.changes) / self.messages().max(1.0)
     }
 
     /// The time that this part of the messages did not exceed, in microseconds: 0.99 for the 99th percentile. 0 without any

@@ -53,7 +53,7 @@ impl Load<'_> {
         let mut sessions = Sessions::new(*self, time)?;
         sessions.serve()?;
         let mut outcome = sessions.outcome;
-        outcome.time = time;
+        outcome.time = sessions.start.elapsed();
         outcome.cpu = thread_cpu().saturating_sub(cpu);
         Ok(outcome)
     }
@@ -378,9 +378,6 @@ impl<'a> Sessions<'a> {
         self.outcome.latencies.push(took);
         link.began = now;
         let is_over = now >= self.end;
-        if !is_over {
-            self.outcome.in_time += 1;
-        }
         if is_over || link.left == 0 {
             self.close(place)?;
         }
