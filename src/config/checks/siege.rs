@@ -61,7 +61,7 @@ impl Checks<'_> {
             self.findings.error(
                 &Path::of(&["siege", "factor"]),
                 format!("`siege.factor` is {}; expected 2 to 100", siege.factor),
-                "use the default, 10: a flood is then ten times the domain's usual rate",
+                "use the default, 8: a flood is then eight times the domain's usual rate",
             );
         }
         if !FLOORS.contains(&siege.floor) {

@@ -47,7 +47,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             watch: true,
-            factor: 10,
+            factor: 8,
             floor: 20,
             min_duration: Duration::from_secs(30 * 60),
             quiet: Duration::from_secs(60 * 60),

@@ -104,7 +104,7 @@ fn a_slow_ramp_is_noticed_on_its_way() {
     });
     let states: Vec<State> = site.changes.iter().map(|change| change.to).collect();
     assert_eq!(states, [State::Alert, State::Siege]);
-    // Ten times the usual is 20 a minute, the floor as well.
+    // Eight times the usual is less than the floor, 20 a minute.
     let rate = site.changes[1].status.rate;
     assert!((15.0..40.0).contains(&rate), "{rate}");
 }
