@@ -168,9 +168,13 @@ impl Windows {
 
     /// Joins what another host counted at the same times.
     pub(super) fn join(&mut self, other: &Self, counts: Counts) {
-        let (count, by_network): (fn(u32, u32) -> u32, fn(u16, u16) -> u16) = match counts {
-            Counts::Sum => (u32::saturating_add, u16::saturating_add),
-            Counts::Larger => (u32::max, u16::max),
+        let count: fn(u32, u32) -> u32 = match counts {
+            Counts::Sum => u32::saturating_add,
+            Counts::Larger => u32::max,
+        };
+        let by_network: fn(u16, u16) -> u16 = match counts {
+            Counts::Sum => u16::saturating_add,
+            Counts::Larger => u16::max,
         };
         let hits = |one: &mut Hits, other: &Hits| one.join(other, count);
         self.hits.join(&other.hits, hits);

@@ -8,6 +8,7 @@
 //! | [`floor`]   | a filter that accepts everything, on the library that Backstop uses |
 //! | [`process`] | processor time and memory of a process and its children |
 //! | [`readings`]| what was read in slices that took turns, and ratios of it |
+//! | [`sim`]     | a year of the siege's sensor in a minute |
 //! | [`soak`]    | mixed mail for hours, and what a daemon takes meanwhile |
 //! | [`spread`]  | the median of several readings, with its extremes |
 #![forbid(unsafe_code)]
@@ -27,5 +28,6 @@ pub mod floor;
 pub mod mta;
 pub mod process;
 pub mod readings;
+pub mod sim;
 pub mod soak;
 pub mod spread;
