@@ -12,6 +12,7 @@
 //! refused port looks like silence. A datagram over the EDNS size is cut by the socket and is malformed then.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -93,7 +94,7 @@ impl Server {
 
     async fn over_udp(&self, query: &Query) -> Result<DnsResponse, NetError> {
         // A lost datagram is sent once more, early enough that nobody notices.
-        let again = self.patience / 4;
+        let again = spread(self.patience / 4);
         let mut client =
             UdpClientStream::builder(self.nameserver.address(), TokioRuntimeProvider::new())
                 .with_timeout(Some(self.patience))
@@ -175,6 +176,14 @@ impl Connection {
             _provider: provider,
         })
     }
+}
+
+/// A time between half of it and one and a half. What was asked at one moment, by many sessions, is not asked again at one
+/// moment: each time hundreds of sockets would be opened at once, while others wait.
+pub(super) fn spread(time: Duration) -> Duration {
+    // Its keys are random.
+    let chance = RandomState::new().hash_one(()) % 1024;
+    time / 2 + time.mul_f64(chance as f64 / 1024.0)
 }
 
 fn request(query: &Query) -> DnsRequest {

@@ -12,11 +12,11 @@ use hickory_resolver::proto::{
     op::Query,
     rr::{Name, RecordType},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     answer::DnsReply,
-    server::{Failure, Server},
+    server::{Failure, Server, spread},
     settings::{DnsSettings, Nameserver},
     system,
 };
@@ -79,7 +79,10 @@ impl Upstream {
         let servers = in_order(&servers);
         let mut refused = None;
         let mut unheard = None;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                sleep(spread(self.patience / 8)).await;
+            }
             for server in &servers {
                 if Instant::now() >= until {
                     break;
