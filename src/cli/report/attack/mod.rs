@@ -8,16 +8,18 @@ mod period;
 mod text;
 mod view;
 
-use std::{path::PathBuf, process::ExitCode, time::UNIX_EPOCH};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::UNIX_EPOCH};
 
 use clap::Args;
+use futures_util::{StreamExt, stream};
 
-use self::view::View;
+use self::{period::Period, view::View};
 use super::{NO_STORE, ask};
 use crate::{
     cli::{USAGE, print_json, unavailable},
     config::Config,
     core::{address::Domain, attack::AttackSummary},
+    store::{Store, Unavailable},
 };
 
 #[derive(Debug, Args)]
@@ -62,14 +64,10 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         Err(code) => return code,
     };
     let failed = |why| unavailable(&format!("{}: {why}", config.store));
-    // Day by day: each query has its own time limit, and after a flood all rows together can be a gigabyte.
-    let mut summary = AttackSummary::default();
-    for day in period.days() {
-        match store.attack(day).await {
-            Ok(rows) => summary.add(rows, domain),
-            Err(why) => return failed(why),
-        }
-    }
+    let summary = match summary(&store, &period, domain).await {
+        Ok(summary) => summary,
+        Err(why) => return failed(why),
+    };
     let view = View::of(summary, period, domain);
     let mut notes = Vec::new();
     if let Some(file) = &arguments.html {
@@ -107,6 +105,29 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         eprintln!("{line}");
     }
     ExitCode::SUCCESS
+}
+
+/// Day by day: each query has its own time limit, and after a flood all rows together can be a gigabyte. While one day is
+/// added up, the next two are read.
+async fn summary(
+    store: &Arc<dyn Store>,
+    period: &Period,
+    domain: Option<&str>,
+) -> Result<AttackSummary, Unavailable> {
+    let mut summary = AttackSummary::default();
+    let read = |day| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move { store.attack(day).await })
+    };
+    let mut days = stream::iter(period.days()).map(read).buffered(2);
+    while let Some(rows) = days.next().await {
+        match rows {
+            Ok(rows) => summary.add(rows?, domain),
+            // A bug of ours: it goes on as if it had been here.
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    Ok(summary)
 }
 
 fn wrong(why: &str) -> ExitCode {
