@@ -185,9 +185,10 @@ fn uses_store(config: &Config) -> bool {
     watched || proof.signs() || config.policy.looks_for_proofs() || config.report.keep_samples
 }
 
-/// The store, if anything uses it.
-fn open_store(config: &Config) -> Option<Arc<dyn Store>> {
-    uses_store(config).then(|| store::open(&config.store, retention(config)))
+/// The store, if anything uses it. What `former` has lost is counted on.
+fn open_store(config: &Config, former: Option<&Arc<dyn Store>>) -> Option<Arc<dyn Store>> {
+    let losses = former.map_or_else(Arc::default, |former| former.losses());
+    uses_store(config).then(|| store::open_after(&config.store, retention(config), losses))
 }
 
 /// How much the store keeps.
@@ -203,7 +204,7 @@ fn retention(config: &Config) -> Retention {
 /// The store for reading. A missing file is not made: it would belong to the user who runs the command.
 fn open_store_to_ask(config: &Config) -> Option<Arc<dyn Store>> {
     let is_there = config.store.file().is_none_or(Path::exists);
-    is_there.then(|| open_store(config)).flatten()
+    is_there.then(|| open_store(config, None)).flatten()
 }
 
 /// Days since 1970-01-01.

@@ -63,7 +63,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
     let drain = Drain::new();
     drain.apply(config.drain);
     let counters = Arc::new(Counters::default());
-    let engine = match engine(&config, None, open_store(&config)) {
+    let engine = match engine(&config, None, open_store(&config, None)) {
         Ok((engine, events)) => {
             log_events(&events);
             engine
@@ -132,7 +132,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
     };
     let served = serve(listener, &shared, max_connections, end).await;
     if let Some(store) = &shared.engine.load().store {
-        store.flush().await;
+        store.close().await;
     }
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -251,7 +251,7 @@ fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, E
     let kept = |config: &Config| (config.store.clone(), retention(config));
     let store = match &former.store {
         Some(store) if kept(&config) == kept(running) => Some(Arc::clone(store)),
-        _ => open_store(&config),
+        former_store => open_store(&config, former_store.as_ref()),
     };
     let (engine, events) =
         engine(&config, Some(former), store).map_err(|error| error.to_string())?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{NO, load, open_store_to_ask, print_json, today, uses_store};
 use crate::{
     config::Config,
-    core::{address::Domain, siege},
+    core::{address::Domain, proof::coverage::CoverageSummary, siege},
     directory::{Directory, Event},
     engine::{Rounds, Sieges},
     milter::reach,
@@ -162,18 +162,26 @@ async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
         return (None, None);
     }
     let mut known = None;
+    let days = config.policy.proof.ledger.keep_days();
+    let since = today().saturating_sub(days);
     let (is_well, says) = match open_store_to_ask(config) {
         None => (
             false,
             "does not exist yet (the daemon makes it when it starts), or you may not read it"
                 .to_owned(),
         ),
-        Some(store) => match store.coverage(today()..=today()).await {
-            Ok(_) => {
+        Some(store) => match store.coverage(since..=today()).await {
+            Ok(rows) => {
                 if config.policy.siege.watch {
                     known = Some(sieges(config, &*store).await);
                 }
-                (true, "answers".to_owned())
+                let says = match CoverageSummary::of(rows).lost_by_ledger() {
+                    0 => "answers".to_owned(),
+                    lost => format!(
+                        "answers; {lost} outgoing messages of the last {days} days are not in its ledger"
+                    ),
+                };
+                (true, says)
             }
             Err(why) => (false, format!("is down: {why}")),
         },

@@ -1,16 +1,29 @@
-//! What a message leaves behind is carried out: the store is given what is to be kept, the siege's sensor what came. All of
-//! it queues, and no message waits for it.
+//! What a message leaves behind is carried out: the store is given what is to be kept, the siege's sensor what came. An
+//! outgoing message waits for its entry in the ledger; all else queues, and no message waits for it.
 
 use super::Engine;
-use crate::core::{attack::hour, message::Effects, proof::today};
+use crate::core::{
+    attack::hour,
+    message::Effects,
+    proof::{ledger::Sent, today},
+};
 
 impl Engine {
+    /// Whether the ledger has the entry of a message for good; it waits for that as long as the store allows.
+    pub(super) async fn remembers(&self, sent: Sent) -> bool {
+        match &self.store {
+            Some(store) => store.remember(sent).is_kept().await,
+            None => false,
+        }
+    }
+
     /// Carries out what a stage at `now`, in seconds since 1970, left behind.
     pub(super) fn carry_out(&self, effects: Effects, now: u64) {
         let Effects {
             hits,
             leaves,
-            remember,
+            // The end of the message has waited for it.
+            remember: _,
             learn,
             counts,
             attack,
@@ -23,13 +36,7 @@ impl Engine {
         let Some(store) = self.store.as_deref() else {
             return;
         };
-        if let Some(sent) = remember {
-            store.remember(sent);
-        }
         let today = today(now);
-        if let Some((domain, _)) = &leaves {
-            self.remembered.leaves(store, domain, today);
-        }
         for learn in learn {
             self.sieges.learning.learn(store, learn);
         }

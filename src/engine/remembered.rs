@@ -1,18 +1,12 @@
 //! Whether the ledger remembers all mail of a domain: then what it does not know was not sent from here.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    core::{
-        address::Domain,
-        proof::coverage::{CoverageCount, CoverageSummary},
-    },
-    store::Store,
+    core::{address::Domain, proof::coverage::CoverageSummary},
+    store::{Lost, Store},
 };
 
 /// How long it counts what the store said.
@@ -22,19 +16,9 @@ const MEMORY: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug, Default)]
 pub struct Remembered {
     summary: Mutex<Option<(Instant, CoverageSummary)>>,
-    /// How many entries the store had lost when that was last looked at.
-    lost: AtomicU64,
 }
 
 impl Remembered {
-    /// Mail of this domain leaves: what the store lost since then is counted against its ledger.
-    pub(super) fn leaves(&self, store: &dyn Store, domain: &Domain, today: u64) {
-        let lost = store.health().dropped;
-        if self.lost.swap(lost, Ordering::Relaxed) < lost {
-            store.count(today, CoverageCount::lost_by_ledger(domain.as_str()));
-        }
-    }
-
     /// Whether the ledger has all mail that this domain sent in so many days. The store is asked once in ten minutes and by
     /// one message at a time; one that is down, or has lost something, has not.
     pub(super) async fn has_all(
@@ -45,7 +29,8 @@ impl Remembered {
         days: u64,
     ) -> bool {
         let health = store.health();
-        if health.down.is_some() || health.dropped > 0 {
+        let Lost { messages, late, .. } = health.lost;
+        if health.down.is_some() || messages > 0 || late > 0 {
             return false;
         }
         let since = today.saturating_sub(days);

@@ -169,7 +169,12 @@ impl Transaction {
     ) -> Ending {
         let (engine, message) = (&self.engine, &mut self.message);
         let stage = |message: &mut Message, now| message.end(negotiated, now);
-        let end = engine.decide(message, Allowed::ALL, warnings, stage).await;
+        let mut end = engine.decide(message, Allowed::ALL, warnings, stage).await;
+        if let Some(sent) = end.effects.remember.take()
+            && !engine.remembers(sent).await
+        {
+            end = end.without_entry();
+        }
         for (proof, why) in &end.unsigned {
             log::debug!(
                 "id={} check=proof.{proof} not signed: {why}",

@@ -62,8 +62,10 @@ pub struct SiegeReading {
 pub struct StoreReading {
     /// Whether it answers.
     pub is_up: bool,
-    /// What was not remembered or counted, because the queue was full.
-    pub dropped: u64,
+    /// Outgoing messages that were answered without an entry in the ledger, and have none.
+    pub lost_messages: u64,
+    /// Counts and learned addresses that are lost.
+    pub lost_counts: u64,
     /// Questions and writes that failed.
     pub failures: u64,
 }
@@ -146,10 +148,15 @@ impl Collector for Readings {
             "1 while the store answers, else 0.",
             &i64::from(store.is_up),
         )?;
+        page.gauge(
+            "backstop_store_lost_messages",
+            "Outgoing messages that left without their entry in the ledger; less when entries are written after all.",
+            &whole(store.lost_messages),
+        )?;
         page.counter(
-            "backstop_store_dropped",
-            "Entries that the store did not take in time, and that are lost.",
-            store.dropped,
+            "backstop_store_lost_counts",
+            "Counts for reports and learned addresses that the store did not take in time, and that are lost.",
+            store.lost_counts,
         )?;
         page.counter(
             "backstop_store_failures",
@@ -159,8 +166,8 @@ impl Collector for Readings {
     }
 }
 
-fn whole(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn whole(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
 }
 
 /// What is being written. Names of counters get their `_total` from the encoder.

@@ -21,14 +21,23 @@ use crate::core::{
 pub struct Batch {
     /// Outgoing messages, in the order they were sent in.
     pub sent: Vec<Sent>,
+    /// All else.
+    pub counts: Counts,
+}
+
+/// What no message waits for.
+#[derive(Debug, Default)]
+pub struct Counts {
     /// What is counted on a day, and how often.
-    pub counts: BTreeMap<(u64, CoverageCount), u64>,
+    pub coverage: BTreeMap<(u64, CoverageCount), u64>,
     /// What is learned of addresses; of one address in order of days.
     pub learned: BTreeSet<Learn>,
     /// What is counted of an attack in an hour, and how often.
     pub attack: BTreeMap<(u64, AttackCount), u64>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
+    /// How many counts failed and can't be tried again: some may have been written.
+    pub lost: u64,
 }
 
 /// A sample that waits to be written, and its place among those that may.
@@ -43,24 +52,43 @@ pub struct Waiting {
 impl Batch {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
-        let of_mail = self.sent.len() + self.counts.len() + self.learned.len();
+        self.sent.len() + self.counts.len()
+    }
+}
+
+impl Counts {
+    /// How many things are to be written.
+    pub fn len(&self) -> usize {
+        let of_mail = self.coverage.len() + self.learned.len();
         of_mail + self.attack.len() + self.samples.len()
     }
 
-    /// Writes another batch with this one.
-    pub fn add(&mut self, other: Self) {
-        self.sent.extend(other.sent);
-        for (count, times) in other.counts {
-            let sum = self.counts.entry(count).or_default();
-            *sum = sum.saturating_add(times);
+    /// Takes off some, at most `max` of each kind.
+    pub fn take(&mut self, max: usize) -> Self {
+        Self {
+            coverage: first(&mut self.coverage, max),
+            attack: first(&mut self.attack, max),
+            learned: std::iter::from_fn(|| self.learned.pop_first())
+                .take(max)
+                .collect(),
+            samples: self.samples.drain(..max.min(self.samples.len())).collect(),
+            lost: 0,
         }
-        self.learned.extend(other.learned);
-        for (count, times) in other.attack {
-            let sum = self.attack.entry(count).or_default();
-            *sum = sum.saturating_add(times);
-        }
-        self.samples.extend(other.samples);
     }
+
+    /// How often something was counted or learned: what is lost when these are.
+    pub fn times(&self) -> u64 {
+        let counted = self.coverage.values().chain(self.attack.values());
+        let learned = u64::try_from(self.learned.len()).unwrap_or(u64::MAX);
+        counted.fold(learned, |sum, times| sum.saturating_add(*times))
+    }
+}
+
+fn first<K: Ord, V>(map: &mut BTreeMap<K, V>, max: usize) -> BTreeMap<K, V> {
+    if map.len() <= max {
+        return std::mem::take(map);
+    }
+    std::iter::from_fn(|| map.pop_first()).take(max).collect()
 }
 
 /// Samples from their JSON, the oldest first; what can't be read is left out.

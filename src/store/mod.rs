@@ -2,15 +2,19 @@
 //! of refused bounces, the learned addresses, and the siege of each domain. They are in an SQLite file, or on a Redis or
 //! Valkey server that several MX hosts share.
 //!
-//! Mail never waits for a write: entries go into a queue, and those that find it full are dropped and counted. A question
-//! waits a second at most, and not at all while the store is known to be down: then it is opened again in the background,
-//! one attempt at a time. Questions find entries that are still in the queue. Only this layer names `sqlx` and `redis`.
+//! All writes go through a queue. An outgoing message waits for its entry in the ledger, a second at most, and not at all
+//! while nothing can be written; nothing else waits. What finds no room in the queue is lost, and counted. A question waits
+//! a second at most, and not at all while the store is known to be down: then it is opened again in the background, one
+//! attempt at a time. Questions find entries that are still in the queue. Only this layer names `sqlx` and `redis`.
 //!
 //! A new question is one method in [`questions`], and its answer in `sqlite` and in `redis`.
 
 mod batch;
 mod health;
+mod losses;
 mod questions;
+mod queue;
+mod receipt;
 mod redis;
 mod siege;
 mod sqlite;
@@ -25,14 +29,16 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 
 pub use health::Health;
+pub use losses::{Losses, Lost};
 pub use questions::{
     AttackStore, CoverageStore, LearnedStore, LedgerStore, ProofUseStore, Questions, SiegeStore,
     StoreAnswer,
 };
+use queue::Queue;
+pub use receipt::Receipt;
 pub use siege::{LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, SiegeRecord, SiegeRecords};
 pub use unavailable::{Reason, Unavailable};
 pub use url::StoreUrl;
-use writer::Queue;
 
 use crate::core::{
     attack::{AttackCount, Sample},
@@ -42,8 +48,8 @@ use crate::core::{
 
 /// The store: what it is told, and what it answers.
 pub trait Store: Questions + fmt::Debug + Send + Sync {
-    /// Remembers an outgoing message. Never waits.
-    fn remember(&self, sent: Sent);
+    /// Remembers an outgoing message. Never waits: the receipt can be waited for.
+    fn remember(&self, sent: Sent) -> Receipt;
 
     /// Counts for the coverage report; `day` is in days since 1970-01-01. Never waits.
     fn count(&self, day: u64, count: CoverageCount);
@@ -70,8 +76,15 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
         None
     }
 
+    /// What was lost, for the store that takes this one's place.
+    fn losses(&self) -> Arc<Losses>;
+
     /// Waits until everything queued before is written, 3 s at most.
     fn flush(&self) -> BoxFuture<'_, ()>;
+
+    /// Writes what waits, and closes the store; gives up after some seconds, and logs what is lost. Nothing can be asked
+    /// or written after that.
+    fn close(&self) -> BoxFuture<'_, ()>;
 
     /// Whether it can be asked, and what was lost.
     fn health(&self) -> Health;
@@ -94,8 +107,17 @@ pub struct Retention {
 
 /// Opens a store. A store that is down is no error: it is tried again in the background. Call this within a tokio runtime.
 pub fn open(url: &StoreUrl, retention: Retention) -> Arc<dyn Store> {
+    open_after(url, retention, Arc::default())
+}
+
+/// The same after another store, whose losses are counted on.
+pub fn open_after(url: &StoreUrl, retention: Retention, losses: Arc<Losses>) -> Arc<dyn Store> {
     match url.target() {
-        url::Place::Sqlite(path) => supervisor::start(sqlite::Sqlite::new(url, path, retention)),
-        url::Place::Redis(server) => supervisor::start(redis::Redis::new(url, server, retention)),
+        url::Place::Sqlite(path) => {
+            supervisor::start(sqlite::Sqlite::new(url, path, retention), losses)
+        }
+        url::Place::Redis(server) => {
+            supervisor::start(redis::Redis::new(url, server, retention), losses)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Opens the store, and opens it again when it was down; limits how long a question takes, and answers at once while the
-//! store is known to be down.
+//! store is known to be down. Closes it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
@@ -9,7 +9,7 @@ use futures_util::{
 };
 use tokio::{
     select,
-    sync::{Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
     task::AbortHandle,
     time::{interval, sleep, timeout},
 };
@@ -18,7 +18,10 @@ use super::{
     Health, Questions, Reason, Store, StoreAnswer, Unavailable,
     batch::{Batch, Waiting, now},
     health::Journal,
-    writer::{Entry, Queue, queue, write},
+    losses::Losses,
+    queue::Queue,
+    receipt::Receipt,
+    writer::write,
 };
 use crate::core::{
     attack::{AttackCount, Sample},
@@ -39,6 +42,8 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 const READ_ONLY: Duration = Duration::from_secs(10);
 /// The maximum number of samples that wait to be written, 3 MB at most; further ones are not kept.
 const MAX_WAITING: usize = 100;
+/// How long closing waits for what is not written yet.
+const CLOSE: Duration = Duration::from_secs(10);
 /// How often expired rows are deleted.
 const PRUNE: Duration = Duration::from_secs(60);
 
@@ -73,24 +78,30 @@ pub(super) trait Backend: Send + Sync + 'static {
         now: u64,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
+    /// Closes it.
+    fn close(&self, connection: Self::Connection) -> impl Future<Output = ()> + Send;
+
     /// The error in words that name the store.
     fn failed(&self, error: Self::Error) -> Unavailable;
 }
 
 /// Opens the store in the background, and again when it was down.
-pub(super) fn start<B: Backend>(backend: B) -> Arc<dyn Store>
+pub(super) fn start<B: Backend>(backend: B, losses: Arc<Losses>) -> Arc<dyn Store>
 where
     Handle<B>: Questions,
 {
-    let (state, _) = watch::channel(State::Opening);
+    let journal = Arc::new(Journal::new(backend.name(), losses));
+    let queue = Queue::new(Arc::clone(&journal));
     let supervisor = Arc::new(Supervisor {
         backend,
-        state,
-        journal: Journal::default(),
+        state: watch::Sender::new(State::Opening),
+        read_only: Notify::new(),
+        closed: watch::Sender::new(false),
+        journal,
     });
-    let (queue, entries) = queue();
-    tokio::spawn(write(Arc::clone(&supervisor), entries));
-    let keep_open = tokio::spawn(keep_open(Arc::clone(&supervisor))).abort_handle();
+    tokio::spawn(write(Arc::clone(&supervisor), queue.clone()));
+    let opener = keep_open(Arc::clone(&supervisor), queue.clone());
+    let keep_open = tokio::spawn(opener).abort_handle();
     Arc::new(Handle {
         supervisor,
         queue,
@@ -110,8 +121,11 @@ enum State<C> {
 /// A backend, and whether it can be asked.
 pub(super) struct Supervisor<B: Backend> {
     pub backend: B,
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     state: watch::Sender<State<B::Connection>>,
+    /// A write was refused because the connection is read-only.
+    read_only: Notify,
+    closed: watch::Sender<bool>,
 }
 
 impl<B: Backend> Supervisor<B> {
@@ -126,9 +140,32 @@ impl<B: Backend> Supervisor<B> {
         }
     }
 
-    /// Notes that the store is down, if the error means that.
+    /// Waits until it is known to be down.
+    pub async fn down(&self) {
+        let mut state = self.state.subscribe();
+        // The sender is ours, so it is there.
+        let _ = state
+            .wait_for(|state| matches!(state, State::Down(_)))
+            .await;
+    }
+
+    /// Closes it for good. Whoever keeps it open has ended.
+    pub async fn close(&self) {
+        let text = format!("{} is closed", self.backend.name());
+        let closed = State::Down(Unavailable::new(Reason::Down, text));
+        if let State::Open(connection) = self.state.send_replace(closed) {
+            self.backend.close(connection).await;
+        }
+        self.closed.send_replace(true);
+    }
+
+    /// Notes that the store is down or read-only, if the error means that.
     pub fn failed(&self, error: &Unavailable) {
+        if error.reason() == Reason::ReadOnly {
+            self.read_only.notify_one();
+        }
         if error.is_outage() {
+            self.journal.does_not_write();
             self.state.send_if_modified(|state| {
                 let was_up = !matches!(state, State::Down(_));
                 if was_up {
@@ -154,46 +191,63 @@ impl<B: Backend> Supervisor<B> {
     }
 }
 
-/// Opens the store until that succeeds, then waits until it is down.
-async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>) {
+/// Opens the store until that succeeds, then waits until it is down or read-only.
+async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
     let mut state = supervisor.state.subscribe();
     loop {
-        let pause = match supervisor.backend.open().await {
+        match supervisor.backend.open().await {
             Ok(connection) => {
                 let open = State::Open(connection.clone());
                 supervisor.state.send_replace(open);
-                select! {
-                    _ = state.wait_for(|state| !matches!(state, State::Open(_))) => RETRY,
-                    () = prune(&supervisor, connection) => READ_ONLY,
+                if queue.waiting() == (0, 0) {
+                    supervisor.journal.writes();
                 }
+                // What the former connection said is over.
+                let _ = supervisor.read_only.notified().now_or_never();
+                let pause = select! {
+                    _ = state.wait_for(|state| !matches!(state, State::Open(_))) => RETRY,
+                    // It still answers questions, but stays read-only even when the store no longer is.
+                    () = supervisor.read_only.notified() => READ_ONLY,
+                    never = prune(&supervisor, &connection, &queue) => match never {},
+                };
+                sleep(pause).await;
+                supervisor.state.send_modify(|state| {
+                    if matches!(state, State::Open(_)) {
+                        *state = State::Opening;
+                    }
+                });
+                // What is opened next would share the locks and the memory of what is still open, and be read-only with it.
+                let closed = supervisor.backend.close(connection);
+                let _ = timeout(RETRY, closed).await;
             }
             Err(error) => {
                 supervisor.journal.background_failed(&error);
                 supervisor.state.send_replace(State::Down(error));
-                RETRY
+                sleep(RETRY).await;
             }
-        };
-        sleep(pause).await;
+        }
     }
 }
 
-/// Deletes expired rows now and then. Ends when the store is read-only: it still answers questions, but this connection
-/// would stay read-only even when the store no longer is.
-async fn prune<B: Backend>(supervisor: &Supervisor<B>, connection: B::Connection) {
+/// Deletes expired rows now and then.
+async fn prune<B: Backend>(
+    supervisor: &Supervisor<B>,
+    connection: &B::Connection,
+    queue: &Queue,
+) -> Infallible {
     let Supervisor {
         backend, journal, ..
     } = supervisor;
     let mut ticks = interval(PRUNE);
     loop {
         ticks.tick().await;
-        match backend.prune(&connection, now()).await {
-            Ok(()) => journal.is_back(backend.name()),
+        match backend.prune(connection, now()).await {
+            // What waits was not written lately: then it is not well yet.
+            Ok(()) if queue.waiting() == (0, 0) => journal.is_well(),
+            Ok(()) => {}
             Err(error) => {
                 journal.background_failed(&error);
                 supervisor.failed(&error);
-                if error.reason() == Reason::ReadOnly {
-                    return;
-                }
             }
         }
     }
@@ -240,20 +294,6 @@ impl<B: Backend> Handle<B> {
         }
         .boxed()
     }
-
-    /// `ours`: our own mail made the entry. Entries that strangers cause may fill half of the queue at most.
-    fn enqueue(&self, entry: Entry, ours: bool) -> bool {
-        let has_place = if ours {
-            self.queue.push(entry)
-        } else {
-            self.queue.push_if_spare(entry)
-        };
-        if !has_place {
-            let supervisor = &self.supervisor;
-            supervisor.journal.dropped(supervisor.backend.name());
-        }
-        has_place
-    }
 }
 
 /// An answer that is known without the backend.
@@ -265,37 +305,33 @@ impl<B: Backend> Store for Handle<B>
 where
     Self: Questions,
 {
-    fn remember(&self, mut sent: Sent) {
+    fn remember(&self, mut sent: Sent) -> Receipt {
         sent.recipients.truncate(MAX_RECIPIENTS);
-        self.enqueue(Entry::Sent(sent), true);
+        self.queue.remember(sent)
     }
 
     fn count(&self, day: u64, count: CoverageCount) {
         if count.fits() {
             let ours = matches!(count, CoverageCount::Outgoing { .. });
-            self.enqueue(Entry::Count(day, count), ours);
+            self.queue.count(day, count, ours);
         }
     }
 
     fn learn(&self, learn: Learn) -> bool {
-        let ours = learn.sent;
-        self.enqueue(Entry::Learn(learn), ours)
+        self.queue.learn(learn)
     }
 
     fn count_attack(&self, hour: u64, counts: Vec<AttackCount>) {
-        if !counts.is_empty() {
-            self.enqueue(Entry::Attack(hour, counts), false);
-        }
+        self.queue.count_attack(hour, counts);
     }
 
     fn keep_sample(&self, sample: Sample) {
         // A flood brings more than enough of them: those without a place are no loss.
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            let waiting = Waiting {
+            self.queue.keep_sample(Waiting {
                 sample,
                 _place: place,
-            };
-            self.queue.push_if_spare(Entry::Sample(Box::new(waiting)));
+            });
         }
     }
 
@@ -303,8 +339,33 @@ where
         Some(&self.queue)
     }
 
+    fn losses(&self) -> Arc<Losses> {
+        Arc::clone(&self.supervisor.journal.losses)
+    }
+
     fn flush(&self) -> BoxFuture<'_, ()> {
         self.queue.flush().boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        let supervisor = &*self.supervisor;
+        async move {
+            let mut state = supervisor.state.subscribe();
+            let opened = state.wait_for(|state| !matches!(state, State::Opening));
+            let _ = timeout(RETRY, opened).await;
+            self.keep_open.abort();
+            self.queue.close();
+            let mut closed = supervisor.closed.subscribe();
+            if timeout(CLOSE, closed.wait_for(|closed| *closed)).await.is_err() {
+                let name = supervisor.backend.name();
+                let (messages, counts) = self.queue.waiting();
+                log::warn!(
+                    "store: {name} hangs and is not closed: the entries of the last {messages} outgoing messages and \
+                     {counts} counts are lost"
+                );
+            }
+        }
+        .boxed()
     }
 
     fn health(&self) -> Health {
@@ -312,7 +373,8 @@ where
             State::Down(error) => Some(error.clone()),
             State::Opening | State::Open(_) => None,
         };
-        let waiting = self.queue.unwritten.count();
+        let (messages, counts) = self.queue.waiting();
+        let waiting = u64::try_from(messages + counts).unwrap_or(u64::MAX);
         self.supervisor.journal.health(down, waiting)
     }
 }
@@ -327,5 +389,6 @@ impl<B: Backend> Drop for Handle<B> {
     fn drop(&mut self) {
         // The writer ends by itself, when the queue is empty.
         self.keep_open.abort();
+        self.queue.close();
     }
 }

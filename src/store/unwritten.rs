@@ -3,20 +3,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::core::proof::ledger::{Hash, Remembered, Sent};
 
 /// The entries in the queue, and those of the batch that is being written.
 #[derive(Debug, Default)]
-pub struct Unwritten {
-    ledger: Mutex<Entries>,
-    count: AtomicU64,
-}
+pub struct Unwritten(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -32,21 +26,6 @@ struct Waiting<T> {
 }
 
 impl Unwritten {
-    /// How many entries of all kinds wait.
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// One entry waits.
-    pub fn queued(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// This many entries are written, or lost.
-    pub fn done(&self, entries: u64) {
-        self.count.fetch_sub(entries, Ordering::Relaxed);
-    }
-
     pub fn add(&self, sent: &Sent) {
         let mut entries = self.lock();
         if let Some(message) = sent.message {
@@ -91,7 +70,7 @@ impl Unwritten {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,6 +105,7 @@ mod tests {
             recipients: vec![hash(3)],
             recipient_count: 1,
             at,
+            domain: None,
         };
         let unwritten = Unwritten::default();
         let at = || unwritten.sent(&[hash(9), hash(1)]).map(|found| found.at);

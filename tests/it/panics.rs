@@ -19,8 +19,8 @@ use backstop::{
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
     store::{
-        AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, ProofUseStore, SiegeRecords,
-        SiegeStore, Store, StoreAnswer,
+        AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, Losses, ProofUseStore,
+        Receipt, SiegeRecords, SiegeStore, Store, StoreAnswer,
     },
 };
 use futures_util::future::BoxFuture;
@@ -85,8 +85,8 @@ impl AttackStore for Buggy {
 }
 
 impl Store for Buggy {
-    fn remember(&self, _: Sent) {
-        panic!("a bug where nobody waits");
+    fn remember(&self, _: Sent) -> Receipt {
+        panic!("a bug where a message waits");
     }
 
     fn count(&self, _: u64, _: CoverageCount) {}
@@ -99,7 +99,15 @@ impl Store for Buggy {
 
     fn keep_sample(&self, _: Sample) {}
 
+    fn losses(&self) -> Arc<Losses> {
+        Arc::default()
+    }
+
     fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 

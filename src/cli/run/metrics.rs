@@ -63,7 +63,8 @@ fn readings(shared: &Shared, counters: &Counters) -> Readings {
         unreadable_lists: engine.directory.unreadable(),
         store: store.map(|health| StoreReading {
             is_up: health.down.is_none(),
-            dropped: health.dropped,
+            lost_messages: health.lost.messages.saturating_add(health.lost.late),
+            lost_counts: health.lost.counts,
             failures: health.failures,
         }),
         sieges: sieges(&engine),

@@ -5,6 +5,7 @@ use crate::core::{
     learned::Learn,
     notification::Notification,
     policy::{Departure, NotSigned},
+    proof::{ProofKind, coverage::CoverageCount},
     siege::State,
     spf::SpfResult,
     verdict::{Action, Reason, Verdict},
@@ -38,6 +39,17 @@ pub struct End {
     pub unsigned: Vec<(&'static str, NotSigned)>,
     /// What is to be counted, remembered and learned.
     pub effects: Effects,
+}
+
+impl End {
+    /// The same where the ledger did not keep the message in time.
+    pub fn without_entry(mut self) -> Self {
+        let ledger = ProofKind::Ledger;
+        self.signed.retain(|signed| *signed != ledger.as_str());
+        self.unsigned.push((ledger.as_str(), NotSigned::NotKept));
+        CoverageCount::take_back(&mut self.effects.counts, ledger);
+        self
+    }
 }
 
 impl Message {

@@ -77,6 +77,9 @@ pub enum NotSigned {
     /// The MTA lets no milter do it.
     #[error("the MTA doesn't offer it")]
     NotOffered,
+    /// The store did not keep its entry in time. What is lost for good, the store counts.
+    #[error("the store did not keep it in time")]
+    NotKept,
 }
 
 impl NotSigned {
@@ -85,6 +88,7 @@ impl NotSigned {
         match self {
             Self::Incoming
             | Self::Off
+            | Self::NotKept
             | Self::Untagged(Unsigned::AlreadyTagged)
             | Self::Unmarked(Unmarked::AlreadyMarked) => None,
             Self::NullSender => Some("null_sender"),
@@ -249,6 +253,7 @@ impl Policy {
             return Err(NotSigned::Off);
         }
         let hash = |what, text: &[u8]| hash(keys, what, text);
+        let domain = sender.domain().cloned();
         let sender = hash(Hashed::Sender, &address(sender));
         if sender.is_none() {
             return Err(NotSigned::Unmarked(Unmarked::NoKey));
@@ -266,6 +271,7 @@ impl Policy {
                 .collect(),
             recipient_count: u32::try_from(recipients.len()).unwrap_or(u32::MAX),
             at: now,
+            domain,
         })
     }
 

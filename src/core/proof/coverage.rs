@@ -108,6 +108,20 @@ impl CoverageCount {
         counts
     }
 
+    /// Takes back that an outgoing message left with this kind of proof.
+    pub fn take_back(counts: &mut Vec<Self>, kind: ProofKind) {
+        let is_made = |count: &Self, kind: &str| matches!(count, Self::Outgoing { outcome, .. } if outcome == kind);
+        counts.retain(|count| !is_made(count, kind.as_str()));
+        let made = |count: &Self| {
+            ProofKind::ALL
+                .iter()
+                .any(|kind| is_made(count, kind.as_str()))
+        };
+        if !counts.iter().any(made) {
+            counts.retain(|count| !is_made(count, Self::PROVABLE));
+        }
+    }
+
     /// What is counted of a notification that came to this recipient, or was refused: nothing where no proof was looked
     /// for.
     pub fn of_bounce(recipient: &Mailbox, verdict: &Verdict) -> Vec<Self> {

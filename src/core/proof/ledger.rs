@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{DAY, Key, Keys};
 use crate::core::{
-    address::Mailbox,
+    address::{Domain, Mailbox},
     from_header::lexeme::{Lexeme, lexemes},
     printable::printable,
 };
@@ -169,6 +169,8 @@ pub struct Sent {
     pub recipient_count: u32,
     /// When it was sent, in seconds since 1970.
     pub at: u64,
+    /// The domain of its sender. The ledger does not keep it; it is for counting what is lost.
+    pub domain: Option<Domain>,
 }
 
 /// What the ledger remembers of a message.

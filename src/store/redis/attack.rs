@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         AttackStore, StoreAnswer,
-        batch::{self, Batch, now},
+        batch::{self, Counts, now},
         supervisor::{Handle, REPORT},
     },
 };
@@ -75,10 +75,9 @@ fn field(count: &AttackCount) -> String {
     format!("{domain}{BETWEEN}{}{BETWEEN}{text}", fate.as_str())
 }
 
-/// The commands that add the counts and samples of a batch, without those that have expired at `now`.
-pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
-    let mut commands = pipe();
-    for ((counted, count), times) in &batch.attack {
+/// Appends the commands that add counts and samples, without those that have expired at `now`.
+pub(super) fn written(commands: &mut Pipeline, counts: &Counts, now: u64) {
+    for ((counted, count), times) in &counts.attack {
         let age = hour(now).saturating_sub(*counted).saturating_mul(HOUR);
         let left = (KEEP_DAYS * DAY).saturating_sub(age);
         if left == 0 {
@@ -93,7 +92,7 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .arg(left)
             .ignore();
     }
-    for waiting in &batch.samples {
+    for waiting in &counts.samples {
         let sample = &waiting.sample;
         let (Ok(text), network) = (serde_json::to_string(sample), network(sample.client)) else {
             // JSON has a form for all of it.
@@ -112,7 +111,6 @@ pub(super) fn written(batch: &Batch, now: u64) -> Pipeline {
             .arg(2 * HOUR)
             .ignore();
     }
-    commands
 }
 
 /// Deletes samples that have expired at `now`: the next sample may be far off.

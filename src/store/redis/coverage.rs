@@ -65,9 +65,12 @@ async fn rows(
     Ok(rows)
 }
 
-/// The commands that add counts, without those of days that have expired.
-pub(super) fn written(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) -> Pipeline {
-    let mut commands = pipe();
+/// Appends the commands that add counts, without those of days that have expired.
+pub(super) fn written(
+    commands: &mut Pipeline,
+    counts: &BTreeMap<(u64, CoverageCount), u64>,
+    today: u64,
+) {
     for ((day, count), times) in counts {
         let age = today.saturating_sub(*day);
         let left = KEEP_DAYS.saturating_sub(age).saturating_mul(DAY);
@@ -84,7 +87,6 @@ pub(super) fn written(counts: &BTreeMap<(u64, CoverageCount), u64>, today: u64) 
             .arg(left)
             .ignore();
     }
-    commands
 }
 
 fn key(day: u64, kind: &str) -> String {
@@ -99,7 +101,10 @@ mod tests {
     fn what_is_over_is_not_written() {
         let outcome = "batv".to_owned();
         let counted = BTreeMap::from([((100, CoverageCount::Bounce { outcome }), 1)]);
-        assert_eq!(written(&counted, 189).len(), 1);
-        assert_eq!(written(&counted, 190).len(), 0);
+        for (today, commands) in [(189, 1), (190, 0)] {
+            let mut written_so_far = pipe();
+            written(&mut written_so_far, &counted, today);
+            assert_eq!(written_so_far.len(), commands, "{today}");
+        }
     }
 }

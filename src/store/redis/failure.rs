@@ -1,6 +1,6 @@
 //! What a server's errors mean, and what to do about them.
 
-use redis::{ErrorKind, RedisError, ServerError};
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 
 use super::super::{Reason, Unavailable};
 
@@ -38,6 +38,28 @@ pub(super) fn unavailable(name: &str, error: RedisError) -> Unavailable {
         _ => "",
     };
     Unavailable::new(reason, format!("{name}: {text}{advice}"))
+}
+
+/// What became of a transaction of so many commands that failed.
+pub(super) enum Done {
+    /// Nothing was done.
+    Nothing,
+    /// All but so many.
+    AllBut(usize),
+    /// The connection broke, or the answer did not come: nobody knows.
+    Unknown,
+}
+
+impl Done {
+    pub fn by(error: &RedisError, commands: usize) -> Self {
+        let aborted = ErrorKind::Server(ServerErrorKind::ExecAbort);
+        match (error.kind() == aborted, error.clone().into_server_errors()) {
+            (true, _) => Self::Nothing,
+            (false, None) => Self::Unknown,
+            (false, Some(errors)) if errors.len() >= commands => Self::Nothing,
+            (false, Some(errors)) => Self::AllBut(errors.len()),
+        }
+    }
 }
 
 /// The server's text, without the script that it names.

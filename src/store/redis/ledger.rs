@@ -23,7 +23,7 @@ if before <= ARGV[1] then redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2]) end
 
 impl LedgerStore for Handle<Redis> {
     fn sent(&self, messages: Vec<Hash>) -> StoreAnswer<'_, Option<Remembered>> {
-        if let Some(newest) = self.queue.unwritten.sent(&messages) {
+        if let Some(newest) = self.queue.unwritten().sent(&messages) {
             return answered(Ok(Some(newest)));
         }
         self.ask(PATIENCE, async move |redis, connection| {
@@ -36,7 +36,7 @@ impl LedgerStore for Handle<Redis> {
     }
 
     fn last_sent(&self, senders: Vec<Hash>) -> StoreAnswer<'_, Option<u64>> {
-        if let Some(latest) = self.queue.unwritten.last_sent(&senders) {
+        if let Some(latest) = self.queue.unwritten().last_sent(&senders) {
             return answered(Ok(Some(latest)));
         }
         self.ask(PATIENCE, async move |redis, connection| {
@@ -140,6 +140,7 @@ mod tests {
             recipients: vec![],
             recipient_count: 0,
             at,
+            domain: None,
         };
         assert_eq!(written(&[entry(100)], 50, 150).len(), 0);
         assert_eq!(written(&[entry(101)], 50, 150).len(), 1);

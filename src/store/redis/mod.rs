@@ -26,15 +26,16 @@ mod uses;
 
 use std::time::Duration;
 
-use redis::{Pipeline, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{Pipeline, RedisError, RedisResult, aio::MultiplexedConnection, pipe};
 
 use super::{
     Retention, StoreUrl, Unavailable,
-    batch::{Batch, now},
+    batch::{Batch, Counts, now},
     supervisor::Backend,
     url::RedisServer,
 };
 use crate::core::proof::{DAY, ledger::Hash, today};
+use failure::Done;
 
 /// The start of all keys.
 const PREFIX: &str = "backstop:1:";
@@ -88,23 +89,40 @@ impl Backend for Redis {
         connection: &MultiplexedConnection,
         batch: &mut Batch,
     ) -> Result<(), Unavailable> {
-        let run = async |commands: Pipeline| {
-            let written = run(&mut connection.clone(), commands).await;
-            written.map_err(|error| self.failed(error))
-        };
+        let mut connection = connection.clone();
         let now = now();
         // These may be written twice.
-        run(ledger::written(&batch.sent, self.ledger_seconds(), now)).await?;
+        let entries = ledger::written(&batch.sent, self.ledger_seconds(), now);
+        run(&mut connection, entries)
+            .await
+            .map_err(|error| self.failed(error))?;
         batch.sent.clear();
-        run(learned::written(&batch.learned, &self.retention, now)).await?;
-        batch.learned.clear();
-        // Counts must not: if they fail half-way, the rest is lost.
-        let counts = std::mem::take(&mut batch.counts);
-        run(coverage::written(&counts, today(now))).await?;
-        let attack = attack::written(batch, now);
-        batch.attack.clear();
-        batch.samples.clear();
-        run(attack).await
+        let counts = &mut batch.counts;
+        let learned = learned::written(&counts.learned, &self.retention, now);
+        run(&mut connection, learned)
+            .await
+            .map_err(|error| self.failed(error))?;
+        counts.learned.clear();
+        // Counts must not. The server does all of them or none, unless it has no room for some.
+        let mut commands = pipe();
+        commands.atomic();
+        coverage::written(&mut commands, &counts.coverage, today(now));
+        attack::written(&mut commands, counts, now);
+        let all = commands.len();
+        let added = run(&mut connection, commands).await;
+        let lost = match added.as_ref().map_err(|error| Done::by(error, all)) {
+            Ok(()) => Some(0),
+            Err(Done::AllBut(commands)) => u64::try_from(commands).ok(),
+            Err(Done::Unknown) => Some(counts.times()),
+            Err(Done::Nothing) => None,
+        };
+        if let Some(lost) = lost {
+            *counts = Counts {
+                lost,
+                ..Counts::default()
+            };
+        }
+        added.map_err(|error| self.failed(error))
     }
 
     async fn prune(&self, connection: &MultiplexedConnection, now: u64) -> Result<(), Unavailable> {
@@ -116,6 +134,8 @@ impl Backend for Redis {
         };
         pruned.await.map_err(|error| self.failed(error))
     }
+
+    async fn close(&self, _connection: MultiplexedConnection) {}
 
     fn failed(&self, error: RedisError) -> Unavailable {
         failure::unavailable(&self.name, error)

@@ -4,9 +4,8 @@ use std::ops::RangeInclusive;
 
 use futures_util::TryStreamExt;
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use tokio::sync::Mutex;
 
-use super::{Sqlite, integer, natural, prune::delete};
+use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::{
     core::{
         attack::{
@@ -17,7 +16,7 @@ use crate::{
     },
     store::{
         AttackStore, StoreAnswer,
-        batch::{self, Batch},
+        batch::{self, Counts},
         supervisor::{Handle, REPORT},
     },
 };
@@ -37,7 +36,7 @@ impl AttackStore for Handle<Sqlite> {
 }
 
 /// Adds the counts and samples of a batch. When an hour has the maximum of a kind, further ones are counted together.
-pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+pub(super) async fn insert(writer: &mut SqliteConnection, counts: &Counts) -> sqlx::Result<()> {
     const COUNT: &str = "INSERT INTO attack (hour, kind, domain, fate, text, count) \
         SELECT ?1, ?2, ?3, ?4, \
         CASE WHEN EXISTS (SELECT 1 FROM attack WHERE (hour, kind, domain, fate, text) = (?1, ?2, ?3, ?4, ?5)) \
@@ -45,7 +44,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
         WHERE true ON CONFLICT DO UPDATE SET count = count + excluded.count";
     const SAMPLE: &str = "INSERT INTO samples (came_at, network, sample) SELECT ?1, ?2, ?3 \
         WHERE (SELECT count(*) FROM samples WHERE network = ?2 AND came_at BETWEEN ?4 AND ?5) < ?6";
-    for ((hour, count), &times) in &batch.attack {
+    for ((hour, count), &times) in &counts.attack {
         sqlx::query(COUNT)
             .bind(integer(*hour))
             .bind(count.kind.as_str())
@@ -57,7 +56,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
             .execute(&mut *writer)
             .await?;
     }
-    for waiting in &batch.samples {
+    for waiting in &counts.samples {
         let sample = &waiting.sample;
         let Ok(text) = serde_json::to_string(sample) else {
             // JSON has a form for all of it.
@@ -78,7 +77,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, batch: &Batch) -> sqlx
 }
 
 /// Deletes what has expired at `now`, and the oldest of too many samples.
-pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
+pub(super) async fn prune(writer: &Writer, now: u64) -> sqlx::Result<()> {
     const COUNTS: &str = "DELETE FROM attack WHERE (hour, kind, domain, fate, text) IN \
         (SELECT hour, kind, domain, fate, text FROM attack WHERE hour < ?1 ORDER BY hour LIMIT ?2)";
     const OLD: &str = "DELETE FROM samples WHERE id IN \

@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use tokio::sync::Mutex;
 
-use super::{Sqlite, integer, natural, prune::delete};
+use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::{
     core::proof::coverage::{CoverageCount, CoverageRow, KEEP_DAYS},
     store::{
@@ -71,7 +70,7 @@ pub(super) async fn insert(
 }
 
 /// Deletes expired days.
-pub(super) async fn prune(writer: &Mutex<SqliteConnection>, today: u64) -> sqlx::Result<()> {
+pub(super) async fn prune(writer: &Writer, today: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM coverage WHERE (day, kind, first, second) IN \
         (SELECT day, kind, first, second FROM coverage WHERE day <= ?1 ORDER BY day LIMIT ?2)";
     delete(writer, OVER, integer(today.saturating_sub(KEEP_DAYS))).await

@@ -51,6 +51,11 @@ pub(super) fn no_file(name: &str, path: &Path, error: &io::Error) -> Unavailable
     let folder = path.parent().unwrap_or(path).display();
     let (reason, advice) = match error.kind() {
         io::ErrorKind::NotFound => (Reason::Down, format!("make the folder {folder}")),
+        // EMFILE, ENFILE
+        _ if matches!(error.raw_os_error(), Some(23 | 24)) => (
+            Reason::Down,
+            "raise the limit of open files (LimitNOFILE)".to_owned(),
+        ),
         io::ErrorKind::StorageFull => (Reason::Full, "make room on its file system".to_owned()),
         _ => (
             Reason::ReadOnly,

@@ -1,9 +1,8 @@
 //! The learned addresses. Day 0 stands for none.
 
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use tokio::sync::Mutex;
 
-use super::{Sqlite, integer, natural, prune::delete};
+use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::{
     core::{
         learned::{Learn, Learned},
@@ -85,11 +84,7 @@ fn read(row: &SqliteRow) -> sqlx::Result<Learned> {
 
 /// Deletes addresses that were not seen since a day, and of more than `max` those with mail on one day only, then others;
 /// the oldest first.
-pub(super) async fn prune(
-    writer: &Mutex<SqliteConnection>,
-    since: i64,
-    max: i64,
-) -> sqlx::Result<()> {
+pub(super) async fn prune(writer: &Writer, since: i64, max: i64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM learned WHERE address IN \
         (SELECT address FROM learned WHERE is_proven IN (0, 1) AND last_day < ?1 LIMIT ?2)";
     const TOO_MANY: &str = "DELETE FROM learned WHERE address IN \

@@ -1,9 +1,14 @@
-//! The ledger of outgoing mail.
+//! The ledger of outgoing mail, in segments: the entries of some days, or of [`LARGEST_SEGMENT`] messages, in order of their
+//! hashes. So what is written at a time lies within a few megabytes, however large the ledger is, and what is over is deleted
+//! in one piece.
 
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use tokio::sync::Mutex;
+use std::collections::BTreeMap;
 
-use super::{Sqlite, integer, natural, prune::delete};
+use sqlx::{
+    QueryBuilder, Row, Sqlite as Database, SqliteConnection, SqlitePool, sqlite::SqliteRow,
+};
+
+use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::{
     core::proof::ledger::{Hash, Remembered, Sent},
     store::{
@@ -13,9 +18,17 @@ use crate::{
     },
 };
 
+/// The maximum number of entries in a segment: some 30 MB, which one WAL holds.
+const LARGEST_SEGMENT: i64 = 320_000;
+/// How many segments the time is divided into for which entries are kept.
+const SEGMENTS: i64 = 8;
+/// How many rows one statement writes: the largest of these that there are rows for. Each is a statement of its own to
+/// SQLite, and is kept.
+const ROWS: [usize; 4] = [64, 16, 4, 1];
+
 impl LedgerStore for Handle<Sqlite> {
     fn sent(&self, messages: Vec<Hash>) -> StoreAnswer<'_, Option<Remembered>> {
-        if let Some(newest) = self.queue.unwritten.sent(&messages) {
+        if let Some(newest) = self.queue.unwritten().sent(&messages) {
             return answered(Ok(Some(newest)));
         }
         self.ask(PATIENCE, async move |sqlite, open| {
@@ -24,7 +37,7 @@ impl LedgerStore for Handle<Sqlite> {
     }
 
     fn last_sent(&self, senders: Vec<Hash>) -> StoreAnswer<'_, Option<u64>> {
-        if let Some(latest) = self.queue.unwritten.last_sent(&senders) {
+        if let Some(latest) = self.queue.unwritten().last_sent(&senders) {
             return answered(Ok(Some(latest)));
         }
         self.ask(PATIENCE, async move |sqlite, open| {
@@ -39,8 +52,9 @@ pub(super) async fn sent(
     messages: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<Remembered>> {
-    const SENT: &str = "SELECT sent_at, recipient_count, recipients FROM ledger \
-        WHERE message_id = ?1 AND sent_at >= ?2 ORDER BY sent_at DESC LIMIT 1";
+    const SENT: &str = "SELECT sent_at, recipient_count, recipients FROM segments \
+        CROSS JOIN ledger ON segment = id AND message_id = ?1 \
+        WHERE last_at >= ?2 AND sent_at >= ?2 ORDER BY id DESC LIMIT 1";
     let mut newest: Option<Remembered> = None;
     for hash in messages {
         let row = sqlx::query(SENT)
@@ -60,13 +74,13 @@ pub(super) async fn last_sent(
     senders: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<u64>> {
-    const LAST_SENT: &str = "SELECT max(sent_at) FROM ledger WHERE sender = ?1 AND sent_at >= ?2";
+    const LAST_SENT: &str = "SELECT last_sent FROM senders WHERE sender = ?1 AND last_sent >= ?2";
     let mut last = None;
     for hash in senders {
         let at: Option<i64> = sqlx::query_scalar(LAST_SENT)
             .bind(hash.as_bytes().as_slice())
             .bind(since)
-            .fetch_one(readers)
+            .fetch_optional(readers)
             .await?;
         last = last.max(at.map(natural));
     }
@@ -82,54 +96,155 @@ fn remembered(row: &SqliteRow) -> sqlx::Result<Remembered> {
     })
 }
 
-pub(super) async fn insert(writer: &mut SqliteConnection, entries: &[Sent]) -> sqlx::Result<()> {
-    const INSERT: &str = "INSERT INTO ledger (message_id, sender, sent_at, recipient_count, recipients) \
-        VALUES (?1, ?2, ?3, ?4, ?5)";
-    let octets = |hash: &Option<Hash>| hash.map(|hash| hash.as_bytes().to_vec());
+/// Adds entries, from each Message-ID the newest. `since` is the first second that is kept `now`.
+pub(super) async fn insert(
+    writer: &mut SqliteConnection,
+    entries: &[Sent],
+    since: i64,
+    now: i64,
+) -> sqlx::Result<()> {
+    const NEWER: &str = " ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at, \
+        recipient_count = excluded.recipient_count, recipients = excluded.recipients \
+        WHERE excluded.sent_at >= sent_at";
+    const LATER: &str = " ON CONFLICT DO UPDATE SET last_sent = excluded.last_sent WHERE excluded.last_sent > last_sent";
+    let (mut messages, mut senders) = (BTreeMap::<Hash, &Sent>::new(), BTreeMap::new());
     for sent in entries {
-        sqlx::query(INSERT)
-            .bind(octets(&sent.message))
-            .bind(octets(&sent.sender))
-            .bind(integer(sent.at))
-            .bind(i64::from(sent.recipient_count))
-            .bind(packed(&sent.recipients))
-            .execute(&mut *writer)
-            .await?;
+        if let Some(hash) = sent.message {
+            let newest = messages.entry(hash).or_insert(sent);
+            if sent.at >= newest.at {
+                *newest = sent;
+            }
+        }
+        if let Some(hash) = sent.sender {
+            let latest = senders.entry(hash).or_insert(sent.at);
+            *latest = sent.at.max(*latest);
+        }
+    }
+    let messages: Vec<_> = messages.into_iter().collect();
+    if !messages.is_empty() {
+        let times = messages.iter().map(|(_, sent)| integer(sent.at));
+        let last = times.max().unwrap_or(now);
+        let segment = segment(writer, messages.len(), last, since, now).await?;
+        for rows in in_rows(&messages) {
+            let mut insert = QueryBuilder::<Database>::new("INSERT INTO ledger ");
+            insert.push_values(rows, |mut row, (hash, sent)| {
+                row.push_bind(segment)
+                    .push_bind(hash.as_bytes().to_vec())
+                    .push_bind(integer(sent.at))
+                    .push_bind(i64::from(sent.recipient_count))
+                    .push_bind(packed(&sent.recipients));
+            });
+            insert.push(NEWER).build().execute(&mut *writer).await?;
+        }
+    }
+    let senders: Vec<_> = senders.into_iter().collect();
+    for rows in in_rows(&senders) {
+        let mut insert = QueryBuilder::<Database>::new("INSERT INTO senders ");
+        insert.push_values(rows, |mut row, (hash, at)| {
+            row.push_bind(hash.as_bytes().to_vec())
+                .push_bind(integer(*at));
+        });
+        insert.push(LATER).build().execute(&mut *writer).await?;
     }
     Ok(())
 }
 
-// Entries come nearly in order of time, so the newest have the highest ids.
-const TOO_MANY: &str = "DELETE FROM ledger WHERE id IN \
-    (SELECT id FROM ledger WHERE id <= (SELECT max(id) FROM ledger) - ?1 ORDER BY id LIMIT ?2)";
-
-/// Deletes entries from before `since`, and the oldest of more than `max`.
-pub(super) async fn prune(
-    writer: &Mutex<SqliteConnection>,
-    since: i64,
-    max: u32,
-) -> sqlx::Result<()> {
-    const OVER: &str = "DELETE FROM ledger WHERE id IN \
-        (SELECT id FROM ledger WHERE sent_at < ?1 ORDER BY sent_at LIMIT ?2)";
-    delete(writer, OVER, since).await?;
-    delete(writer, TOO_MANY, i64::from(max)).await
+/// The slices of [`ROWS`] that these are.
+fn in_rows<T>(mut all: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let most = ROWS.into_iter().find(|rows| *rows <= all.len())?;
+        let (first, rest) = all.split_at_checked(most)?;
+        all = rest;
+        Some(first)
+    })
 }
 
-/// Deletes the oldest entries if the file has more than `max` octets in use: messages to many recipients have large
-/// entries.
-pub(super) async fn shrink(writer: &Mutex<SqliteConnection>, max: i64) -> sqlx::Result<()> {
-    const USED: &str = "SELECT (page_count - freelist_count) * page_size \
-        FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-    const ENTRIES: &str = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM ledger";
-    let ask = async |question| -> sqlx::Result<i64> {
-        let mut writer = writer.lock().await;
-        sqlx::query_scalar(question).fetch_one(&mut *writer).await
-    };
-    let used = ask(USED).await?;
-    if used <= max {
-        return Ok(());
+/// The segment that so many more entries go into, the newest of them of the time `last`: the last segment, unless that is
+/// full, old, or about to be deleted.
+async fn segment(
+    writer: &mut SqliteConnection,
+    more: usize,
+    last: i64,
+    since: i64,
+    now: i64,
+) -> sqlx::Result<i64> {
+    const MORE: &str = "UPDATE segments SET last_at = max(last_at, ?2), entries = entries + ?1 \
+        WHERE id = (SELECT max(id) FROM segments) AND entries < ?3 AND begun_at >= ?4 RETURNING id";
+    const NEW: &str =
+        "INSERT INTO segments (entries, last_at, begun_at) VALUES (?1, ?2, ?3) RETURNING id";
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let oldest = now.saturating_sub(now.saturating_sub(since) / SEGMENTS);
+    let found: Option<i64> = sqlx::query_scalar(MORE)
+        .bind(more)
+        .bind(last)
+        .bind(LARGEST_SEGMENT)
+        .bind(oldest)
+        .fetch_optional(&mut *writer)
+        .await?;
+    if let Some(segment) = found {
+        return Ok(segment);
     }
-    let entries = i128::from(ask(ENTRIES).await?) * i128::from(max) / i128::from(used);
-    let entries = i64::try_from(entries).unwrap_or_default();
-    delete(writer, TOO_MANY, entries).await
+    let new = sqlx::query_scalar(NEW).bind(more).bind(last).bind(now);
+    new.fetch_one(&mut *writer).await
+}
+
+/// Deletes the segments whose entries are all from before `since`, and the oldest of those that have more than `max` entries
+/// together.
+pub(super) async fn prune(writer: &Writer, since: i64, max: i64) -> sqlx::Result<()> {
+    const OVER: &str = "UPDATE segments SET begun_at = -1 \
+        WHERE id = (SELECT id FROM segments WHERE last_at < ?1 LIMIT 1) RETURNING id";
+    const TOO_MANY: &str = "UPDATE segments SET begun_at = -1 WHERE id = (SELECT min(id) FROM segments \
+        HAVING sum(entries) > ?1 AND count(*) > 1) RETURNING id";
+    let mut is_any = false;
+    for (segment, bound) in [(OVER, since), (TOO_MANY, max)] {
+        is_any |= forget(writer, segment, bound).await?;
+    }
+    if is_any {
+        forget_senders(writer, since).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the oldest segments while the file has more than `max` octets in use: messages to many recipients have large
+/// entries.
+pub(super) async fn shrink(writer: &Writer, max: i64) -> sqlx::Result<()> {
+    const TOO_LARGE: &str = "UPDATE segments SET begun_at = -1 WHERE id = (SELECT min(id) FROM segments \
+        HAVING count(*) > 1 AND ?1 < (SELECT (page_count - freelist_count) * page_size \
+        FROM pragma_page_count, pragma_freelist_count, pragma_page_size)) RETURNING id";
+    forget(writer, TOO_LARGE, max).await.map(drop)
+}
+
+/// Deletes the segments that a statement chooses, one after the other. It marks each, so that no new entry goes into it. Its
+/// entries go first, so that a crash leaves none that nobody knows. Gives whether there was any.
+async fn forget(writer: &Writer, choose: &'static str, bound: i64) -> sqlx::Result<bool> {
+    const ENTRIES: &str = "DELETE FROM ledger WHERE segment = ?1 AND message_id IN \
+        (SELECT message_id FROM ledger WHERE segment = ?1 ORDER BY message_id LIMIT ?2)";
+    const SEGMENT: &str = "DELETE FROM segments WHERE id IN (SELECT ?1 LIMIT ?2)";
+    let mut is_any = false;
+    loop {
+        let chosen = sqlx::query_scalar(choose).bind(bound);
+        let chosen = chosen.fetch_optional(&mut *writer.lock().await?).await?;
+        let Some(segment) = chosen else {
+            return Ok(is_any);
+        };
+        delete(writer, ENTRIES, segment).await?;
+        delete(writer, SEGMENT, segment).await?;
+        is_any = true;
+    }
+}
+
+/// Deletes the senders who last sent before `since`, a part of them at a time: no index finds them, for it would have to be
+/// written with each message.
+async fn forget_senders(writer: &Writer, since: i64) -> sqlx::Result<()> {
+    const OVER: &str =
+        "DELETE FROM senders WHERE sender >= ?1 AND (sender < ?2 OR ?2 IS NULL) AND last_sent < ?3";
+    for first in 0..=u8::MAX {
+        sqlx::query(OVER)
+            .bind(vec![first])
+            .bind(first.checked_add(1).map(|next| vec![next]))
+            .bind(since)
+            .execute(&mut *writer.lock().await?)
+            .await?;
+    }
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The store in a file: SQLite in WAL mode, one connection that writes and two that read.
 //!
-//! With `synchronous=NORMAL` a crash of Backstop loses the entries in the queue. A crash of the machine also loses what was
-//! committed since the last checkpoint of the WAL, some thousand pages at most. It never damages the file.
+//! Entries of the ledger are durable once they are committed (`synchronous=FULL`: each commit ends with an fsync of the WAL,
+//! and all messages that wait share one). Other writes are not worth an fsync (`synchronous=NORMAL`): they survive a crash of
+//! Backstop, and a crash of the machine takes those since the last fsync. Neither damages the file.
 
 mod attack;
 mod coverage;
@@ -12,6 +13,7 @@ mod prune;
 mod schema;
 mod siege;
 mod uses;
+mod writer;
 
 use std::{
     io,
@@ -24,7 +26,7 @@ use sqlx::{
     ConnectOptions, Executor, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::Mutex;
+use writer::Writer;
 
 use super::{
     Retention, StoreUrl, Unavailable,
@@ -35,14 +37,21 @@ use crate::core::proof::{DAY, today};
 
 /// How many connections read.
 const READERS: u32 = 2;
+/// How many rows of a report are read ahead.
+const ROWS_AHEAD: usize = 1_000;
 /// How long the writer waits for another process's lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// The maximum number of entries in the ledger: about a gigabyte if messages have few recipients.
-const MAX_SENT: u32 = 5_000_000;
+/// The maximum number of entries in the ledger: half a gigabyte if messages have few recipients.
+const MAX_SENT: i64 = 5_000_000;
 /// The maximum number of octets in use, 4 GiB: then the oldest entries of the ledger are deleted. The file does not shrink.
 const LARGEST: i64 = 1 << 32;
-/// The size that the WAL is cut to after a checkpoint, in octets.
+/// The number of pages in the WAL after which they are put into the file, 64 MB: each is put there once, however often it was
+/// written meanwhile.
+const CHECKPOINT: &str = "16000";
+/// The size that the WAL is cut to after that, in octets.
 const LARGEST_WAL: &str = "67108864";
+/// The memory for pages of the connection that writes, 32 MB: the segment of the ledger that is written to.
+const WRITER_CACHE: &str = "-32768";
 
 /// The store in a file.
 pub(super) struct Sqlite {
@@ -55,7 +64,7 @@ pub(super) struct Sqlite {
 pub(super) struct Connections {
     /// The device and inode of the file.
     file: (u64, u64),
-    writer: Mutex<SqliteConnection>,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -75,6 +84,38 @@ impl Sqlite {
             true => Ok(()),
             false => Err(failure::moved(&self.name)),
         }
+    }
+
+    /// Writes all of a batch or nothing.
+    ///
+    /// Not sqlx's transaction: SQLite itself ends one when the disk is full, and sqlx does not notice.
+    async fn write_all(&self, writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+        // Not within a transaction: there the mode can't be changed.
+        let begin = match batch.sent.is_empty() {
+            true => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+            false => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+        };
+        let commit = "COMMIT; PRAGMA synchronous = NORMAL";
+        writer.execute(begin).await?;
+        let mut written = self.insert(writer, batch).await;
+        if written.is_ok() {
+            written = writer.execute(commit).await.map(drop);
+        }
+        if written.is_err() {
+            // SQLite may have ended it already.
+            let _ = writer.execute("ROLLBACK").await;
+        }
+        written
+    }
+
+    async fn insert(&self, writer: &mut SqliteConnection, batch: &Batch) -> sqlx::Result<()> {
+        let (now, counts) = (now(), &batch.counts);
+        ledger::insert(writer, &batch.sent, self.ledger_since(now), integer(now)).await?;
+        coverage::insert(writer, &counts.coverage).await?;
+        for learn in &counts.learned {
+            learned::learn(writer, learn, self.learned_since(today(now))).await?;
+        }
+        attack::insert(writer, counts).await
     }
 
     /// The first second from which the ledger is kept at `now`.
@@ -104,32 +145,44 @@ impl Backend for Sqlite {
         schema::make_file(&self.path).map_err(no_file)?;
         let options = SqliteConnectOptions::new()
             .filename(&self.path)
+            .row_buffer_size(ROWS_AHEAD)
             .disable_statement_logging();
         let for_writer = options
             .clone()
             .busy_timeout(BUSY)
             .synchronous(SqliteSynchronous::Normal)
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT)
             .pragma("journal_size_limit", LARGEST_WAL);
         let writer = for_writer.connect().await;
         let mut writer = writer.map_err(|error| self.failed(error))?;
         schema::prepare(&mut writer, &self.name).await?;
+        // All are opened now and stay: what has descriptors for them goes on when they run out.
         let readers = SqlitePoolOptions::new()
+            .min_connections(READERS)
             .max_connections(READERS)
+            .idle_timeout(None)
+            .max_lifetime(None)
             // Not read_only: the last connection to close must put the WAL into the file.
-            .connect_lazy_with(options.pragma("query_only", "ON"));
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(|error| self.failed(error))?;
         Ok(Arc::new(Connections {
             file: schema::identity(&self.path).map_err(no_file)?,
-            writer: Mutex::new(writer),
+            writer: Writer::new(writer),
             readers,
         }))
     }
 
     async fn write(&self, open: &Arc<Connections>, batch: &mut Batch) -> Result<(), Unavailable> {
         self.is_in_place(open)?;
-        let mut writer = open.writer.lock().await;
-        let learned_since = self.learned_since(today(now()));
-        let written = write(&mut writer, batch, learned_since).await;
-        written.map_err(|error| self.failed(error))?;
+        let written = async {
+            let mut writer = open.writer.lock().await?;
+            self.write_all(&mut writer, batch).await
+        };
+        written.await.map_err(|error| self.failed(error))?;
+        // If it was moved away meanwhile, the batch is written again to the file in its place.
+        self.is_in_place(open)?;
         *batch = Batch::default();
         Ok(())
     }
@@ -150,37 +203,14 @@ impl Backend for Sqlite {
         pruned.await.map_err(|error| self.failed(error))
     }
 
+    async fn close(&self, open: Arc<Connections>) {
+        open.readers.close().await;
+        open.writer.close().await;
+    }
+
     fn failed(&self, error: sqlx::Error) -> Unavailable {
         failure::unavailable(&self.name, &error)
     }
-}
-
-/// Writes all of a batch or nothing.
-///
-/// Not sqlx's transaction: SQLite itself ends one when the disk is full, and sqlx does not notice.
-async fn write(
-    writer: &mut SqliteConnection,
-    batch: &Batch,
-    learned_since: i64,
-) -> sqlx::Result<()> {
-    writer.execute("BEGIN IMMEDIATE").await?;
-    let mut written = async {
-        ledger::insert(writer, &batch.sent).await?;
-        coverage::insert(writer, &batch.counts).await?;
-        for learn in &batch.learned {
-            learned::learn(writer, learn, learned_since).await?;
-        }
-        attack::insert(writer, batch).await
-    }
-    .await;
-    if written.is_ok() {
-        written = writer.execute("COMMIT").await.map(drop);
-    }
-    if written.is_err() {
-        // SQLite may have ended it already.
-        let _ = writer.execute("ROLLBACK").await;
-    }
-    written
 }
 
 /// SQLite's integers are signed.

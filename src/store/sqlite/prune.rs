@@ -1,16 +1,13 @@
 //! Deletes rows, some at a time.
 
-use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
-
-use super::natural;
+use super::{natural, writer::Writer};
 
 /// How many rows are deleted at once, so that others get the writer soon.
 const AT_ONCE: i64 = 1_000;
 
 /// Repeats a statement until it has nothing to delete. ?1 is `bound`, ?2 the maximum number of rows at once.
 pub(super) async fn delete(
-    writer: &Mutex<SqliteConnection>,
+    writer: &Writer,
     statement: &'static str,
     bound: i64,
 ) -> sqlx::Result<()> {
@@ -18,7 +15,7 @@ pub(super) async fn delete(
         let deleted = sqlx::query(statement)
             .bind(bound)
             .bind(AT_ONCE)
-            .execute(&mut *writer.lock().await)
+            .execute(&mut *writer.lock().await?)
             .await?;
         if deleted.rows_affected() < natural(AT_ONCE) {
             return Ok(());

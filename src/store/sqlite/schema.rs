@@ -1,7 +1,7 @@
 //! The tables, and whether the file is ours.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::Path,
@@ -19,17 +19,26 @@ const APPLICATION: i64 = 0x426b_5374;
 pub(super) const VERSION: i64 = 1;
 
 const TABLES: &str = "
-    CREATE TABLE ledger (
+    CREATE TABLE segments (
         id INTEGER PRIMARY KEY,
-        message_id BLOB,
-        sender BLOB,
+        begun_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        entries INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE ledger (
+        segment INTEGER NOT NULL,
+        message_id BLOB NOT NULL,
         sent_at INTEGER NOT NULL,
         recipient_count INTEGER NOT NULL,
-        recipients BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX ledger_by_message_id ON ledger (message_id, sent_at);
-    CREATE INDEX ledger_by_sender ON ledger (sender, sent_at);
-    CREATE INDEX ledger_by_time ON ledger (sent_at);
+        recipients BLOB NOT NULL,
+        PRIMARY KEY (segment, message_id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE senders (
+        sender BLOB PRIMARY KEY,
+        last_sent INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE proof_uses (
         message BLOB PRIMARY KEY,
@@ -96,15 +105,40 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(path);
     match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            same_modes(path);
+            return Ok(());
+        }
         Err(error) => return Err(error),
         Ok(_) => {}
     }
     // `backstop check` may run as root before the daemon ever did: the daemon owns the folder, and must own the file. Any
     // other user is the owner already.
-    let owner = path.parent().unwrap_or(path).metadata()?;
+    let folder = path.parent().unwrap_or(path);
+    let owner = folder.metadata()?;
     let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
+    // So that the file is still there after a crash of the machine; SQLite does this only for files that it makes itself.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
     Ok(())
+}
+
+/// Gives the files beside it the mode of an existing file, as SQLite does when it makes them: those that were made while the
+/// file could only be read would keep it so.
+fn same_modes(path: &Path) {
+    let Ok(mode) = path.metadata().map(|file| file.permissions()) else {
+        return;
+    };
+    for ending in ["-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        let differs = fs::metadata(&beside).is_ok_and(|file| file.permissions() != mode);
+        if differs {
+            // Another user's file stays as it is, and SQLite says what it can't do with it.
+            let _ = fs::set_permissions(&beside, mode.clone());
+        }
+    }
 }
 
 /// The device and inode of a file: another file in its place has others.

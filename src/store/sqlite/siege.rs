@@ -1,9 +1,8 @@
 //! The records of sieges.
 
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use tokio::sync::Mutex;
 
-use super::{Sqlite, integer, natural, prune::delete};
+use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::store::{
     SiegeRecords, SiegeStore, StoreAnswer,
     batch::{now, since_1970},
@@ -33,7 +32,7 @@ impl SiegeStore for Handle<Sqlite> {
             return answered(Err(error));
         }
         self.ask(PATIENCE, async move |_, open| {
-            let mut writer = open.writer.lock().await;
+            let mut writer = open.writer.lock().await?;
             let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
             write(&mut writer, &name, seen, &bytes, now).await
         })
@@ -96,7 +95,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<SiegeRecord> {
 }
 
 /// Deletes expired records.
-pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
+pub(super) async fn prune(writer: &Writer, now: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM sieges WHERE name IN \
         (SELECT name FROM sieges WHERE version < ?1 LIMIT ?2)";
     delete(writer, OVER, integer(first_kept(now))).await

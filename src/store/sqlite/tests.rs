@@ -52,6 +52,14 @@ impl Opened {
         self.sqlite.prune(&self.open, now).await
     }
 
+    /// Adds entries at `now`.
+    async fn insert(&self, entries: &[Sent], now: u64) {
+        let mut writer = self.open.writer.lock().await.unwrap();
+        let since = self.sqlite.ledger_since(now);
+        let inserted = ledger::insert(&mut writer, entries, since, integer(now)).await;
+        inserted.unwrap();
+    }
+
     /// Whether a message is known at `now`.
     async fn has(&self, message: u8, now: u64) -> bool {
         let since = self.sqlite.ledger_since(now);
@@ -73,7 +81,7 @@ impl Opened {
             notification: None,
             now,
         };
-        let mut writer = self.open.writer.lock().await;
+        let mut writer = self.open.writer.lock().await.unwrap();
         let used = uses::take(&mut writer, hash(message), &attempt, until).await;
         used.unwrap()
     }
@@ -84,7 +92,7 @@ impl Opened {
     }
 
     async fn on_writer(&self, statement: &'static str) {
-        let mut writer = self.open.writer.lock().await;
+        let mut writer = self.open.writer.lock().await.unwrap();
         writer.execute(statement).await.unwrap();
     }
 }
@@ -97,12 +105,28 @@ fn hash(number: u8) -> Hash {
 }
 
 fn sent(number: u8, at: u64) -> Sent {
+    sent_as(hash(number), at)
+}
+
+/// Any other hash of this kind.
+fn another(kind: u8, number: u64) -> Hash {
+    let mut bytes = [kind; 16];
+    bytes[..8].copy_from_slice(
+        &(number + 1)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .to_be_bytes(),
+    );
+    Hash::from_bytes(bytes)
+}
+
+fn sent_as(message: Hash, at: u64) -> Sent {
     Sent {
-        message: Some(hash(number)),
-        sender: None,
+        message: Some(message),
+        sender: Some(message),
         recipients: vec![hash(0); 100],
         recipient_count: 100,
         at,
+        domain: None,
     }
 }
 
@@ -129,7 +153,7 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     // No more pages than it has: SQLite then answers as on a full disk.
     store.on_writer("PRAGMA max_page_count = 1").await;
     let mut many = batch((0..199).map(|number| sent(number, NOW)));
-    many.learned.insert(accepted(1, today(now())));
+    many.counts.learned.insert(accepted(1, today(now())));
     let full = store.write(&mut many).await.unwrap_err();
     assert_eq!(full.reason(), Reason::Full, "{full}");
     assert!(full.to_string().contains("make room"), "{full}");
@@ -138,7 +162,7 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     let mut record = Ok(None);
     for number in 0..20 {
         let name = format!("{number}.example.org");
-        let mut writer = store.open.writer.lock().await;
+        let mut writer = store.open.writer.lock().await.unwrap();
         record = siege::write(&mut writer, &name, 0, &[1; 16_384], NOW * 1_000_000).await;
     }
     let full = store.sqlite.failed(record.unwrap_err());
@@ -150,7 +174,8 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     store.on_writer("PRAGMA max_page_count = 1000000").await;
     store.write(&mut many).await.unwrap();
     assert_eq!(many.len(), 0);
-    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 200);
+    // One of them was there already.
+    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 199);
     assert_eq!(store.learned(1, today(now())).await, Some(1));
 }
 
@@ -158,11 +183,20 @@ async fn a_full_disk_keeps_the_batch_for_later() {
 async fn what_is_over_is_forgotten() {
     let (_folder, store) = opened().await;
     let keep = RETENTION.ledger_days * DAY;
-    let old = (0..2_500).map(|_| sent(1, NOW - keep - 1));
-    store
-        .write(&mut batch(old.chain([sent(2, NOW - keep)])))
-        .await
-        .unwrap();
+    let batches = [
+        (
+            NOW - keep - 5 * DAY,
+            (0..2_500).map(|number| another(1, number)).collect(),
+        ),
+        (NOW - keep, vec![hash(2)]),
+    ];
+    for (at, messages) in batches {
+        let entries: Vec<Sent> = messages
+            .into_iter()
+            .map(|message| sent_as(message, at))
+            .collect();
+        store.insert(&entries, at).await;
+    }
     for (message, until) in [(3, NOW), (4, NOW + 1)] {
         store.use_proof(message, NOW - 10, until).await;
     }
@@ -174,23 +208,26 @@ async fn what_is_over_is_forgotten() {
     let mut counts = Batch::default();
     counts
         .counts
+        .coverage
         .extend([today - 90, today - 89, today].map(bounce));
     store.write(&mut counts).await.unwrap();
     let open = &store.open;
     for day in [today - 11, today - 10, today] {
         let learn = accepted(u8::try_from(today - day).unwrap(), day);
-        let mut writer = open.writer.lock().await;
+        let mut writer = open.writer.lock().await.unwrap();
         learned::learn(&mut writer, &learn, 0).await.unwrap();
     }
     for (name, days) in [("old", 101), ("kept", 99)] {
         let micros = (NOW - days * DAY) * 1_000_000;
-        let mut writer = open.writer.lock().await;
+        let mut writer = open.writer.lock().await.unwrap();
         let written = siege::write(&mut writer, name, 0, b"a", micros).await;
         assert_eq!(written.unwrap(), Some(micros));
     }
 
     store.prune(NOW).await.unwrap();
     assert_eq!(store.number("SELECT count(*) FROM ledger").await, 1);
+    assert_eq!(store.number("SELECT count(*) FROM segments").await, 1);
+    assert_eq!(store.number("SELECT count(*) FROM senders").await, 1);
     assert!(store.has(2, NOW).await);
     assert_eq!(store.number("SELECT count(*) FROM proof_uses").await, 1);
     let rows = coverage::rows(&store.open.readers, 0..=u64::MAX).await;
@@ -201,37 +238,62 @@ async fn what_is_over_is_forgotten() {
     assert_eq!(store.number("SELECT count(*) FROM sieges").await, 1);
 }
 
+/// As many segments as days; the last entry of each has the day's number.
+async fn of_many_days(days: u8) -> (TempDir, Opened) {
+    let (folder, store) = opened().await;
+    for day in 0..days {
+        let at = NOW + u64::from(day) * 4 * DAY;
+        let entries: Vec<Sent> = (0..99)
+            .map(|number| sent_as(another(day, number), at))
+            .collect();
+        store.insert(&entries, at).await;
+        store.insert(&[sent(day, at)], at).await;
+    }
+    assert_eq!(
+        store.number("SELECT count(*) FROM segments").await,
+        i64::from(days)
+    );
+    (folder, store)
+}
+
 #[tokio::test]
 async fn of_too_many_entries_the_oldest_go() {
-    let (_folder, store) = opened().await;
-    let entries = (0..200).map(|number| sent(number, NOW + u64::from(number)));
-    store.write(&mut batch(entries)).await.unwrap();
-    let open = &store.open;
-    ledger::prune(&open.writer, 0, 50).await.unwrap();
-    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 50);
-    assert!(!store.has(149, NOW).await);
-    assert!(store.has(150, NOW).await);
+    let (_folder, store) = of_many_days(6).await;
+    let writer = &store.open.writer;
+    ledger::prune(writer, 0, 600).await.unwrap();
+    assert!(store.has(0, NOW).await);
+    ledger::prune(writer, 0, 450).await.unwrap();
+    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 400);
+    assert!(!store.has(1, NOW).await && store.has(2, NOW).await);
+    // What is written to is never deleted for that.
+    ledger::prune(writer, 0, 0).await.unwrap();
+    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 100);
+    assert!(store.has(5, NOW).await);
 }
 
 #[tokio::test]
 async fn of_too_large_a_file_the_oldest_entries_go() {
-    let (_folder, store) = opened().await;
-    let entries = (0..200).map(|number| Sent {
-        recipients: vec![hash(number); 100],
-        ..sent(number, NOW + u64::from(number))
-    });
-    store.write(&mut batch(entries)).await.unwrap();
+    let (_folder, store) = of_many_days(6).await;
     let open = &store.open;
     ledger::shrink(&open.writer, 1 << 30).await.unwrap();
-    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 200);
-    for most in [300_000, 200_000] {
-        ledger::shrink(&open.writer, most).await.unwrap();
-        // The other tables take some of it.
-        let left = store.number("SELECT count(*) FROM ledger").await;
-        assert!((most / 4_000..most / 1_600).contains(&left), "{left}");
-        assert!(store.has(199, NOW).await);
-        assert!(!store.has(0, NOW).await);
-    }
+    assert_eq!(store.number("SELECT count(*) FROM ledger").await, 600);
+    // Each segment has some 450 KB.
+    ledger::shrink(&open.writer, 1_500_000).await.unwrap();
+    let left = store.number("SELECT count(*) FROM ledger").await;
+    assert!((200..=400).contains(&left), "{left}");
+    assert!(store.has(5, NOW).await && !store.has(0, NOW).await);
+    ledger::shrink(&open.writer, 0).await.unwrap();
+    assert_eq!(store.number("SELECT count(*) FROM segments").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_being_deleted_gets_no_new_entries() {
+    let (_folder, store) = opened().await;
+    store.insert(&[sent(1, NOW)], NOW).await;
+    store.on_writer("UPDATE segments SET begun_at = -1").await;
+    store.insert(&[sent(2, NOW)], NOW).await;
+    assert_eq!(store.number("SELECT count(*) FROM segments").await, 2);
+    assert!(store.has(1, NOW).await && store.has(2, NOW).await);
 }
 
 #[tokio::test]
@@ -239,7 +301,7 @@ async fn of_too_many_addresses_those_seen_once_go() {
     let (_folder, store) = opened().await;
     let open = &store.open;
     let learn = async |learn: Learn| {
-        let mut writer = open.writer.lock().await;
+        let mut writer = open.writer.lock().await.unwrap();
         learned::learn(&mut writer, &learn, 0).await.unwrap();
     };
     learn(accepted(1, 100)).await;
@@ -266,7 +328,7 @@ async fn of_too_many_addresses_those_seen_once_go() {
 async fn the_clock_may_go_back() {
     let (_folder, store) = opened().await;
     let open = &store.open;
-    let mut writer = open.writer.lock().await;
+    let mut writer = open.writer.lock().await.unwrap();
     for (seen, now, version) in [
         (0, 1_000, 1_000),
         (1_000, 900, 1_001),
@@ -298,16 +360,12 @@ async fn each_question_has_an_index() {
     let open = &store.open;
     for (query, index) in [
         (
-            "EXPLAIN QUERY PLAN SELECT sent_at FROM ledger WHERE message_id = ?1 AND sent_at >= ?2 ORDER BY sent_at DESC LIMIT 1",
-            "ledger_by_message_id",
+            "EXPLAIN QUERY PLAN SELECT last_sent FROM senders WHERE sender = ?1 AND last_sent >= ?2",
+            "PRIMARY KEY (sender=?)",
         ),
         (
-            "EXPLAIN QUERY PLAN SELECT max(sent_at) FROM ledger WHERE sender = ?1 AND sent_at >= ?2",
-            "ledger_by_sender",
-        ),
-        (
-            "EXPLAIN QUERY PLAN SELECT id FROM ledger WHERE sent_at < ?1 ORDER BY sent_at LIMIT ?2",
-            "ledger_by_time",
+            "EXPLAIN QUERY PLAN SELECT message_id FROM ledger WHERE segment = ?1 ORDER BY message_id LIMIT ?2",
+            "PRIMARY KEY (segment=?)",
         ),
         (
             "EXPLAIN QUERY PLAN SELECT count(*) FROM attack WHERE hour = ?1 AND kind = ?2",
@@ -390,7 +448,7 @@ async fn counts_of_an_attack_are_forgotten() {
                 fate: Fate::Refused,
                 text: String::new(),
             };
-            batch.attack.insert((hour, count), 1);
+            batch.counts.attack.insert((hour, count), 1);
         }
     }
     store.write(&mut batch).await.unwrap();

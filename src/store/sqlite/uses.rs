@@ -1,9 +1,8 @@
 //! How often proofs were used.
 
 use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
 
-use super::{Sqlite, integer, prune::delete};
+use super::{Sqlite, integer, prune::delete, writer::Writer};
 use crate::{
     core::proof::{
         ledger::Hash,
@@ -18,7 +17,7 @@ use crate::{
 impl ProofUseStore for Handle<Sqlite> {
     fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use> {
         self.ask(PATIENCE, async move |_, open| {
-            let mut writer = open.writer.lock().await;
+            let mut writer = open.writer.lock().await?;
             take(&mut writer, message, &attempt, until).await
         })
     }
@@ -67,7 +66,7 @@ pub(super) async fn take(
 }
 
 /// Deletes expired ones.
-pub(super) async fn prune(writer: &Mutex<SqliteConnection>, now: u64) -> sqlx::Result<()> {
+pub(super) async fn prune(writer: &Writer, now: u64) -> sqlx::Result<()> {
     const OVER: &str = "DELETE FROM proof_uses WHERE message IN \
         (SELECT message FROM proof_uses WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
     delete(writer, OVER, integer(now)).await

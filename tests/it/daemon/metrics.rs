@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// The numbers once one of them has this value: what is counted at the end of a message comes a little after it.
-    fn numbers_with(&self, name: &str, value: f64) -> Numbers {
+    pub(super) fn numbers_with(&self, name: &str, value: f64) -> Numbers {
         let begun = Instant::now();
         loop {
             let numbers = self.numbers();
@@ -48,7 +48,7 @@ impl Stage {
 }
 
 /// Each series, as it is written, and its value.
-type Numbers = BTreeMap<String, f64>;
+pub(super) type Numbers = BTreeMap<String, f64>;
 
 fn numbers(http: SocketAddr) -> Numbers {
     let (head, page) = ask(http, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -150,7 +150,8 @@ fn proofs_and_the_store_are_counted() {
     let numbers = stage.numbers_with("backstop_proofs_total{outcome=\"unproven\"}", 1.0);
     assert_eq!(numbers[&verdicts("reject", "unproven", "none")], 1.0);
     assert_eq!(numbers["backstop_store_up"], 1.0);
-    assert_eq!(numbers["backstop_store_dropped_total"], 0.0);
+    assert_eq!(numbers["backstop_store_lost_messages"], 0.0);
+    assert_eq!(numbers["backstop_store_lost_counts_total"], 0.0);
     assert_eq!(numbers["backstop_store_failures_total"], 0.0);
 }
 

@@ -12,6 +12,7 @@ mod ending;
 mod forged_headers;
 mod header_bounds;
 mod headers;
+mod ledger;
 mod limits;
 mod lists;
 mod log_lines;

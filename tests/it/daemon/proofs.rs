@@ -86,6 +86,7 @@ impl Desk {
                 .collect(),
             recipient_count: recipients.len().try_into().unwrap(),
             at: now() - ago,
+            domain: None,
         };
         let url = format!("sqlite:{}", self.store.display());
         DNS.block_on(async {

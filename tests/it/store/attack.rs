@@ -139,7 +139,7 @@ async fn counts_of_a_flood_are_one_write(place: Place) {
     until_written(&*store).await;
     let rows = store.attack(hour..=hour).await.unwrap();
     assert_eq!((rows.len(), rows[0].times), (1, 8_000));
-    assert_eq!(store.health().dropped, 0);
+    assert_eq!(store.health().lost.counts, 0);
 }
 
 fn sample(client: &str, at: u64, id: &str) -> Sample {

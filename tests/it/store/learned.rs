@@ -157,7 +157,7 @@ async fn learn_all(store: &dyn Store, entries: impl IntoIterator<Item = Learn>) 
         }
     }
     until_written(store).await;
-    assert_eq!(store.health().dropped, 0);
+    assert_eq!(store.health().lost.counts, 0);
 }
 
 async fn of_too_many_those_seen_once_go(place: Place) {

@@ -24,6 +24,7 @@ macro_rules! on_both {
 
 pub mod attack;
 mod learned;
+mod losses;
 pub mod place;
 mod redis;
 mod siege;

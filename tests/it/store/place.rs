@@ -144,6 +144,7 @@ pub fn message(number: u64) -> Sent {
         recipients: vec![hash(1), hash(2)],
         recipient_count: 2,
         at: now(),
+        domain: None,
     }
 }
 

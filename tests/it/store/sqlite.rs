@@ -9,7 +9,7 @@ use std::{
     process::Stdio,
 };
 
-use backstop::store::{Reason, open};
+use backstop::store::{Lost, Reason, open};
 use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 
@@ -278,6 +278,52 @@ async fn write_for_ever(folder: &Path) -> ! {
         .await;
         println!("written {number}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_file_needs_no_more_descriptors() {
+    if let Some(folder) = env::var_os(AGAIN) {
+        return without_descriptors(Path::new(&folder)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = "sqlite::an_open_file_needs_no_more_descriptors";
+    let runner = &["prlimit", "--nofile=64:64"];
+    let output = again(test, folder.path(), runner).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("it was tried"), "{said}");
+}
+
+async fn without_descriptors(folder: &Path) {
+    let store_in = |name: &str| {
+        let path = folder.join(name);
+        open(&url(&format!("sqlite:{}", path.display())), KEEP)
+    };
+    let store = store_in("state.db");
+    assert!(store.remember(message(1)).is_kept().await);
+    // Both connections that read.
+    let asked = (0..9).map(|_| store.sent(vec![hash(1)]));
+    assert!(
+        futures_util::future::join_all(asked)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    let mut files = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    for number in 2..50 {
+        assert!(store.remember(message(number)).is_kept().await);
+        assert!(remembers(&*store, number).await);
+    }
+    let other = store_in("other.db");
+    until_refused(&*other, Reason::Down).await;
+    assert!(!other.remember(message(1)).is_kept().await);
+    drop(files);
+    until_remembered(&*other, 1).await;
+    assert_eq!(other.health().lost, Lost::default());
+    println!("it was tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]

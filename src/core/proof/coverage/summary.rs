@@ -124,6 +124,16 @@ impl CoverageSummary {
         summary
     }
 
+    /// How many outgoing messages the store had no room or no time for.
+    pub fn lost_by_ledger(&self) -> u64 {
+        let lost = (ProofKind::Ledger, LOST.to_owned());
+        let lost = self
+            .domains
+            .values()
+            .filter_map(|domain| domain.without.get(&lost));
+        lost.fold(0, |sum, times| sum.saturating_add(*times))
+    }
+
     /// Whether the ledger remembers the mail of this domain: all that was counted, and since this day or before.
     pub fn is_remembered(&self, domain: &str, since: u64) -> bool {
         let early = self.first_day.is_some_and(|first| first <= since);

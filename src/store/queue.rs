@@ -1,0 +1,411 @@
+//! What waits to be written. Its room is counted in messages for outgoing mail, and in different things for what is counted
+//! and learned: so neither takes the other's place, and what is counted often takes one.
+
+use std::{
+    collections::{VecDeque, btree_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::{timeout, timeout_at},
+};
+
+use super::{
+    batch::{Batch, Counts, Waiting},
+    health::Journal,
+    losses::Owner,
+    receipt::{Receipt, Ticket},
+    unwritten::Unwritten,
+};
+use crate::core::{
+    attack::AttackCount,
+    learned::Learn,
+    proof::{
+        coverage::CoverageCount,
+        ledger::{Hash, Sent},
+    },
+};
+
+/// The maximum number of outgoing messages that wait: 40 MB if each has the maximum of recipients.
+const MESSAGES: usize = 10_000;
+/// The maximum number of different things that wait to be counted or learned.
+const COUNTS: usize = 10_000;
+/// The maximum number of them that strangers cause: the other half is for our own mail, however many bounces they send.
+const STRANGERS: usize = COUNTS / 2;
+/// The maximum number of messages, and of each kind of count, that are written at once.
+const LARGEST_BATCH: usize = 1_000;
+/// How long [`Queue::flush`] waits.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// What waits to be written.
+#[derive(Clone, Debug)]
+pub struct Queue(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    closed: watch::Sender<bool>,
+    unwritten: Unwritten,
+    journal: Arc<Journal>,
+    successor: OnceLock<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<(Sent, Ticket)>,
+    counts: Counts,
+    /// Since when the first of the counts waits.
+    since: Option<Instant>,
+    flushes: Vec<oneshot::Sender<()>>,
+    messages_in_hand: usize,
+    counts_in_hand: usize,
+}
+
+/// What the writer has in hand.
+#[derive(Debug, Default)]
+pub struct Taken {
+    pub batch: Batch,
+    /// The tickets of the messages in the batch, and the hashes that they are known by meanwhile.
+    tickets: Vec<Ticket>,
+    keys: Vec<(Option<Hash>, Option<Hash>)>,
+    /// To be told when this is written.
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+impl Queue {
+    pub(super) fn new(journal: Arc<Journal>) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            closed: watch::Sender::new(false),
+            unwritten: Unwritten::default(),
+            journal,
+            successor: OnceLock::new(),
+        }))
+    }
+
+    /// The entries of the ledger that are not written yet.
+    pub fn unwritten(&self) -> &Unwritten {
+        &self.0.unwritten
+    }
+
+    /// Queues the entry of a message.
+    pub fn remember(&self, sent: Sent) -> Receipt {
+        let (ticket, receipt) = Ticket::new(Owner::of(&sent), Arc::clone(&self.0.journal));
+        self.push(sent, ticket);
+        receipt
+    }
+
+    /// Counts something that our own mail, or a stranger, caused.
+    pub fn count(&self, day: u64, count: CoverageCount, ours: bool) {
+        self.add(1, |counts, room| {
+            more(counts.coverage.entry((day, count)), 1, room.is_for(ours))
+        });
+    }
+
+    /// Counts what a stranger did.
+    pub fn count_attack(&self, hour: u64, attacks: Vec<AttackCount>) {
+        for attack in attacks {
+            self.add(1, |counts, room| {
+                more(counts.attack.entry((hour, attack)), 1, room.is_for(false))
+            });
+        }
+    }
+
+    /// Learns something; `false` if there is no room for it.
+    pub fn learn(&self, learn: Learn) -> bool {
+        self.add(1, |counts, room| {
+            let has_place = counts.learned.contains(&learn) || room.is_for(learn.sent);
+            if has_place {
+                counts.learned.insert(learn);
+            }
+            has_place
+        })
+    }
+
+    /// Keeps a sample, if there is room for it. A flood brings more than enough of them, so none is a loss.
+    pub fn keep_sample(&self, sample: Waiting) {
+        self.add(0, |counts, room| {
+            let has_place = room.is_for(false);
+            if has_place {
+                counts.samples.push(sample);
+            }
+            has_place
+        });
+    }
+
+    /// Waits until everything queued before is written, for [`FLUSH`] at most.
+    pub async fn flush(&self) {
+        let (done, is_done) = oneshot::channel();
+        self.lock().flushes.push(done);
+        self.0.changed.notify_one();
+        // The time ran out, or the writer gave up: either way there is nothing more to wait for.
+        let _ = timeout(FLUSH, is_done).await;
+    }
+
+    /// How many messages, and how many other things, are not written yet.
+    pub fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.messages(), state.counts())
+    }
+
+    /// Another store takes this one's place, and gets what this one can't write. Only the first call counts.
+    pub fn hand_over_to(&self, successor: &Self) {
+        let _ = self.0.successor.set(successor.clone());
+    }
+
+    /// Nothing more comes: what waits is written, or given up.
+    pub fn close(&self) {
+        self.0.closed.send_replace(true);
+        self.0.changed.notify_one();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        *self.0.closed.borrow()
+    }
+
+    /// Waits until nothing more comes.
+    pub async fn closed(&self) {
+        let mut closed = self.0.closed.subscribe();
+        // The sender is ours, so it is there.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    /// What is to be written next; `None` when the queue is closed and empty. Messages are taken at once, and whatever
+    /// comes while they are written goes together next. Counts wait for others, for `gather`.
+    pub async fn take(&self, gather: Duration) -> Option<Taken> {
+        loop {
+            let due = {
+                let mut state = self.lock();
+                let is_closed = self.is_closed();
+                let is_due = state.since.is_some_and(|since| since.elapsed() >= gather);
+                let all = is_due || is_closed || !state.flushes.is_empty();
+                if let Some(taken) = state.take(all) {
+                    return Some(taken);
+                }
+                if is_closed {
+                    return None;
+                }
+                state.since.map(|since| since + gather)
+            };
+            let changed = self.0.changed.notified();
+            match due {
+                None => changed.await,
+                Some(due) => {
+                    let _ = timeout_at(due.into(), changed).await;
+                }
+            }
+        }
+    }
+
+    /// What was lost, so that the store counts it: with the next batch.
+    pub fn count_losses(&self, batch: &mut Batch) {
+        for (count, times) in self.0.journal.losses.uncounted() {
+            let sum = batch.counts.coverage.entry(count).or_default();
+            *sum = sum.saturating_add(times);
+        }
+    }
+
+    /// After an attempt to write it: tells the messages whose entries are written, and counts what failed for good.
+    pub fn written(&self, taken: &mut Taken) {
+        let lost = std::mem::take(&mut taken.batch.counts.lost);
+        self.0.journal.losses.counts(lost);
+        if taken.batch.sent.is_empty() {
+            for (message, sender) in taken.keys.drain(..) {
+                self.0.unwritten.remove(message, sender);
+            }
+            taken.tickets.drain(..).for_each(Ticket::written);
+        }
+    }
+
+    /// All of it is written.
+    pub fn done(&self, taken: Taken) {
+        let is_empty = {
+            let mut state = self.lock();
+            (state.messages_in_hand, state.counts_in_hand) = (0, 0);
+            state.messages() + state.counts() == 0
+        };
+        for done in taken.flushes {
+            // The caller may no longer wait.
+            let _ = done.send(());
+        }
+        if is_empty {
+            self.0.journal.is_well();
+        }
+    }
+
+    /// Gives up what is in hand and all that waits: it goes to the successor, as far as there is one with room. Gives how
+    /// many messages are lost, and how many counts.
+    pub fn give_up(&self, taken: Taken) -> (u64, u64) {
+        let waiting = std::mem::take(&mut *self.lock());
+        let losses = &self.0.journal.losses;
+        let before = losses.lost();
+        let mut successor = self.0.successor.get();
+        while let Some(next) = successor.and_then(|queue| queue.0.successor.get()) {
+            successor = Some(next);
+        }
+        let in_hand = taken.batch.sent.into_iter().zip(taken.tickets);
+        for (sent, ticket) in in_hand.chain(waiting.messages) {
+            // A ticket that is dropped counts its message as lost.
+            if let Some(successor) = successor {
+                successor.push(sent, ticket);
+            }
+        }
+        for counts in [taken.batch.counts, waiting.counts] {
+            match successor {
+                Some(successor) => successor.take_over(counts),
+                None => losses.counts(counts.times()),
+            }
+        }
+        let after = losses.lost();
+        (
+            after.messages.saturating_sub(before.messages),
+            after.counts.saturating_sub(before.counts),
+        )
+    }
+
+    fn push(&self, sent: Sent, ticket: Ticket) {
+        let mut state = self.lock();
+        if state.messages() >= MESSAGES || self.is_closed() {
+            drop(state);
+            drop(ticket);
+            self.0.journal.tell(Instant::now());
+            return;
+        }
+        self.0.unwritten.add(&sent);
+        state.messages.push_back((sent, ticket));
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// Adds something to the counts, which is `worth` so much; `false` if there was no room.
+    fn add(&self, worth: u64, add: impl FnOnce(&mut Counts, Room) -> bool) -> bool {
+        let mut state = self.lock();
+        // What the writer has in hand takes no room: what is counted often and is in hand needs another place.
+        let room = Room {
+            taken: if self.is_closed() {
+                COUNTS
+            } else {
+                state.counts.len()
+            },
+        };
+        let has_place = add(&mut state.counts, room);
+        let is_first = has_place && state.since.is_none();
+        if is_first {
+            state.since = Some(Instant::now());
+        }
+        drop(state);
+        if is_first {
+            self.0.changed.notify_one();
+        }
+        if !has_place && worth > 0 {
+            self.0.journal.losses.counts(worth);
+            self.0.journal.tell(Instant::now());
+        }
+        has_place
+    }
+
+    /// Takes what another store could not write.
+    fn take_over(&self, left: Counts) {
+        for ((day, count), times) in left.coverage {
+            self.add(times, |counts, room| {
+                more(
+                    counts.coverage.entry((day, count)),
+                    times,
+                    room.is_for(true),
+                )
+            });
+        }
+        for ((hour, attack), times) in left.attack {
+            self.add(times, |counts, room| {
+                more(
+                    counts.attack.entry((hour, attack)),
+                    times,
+                    room.is_for(false),
+                )
+            });
+        }
+        for learn in left.learned {
+            self.learn(learn);
+        }
+        left.samples
+            .into_iter()
+            .for_each(|sample| self.keep_sample(sample));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much of the room for counts is taken.
+struct Room {
+    taken: usize,
+}
+
+impl Room {
+    fn is_for(&self, ours: bool) -> bool {
+        self.taken < if ours { COUNTS } else { STRANGERS }
+    }
+}
+
+/// Counts; what is new needs room.
+fn more<K: Ord>(entry: Entry<'_, K, u64>, times: u64, has_room: bool) -> bool {
+    match entry {
+        Entry::Vacant(_) if !has_room => return false,
+        Entry::Vacant(new) => {
+            new.insert(times);
+        }
+        Entry::Occupied(mut sum) => *sum.get_mut() = sum.get().saturating_add(times),
+    }
+    true
+}
+
+impl State {
+    fn messages(&self) -> usize {
+        self.messages.len() + self.messages_in_hand
+    }
+
+    fn counts(&self) -> usize {
+        self.counts.len() + self.counts_in_hand
+    }
+
+    /// The next batch; with counts, if they are `due`. `None` if there is nothing to do.
+    fn take(&mut self, due: bool) -> Option<Taken> {
+        if self.messages.is_empty() && !due {
+            return None;
+        }
+        let counts = match due {
+            true => self.counts.take(LARGEST_BATCH),
+            false => Counts::default(),
+        };
+        if self.counts.len() == 0 {
+            self.since = None;
+        }
+        let messages = self.messages.len().min(LARGEST_BATCH);
+        let (sent, tickets): (Vec<_>, Vec<_>) = self.messages.drain(..messages).unzip();
+        let is_all = self.messages.is_empty() && self.counts.len() == 0;
+        let flushes = match is_all {
+            true => std::mem::take(&mut self.flushes),
+            false => Vec::new(),
+        };
+        (self.messages_in_hand, self.counts_in_hand) = (sent.len(), counts.len());
+        let taken = Taken {
+            keys: sent
+                .iter()
+                .map(|sent| (sent.message, sent.sender))
+                .collect(),
+            batch: Batch { sent, counts },
+            tickets,
+            flushes,
+        };
+        let has_work = taken.batch.len() > 0 || !taken.flushes.is_empty();
+        has_work.then_some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests;
