@@ -4,6 +4,7 @@ mod comment;
 mod encoded_word;
 
 pub(in crate::core) use comment::comment_end;
+use memchr::memchr;
 
 /// The most headers that are kept.
 const MAX_HEADERS: usize = 1000;
@@ -215,7 +216,7 @@ pub(crate) fn preamble(message: &[u8]) -> usize {
 
 /// The first line, its end included.
 fn line(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|&byte| byte == b'\n');
+    let end = memchr(b'\n', bytes);
     end.and_then(|end| bytes.get(..=end)).unwrap_or(bytes)
 }
 
@@ -241,7 +242,7 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 /// Where the name ends, if the line begins a header: printable ASCII (RFC 5322 section 2.2), then perhaps blanks
 /// (section 4.5), then a colon.
 pub(crate) fn colon(line: &[u8]) -> Option<usize> {
-    let colon = line.iter().position(|&byte| byte == b':')?;
+    let colon = memchr(b':', line)?;
     let name = line.get(..colon)?.trim_ascii_end();
     let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     is_name.then_some(colon)

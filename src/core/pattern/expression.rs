@@ -52,7 +52,10 @@ impl Expression {
             Some(hir) if largest(hir) <= PATTERN_SIZE / 2 => OnceLock::new(),
             // What is wrong, if anything, the compiler says.
             None if texts == Texts::Utf8 => {
-                return Err(match regex::Regex::new(&pattern) {
+                let whole = regex::RegexBuilder::new(&pattern)
+                    .case_insensitive(true)
+                    .build();
+                return Err(match whole {
                     Err(error) => error,
                     Ok(_) => regex::Error::Syntax(pattern),
                 });

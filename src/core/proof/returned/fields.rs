@@ -2,6 +2,8 @@
 
 use std::str;
 
+use memchr::memrchr;
+
 use super::NotificationReport;
 use crate::core::{
     address::{Mailbox, bracketless},
@@ -92,7 +94,7 @@ pub fn failed_recipients(report: &mut NotificationReport, headers: &Headers) {
 /// The bytes as an address, angle brackets or not; `None` for what isn't one.
 pub fn address(bytes: &[u8]) -> Option<Mailbox> {
     let bytes = bracketless(bytes);
-    let at = bytes.iter().rposition(|&byte| byte == b'@')?;
+    let at = memrchr(b'@', bytes)?;
     let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"<>".contains(&byte);
     let is_one =
         at > 0 && at + 1 < bytes.len() && bytes.len() <= MAX_ADDRESS && !bytes.iter().any(odd);

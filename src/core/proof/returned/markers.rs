@@ -1,5 +1,7 @@
 //! The lines behind which plain-text bounces return a message. Each is a fact of one program.
 
+use memchr::memchr;
+
 use crate::core::header::{colon, preamble};
 
 /// Who writes such a marker line.
@@ -154,10 +156,56 @@ const TRACE: [&str; 9] = [
     "Delivered-To:",
 ];
 
+/// The letters with which some known texts begin: most lines begin with another one, and are not compared with each of
+/// them.
+pub struct Begin(u128);
+
+impl Begin {
+    /// Of no text yet.
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
+    /// And of this one, which is ASCII.
+    pub const fn or(self, text: &str) -> Self {
+        match text.as_bytes().first() {
+            Some(first) => Self(self.0 | 1 << (first.to_ascii_lowercase() & 0x7f)),
+            None => self,
+        }
+    }
+
+    /// Whether one of them can stand here, in whatever case.
+    pub fn may_begin(&self, text: &[u8]) -> bool {
+        let begins = |first: &u8| first.is_ascii() && self.0 >> first.to_ascii_lowercase() & 1 == 1;
+        text.first().is_some_and(begins)
+    }
+}
+
+const BEGIN_MARKERS: Begin = {
+    let (mut begin, mut rest) = (Begin::none(), WORDS);
+    while let Some(((text, ..), others)) = rest.split_first() {
+        begin = begin.or(text);
+        rest = others;
+    }
+    begin
+};
+
+const BEGIN_FORWARDED: Begin = begin_of(FORWARDED);
+const BEGIN_TRACE: Begin = begin_of(&TRACE);
+
+const fn begin_of(mut texts: &[&str]) -> Begin {
+    let mut begin = Begin::none();
+    while let Some((text, others)) = texts.split_first() {
+        begin = begin.or(text);
+        texts = others;
+    }
+    begin
+}
+
 /// Whether the line is a known marker.
 pub fn marker(line: &[u8]) -> Option<(Marker, Copy)> {
     let words = words(line);
-    if words.is_empty() {
+    if !BEGIN_MARKERS.may_begin(words) {
         return None;
     }
     let found = WORDS
@@ -200,8 +248,11 @@ const FORWARDED: &[&str] = &[
 /// "Original message", which mail programs put above quotations too.
 pub fn is_heading(line: &[u8]) -> bool {
     let trimmed = line.trim_ascii_end();
-    trimmed.ends_with(b":")
-        || WIDE_COLONS.iter().any(|colon| trimmed.ends_with(colon))
+    // Neither colon ends like a word.
+    let is_word = trimmed.last().is_some_and(u8::is_ascii_lowercase);
+    let has_colon =
+        || trimmed.ends_with(b":") || WIDE_COLONS.iter().any(|colon| trimmed.ends_with(colon));
+    !is_word && has_colon()
         || is_rule(line)
         || words(line).eq_ignore_ascii_case(b"Original message")
 }
@@ -209,14 +260,18 @@ pub fn is_heading(line: &[u8]) -> bool {
 /// Whether the line announces a message that a person sends on: no notification returns it.
 pub fn is_forwarded(line: &[u8]) -> bool {
     let words = words(line);
-    FORWARDED.iter().any(|start| starts_with(words, start))
+    BEGIN_FORWARDED.may_begin(words) && FORWARDED.iter().any(|start| starts_with(words, start))
 }
 
 /// Whether the text begins with a header field, or with an mbox line and one.
 pub fn is_field(text: &[u8]) -> bool {
     let mbox = preamble(text);
     let text = text.get(mbox..).unwrap_or_default();
-    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    if mbox == 0 && !text.first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
+    let line = text.get(..memchr(b'\n', text).unwrap_or(text.len()));
+    let line = line.unwrap_or_default();
     let line = if mbox == 0 {
         line
     } else {
@@ -229,7 +284,7 @@ pub fn is_field(text: &[u8]) -> bool {
 
 /// Whether the line begins a trace header.
 pub fn is_trace(line: &[u8]) -> bool {
-    TRACE.iter().any(|name| starts_with(line, name))
+    BEGIN_TRACE.may_begin(line) && TRACE.iter().any(|name| starts_with(line, name))
 }
 
 /// The same, quoted; or what names a message, because the line before can have the first field behind its words.

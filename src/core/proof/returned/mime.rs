@@ -7,6 +7,7 @@ use mail_parser::{
     decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
     parsers::MessageStream,
 };
+use memchr::{memchr, memchr_iter, memmem};
 
 use crate::core::header::{Header, Headers};
 
@@ -100,8 +101,13 @@ pub fn parts<'a>(body: Part<'a>, boundary: &[u8]) -> Vec<Part<'a>> {
     let Part { octets: body, open } = body;
     let mut parts = Vec::new();
     let mut start = None;
-    let mut at = 0;
-    for line in body.split_inclusive(|&byte| byte == b'\n') {
+    let begin = [b"--", boundary].concat();
+    for at in memmem::find_iter(body, &begin) {
+        let (before, rest) = body.split_at_checked(at).unwrap_or_default();
+        if !before.is_empty() && !before.ends_with(b"\n") {
+            continue;
+        }
+        let (line, _) = first_line(rest);
         let next = at + line.len();
         // The start of another line can look like one.
         let seen = !open || line.ends_with(b"\n");
@@ -119,11 +125,16 @@ pub fn parts<'a>(body: Part<'a>, boundary: &[u8]) -> Vec<Part<'a>> {
             }
             start = Some(next);
         }
-        at = next;
     }
     let octets = start.and_then(|start| body.get(start..));
     parts.extend(octets.map(|octets| Part { octets, open: true }));
     parts
+}
+
+/// The first line, its end included, and what follows it.
+pub fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(b'\n', text);
+    text.split_at(end.map_or(text.len(), |end| end + 1))
 }
 
 /// Whether the line is a delimiter, and then whether it is the last one (RFC 2046 section 5.1.1).
@@ -181,28 +192,90 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
 /// The text with CRLF line ends, which mail has (RFC 5322 section 2.1), and signatures are over. Where no line ends in LF,
 /// carriage returns end them.
 pub fn crlf(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.contains(&b'\r') && !text.contains(&b'\n') {
+    if memchr(b'\n', text).is_none() && memchr(b'\r', text).is_some() {
         let lines: Vec<_> = text.split(|&byte| byte == b'\r').collect();
         return Cow::Owned(lines.join(b"\r\n".as_slice()));
     }
-    let mut before = 0;
-    let bare = |byte: u8, before: u8| byte == b'\n' && before != b'\r';
-    let any = text.iter().any(|&byte| {
-        let found = bare(byte, before);
-        before = byte;
-        found
-    });
-    if !any {
+    let is_bare = |at: &usize| match at.checked_sub(1) {
+        Some(before) => text.get(before) != Some(&b'\r'),
+        None => true,
+    };
+    let mut bare = memchr_iter(b'\n', text).filter(is_bare).peekable();
+    if bare.peek().is_none() {
         return Cow::Borrowed(text);
     }
     let mut lines = Vec::with_capacity(text.len() + text.len() / 16);
-    before = 0;
-    for &byte in text {
-        if bare(byte, before) {
-            lines.push(b'\r');
-        }
-        lines.push(byte);
-        before = byte;
+    let mut done = 0;
+    for at in bare {
+        lines.extend_from_slice(text.get(done..at).unwrap_or_default());
+        lines.push(b'\r');
+        done = at;
     }
+    lines.extend_from_slice(text.get(done..).unwrap_or_default());
     Cow::Owned(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Line by line.
+    fn naive_parts(body: &[u8], open: bool) -> Vec<(Vec<u8>, bool)> {
+        let mut parts = Vec::new();
+        let mut part: Option<Vec<u8>> = None;
+        for line in body.split_inclusive(|&byte| byte == b'\n') {
+            let is_whole = !open || line.ends_with(b"\n");
+            match delimiter(line, b"--b").filter(|_| is_whole) {
+                Some(last) => {
+                    if let Some(octets) = part.take() {
+                        let octets = octets.strip_suffix(b"\r\n").unwrap_or(&octets);
+                        parts.push((octets.to_vec(), false));
+                    }
+                    if last {
+                        return parts;
+                    }
+                    part = Some(Vec::new());
+                }
+                None => {
+                    part.iter_mut().for_each(|part| part.extend(line));
+                }
+            }
+        }
+        parts.extend(part.map(|octets| (octets, true)));
+        parts
+    }
+
+    /// Octet by octet.
+    fn naive_crlf(text: &[u8]) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let has_lf = text.contains(&b'\n');
+        for &byte in text {
+            match byte {
+                b'\n' if lines.last() != Some(&b'\r') => lines.extend(b"\r\n"),
+                b'\r' if !has_lf => lines.extend(b"\r\n"),
+                _ => lines.push(byte),
+            }
+        }
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn parts_stand_between_delimiters(
+            body in "(----b|--|-|b|----b--|\r\n|\n|\r| |x|\n----b){0,30}",
+            open in any::<bool>(),
+        ) {
+            let octets = body.as_bytes();
+            let found = parts(Part { octets, open }, b"--b").into_iter();
+            let found: Vec<_> = found.map(|part| (part.octets.to_vec(), part.open)).collect();
+            prop_assert_eq!(found, naive_parts(octets, open), "{:?}", body);
+        }
+
+        #[test]
+        fn lines_end_in_crlf(text in "[a\r\n]{0,30}|[a\r]{0,10}|[a\n]{0,10}") {
+            prop_assert_eq!(crlf(text.as_bytes()).into_owned(), naive_crlf(text.as_bytes()), "{:?}", text);
+        }
+    }
 }

@@ -6,6 +6,8 @@
 //! They are looked for as what they are, addresses, and not in the phrases of some makes: a text that is not known must
 //! not cost a bounce. See [`NotificationReport::names`] for their use.
 
+use memchr::memchr_iter;
+
 use super::{NotificationReport, fields, text};
 use crate::core::{
     address::Mailbox,
@@ -77,8 +79,7 @@ impl NotificationReport {
     }
 
     fn name_in(&mut self, text: &[u8]) {
-        let signs = text.iter().enumerate().filter(|(_, byte)| **byte == b'@');
-        for (at, _) in signs.take(MAX_SIGNS) {
+        for at in memchr_iter(b'@', text).take(MAX_SIGNS) {
             let whole = address_around(text, at, |byte| !byte.is_ascii());
             // Where no blank parts it from a word of another script, or from a quotation mark.
             let ascii = address_around(text, at, |_| false);

@@ -1,6 +1,9 @@
 //! How plain-text bounces name the recipients that they are about.
 
-use super::{fields::address, markers};
+use super::{
+    fields::address,
+    markers::{self, Begin},
+};
 use crate::core::address::Mailbox;
 
 /// How the lines that follow name them.
@@ -55,6 +58,15 @@ const INTRODUCTIONS: &[(&str, Style)] = &[
     ("Transcript of session follows", Style::Transcript),
 ];
 
+const BEGIN: Begin = {
+    let (mut begin, mut rest) = (Begin::none(), INTRODUCTIONS);
+    while let Some(((text, _), others)) = rest.split_first() {
+        begin = begin.or(text);
+        rest = others;
+    }
+    begin
+};
+
 /// Reads a text line by line.
 #[derive(Default)]
 pub struct Naming {
@@ -69,7 +81,9 @@ impl Naming {
         let before = self.before.take();
         let words = markers::words(line);
         let introduces = |(start, _): &&(&str, Style)| markers::starts_with(words, start);
-        if let Some((_, style)) = INTRODUCTIONS.iter().find(introduces) {
+        if BEGIN.may_begin(words)
+            && let Some((_, style)) = INTRODUCTIONS.iter().find(introduces)
+        {
             self.style = Some(*style);
             return None;
         }

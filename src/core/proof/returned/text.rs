@@ -4,6 +4,7 @@ use super::{
     Form, NotificationReport, Returned,
     block::Block,
     markers::{self, Copy, Marker},
+    mime::first_line,
     naming::Naming,
 };
 
@@ -318,9 +319,4 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
 fn is_fold(line: &[u8]) -> bool {
     let plain = line.trim_ascii_start();
     plain.len() < line.len() && !plain.is_empty() && !markers::is_field(plain)
-}
-
-fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|&byte| byte == b'\n');
-    text.split_at(end.map_or(text.len(), |end| end + 1))
 }

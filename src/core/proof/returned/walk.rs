@@ -1,6 +1,6 @@
 //! The walk through a notification and the messages it returns, the outermost first.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, mem};
 
 use super::{
     Form, NotificationReport, Returned,
@@ -14,69 +14,116 @@ use crate::core::{address::ReversePath, header::Headers, notification::Notificat
 /// How deep multiparts can be nested in one message. Honest ones need three.
 const DEEPEST: usize = 8;
 
-/// A message to look through: the notification, or what one returned.
-struct Message {
-    headers: Headers,
+/// The body of a message to look through.
+struct Body<'a> {
     /// With CRLF line ends.
-    body: Vec<u8>,
+    octets: Cow<'a, [u8]>,
+    /// Where it begins in them.
+    at: usize,
     open: bool,
-    /// Whether it is the notification itself.
-    is_report: bool,
 }
+
+/// A message that was returned at this place.
+type Next<'a> = (usize, Body<'a>);
 
 /// The texts of one message, to be read when its parts are known.
 #[derive(Default)]
-struct Texts {
-    plain: Vec<Text>,
-    html: Vec<Text>,
+struct Texts<'a> {
+    plain: Vec<Text<'a>>,
+    html: Vec<Text<'a>>,
 }
 
-struct Text {
-    octets: Vec<u8>,
+struct Text<'a> {
+    octets: Cow<'a, [u8]>,
     open: bool,
     /// Whether the part says that it is a message or its headers.
     announced: bool,
 }
 
-/// Reads the notification, and then what it returned in turn: those are at most as many as are kept.
-pub fn message(report: &mut NotificationReport, headers: &Headers, body: &[u8]) {
-    let open = report.cut;
-    let mut walk = Walk {
-        report,
-        next: VecDeque::new(),
-        outermost: true,
-    };
-    walk.next.push_back(Message {
-        headers: headers.clone(),
-        body: mime::crlf(body).into_owned(),
-        open,
-        is_report: true,
-    });
-    while let Some(message) = walk.next.pop_front() {
-        walk.message(&message);
-        walk.outermost = false;
+impl Body<'_> {
+    fn owned<'b>(self) -> Body<'b> {
+        Body {
+            octets: Cow::Owned(self.octets.into_owned()),
+            at: self.at,
+            open: self.open,
+        }
     }
 }
 
-struct Walk<'a> {
-    report: &'a mut NotificationReport,
-    next: VecDeque<Message>,
+impl Text<'_> {
+    fn owned<'b>(self) -> Text<'b> {
+        Text {
+            octets: Cow::Owned(self.octets.into_owned()),
+            open: self.open,
+            announced: self.announced,
+        }
+    }
+}
+
+/// Reads the notification, and then what it returned in turn: those are at most as many as are kept.
+pub fn message(report: &mut NotificationReport, headers: &Headers, body: &[u8]) {
+    let body = Body {
+        octets: mime::crlf(body),
+        at: 0,
+        open: report.cut,
+    };
+    let mut walk = Walk::new(report, true);
+    walk.message(headers, &body);
+    let next = walk.next;
+    returned(report, &next);
+}
+
+/// Reads what was returned, and then what that returned.
+fn returned(report: &mut NotificationReport, messages: &[Next<'_>]) {
+    if messages.is_empty() {
+        return;
+    }
+    let mut walk = Walk::new(report, false);
+    for (place, body) in messages {
+        walk.with_headers(*place, |walk, headers| walk.message(headers, body));
+    }
+    let next = walk.next;
+    returned(report, &next);
+}
+
+struct Walk<'r, 'a> {
+    report: &'r mut NotificationReport,
+    next: Vec<Next<'a>>,
     /// It is at the notification itself.
     outermost: bool,
 }
 
-impl Walk<'_> {
-    fn message(&mut self, message: &Message) {
-        fields::failed_recipients(self.report, &message.headers);
+impl<'r, 'a> Walk<'r, 'a> {
+    fn new(report: &'r mut NotificationReport, outermost: bool) -> Self {
+        Self {
+            report,
+            next: Vec::new(),
+            outermost,
+        }
+    }
+
+    /// Lends the headers of what was returned at this place.
+    fn with_headers(&mut self, place: usize, read: impl FnOnce(&mut Self, &Headers)) {
+        let returned = self.report.returned.get_mut(place);
+        let headers = returned.map(|one| mem::take(&mut one.headers));
+        let headers = headers.unwrap_or_default();
+        read(self, &headers);
+        if let Some(returned) = self.report.returned.get_mut(place) {
+            returned.headers = headers;
+        }
+    }
+
+    fn message(&mut self, headers: &Headers, body: &'a Body<'_>) {
+        fields::failed_recipients(self.report, headers);
         let before = self.report.returned.len();
         // Only the sender of the outermost message is known. What is not a notification even with the null sender is none.
-        let quotes = Notification::recognise(&ReversePath::Null, &message.headers).is_some();
+        let quotes = Notification::recognise(&ReversePath::Null, headers).is_some();
         let mut texts = Texts::default();
         let body = Part {
-            octets: &message.body,
-            open: message.open,
+            octets: body.octets.get(body.at..).unwrap_or_default(),
+            open: body.open,
         };
-        self.entity(&message.headers, body, false, 0, &mut texts);
+        self.entity(headers, body, false, 0, &mut texts);
         // Exchange shows the headers in its text as well as in a part; HTML is shown beside the same plain text.
         for text in &texts.plain {
             let returns = self.report.returned.len() == before;
@@ -89,53 +136,47 @@ impl Walk<'_> {
                 text::read(self.report, &plain, text.open, true, quotes);
             }
         }
-        if message.is_report {
+        if self.outermost {
             self.names(&texts);
         }
-        for returned in self.report.returned.get(before..).unwrap_or_default() {
+        for (place, returned) in self.report.returned.iter().enumerate().skip(before) {
             // What MIME parts returned is there already.
             if let (Form::Text(_), Some(body)) = (returned.form, &returned.body) {
-                self.next.push_back(Message {
-                    headers: returned.headers.clone(),
-                    body: body.clone(),
+                let body = Body {
+                    octets: Cow::Owned(body.clone()),
+                    at: 0,
                     open: false,
-                    is_report: false,
-                });
+                };
+                self.next.push((place, body));
             }
         }
     }
 
     /// What the notification names beside its fields: in its text, which comes first (RFC 3464 section 2), and in the
     /// trace of the messages it returns. What their own texts name means nothing.
-    fn names(&mut self, texts: &Texts) {
+    fn names(&mut self, texts: &Texts<'_>) {
         match (texts.plain.first(), texts.html.first()) {
             (Some(text), _) => self.report.name_in_text(&text.octets),
             (None, Some(text)) => self.report.name_in_text(&markup::text(&text.octets)),
             (None, None) => {}
         }
-        let returned: Vec<Headers> = self
-            .report
-            .returned
-            .iter()
-            .map(|one| one.headers.clone())
-            .collect();
-        returned
-            .iter()
-            .for_each(|headers| self.report.name_in_trace(headers));
+        for place in 0..self.report.returned.len() {
+            self.with_headers(place, |walk, headers| walk.report.name_in_trace(headers));
+        }
     }
 
     /// One part, or a message's body: its headers, and what follows them.
     fn entity(
         &mut self,
         headers: &Headers,
-        body: Part<'_>,
+        body: Part<'a>,
         in_digest: bool,
         depth: usize,
-        texts: &mut Texts,
+        texts: &mut Texts<'a>,
     ) {
         let decoded = || mime::decoded(headers, body.octets);
         let text = || Text {
-            octets: decoded().into_owned(),
+            octets: decoded(),
             open: body.open,
             announced: false,
         };
@@ -181,7 +222,13 @@ impl Walk<'_> {
     }
 
     /// A piece of a message, which is returned; or what is left of the notification itself, of which it is the body.
-    fn fragment(&mut self, octets: Cow<'_, [u8]>, part: Part<'_>, depth: usize, texts: &mut Texts) {
+    fn fragment(
+        &mut self,
+        octets: Cow<'a, [u8]>,
+        part: Part<'a>,
+        depth: usize,
+        texts: &mut Texts<'a>,
+    ) {
         if depth > 0 {
             if Block::read(&octets, true).is_surely_mail() {
                 let open = Part { open: true, ..part };
@@ -190,50 +237,71 @@ impl Walk<'_> {
             return;
         }
         let (headers, at) = Headers::parse(&octets);
-        let rest = octets.get(at..).unwrap_or_default();
         let body = Part {
-            octets: rest,
+            octets: octets.get(at..).unwrap_or_default(),
             open: true,
         };
-        self.entity(&headers, body, false, depth + 1, texts);
+        let mut walk = Walk::new(self.report, self.outermost);
+        let mut found = Texts::default();
+        walk.entity(&headers, body, false, depth + 1, &mut found);
+        let next = walk.next.into_iter();
+        self.next
+            .extend(next.map(|(place, body)| (place, body.owned())));
+        texts.plain.extend(found.plain.into_iter().map(Text::owned));
+        texts.html.extend(found.html.into_iter().map(Text::owned));
     }
 
     /// A part that is a message or its headers. RFC 2046 section 5.2.1 forbids to encode one: some do it, and some
     /// only say so.
-    fn returned(&mut self, form: Form, decoded: Cow<'_, [u8]>, part: Part<'_>, texts: &mut Texts) {
+    fn returned(
+        &mut self,
+        form: Form,
+        decoded: Cow<'a, [u8]>,
+        part: Part<'a>,
+        texts: &mut Texts<'a>,
+    ) {
         if !self.report.has_room() {
             return;
         }
-        let encoded = Block::read(&decoded, false).is_mail();
-        let message = if encoded { &*decoded } else { part.octets };
-        let block = Block::read(message, part.open);
+        let block = Block::read(&decoded, false);
+        let encoded = block.is_mail();
+        let block = match (encoded, part.open) {
+            (true, false) => block,
+            (true, true) => Block::read(&decoded, true),
+            (false, open) => Block::read(part.octets, open),
+        };
         if !block.is_mail() {
             // Some indent what they return (Zoho does), quote it, or say something before it.
             texts.plain.push(Text {
-                octets: decoded.into_owned(),
+                octets: decoded,
                 open: part.open,
                 announced: true,
             });
             return;
         }
-        let body = message.get(block.body_at..).unwrap_or_default();
-        if form == Form::Rfc822 {
-            self.next.push_back(Message {
-                headers: block.headers.clone(),
-                body: body.to_vec(),
-                open: part.open,
-                is_report: false,
-            });
-        }
+        let octets = match encoded {
+            true => decoded,
+            false => Cow::Borrowed(part.octets),
+        };
+        let body = octets.get(block.body_at..).unwrap_or_default();
         // OpenSMTPD says text/rfc822-headers, and returns all of it.
         let has_body = form == Form::Rfc822 || !body.trim_ascii().is_empty();
         let whole = has_body && !part.open && !markers::is_stripped(body);
+        let place = self.report.returned.len();
         self.report.returned.push(Returned {
             body: whole.then(|| body.to_vec()),
             raw: block.raw,
             headers: block.headers,
             form,
         });
+        if form == Form::Rfc822 {
+            let body = Body {
+                octets,
+                at: block.body_at,
+                open: part.open,
+            };
+            self.next.push((place, body));
+        }
     }
 }
 
