@@ -41,8 +41,12 @@ pub(super) fn is_well_formed(field: &RawField<'_>) -> bool {
 pub(super) fn message(signed: &[RawField<'_>]) -> SignedFields {
     let mut headers = Headers::new();
     for field in signed {
-        let wanted = ["message-id", "date", "to", "cc"];
-        if wanted.iter().any(|name| key(field.name) == name.as_bytes()) {
+        let wanted: [&[u8]; 4] = [b"message-id", b"date", b"to", b"cc"];
+        let name = field.name.trim_ascii();
+        if wanted
+            .iter()
+            .any(|wanted| name.eq_ignore_ascii_case(wanted))
+        {
             headers.push(field.name, field.value);
         }
     }

@@ -24,6 +24,8 @@ mod tests;
 pub use chain::verify_dsn;
 pub use key::DkimKeys;
 
+use std::borrow::Cow;
+
 use signature::{Age, Signature};
 
 use crate::{
@@ -58,11 +60,10 @@ pub async fn verify(
     lifetime: u64,
 ) -> Vec<Signed> {
     // The last field can have lost its line end, which was signed.
-    let end: &[u8] = match raw_headers.ends_with(b"\n") {
-        true => b"",
-        false => b"\r\n",
+    let ended = match raw_headers.ends_with(b"\n") {
+        true => Cow::Borrowed(raw_headers),
+        false => Cow::Owned([raw_headers, b"\r\n"].concat()),
     };
-    let ended = [raw_headers, end].concat();
     let fields: Vec<RawField<'_>> = raw_fields(&ended).collect();
     let ours: Vec<Ours<'_>> = fields
         .iter()
