@@ -16,11 +16,28 @@ pub(super) struct AddressSet {
     /// Of `milter.yaml` alone.
     patterns: Vec<(LocalPartPattern, Option<DomainPattern>)>,
     index: Index,
+    /// How many are to come, about.
+    expected: usize,
 }
 
 impl AddressSet {
+    /// An empty one, which so many are about to come into.
+    pub fn for_about(expected: usize) -> Self {
+        Self {
+            expected,
+            ..Self::default()
+        }
+    }
+
     /// Takes in the comparable form of a local part, and its domain if it has one.
     pub fn insert(&mut self, local_key: Vec<u8>, domain: Option<&Domain>) {
+        let set = match domain {
+            None => &mut self.local_parts,
+            Some(_) => &mut self.addresses,
+        };
+        if set.is_empty() {
+            set.reserve(self.expected);
+        }
         match domain {
             None => self.local_parts.insert(local_key.into()),
             Some(domain) => self.addresses.insert(joined(&local_key, domain).into()),

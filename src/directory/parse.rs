@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memchr_iter;
+
 use super::address_set::AddressSet;
 use crate::core::{
     address::{Domain, Host, Mailbox},
@@ -43,8 +45,12 @@ pub(super) struct Parsed {
 /// # Errors
 /// A list of more than two million addresses.
 pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
-    let mut parsed = Parsed::default();
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let lines = memchr_iter(b'\n', bytes).count().min(MOST_ADDRESSES);
+    let mut parsed = Parsed {
+        addresses: AddressSet::for_about(lines),
+        ..Parsed::default()
+    };
     let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
     while let Some((number, line)) = lines.next() {
         let address = match format {

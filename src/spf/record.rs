@@ -170,6 +170,9 @@ fn is_modifier_name(name: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
+/// The longest name of a mechanism, `redirect` among them.
+const LONGEST_MECHANISM: usize = 8;
+
 /// `name` is what stands left of the first `:` or `/`, `rest` starts with it.
 fn directive(name: &[u8], rest: &[u8], term: &[u8]) -> Result<Directive, &'static str> {
     let (result, name) = match name.split_first() {
@@ -179,7 +182,12 @@ fn directive(name: &[u8], rest: &[u8], term: &[u8]) -> Result<Directive, &'stati
         Some((b'?', name)) => (SpfResult::Neutral, name),
         _ => (SpfResult::Pass, name),
     };
-    let mechanism = match name.to_ascii_lowercase().as_slice() {
+    let mut lower = [0; LONGEST_MECHANISM];
+    let known = lower.get_mut(..name.len()).unwrap_or_default();
+    for (lower, byte) in known.iter_mut().zip(name) {
+        *lower = byte.to_ascii_lowercase();
+    }
+    let mechanism = match &*known {
         b"all" if rest.is_empty() => Mechanism::All,
         b"all" => return Err("all takes no argument"),
         b"include" => Mechanism::Asking(Asking::Include, Some(target(rest)?)),
