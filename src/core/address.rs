@@ -3,7 +3,7 @@
 //! A stranger chooses these bytes. Nothing is refused for its looks here: what can't be a domain name is kept
 //! as it came ([`Host::Other`]), so that every rule can still name it, log it and answer it.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::Serialize;
 use unicase::UniCase;
@@ -170,7 +170,7 @@ impl Mailbox {
     /// up: by Unicode's full folding where it is UTF-8 (`straße` is `strasse`), and else of ASCII letters alone. Sendmail
     /// folds ASCII letters alone; what that keeps apart, it has refused before we see it.
     pub fn local_key(&self) -> Vec<u8> {
-        let local = self.local_unquoted();
+        let local = unquoted(&self.local);
         match std::str::from_utf8(&local) {
             Ok(text) if !text.is_ascii() => UniCase::unicode(text).to_folded_case().into_bytes(),
             _ => local.to_ascii_lowercase(),
@@ -179,7 +179,15 @@ impl Mailbox {
 
     /// The local part without quotes and their backslashes, its letters as sent.
     pub fn local_unquoted(&self) -> Vec<u8> {
-        unquoted(&self.local)
+        unquoted(&self.local).into_owned()
+    }
+
+    /// Whether it is the postmaster of its host (RFC 5321 section 4.5.1), however that is written.
+    pub fn is_postmaster(&self) -> bool {
+        const POSTMASTER: &[u8] = b"postmaster";
+        self.local.eq_ignore_ascii_case(POSTMASTER)
+            || (!self.local.is_ascii() || self.local.starts_with(b"\""))
+                && self.local_key() == POSTMASTER
     }
 
     /// Another local part at the same host.
@@ -290,12 +298,12 @@ fn without_source_route(bytes: &[u8]) -> &[u8] {
     rest.unwrap_or(bytes)
 }
 
-fn unquoted(local: &[u8]) -> Vec<u8> {
+fn unquoted(local: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = local
         .strip_prefix(b"\"")
         .and_then(|rest| rest.strip_suffix(b"\""))
     else {
-        return local.to_vec();
+        return Cow::Borrowed(local);
     };
     let mut plain = Vec::with_capacity(inner.len());
     let mut escaped = false;
@@ -307,7 +315,7 @@ fn unquoted(local: &[u8]) -> Vec<u8> {
             escaped = false;
         }
     }
-    plain
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]

@@ -113,19 +113,21 @@ impl Notification {
     /// The signs that speak for an automatic reply with the null sender, but stand in every newsletter, too: Precedence,
     /// In-Reply-To and References, X-Auto-Response-Suppress, the headers of lists. They make no kind.
     pub fn weak_signs(sender: &ReversePath, headers: &Headers) -> Vec<NotificationEvidence> {
+        if !sender.is_null() {
+            return Vec::new();
+        }
         let signs = Signs::of(sender, headers);
-        let list = (signs.null && signs.list).then_some(NotificationEvidence::ListHeaders);
+        let list = signs.list.then_some(NotificationEvidence::ListHeaders);
         let weak = signs.evidence.into_iter().filter(|sign| {
-            signs.null
-                && matches!(
-                    sign,
-                    NotificationEvidence::AutoSubmitted(_)
-                        | NotificationEvidence::Precedence(_)
-                        | NotificationEvidence::AutoResponseSuppress
-                        | NotificationEvidence::ListAdministrivia
-                        | NotificationEvidence::OwnLoop
-                        | NotificationEvidence::InReplyTo
-                )
+            matches!(
+                sign,
+                NotificationEvidence::AutoSubmitted(_)
+                    | NotificationEvidence::Precedence(_)
+                    | NotificationEvidence::AutoResponseSuppress
+                    | NotificationEvidence::ListAdministrivia
+                    | NotificationEvidence::OwnLoop
+                    | NotificationEvidence::InReplyTo
+            )
         });
         weak.chain(list).collect()
     }

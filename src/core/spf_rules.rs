@@ -118,6 +118,9 @@ impl SpfRules {
     /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
     /// longest parent first.
     fn for_domain(&self, domain: &str) -> Option<(&DomainPattern, &ResultRules)> {
+        if self.domains.is_empty() {
+            return None;
+        }
         let domain: Domain = domain.parse().ok()?;
         self.domains
             .get_key_value(&DomainPattern::Itself(domain.clone()))

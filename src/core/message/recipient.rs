@@ -153,15 +153,19 @@ impl Message {
             ..Lookups::NOTHING
         };
         let said = self.dns.as_ref().or(dns.as_ref()).unwrap_or(&NOTHING);
-        if is_besieged? {
-            let learned = match policy.closes_catch_all(&self.case(said, &addressed, &lookups)) {
-                true => self.was_learned(&addressed, now, asker)?,
-                false => WasLearned::No,
-            };
-            lookups.siege = Some(Siege { learned });
-        }
+        let learned = WasLearned::No;
+        lookups.siege = is_besieged?.then_some(Siege { learned });
         let case = self.case(said, &addressed, &lookups);
         let mut judgement = policy.judge(&case);
+        // What is refused before it matters whether it was learned stays refused: in a flood that is most of it.
+        if case.siege.is_some() && policy.closes_catch_all(&case) && !judgement.ignores_learning() {
+            let learned = self.was_learned(&addressed, now, asker)?;
+            if learned != WasLearned::No {
+                lookups.siege = Some(Siege { learned });
+                judgement = policy.judge(&self.case(said, &addressed, &lookups));
+            }
+        }
+        let case = self.case(said, &addressed, &lookups);
         if let Some(first) = &self.company {
             policy.part(&case, first, &mut judgement);
         }

@@ -29,9 +29,8 @@ pub enum ContentType {
 }
 
 impl ContentType {
-    /// Reads an unfolded Content-Type; `None` where it is no report's.
-    pub fn of_report(line: &[u8]) -> Option<Self> {
-        let parsed = parse(line)?;
+    /// What a parsed Content-Type says; `None` where it is no report's.
+    pub fn of_report(parsed: &Parsed) -> Option<Self> {
         let subtype = parsed.subtype().unwrap_or_default();
         let report_type = parsed
             .attribute("report-type")
@@ -66,23 +65,25 @@ impl fmt::Display for ContentType {
     }
 }
 
-/// Whether an unfolded Content-Type is that of an answer to an invitation (RFC 6047 section 2.4).
-pub fn is_calendar_reply(line: &[u8]) -> bool {
-    parse(line).is_some_and(|parsed| {
-        parsed.ctype().eq_ignore_ascii_case("text")
-            && parsed
-                .subtype()
-                .unwrap_or_default()
-                .eq_ignore_ascii_case("calendar")
-            && parsed.attribute("method").is_some_and(|method| {
-                ["reply", "counter", "declinecounter"]
-                    .iter()
-                    .any(|answer| method.eq_ignore_ascii_case(answer))
-            })
-    })
+/// Whether a parsed Content-Type is that of an answer to an invitation (RFC 6047 section 2.4).
+pub fn is_calendar_reply(parsed: &Parsed) -> bool {
+    parsed.ctype().eq_ignore_ascii_case("text")
+        && parsed
+            .subtype()
+            .unwrap_or_default()
+            .eq_ignore_ascii_case("calendar")
+        && parsed.attribute("method").is_some_and(|method| {
+            ["reply", "counter", "declinecounter"]
+                .iter()
+                .any(|answer| method.eq_ignore_ascii_case(answer))
+        })
 }
 
-fn parse(line: &[u8]) -> Option<mail_parser::ContentType<'static>> {
+/// A Content-Type in its parts.
+pub type Parsed = mail_parser::ContentType<'static>;
+
+/// Reads an unfolded Content-Type.
+pub fn parse(line: &[u8]) -> Option<Parsed> {
     let mut line = line.get(..MAX_LENGTH).unwrap_or(line).to_vec();
     line.push(b'\n');
     match MessageStream::new(&line).parse_content_type().into_owned() {
@@ -95,6 +96,14 @@ fn parse(line: &[u8]) -> Option<mail_parser::ContentType<'static>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn of_report(line: &[u8]) -> Option<ContentType> {
+        ContentType::of_report(&parse(line)?)
+    }
+
+    fn is_calendar(line: &[u8]) -> bool {
+        parse(line).as_ref().is_some_and(is_calendar_reply)
+    }
 
     #[test]
     fn parameters_are_read_as_mime_has_them() {
@@ -172,13 +181,11 @@ mod tests {
             ("report", None),
             ("", None),
         ] {
-            assert_eq!(ContentType::of_report(line.as_bytes()), expected, "{line}");
+            assert_eq!(of_report(line.as_bytes()), expected, "{line}");
         }
-        assert!(is_calendar_reply(
-            b"text/calendar; charset=utf-8; method=REPLY"
-        ));
-        assert!(!is_calendar_reply(b"text/calendar; method=REQUEST"));
-        assert!(!is_calendar_reply(b"text/plain; method=REPLY"));
+        assert!(is_calendar(b"text/calendar; charset=utf-8; method=REPLY"));
+        assert!(!is_calendar(b"text/calendar; method=REQUEST"));
+        assert!(!is_calendar(b"text/plain; method=REPLY"));
     }
 
     proptest! {
@@ -196,7 +203,7 @@ mod tests {
                 0..40,
             ),
         ) {
-            ContentType::of_report(&pieces.concat());
+            of_report(&pieces.concat());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The search for signs in the envelope and the headers.
 
 use super::{
-    ContentType, Daemon, NotificationEvidence, Precedence, Subject, content_type::is_calendar_reply,
+    ContentType, Daemon, NotificationEvidence, Precedence, Subject,
+    content_type::{self, Parsed, is_calendar_reply},
 };
 use crate::core::{
     address::{Host, Mailbox, ReversePath},
@@ -93,7 +94,9 @@ impl Signs {
         let administrivia = values(headers, "X-List-Administrivia").any(|value| value == "yes");
         let suppressed = values(headers, "X-Auto-Response-Suppress").any(|value| value != "none");
         let mut evidence = Vec::new();
-        evidence.extend(content_type(headers).map(NotificationEvidence::ContentType));
+        let content_types = content_types(headers);
+        let report = content_types.iter().find_map(ContentType::of_report);
+        evidence.extend(report.map(NotificationEvidence::ContentType));
         evidence.extend(sender_daemon(sender).map(NotificationEvidence::SenderDaemon));
         evidence.extend(from_daemon(headers).map(NotificationEvidence::FromDaemon));
         evidence.extend(
@@ -122,7 +125,10 @@ impl Signs {
                 null && suppressed && by_exchange(headers),
                 NotificationEvidence::ExchangeGroup,
             ),
-            (is_calendar(headers), NotificationEvidence::Calendar),
+            (
+                is_calendar(headers, &content_types),
+                NotificationEvidence::Calendar,
+            ),
             (administrivia, NotificationEvidence::ListAdministrivia),
             (is_own_loop(headers), NotificationEvidence::OwnLoop),
             (is_answer(headers), NotificationEvidence::InReplyTo),
@@ -169,11 +175,10 @@ fn value(header: &Header) -> String {
     printable(word.trim_ascii(), MAX_WORD).to_ascii_lowercase()
 }
 
-fn content_type(headers: &Headers) -> Option<ContentType> {
-    headers
-        .all("Content-Type")
-        .take(MAX_OF_A_NAME)
-        .find_map(|header| ContentType::of_report(&header.without_comments()))
+fn content_types(headers: &Headers) -> Vec<Parsed> {
+    let all = headers.all("Content-Type").take(MAX_OF_A_NAME);
+    all.filter_map(|header| content_type::parse(&header.without_comments()))
+        .collect()
 }
 
 fn sender_daemon(sender: &ReversePath) -> Option<Daemon> {
@@ -197,10 +202,24 @@ fn daemon(mailbox: &Mailbox) -> Option<Daemon> {
 }
 
 fn is_one_of(local_part: &[u8], names: &[&[&str]]) -> bool {
-    let mut spelt = names
+    let is_spelt = |words: &&[&str], joint: &&str| is_joined(local_part, words, joint);
+    names
         .iter()
-        .flat_map(|words| JOINTS.map(|joint| words.join(joint)));
-    spelt.any(|name| local_part == name.as_bytes())
+        .any(|words| JOINTS.iter().any(|joint| is_spelt(words, joint)))
+}
+
+/// Whether a text is these words with the joint between.
+fn is_joined(text: &[u8], words: &[&str], joint: &str) -> bool {
+    let mut rest = text;
+    for (place, word) in words.iter().enumerate() {
+        let before = if place == 0 { "" } else { joint };
+        let behind = rest.strip_prefix(before.as_bytes());
+        let Some(behind) = behind.and_then(|rest| rest.strip_prefix(word.as_bytes())) else {
+            return false;
+        };
+        rest = behind;
+    }
+    rest.is_empty()
 }
 
 /// Whether a header From: has the null address, `<>`: it stands for a daemon, as in MAIL FROM.
@@ -265,16 +284,16 @@ fn by_exchange(headers: &Headers) -> bool {
     headers.has("X-MS-TNEF-Correlator") || headers.iter().any(|header| of_exchange(header.name()))
 }
 
-fn is_calendar(headers: &Headers) -> bool {
+fn is_calendar(headers: &Headers, content_types: &[Parsed]) -> bool {
     values(headers, "Content-Class").any(|class| class.starts_with("urn:content-classes:calendar"))
-        || headers
-            .all("Content-Type")
-            .take(MAX_OF_A_NAME)
-            .any(|header| is_calendar_reply(&header.without_comments()))
+        || content_types.iter().any(is_calendar_reply)
 }
 
 /// Whether X-Loop names the address that From: has. Lists write their own into mail of others.
 fn is_own_loop(headers: &Headers) -> bool {
+    if !headers.has("X-Loop") {
+        return false;
+    }
     let claims = Claims::of(headers);
     let mut loops = headers
         .all("X-Loop")

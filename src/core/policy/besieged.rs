@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Continue};
 
-use super::{Case, Policy, soften::softened, walk::Walk};
+use super::{Case, Check, Judgement, Policy, soften::softened, walk::Walk};
 use crate::core::{
     address::Domain,
     dnsbl::Listing,
@@ -15,6 +15,9 @@ use crate::core::{
 
 /// Who runs the network, its DNS and its security (RFC 2142 sections 4 and 7): a siege refuses them nothing.
 const HELPERS: [&[u8]; 3] = [b"hostmaster", b"noc", b"security"];
+
+/// The check that depends on what was learned.
+const CATCH_ALL: &str = "siege.catch_all";
 
 /// That the recipient's domain is besieged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,14 @@ pub enum WasLearned {
     No,
     /// It did not answer.
     Unanswered,
+}
+
+impl Judgement {
+    /// Whether the recipient is refused, and was so before it mattered whether it was learned.
+    pub(in crate::core) fn ignores_learning(&self) -> bool {
+        let by_learning = |check: &Check| check.name == CATCH_ALL;
+        !self.verdict.is_accepted() && !self.checks.iter().any(by_learning)
+    }
 }
 
 impl Policy {
@@ -94,7 +105,7 @@ impl Policy {
             }
             WasLearned::Yes => {
                 let finding = format!("{domain} is besieged, but this address was in use before");
-                walk.note("siege.catch_all", finding);
+                walk.note(CATCH_ALL, finding);
                 return Continue(());
             }
             WasLearned::No => {
@@ -110,7 +121,7 @@ impl Policy {
         };
         let rule = softened(self.siege.catch_all.rule(bounce), unanswered, true);
         let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
-        walk.apply("siege.catch_all", finding, rule, reason)
+        walk.apply(CATCH_ALL, finding, rule, reason)
     }
 
     /// `unanswered`: what was asked in vain for a proof.

@@ -224,7 +224,7 @@ impl Policy {
         recipient: &Recipient,
     ) -> Option<Exempt> {
         let mailbox = &recipient.mailbox;
-        if mailbox.local_key() == b"postmaster" {
+        if mailbox.is_postmaster() {
             Some(Exempt::Postmaster)
         } else {
             self.listed_exempt(envelope, mailbox)

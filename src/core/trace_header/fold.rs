@@ -3,6 +3,9 @@
 /// Lines are to be no longer than this, in octets, where a word allows it (RFC 5322 section 2.1.1).
 const WIDTH: usize = 78;
 
+/// Most values are no longer than this, in octets.
+const USUAL: usize = 384;
+
 /// A header's value in the making.
 pub(super) struct Folded {
     value: String,
@@ -13,7 +16,7 @@ impl Folded {
     /// The value of the header `name`, still empty.
     pub(super) fn new(name: &str) -> Self {
         Self {
-            value: String::new(),
+            value: String::with_capacity(USUAL),
             column: name.len() + ": ".len(),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{Session, SpfQuery, V4, V6, check_mail_from, zone::Zone, zone_of};
+use super::{Session, SpfQuery, V4, V6, at_once, check_mail_from, zone::Zone, zone_of};
 use crate::{
     core::{
         address::ReversePath,
@@ -77,7 +77,8 @@ fn long_records() {
     ] {
         let zone = zone_of(&format!("v=spf1 {}", term.repeat(65_000 / term.len())), "");
         let start = Instant::now();
-        let check = Session::new(V4, "h", &local).check(Identity::MailFrom, &zone);
+        let check =
+            at_once(Session::new(V4, "h", &local).check_once(Identity::MailFrom, &zone, true));
         assert!(start.elapsed() < Duration::from_secs(5), "{term}");
         assert_tame(&check);
         // Ten terms are evaluated, then the limit is met.
@@ -93,7 +94,11 @@ fn long_records() {
         let terms = format!("exists:{spec}.x.example ").repeat(10);
         let zone = zone_of(&format!("v=spf1 {terms}"), "");
         let start = Instant::now();
-        assert_tame(&Session::new(V4, "h", &local).check(Identity::MailFrom, &zone));
+        assert_tame(&at_once(Session::new(V4, "h", &local).check_once(
+            Identity::MailFrom,
+            &zone,
+            true,
+        )));
         assert!(start.elapsed() < Duration::from_secs(5), "{macros}");
     }
 }
