@@ -9,7 +9,7 @@ mod negotiation;
 mod reply;
 mod serve;
 
-pub use guard::{Counters, Snapshot, Stream, Violation};
+pub use guard::{Counters, OpenConnection, Snapshot, Stream, Violation};
 pub use listener::{
     ListenAddress, ListenAddressError, ListenError, Listener, Owner, SocketMode, SocketOptions,
     bind_tcp, reach,

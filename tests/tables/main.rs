@@ -11,6 +11,7 @@
 mod besieged;
 mod company;
 mod config;
+mod corpora;
 mod coverage;
 mod decided_by;
 mod envelope;

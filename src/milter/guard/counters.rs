@@ -76,7 +76,7 @@ impl Counters {
     }
 
     /// Takes a place for a connection; none where `limit` of them are open.
-    pub(in crate::milter) fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
+    pub fn open(self: &Arc<Self>, limit: usize) -> Option<OpenConnection> {
         let mut counts = self.lock();
         if counts.open >= limit {
             counts.refused_over_limit += 1;
@@ -101,7 +101,7 @@ impl Counters {
 
 /// A connection's place among the open ones, until it is dropped.
 #[derive(Debug)]
-pub(in crate::milter) struct OpenConnection(Arc<Counters>);
+pub struct OpenConnection(Arc<Counters>);
 
 impl OpenConnection {
     pub(super) fn violated(&self, violation: Violation) {

@@ -29,6 +29,6 @@ mod phase;
 mod replies;
 mod stream;
 
-pub use counters::{Counters, Snapshot};
+pub use counters::{Counters, OpenConnection, Snapshot};
 pub use framing::Violation;
 pub use stream::Stream;

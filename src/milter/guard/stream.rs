@@ -49,10 +49,7 @@ struct Guarded {
 
 impl Stream {
     /// A connection that was just accepted.
-    pub(in crate::milter) fn new(
-        socket: EitherStream<TcpStream, UnixStream>,
-        open: OpenConnection,
-    ) -> Self {
+    pub fn new(socket: EitherStream<TcpStream, UnixStream>, open: OpenConnection) -> Self {
         acknowledge_at_once(&socket);
         Self(Box::new(Guarded {
             socket,
