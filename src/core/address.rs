@@ -248,7 +248,8 @@ impl ReversePath {
     /// Parses the argument of MAIL FROM, with or without its angle brackets.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         match bracketless(bytes) {
-            b"" => Self::Null,
+            // A source route that leads to nobody is dropped, too.
+            address if without_source_route(address).is_empty() => Self::Null,
             address => Self::Mailbox(Mailbox::from_bytes(address)),
         }
     }

@@ -51,7 +51,7 @@ fn the_last_at_sign_divides() {
 
 #[test]
 fn the_null_sender_is_its_own_kind() {
-    for null in [b"<>".as_slice(), b"", b" <> ", b"< >"] {
+    for null in [b"<>".as_slice(), b"", b" <> ", b"< >", b"<@a,@b:>"] {
         assert!(ReversePath::from_bytes(null).is_null(), "{null:?}");
     }
     assert!(!ReversePath::from_bytes(b"<a@example.org>").is_null());
