@@ -64,7 +64,7 @@ pub fn cells(options: &Options, peers: &[&str]) -> io::Result<Vec<Cell>> {
     }
     for (word, domain) in [("short", "cold.example"), ("deep", "deep.example")] {
         let mail = stranger(&format!("{SERIAL}@{SERIAL}.{domain}"), "info@example.org");
-        for (delay, connections) in [(0, 20), (20, 20), (20, 1)] {
+        for (delay, connections) in [(0, 20), (20, 20), (0, 1), (20, 1)] {
             cells.push(Cell {
                 connections,
                 delay: Duration::from_millis(delay),

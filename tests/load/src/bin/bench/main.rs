@@ -38,7 +38,7 @@ use filters::{Filter, Large, Site};
 use held::{Others, held};
 use memory::{Memory, machine, start_times};
 use options::Options;
-use page::{Page, readme_line};
+use page::{Page, with_sentence};
 use zone::{CLIENT, HELO, zone};
 
 /// Where DNS answers. Some peers know no other port.
@@ -48,6 +48,7 @@ const MANY: Large = Large {
     lines: 100_000,
 };
 const PAGE: &str = "packaging/doc/speed.md";
+const README: &str = "README.md";
 
 fn main() -> ExitCode {
     match measure(&Options::parse()) {
@@ -175,9 +176,6 @@ fn measure(options: &Options) -> io::Result<()> {
     };
     let text = page.text();
     println!("{text}");
-    if let Some(line) = readme_line(&bench.readings, &peers) {
-        println!("README: {line}");
-    }
     if let Some(folder) = options.json.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -195,6 +193,12 @@ fn measure(options: &Options) -> io::Result<()> {
     fs::write(&options.json, serde_json::to_string_pretty(&json)?)?;
     if options.doc {
         fs::write(PAGE, text)?;
+        if let Some(sentence) = page.sentence() {
+            fs::write(
+                README,
+                with_sentence(&fs::read_to_string(README)?, &sentence),
+            )?;
+        }
     }
     Ok(())
 }
@@ -274,10 +278,8 @@ fn disturb(bench: &Bench) -> io::Result<()> {
             messages: 1,
             rate: None,
         };
-        // The process ends before.
-        if let Err(error) = load.run(Duration::from_secs(3600)) {
-            eprintln!("-- the silent sessions: {error}");
-        }
+        // It ends with the filter, at the end of the process.
+        load.run(Duration::from_secs(3600))
     })?;
     thread::sleep(Duration::from_secs(2));
     Ok(())

@@ -2,10 +2,7 @@
 
 use std::fmt::Write;
 
-use load::{
-    readings::{Of, Readings},
-    spread::Spread,
-};
+use load::readings::{Of, Readings};
 
 use super::{
     cells::{ACCEPT_ALL, BASELINE, HEADERS, NR, OURS},
@@ -30,6 +27,8 @@ pub struct Page<'a> {
     pub minutes: u64,
 }
 
+/// How the line of README.md begins that gets a sentence of this page.
+const SPF: &str = "SPF is our own code";
 const RATE: Of = |reading| reading.rate;
 const CPU: Of = |reading| reading.cpu;
 const P99: Of = |reading| reading.p99;
@@ -47,6 +46,22 @@ impl Page<'_> {
             self.notes(),
         ];
         sections.join("\n")
+    }
+
+    /// One line of it, for README.md.
+    pub fn sentence(&self) -> Option<String> {
+        let cell = "warm unix 100x1";
+        let floor = self.readings.ratio(cell, OURS, NR, RATE)?;
+        let peers = self.peers.iter().filter_map(|peer| {
+            let rate = self.readings.ratio(cell, peer, OURS, RATE)?;
+            Some(format!("{peer} {}", number(rate.median)))
+        });
+        let peers: Vec<_> = peers.collect();
+        Some(format!(
+            "[Speed](packaging/doc/speed.md): {} of the rate of a filter that does nothing; of its own, {}.",
+            number(floor.median),
+            peers.join(", ")
+        ))
     }
 
     fn head(&self) -> String {
@@ -187,17 +202,14 @@ impl Page<'_> {
     }
 }
 
-/// The line of README.md.
-pub fn readme_line(readings: &Readings, peers: &[&str]) -> Option<String> {
-    let cell = "warm unix 100x1";
-    let floor: Spread = readings.ratio(cell, OURS, NR, RATE)?;
-    let peers = peers.iter().filter_map(|peer| {
-        let rate = readings.ratio(cell, peer, OURS, RATE)?;
-        Some(format!("{peer} {}", number(rate.median)))
+/// README.md with this sentence in the line about SPF, in place of an older one.
+pub fn with_sentence(readme: &str, sentence: &str) -> String {
+    let lines = readme.lines().map(|line| {
+        if !line.starts_with(SPF) {
+            return format!("{line}\n");
+        }
+        let kept = line.split(" [Speed]").next().unwrap_or(line);
+        format!("{kept} {sentence}\n")
     });
-    Some(format!(
-        "100 connections: {} of the rate of a filter that does nothing; beside it (of Backstop's rate) {}",
-        number(floor.median),
-        peers.collect::<Vec<_>>().join(", ")
-    ))
+    lines.collect()
 }
