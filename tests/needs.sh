@@ -55,4 +55,6 @@ needs_rust() {
         command -v "$tool" >/dev/null || unavailable "$tool is missing; Rust 1.95 or later comes from https://rustup.rs"
     done
     needs_command cc gcc libc6-dev
+    # jemalloc is built by its own configure and make.
+    needs_command make make
 }

@@ -7,6 +7,8 @@ use std::{
     io::{self, Error},
 };
 
+// For its allocator.
+use backstop as _;
 use load::floor::Floor;
 use milter::EitherListener;
 use tokio::net::{TcpListener, UnixListener};
