@@ -34,8 +34,11 @@ mod siege;
 mod spf;
 mod yaml;
 
+/// Runs one input.
+pub type Target = fn(&[u8]);
+
 /// All targets, by the names of their corpora.
-pub const ALL: [(&str, fn(&[u8])); 14] = [
+pub const ALL: [(&str, Target); 14] = [
     ("addresses", addresses::run),
     ("dkim", dkim::run),
     ("encoded_words", encoded_words::run),
