@@ -71,13 +71,15 @@ fn entries(file: &Path) -> i64 {
 fn a_message_that_was_answered_is_in_the_ledger_of_a_killed_daemon() {
     let (mut stage, _folder, store) = remembering("");
     let mut client = stage.session(OURS);
-    for number in 1..=20 {
+    for number in 1..=19 {
         send(&mut client, number);
     }
+    assert_eq!(signed(&stage, 19), "ledger");
+    send(&mut client, 20);
     stage.backstop.kill().unwrap();
     stage.backstop.ended(Duration::from_secs(20)).unwrap();
+    // Its line of the log may be lost with the daemon.
     assert_eq!(entries(&store), 20);
-    assert_eq!(signed(&stage, 20), "ledger");
 }
 
 #[test]
