@@ -61,6 +61,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "unicase",
             "ipnet",
             "mail_parser",
+            "memchr",
             "postcard",
             "regex",
             "regex_syntax",

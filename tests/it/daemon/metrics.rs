@@ -12,7 +12,7 @@ use std::{
 
 use lab::{backstop::Backstop, milter::Client, mta, process::free_port};
 
-use super::{ENFORCE, SENDER, STRANGER, Stage, asking, binary, introduce};
+use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, introduce};
 use crate::package::text;
 
 const OBSERVED: &str =
@@ -386,8 +386,7 @@ fn whoever_asks_does_not_hold_up_the_end() {
         assert!(begun.elapsed() < Duration::from_secs(5));
         thread::sleep(Duration::from_millis(10));
     }
-    mail.rcpt("joe@example.org", &[]).unwrap();
-    mail.eom().unwrap();
+    assert_refused(mail.rcpt("joe@example.org", &[]), "451 4.3.2 ");
     drop(mail);
     assert!(
         stage
