@@ -11,6 +11,12 @@ use std::{
 /// How long the writer waits before it tries again, where the log can't take more for now: a pipe that does not block.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How long lines gather after a write, so that a busy daemon wakes the writer a hundred times a second and not at each line.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How much of an empty batch is kept for the next lines.
+const KEPT: usize = 64 << 10;
+
 /// Lines that wait for the writer, a thread of its own. What finds no room is counted.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -23,6 +29,8 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Batch,
+    /// The writer waits to be told of a line.
+    is_idle: bool,
     is_writing: bool,
     /// Lines lost since the loss was last told.
     untold: u64,
@@ -75,8 +83,10 @@ impl Queue {
         }
         state.tell_with_next();
         state.waiting.lines.extend_from_slice(lines);
-        drop(state);
-        self.changed.notify_all();
+        if mem::take(&mut state.is_idle) {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until everything is written, but not longer than `most`.
@@ -93,8 +103,9 @@ impl Queue {
     }
 
     fn write_to(&self, mut log: impl Write, tell: impl Fn(u64) -> Vec<u8>) {
+        let mut batch = Batch::default();
         loop {
-            let batch = self.next();
+            self.next(&mut batch);
             let told = match batch.lost_before {
                 0 => Ok(()),
                 lost => write_all(&mut log, &tell(lost)).map_err(|_| &*batch.lines),
@@ -119,16 +130,23 @@ impl Queue {
             }
             drop(state);
             self.changed.notify_all();
+            thread::sleep(GATHER);
         }
     }
 
-    /// Waits for something to write.
-    fn next(&self) -> Batch {
-        let nothing = |state: &mut State| state.waiting.is_empty();
+    /// Waits for something to write, and swaps it with `written`.
+    fn next(&self, written: &mut Batch) {
+        written.lost_before = 0;
+        written.lines.clear();
+        written.lines.shrink_to(KEPT);
+        let nothing = |state: &mut State| {
+            state.is_idle = state.waiting.is_empty();
+            state.is_idle
+        };
         let woken = self.changed.wait_while(self.lock(), nothing);
         let mut state = woken.unwrap_or_else(PoisonError::into_inner);
         state.is_writing = true;
-        mem::take(&mut state.waiting)
+        mem::swap(written, &mut state.waiting);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
