@@ -6,7 +6,8 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    time::Duration,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -18,6 +19,9 @@ use crate::{
 
 /// How long it may take to say something in the log.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long its log must be as it is to be at rest: several times as long as lines gather.
+const REST: Duration = Duration::from_millis(50);
 
 /// A running `backstop run`; ended, and its folder removed, when dropped.
 #[derive(Debug)]
@@ -62,10 +66,10 @@ impl Backstop {
             if !backstop.daemon.is_running()? {
                 return Err(io::Error::other(format!(
                     "backstop ended: {}",
-                    backstop.log()
+                    backstop.log_so_far()
                 )));
             }
-            Ok(backstop.log().contains(" listens on "))
+            Ok(backstop.log_so_far().contains(" listens on "))
         })?;
         Ok(backstop)
     }
@@ -97,15 +101,28 @@ impl Backstop {
         self.folder.path().join("milter.yaml")
     }
 
-    /// All it has logged.
+    /// All it has logged, when it has come to rest: lines gather for some milliseconds before they are written.
     pub fn log(&self) -> String {
+        let mut log = self.log_so_far();
+        let mut since = Instant::now();
+        while since.elapsed() < REST {
+            sleep(REST / 10);
+            let now = self.log_so_far();
+            if now.len() != log.len() {
+                (log, since) = (now, Instant::now());
+            }
+        }
+        log
+    }
+
+    fn log_so_far(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Waits until a line of the log holds `text`, and gives that line.
     pub fn wait_for_log(&self, text: &str) -> io::Result<String> {
         let find = || {
-            self.log()
+            self.log_so_far()
                 .lines()
                 .find(|line| line.contains(text))
                 .map(str::to_owned)
