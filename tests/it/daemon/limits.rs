@@ -9,6 +9,7 @@ use lab::{
     backstop::Backstop,
     milter::{Client, Reply},
     mta,
+    process::wait_until,
 };
 
 use super::{ENFORCE, SENDER, Stage, asking, binary, dns, field, zone};
@@ -28,10 +29,15 @@ fn with_descriptors(number: u32) -> Stage {
     Stage { backstop, dns }
 }
 
+/// How many descriptors the daemon has open.
+fn open_descriptors(stage: &Stage) -> usize {
+    let id = stage.backstop.id();
+    std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+}
+
 /// Leaves the daemon so many descriptors beyond those that it has open.
 fn limit_descriptors(stage: &Stage, more: usize) {
-    let id = stage.backstop.id();
-    let open = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count();
+    let (id, open) = (stage.backstop.id(), open_descriptors(stage));
     let limited = Command::new("prlimit")
         .arg(format!("--pid={id}"))
         .arg(format!("--nofile={}:", open + more))
@@ -60,7 +66,8 @@ fn a_storm_of_connections_leaves_descriptors_for_dns() {
 fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
     let mut stage = Stage::set(ENFORCE);
     // Files and sockets of its own took the rest since it chose its maximum of connections.
-    limit_descriptors(&stage, 5);
+    let before = open_descriptors(&stage);
+    limit_descriptors(&stage, 20);
     let many: Vec<_> = (0..80)
         .map(|_| Client::silent(stage.backstop.addr()).unwrap())
         .collect();
@@ -73,6 +80,11 @@ fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
     let log = stage.backstop.log();
     assert_eq!(log.matches("could not be accepted").count(), 1, "{log}");
     drop(many);
+    wait_until(Duration::from_secs(20), || {
+        // The store may have been opened meanwhile.
+        Ok(open_descriptors(&stage) <= before + 10)
+    })
+    .unwrap();
     stage.serves();
     assert!(stage.backstop.is_running().unwrap());
 }
