@@ -167,7 +167,7 @@ fn look(site: &Site, each: usize, outcome: &mut Outcome) -> io::Result<()> {
     // What waits for a store that was down is written when it is back.
     let _ = wait_until(PATIENCE, || {
         outcome.unremembered = site.unremembered(&outgoing)?;
-        outcome.told = site.filter.metric("backstop_store_lost_messages_total");
+        outcome.told = site.filter.metric("backstop_store_lost_messages");
         Ok(outcome.is_told())
     });
     outcome.lines_lost = site.filter.metric("backstop_log_lines_lost_total");
