@@ -10,7 +10,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use crate::core::address::Domain;
+use crate::core::{address::Domain, network::Network};
 
 /// How long a wrong tag is remembered, in seconds.
 const MEMORY: u64 = 60 * 60;
@@ -37,7 +37,7 @@ pub struct Guesser {
 #[derive(Debug)]
 pub struct Guesses {
     clients: Counts<IpAddr>,
-    sites: Counts<Ipv6Addr>,
+    sites: Counts<Network>,
     domains: Counts<Domain>,
 }
 
@@ -82,14 +82,13 @@ impl Guesses {
 }
 
 /// What counts as one client, and the /48 that it is in.
-fn places(client: IpAddr) -> (IpAddr, Option<Ipv6Addr>) {
-    let upper = |address: Ipv6Addr, bits: u32| {
-        let below = 128 - bits;
-        Ipv6Addr::from_bits(address.to_bits() >> below << below)
-    };
+fn places(client: IpAddr) -> (IpAddr, Option<Network>) {
     match client.to_canonical() {
         IpAddr::V4(address) => (address.into(), None),
-        IpAddr::V6(address) => (upper(address, 64).into(), Some(upper(address, 48))),
+        IpAddr::V6(address) => {
+            let upper = Ipv6Addr::from_bits(address.to_bits() >> 64 << 64);
+            (upper.into(), Some(Network::around(client)))
+        }
     }
 }
 

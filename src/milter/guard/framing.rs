@@ -99,7 +99,7 @@ enum Part {
 /// The first octets of a packet, as far as they came: four of the length, one command.
 #[derive(Debug, Default)]
 struct Head {
-    octets: [u8; 5],
+    octets: [u8; HEAD],
     came: usize,
 }
 

@@ -22,6 +22,18 @@ impl Stage {
         self.backstop.terminate().unwrap();
         wait_until(SOON, || Ok(TcpStream::connect(address).is_err())).unwrap();
     }
+
+    /// A message whose recipient waits for a DNS that does not answer.
+    fn message_under_way(&self) -> Client {
+        let mut client = self.session(SENDER);
+        client.mail("a@silent.example", &[]).unwrap();
+        client
+            .send_packet(command::RCPT, b"<joe@example.org>\0")
+            .unwrap();
+        // Until it has read them there is no message in progress.
+        wait_until(SOON, || Ok(!self.dns.queries().is_empty())).unwrap();
+        client
+    }
 }
 
 /// What the log says of a recipient when the daemon ended before the message did.
@@ -93,13 +105,7 @@ fn a_message_that_begins_meanwhile_is_told_to_come_again_and_not_waited_for() {
 #[test]
 fn whom_nobody_accepted_is_not_waited_for() {
     let mut stage = Stage::set(&format!("{ENFORCE}drain: {{limit: 30s}}\n"));
-    let mut client = stage.session(SENDER);
-    client.mail("a@silent.example", &[]).unwrap();
-    client
-        .send_packet(command::RCPT, b"<joe@example.org>\0")
-        .unwrap();
-    // Until it has read them there is no message in progress.
-    wait_until(SOON, || Ok(!stage.dns.queries().is_empty())).unwrap();
+    let mut client = stage.message_under_way();
     let begun = Instant::now();
     stage.terminate();
     assert_refused(client.reply(), "451 4.7.24 ");
@@ -135,13 +141,7 @@ fn what_is_silent_is_closed_after_the_limit() {
 #[test]
 fn an_answer_that_is_under_way_is_given() {
     let mut stage = Stage::set(&format!("{ENFORCE}drain: {{limit: 0s}}\n"));
-    let mut client = stage.session(SENDER);
-    client.mail("a@silent.example", &[]).unwrap();
-    client
-        .send_packet(command::RCPT, b"<joe@example.org>\0")
-        .unwrap();
-    // Until it has read them there is no message in progress.
-    wait_until(SOON, || Ok(!stage.dns.queries().is_empty())).unwrap();
+    let mut client = stage.message_under_way();
     stage.terminate();
     assert_refused(client.reply(), "451 4.7.24 ");
     assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
