@@ -24,7 +24,7 @@ pub use self::{
     drain::{Drain, DrainSettings, MessageGuard},
     guesses::Guesses,
     remembered::Remembered,
-    session::{Session, Shared},
+    session::{QueueId, Session, Shared},
     sieges::{Rounds, Sieges},
     signatures::Signatures,
     whole::{Course, Mail, Whole, whole},

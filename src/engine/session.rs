@@ -22,6 +22,9 @@ use crate::{
     observe::{Metrics, Warnings},
 };
 
+/// Finds the MTA's queue id of the message, if it has one by now. Few stages have a line that shows it.
+pub type QueueId<'a> = &'a (dyn Fn() -> Option<Vec<u8>> + Sync);
+
 /// What all sessions share.
 pub struct Shared {
     /// The engine of the current configuration.
@@ -88,7 +91,7 @@ impl Session {
 
     /// CONNECT: the client, and the MTA's own name.
     pub fn connect(&mut self, client: Client, receiver: Option<String>) {
-        self.abandon(None);
+        self.abandon(&|| None);
         self.client = client;
         if let Some(receiver) = receiver {
             self.receiver = receiver;
@@ -108,7 +111,7 @@ impl Session {
         login: Option<Vec<u8>>,
         client_addr: Option<&[u8]>,
     ) {
-        self.abandon(None);
+        self.abandon(&|| None);
         let client = self.client.at_mail(login, client_addr);
         let engine = self.shared.engine.load_full();
         if let Some(address) = engine.policy.hides_strangers(&client) {
@@ -156,7 +159,7 @@ impl Session {
     }
 
     /// RCPT: the reply to give; none to accept the recipient.
-    pub async fn rcpt(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub async fn rcpt(&mut self, rcpt: &RcptTo, queue_id: QueueId<'_>) -> Option<Reply> {
         // Out of order: RCPT without MAIL is the MTA's mistake or a stranger's, and is not accepted.
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
@@ -166,7 +169,7 @@ impl Session {
     }
 
     /// What to answer to a recipient whose judging failed by our own fault.
-    pub fn rcpt_failed(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub fn rcpt_failed(&mut self, rcpt: &RcptTo, queue_id: QueueId<'_>) -> Option<Reply> {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::internal(), None);
         };
@@ -181,7 +184,7 @@ impl Session {
 
     /// What to answer to a recipient while the daemon ends. It waits for the message only if somebody was accepted before,
     /// for then the MTA goes on with it.
-    pub fn rcpt_stopped(&mut self, rcpt: &RcptTo, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub fn rcpt_stopped(&mut self, rcpt: &RcptTo, queue_id: QueueId<'_>) -> Option<Reply> {
         let Some(transaction) = &mut self.transaction else {
             return Reply::to(&Verdict::stopping(), None);
         };
@@ -200,7 +203,7 @@ impl Session {
     }
 
     /// DATA: the reply that refuses the message; none to go on.
-    pub async fn data(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub async fn data(&mut self, queue_id: QueueId<'_>) -> Option<Reply> {
         let transaction = self.transaction.as_mut()?;
         let reply = transaction.data(&self.shared.warnings).await;
         self.abandoned_with(reply, queue_id)
@@ -211,7 +214,7 @@ impl Session {
     pub async fn end_of_headers(
         &mut self,
         content_comes: bool,
-        queue_id: Option<&[u8]>,
+        queue_id: QueueId<'_>,
     ) -> Option<Reply> {
         let transaction = self.transaction.as_mut()?;
         let warnings = &self.shared.warnings;
@@ -227,13 +230,13 @@ impl Session {
     }
 
     /// The end of the content: the reply that refuses the message; none to go on.
-    pub async fn end_of_content(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub async fn end_of_content(&mut self, queue_id: QueueId<'_>) -> Option<Reply> {
         let transaction = self.transaction.as_mut()?;
         let reply = transaction.end_of_content(&self.shared.warnings).await;
         self.abandoned_with(reply, queue_id)
     }
 
-    fn abandoned_with(&mut self, reply: Option<Reply>, queue_id: Option<&[u8]>) -> Option<Reply> {
+    fn abandoned_with(&mut self, reply: Option<Reply>, queue_id: QueueId<'_>) -> Option<Reply> {
         if reply.is_some() {
             self.abandon(queue_id);
         }
@@ -241,16 +244,16 @@ impl Session {
     }
 
     /// What to answer to a message that could not be judged by our own fault.
-    pub fn message_failed(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub fn message_failed(&mut self, queue_id: QueueId<'_>) -> Option<Reply> {
         self.refuse(&Verdict::internal(), queue_id)
     }
 
     /// What to answer to a message while the daemon ends.
-    pub fn message_stopped(&mut self, queue_id: Option<&[u8]>) -> Option<Reply> {
+    pub fn message_stopped(&mut self, queue_id: QueueId<'_>) -> Option<Reply> {
         self.refuse(&Verdict::stopping(), queue_id)
     }
 
-    fn refuse(&mut self, verdict: &Verdict, queue_id: Option<&[u8]>) -> Option<Reply> {
+    fn refuse(&mut self, verdict: &Verdict, queue_id: QueueId<'_>) -> Option<Reply> {
         if let Some(transaction) = &mut self.transaction {
             transaction.fail(verdict);
         }
@@ -262,7 +265,7 @@ impl Session {
     pub async fn end_of_message(
         &mut self,
         negotiated: Negotiated,
-        queue_id: Option<&[u8]>,
+        queue_id: QueueId<'_>,
     ) -> Ending {
         let Some(transaction) = self.transaction.take() else {
             return Ending::default();
@@ -272,7 +275,7 @@ impl Session {
     }
 
     /// RSET, the end of the connection, or a refusal: who was accepted is logged, and forgotten.
-    pub fn abandon(&mut self, queue_id: Option<&[u8]>) {
+    pub fn abandon(&mut self, queue_id: QueueId<'_>) {
         if let Some(transaction) = self.transaction.take() {
             transaction.broken_off(queue_id);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use log::Level;
 
-use super::{Allowed, Engine, drain::MessageGuard, now};
+use super::{Allowed, Engine, QueueId, drain::MessageGuard, now};
 use crate::{
     core::{
         envelope::Envelope,
@@ -32,9 +32,13 @@ impl Transaction {
         in_progress: Option<MessageGuard>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let is_shown = log::log_enabled!(Level::Debug);
         Self {
             engine,
-            message,
+            message: match is_shown {
+                true => message,
+                false => message.unread(),
+            },
             metrics,
             in_progress,
         }
@@ -49,7 +53,7 @@ impl Transaction {
     pub(super) async fn rcpt(
         &mut self,
         rcpt: &RcptTo,
-        queue_id: Option<&[u8]>,
+        queue_id: QueueId<'_>,
         warnings: &Warnings,
     ) -> Option<Reply> {
         let asked_before = self.message.spf().is_some();
@@ -68,7 +72,7 @@ impl Transaction {
         &mut self,
         rcpt: &RcptTo,
         verdict: Verdict,
-        queue_id: Option<&[u8]>,
+        queue_id: QueueId<'_>,
     ) -> Option<Reply> {
         let judged = self.message.rcpt_failed(rcpt, verdict);
         self.judged(judged, queue_id)
@@ -84,7 +88,7 @@ impl Transaction {
         self.in_progress = None;
     }
 
-    fn judged(&mut self, judged: Judged, queue_id: Option<&[u8]>) -> Option<Reply> {
+    fn judged(&mut self, judged: Judged, queue_id: QueueId<'_>) -> Option<Reply> {
         let Judged {
             addressed,
             judgement: Judgement { verdict, checks },
@@ -100,7 +104,7 @@ impl Transaction {
                 Reason::RefusedByMta { .. } => Level::Debug,
                 _ => Level::Info,
             };
-            self.record(level, &addressed, &verdict, &[], queue_id);
+            self.record(level, &addressed, &verdict, &[], queue_id().as_deref());
         }
         self.engine.carry_out(effects, now());
         self.reply(&verdict)
@@ -164,7 +168,7 @@ impl Transaction {
     pub(super) async fn end(
         mut self: Box<Self>,
         negotiated: Negotiated,
-        queue_id: Option<&[u8]>,
+        queue_id: QueueId<'_>,
         warnings: &Warnings,
     ) -> Ending {
         let (engine, message) = (&self.engine, &mut self.message);
@@ -187,7 +191,7 @@ impl Transaction {
     }
 
     /// The end before the message came, or after it was refused.
-    pub(super) fn broken_off(mut self: Box<Self>, queue_id: Option<&[u8]>) {
+    pub(super) fn broken_off(mut self: Box<Self>, queue_id: QueueId<'_>) {
         let now = now();
         let effects = self.message.broken_off(now);
         self.log(&[], queue_id);
@@ -195,12 +199,16 @@ impl Transaction {
     }
 
     /// Logs what was decided about the recipients that were answered 250.
-    fn log(&self, signed: &[&'static str], queue_id: Option<&[u8]>) {
+    fn log(&self, signed: &[&'static str], queue_id: QueueId<'_>) {
+        let queue_id = match self.message.accepted() {
+            [] => None,
+            _ => queue_id(),
+        };
         for Accepted {
             addressed, verdict, ..
         } in self.message.accepted()
         {
-            self.record(Level::Info, addressed, verdict, signed, queue_id);
+            self.record(Level::Info, addressed, verdict, signed, queue_id.as_deref());
         }
     }
 

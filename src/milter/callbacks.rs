@@ -21,7 +21,7 @@ use crate::{
         understood::MtaMacros,
         verdict::Verdict,
     },
-    engine::{Session, Shared},
+    engine::{QueueId, Session, Shared},
 };
 
 /// How long one callback can take: less than the 30 s that Postfix waits for an answer (milter_command_timeout).
@@ -175,7 +175,7 @@ async fn rcpt(context: &mut Context<Box<Connection>>, args: Vec<CString>) -> Sta
     let parameters: Vec<&[u8]> = args.iter().skip(1).map(|arg| arg.as_bytes()).collect();
     let parameters = parameters.join(&b' ');
     let refused = refused(context);
-    let queue_id = macros::value(&context.macros, c"i");
+    let queue_id = || macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Tempfail;
     };
@@ -190,16 +190,16 @@ async fn rcpt(context: &mut Context<Box<Connection>>, args: Vec<CString>) -> Sta
     };
     let session = &mut connection.session;
     let reply = if session.is_stopping() {
-        session.rcpt_stopped(&rcpt, queue_id.as_deref())
+        session.rcpt_stopped(&rcpt, &queue_id)
     } else if connection.session_failed || connection.mail_failed {
-        session.rcpt_failed(&rcpt, queue_id.as_deref())
+        session.rcpt_failed(&rcpt, &queue_id)
     } else {
-        match within_limits(session.rcpt(&rcpt, queue_id.as_deref())).await {
+        match within_limits(session.rcpt(&rcpt, &queue_id)).await {
             Ok(reply) => reply,
             Err(why) => {
                 warn(connection, "internal", why);
                 let session = &mut connection.session;
-                session.rcpt_failed(&rcpt, queue_id.as_deref())
+                session.rcpt_failed(&rcpt, &queue_id)
             }
         }
     };
@@ -207,34 +207,34 @@ async fn rcpt(context: &mut Context<Box<Connection>>, args: Vec<CString>) -> Sta
 }
 
 async fn data(context: &mut Context<Box<Connection>>) -> Status {
-    let queue_id = macros::value(&context.macros, c"i");
+    let queue_id = || macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let reply = match without_judging(connection, queue_id.as_deref()) {
+    let reply = match without_judging(connection, &queue_id) {
         Some(reply) => reply,
         None => {
-            let judged = connection.session.data(queue_id.as_deref());
+            let judged = connection.session.data(&queue_id);
             let judged = within_limits(judged).await;
-            or_failed(connection, judged, queue_id.as_deref())
+            or_failed(connection, judged, &queue_id)
         }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
 }
 
 async fn end_of_headers(context: &mut Context<Box<Connection>>) -> Status {
-    let queue_id = macros::value(&context.macros, c"i");
+    let queue_id = || macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let reply = match without_judging(connection, queue_id.as_deref()) {
+    let reply = match without_judging(connection, &queue_id) {
         Some(reply) => reply,
         None => {
             let content_comes = !connection.opts.contains(ProtoOpts::NO_BODY);
             let session = &mut connection.session;
-            let judged = session.end_of_headers(content_comes, queue_id.as_deref());
+            let judged = session.end_of_headers(content_comes, &queue_id);
             let judged = within_limits(judged).await;
-            or_failed(connection, judged, queue_id.as_deref())
+            or_failed(connection, judged, &queue_id)
         }
     };
     reply.map_or(Status::Continue, |reply| answer(&mut context.reply, &reply))
@@ -247,7 +247,7 @@ fn body(context: &mut Context<Box<Connection>>, part: &[u8]) -> Status {
     };
     let session = &mut connection.session;
     if session.is_stopping() {
-        let reply = session.message_stopped(macros::value(&context.macros, c"i").as_deref());
+        let reply = session.message_stopped(&|| macros::value(&context.macros, c"i"));
         return reply.map_or(Status::Tempfail, |reply| answer(&mut context.reply, &reply));
     }
     let more = std::panic::catch_unwind(AssertUnwindSafe(|| session.body(part)));
@@ -264,15 +264,15 @@ fn body(context: &mut Context<Box<Connection>>, part: &[u8]) -> Status {
 }
 
 async fn end_of_message(context: &mut EomContext<Box<Connection>>) -> Status {
-    let queue_id = context.macros.get(c"i").map(|id| id.to_bytes().to_vec());
+    let queue_id = || macros::value(&context.macros, c"i");
     let Some(connection) = &mut context.data else {
         return Status::Continue;
     };
-    let judged = match without_judging(connection, queue_id.as_deref()) {
+    let judged = match without_judging(connection, &queue_id) {
         Some(reply) => Ok(reply),
-        None => within_limits(connection.session.end_of_content(queue_id.as_deref())).await,
+        None => within_limits(connection.session.end_of_content(&queue_id)).await,
     };
-    if let Some(reply) = or_failed(connection, judged, queue_id.as_deref()) {
+    if let Some(reply) = or_failed(connection, judged, &queue_id) {
         return answer(&mut context.reply, &reply);
     }
     let negotiated = Negotiated {
@@ -281,9 +281,7 @@ async fn end_of_message(context: &mut EomContext<Box<Connection>>) -> Status {
     };
     let session = &mut connection.session;
     let ended = async {
-        let ending = session
-            .end_of_message(negotiated, queue_id.as_deref())
-            .await;
+        let ending = session.end_of_message(negotiated, &queue_id).await;
         let applied = apply(&context.actions, connection.actions, &ending).await;
         applied.map(|()| ending.discard)
     };
@@ -301,16 +299,16 @@ async fn end_of_message(context: &mut EomContext<Box<Connection>>) -> Status {
 }
 
 fn abandon(context: &mut Context<Box<Connection>>) -> Status {
-    let queue_id = macros::value(&context.macros, c"i");
+    let queue_id = || macros::value(&context.macros, c"i");
     if let Some(connection) = &mut context.data {
-        connection.session.abandon(queue_id.as_deref());
+        connection.session.abandon(&queue_id);
     }
     Status::Continue
 }
 
 /// What to answer to the message, where it is not judged: the daemon ends, or MAIL failed by our own fault. A message whose
 /// end has come before the daemon's is judged.
-fn without_judging(connection: &mut Connection, queue_id: Option<&[u8]>) -> Option<Option<Reply>> {
+fn without_judging(connection: &mut Connection, queue_id: QueueId<'_>) -> Option<Option<Reply>> {
     let session = &mut connection.session;
     if session.is_stopping() {
         return Some(session.message_stopped(queue_id));
@@ -323,7 +321,7 @@ fn without_judging(connection: &mut Connection, queue_id: Option<&[u8]>) -> Opti
 fn or_failed(
     connection: &mut Connection,
     judged: Result<Option<Reply>, &'static str>,
-    queue_id: Option<&[u8]>,
+    queue_id: QueueId<'_>,
 ) -> Option<Reply> {
     judged.unwrap_or_else(|why| {
         warn(connection, "internal", why);

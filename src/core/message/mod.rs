@@ -78,6 +78,8 @@ pub struct Message {
     facts: Option<HeaderFacts>,
     /// Only where it decides something.
     content: Option<Content>,
+    /// Whether somebody reads what each check finds.
+    is_read: bool,
 }
 
 impl Message {
@@ -99,6 +101,15 @@ impl Message {
             forgeries,
             facts: None,
             content: None,
+            is_read: true,
+        }
+    }
+
+    /// The same message, where nobody reads what each check finds: that is not written, which changes no verdict.
+    pub fn unread(self) -> Self {
+        Self {
+            is_read: false,
+            ..self
         }
     }
 
@@ -110,6 +121,7 @@ impl Message {
         answers.forget();
         Self {
             answers,
+            is_read: self.is_read,
             ..Self::new(id, policy, envelope, self.receiver.clone())
         }
     }
@@ -240,6 +252,7 @@ impl Message {
             known: &lookups.known,
             listings: &dns.listings,
             siege: lookups.siege,
+            is_read: self.is_read,
         }
     }
 

@@ -68,7 +68,7 @@ impl Policy {
         if facts.forgeries.too_many() {
             // Nobody writes a thousand of our headers in good faith. So nobody is exempt either: a stranger would only have
             // to name postmaster as well.
-            let finding = "more headers than can be taken out claim to be ours".to_owned();
+            let finding = "more headers than can be taken out claim to be ours";
             let rule = Rule::new(Action::Tempfail);
             walk.apply("headers", finding, rule, Reason::ForgedHeaders)?;
         }
@@ -76,14 +76,11 @@ impl Policy {
             return Break(self.exempted(case, why));
         }
         if facts.headers.is_cut() {
-            walk.note(
-                "headers",
-                "too many or too long: only a part is read".to_owned(),
-            );
+            walk.note("headers", "too many or too long: only a part is read");
         }
         match &facts.notification {
-            Some(notification) => walk.note("notification", notification.to_string()),
-            None => walk.note("notification", "it is none".to_owned()),
+            Some(notification) => walk.note("notification", notification),
+            None => walk.note("notification", "it is none"),
         }
         let notification = facts.notification.as_ref();
         self.tag_without_content(case, facts, walk)?;

@@ -106,6 +106,8 @@ pub struct Case<'a> {
     pub listings: &'a [Listing],
     /// That the recipient's domain is besieged, where it is.
     pub siege: Option<Siege>,
+    /// Whether somebody reads what each check finds, which then is written.
+    pub is_read: bool,
 }
 
 impl Policy {
@@ -141,7 +143,7 @@ impl Policy {
 
     /// Judges one recipient by its envelope.
     pub fn judge(&self, case: &Case<'_>) -> Judgement {
-        let mut walk = Walk::new(self.mode);
+        let mut walk = Walk::new(self.mode, case.is_read);
         let end = self.at_rcpt(case, &mut walk);
         let mut judgement = walk.judgement(end);
         name_proof(&mut judgement.verdict);
@@ -152,7 +154,7 @@ impl Policy {
     /// whether the address exists (a callout) is gone by now. `sent_lately`: the store has mail of the recipient's, which
     /// is worth asking where [`lacks_tag`](Self::lacks_tag) says so.
     pub fn judge_data(&self, case: &Case<'_>, sent_lately: bool) -> Judgement {
-        let mut walk = Walk::new(self.mode);
+        let mut walk = Walk::new(self.mode, case.is_read);
         let end = self.at_data(case, sent_lately, &mut walk);
         walk.judgement(end)
     }
@@ -165,7 +167,7 @@ impl Policy {
         facts: &HeaderFacts,
         matches: &Matches<'_>,
     ) -> Judgement {
-        let mut walk = Walk::new(self.mode);
+        let mut walk = Walk::new(self.mode, case.is_read);
         let end = self.at_eoh(case, facts, matches, &mut walk);
         let mut judgement = walk.judgement(end);
         name_proof(&mut judgement.verdict);
@@ -187,7 +189,7 @@ impl Policy {
         sent_lately: Result<bool, Outside>,
         signed: &Vouched<String>,
     ) -> Judgement {
-        let mut walk = Walk::new(self.mode);
+        let mut walk = Walk::new(self.mode, case.is_read);
         let notification = facts.notification.clone();
         let notification = match evidence.status && case.envelope.reverse_path.is_null() {
             true => Notification::with_status_part(notification, evidence.delivery),
@@ -249,7 +251,7 @@ impl Policy {
                 Exempt::Recipient => "the recipient is in exempt.recipients",
                 Exempt::Client => "the client is in exempt.clients",
             };
-            walk.note("exempt", text.to_owned());
+            walk.note("exempt", text);
         }
         why
     }

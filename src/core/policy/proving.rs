@@ -108,18 +108,13 @@ impl Policy {
         self.rule_takes_bounces(case, walk)?;
         self.besieged_unproven(case, &outcome, None, walk)?;
         let rule = self.proof.unproven;
-        walk.apply(
-            "proof.batv",
-            finding.to_owned(),
-            rule,
-            Reason::Proof(outcome),
-        )
+        walk.apply("proof.batv", finding, rule, Reason::Proof(outcome))
     }
 
     /// What was looked for in the content, and found.
     pub(super) fn note_proofs(&self, evidence: &Evidence, walk: &mut Walk) {
         for finding in &evidence.findings {
-            walk.note(finding.kind.check(), finding.text.clone());
+            walk.note(finding.kind.check(), &finding.text);
         }
     }
 
@@ -164,7 +159,7 @@ impl Policy {
             }
             Outcome::Unproven(_) if !self.makes_proofs() => {
                 let finding = "nothing proves it; but nothing is put into outgoing mail that could";
-                walk.note("proof.unproven", finding.to_owned());
+                walk.note("proof.unproven", finding);
                 return self.besieged_listed(case, unanswered, walk);
             }
             Outcome::Unproven(unproven) => {
@@ -237,7 +232,7 @@ impl Policy {
     ) -> ControlFlow<Verdict> {
         walk.prove(&outcome);
         self.besieged_listed(case, unanswered, walk)?;
-        let finding = "its proof is wrong or old, and there is no other".to_owned();
+        let finding = "its proof is wrong or old, and there is no other";
         let rule = softened(self.proof.forged, unanswered, self.is_besieged(case));
         walk.apply("proof.forged", finding, rule, Reason::Proof(outcome))
     }

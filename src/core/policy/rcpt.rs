@@ -1,10 +1,13 @@
 //! The checks at RCPT, in order.
 
-use std::ops::ControlFlow::{self, Break, Continue};
+use std::{
+    fmt,
+    ops::ControlFlow::{self, Break, Continue},
+};
 
 use super::{
     Case, Policy, Vouched,
-    soften::{Softened, softened},
+    soften::softened,
     vouched::{Voucher, mail_from},
     walk::Walk,
 };
@@ -15,7 +18,7 @@ use crate::core::{
     outside::Outside,
     pattern::AddressPattern,
     recipients::{Class, Known},
-    spf::{Identity, SpfResult},
+    spf::{Identity, SpfCheck, SpfResult},
     understood,
     verdict::{Action, Entry, Exempt, Outgoing, Reason, Rule, Verdict},
 };
@@ -60,17 +63,20 @@ impl Policy {
         if let Some(status) = &case.recipient.refused {
             walk.note(
                 "mta",
-                format!("the MTA has refused this recipient itself ({status})"),
+                format_args!("the MTA has refused this recipient itself ({status})"),
             );
             return Break(Verdict::accept(Reason::RefusedByMta {
                 status: status.clone(),
             }));
         }
         if let Some(why) = self.outgoing(case.envelope) {
-            walk.note("direction", format!("outgoing ({})", outgoing_text(why)));
+            walk.note(
+                "direction",
+                format_args!("outgoing ({})", outgoing_text(why)),
+            );
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
-        walk.note("direction", "incoming".to_owned());
+        walk.note("direction", "incoming");
         Continue(())
     }
 
@@ -80,7 +86,7 @@ impl Policy {
         if !case.envelope.client.is_unknown() {
             return Continue(());
         }
-        let finding = "a stranger whose address the MTA doesn't know".to_owned();
+        let finding = "a stranger whose address the MTA doesn't know";
         let rule = Rule::new(Action::Tempfail);
         walk.apply("client", finding, rule, Reason::ClientUnknown)
     }
@@ -113,17 +119,6 @@ impl Policy {
                 Identity::Helo => "spf.helo",
                 Identity::MailFrom => "spf.mail_from",
             };
-            let by = check
-                .mechanism
-                .as_ref()
-                .map(|term| format!(" by {term}"))
-                .unwrap_or_default();
-            let why = check
-                .problem
-                .as_ref()
-                .map(|problem| format!(": {problem}"))
-                .unwrap_or_default();
-            let finding = format!("{}: {}{by}{why}", check.domain, check.result);
             let reason = Reason::Spf {
                 identity: check.identity,
                 domain: check.domain.clone(),
@@ -141,7 +136,7 @@ impl Policy {
             let by = entry.map(|domain| Entry::new("spf.domains", domain));
             let unanswered = forwarder.unanswered().or(temperror.then_some(Outside::Dns));
             let rule = softened(rule, unanswered, case.siege.is_some());
-            walk.apply_by(name, finding, rule, reason, by)?;
+            walk.apply_by(name, InWords(check), rule, reason, by)?;
         }
         Continue(())
     }
@@ -162,8 +157,10 @@ impl Policy {
         };
         let spf = mail_from(case.spf);
         if spf == SpfResult::Pass {
-            let finding = format!("{domain} is ours, and its SPF passes");
-            walk.note("forgery.mail_from", finding);
+            walk.note(
+                "forgery.mail_from",
+                format_args!("{domain} is ours, and its SPF passes"),
+            );
             return Continue(());
         }
         let unanswered = forwarder
@@ -171,7 +168,7 @@ impl Policy {
             .or((spf == SpfResult::Temperror).then_some(Outside::Dns));
         walk.apply_by(
             "forgery.mail_from",
-            format!("{domain} is ours, the client is a stranger, and SPF says {spf}"),
+            format_args!("{domain} is ours, the client is a stranger, and SPF says {spf}"),
             softened(self.forgery.mail_from, unanswered, case.siege.is_some()),
             Reason::MailFromForged {
                 domain: domain.clone(),
@@ -238,7 +235,7 @@ impl Policy {
         if !bounce || self.is_srs(case) || self.spares_null_sender(case) {
             return Continue(());
         }
-        let finding = "a bounce, to an address that never sends".to_owned();
+        let finding = "a bounce, to an address that never sends";
         let name = "null_sender.never_send";
         let by = Some(Entry::new(name, entry));
         walk.apply_by(name, finding, never_send.rule, Reason::NeverSends, by)
@@ -260,10 +257,7 @@ impl Policy {
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         let Some((_, entry)) = self.recipients_of(case.recipient) else {
-            walk.note(
-                "recipients",
-                "no entry for the recipient's domain".to_owned(),
-            );
+            walk.note("recipients", "no entry for the recipient's domain");
             return Continue(());
         };
         let sparing = self.sparing(case).filter(|_| bounce);
@@ -276,7 +270,7 @@ impl Policy {
         let (class, rule) = entry.answer(mailbox, case.known, bounce && !spared);
         if self.is_srs(case) && matches!(class, Class::CatchAll | Class::Unknown) {
             let finding = "an SRS address: whether it exists, the SRS daemon knows";
-            walk.note("recipients", finding.to_owned());
+            walk.note("recipients", finding);
             return Continue(());
         }
         // Had the list been readable, the recipient might have been known, and accepted.
@@ -293,22 +287,19 @@ impl Policy {
         let by = by.filter(|_| rule.unanswered.is_none());
         let kind = if bounce { "a bounce" } else { "mail" };
         let class_says = Reason::Recipient { class, bounce };
-        let (finding, reason) = match (case.known, rule) {
-            (
-                Known::Unanswered(why),
-                Softened {
-                    unanswered: Some(_),
-                    ..
-                },
-            ) => {
-                let finding = format!("a list can't be read: {why}");
-                (finding, Reason::DirectoryUnavailable)
-            }
-            (Known::Listed(list), _) => (format!("{class}, in {list}; {kind}"), class_says),
-            _ => (format!("{class}; {kind}"), class_says),
-        };
         walk.vouch(by.clone().filter(|_| rule.rule.accepts()));
-        walk.apply_by("recipients", finding, rule, reason, by)
+        let name = "recipients";
+        match (case.known, rule.unanswered) {
+            (Known::Unanswered(why), Some(_)) => {
+                let finding = format_args!("a list can't be read: {why}");
+                walk.apply_by(name, finding, rule, Reason::DirectoryUnavailable, by)
+            }
+            (Known::Listed(list), _) => {
+                let finding = format_args!("{class}, in {list}; {kind}");
+                walk.apply_by(name, finding, rule, class_says, by)
+            }
+            _ => walk.apply_by(name, format_args!("{class}; {kind}"), rule, class_says, by),
+        }
     }
 
     /// The client's standing with the lists, for mail they are asked about.
@@ -316,10 +307,11 @@ impl Policy {
         for (list, listing) in self.dnsbl.iter().zip(case.listings) {
             let zone = &list.zone;
             match listing {
-                Listing::NotListed => walk.note("dnsbl", format!("{zone}: not listed")),
-                Listing::Unanswered(why) => {
-                    walk.note("dnsbl", format!("{zone}: no answer, so not listed: {why}"))
-                }
+                Listing::NotListed => walk.note("dnsbl", format_args!("{zone}: not listed")),
+                Listing::Unanswered(why) => walk.note(
+                    "dnsbl",
+                    format_args!("{zone}: no answer, so not listed: {why}"),
+                ),
                 Listing::Listed(_) if self.spares_null_sender(case) => {}
                 Listing::Listed(code) => {
                     let finding = format!("{zone}: listed ({code})");
@@ -341,6 +333,23 @@ impl Policy {
         let (client, recipient) = (&case.envelope.client, &case.recipient.mailbox);
         let exempt = &self.null_sender.exempt;
         exempt.exempting(client, recipient, delimiters)
+    }
+}
+
+/// What a check of SPF came to.
+struct InWords<'a>(&'a SpfCheck);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let check = self.0;
+        write!(f, "{}: {}", check.domain, check.result)?;
+        if let Some(term) = &check.mechanism {
+            write!(f, " by {term}")?;
+        }
+        if let Some(problem) = &check.problem {
+            write!(f, ": {problem}")?;
+        }
+        Ok(())
     }
 }
 

@@ -69,7 +69,7 @@ impl Policy {
         let covered = sent_lately == Ok(true) || self.is_caught(case);
         if unanswered == Some(Outside::Store) || !remembered || !covered {
             let finding = "the ledger does not know all that could be answered";
-            walk.note(CHECK, finding.to_owned());
+            walk.note(CHECK, finding);
             return Continue(());
         }
         let finding = "a reply to a message that was not sent from here".to_owned();

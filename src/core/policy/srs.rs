@@ -24,7 +24,7 @@ impl Policy {
     pub(super) fn left_to_srs(&self, case: &Case<'_>, walk: &mut Walk) {
         if let Some(entry) = self.null_sender.srs_entry(&case.recipient.mailbox) {
             let finding = "an SRS address: whether it answers a message, the SRS daemon knows";
-            walk.note("null_sender.srs", finding.to_owned());
+            walk.note("null_sender.srs", finding);
             walk.prove(&Outcome::Srs);
             walk.vouch(Some(Entry::new("null_sender.srs", entry)));
         }

@@ -207,7 +207,7 @@ impl Policy {
         };
         if !case.envelope.reverse_path.is_null() {
             let finding = "it has a sender: the tag in the address proves something once the headers show a notification";
-            walk.note("proof.batv", finding.to_owned());
+            walk.note("proof.batv", finding);
             return Continue(());
         }
         match tag {
@@ -217,12 +217,18 @@ impl Policy {
             }
             Tag::Expired(otherwise) | Tag::Wrong(otherwise) if otherwise.is_worth_waiting() => {
                 let (finding, _) = bad(tag);
-                walk.note("proof.batv", format!("{finding}; {}", otherwise.in_words()));
+                walk.note(
+                    "proof.batv",
+                    format_args!("{finding}; {}", otherwise.in_words()),
+                );
                 Continue(())
             }
             Tag::Foreign(otherwise) => {
                 let (finding, _) = bad(tag);
-                walk.note("proof.batv", format!("{finding}; {}", otherwise.in_words()));
+                walk.note(
+                    "proof.batv",
+                    format_args!("{finding}; {}", otherwise.in_words()),
+                );
                 Continue(())
             }
             Tag::Expired(_) | Tag::Wrong(_) | Tag::Unverified => self.bad_tag(case, tag, walk),
@@ -259,7 +265,7 @@ impl Policy {
         if self.spares_null_sender(case) {
             walk.note(
                 "proof.batv",
-                format!("{finding}; null_sender.exempt spares it"),
+                format_args!("{finding}; null_sender.exempt spares it"),
             );
             return Continue(());
         }
@@ -274,12 +280,12 @@ impl Policy {
         } else {
             softened(rule, tag.unanswered(), self.is_besieged(case))
         };
-        walk.apply("proof.batv", finding.to_owned(), rule, reason)
+        walk.apply("proof.batv", finding, rule, reason)
     }
 
     pub(super) fn proven_by_tag(&self, walk: &mut Walk) {
         let finding = "the tag in the address is ours: it answers a message of ours";
-        walk.note("proof.batv", finding.to_owned());
+        walk.note("proof.batv", finding);
         walk.prove(&Outcome::by(ProofKind::Batv));
     }
 }

@@ -4,7 +4,10 @@
 //! still refuse. So the verdict is the first answer that acts, else the first that would have acted, else the
 //! first tag, else that nothing was found.
 
-use std::ops::ControlFlow::{self, Break, Continue};
+use std::{
+    fmt::Display,
+    ops::ControlFlow::{self, Break, Continue},
+};
 
 use super::soften::Softened;
 use crate::core::{
@@ -17,7 +20,7 @@ use crate::core::{
 pub struct Check {
     /// The check, as the configuration names it.
     pub name: &'static str,
-    /// What was asked, and the answer.
+    /// What was asked, and the answer; empty where nobody is to read it.
     pub finding: String,
     /// What is to be done about it, as the file says and outages soften it; none where the check only reports.
     pub rule: Option<Rule>,
@@ -46,6 +49,8 @@ impl Judgement {
 /// The checks made so far.
 pub(super) struct Walk {
     mode: Mode,
+    /// Whether somebody reads what is found.
+    is_read: bool,
     checks: Vec<Check>,
     /// The first answer that would have acted, or else the first tag.
     softer: Option<Verdict>,
@@ -56,10 +61,11 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// A walk that nothing has been asked on.
-    pub(super) fn new(mode: Mode) -> Self {
+    /// A walk that nothing has been asked on. `is_read`: somebody reads what is found.
+    pub(super) fn new(mode: Mode, is_read: bool) -> Self {
         Self {
             mode,
+            is_read,
             checks: Vec::new(),
             softer: None,
             proof: None,
@@ -92,18 +98,27 @@ impl Walk {
         self.vouched = entry.or(self.vouched.take());
     }
 
-    pub(super) fn note(&mut self, name: &'static str, finding: String) {
+    pub(super) fn note(&mut self, name: &'static str, finding: impl Display) {
+        self.add(name, finding, None);
+    }
+
+    /// Only what is read is written: it is the most that many a check costs.
+    fn add(&mut self, name: &'static str, finding: impl Display, rule: Option<Rule>) {
+        let finding = match self.is_read {
+            true => finding.to_string(),
+            false => String::new(),
+        };
         self.checks.push(Check {
             name,
             finding,
-            rule: None,
+            rule,
         });
     }
 
     pub(super) fn apply(
         &mut self,
         name: &'static str,
-        finding: String,
+        finding: impl Display,
         rule: impl Into<Softened>,
         reason: Reason,
     ) -> ControlFlow<Verdict> {
@@ -114,17 +129,13 @@ impl Walk {
     pub(super) fn apply_by(
         &mut self,
         name: &'static str,
-        finding: String,
+        finding: impl Display,
         rule: impl Into<Softened>,
         reason: Reason,
         by: Option<Entry>,
     ) -> ControlFlow<Verdict> {
         let Softened { rule, unanswered } = rule.into();
-        self.checks.push(Check {
-            name,
-            finding,
-            rule: Some(rule),
-        });
+        self.add(name, finding, Some(rule));
         let verdict = Verdict {
             unanswered,
             by,

@@ -248,6 +248,7 @@ impl Scenario {
             siege: self.is_besieged.then_some(Siege {
                 learned: self.learned,
             }),
+            is_read: true,
         })
     }
 

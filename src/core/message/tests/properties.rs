@@ -1,6 +1,7 @@
 //! What holds for every site, every message and every answer.
 
 use proptest::prelude::*;
+use regex::Regex;
 
 use super::world::{World, answer};
 use crate::core::{
@@ -29,6 +30,23 @@ proptest! {
             vec![(question, answer)]
         });
         prop_assert_eq!(together, one_by_one);
+    }
+
+    /// What nobody reads is not written; that is all.
+    #[test]
+    fn who_reads_what_is_found_changes_nothing(world in World::any(), seed: u64) {
+        let fate = |message| world.fate_of(message, |message, questions| {
+            let answered = |question: Question| {
+                let answer = answer(message, &question, seed);
+                (question, answer)
+            };
+            questions.into_iter().map(answered).collect()
+        });
+        let (read, unread) = (fate(world.message()), fate(world.message().unread()));
+        let finding = Regex::new(r#"finding: "(?:[^"\\]|\\.)*""#).unwrap();
+        let [read_words, unread_words] = [&read, &unread].map(|fate| finding.replace_all(&fate.all, ""));
+        prop_assert_eq!(read_words, unread_words);
+        prop_assert_eq!(read.actions, unread.actions);
     }
 
     /// An outage never refuses for good, nor drops, what would not have been, had everything answered.

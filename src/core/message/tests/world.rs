@@ -203,10 +203,17 @@ impl World {
     /// Takes the message through all stages.
     pub(super) fn fate(
         &self,
+        answer: impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)>,
+    ) -> Fate {
+        self.fate_of(self.message(), answer)
+    }
+
+    pub(super) fn fate_of(
+        &self,
+        mut message: Message,
         mut answer: impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)>,
     ) -> Fate {
         let answer = &mut answer;
-        let mut message = self.message();
         let mut all = String::new();
         let mut note = |what: String| {
             all.push_str(&what);
