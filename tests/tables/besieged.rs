@@ -100,6 +100,100 @@ fn the_catch_all_is_closed_to_all_but_those_who_were_known_or_learned() {
     }
 }
 
+/// Where the catch-all answers as strictly on quiet days, a siege changes neither the answer nor the reason, and what the store
+/// has learned does not matter.
+#[test]
+fn a_catch_all_that_is_as_strict_on_quiet_days_answers_under_siege_too() {
+    let mail = || bounce().from("bob@friend.example");
+    for (rules, quiet, asked, outcome) in [
+        (
+            "bounces: reject",
+            true,
+            bounce(),
+            "reject catch_all_bounce 550 5.7.1",
+        ),
+        (
+            "bounces: tempfail",
+            false,
+            bounce(),
+            "reject siege_catch_all_bounce 550 5.7.1",
+        ),
+        (
+            "bounces: discard",
+            false,
+            bounce(),
+            "reject siege_catch_all_bounce 550 5.7.1",
+        ),
+        (
+            "bounces: {action: reject, monitor: true}",
+            false,
+            bounce(),
+            "reject siege_catch_all_bounce 550 5.7.1",
+        ),
+        (
+            "mail: tempfail",
+            true,
+            mail(),
+            "tempfail catch_all_mail 450 4.1.1",
+        ),
+        (
+            "mail: reject",
+            true,
+            mail(),
+            "reject catch_all_mail 550 5.1.1",
+        ),
+        (
+            "mail: tag",
+            false,
+            mail(),
+            "tempfail siege_catch_all_mail 450 4.7.1",
+        ),
+        // Each is asked about its own kind of mail.
+        (
+            "bounces: reject",
+            false,
+            mail(),
+            "tempfail siege_catch_all_mail 450 4.7.1",
+        ),
+        (
+            "mail: reject",
+            false,
+            bounce(),
+            "reject siege_catch_all_bounce 550 5.7.1",
+        ),
+        // A list that can't be read may know the recipient: that is asked to come again, and counts as a part of the flood.
+        (
+            "bounces: reject",
+            false,
+            bounce().known(unreadable()),
+            "tempfail siege_catch_all_bounce 450 4.7.1",
+        ),
+    ] {
+        let catch_all = format!("catch_all: {{{rules}}}");
+        let policy = policy(&[("catch_all: {mail: accept, bounces: accept}", &catch_all)]);
+        assert_eq!(at_rcpt(&asked, &policy), outcome, "{rules} {asked:?}");
+        for learned in [Yes, Unanswered] {
+            let asked = asked.clone().besieged(learned);
+            let same = at_rcpt(&asked, &policy) == outcome;
+            assert!(same || !quiet, "{rules} {asked:?}");
+        }
+        let calm = at_rcpt(&asked.siege(false), &policy);
+        assert_eq!(calm == outcome, quiet, "{rules}");
+    }
+    // What both only monitor is said by the rule of quiet days.
+    let monitored = [
+        ("mode: enforce", "mode: monitor"),
+        (
+            "catch_all: {mail: accept, bounces: accept}",
+            "catch_all: {bounces: reject}",
+        ),
+    ];
+    assert_eq!(
+        at_rcpt(&bounce(), &policy(&monitored)),
+        "tag catch_all_bounce would=reject"
+    );
+}
+
 #[test]
 fn null_senders_are_answered_more_strictly() {
     let policy = policy(&[]);

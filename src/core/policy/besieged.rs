@@ -48,13 +48,27 @@ impl Judgement {
 impl Policy {
     /// Whether a siege closes the catch-all to this recipient, unless it was learned: it is in no list.
     pub(in crate::core) fn closes_catch_all(&self, case: &Case<'_>) -> bool {
-        let closed =
-            !self.siege.catch_all.mail.accepts() || !self.siege.catch_all.bounces.accepts();
-        closed
+        let bounce = case.envelope.reverse_path.is_null();
+        !self.siege.catch_all.rule(bounce).accepts()
             && !case.is_proven_by_tag(None)
             && self.judges(case.envelope, case.recipient)
             && self.exempt_by(case.envelope, case.recipient).is_none()
             && self.is_caught(case)
+            && !self.is_closed_anyway(case, bounce)
+    }
+
+    /// Whether the catch-all answers as strictly on quiet days, whoever was learned. Then its own rule decides: the answer and
+    /// its reason stay what they are, and a flood costs the store nothing. What a list that can't be read makes of that
+    /// rule is no sign of a flood, so the siege's decides there.
+    fn is_closed_anyway(&self, case: &Case<'_>, bounce: bool) -> bool {
+        let Some((_, entry)) = self.recipients_of(case.recipient) else {
+            return false;
+        };
+        let quiet = entry.rest_answer.rule(bounce);
+        let besieged = self.siege.catch_all.rule(bounce);
+        quiet.action.acts()
+            && quiet.stricter(besieged) == quiet
+            && !matches!(case.known, Known::Unanswered(_))
     }
 
     /// Whether nothing but the catch-all of its domain takes mail to the recipient.
@@ -94,31 +108,26 @@ impl Policy {
         let (Some(domain), Some(siege)) = (self.besieged(case), case.siege) else {
             return Continue(());
         };
-        if !self.is_caught(case) {
+        if !self.is_caught(case) || self.is_closed_anyway(case, bounce) {
             return Continue(());
         }
         let (finding, unanswered) = match siege.learned {
             // Had the list been readable, the recipient might have been known.
             WasLearned::No if matches!(case.known, Known::Unanswered(_)) => {
-                let finding = format!("{domain} is besieged, and a list can't be read");
-                (finding, Some(Outside::Directory))
+                ("and a list can't be read", Some(Outside::Directory))
             }
             WasLearned::Yes => {
-                let finding = format!("{domain} is besieged, but this address was in use before");
-                walk.note(CATCH_ALL, finding);
+                let finding = "but this address was in use before";
+                walk.note(CATCH_ALL, format_args!("{domain} is besieged, {finding}"));
                 return Continue(());
             }
-            WasLearned::No => {
-                let finding = format!("{domain} is besieged, and this address is not known");
-                (finding, None)
-            }
-            WasLearned::Unanswered => {
-                let finding = format!(
-                    "{domain} is besieged, and the store does not answer whether this address is in use"
-                );
-                (finding, Some(Outside::Store))
-            }
+            WasLearned::No => ("and this address is not known", None),
+            WasLearned::Unanswered => (
+                "and the store does not answer whether this address is in use",
+                Some(Outside::Store),
+            ),
         };
+        let finding = format_args!("{domain} is besieged, {finding}");
         let rule = softened(self.siege.catch_all.rule(bounce), unanswered, true);
         let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
         walk.apply(CATCH_ALL, finding, rule, reason)

@@ -176,6 +176,18 @@ fn at_rcpt() {
             "spf helo, spf mailfrom, known, siege; learned",
         ),
         (
+            "besieged: the catch-all takes no bounces on quiet days either",
+            Sent {
+                site: (
+                    "mail: accept, bounces: accept}",
+                    "mail: accept, bounces: reject}",
+                ),
+                siege: State::Siege,
+                ..BOUNCE
+            },
+            "lists, spf helo, known, siege",
+        ),
+        (
             "a client without an address",
             Sent { client: "", ..MAIL },
             "known, siege",
