@@ -22,39 +22,41 @@ const MAX_NAME: usize = 998;
 /// One header field, as it came: 8-bit bytes and folds (CRLF, or a bare CR or LF) included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    name: Vec<u8>,
-    value: Vec<u8>,
+    /// Its name, then its value: one piece of memory for both.
+    octets: Box<[u8]>,
+    name: usize,
 }
 
 impl Header {
     /// A header from its name (blanks before the colon are dropped: RFC 5322 section 4.5) and its value.
     pub fn new(name: &[u8], value: &[u8]) -> Self {
+        let name = name.trim_ascii_end();
         Self {
-            name: name.trim_ascii_end().to_vec(),
-            value: value.to_vec(),
+            octets: [name, value].concat().into(),
+            name: name.len(),
         }
     }
 
     /// The name as written.
     pub fn name(&self) -> &[u8] {
-        &self.name
+        self.octets.get(..self.name).unwrap_or_default()
     }
 
     /// The value as written, folds included.
     pub fn value(&self) -> &[u8] {
-        &self.value
+        self.octets.get(self.name..).unwrap_or_default()
     }
 
     /// Whether this is the name, in whatever case.
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        self.name().eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// The value on one line, without blanks at its ends (RFC 5322 section 2.2.3). A line break that isn't a fold,
     /// because no blank follows it, becomes a space: it must not glue two words together.
     pub fn unfolded(&self) -> Vec<u8> {
-        let mut line = Vec::with_capacity(self.value.len());
-        let mut bytes = self.value.trim_ascii().iter().copied().peekable();
+        let mut line = Vec::with_capacity(self.value().len());
+        let mut bytes = self.value().trim_ascii().iter().copied().peekable();
         while let Some(byte) = bytes.next() {
             match byte {
                 b'\r' | b'\n' => match bytes.peek() {

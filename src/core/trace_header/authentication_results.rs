@@ -1,5 +1,7 @@
 //! `Authentication-Results` (RFC 8601).
 
+use std::borrow::Cow;
+
 use super::{
     SpfTrace,
     fold::Folded,
@@ -20,12 +22,13 @@ impl SpfTrace<'_> {
         for check in self.checks() {
             any = true;
             value.end_statement();
-            value.push(&format!("spf={}", check.result));
+            value.push_joined(&["spf=", check.result.as_str()]);
             // RFC 8601 section 2.2: the reason comes before the properties.
             if let Some(problem) = problem(check) {
                 value.push_prose(&format!("reason={}", quoted(problem.as_bytes())));
             }
-            value.push(&property(check));
+            let (name, domain) = property(check);
+            value.push_joined(&[name, &domain]);
         }
         if !any {
             value.end_statement();
@@ -40,10 +43,10 @@ impl SpfTrace<'_> {
 /// Of a sender, too, it is the domain alone, as section 2.2 allows: SPF speaks for nothing else, and OpenDMARC 1.4.2
 /// compares all of the value with the sender's domain, so that it reads any address as a failure. The address stands in
 /// Received-SPF.
-fn property(check: &SpfCheck) -> String {
+fn property(check: &SpfCheck) -> (&'static str, Cow<'_, str>) {
     let name = match check.identity {
-        Identity::MailFrom => "mailfrom",
-        Identity::Helo => "helo",
+        Identity::MailFrom => "smtp.mailfrom=",
+        Identity::Helo => "smtp.helo=",
     };
-    format!("smtp.{name}={}", token_or_quoted(check.domain.as_bytes()))
+    (name, token_or_quoted(check.domain.as_bytes()))
 }

@@ -26,17 +26,25 @@ impl Folded {
     /// A fold is a line end put before the blank that stands there anyway, so unfolding gives back what was written
     /// (RFC 5322 section 2.2.3); the customary LF and tab would leave a tab in its place.
     pub(super) fn push(&mut self, part: &str) {
+        self.push_joined(&[part]);
+    }
+
+    /// Adds a part that stays on one line, from its pieces.
+    pub(super) fn push_joined(&mut self, pieces: &[&str]) {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         if !self.value.is_empty() {
             // A blank before it, and perhaps a semicolon after it.
-            if self.column + part.len() + 2 > WIDTH {
+            if self.column + length + 2 > WIDTH {
                 self.value.push('\n');
                 self.column = 0;
             }
             self.value.push(' ');
             self.column += 1;
         }
-        self.value.push_str(part);
-        self.column += part.len();
+        for piece in pieces {
+            self.value.push_str(piece);
+        }
+        self.column += length;
     }
 
     /// Adds a text that can be broken at each of its blanks.

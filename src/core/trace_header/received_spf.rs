@@ -1,11 +1,16 @@
 //! `Received-SPF` (RFC 7208 section 9.1).
 
+use std::borrow::Cow;
+
 use super::{
     POSTMASTER, SpfTrace,
     fold::Folded,
-    words::{comment_text, dot_atom_or_quoted, quoted, quoted_address},
+    words::{comment, dot_atom_or_quoted, quoted, quoted_address},
 };
 use crate::core::spf::{Identity, SpfCheck, SpfResult};
+
+/// A header has no more pairs than this.
+const MAX_PAIRS: usize = 7;
 
 impl SpfTrace<'_> {
     /// The values of Received-SPF, from the top down; none where SPF was not asked.
@@ -14,51 +19,58 @@ impl SpfTrace<'_> {
     /// either, and RFC 7208 section 9.1 has `identity` for telling them apart. Received-SPF of earlier hosts stays:
     /// it is their trace, and 9.1 has ours stand above it, which is where readers must look.
     pub fn received_spf(&self) -> Vec<String> {
-        self.checks().map(|check| self.of_check(check)).collect()
+        let client = self.envelope.client.address;
+        let client = client.map(|address| address.to_canonical().to_string());
+        let client = client.as_deref();
+        self.checks()
+            .map(|check| self.of_check(check, client))
+            .collect()
     }
 
-    fn of_check(&self, check: &SpfCheck) -> String {
+    fn of_check(&self, check: &SpfCheck, client: Option<&str>) -> String {
         let mut value = Folded::new("Received-SPF");
         value.push(check.result.as_str());
-        value.push_prose(&self.comment(check));
-        for (at, (key, word)) in self.pairs(check).iter().enumerate() {
+        value.push_prose(&self.comment(check, client));
+        for (at, (key, word)) in self.pairs(check, client).iter().enumerate() {
             if at > 0 {
                 value.end_statement();
             }
-            let pair = format!("{key}={word}");
             if *key == "problem" {
-                value.push_prose(&pair);
+                value.push_prose(&format!("{key}={word}"));
             } else {
-                value.push(&pair);
+                value.push_joined(&[key, "=", word]);
             }
         }
         value.finish()
     }
 
     /// The keys of 9.1 with their values as they are written.
-    fn pairs(&self, check: &SpfCheck) -> Vec<(&'static str, String)> {
+    fn pairs<'a>(
+        &'a self,
+        check: &'a SpfCheck,
+        address: Option<&'a str>,
+    ) -> Vec<(&'static str, Cow<'a, str>)> {
         let client = &self.envelope.client;
-        let mut pairs = Vec::new();
-        if let Some(address) = client.address {
-            let address = address.to_canonical().to_string();
+        let mut pairs = Vec::with_capacity(MAX_PAIRS);
+        if let Some(address) = address {
             pairs.push(("client-ip", dot_atom_or_quoted(address.as_bytes())));
         }
         if check.identity == Identity::MailFrom
             && let Some(sender) = quoted_address(&self.sender())
         {
-            pairs.push(("envelope-from", sender));
+            pairs.push(("envelope-from", sender.into()));
         }
         if let Some(helo) = &client.helo {
             pairs.push(("helo", dot_atom_or_quoted(helo)));
         }
         let receiver = dot_atom_or_quoted(self.receiver.as_bytes());
         pairs.push(("receiver", receiver));
-        pairs.push(("identity", check.identity.as_str().to_owned()));
+        pairs.push(("identity", check.identity.as_str().into()));
         if let Some(mechanism) = &check.mechanism {
             pairs.push(("mechanism", dot_atom_or_quoted(mechanism.as_bytes())));
         }
         if let Some(problem) = problem(check) {
-            pairs.push(("problem", quoted(problem.as_bytes())));
+            pairs.push(("problem", quoted(problem.as_bytes()).into()));
         }
         pairs
     }
@@ -73,32 +85,35 @@ impl SpfTrace<'_> {
     }
 
     /// The result in words, for people. Only `domain` is a stranger's.
-    fn comment(&self, check: &SpfCheck) -> String {
-        let domain = &check.domain;
-        let client = match self.envelope.client.address {
-            Some(address) => address.to_canonical().to_string(),
-            None => "the client".to_owned(),
-        };
-        let says = match check.result {
-            SpfResult::Pass => format!("{domain} lets {client} send its mail"),
-            SpfResult::Fail => format!("{domain} does not let {client} send its mail"),
-            SpfResult::Softfail => format!("{domain} likely does not let {client} send its mail"),
-            SpfResult::Neutral => {
-                format!("{domain} does not say whether {client} may send its mail")
-            }
-            SpfResult::None => format!("{domain} has no SPF record"),
-            SpfResult::Temperror => {
-                format!("the SPF record of {domain} was not to be had from DNS")
-            }
-            SpfResult::Permerror => format!("the SPF record of {domain} is broken"),
-        };
+    fn comment(&self, check: &SpfCheck, client: Option<&str>) -> String {
         let null = if self.envelope.reverse_path.is_null() {
             "null sender, so HELO is asked: "
         } else {
             ""
         };
-        let text = format!("{}: {null}{says}", self.receiver);
-        format!("({})", comment_text(text.as_bytes()))
+        let domain = &*check.domain;
+        let client = client.unwrap_or("the client");
+        let [one, two, three, four] = match check.result {
+            SpfResult::Pass => [domain, " lets ", client, " send its mail"],
+            SpfResult::Fail => [domain, " does not let ", client, " send its mail"],
+            SpfResult::Softfail => [domain, " likely does not let ", client, " send its mail"],
+            SpfResult::Neutral => [
+                domain,
+                " does not say whether ",
+                client,
+                " may send its mail",
+            ],
+            SpfResult::None => [domain, " has no SPF record", "", ""],
+            SpfResult::Temperror => [
+                "the SPF record of ",
+                domain,
+                " was not to be had from DNS",
+                "",
+            ],
+            SpfResult::Permerror => ["the SPF record of ", domain, " is broken", ""],
+        };
+        let text = [self.receiver, ": ", null, one, two, three, four].concat();
+        comment(text.as_bytes())
     }
 }
 

@@ -1,30 +1,32 @@
 //! A stranger's bytes as words of the grammars of RFC 5322, RFC 2045 and RFC 5321: never a control character, never
 //! 8-bit but for the UTF-8 of an address, never longer than [`MAX_LENGTH`].
 
+use std::borrow::Cow;
+
 /// The most octets that a word is written with, quotes aside: more than any address that SMTP allows needs (RFC 5321
 /// section 4.5.3.1), and far from where a line must end (998, RFC 5322 section 2.1.1).
 pub(super) const MAX_LENGTH: usize = 480;
 
 /// `dot-atom / quoted-string` (RFC 5322 sections 3.2.3 and 3.2.4).
-pub(super) fn dot_atom_or_quoted(bytes: &[u8]) -> String {
+pub(super) fn dot_atom_or_quoted(bytes: &[u8]) -> Cow<'_, str> {
     match plain(bytes, is_dot_string) {
-        Some(text) => text.to_owned(),
-        None => quoted(bytes),
+        Some(text) => text.into(),
+        None => quoted(bytes).into(),
     }
 }
 
 /// `value`: `token / quoted-string` (RFC 2045 section 5.1).
-pub(super) fn token_or_quoted(bytes: &[u8]) -> String {
+pub(super) fn token_or_quoted(bytes: &[u8]) -> Cow<'_, str> {
     match plain(bytes, is_token) {
-        Some(text) => text.to_owned(),
-        None => quoted(bytes),
+        Some(text) => text.into(),
+        None => quoted(bytes).into(),
     }
 }
 
 /// `quoted-string` (RFC 5322 section 3.2.4). Printable ASCII and blanks come through as they are; all else is
 /// written as `\xNN`.
 pub(super) fn quoted(bytes: &[u8]) -> String {
-    format!("\"{}\"", escaped(bytes, b"\"\\"))
+    escaped(['"', '"'], bytes, b"\"\\")
 }
 
 /// An address as `quoted-string`; none where it holds what no address can, because any replacement would be
@@ -35,7 +37,10 @@ pub(super) fn quoted_address(bytes: &[u8]) -> Option<String> {
     let written = text
         .chars()
         .all(|c| matches!(c, ' '..='~') || (!c.is_ascii() && is_visible(c)));
-    let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let quoted = match text.contains(['\\', '"']) {
+        true => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => ["\"", text, "\""].concat(),
+    };
     (written && quoted.len() <= MAX_LENGTH).then_some(quoted)
 }
 
@@ -49,31 +54,35 @@ fn is_visible(c: char) -> bool {
     !c.is_control() && !c.is_whitespace() && !changes_others
 }
 
-/// Text for a comment (RFC 5322 section 3.2.2), without its parentheses.
-pub(super) fn comment_text(bytes: &[u8]) -> String {
-    escaped(bytes, b"()\\")
+/// A comment (RFC 5322 section 3.2.2) with this text.
+pub(super) fn comment(bytes: &[u8]) -> String {
+    escaped(['(', ')'], bytes, b"()\\")
 }
 
-/// Writes what isn't printable as `\xNN`, a backslash before each of `specials`, and cuts off what is too long.
-fn escaped(bytes: &[u8], specials: &[u8]) -> String {
+/// Writes what isn't printable as `\xNN`, a backslash before each of `specials`, and cuts off what is too long; all that
+/// between two characters.
+fn escaped([before, after]: [char; 2], bytes: &[u8], specials: &[u8]) -> String {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
     let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or('0');
     let mut text = String::with_capacity(bytes.len().min(MAX_LENGTH) + 16);
+    text.push(before);
+    let most = MAX_LENGTH + before.len_utf8();
     for &byte in bytes {
-        let before = text.len();
+        let whole = text.len();
         match byte {
             _ if specials.contains(&byte) => text.extend(['\\', char::from(byte)]),
             b' '..=b'~' => text.push(char::from(byte)),
             _ => text.extend(['\\', '\\', 'x', digit(byte >> 4), digit(byte & 0xf)]),
         }
-        if text.len() > MAX_LENGTH {
-            text.truncate(before);
+        if text.len() > most {
+            text.truncate(whole);
             text.push_str("...");
             break;
         }
     }
+    text.push(after);
     text
 }
 
@@ -125,7 +134,7 @@ mod tests {
                 }
                 text.push_str(&one);
             }
-            prop_assert_eq!(comment_text(&bytes), text);
+            prop_assert_eq!(comment(&bytes), format!("({text})"));
         }
     }
 }
