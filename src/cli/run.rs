@@ -115,7 +115,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
         hosts,
         Arc::clone(&shared),
     ));
-    let end = async {
+    let end = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -130,13 +130,17 @@ async fn serve_mail(path: &Path) -> ExitCode {
             );
         }
     };
-    let served = serve(listener, &shared, max_connections, end).await;
+    // In a task, so on a thread that serves: here, each connection would wake this thread, and this one another.
+    let serving = Arc::clone(&shared);
+    let served =
+        tokio::spawn(async move { serve(listener, &serving, max_connections, end).await }).await;
     if let Some(store) = &shared.engine.load().store {
         store.close().await;
     }
     match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => unavailable(&error.to_string()),
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => unavailable(&error.to_string()),
+        Err(panicked) => unavailable(&panicked.to_string()),
     }
 }
 

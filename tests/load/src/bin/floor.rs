@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
     let socket = arguments.next().ok_or_else(usage)?;
     let floor: Floor = serde_json::from_str(&arguments.next().ok_or_else(usage)?)?;
-    // The same as in Backstop's src/cli/mod.rs.
+    // The same as in Backstop's src/cli/mod.rs and src/cli/run.rs.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -30,6 +30,6 @@ fn main() -> io::Result<()> {
                 EitherListener::Tcp(TcpListener::bind(format!("{host}:{port}")).await?)
             }
         };
-        floor.serve(listener).await
+        tokio::spawn(floor.serve(listener)).await?
     })
 }
