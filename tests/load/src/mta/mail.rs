@@ -85,7 +85,7 @@ impl Mail {
             "i" if queued => SERIAL.to_owned(),
             "{auth_type}" if self.login.is_some() => "PLAIN".to_owned(),
             "{auth_authen}" => self.login.clone()?,
-            "{mail_addr}" | "f" => self.mail_from.clone(),
+            "{mail_addr}" => self.mail_from.clone(),
             "{mail_host}" if stage == command::MAIL => domain.to_owned(),
             "{mail_mailer}" if stage == command::MAIL => "smtp".to_owned(),
             "{rcpt_addr}" if stage == command::RCPT => recipient.to_owned(),

@@ -205,6 +205,7 @@ impl<'a> Sessions<'a> {
 
     fn close(&mut self, place: usize) -> io::Result<()> {
         if let Some(mut link) = self.links.get_mut(place).and_then(Option::take) {
+            link.say(command::ABORT, &[])?;
             link.say(command::QUIT, &[])?;
             link.flush()?;
         }
@@ -267,7 +268,7 @@ impl<'a> Sessions<'a> {
         };
         let steps = self.scripts.get(link.mail);
         let steps = steps.map(|script| &*script.session);
-        match add(link, steps.unwrap_or_default(), from) {
+        match add(link, steps.unwrap_or_default(), from)? {
             Some(step) => {
                 link.at = At::Session(step);
                 self.flush(place)
@@ -306,7 +307,7 @@ impl<'a> Sessions<'a> {
         };
         let script = self.scripts.get(link.mail);
         let steps = script.map_or(&[][..], |script| &script.message);
-        if let Some(step) = add(link, steps, from) {
+        if let Some(step) = add(link, steps, from)? {
             link.at = At::Message(step);
         }
         self.flush(place)
@@ -361,9 +362,8 @@ impl<'a> Sessions<'a> {
                 )));
             }
         }
-        if command != Some(command::END_OF_MESSAGE) {
-            link.say(command::ABORT, &[])?;
-        }
+        // Postfix says so after every message.
+        link.say(command::ABORT, &[])?;
         self.ended(place)
     }
 
@@ -417,14 +417,17 @@ impl<'a> Sessions<'a> {
 }
 
 /// Adds steps up to the first that is answered, and says which one that is.
-fn add(link: &mut Link, steps: &[Step], from: usize) -> Option<usize> {
+fn add(link: &mut Link, steps: &[Step], from: usize) -> io::Result<Option<usize>> {
     for (place, step) in steps.iter().enumerate().skip(from) {
         link.add(step);
         if step.is_answered {
-            return Some(place);
+            return Ok(Some(place));
+        }
+        if step.is_written {
+            link.flush()?;
         }
     }
-    None
+    Ok(None)
 }
 
 fn timespec(time: Duration) -> Timespec {

@@ -21,6 +21,8 @@ pub(super) struct Step {
     /// Where the serial number of the message stands in the bytes.
     pub(super) serials: Vec<usize>,
     pub(super) is_answered: bool,
+    /// Postfix writes it without waiting for what comes after it: another process of its goes on from there.
+    pub(super) is_written: bool,
 }
 
 /// The steps of a session, and those of each of its messages.
@@ -104,21 +106,27 @@ impl<'a> Steps<'a> {
     }
 
     fn add(&mut self, command: u8, data: &[u8], unwanted: u32, unanswered: u32) -> io::Result<()> {
-        if self.agreed.steps & unwanted != 0 {
+        let is_unwanted = self.agreed.steps & unwanted != 0;
+        let is_of_message = matches!(
+            command,
+            command::HEADER | command::END_OF_HEADERS | command::BODY
+        );
+        if is_unwanted && is_of_message {
             return Ok(());
         }
         let mut bytes = Vec::new();
-        // Postfix sends macros before all but headers and parts of the body.
-        if !matches!(command, command::HEADER | command::BODY) {
-            self.macros(&mut bytes, command)?;
+        // Postfix sends macros before every command, and before those of SMTP also where the filter does not want these.
+        self.macros(&mut bytes, command)?;
+        if !is_unwanted {
+            packet(&mut bytes, command, data)?;
         }
-        packet(&mut bytes, command, data)?;
         let serials = places(&bytes);
         self.steps.push(Step {
             command,
             bytes,
             serials,
-            is_answered: self.agreed.steps & unanswered == 0,
+            is_answered: !is_unwanted && self.agreed.steps & unanswered == 0,
+            is_written: command == command::DATA,
         });
         Ok(())
     }

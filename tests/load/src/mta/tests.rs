@@ -147,9 +147,9 @@ fn kinds(packets: &[(u8, Vec<u8>)]) -> String {
 
 #[test]
 fn a_session_goes_as_postfix_leads_it() {
-    let headers = "L".repeat(10);
-    let all = format!("ODCDHDMDRDT{headers}DNBDEQ");
-    let refused = "ODCDHDMDRAQ";
+    let headers = "DL".repeat(10);
+    let all = format!("ODCDHDMDRDT{headers}DNDBDEAAQ");
+    let refused = "ODCDHDMDRAAQ";
     for (steps, answer, data, expected, counts) in [
         (0, b'c', &b""[..], &*all, (1, 0, 0, 1)),
         (
@@ -164,7 +164,7 @@ fn a_session_goes_as_postfix_leads_it() {
             step::NO_DATA | step::NO_BODY | step::NO_HEADERS | step::NO_END_OF_HEADERS,
             b'c',
             b"",
-            "ODCDHDMDRDEQ",
+            "ODCDHDMDRDDEAAQ",
             (1, 0, 0, 1),
         ),
         (0, b'a', b"", refused, (1, 0, 0, 0)),
