@@ -16,7 +16,7 @@ pub use content_type::ContentType;
 pub use evidence::{Daemon, NotificationEvidence, Precedence};
 pub use subject::Subject;
 
-use super::{address::ReversePath, header::Headers};
+use super::{address::ReversePath, from_header::Claims, header::Headers};
 use signs::Signs;
 
 /// What a notification is.
@@ -84,7 +84,16 @@ pub struct Notification {
 impl Notification {
     /// Recognises a notification by its sender and its headers. `None`: ordinary mail, whatever its sender.
     pub fn recognise(sender: &ReversePath, headers: &Headers) -> Option<Self> {
-        let signs = Signs::of(sender, headers);
+        Self::recognise_by(sender, headers, &Claims::of(headers))
+    }
+
+    /// The same, where it is known already whom these headers claim to be from.
+    pub(in crate::core) fn recognise_by(
+        sender: &ReversePath,
+        headers: &Headers,
+        claims: &Claims,
+    ) -> Option<Self> {
+        let signs = Signs::of(sender, headers, claims);
         // The first that holds: a DSN is also an automatic reply, by RFC 3464 section 2 and RFC 3834 section 5. What a bounce
         // says of itself comes before what else it claims to be.
         let kind = if is_dsn(&signs) {
@@ -116,7 +125,7 @@ impl Notification {
         if !sender.is_null() {
             return Vec::new();
         }
-        let signs = Signs::of(sender, headers);
+        let signs = Signs::of(sender, headers, &Claims::of(headers));
         let list = signs.list.then_some(NotificationEvidence::ListHeaders);
         let weak = signs.evidence.into_iter().filter(|sign| {
             matches!(

@@ -103,16 +103,21 @@ impl Session {
         self.client.helo = Some(name);
     }
 
-    /// MAIL: its argument, what the MTA understood of it, and the macro `{client_addr}` of this stage.
+    /// MAIL: its argument, what the MTA understood of it, and the macro `{client_addr}` of this stage, which is looked for
+    /// where CONNECT had no address.
     pub fn mail(
         &mut self,
         path: &[u8],
         macros: MtaMacros<'_>,
         login: Option<Vec<u8>>,
-        client_addr: Option<&[u8]>,
+        client_addr: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         self.abandon(&|| None);
-        let client = self.client.at_mail(login, client_addr);
+        let client_addr = match self.client.address {
+            Some(_) => None,
+            None => client_addr(),
+        };
+        let client = self.client.at_mail(login, client_addr.as_deref());
         let engine = self.shared.engine.load_full();
         if let Some(address) = engine.policy.hides_strangers(&client) {
             let text = format!(

@@ -141,7 +141,11 @@ fn connect(context: &mut Context<Box<Connection>>, name: &CStr, client: &SocketI
         SocketInfo::Unix(_) => Peer::Unix,
         SocketInfo::Unknown => Peer::Unknown,
     };
-    let client_addr = macros::value(&context.macros, c"{client_addr}");
+    // Each macro is looked for in those of all stages; this one says no more than an address of CONNECT does.
+    let client_addr = match peer {
+        Peer::Inet(_) => None,
+        Peer::Unix | Peer::Unknown => macros::value(&context.macros, c"{client_addr}"),
+    };
     let client = Client {
         daemon: macros::value(&context.macros, c"{daemon_name}"),
         ..Client::connected(name.to_bytes(), peer, client_addr.as_deref())
@@ -159,14 +163,12 @@ fn mail(context: &mut Context<Box<Connection>>, args: &[CString]) {
     // Postfix and Sendmail send neither for a client that did not log in.
     let login = macros::value(&context.macros, c"{auth_authen}")
         .or_else(|| macros::value(&context.macros, c"{auth_type}"));
-    let client_addr = macros::value(&context.macros, c"{client_addr}");
+    let client_addr = || macros::value(&context.macros, c"{client_addr}");
     if let Some(connection) = &mut context.data {
         connection.mail_failed = false;
         connection.mta = macros::mta(&context.macros);
         let macros = macros::of_mail(&context.macros, connection.mta);
-        connection
-            .session
-            .mail(path, macros, login, client_addr.as_deref());
+        connection.session.mail(path, macros, login, client_addr);
     }
 }
 

@@ -89,7 +89,7 @@ pub struct Signs {
 }
 
 impl Signs {
-    pub fn of(sender: &ReversePath, headers: &Headers) -> Self {
+    pub fn of(sender: &ReversePath, headers: &Headers, claims: &Claims) -> Self {
         let null = sender.is_null();
         let administrivia = values(headers, "X-List-Administrivia").any(|value| value == "yes");
         let suppressed = values(headers, "X-Auto-Response-Suppress").any(|value| value != "none");
@@ -98,7 +98,7 @@ impl Signs {
         let report = content_types.iter().find_map(ContentType::of_report);
         evidence.extend(report.map(NotificationEvidence::ContentType));
         evidence.extend(sender_daemon(sender).map(NotificationEvidence::SenderDaemon));
-        evidence.extend(from_daemon(headers).map(NotificationEvidence::FromDaemon));
+        evidence.extend(from_daemon(headers, claims).map(NotificationEvidence::FromDaemon));
         evidence.extend(
             headers
                 .has("X-Failed-Recipients")
@@ -130,7 +130,7 @@ impl Signs {
                 NotificationEvidence::Calendar,
             ),
             (administrivia, NotificationEvidence::ListAdministrivia),
-            (is_own_loop(headers), NotificationEvidence::OwnLoop),
+            (is_own_loop(headers, claims), NotificationEvidence::OwnLoop),
             (is_answer(headers), NotificationEvidence::InReplyTo),
         ] {
             evidence.extend(seen.then_some(sign));
@@ -231,8 +231,7 @@ fn from_nobody(headers: &Headers) -> bool {
     })
 }
 
-fn from_daemon(headers: &Headers) -> Option<Daemon> {
-    let claims = Claims::of(headers);
+fn from_daemon(headers: &Headers, claims: &Claims) -> Option<Daemon> {
     let named = || {
         headers.all("From").take(MAX_OF_A_NAME).any(|header| {
             let text = header.text();
@@ -290,11 +289,7 @@ fn is_calendar(headers: &Headers, content_types: &[Parsed]) -> bool {
 }
 
 /// Whether X-Loop names the address that From: has. Lists write their own into mail of others.
-fn is_own_loop(headers: &Headers) -> bool {
-    if !headers.has("X-Loop") {
-        return false;
-    }
-    let claims = Claims::of(headers);
+fn is_own_loop(headers: &Headers, claims: &Claims) -> bool {
     let mut loops = headers
         .all("X-Loop")
         .take(MAX_OF_A_NAME)

@@ -2,7 +2,7 @@
 
 mod phrases;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::core::{folded::folded, header::Header};
 use phrases::{AUTO_REPLY, AUTO_REPLY_WITHIN, BOUNCE, BOUNCE_WHOLE, DMARC_REPORT, RECEIPT};
@@ -46,8 +46,9 @@ impl Subject {
     /// `[Automatic reply] hello`.
     pub fn of(header: &Header) -> Option<Self> {
         let text = header.text();
-        let start: String = text.chars().take(MAX_LENGTH).collect();
-        Self::read(&start).or_else(|| Self::read(&folded(&start)?))
+        let end = text.char_indices().nth(MAX_LENGTH);
+        let start = end.and_then(|(end, _)| text.get(..end)).unwrap_or(&text);
+        Self::read(start).or_else(|| Self::read(&folded(start)?))
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -97,7 +98,10 @@ impl fmt::Display for Subject {
 /// Lower case, blanks of every sort made one space, none before a colon: the French write one there. Full-width forms of
 /// ASCII, and the dashes and apostrophes of typographers, are made ASCII.
 fn comparable(text: &str) -> String {
-    let start: String = text.chars().map(plain).collect();
+    let start: Cow<'_, str> = match text.is_ascii() {
+        true => text.into(),
+        false => text.chars().map(plain).collect(),
+    };
     let words: Vec<&str> = start.split_whitespace().collect();
     words.join(" ").to_lowercase().replace(" :", ":")
 }

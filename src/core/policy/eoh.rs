@@ -38,7 +38,8 @@ pub struct HeaderFacts {
 impl HeaderFacts {
     /// What these headers say, below this MAIL FROM.
     pub fn of(reverse_path: &ReversePath, headers: Headers, forgeries: Forgeries) -> Self {
-        let notification = Notification::recognise(reverse_path, &headers);
+        let claims = Claims::of(&headers);
+        let notification = Notification::recognise_by(reverse_path, &headers, &claims);
         let weak_signs = match &notification {
             Some(_) => Vec::new(),
             None => Notification::weak_signs(reverse_path, &headers),
@@ -46,7 +47,7 @@ impl HeaderFacts {
         Self {
             notification,
             weak_signs,
-            claims: Claims::of(&headers),
+            claims,
             headers,
             forgeries,
             content_comes: true,
