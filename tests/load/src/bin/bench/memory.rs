@@ -25,8 +25,8 @@ use super::{
 
 const IDLE: usize = 1000;
 const GONE: usize = 5000;
-/// How long memory may take to be given back.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long memory may take to be given back: jemalloc does so within ten seconds after it was last used, step by step.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Figures of one filter, in MiB.
 #[derive(Debug, Clone, Copy, Serialize)]
