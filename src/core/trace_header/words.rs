@@ -116,6 +116,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Octet by octet, each with its own text.
         #[test]
         fn octets_are_escaped_one_by_one(

@@ -127,7 +127,7 @@ proptest! {
         // Whatever was: after quiet days there is no siege.
         record.set_by_hand(None, now);
         now = now.min(1 << 39);
-        for _ in 0..4 * 24 * 4 {
+        for _ in 0..2 * 24 * 4 {
             now += 900;
             record.step(&settings, &Deltas::default(), now);
         }

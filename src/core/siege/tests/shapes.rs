@@ -148,7 +148,7 @@ fn an_on_off_attacker_does_not_make_it_flap() {
         (20, 520),
     ] {
         let mut site = Site::new();
-        for day in 0..4 {
+        for day in 0..3 {
             let period = (on + off) * MINUTE;
             let begin = site.now;
             // In steps of a slot of the window: the tests beside this one have to wait for the processor.
@@ -181,7 +181,7 @@ fn nor_does_alert_flap() {
 #[test]
 fn a_flood_without_end_does_not_make_a_siege_without_end() {
     let mut site = Site::new();
-    site.run(3 * DAY + 2 * HOUR, |_| Traffic::flood(100.0));
+    site.every(10, 3 * DAY + 2 * HOUR, |_| Traffic::flood(100.0));
     let lifted = site.changes[2].clone();
     assert_eq!(
         (lifted.cause, lifted.status.by_hand),
@@ -199,7 +199,7 @@ fn a_flood_without_end_does_not_make_a_siege_without_end() {
     stronger.now = site.now;
     stronger.run(MINUTE, |_| Traffic::flood(500.0));
     assert_eq!(stronger.state(), State::Siege);
-    site.run(DAY, |_| Traffic::flood(100.0));
+    site.every(10, DAY, |_| Traffic::flood(100.0));
     assert_eq!(site.take_changes(), [State::Siege]);
     // Nothing of all that became usual.
     assert_eq!(site.record.status(&site.settings, site.now).baseline, 0.0);

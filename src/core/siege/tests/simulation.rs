@@ -145,10 +145,13 @@ impl Site {
     ) {
         for passed in (step..=seconds).step_by(step as usize) {
             self.now += step;
-            let mut deltas = Deltas::default();
-            for traffic in traffic(passed - step) {
-                deltas.add(&traffic.deltas(&mut self.random, step));
-            }
+            let kinds = traffic(passed - step);
+            let counted = kinds.iter().map(|kind| kind.deltas(&mut self.random, step));
+            let deltas = counted.reduce(|mut all, more| {
+                all.add(&more);
+                all
+            });
+            let deltas = deltas.unwrap_or_default();
             let change = self.record.step(&self.settings, &deltas, self.now);
             self.changes.extend(change);
         }
