@@ -9,6 +9,7 @@ mod identity;
 mod limits;
 mod mechanisms;
 mod records;
+mod trace;
 mod zone;
 
 use std::{

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::core::spf::{Identity, SpfResult};
 
-const TRIP: Duration = Duration::from_millis(20);
+pub(super) const TRIP: Duration = Duration::from_millis(20);
 
-const ZONE: &str = "
+pub(super) const ZONE: &str = "
     a.example TXT v=spf1 ip4:198.51.100.1 -all
     b.example TXT v=spf1 a:b1.example a:b2.example -all
     b1.example A 198.51.100.1
