@@ -3,6 +3,7 @@
 mod bytes;
 mod exchange;
 mod host;
+mod machine;
 mod networks;
 mod parts;
 mod random;
