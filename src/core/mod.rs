@@ -22,6 +22,7 @@ pub mod mta;
 pub mod network;
 pub mod notification;
 pub mod null_sender;
+pub mod octets;
 pub mod outside;
 pub mod pattern;
 pub mod policy;

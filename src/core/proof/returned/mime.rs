@@ -9,7 +9,10 @@ use mail_parser::{
 };
 use memchr::{memchr, memchr_iter, memmem};
 
-use crate::core::header::{Header, Headers};
+use crate::core::{
+    header::{Header, Headers},
+    octets::any_pair,
+};
 
 /// The most octets of a Content-Type that are read; a report's own are some hundred.
 const MAX_CONTENT_TYPE: usize = 4096;
@@ -196,14 +199,15 @@ pub fn crlf(text: &[u8]) -> Cow<'_, [u8]> {
         let lines: Vec<_> = text.split(|&byte| byte == b'\r').collect();
         return Cow::Owned(lines.join(b"\r\n".as_slice()));
     }
+    let any_bare = any_pair(text, |one, next| (one != b'\r') & (next == b'\n'));
+    if !any_bare && !text.starts_with(b"\n") {
+        return Cow::Borrowed(text);
+    }
     let is_bare = |at: &usize| match at.checked_sub(1) {
         Some(before) => text.get(before) != Some(&b'\r'),
         None => true,
     };
-    let mut bare = memchr_iter(b'\n', text).filter(is_bare).peekable();
-    if bare.peek().is_none() {
-        return Cow::Borrowed(text);
-    }
+    let bare = memchr_iter(b'\n', text).filter(is_bare);
     let mut lines = Vec::with_capacity(text.len() + text.len() / 16);
     let mut done = 0;
     for at in bare {
