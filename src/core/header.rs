@@ -4,7 +4,7 @@ mod comment;
 mod encoded_word;
 
 pub(in crate::core) use comment::comment_end;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// The most headers that are kept.
 const MAX_HEADERS: usize = 1000;
@@ -56,16 +56,16 @@ impl Header {
     /// because no blank follows it, becomes a space: it must not glue two words together.
     pub fn unfolded(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(self.value().len());
-        let mut bytes = self.value().trim_ascii().iter().copied().peekable();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'\r' | b'\n' => match bytes.peek() {
-                    Some(b'\r' | b'\n' | b' ' | b'\t') => {}
-                    _ => line.push(b' '),
-                },
-                _ => line.push(byte),
+        let mut rest = self.value().trim_ascii();
+        while let Some(at) = memchr2(b'\r', b'\n', rest) {
+            let (before, behind) = rest.split_at(at);
+            line.extend_from_slice(before);
+            rest = behind.get(1..).unwrap_or_default();
+            if !matches!(rest.first(), Some(b'\r' | b'\n' | b' ' | b'\t')) {
+                line.push(b' ');
             }
         }
+        line.extend_from_slice(rest);
         line
     }
 
@@ -244,10 +244,13 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 /// Where the name ends, if the line begins a header: printable ASCII (RFC 5322 section 2.2), then perhaps blanks
 /// (section 4.5), then a colon.
 pub(crate) fn colon(line: &[u8]) -> Option<usize> {
-    let colon = memchr(b':', line)?;
-    let name = line.get(..colon)?.trim_ascii_end();
-    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    is_name.then_some(colon)
+    let is_of_name = |byte: &u8| byte.is_ascii_graphic() && *byte != b':';
+    // A line of prose is left at its first blank.
+    let name = line.iter().position(|byte| !is_of_name(byte))?;
+    let behind = line.get(name..)?;
+    let blanks = behind.len() - behind.trim_ascii_start().len();
+    let is_name = name > 0 && behind.get(blanks) == Some(&b':');
+    is_name.then_some(name + blanks)
 }
 
 #[cfg(test)]

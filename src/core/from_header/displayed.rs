@@ -1,5 +1,7 @@
 //! What looks like an address to a reader of the header.
 
+use std::borrow::Cow;
+
 use crate::core::{
     address::{Domain, Mailbox},
     folded::folded,
@@ -31,7 +33,11 @@ fn in_letters(mailbox: &Mailbox) -> Option<Mailbox> {
 }
 
 fn written(text: &str) -> Vec<Mailbox> {
-    let shown: String = text.chars().filter_map(as_shown).collect();
+    // All but one character of ASCII is shown as it is.
+    let shown = match text.is_ascii() && !text.contains('\\') {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.chars().filter_map(as_shown).collect()),
+    };
     let mut found = Vec::new();
     let mut start = 0;
     for (at, char) in shown.char_indices() {

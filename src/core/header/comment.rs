@@ -1,8 +1,13 @@
 //! Comments in structured fields (RFC 5322 section 3.2.2; RFC 2045 section 3 has them in MIME's fields too).
 
+use memchr::memchr;
+
 /// An unfolded value without its comments, which nest; a parenthesis in a quoted string begins none. Where one isn't
 /// closed, all that follows is in it.
 pub fn without_comments(line: &[u8]) -> Vec<u8> {
+    if memchr(b'(', line).is_none() {
+        return line.trim_ascii().to_vec();
+    }
     let mut plain = Vec::with_capacity(line.len());
     let mut depth = 0_usize;
     let mut quoted = false;
