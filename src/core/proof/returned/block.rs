@@ -120,15 +120,20 @@ impl Block {
 
     /// Whether it is surely the headers of a message, also where nothing announces one.
     pub fn is_surely_mail(&self) -> bool {
-        let names_one = NAMES_ONE.iter().any(|name| self.headers.has(name));
-        let fields = FIELDS_OF_MAIL.iter().filter(|name| self.headers.has(name));
-        names_one && fields.count() >= 2
+        is_surely_mail(&self.headers)
     }
 
     /// Whether it can be the headers of a message, and not just some lines with colons.
     pub fn is_mail(&self) -> bool {
         SIGNS_OF_MAIL.iter().any(|name| self.headers.has(name))
     }
+}
+
+/// Whether they are surely those of a message.
+pub fn is_surely_mail(headers: &Headers) -> bool {
+    let names_one = NAMES_ONE.iter().any(|name| headers.has(name));
+    let fields = FIELDS_OF_MAIL.iter().filter(|name| headers.has(name));
+    names_one && fields.count() >= 2
 }
 
 /// A section that ended here with a line that is no field, up to its blank line and with all such lines folded; and how

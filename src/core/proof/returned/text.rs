@@ -13,8 +13,14 @@ const MAX_LINES_BETWEEN: usize = 8;
 
 /// Reads a text with CRLF line ends; where `open`, it can have gone on. The recipients always count; what it
 /// returns only where `returns`, and what it quotes (`>`) without a marker only where `quotes`: in a discussion that is
-/// what people do.
-pub fn read(report: &mut NotificationReport, text: &[u8], open: bool, returns: bool, quotes: bool) {
+/// what people do. That is asked only where something looks quoted.
+pub fn read(
+    report: &mut NotificationReport,
+    text: &[u8],
+    open: bool,
+    returns: bool,
+    quotes: &dyn Fn() -> bool,
+) {
     let mut naming = Naming::default();
     let mut names = true;
     let mut seen = Seen::new(quotes);
@@ -57,7 +63,7 @@ pub fn read(report: &mut NotificationReport, text: &[u8], open: bool, returns: b
 
 /// How long the text is before it returns something.
 pub fn own_length(text: &[u8]) -> usize {
-    let mut seen = Seen::new(true);
+    let mut seen = Seen::new(&|| true);
     let mut rest = text;
     while !rest.is_empty() {
         let (line, after) = first_line(rest);
@@ -87,7 +93,7 @@ struct Found {
 }
 
 /// What was seen of a text before a line, as far as it decides whether headers can begin there.
-struct Seen {
+struct Seen<'q> {
     /// A paragraph can begin: nothing stands before, or a blank line, or a rule.
     paragraph: bool,
     /// The last line that says something announces a message that a person sends on.
@@ -100,11 +106,11 @@ struct Seen {
     /// Up to this octet there were only headings and what can follow one: they announce the same.
     headed: usize,
     /// Whether headers can be quoted.
-    quotes: bool,
+    quotes: &'q dyn Fn() -> bool,
 }
 
-impl Seen {
-    fn new(quotes: bool) -> Self {
+impl<'q> Seen<'q> {
+    fn new(quotes: &'q dyn Fn() -> bool) -> Self {
         Self {
             paragraph: true,
             forwarded: false,
@@ -138,8 +144,7 @@ impl Seen {
             self.headed = at + skipped;
             let (heading, section) = text.split_at_checked(skipped)?;
             let ruled = heading.split(|&byte| byte == b'\n').any(markers::is_rule);
-            let quotes = self.quotes || ruled;
-            let found = self.fields(section, at + skipped, open, quotes, Marker::Heading);
+            let found = self.fields(section, at + skipped, open, ruled, Marker::Heading);
             if let Some(found) = found {
                 return Some(Found {
                     length: skipped + found.length,
@@ -148,8 +153,8 @@ impl Seen {
             }
         }
         // In a notification it can be any line.
-        let begins = self.quotes && (markers::is_field(line) || markers::is_quoted_trace(line));
-        if !(self.paragraph || markers::is_trace(line) || begins) {
+        let is_any = || markers::is_field(line) || markers::is_quoted_trace(line);
+        if !(self.paragraph || markers::is_trace(line) || is_any() && (self.quotes)()) {
             return None;
         }
         if self.forwarded {
@@ -159,19 +164,21 @@ impl Seen {
             self.tried_quoted = self.tried_quoted.max(end);
             return None;
         }
-        self.fields(text, at, open, self.quotes, Marker::Bare)
+        self.fields(text, at, open, false, Marker::Bare)
     }
 
-    /// The section of fields at the front, and its length, if it is a message's; quoted only where quotes can be.
+    /// The section of fields at the front, and its length, if it is a message's; quoted only behind a rule, or where
+    /// quotes can be.
     fn fields(
         &mut self,
         text: &[u8],
         at: usize,
         open: bool,
-        quotes: bool,
+        ruled: bool,
         marker: Marker,
     ) -> Option<Found> {
-        let is_quote = |byte: &u8| b" \t".contains(byte) || quotes && b">|".contains(byte);
+        let quotes = || ruled || (self.quotes)();
+        let is_quote = |byte: &u8| b" \t".contains(byte) || b">|".contains(byte) && quotes();
         let start = text.iter().position(|byte| !is_quote(byte))?;
         let plain = text.get(start..)?;
         let tried = if start == 0 {

@@ -1,15 +1,19 @@
 //! The walk through a notification and the messages it returns, the outermost first.
 
-use std::{borrow::Cow, mem};
+use std::{borrow::Cow, cell::LazyCell, mem};
 
 use super::{
     Form, NotificationReport, Returned,
-    block::Block,
+    block::{self, Block},
     fields, markers, markup,
     mime::{self, Content, Part},
     text,
 };
-use crate::core::{address::ReversePath, header::Headers, notification::Notification};
+use crate::core::{
+    address::ReversePath,
+    header::{self, Headers},
+    notification::Notification,
+};
 
 /// How deep multiparts can be nested in one message. Honest ones need three.
 const DEEPEST: usize = 8;
@@ -117,7 +121,9 @@ impl<'r, 'a> Walk<'r, 'a> {
         fields::failed_recipients(self.report, headers);
         let before = self.report.returned.len();
         // Only the sender of the outermost message is known. What is not a notification even with the null sender is none.
-        let quotes = Notification::recognise(&ReversePath::Null, headers).is_some();
+        // Most texts have nothing that might be a quotation: then nobody asks.
+        let quotes =
+            LazyCell::new(|| Notification::recognise(&ReversePath::Null, headers).is_some());
         let mut texts = Texts::default();
         let body = Part {
             octets: body.octets.get(body.at..).unwrap_or_default(),
@@ -127,13 +133,13 @@ impl<'r, 'a> Walk<'r, 'a> {
         // Exchange shows the headers in its text as well as in a part; HTML is shown beside the same plain text.
         for text in &texts.plain {
             let returns = self.report.returned.len() == before;
-            let quotes = quotes || text.announced;
-            text::read(self.report, &text.octets, text.open, returns, quotes);
+            let quotes = || text.announced || *quotes;
+            text::read(self.report, &text.octets, text.open, returns, &quotes);
         }
         for text in &texts.html {
             if self.report.returned.len() == before {
                 let plain = markup::text(&text.octets);
-                text::read(self.report, &plain, text.open, true, quotes);
+                text::read(self.report, &plain, text.open, true, &|| *quotes);
             }
         }
         if self.outermost {
@@ -187,13 +193,12 @@ impl<'r, 'a> Walk<'r, 'a> {
                     texts.plain.push(text());
                 } else if depth < DEEPEST {
                     for part in parts {
+                        let (headers, at) = Headers::parse(part.octets);
                         // Where its own headers are forgotten, those of the message stand in their place.
-                        let bare = !part.octets.starts_with(b"\r\n");
-                        if bare && Block::read(part.octets, part.open).is_surely_mail() {
+                        if is_bare(part, &headers) {
                             self.returned(Form::Rfc822, Cow::Borrowed(part.octets), part, texts);
                             continue;
                         }
-                        let (headers, at) = Headers::parse(part.octets);
                         let octets = part.octets.get(at..).unwrap_or_default();
                         let open = part.open;
                         self.entity(&headers, Part { octets, open }, digest, depth + 1, texts);
@@ -303,6 +308,16 @@ impl<'r, 'a> Walk<'r, 'a> {
             self.next.push((place, body));
         }
     }
+}
+
+/// Whether a part, which begins with these headers, is a message that has no headers of a part before it.
+fn is_bare(part: Part<'_>, headers: &Headers) -> bool {
+    // A block that begins at once has no other fields than these, and perhaps one less.
+    let begins = header::preamble(part.octets) == 0;
+    let may_be = !begins || block::is_surely_mail(headers);
+    may_be
+        && !part.octets.starts_with(b"\r\n")
+        && Block::read(part.octets, part.open).is_surely_mail()
 }
 
 /// Without the last line, where the end of it can be missing.
