@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::ascii::{Ascii, Begin};
 use crate::core::header::{colon, preamble};
 
 /// Who writes such a marker line.
@@ -156,31 +157,6 @@ const TRACE: [&str; 9] = [
     "Delivered-To:",
 ];
 
-/// The letters with which some known texts begin: most lines begin with another one, and are not compared with each of
-/// them.
-pub struct Begin(u128);
-
-impl Begin {
-    /// Of no text yet.
-    pub const fn none() -> Self {
-        Self(0)
-    }
-
-    /// And of this one, which is ASCII.
-    pub const fn or(self, text: &str) -> Self {
-        match text.as_bytes().first() {
-            Some(first) => Self(self.0 | 1 << (first.to_ascii_lowercase() & 0x7f)),
-            None => self,
-        }
-    }
-
-    /// Whether one of them can stand here, in whatever case.
-    pub fn may_begin(&self, text: &[u8]) -> bool {
-        let begins = |first: &u8| first.is_ascii() && self.0 >> first.to_ascii_lowercase() & 1 == 1;
-        text.first().is_some_and(begins)
-    }
-}
-
 const BEGIN_MARKERS: Begin = {
     let (mut begin, mut rest) = (Begin::none(), WORDS);
     while let Some(((text, ..), others)) = rest.split_first() {
@@ -228,6 +204,17 @@ const WIDE_COLONS: &[&[u8]] = &[
     b"#:~}",
     b"\xa1\x47",
 ];
+const ENDS_OF_WIDE_COLONS: Ascii = {
+    let (mut ends, mut rest) = (Ascii::of(b""), WIDE_COLONS);
+    while let Some((colon, others)) = rest.split_first() {
+        ends = match colon.last() {
+            Some(last) if last.is_ascii() => ends.or(*last),
+            _ => ends,
+        };
+        rest = others;
+    }
+    ends
+};
 
 /// With these words, in front, mail programs announce what a person sends on.
 const FORWARDED: &[&str] = &[
@@ -247,14 +234,18 @@ const FORWARDED: &[&str] = &[
 /// Whether the line can announce headers: it ends in a colon, as headings do, is or begins with a rule, or says
 /// "Original message", which mail programs put above quotations too.
 pub fn is_heading(line: &[u8]) -> bool {
-    let trimmed = line.trim_ascii_end();
-    // Neither colon ends like a word.
-    let is_word = trimmed.last().is_some_and(u8::is_ascii_lowercase);
-    let has_colon =
-        || trimmed.ends_with(b":") || WIDE_COLONS.iter().any(|colon| trimmed.ends_with(colon));
-    !is_word && has_colon()
+    ends_in_colon(line.trim_ascii_end())
         || is_rule(line)
         || words(line).eq_ignore_ascii_case(b"Original message")
+}
+
+fn ends_in_colon(line: &[u8]) -> bool {
+    match line.last() {
+        None => false,
+        Some(b':') => true,
+        Some(last) if last.is_ascii() && !ENDS_OF_WIDE_COLONS.has(*last) => false,
+        Some(_) => WIDE_COLONS.iter().any(|colon| line.ends_with(colon)),
+    }
 }
 
 /// Whether the line announces a message that a person sends on: no notification returns it.
@@ -327,11 +318,13 @@ pub fn starts_with(text: &[u8], words: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
 }
 
+/// Blanks, and what decorates a line.
+const DECORATION: Ascii = Ascii::of(b" \t\n\x0c\r-=*:.|>+#");
+
 /// The line without what decorates it.
 pub fn words(line: &[u8]) -> &[u8] {
-    let decoration = |byte: &u8| byte.is_ascii_whitespace() || b"-=*:.|>+#".contains(byte);
-    let start = line.iter().position(|byte| !decoration(byte));
-    let end = line.iter().rposition(|byte| !decoration(byte));
+    let start = line.iter().position(|byte| !DECORATION.has(*byte));
+    let end = line.iter().rposition(|byte| !DECORATION.has(*byte));
     match (start, end) {
         (Some(start), Some(end)) => line.get(start..=end).unwrap_or_default(),
         _ => b"",

@@ -10,6 +10,7 @@
 //!
 //! Time and memory are linear in the body: each level of nesting reads it once, and there are few levels.
 
+mod ascii;
 mod block;
 mod fields;
 mod markers;

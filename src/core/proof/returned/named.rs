@@ -83,9 +83,11 @@ impl NotificationReport {
             let whole = address_around(text, at, |byte| !byte.is_ascii());
             // Where no blank parts it from a word of another script, or from a quotation mark.
             let ascii = address_around(text, at, |_| false);
+            let other = whole.filter(|whole| Some(*whole) != ascii);
+            let [other, ascii] = [other, ascii].map(|around| around.map(Around::mailbox));
             // `to=joe@example.org`
             let value = ascii.as_ref().and_then(behind_equals);
-            [whole, ascii, value]
+            [other, ascii, value]
                 .into_iter()
                 .for_each(|one| self.name(one));
         }
@@ -98,8 +100,21 @@ impl NotificationReport {
     }
 }
 
+/// What stands on both sides of an `@`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Around<'t> {
+    local: &'t [u8],
+    domain: &'t [u8],
+}
+
+impl Around<'_> {
+    fn mailbox(self) -> Mailbox {
+        Mailbox::from_bytes(&[self.local, b"@", self.domain].concat())
+    }
+}
+
 /// The address whose `@` stands here, if one does. `also`: what it can consist of beside ASCII (RFC 6531 section 3.3).
-fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<Mailbox> {
+fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<Around<'_>> {
     let (before, domain) = (text.get(..at)?, text.get(at + 1..)?);
     let domain = match domain.first()? {
         // RFC 5321 section 4.1.3: an address literal.
@@ -148,7 +163,7 @@ fn address_around(text: &[u8], at: usize, also: impl Fn(&u8) -> bool) -> Option<
             local.get(start..)?
         }
     };
-    Some(Mailbox::from_bytes(&[local, b"@", domain].concat()))
+    Some(Around { local, domain })
 }
 
 fn behind_equals(mailbox: &Mailbox) -> Option<Mailbox> {

@@ -1,9 +1,6 @@
 //! How plain-text bounces name the recipients that they are about.
 
-use super::{
-    fields::address,
-    markers::{self, Begin},
-};
+use super::{ascii::Begin, fields::address, markers};
 use crate::core::address::Mailbox;
 
 /// How the lines that follow name them.
