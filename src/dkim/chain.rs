@@ -6,7 +6,7 @@
 //! within our bounds and through our resolver, and give it a cache that has an answer to everything. Its own resolver has
 //! no server.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc, time::Instant};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, time::Instant};
 
 use mail_auth::{
     AuthenticatedMessage, DnsError, Error, MessageAuthenticator, Parameters, ResolverCache, Txt,
@@ -159,7 +159,7 @@ impl Keyring {
                 continue;
             }
             let answer = match keys.published(&name, lookup).await {
-                Ok(key) => Txt::DomainKey(Arc::new(key)),
+                Ok(key) => Txt::DomainKey(key),
                 Err(SignatureResult::Unanswered(unanswered)) => return Err(unanswered),
                 Err(_) => unknown(),
             };

@@ -1,6 +1,6 @@
 //! Which fields of a returned message a signature covers (RFC 6376 section 5.4.2).
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use crate::core::{
     header::{Headers, RawField},
@@ -10,14 +10,22 @@ use crate::core::{
 /// Fields in the order of `h=`: of each name, the last one first. A name that stands in `h=` more often than in the
 /// message covers the absence of a further field: so a signer forbids to add one (also section 5.4.2).
 pub(super) fn signed<'a>(fields: &[RawField<'a>], names: &[String]) -> Vec<RawField<'a>> {
-    let mut by_name: HashMap<Vec<u8>, Vec<RawField<'a>>> = HashMap::new();
-    for field in fields {
-        by_name.entry(key(field.name)).or_default().push(*field);
-    }
-    names
-        .iter()
-        .filter_map(|name| by_name.get_mut(&key(name.as_bytes()))?.pop())
-        .collect()
+    // Those of one name stand together then, in their order.
+    let mut sorted = fields.to_vec();
+    sorted.sort_by(|one, other| compared(one.name, other.name));
+    // How many of a name are taken, by the place of its first one.
+    let mut taken = vec![0; sorted.len()];
+    let taken_by = |name: &String| {
+        let of = |field: &RawField<'_>| compared(field.name, name.as_bytes());
+        let first = sorted.partition_point(|field| of(field).is_lt());
+        let count = taken.get_mut(first)?;
+        let all = sorted.get(first..)?;
+        let all = all.get(..all.partition_point(|field| of(field).is_eq()))?;
+        let last = all.len().checked_sub(*count + 1)?;
+        *count += 1;
+        all.get(last).copied()
+    };
+    names.iter().filter_map(taken_by).collect()
 }
 
 /// Whether a field is made of lines as RFC 5322 section 2.2.3 has them. Anything else (a bare CR, a form feed) is a blank
@@ -53,6 +61,9 @@ pub(super) fn message(signed: &[RawField<'_>]) -> SignedFields {
     SignedFields::of(&headers)
 }
 
-fn key(name: &[u8]) -> Vec<u8> {
-    name.trim_ascii().to_ascii_lowercase()
+/// The order of names, blanks around them and case left out.
+fn compared(one: &[u8], other: &[u8]) -> Ordering {
+    let [one, other] =
+        [one, other].map(|name| name.trim_ascii().iter().map(u8::to_ascii_lowercase));
+    one.cmp(other)
 }

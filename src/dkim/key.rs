@@ -1,9 +1,10 @@
 //! Public keys: from the configuration, or from the TXT record that their domain publishes (RFC 6376 section 3.6).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use data_encoding::BASE64;
 use mail_auth::common::{parse::TxtRecordParser, verify::DomainKey};
+use moka::sync::Cache;
 
 use super::signature::Signature;
 use crate::{
@@ -19,9 +20,32 @@ const MIN_RSA: usize = 1024;
 /// The length of an Ed25519 key, in octets (RFC 8463 section 4).
 const ED25519: usize = 32;
 
-/// The keys of `milter.yaml`; they are looked up before DNS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DkimKeys(HashMap<Domain, Vec<u8>>);
+/// How many records are remembered with what was read in them: ours are a few, and those of strangers who report to us.
+const MAX_READ: u64 = 200;
+/// The longest record that is remembered, in octets: that of an RSA key of 16384 bits has some 2,800.
+const MAX_REMEMBERED: usize = 4096;
+
+/// The keys of `milter.yaml`, which are looked up before DNS; and what was read in the records of keys so far.
+#[derive(Clone)]
+pub struct DkimKeys {
+    configured: HashMap<Domain, Vec<u8>>,
+    read: Cache<Vec<u8>, Result<PublicKey, Unusable>>,
+}
+
+impl Default for DkimKeys {
+    fn default() -> Self {
+        Self {
+            configured: HashMap::new(),
+            read: Cache::new(MAX_READ),
+        }
+    }
+}
+
+impl fmt::Debug for DkimKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DkimKeys").field(&self.configured).finish()
+    }
+}
 
 impl DkimKeys {
     /// The keys of the settings.
@@ -29,7 +53,7 @@ impl DkimKeys {
     /// # Errors
     /// The place in `keys`, from 0, of the first one that can't be used, and what was expected.
     pub fn new(settings: &DkimSettings) -> Result<Self, (usize, String)> {
-        let mut keys = HashMap::new();
+        let mut keys = Self::default();
         for (at, key) in settings.keys.iter().enumerate() {
             let name = name(&key.selector, &key.domain).ok_or_else(|| {
                 let selector = key.selector.escape_debug();
@@ -38,12 +62,12 @@ impl DkimKeys {
             })?;
             let record = key.record.as_bytes();
             PublicKey::parse(record).map_err(|unusable| (at, unusable.expected().to_owned()))?;
-            if keys.insert(name, record.to_vec()).is_some() {
+            if keys.configured.insert(name, record.to_vec()).is_some() {
                 let what = "this selector and domain have a key already; one of the two is enough";
                 return Err((at, what.to_owned()));
             }
         }
-        Ok(Self(keys))
+        Ok(keys)
     }
 
     /// The key for a signature, or why there is none.
@@ -52,7 +76,7 @@ impl DkimKeys {
         name: &Domain,
         signature: &Signature<'_>,
         lookup: &impl Lookup,
-    ) -> Result<DomainKey, SignatureResult> {
+    ) -> Result<Arc<DomainKey>, SignatureResult> {
         self.key(name, lookup).await?.for_signature(signature)
     }
 
@@ -61,19 +85,44 @@ impl DkimKeys {
         &self,
         name: &Domain,
         lookup: &impl Lookup,
-    ) -> Result<DomainKey, SignatureResult> {
+    ) -> Result<Arc<DomainKey>, SignatureResult> {
         self.key(name, lookup).await.map(|key| key.public)
     }
 
     async fn key(&self, name: &Domain, lookup: &impl Lookup) -> Result<PublicKey, SignatureResult> {
-        let records = match self.0.get(name) {
-            Some(record) => vec![record.clone()],
-            None => lookup
-                .txt(name.as_str())
-                .await
-                .map_err(SignatureResult::Unanswered)?,
+        let chosen = match self.configured.get(name) {
+            Some(record) => self.read(record),
+            None => {
+                let records = lookup.txt(name.as_str()).await;
+                self.choose(&records.map_err(SignatureResult::Unanswered)?)
+            }
         };
-        choose(&records).map_err(|unusable| SignatureResult::NoKey(unusable.why()))
+        chosen.map_err(|unusable| SignatureResult::NoKey(unusable.why()))
+    }
+
+    /// RFC 6376 section 3.6.2.2 knows only one record; of several, the first that is a key counts.
+    fn choose(&self, records: &[Vec<u8>]) -> Result<PublicKey, Unusable> {
+        let mut any = Err(Unusable::Missing);
+        for record in records {
+            match self.read(record) {
+                Err(Unusable::NotAKey) => any = Err(Unusable::NotAKey),
+                other => return other,
+            }
+        }
+        any
+    }
+
+    /// A few keys sign most of what is verified: what a record says is read once.
+    fn read(&self, record: &[u8]) -> Result<PublicKey, Unusable> {
+        if record.len() > MAX_REMEMBERED {
+            return PublicKey::parse(record);
+        }
+        if let Some(read) = self.read.get(record) {
+            return read;
+        }
+        let read = PublicKey::parse(record);
+        self.read.insert(record.to_vec(), read.clone());
+        read
     }
 }
 
@@ -82,21 +131,10 @@ pub(super) fn name(selector: &str, domain: &Domain) -> Option<Domain> {
     format!("{selector}._domainkey.{domain}").parse().ok()
 }
 
-/// RFC 6376 section 3.6.2.2 knows only one record; of several, the first that is a key counts.
-fn choose(records: &[Vec<u8>]) -> Result<PublicKey, Unusable> {
-    let mut any = Err(Unusable::Missing);
-    for record in records {
-        match PublicKey::parse(record) {
-            Err(Unusable::NotAKey) => any = Err(Unusable::NotAKey),
-            other => return other,
-        }
-    }
-    any
-}
-
 /// A key record.
+#[derive(Clone)]
 struct PublicKey {
-    public: DomainKey,
+    public: Arc<DomainKey>,
     is_ed25519: bool,
     /// `t=s`: `i=` and `d=` name one domain.
     strict: bool,
@@ -145,13 +183,13 @@ impl PublicKey {
             _ => {}
         }
         Ok(Self {
-            public,
+            public: Arc::new(public),
             is_ed25519,
             strict: tags.value("t").is_some() && tags.allows("t", &["s"]),
         })
     }
 
-    fn for_signature(self, signature: &Signature<'_>) -> Result<DomainKey, SignatureResult> {
+    fn for_signature(self, signature: &Signature<'_>) -> Result<Arc<DomainKey>, SignatureResult> {
         if self.is_ed25519 != signature.is_ed25519() {
             return Err(SignatureResult::NoKey(
                 "the key is of another kind than a= says",

@@ -186,6 +186,32 @@ async fn keys_of_the_configuration_come_before_dns() {
     assert_eq!(zone.asked(), ["ed._domainkey.example.org"]);
 }
 
+/// What was read in a record is remembered by the record, and not by its name.
+#[tokio::test]
+async fn a_key_that_changes_is_read_anew() {
+    let message = sign(MESSAGE, &[Wish::default()]);
+    let (headers, _) = split(&message);
+    let keys = DkimKeys::default();
+    let long = format!("{}; n={}", record("rsa2048"), "x".repeat(5000));
+    let good = SignatureResult::HeadersOnly;
+    let revoked = SignatureResult::NoKey("the key was revoked");
+    let usual = record("rsa2048");
+    for (published, expected) in [
+        (usual.as_str(), &good),
+        ("v=DKIM1; p=", &revoked),
+        (&usual, &good),
+        (&long, &good),
+        ("v=DKIM1; p=", &revoked),
+        (&long, &good),
+    ] {
+        let zone = Zone::default().with(NAME, published);
+        let headers = headers.as_bytes();
+        let signed = verify(headers, None, is_ours, &keys, &zone, NOW, LIFETIME).await;
+        let outcomes: Vec<_> = signed.iter().map(|one| &one.outcome).collect();
+        assert_eq!(outcomes, [expected], "{published}");
+    }
+}
+
 #[test]
 fn keys_of_the_configuration_that_are_none() {
     let (rsa, ed) = (record("rsa2048"), record("ed25519"));
