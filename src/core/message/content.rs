@@ -6,6 +6,7 @@ use crate::core::{
     policy::{HeaderFacts, Policy},
     proof::{
         self,
+        counted::Counted,
         ledger::Hash,
         returned::{self, NotificationReport},
         watermark,
@@ -30,6 +31,8 @@ struct Read {
     watermarks: Vec<watermark::WatermarkResult>,
     /// The Message-IDs that it names, once the ledger is asked about them: a stage that runs again does not hash them again.
     named: OnceLock<Vec<Named>>,
+    /// What it counts as, once it would use a proof.
+    counted: OnceLock<Counted>,
 }
 
 /// A Message-ID that a notification names.
@@ -87,6 +90,7 @@ impl Content {
             report,
             watermarks,
             named: OnceLock::new(),
+            counted: OnceLock::new(),
         });
     }
 
@@ -107,6 +111,14 @@ impl Content {
         self.read
             .as_ref()
             .map_or(&[], |read| read.named.get_or_init(find))
+    }
+
+    /// What it counts as, as `count` says the first time.
+    pub(super) fn counted(&self, count: impl FnOnce() -> Counted) -> Counted {
+        match &self.read {
+            Some(read) => *read.counted.get_or_init(count),
+            None => count(),
+        }
     }
 }
 

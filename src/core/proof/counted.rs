@@ -2,7 +2,7 @@
 
 use super::{
     Keys, ProofSettings,
-    ledger::{Hashed, address, fingerprint, message_id},
+    ledger::{Hash, Hashed, address, fingerprint, message_id},
     proven::Proven,
     returned::NotificationReport,
     uses::{Attempt, Counter},
@@ -25,25 +25,38 @@ const DELAYED: &[&str] = &[
     "vertraag",
 ];
 
-impl Attempt {
-    /// A notification with these headers that returns or answers this message. `is_reply`: it answers, and returns nothing.
-    /// `now` is in seconds since 1970.
-    pub fn of(
-        headers: &Headers,
-        report: &NotificationReport,
-        is_reply: bool,
-        proven: &Proven<'_>,
-        settings: &ProofSettings,
-        now: u64,
-    ) -> Self {
+/// What a notification counts as, and what it is known again by, whichever message of ours it proves to be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    counter: Counter,
+    notification: Option<Hash>,
+}
+
+impl Counted {
+    /// A notification with these headers. `is_reply`: it answers a message, and returns nothing.
+    pub fn of(headers: &Headers, report: &NotificationReport, is_reply: bool, keys: &Keys) -> Self {
         let counter = match is_reply {
-            true => reply(headers, &settings.keys),
+            true => reply(headers, keys),
             false => bounce(headers, report),
         };
         Self {
             counter,
+            notification: notification(headers, report, keys),
+        }
+    }
+}
+
+impl Attempt {
+    /// A notification that returns or answers this message. `now` is in seconds since 1970.
+    pub fn of(counted: Counted, proven: &Proven<'_>, settings: &ProofSettings, now: u64) -> Self {
+        let Counted {
+            counter,
+            notification,
+        } = counted;
+        Self {
+            counter,
             limit: settings.replay_limit(proven.recipients()),
-            notification: notification(headers, report, &settings.keys),
+            notification,
             now,
         }
     }
@@ -96,11 +109,7 @@ fn reply(headers: &Headers, keys: &Keys) -> Counter {
 }
 
 /// Its Message-ID, and the recipients that it is about: some programs give one Message-ID to several notifications.
-fn notification(
-    headers: &Headers,
-    report: &NotificationReport,
-    keys: &Keys,
-) -> Option<super::ledger::Hash> {
+fn notification(headers: &Headers, report: &NotificationReport, keys: &Keys) -> Option<Hash> {
     let id = message_id(&headers.first("Message-ID")?.unfolded())?;
     let mut about: Vec<_> = report.recipients.iter().map(address).collect();
     about.sort_unstable();
@@ -130,7 +139,8 @@ mod tests {
             remembered: None,
         };
         let settings = ProofSettings::default();
-        Attempt::of(&headers, &report, is_reply, &proven, &settings, 0)
+        let counted = Counted::of(&headers, &report, is_reply, &settings.keys);
+        Attempt::of(counted, &proven, &settings, 0)
     }
 
     const DSN: &str = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n";

@@ -2,7 +2,7 @@
 //! what the store, the log, the metrics, the reports and X-Backstop call them.
 
 pub mod batv;
-mod counted;
+pub mod counted;
 pub mod coverage;
 pub mod dkim;
 pub mod evidence;

@@ -6,6 +6,7 @@ use crate::core::{
     message::{Open, Question},
     proof::{
         ProofKind,
+        counted::Counted,
         dkim::OwnMessage,
         evidence::{ProofFinding, ProofResult},
         ledger::{Hashed, fingerprint},
@@ -69,17 +70,11 @@ impl Search<'_> {
         as_one: impl FnOnce(Attempt) -> Attempt,
     ) -> Result<ProofFinding, Open> {
         let settings = &self.policy().proof;
-        let headers = &self.facts.headers;
-        let attempt = Attempt::of(
-            headers,
-            self.report,
-            self.is_reply,
-            proven,
-            settings,
-            self.now,
-        );
+        let (headers, keys) = (&self.facts.headers, &settings.keys);
+        let counted = || Counted::of(headers, self.report, self.is_reply, keys);
+        let attempt = Attempt::of(self.content.counted(counted), proven, settings, self.now);
         let used = self.asker.use_proof(Question::Use {
-            message: fingerprint(&settings.keys, Hashed::MessageId, proven.id),
+            message: fingerprint(keys, Hashed::MessageId, proven.id),
             attempt: as_one(attempt),
             until: self.now + settings.uses_kept(),
         })?;
