@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::core::{
     header::{Headers, RawField},
+    octets::any_pair,
     proof::dkim::SignedFields,
 };
 
@@ -31,18 +32,13 @@ pub(super) fn signed<'a>(fields: &[RawField<'a>], names: &[String]) -> Vec<RawFi
 /// Whether a field is made of lines as RFC 5322 section 2.2.3 has them. Anything else (a bare CR, a form feed) is a blank
 /// to one reader and nothing to another, and so for the canonicaliser: it is not what was signed.
 pub(super) fn is_well_formed(field: &RawField<'_>) -> bool {
-    let mut rest = field.value.iter().peekable();
-    while let Some(byte) = rest.next() {
-        let well = match byte {
-            b'\r' => rest.peek() == Some(&&b'\n'),
-            b'\n' | b'\t' => true,
-            other => !other.is_ascii_control(),
-        };
-        if !well {
-            return false;
-        }
-    }
-    true
+    let is_odd = |byte: u8| {
+        let is_control = (byte < b' ') | (byte == 0x7f);
+        is_control & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
+    };
+    let odd_pair = |one, next| is_odd(one) | ((one == b'\r') & (next != b'\n'));
+    let odd_end = |last: &u8| is_odd(*last) || *last == b'\r';
+    !any_pair(field.value, odd_pair) && !field.value.last().is_some_and(odd_end)
 }
 
 /// What the signed fields say.
@@ -66,4 +62,39 @@ fn compared(one: &[u8], other: &[u8]) -> Ordering {
     let [one, other] =
         [one, other].map(|name| name.trim_ascii().iter().map(u8::to_ascii_lowercase));
     one.cmp(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_line_ends_and_tabs_are_controls_of_a_field() {
+        for (value, well) in [
+            ("", true),
+            (" a\tb\r\n\tc\n d\r\n", true),
+            ("a\rb", false),
+            ("a\r\r\n", false),
+            ("a\r", false),
+            ("\u{e4}\u{80}", true),
+            ("a\n", true),
+        ] {
+            let value = value.as_bytes();
+            assert_eq!(
+                is_well_formed(&RawField { name: b"A", value }),
+                well,
+                "{value:?}"
+            );
+        }
+        for control in (0..b' ').chain([0x7f]) {
+            let well = b"\t\n".contains(&control);
+            for value in [&[control][..], &[b'a', control], &[control, b'a']] {
+                assert_eq!(
+                    is_well_formed(&RawField { name: b"A", value }),
+                    well,
+                    "{value:?}"
+                );
+            }
+        }
+    }
 }
