@@ -158,7 +158,7 @@ impl Message {
         let case = self.case(said, &addressed, &lookups);
         let mut judgement = policy.judge(&case);
         // What is refused before it matters whether it was learned stays refused: in a flood that is most of it.
-        if case.siege.is_some() && policy.closes_catch_all(&case) && !judgement.ignores_learning() {
+        if case.siege.is_some() && !judgement.ignores_learning() && policy.closes_catch_all(&case) {
             let learned = self.was_learned(&addressed, now, asker)?;
             if learned != WasLearned::No {
                 lookups.siege = Some(Siege { learned });
