@@ -1,7 +1,7 @@
 //! What is written to the store at once, and the forms in which both backends keep it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -13,6 +13,7 @@ use crate::core::{
     proof::{
         coverage::CoverageCount,
         ledger::{Hash, Sent},
+        uses::Attempt,
     },
 };
 
@@ -36,8 +37,21 @@ pub struct Counts {
     pub attack: BTreeMap<(u64, AttackCount), u64>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
+    /// Uses of proofs that were counted already, in the order they came in.
+    pub uses: VecDeque<ProofUse>,
     /// How many counts failed and can't be tried again: some may have been written.
     pub lost: u64,
+}
+
+/// A notification that uses a proof of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofUse {
+    /// The message.
+    pub message: Hash,
+    /// How it uses it.
+    pub attempt: Attempt,
+    /// How long its uses are kept, in seconds since 1970.
+    pub until: u64,
 }
 
 /// A sample that waits to be written, and its place among those that may.
@@ -60,7 +74,7 @@ impl Counts {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
         let of_mail = self.coverage.len() + self.learned.len();
-        of_mail + self.attack.len() + self.samples.len()
+        of_mail + self.attack.len() + self.samples.len() + self.uses.len()
     }
 
     /// Takes off some, at most `max` of each kind.
@@ -72,15 +86,16 @@ impl Counts {
                 .take(max)
                 .collect(),
             samples: self.samples.drain(..max.min(self.samples.len())).collect(),
+            uses: self.uses.drain(..max.min(self.uses.len())).collect(),
             lost: 0,
         }
     }
 
-    /// How often something was counted or learned: what is lost when these are.
+    /// How often something was counted, used or learned: what is lost when these are.
     pub fn times(&self) -> u64 {
         let counted = self.coverage.values().chain(self.attack.values());
-        let learned = u64::try_from(self.learned.len()).unwrap_or(u64::MAX);
-        counted.fold(learned, |sum, times| sum.saturating_add(*times))
+        let once = u64::try_from(self.learned.len() + self.uses.len()).unwrap_or(u64::MAX);
+        counted.fold(once, |sum, times| sum.saturating_add(*times))
     }
 }
 

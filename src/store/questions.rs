@@ -31,8 +31,9 @@ pub trait LedgerStore {
 
 /// How often each proof was used.
 pub trait ProofUseStore {
-    /// Counts that a notification uses a proof of this message, and gives the result ([`Uses::take`]). This is atomic: no two
-    /// callers on any hosts see the same uses. They are kept until the latest `until`, in seconds since 1970.
+    /// Counts that a notification uses a proof of this message, and gives the result ([`Uses::take`]). No two callers see the
+    /// same uses: on Redis on any hosts, with a file in this process. They are kept until the latest `until`, in seconds
+    /// since 1970.
     ///
     /// [`Uses::take`]: crate::core::proof::uses::Uses::take
     fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use>;

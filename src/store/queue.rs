@@ -13,11 +13,11 @@ use tokio::{
 };
 
 use super::{
-    batch::{Batch, Counts, Waiting},
+    batch::{Batch, Counts, ProofUse, Waiting},
     health::Journal,
     losses::Owner,
     receipt::{Receipt, Ticket},
-    unwritten::Unwritten,
+    unwritten::{Unwritten, Version},
 };
 use crate::core::{
     attack::AttackCount,
@@ -25,6 +25,7 @@ use crate::core::{
     proof::{
         coverage::CoverageCount,
         ledger::{Hash, Sent},
+        uses::{KeptUses, Use},
     },
 };
 
@@ -71,6 +72,8 @@ pub struct Taken {
     /// The tickets of the messages in the batch, and the hashes that they are known by meanwhile.
     tickets: Vec<Ticket>,
     keys: Vec<(Option<Hash>, Option<Hash>)>,
+    /// The messages whose proofs are used in the batch.
+    used: Vec<Hash>,
     /// To be told when this is written.
     flushes: Vec<oneshot::Sender<()>>,
 }
@@ -87,7 +90,7 @@ impl Queue {
         }))
     }
 
-    /// The entries of the ledger that are not written yet.
+    /// The entries of the ledger that are not written yet, and the uses of proofs.
     pub fn unwritten(&self) -> &Unwritten {
         &self.0.unwritten
     }
@@ -124,6 +127,38 @@ impl Queue {
             }
             has_place
         })
+    }
+
+    /// Counts a use of a proof, over those that wait or else over what was read: `read` has that, and the version that was
+    /// asked for it. It must be read, again, where the version is given.
+    ///
+    /// Where there is no room, it counts and is forgotten: a few more then count than may, and none is refused.
+    pub fn use_proof(
+        &self,
+        proof: &ProofUse,
+        read: Option<(Version, KeptUses)>,
+    ) -> Result<Use, Version> {
+        let unwritten = &self.0.unwritten;
+        let mut answer = Err(unwritten.version());
+        self.add(1, |counts, room| {
+            // Under the lock of the state, so that none comes between.
+            let version = unwritten.version();
+            let read = read.filter(|(then, _)| *then == version);
+            let kept = unwritten.uses(proof.message);
+            let Some(mut kept) = kept.or(read.map(|(_, kept)| kept)) else {
+                answer = Err(version);
+                return true;
+            };
+            let used = kept.take(&proof.attempt, proof.until);
+            answer = Ok(used);
+            let has_place = !used.counts() || room.is_for(true);
+            if used.counts() && has_place {
+                counts.uses.push_back(*proof);
+                unwritten.add_use(proof.message, kept);
+            }
+            has_place
+        });
+        answer
     }
 
     /// Keeps a sample, if there is room for it. A flood brings more than enough of them, so none is a loss.
@@ -219,6 +254,11 @@ impl Queue {
             }
             taken.tickets.drain(..).for_each(Ticket::written);
         }
+        if taken.batch.counts.uses.is_empty() {
+            self.0
+                .unwritten
+                .remove_uses(&std::mem::take(&mut taken.used));
+        }
     }
 
     /// All of it is written.
@@ -293,7 +333,7 @@ impl Queue {
             },
         };
         let has_place = add(&mut state.counts, room);
-        let is_first = has_place && state.since.is_none();
+        let is_first = state.since.is_none() && state.counts.len() > 0;
         if is_first {
             state.since = Some(Instant::now());
         }
@@ -330,6 +370,11 @@ impl Queue {
         }
         for learn in left.learned {
             self.learn(learn);
+        }
+        for proof in left.uses {
+            // Nobody has read what this store has of it: a few more may count meanwhile.
+            let read = (self.0.unwritten.version(), KeptUses::default());
+            let _ = self.use_proof(&proof, Some(read));
         }
         left.samples
             .into_iter()
@@ -398,6 +443,7 @@ impl State {
                 .iter()
                 .map(|sent| (sent.message, sent.sender))
                 .collect(),
+            used: counts.uses.iter().map(|proof| proof.message).collect(),
             batch: Batch { sent, counts },
             tickets,
             flushes,

@@ -273,6 +273,33 @@ impl<B: Backend> Handle<B> {
         T: Send + 'a,
         F: Future<Output = Result<T, B::Error>> + Send,
     {
+        self.answer(limit, Reason::Slow, question)
+    }
+
+    /// The same by a connection that only writes: that it has to wait says nothing of those that read.
+    pub fn ask_to_write<'a, T, F>(
+        &'a self,
+        limit: Duration,
+        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
+    ) -> StoreAnswer<'a, T>
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T, B::Error>> + Send,
+    {
+        self.answer(limit, Reason::Busy, question)
+    }
+
+    /// `late` is what it means that the limit is over.
+    fn answer<'a, T, F>(
+        &'a self,
+        limit: Duration,
+        late: Reason,
+        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
+    ) -> StoreAnswer<'a, T>
+    where
+        T: Send + 'a,
+        F: Future<Output = Result<T, B::Error>> + Send,
+    {
         let supervisor = &*self.supervisor;
         let backend = &supervisor.backend;
         async move {
@@ -284,7 +311,7 @@ impl<B: Backend> Handle<B> {
             let answer = answer.await.unwrap_or_else(|_| {
                 let name = backend.name();
                 let text = format!("{name} did not answer within {} s", limit.as_secs());
-                Err(Unavailable::new(Reason::Slow, text))
+                Err(Unavailable::new(late, text))
             });
             if let Err(error) = &answer {
                 supervisor.journal.question_failed(error);

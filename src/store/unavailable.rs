@@ -9,6 +9,8 @@ pub enum Reason {
     Down,
     /// It did not answer in time.
     Slow,
+    /// What writes has to wait, for the disk or for another process. Questions are answered.
+    Busy,
     /// It has no room left.
     Full,
     /// It is read-only.
@@ -29,6 +31,7 @@ impl Reason {
         match self {
             Self::Down => "down",
             Self::Slow => "slow",
+            Self::Busy => "busy",
             Self::Full => "full",
             Self::ReadOnly => "read_only",
             Self::Denied => "denied",

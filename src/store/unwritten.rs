@@ -1,12 +1,20 @@
 //! Entries of the ledger that are not written yet. They prove bounces already: the bounce of a message that just left may
-//! come sooner than the write, and the store may be down.
+//! come sooner than the write, and the store may be down. And uses of proofs, which count before they are written: a bounce
+//! does not wait for the disk.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::core::proof::ledger::{Hash, Remembered, Sent};
+use crate::core::proof::{
+    ledger::{Hash, Remembered, Sent},
+    uses::KeptUses,
+};
+
+/// How often uses were written so far. What was read of them in one version is not what is there in the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version(u64);
 
 /// The entries in the queue, and those of the batch that is being written.
 #[derive(Debug, Default)]
@@ -16,6 +24,8 @@ pub struct Unwritten(Mutex<Entries>);
 struct Entries {
     messages: HashMap<Hash, Waiting<Remembered>>,
     senders: HashMap<Hash, Waiting<u64>>,
+    uses: HashMap<Hash, Waiting<KeptUses>>,
+    version: Version,
 }
 
 /// The newest of the entries that wait under the same hash.
@@ -67,6 +77,36 @@ impl Unwritten {
         let entries = self.lock();
         let found = senders.iter().filter_map(|hash| entries.senders.get(hash));
         found.map(|waiting| waiting.newest).max()
+    }
+
+    /// The uses of a message, those included that are written already; if any of them waits.
+    pub fn uses(&self, message: Hash) -> Option<KeptUses> {
+        let entries = self.lock();
+        let waiting = entries.uses.get(&message)?;
+        Some(waiting.newest.clone())
+    }
+
+    /// One more use of this message waits: these are all of them.
+    pub fn add_use(&self, message: Hash, all: KeptUses) {
+        add(&mut self.lock().uses, message, all);
+    }
+
+    /// One use of each of these messages is written.
+    pub fn remove_uses(&self, messages: &[Hash]) {
+        if messages.is_empty() {
+            return;
+        }
+        let mut entries = self.lock();
+        let Version(version) = &mut entries.version;
+        *version = version.wrapping_add(1);
+        for message in messages {
+            remove(&mut entries.uses, *message);
+        }
+    }
+
+    /// To be asked before uses are read, and again after that.
+    pub fn version(&self) -> Version {
+        self.lock().version
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

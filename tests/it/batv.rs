@@ -40,7 +40,7 @@ struct Signing<M: Mta> {
 
 impl<M: Mta> Signing<M> {
     fn start(layout: Layout, mta: impl FnOnce(u16, &Path) -> M) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let keys = key_file(folder.path());
         let word = match layout {
             Layout::Prvs => "prvs",

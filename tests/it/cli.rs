@@ -74,7 +74,7 @@ impl Desk {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let dns = runtime.block_on(Server::start(Zone::from_yaml(ZONE).unwrap()));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = lab::mta::folder_in_memory().unwrap();
         let config = CONFIG.replace("NAMESERVER", &dns.addr().to_string());
         fs::write(folder.path().join("milter.yaml"), config).unwrap();
         fs::write(folder.path().join("known.txt"), "joe\nsales\n").unwrap();

@@ -44,7 +44,7 @@ impl<M: Mta> Signing<M> {
     }
 
     fn start_around(proof: &str, mta: impl FnOnce(u16) -> M) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let keys = first_key(folder.path());
         let proof = format!(
             "proof: {{key_file: {}, {proof}}}\nlog: {{level: debug}}",

@@ -320,7 +320,7 @@ fn addresses_that_postfix_completes_are_judged_as_it_delivers_them() {
 /// `daemon` is who Postfix runs as here.
 #[test]
 fn a_socket_file_that_postfix_may_open() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let path = folder.path().join("backstop.sock");
     let socket = format!("unix:{}", path.display());
     let port = free_port().unwrap();

@@ -94,7 +94,7 @@ struct Forwarding {
 
 impl Forwarding {
     fn start() -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let postsrsd = Postsrsd::start(folder.path());
         let port = free_port().unwrap();
         let keys = key_file(folder.path());

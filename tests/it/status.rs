@@ -30,7 +30,7 @@ fn lines(output: &Output) -> Vec<String> {
 
 #[test]
 fn it_tells_of_a_daemon_from_its_start_to_its_end() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let list = folder.path().join("list");
     fs::write(&list, "joe\nann\n").unwrap();
     let socket = folder.path().join("s");
@@ -123,7 +123,7 @@ fn it_tells_of_a_daemon_from_its_start_to_its_end() {
 
 #[test]
 fn it_tells_of_a_port_and_of_a_store_that_is_down() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let (listen, redis) = (free_port().unwrap(), free_port().unwrap());
     let yaml = format!(
         "listen: inet:{listen}@127.0.0.1\nlocal: {{domains: [example.org]}}\nobserve: {{http: 127.0.0.1:8895}}\n\
@@ -155,7 +155,7 @@ fn it_tells_of_a_port_and_of_a_store_that_is_down() {
 
 #[test]
 fn a_file_with_a_mistake_is_no_status() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let config = folder.path().join("milter.yaml");
     fs::write(&config, "mode: enfroce\n").unwrap();
     for arguments in [&[][..], &["--json"]] {

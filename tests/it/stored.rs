@@ -48,7 +48,7 @@ impl Lab {
     pub fn new(mode: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let dns = runtime.block_on(Server::start(Zone::from_yaml(ZONE).unwrap()));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = lab::mta::folder_in_memory().unwrap();
         let config = CONFIG
             .replace("MODE", mode)
             .replace("NAMESERVER", &dns.addr().to_string());

@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn each_day_that_is_over_has_its_line() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = lab::mta::folder_in_memory().unwrap();
         let url = format!("sqlite:{}", folder.path().join("state.db").display());
         let store = store::open(
             &url.parse().unwrap(),

@@ -72,6 +72,11 @@ pub enum Use {
 }
 
 impl Use {
+    /// Whether it counts, and so changes what is known of the message.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Counted { .. } | Self::Again { .. })
+    }
+
     /// The result for the proof, and the same for people.
     pub fn result(self) -> (ProofResult, String) {
         match self {
@@ -207,6 +212,29 @@ impl Uses {
         let uses: Self = stored::from_bytes(bytes)?;
         // postcard also reads longer forms of a number, which it never writes.
         (uses.to_bytes() == bytes).then_some(uses)
+    }
+}
+
+/// How often one message has come back, and until when that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptUses {
+    /// How often.
+    pub uses: Uses,
+    /// In seconds since 1970.
+    pub until: u64,
+}
+
+impl KeptUses {
+    /// Decides, counts, and keeps it until then at least. What is over begins anew.
+    pub fn take(&mut self, attempt: &Attempt, until: u64) -> Use {
+        if self.until <= attempt.now {
+            *self = Self::default();
+        }
+        let used = self.uses.take(attempt);
+        if used.counts() {
+            self.until = self.until.max(until);
+        }
+        used
     }
 }
 

@@ -45,7 +45,7 @@ fn hit(sieges: &Sieges, from: u64) {
 }
 
 fn store() -> (TempDir, Arc<dyn Store>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let url = format!("sqlite:{}/state.db", folder.path().display());
     let retention = Retention {
         ledger_days: 1,

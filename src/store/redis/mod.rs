@@ -103,6 +103,13 @@ impl Backend for Redis {
             .await
             .map_err(|error| self.failed(error))?;
         counts.learned.clear();
+        // Another store could not write them.
+        while let Some(proof) = counts.uses.front() {
+            uses::take(&mut connection, proof)
+                .await
+                .map_err(|error| self.failed(error))?;
+            counts.uses.pop_front();
+        }
         // Counts must not. The server does all of them or none, unless it has no room for some.
         let mut commands = pipe();
         commands.atomic();

@@ -12,6 +12,7 @@ use crate::{
     },
     store::{
         ProofUseStore, StoreAnswer,
+        batch::ProofUse,
         supervisor::{Handle, PATIENCE},
     },
 };
@@ -31,21 +32,25 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
 
 impl ProofUseStore for Handle<Redis> {
     fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use> {
+        let proof = ProofUse {
+            message,
+            attempt,
+            until,
+        };
         self.ask(PATIENCE, async move |_, mut connection| {
-            take(&mut connection, message, &attempt, until).await
+            take(&mut connection, &proof).await
         })
     }
 }
 
 /// Adds a use to those of a message: reads them, and writes them unless another host did so meanwhile; then again.
-async fn take(
+pub(super) async fn take(
     connection: &mut MultiplexedConnection,
-    message: Hash,
-    attempt: &Attempt,
-    until: u64,
+    proof: &ProofUse,
 ) -> RedisResult<Use> {
-    let key = key("uses", message);
-    let left = until.saturating_sub(attempt.now).min(LONGEST);
+    let attempt = &proof.attempt;
+    let key = key("uses", proof.message);
+    let left = proof.until.saturating_sub(attempt.now).min(LONGEST);
     loop {
         let before: Option<Vec<u8>> = connection.get(&key).await?;
         let before = before.unwrap_or_default();

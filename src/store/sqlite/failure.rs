@@ -17,7 +17,7 @@ pub(super) fn unavailable(name: &str, error: &sqlx::Error) -> Unavailable {
             "; the user that Backstop runs as must be able to write the file, those beside it that end in -wal and \
              -shm, and their folder"
         }
-        Reason::Slow => "; another process holds a lock on it",
+        Reason::Busy => "; another process holds a lock on it",
         _ => "",
     };
     Unavailable::new(reason, format!("{name}: {error}{advice}"))
@@ -72,13 +72,14 @@ fn reason(error: &sqlx::Error) -> Reason {
         .and_then(|error| error.code()?.parse::<i32>().ok());
     match (code.map(|code| code & 0xff), error) {
         // SQLITE_BUSY, SQLITE_LOCKED
-        (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Reason::Slow,
+        (Some(5 | 6), _) => Reason::Busy,
         // SQLITE_READONLY
         (Some(8), _) => Reason::ReadOnly,
         // SQLITE_IOERR, SQLITE_CANTOPEN
         (Some(10 | 14), _) | (_, sqlx::Error::WorkerCrashed | sqlx::Error::Io(_)) => Reason::Down,
         // SQLITE_CORRUPT, SQLITE_NOTADB
         (Some(11 | 26), _) => Reason::Corrupt,
+        (_, sqlx::Error::PoolTimedOut) => Reason::Slow,
         // SQLITE_FULL
         (Some(13), _) => Reason::Full,
         _ => Reason::Other,

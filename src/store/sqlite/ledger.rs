@@ -8,7 +8,7 @@ use sqlx::{
     QueryBuilder, Row, Sqlite as Database, SqliteConnection, SqlitePool, sqlite::SqliteRow,
 };
 
-use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
+use super::{Sqlite, integer, natural, prune::delete, rows::in_rows, writer::Writer};
 use crate::{
     core::proof::ledger::{Hash, Remembered, Sent},
     store::{
@@ -22,9 +22,6 @@ use crate::{
 const LARGEST_SEGMENT: i64 = 320_000;
 /// How many segments the time is divided into for which entries are kept.
 const SEGMENTS: i64 = 8;
-/// How many rows one statement writes: the largest of these that there are rows for. Each is a statement of its own to
-/// SQLite, and is kept.
-const ROWS: [usize; 4] = [64, 16, 4, 1];
 
 impl LedgerStore for Handle<Sqlite> {
     fn sent(&self, messages: Vec<Hash>) -> StoreAnswer<'_, Option<Remembered>> {
@@ -147,16 +144,6 @@ pub(super) async fn insert(
         insert.push(LATER).build().execute(&mut *writer).await?;
     }
     Ok(())
-}
-
-/// The slices of [`ROWS`] that these are.
-fn in_rows<T>(mut all: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let most = ROWS.into_iter().find(|rows| *rows <= all.len())?;
-        let (first, rest) = all.split_at_checked(most)?;
-        all = rest;
-        Some(first)
-    })
 }
 
 /// The segment that so many more entries go into, the newest of them of the time `last`: the last segment, unless that is

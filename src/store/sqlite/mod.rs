@@ -10,6 +10,7 @@ mod failure;
 mod learned;
 mod ledger;
 mod prune;
+mod rows;
 mod schema;
 mod siege;
 mod uses;
@@ -115,6 +116,7 @@ impl Sqlite {
         for learn in &counts.learned {
             learned::learn(writer, learn, self.learned_since(today(now))).await?;
         }
+        uses::insert(writer, &counts.uses).await?;
         attack::insert(writer, counts).await
     }
 

@@ -31,7 +31,7 @@ impl SiegeStore for Handle<Sqlite> {
         if let Err(error) = check(&name, &bytes) {
             return answered(Err(error));
         }
-        self.ask(PATIENCE, async move |_, open| {
+        self.ask_to_write(PATIENCE, async move |_, open| {
             let mut writer = open.writer.lock().await?;
             let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
             write(&mut writer, &name, seen, &bytes, now).await

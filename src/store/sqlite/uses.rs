@@ -1,68 +1,114 @@
-//! How often proofs were used.
+//! How often proofs were used. A use counts at once, over what a connection that reads finds; it is written with the next
+//! batch, so no bounce waits for the disk.
+//!
+//! Two processes with the same file learn of each other's uses when they are written. What both count meanwhile is added up
+//! then: so a few more may count than may, and none that is the first is refused. A crash loses the uses that were not
+//! written, which does the same.
 
-use sqlx::SqliteConnection;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::{Sqlite, integer, prune::delete, writer::Writer};
+use sqlx::{
+    QueryBuilder, Row, Sqlite as Database, SqliteConnection, SqlitePool, sqlite::SqliteRow,
+};
+
+use super::{Sqlite, integer, natural, prune::delete, rows::in_rows, writer::Writer};
 use crate::{
     core::proof::{
         ledger::Hash,
-        uses::{Attempt, Use, Uses},
+        uses::{Attempt, KeptUses, Use, Uses},
     },
     store::{
         ProofUseStore, StoreAnswer,
-        supervisor::{Handle, PATIENCE},
+        batch::ProofUse,
+        supervisor::{Handle, PATIENCE, answered},
     },
 };
 
 impl ProofUseStore for Handle<Sqlite> {
     fn use_proof(&self, message: Hash, attempt: Attempt, until: u64) -> StoreAnswer<'_, Use> {
+        let proof = ProofUse {
+            message,
+            attempt,
+            until,
+        };
+        let mut version = match self.queue.use_proof(&proof, None) {
+            Ok(used) => return answered(Ok(used)),
+            Err(version) => version,
+        };
         self.ask(PATIENCE, async move |_, open| {
-            let mut writer = open.writer.lock().await?;
-            take(&mut writer, message, &attempt, until).await
+            loop {
+                let kept = kept(&open.readers, message).await?;
+                match self.queue.use_proof(&proof, Some((version, kept))) {
+                    Ok(used) => return Ok(used),
+                    // Some were written meanwhile, and may have been of this message.
+                    Err(newer) => version = newer,
+                }
+            }
         })
     }
 }
 
-/// Adds a use to those of a message: reads them, and writes them unless another process did so meanwhile; then again.
-/// Expired ones start again. Each step is one statement, so that a dropped future leaves nothing half done.
-pub(super) async fn take(
+/// The uses of a message, also those that are over; none if it has no row.
+pub(super) async fn kept(readers: &SqlitePool, message: Hash) -> sqlx::Result<KeptUses> {
+    const KEPT: &str = "SELECT uses, kept_until FROM proof_uses WHERE message = ?1";
+    let row = sqlx::query(KEPT)
+        .bind(message.as_bytes().as_slice())
+        .fetch_optional(readers)
+        .await?;
+    let kept = row.map(|row| read(&row)).transpose()?;
+    Ok(kept.unwrap_or_default())
+}
+
+/// What can't be read begins anew.
+fn read(row: &SqliteRow) -> sqlx::Result<KeptUses> {
+    Ok(KeptUses {
+        uses: Uses::from_bytes(row.try_get("uses")?).unwrap_or_default(),
+        until: natural(row.try_get("kept_until")?),
+    })
+}
+
+/// Adds uses to what is written already, by whatever process; all of a message in one row.
+pub(super) async fn insert(
     writer: &mut SqliteConnection,
-    message: Hash,
-    attempt: &Attempt,
-    until: u64,
-) -> sqlx::Result<Use> {
-    const USES: &str = "SELECT uses FROM proof_uses WHERE message = ?1 AND kept_until > ?2";
-    const WRITE: &str = "INSERT INTO proof_uses (message, uses, kept_until) VALUES (?1, ?2, ?3) \
-        ON CONFLICT DO UPDATE SET uses = excluded.uses, kept_until = max(kept_until, excluded.kept_until) \
-        WHERE kept_until <= ?4 OR uses = ?5";
-    let now = integer(attempt.now);
-    loop {
-        let before: Option<Vec<u8>> = sqlx::query_scalar(USES)
-            .bind(message.as_bytes().as_slice())
-            .bind(now)
-            .fetch_optional(&mut *writer)
-            .await?;
-        let mut uses = before
-            .as_deref()
-            .and_then(Uses::from_bytes)
-            .unwrap_or_default();
-        let used = uses.take(attempt);
-        let after = uses.to_bytes();
-        if before.as_ref() == Some(&after) {
-            return Ok(used);
+    proofs: &VecDeque<ProofUse>,
+) -> sqlx::Result<()> {
+    const KEPT: &str = "SELECT message, uses, kept_until FROM proof_uses WHERE message IN (";
+    const ALL: &str =
+        " ON CONFLICT DO UPDATE SET uses = excluded.uses, kept_until = excluded.kept_until";
+    let mut messages: BTreeMap<Hash, KeptUses> = BTreeMap::new();
+    for proof in proofs {
+        messages.entry(proof.message).or_default();
+    }
+    let hashes: Vec<Hash> = messages.keys().copied().collect();
+    for rows in in_rows(&hashes) {
+        let mut select = QueryBuilder::<Database>::new(KEPT);
+        let mut list = select.separated(", ");
+        for hash in rows {
+            list.push_bind(hash.as_bytes().to_vec());
         }
-        let written = sqlx::query(WRITE)
-            .bind(message.as_bytes().as_slice())
-            .bind(after)
-            .bind(integer(until))
-            .bind(now)
-            .bind(before)
-            .execute(&mut *writer)
-            .await?;
-        if written.rows_affected() > 0 {
-            return Ok(used);
+        select.push(")");
+        for row in select.build().fetch_all(&mut *writer).await? {
+            if let Ok(bytes) = <[u8; 16]>::try_from(row.try_get::<&[u8], _>("message")?) {
+                messages.insert(Hash::from_bytes(bytes), read(&row)?);
+            }
         }
     }
+    for proof in proofs {
+        if let Some(kept) = messages.get_mut(&proof.message) {
+            let _ = kept.take(&proof.attempt, proof.until);
+        }
+    }
+    let messages: Vec<(Hash, KeptUses)> = messages.into_iter().collect();
+    for rows in in_rows(&messages) {
+        let mut insert = QueryBuilder::<Database>::new("INSERT INTO proof_uses ");
+        insert.push_values(rows, |mut row, (hash, kept)| {
+            row.push_bind(hash.as_bytes().to_vec())
+                .push_bind(kept.uses.to_bytes())
+                .push_bind(integer(kept.until));
+        });
+        insert.push(ALL).build().execute(&mut *writer).await?;
+    }
+    Ok(())
 }
 
 /// Deletes expired ones.

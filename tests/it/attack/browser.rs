@@ -17,7 +17,7 @@ pub enum Scheme {
 
 /// Opens a page with what it takes beside; ends by itself.
 pub fn open(url: &str, scheme: Scheme, arguments: &[&str]) -> Output {
-    let profile = tempfile::tempdir().unwrap();
+    let profile = lab::mta::folder_in_memory().unwrap();
     let scheme = match scheme {
         Scheme::Dark => 0,
         Scheme::Light => 1,

@@ -35,7 +35,7 @@ struct Site {
 
 impl Site {
     fn new(more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = lab::mta::folder_in_memory().unwrap();
         let yaml = format!(
             "local: {{domains: [example.org, example.net]}}\nstore: sqlite:{}\n{more}",
             folder.path().join("state.db").display()

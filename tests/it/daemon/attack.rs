@@ -26,7 +26,7 @@ struct Scene {
 
 impl Scene {
     fn set(mode: &str) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let keys = key_file(folder.path());
         let dns = dns(super::zone().txt(SELECTOR, record()));
         let yaml = format!(

@@ -20,7 +20,7 @@ struct Desk {
 
 impl Desk {
     fn set(proof: &str) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let store = format!("sqlite:{}", folder.path().join("state.db").display());
         Self::with(proof, &store, folder)
     }
@@ -158,7 +158,7 @@ fn where_every_bounce_must_have_a_tag_the_ledger_alone_speaks_for_a_wrong_one() 
 
 #[test]
 fn a_wrong_tag_waits_once_our_own_signatures_were_seen_leaving() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let store = format!("sqlite:{}", folder.path().join("state.db").display());
     let desk = Desk::with("batv: {sign: true}", &store, folder);
     let unknown = body(FAR, &Ours::new("unknown", FAR));
@@ -169,7 +169,11 @@ fn a_wrong_tag_waits_once_our_own_signatures_were_seen_leaving() {
     assert_eq!(found, "550 at the end batv_wrong forged");
     // Another host that shares the store has not seen it leave itself.
     lab::process::wait_until(std::time::Duration::from_secs(10), || {
-        let other = Desk::with("batv: {sign: true}", &store, mta::folder().unwrap());
+        let other = Desk::with(
+            "batv: {sign: true}",
+            &store,
+            mta::folder_in_memory().unwrap(),
+        );
         Ok(other.comes("", &foreign("alice"), &unknown) == "550 at the end batv_wrong forged")
     })
     .unwrap();
@@ -183,7 +187,11 @@ fn while_the_store_is_down_no_wrong_tag_is_refused() {
         "batv: {sign: true}, ledger: {remember: true}",
         "batv: {sign: true, required: true}, ledger: {remember: true}",
     ] {
-        let desk = Desk::with(proof, "redis://127.0.0.1:1", mta::folder().unwrap());
+        let desk = Desk::with(
+            proof,
+            "redis://127.0.0.1:1",
+            mta::folder_in_memory().unwrap(),
+        );
         let unknown = body(FAR, &Ours::new("unknown", FAR));
         let found = desk.comes("", &foreign("alice"), &unknown);
         assert_eq!(found, "250 batv_wrong forged", "{proof}");

@@ -92,7 +92,7 @@ fn an_address_that_may_not_send_is_refused_in_every_form() {
 #[test]
 fn a_client_without_an_address_is_a_stranger() {
     let yaml = "local: {domains: [example.org], networks: [127.0.0.1]}\n";
-    let folder = lab::mta::folder().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let keys = crate::batv::key_file(folder.path());
     let keys = keys.display();
     let proof =

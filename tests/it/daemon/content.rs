@@ -20,7 +20,7 @@ use crate::{
 
 /// A daemon with keys, that refuses what proves nothing.
 fn strict(proof: &str, more: &str) -> (Stage, TempDir) {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlog: {{level: debug}}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
@@ -126,7 +126,7 @@ fn an_mta_that_knows_no_skip_is_let_talk() {
 /// Keys alone put nothing into outgoing mail: its bounces prove nothing, and that is not their fault.
 #[test]
 fn where_nothing_is_made_nothing_is_missed() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlocal: {{domains: [example.org]}}\n\

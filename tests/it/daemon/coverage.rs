@@ -29,7 +29,7 @@ struct Office {
 
 impl Office {
     fn open(proof: &str) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let yaml = format!(
             "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\
              proof: {{key_file: {}, dkim: {{verify: false}}, {proof}}}\nstore: sqlite:{}\n",

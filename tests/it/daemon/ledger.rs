@@ -23,7 +23,7 @@ const JOE: &str = "joe@example.org";
 
 /// A daemon that remembers what 10.0.0.0/8 sends, and the folder of its keys and its store.
 fn remembering(more: &str) -> (Stage, TempDir, PathBuf) {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let (keys, store) = (key_file(folder.path()), folder.path().join("state.db"));
     let stage = Stage::set(&format!(
         "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\

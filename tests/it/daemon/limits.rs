@@ -25,7 +25,7 @@ fn with_descriptors(number: u32) -> Stage {
         .env_remove("RUST_LOG")
         .stdout(Stdio::null());
     let yaml = asking(dns.addr(), ENFORCE);
-    let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
+    let backstop = Backstop::start_by(launcher, &yaml, mta::folder_in_memory().unwrap()).unwrap();
     Stage { backstop, dns }
 }
 

@@ -13,7 +13,7 @@ const RECIPIENTS: &str = "recipients: [{domain: example.org, known: [{file: know
 
 fn stage(list: &str) -> Stage {
     let dns = dns(zone());
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     fs::write(folder.path().join("known"), list).unwrap();
     let yaml = asking(dns.addr(), &format!("{ENFORCE}{RECIPIENTS}"));
     let backstop = Backstop::start_in(binary(), &yaml, folder).unwrap();

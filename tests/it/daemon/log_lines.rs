@@ -117,8 +117,12 @@ fn under_systemd_every_line_begins_with_its_priority() {
     let mut launcher = Command::new(binary());
     launcher.env("JOURNAL_STREAM", "8:1").env_remove("RUST_LOG");
     let more = format!("{ENFORCE}log: {{level: debug}}\n");
-    let backstop =
-        Backstop::start_by(launcher, &asking(dns.addr(), &more), mta::folder().unwrap()).unwrap();
+    let backstop = Backstop::start_by(
+        launcher,
+        &asking(dns.addr(), &more),
+        mta::folder_in_memory().unwrap(),
+    )
+    .unwrap();
     let stage = Stage { backstop, dns };
     stage.serves();
     std::fs::write(stage.backstop.config(), "mode: sleep\nlisten: nowhere\n").unwrap();
@@ -218,7 +222,7 @@ fn a_reader_that_stops_does_not_stop_mail() {
     let backstop = Backstop::start_by(
         launcher,
         &asking(dns.addr(), ENFORCE),
-        mta::folder().unwrap(),
+        mta::folder_in_memory().unwrap(),
     )
     .unwrap();
     let stage = Stage { backstop, dns };

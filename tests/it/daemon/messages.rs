@@ -304,7 +304,7 @@ fn what_the_mta_understood_is_judged() {
 /// A tag is taken off by what RCPT said, and put back without it as it was understood.
 #[test]
 fn an_oddly_spelled_tag_is_taken_off_by_rcpt_s_own_words() {
-    let folder = lab::mta::folder().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let keys = crate::batv::key_file(folder.path());
     let stage = Stage::set(&format!(
         "{ENFORCE}proof: {{key_file: {}, batv: {{sign: true}}}}\n",
@@ -337,7 +337,7 @@ fn an_oddly_spelled_tag_is_taken_off_by_rcpt_s_own_words() {
 /// one that nobody knows.
 #[test]
 fn a_recipient_without_a_domain_is_judged() {
-    let folder = lab::mta::folder().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let keys = crate::batv::key_file(folder.path());
     let stage = Stage::set(&format!(
         "{ENFORCE}null_sender: {{never_send: [noreply@example.org]}}\n\

@@ -157,7 +157,7 @@ fn proofs_and_the_store_are_counted() {
 
 #[test]
 fn a_store_that_is_down_and_a_list_that_is_gone_are_told() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let list = folder.path().join("list");
     fs::write(&list, "joe\n").unwrap();
     // A port where nobody listens.
@@ -402,7 +402,7 @@ fn whoever_asks_does_not_hold_up_the_end() {
 fn a_port_that_is_taken_is_said_to_be() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let config = folder.path().join("milter.yaml");
     let yaml = format!("listen: inet:0@127.0.0.1\nobserve: {{http: \"{address}\"}}\n");
     fs::write(&config, yaml).unwrap();
@@ -523,7 +523,7 @@ fn the_manual_page_lists_them() {
 /// A daemon whose metrics port was never asked for anything else is left alone by `backstop status`.
 #[test]
 fn a_status_is_neither_a_violation_nor_a_line_in_the_log() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let socket = folder.path().join("s");
     let yaml = format!(
         "listen: unix:{}\nsocket: {{mode: 0666}}\nmode: monitor\nobserve: {{http: 127.0.0.1:0}}\n",

@@ -29,7 +29,7 @@ fn the_content_is_asked_for_only_where_something_in_it_decides() {
         | step::NR_HEADER
         | step::NO_UNKNOWN
         | step::RCPT_REJ;
-    let folder = lab::mta::folder().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let keys = crate::batv::key_file(folder.path());
     let keys = keys.display();
     let nothing = always | step::NO_DATA | step::NO_BODY;

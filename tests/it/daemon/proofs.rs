@@ -49,7 +49,7 @@ impl Desk {
     }
 
     pub(super) fn with(proof: &str, more: &str, zone: Zone) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         let file = key_file(folder.path());
         let keys = Keys::parse(&fs::read_to_string(&file).unwrap()).unwrap();
         let store = folder.path().join("state.db");

@@ -57,7 +57,7 @@ fn sends(stage: &Stage, ours: &Ours) {
 #[test]
 fn what_one_host_sent_comes_home_to_the_other() {
     let redis = Redis::start(Options::default()).unwrap();
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let yaml = yaml(&redis, &key_file(folder.path()));
     let (one, other) = (Stage::set(&yaml), Stage::set(&yaml));
     let ours = Ours::new("shared", FAR);
@@ -81,7 +81,7 @@ fn what_one_host_sent_comes_home_to_the_other() {
 #[test]
 fn a_reload_takes_along_what_the_former_store_could_not_write() {
     let mut gone = Redis::start(Options::default()).unwrap();
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let keys = key_file(folder.path());
     let stage = Stage::set(&yaml(&gone, &keys));
     gone.kill().unwrap();
@@ -112,7 +112,7 @@ fn a_reload_takes_along_what_the_former_store_could_not_write() {
 #[test]
 fn nobody_waits_for_a_store_that_hangs() {
     let redis = Redis::start(Options::default()).unwrap();
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let stage = Stage::set(&yaml(&redis, &key_file(folder.path())));
     let ours = Ours::new("before", FAR);
     sends(&stage, &ours);

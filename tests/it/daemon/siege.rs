@@ -43,7 +43,7 @@ struct Host {
 
 impl Host {
     fn set(store: &str, siege: &str) -> Self {
-        let folder = mta::folder().unwrap();
+        let folder = mta::folder_in_memory().unwrap();
         Self::set_in(store, siege, folder)
     }
 
@@ -162,7 +162,7 @@ fn notifier(folder: &Path) -> (String, PathBuf) {
 fn three_hosts_are_besieged_as_one() {
     let mut redis = Redis::start(Options::default()).unwrap();
     let store = format!("store: redis://127.0.0.1:{}/0\n", redis.port());
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let (siege, told) = notifier(folder.path());
     let hosts: Vec<_> = (0..3).map(|_| Host::set(&store, &siege)).collect();
     assert!(hosts.iter().all(Host::is_open));
@@ -396,7 +396,7 @@ fn a_command_that_is_not_there_is_told_of_and_stops_nothing() {
 /// neither. One that ends leaves nothing behind.
 #[test]
 fn one_command_runs_at_a_time_and_not_for_ever() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let file = |name: &str| folder.path().join(name);
     let (program, told, started) = (file("notify"), file("told"), file("started"));
     let script = format!(

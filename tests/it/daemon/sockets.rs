@@ -51,7 +51,7 @@ fn try_in(folder: &Path, yaml: &str) -> Output {
 }
 
 fn folder() -> TempDir {
-    mta::folder().unwrap()
+    mta::folder_in_memory().unwrap()
 }
 
 #[test]

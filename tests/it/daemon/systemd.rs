@@ -36,7 +36,7 @@ fn a_socket_that_systemd_passed_is_taken_instead_of_an_own_one() {
     let server = dns(zone());
     let launcher = passing(passed, "$$");
     let yaml = asking(server.addr(), ENFORCE).replace("inet:0@127.0.0.1", "inet:1@192.0.2.1");
-    let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
+    let backstop = Backstop::start_by(launcher, &yaml, mta::folder_in_memory().unwrap()).unwrap();
     assert_eq!(backstop.addr(), address);
     let mut client = Client::tcp(address).unwrap();
     introduce(&mut client, STRANGER);
@@ -54,7 +54,7 @@ fn sockets_passed_to_another_process_are_not_taken() {
     let server = dns(zone());
     let launcher = passing(passed, "1");
     let yaml = asking(server.addr(), ENFORCE);
-    let backstop = Backstop::start_by(launcher, &yaml, mta::folder().unwrap()).unwrap();
+    let backstop = Backstop::start_by(launcher, &yaml, mta::folder_in_memory().unwrap()).unwrap();
     assert_ne!(backstop.addr(), address);
 }
 
@@ -91,7 +91,7 @@ fn value<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
 
 #[test]
 fn systemd_is_told_of_start_reload_and_end() {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let path = folder.path().join("notify");
     let manager = Manager::at(&path);
     let dns = dns(zone());

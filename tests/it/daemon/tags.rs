@@ -22,7 +22,7 @@ const ADD_RECIPIENT_WITH_PARAMETERS: u32 = 0x80;
 
 /// A daemon that signs what 10.0.0.0/8 sends, and the folder of its keys.
 fn signing(mode: &str) -> (Stage, TempDir) {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: {mode}\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\

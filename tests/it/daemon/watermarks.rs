@@ -33,7 +33,7 @@ const HEADERS: [(&str, &str); 3] = [
 
 /// A daemon that marks what 10.0.0.0/8 sends, and the folder of its keys.
 fn marking(more: &str) -> (Stage, TempDir) {
-    let folder = mta::folder().unwrap();
+    let folder = mta::folder_in_memory().unwrap();
     let keys = key_file(folder.path());
     let stage = Stage::set(&format!(
         "mode: enforce\nlocal: {{domains: [example.org], networks: [10.0.0.0/8]}}\n\

@@ -76,7 +76,7 @@ async fn what_is_late_or_lost_is_counted_in_messages() {
 }
 
 async fn what_is_counted(way: Way) -> (Lost, Lost) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let file = sqlite_url(&folder);
     let path = file.file().unwrap();
     let down = || Redis::stopped(Options::default()).unwrap();
@@ -229,7 +229,7 @@ async fn come_back(store: &Arc<dyn Store>, last: u64) -> Lost {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_kept_can_be_read_by_others() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let (one, other) = (
         open(&sqlite_url(&folder), KEEP),
         open(&sqlite_url(&folder), KEEP),
@@ -244,7 +244,7 @@ async fn a_message_that_is_kept_can_be_read_by_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_file_is_a_whole_copy() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let store = open(&sqlite_url(&folder), KEEP);
     for number in 1..=2_500 {
         store.remember(message(number));
@@ -257,7 +257,7 @@ async fn a_closed_file_is_a_whole_copy() {
     assert!(!store.remember(message(2_501)).is_kept().await);
     assert_eq!(store.health().lost.messages, 1);
 
-    let copy = tempfile::tempdir().unwrap();
+    let copy = lab::mta::folder_in_memory().unwrap();
     fs::copy(folder.path().join("state.db"), copy.path().join("state.db")).unwrap();
     let store = open(
         &url(&format!("sqlite:{}/state.db", copy.path().display())),

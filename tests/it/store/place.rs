@@ -46,7 +46,7 @@ pub enum Place {
 
 impl Place {
     pub fn sqlite() -> Self {
-        Self::Sqlite(tempfile::tempdir().unwrap())
+        Self::Sqlite(lab::mta::folder_in_memory().unwrap())
     }
 
     pub fn redis() -> Self {

@@ -331,7 +331,7 @@ async fn a_server_wants_its_password() {
         ..Options::default()
     });
     let port = redis.port();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let file = folder.path().join("password");
     fs::write(&file, "letmein\n").unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -378,7 +378,7 @@ async fn a_changed_password_is_read_anew() {
         password: Some("letmein".to_owned()),
         ..Options::default()
     });
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let file = folder.path().join("password");
     fs::write(&file, "before").unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();

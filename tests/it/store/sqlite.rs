@@ -35,7 +35,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// A store that was in use, and is closed.
 async fn used() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let store = open(&sqlite_url(&folder), KEEP);
     for number in 1..500 {
         store.remember(message(number));
@@ -57,7 +57,7 @@ async fn used() -> TempDir {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_its_owner_can_read_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let store = open(&sqlite_url(&folder), KEEP);
     store.remember(message(1));
     until_remembered(&*store, 1).await;
@@ -68,7 +68,7 @@ async fn only_its_owner_can_read_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_belongs_to_whom_its_folder_belongs_to() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     // Root may give it away: `backstop check` is run by root, the daemon by another.
     let _ = chown(folder.path(), Some(1), Some(1));
     let owner = |path: &Path| {
@@ -86,7 +86,7 @@ async fn it_belongs_to_whom_its_folder_belongs_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_folder_may_come_later() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let missing = folder.path().join("lib/backstop");
     let store = open(
         &url(&format!("sqlite:{}/state.db", missing.display())),
@@ -107,7 +107,7 @@ async fn a_missing_folder_may_come_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_database_is_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let path = file(&folder);
     let text = "somebody's notes\n".repeat(1_000);
     fs::write(&path, &text).unwrap();
@@ -150,7 +150,7 @@ async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_of_another_program_is_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let path = file(&folder);
     let mut other = other_program(&path).await;
     other.execute("CREATE TABLE mine (a)").await.unwrap();
@@ -193,29 +193,28 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     until_open(&*store).await;
     let mut other = other_program(&file(&folder)).await;
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let used = use_proof(&*store, hash(1), now(), now() + 600).await;
-    assert_eq!(used.unwrap_err().reason(), Reason::Slow);
     store.remember(message(1_000));
     store.learn(accepted(1));
-    // It is opened again, and read.
-    until("it is read", async || {
-        matches!(store.sent(vec![hash(1)]).await, Ok(Some(_)))
+    let mut times = 0;
+    // Until what is to be written was refused, and for a while after.
+    until("a batch is refused", async || {
+        times += 1;
+        let used = use_proof(&*store, hash(1), now(), now() + 600).await;
+        assert_eq!(used, Ok(times));
+        assert!(remembers(&*store, 1).await);
+        assert_eq!(refusals(&*store).await, [None, None, Some(Reason::Busy)]);
+        let health = store.health();
+        assert_eq!(health.down, None);
+        let refused = health.latest.is_some_and(|error| error.to_string().contains("lock"));
+        refused && times > 7
     })
     .await;
-    assert_eq!(store.health().waiting, 2);
-    until("the records are read, and not written", async || {
-        refusals(&*store).await == [None, None, Some(Reason::Slow)]
-    })
-    .await;
+    assert_eq!(store.health().waiting, u64::from(times) + 2);
     other.execute("ROLLBACK").await.unwrap();
     until_remembered(&*store, 1_000).await;
     until_learned(&*store, 1).await;
-    until("a use is counted", async || {
-        use_proof(&*store, hash(2), now(), now() + 600)
-            .await
-            .is_ok()
-    })
-    .await;
+    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(times + 1));
+    assert_eq!(refusals(&*store).await, [None; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +222,7 @@ async fn a_killed_writer_loses_nothing_that_was_written() {
     if let Some(folder) = env::var_os(AGAIN) {
         write_for_ever(Path::new(&folder)).await;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let test = "sqlite::a_killed_writer_loses_nothing_that_was_written";
     let mut writer = again(test, folder.path(), &[])
         .stdout(Stdio::piped())
@@ -268,14 +267,9 @@ async fn write_for_ever(folder: &Path) -> ! {
             number += 1;
             store.remember(message(number));
         }
+        let used = use_proof(&*store, hash(1), now(), now() + 600).await;
+        used.unwrap();
         until_written(&*store).await;
-        // Another one that opens the file may hold it for a moment.
-        until("a use is counted", async || {
-            use_proof(&*store, hash(1), now(), now() + 600)
-                .await
-                .is_ok()
-        })
-        .await;
         println!("written {number}");
     }
 }
@@ -285,7 +279,7 @@ async fn an_open_file_needs_no_more_descriptors() {
     if let Some(folder) = env::var_os(AGAIN) {
         return without_descriptors(Path::new(&folder)).await;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lab::mta::folder_in_memory().unwrap();
     let test = "sqlite::an_open_file_needs_no_more_descriptors";
     let runner = &["prlimit", "--nofile=64:64"];
     let output = again(test, folder.path(), runner).output().unwrap();
@@ -354,10 +348,7 @@ async fn without_the_right_to_write(folder: &Path) {
     assert!(fs::OpenOptions::new().write(true).open(&path).is_err());
     let before = fs::read(&path).unwrap();
     let store = open(&url(&format!("sqlite:{}", path.display())), KEEP);
-    let used = use_proof(&*store, hash(1), now(), now() + 600)
-        .await
-        .unwrap_err();
-    assert!(used.to_string().contains("must be able to write"), "{used}");
+    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(1));
     let read_only = [None, None, Some(Reason::ReadOnly)];
     assert_eq!(refusals(&*store).await, read_only);
     store.remember(message(1_000));
@@ -368,6 +359,7 @@ async fn without_the_right_to_write(folder: &Path) {
     allow(&path, 0o600);
     until_written(&*store).await;
     assert_eq!(refusals(&*store).await, [None; 3]);
+    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(2));
     drop(store);
 
     // The folder, without a file in it.

@@ -34,7 +34,7 @@ impl Backstop {
     /// Starts the binary with this `milter.yaml`, and waits until it listens. `listen: inet:0@127.0.0.1` lets the kernel
     /// choose the port.
     pub fn start(binary: &Path, yaml: &str) -> io::Result<Self> {
-        let folder = mta::folder()?;
+        let folder = mta::folder_in_memory()?;
         Self::start_in(binary, yaml, folder)
     }
 
@@ -166,6 +166,15 @@ impl Backstop {
     /// SIGTERM, and the wait for the end.
     pub fn stop(&mut self) -> io::Result<()> {
         self.daemon.stop()
+    }
+}
+
+impl Drop for Backstop {
+    fn drop(&mut self) {
+        // A test has failed: what the daemon said of it.
+        if std::thread::panicking() {
+            eprintln!("the daemon's log:\n{}", self.log_so_far());
+        }
     }
 }
 

@@ -56,9 +56,35 @@ pub fn must_be_root() -> io::Result<()> {
 
 /// A new folder in /tmp that unprivileged users can walk through; removed when dropped.
 pub fn folder() -> io::Result<TempDir> {
+    folder_in("/tmp")
+}
+
+/// The same in memory, if the machine has such a place: what is kept there waits for no disk, however slow that is. For a
+/// daemon whose store is to answer within a second.
+pub fn folder_in_memory() -> io::Result<TempDir> {
+    const MEMORY: &str = "/dev/shm";
+    if is_fit_memory(MEMORY).unwrap_or_default() {
+        folder_in(MEMORY)
+    } else {
+        folder()
+    }
+}
+
+/// Whether this is memory with room for stores, and programs can be run in it: containers often have neither.
+fn is_fit_memory(path: &str) -> io::Result<bool> {
+    const TMPFS: u64 = 0x0102_1994;
+    const ROOM: u64 = 1 << 30;
+    let is_memory = u64::try_from(rustix::fs::statfs(path)?.f_type).is_ok_and(|kind| kind == TMPFS);
+    let place = rustix::fs::statvfs(path)?;
+    let runs_programs = !place.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC);
+    let room = place.f_bavail.saturating_mul(place.f_frsize);
+    Ok(is_memory && runs_programs && room >= ROOM)
+}
+
+fn folder_in(place: &str) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new()
         .prefix("backstop-lab-")
-        .tempdir_in("/tmp")?;
+        .tempdir_in(place)?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     Ok(folder)
 }

@@ -121,6 +121,26 @@ fn each_replier_has_one() {
     take_all(&steps);
 }
 
+#[test]
+fn what_is_over_begins_anew() {
+    let mut kept = KeptUses::default();
+    for (after, until, expected, kept_until) in [
+        (0, 100, counted(1, 2), 100),
+        // An earlier end does not shorten it.
+        (10, 50, counted(2, 2), 100),
+        // Nor does what is refused make it longer.
+        (99, 500, too_often(2), 100),
+        (100, 200, counted(1, 2), 200),
+        (150, 300, counted(2, 2), 300),
+        (299, 400, too_often(2), 300),
+        (300, 300, counted(1, 2), 300),
+        (300, 300, counted(1, 2), 300),
+    ] {
+        let used = kept.take(&attempt(Failure, None, after), NOW + until);
+        assert_eq!((used, kept.until), (expected, NOW + kept_until), "{after}");
+    }
+}
+
 /// A list's message can have thousands of bounces.
 #[test]
 fn only_the_last_ones_are_known_again() {

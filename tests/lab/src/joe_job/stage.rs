@@ -70,7 +70,7 @@ impl Stage {
     /// Starts backstop, then a Postfix that asks it.
     pub(super) fn set(options: &Options, nameserver: SocketAddr) -> io::Result<Self> {
         let shipped = fs::read_to_string(&options.config)?;
-        let folder = mta::folder()?;
+        let folder = mta::folder_in_memory()?;
         let keys = folder.path().join("keys");
         let mut keygen = Command::new(&options.backstop);
         run(keygen.arg("keygen").arg("--file").arg(&keys))?;

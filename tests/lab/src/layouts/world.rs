@@ -27,7 +27,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn start(options: &Options, site: Site, nameserver: SocketAddr) -> io::Result<Self> {
-        let folder = mta::folder()?;
+        let folder = mta::folder_in_memory()?;
         let keys = folder.path().join("keys");
         run(Command::new(&options.backstop)
             .arg("keygen")
