@@ -1,6 +1,9 @@
 //! What the counts of some hours say together.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::{AttackKind, AttackRow, Fate};
 
@@ -31,8 +34,9 @@ impl AttackTally {
     /// Those of a fate that is suspect: not those that were taken for answers to our own mail, nor those of which
     /// nothing is known.
     pub fn suspect(&self) -> u64 {
-        let suspect = Fate::ALL.into_iter().filter(|fate| fate.is_suspect());
-        suspect.fold(0, |sum, fate| sum.saturating_add(self.of(fate)))
+        let all = Fate::ALL.into_iter().zip(self.0);
+        let suspect = all.filter(|(fate, _)| fate.is_suspect());
+        suspect.fold(0, |sum, (_, times)| sum.saturating_add(times))
     }
 
     /// Those that did not reach their recipient.
@@ -60,7 +64,7 @@ impl AttackTally {
 /// Things of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
-    named: BTreeMap<String, AttackTally>,
+    named: HashMap<String, AttackTally>,
     /// Those that were too many to be named, in their hour or in all.
     pub others: AttackTally,
 }
@@ -88,7 +92,7 @@ impl Ranked {
         let mut all: Vec<_> = suspect
             .map(|(text, tally)| (text.as_str(), tally))
             .collect();
-        all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
+        all.sort_unstable_by_key(|(text, tally)| (Reverse(tally.suspect()), *text));
         all.truncate(most);
         all
     }
@@ -106,7 +110,10 @@ impl Ranked {
 
     fn forget_the_rarest(&mut self) {
         let mut all: Vec<_> = std::mem::take(&mut self.named).into_iter().collect();
-        all.sort_by_key(|(_, tally)| Reverse(tally.suspect()));
+        all.select_nth_unstable_by(MIN_NAMED, |(one, of_one), (other, of_other)| {
+            let frequent_first = of_other.suspect().cmp(&of_one.suspect());
+            frequent_first.then_with(|| one.cmp(other))
+        });
         for (_, tally) in all.split_off(MIN_NAMED) {
             self.others.join(&tally);
         }
