@@ -6,6 +6,7 @@
 //! | [`dns`]     | a DNS server for load, with one delay for all answers |
 //! | [`faults`]  | mail through a real Postfix while something goes wrong |
 //! | [`floor`]   | a filter that accepts everything, on the library that Backstop uses |
+//! | [`kept`]    | what a large store costs |
 //! | [`process`] | processor time and memory of a process and its children |
 //! | [`readings`]| what was read in slices that took turns, and ratios of it |
 //! | [`sim`]     | a year of the siege's sensor in a minute |
@@ -25,6 +26,7 @@
 pub mod dns;
 pub mod faults;
 pub mod floor;
+pub mod kept;
 pub mod mta;
 pub mod process;
 pub mod readings;

@@ -15,6 +15,7 @@ mod tests;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub(crate) use self::outcome::count;
 pub use self::{
     mail::{Mail, SERIAL},
     outcome::Outcome,
