@@ -34,7 +34,8 @@ struct State {
 /// How much was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Outgoing messages that were answered without an entry in the ledger, and will never have one.
+    /// Outgoing messages that have no entry in the ledger, and will never have one: they were answered without, or the file
+    /// is gone in which it was.
     pub messages: u64,
     /// Outgoing messages that were answered without an entry, which still waits to be written.
     pub late: u64,
@@ -70,8 +71,19 @@ impl Losses {
 
     /// A message has no entry, and will have none.
     pub(super) fn message(&self, owner: &Owner) {
+        self.messages(owner, 1);
+    }
+
+    /// Entries of messages that are not known one by one are gone, with the file that they were in.
+    pub(super) fn entries(&self, gone: u64, day: u64) {
+        if gone > 0 {
+            self.messages(&Owner { day, domain: None }, gone);
+        }
+    }
+
+    fn messages(&self, owner: &Owner, lost: u64) {
         let mut state = self.lock();
-        state.messages = state.messages.saturating_add(1);
+        state.messages = state.messages.saturating_add(lost);
         let domain = owner
             .domain
             .as_ref()
@@ -81,7 +93,7 @@ impl Losses {
             CoverageCount::NOT_OURS.clone_into(&mut key.1);
         }
         let times = state.uncounted.entry(key).or_default();
-        *times = times.saturating_add(1);
+        *times = times.saturating_add(lost);
     }
 
     /// So many counts or learned addresses are lost.

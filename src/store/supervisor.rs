@@ -29,6 +29,7 @@ use crate::core::{
     proof::{
         coverage::CoverageCount,
         ledger::{MAX_RECIPIENTS, Sent},
+        today,
     },
 };
 
@@ -62,7 +63,12 @@ pub(super) trait Backend: Send + Sync + 'static {
     fn name(&self) -> &str;
 
     /// Opens it. Called once at a time.
-    fn open(&self) -> impl Future<Output = Result<Self::Connection, Unavailable>> + Send;
+    fn open(&self) -> impl Future<Output = Result<Opened<Self::Connection>, Unavailable>> + Send;
+
+    /// What was open turned out to be damaged: makes room for a new one, if there can be one, and says what it did.
+    fn make_room(&self) -> Option<String> {
+        None
+    }
 
     /// Writes a batch. What is written is removed from it; the rest is tried again.
     fn write(
@@ -83,6 +89,13 @@ pub(super) trait Backend: Send + Sync + 'static {
 
     /// The error in words that name the store.
     fn failed(&self, error: Self::Error) -> Unavailable;
+}
+
+/// A store that was opened.
+pub(super) struct Opened<C> {
+    pub connection: C,
+    /// How many entries of the ledger are gone with the file that was open before.
+    pub gone: u64,
 }
 
 /// Opens the store in the background, and again when it was down.
@@ -196,7 +209,8 @@ async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
     let mut state = supervisor.state.subscribe();
     loop {
         match supervisor.backend.open().await {
-            Ok(connection) => {
+            Ok(Opened { connection, gone }) => {
+                supervisor.journal.losses.entries(gone, today(now()));
                 let open = State::Open(connection.clone());
                 supervisor.state.send_replace(open);
                 if queue.waiting() == (0, 0) {
@@ -211,7 +225,10 @@ async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
                     never = prune(&supervisor, &connection, &queue) => match never {},
                 };
                 sleep(pause).await;
+                let mut is_damaged = false;
                 supervisor.state.send_modify(|state| {
+                    is_damaged =
+                        matches!(state, State::Down(error) if error.reason() == Reason::Corrupt);
                     if matches!(state, State::Open(_)) {
                         *state = State::Opening;
                     }
@@ -219,6 +236,9 @@ async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
                 // What is opened next would share the locks and the memory of what is still open, and be read-only with it.
                 let closed = supervisor.backend.close(connection);
                 let _ = timeout(RETRY, closed).await;
+                if is_damaged && let Some(done) = supervisor.backend.make_room() {
+                    log::warn!("store: {done}");
+                }
             }
             Err(error) => {
                 supervisor.journal.background_failed(&error);

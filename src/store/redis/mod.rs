@@ -31,7 +31,7 @@ use redis::{Pipeline, RedisError, RedisResult, aio::MultiplexedConnection, pipe}
 use super::{
     Retention, StoreUrl, Unavailable,
     batch::{Batch, Counts, now},
-    supervisor::Backend,
+    supervisor::{Backend, Opened},
     url::RedisServer,
 };
 use crate::core::proof::{DAY, ledger::Hash, today};
@@ -80,8 +80,12 @@ impl Backend for Redis {
         &self.name
     }
 
-    async fn open(&self) -> Result<MultiplexedConnection, Unavailable> {
-        connect::connect(&self.name, &self.server).await
+    async fn open(&self) -> Result<Opened<MultiplexedConnection>, Unavailable> {
+        let connection = connect::connect(&self.name, &self.server).await?;
+        Ok(Opened {
+            connection,
+            gone: 0,
+        })
     }
 
     async fn write(

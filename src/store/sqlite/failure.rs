@@ -23,13 +23,22 @@ pub(super) fn unavailable(name: &str, error: &sqlx::Error) -> Unavailable {
     Unavailable::new(reason, format!("{name}: {error}{advice}"))
 }
 
-/// The file is damaged, or another program's. It is never written to.
+/// The file is damaged, or another program's.
 pub(super) fn foreign(name: &str, what: &str) -> Unavailable {
     let text = format!(
-        "{name} is damaged or not Backstop's: {what}; it is left as it is: restore a copy, or move it away with the files \
-         beside it that end in -wal and -shm, and Backstop makes a new one"
+        "{name} is damaged or not Backstop's: {what}; restore a copy, or move it away with the files beside it that end in \
+         -wal and -shm, and Backstop makes a new one"
     );
     Unavailable::new(Reason::Corrupt, text)
+}
+
+/// The file was ours, is damaged, and has been moved.
+pub(super) fn moved_away(name: &str, moved: &Path) -> String {
+    format!(
+        "{name} is damaged: it is now {}, and a new one is made; look at the disk. sqlite3's .recover may save some of it. \
+         Remove it then: while it is there, the next one that is damaged stays in its place, and nothing is remembered",
+        moved.display()
+    )
 }
 
 /// A newer version wrote the file. It is never written to.

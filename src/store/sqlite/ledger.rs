@@ -175,6 +175,13 @@ async fn segment(
     new.fetch_one(&mut *writer).await
 }
 
+/// How many entries there are.
+pub(super) async fn entries(writer: &mut SqliteConnection) -> sqlx::Result<u64> {
+    const ENTRIES: &str = "SELECT coalesce(sum(entries), 0) FROM segments";
+    let entries = sqlx::query_scalar(ENTRIES).fetch_one(writer).await;
+    entries.map(natural)
+}
+
 /// Deletes the segments whose entries are all from before `since`, and the oldest of those that have more than `max` entries
 /// together.
 pub(super) async fn prune(writer: &Writer, since: i64, max: i64) -> sqlx::Result<()> {

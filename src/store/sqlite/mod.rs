@@ -19,10 +19,11 @@ mod writer;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use schema::Identity;
 use sqlx::{
     ConnectOptions, Executor, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
@@ -32,7 +33,7 @@ use writer::Writer;
 use super::{
     Retention, StoreUrl, Unavailable,
     batch::{Batch, now},
-    supervisor::Backend,
+    supervisor::{Backend, Opened},
 };
 use crate::core::proof::{DAY, today};
 
@@ -59,12 +60,20 @@ pub(super) struct Sqlite {
     name: String,
     path: PathBuf,
     retention: Retention,
+    last: Mutex<LastFile>,
+}
+
+/// The file that was opened last.
+#[derive(Clone, Copy, Debug, Default)]
+struct LastFile {
+    identity: Option<Identity>,
+    /// How many entries the ledger has in it.
+    entries: u64,
 }
 
 /// The connections to the file.
 pub(super) struct Connections {
-    /// The device and inode of the file.
-    file: (u64, u64),
+    file: Identity,
     writer: Writer,
     readers: SqlitePool,
 }
@@ -75,7 +84,29 @@ impl Sqlite {
             name: url.to_string(),
             path: path.to_owned(),
             retention,
+            last: Mutex::default(),
         }
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastFile> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file is open that has so many entries: how many are gone with the one before.
+    fn opened(&self, identity: Identity, entries: u64) -> u64 {
+        let mut last = self.last();
+        let before = *last;
+        let is_another = before.identity.is_some_and(|before| before != identity);
+        *last = LastFile {
+            identity: Some(identity),
+            entries,
+        };
+        if is_another {
+            return before.entries.saturating_sub(entries);
+        }
+        // They may be there, and can't be read.
+        last.entries = entries.max(before.entries);
+        0
     }
 
     /// Whether the file is still the one that was opened: writes to a file that was moved away are lost.
@@ -142,7 +173,7 @@ impl Backend for Sqlite {
         &self.name
     }
 
-    async fn open(&self) -> Result<Arc<Connections>, Unavailable> {
+    async fn open(&self) -> Result<Opened<Arc<Connections>>, Unavailable> {
         let no_file = |error: io::Error| failure::no_file(&self.name, &self.path, &error);
         schema::make_file(&self.path).map_err(no_file)?;
         let options = SqliteConnectOptions::new()
@@ -169,11 +200,28 @@ impl Backend for Sqlite {
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(|error| self.failed(error))?;
-        Ok(Arc::new(Connections {
-            file: schema::identity(&self.path).map_err(no_file)?,
+        let file = schema::identity(&self.path).map_err(no_file)?;
+        // A file that is damaged in this place is open until more is asked of it.
+        let entries = ledger::entries(&mut writer).await.unwrap_or_default();
+        let connection = Arc::new(Connections {
+            file,
             writer: Writer::new(writer),
             readers,
-        }))
+        });
+        Ok(Opened {
+            connection,
+            gone: self.opened(file, entries),
+        })
+    }
+
+    fn make_room(&self) -> Option<String> {
+        let identity = schema::identity(&self.path).ok()?;
+        if self.last().identity != Some(identity) {
+            // Somebody has replaced it.
+            return None;
+        }
+        let moved = schema::move_away(&self.path).ok()?;
+        Some(failure::moved_away(&self.name, &moved))
     }
 
     async fn write(&self, open: &Arc<Connections>, batch: &mut Batch) -> Result<(), Unavailable> {
@@ -185,6 +233,8 @@ impl Backend for Sqlite {
         written.await.map_err(|error| self.failed(error))?;
         // If it was moved away meanwhile, the batch is written again to the file in its place.
         self.is_in_place(open)?;
+        let entries = batch.sent.iter().filter(|sent| sent.message.is_some());
+        self.last().entries += u64::try_from(entries.count()).unwrap_or_default();
         *batch = Batch::default();
         Ok(())
     }
@@ -200,9 +250,11 @@ impl Backend for Sqlite {
             ledger::shrink(writer, LARGEST).await?;
             let max = integer(self.retention.max_learned);
             learned::prune(writer, self.learned_since(today(now)), max).await?;
-            siege::prune(writer, now).await
+            siege::prune(writer, now).await?;
+            ledger::entries(&mut *writer.lock().await?).await
         };
-        pruned.await.map_err(|error| self.failed(error))
+        self.last().entries = pruned.await.map_err(|error| self.failed(error))?;
+        Ok(())
     }
 
     async fn close(&self, open: Arc<Connections>) {

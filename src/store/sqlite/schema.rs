@@ -4,7 +4,8 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -141,10 +142,38 @@ fn same_modes(path: &Path) {
     }
 }
 
-/// The device and inode of a file: another file in its place has others.
-pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// The device and inode of a file, and when it was made, where the file system knows: another file in its place differs in
+/// one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64, Option<SystemTime>);
+
+/// That of the file at a path.
+pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = path.metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
+    let made = metadata.created().ok();
+    Ok(Identity(metadata.dev(), metadata.ino(), made))
+}
+
+/// Moves a file away with those beside it, and gives its new name; not if there is one already.
+pub(super) fn move_away(path: &Path) -> io::Result<PathBuf> {
+    let named = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let moved = named(".damaged");
+    if moved.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    // The file itself last: until then, all of it is done again after a crash.
+    for ending in ["-wal", "-shm"] {
+        match fs::rename(named(ending), named(&format!(".damaged{ending}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::rename(path, &moved)?;
+    Ok(moved)
 }
 
 /// Makes the tables in an empty file. A file of another program, or of a newer version, is not written to.

@@ -4,7 +4,7 @@ use std::{
     env, fs,
     fs::Permissions,
     io::{BufRead, BufReader},
-    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -122,23 +122,71 @@ async fn what_is_no_database_is_left_as_it_is() {
     until_remembered(&*store, 1).await;
 }
 
+/// Overwrites all but the header and the list of tables, and what is not in the file yet.
+fn damage(path: &Path) {
+    for ending in ["", "-wal"] {
+        let path = beside(path, ending);
+        let octets = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if octets > 4096 {
+            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            let garbage = vec![0x5a; usize::try_from(octets - 4096).unwrap()];
+            file.write_all_at(&garbage, 4096).unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
+async fn a_damaged_file_makes_room_and_what_it_had_is_lost() {
+    let folder = used().await;
+    let path = file(&folder);
+    let moved = beside(&path, ".damaged");
+    let store = open(&sqlite_url(&folder), KEEP);
+    store.remember(message(1_000));
+    until_remembered(&*store, 1_000).await;
+    damage(&path);
+    until("it is noticed", async || {
+        store.sent(vec![hash(1)]).await.is_err()
+    })
+    .await;
+    until("another is in its place", async || moved.exists()).await;
+    store.remember(message(2_000));
+    until_remembered(&*store, 2_000).await;
+    assert!(!remembers(&*store, 1).await);
+    assert_eq!(mode(&moved), 0o600);
+    // 499 that were there, and one of today.
+    let lost = |messages| Lost {
+        messages,
+        ..Lost::default()
+    };
+    assert_eq!(store.health().lost, lost(500));
+    drop(store);
+
+    // Somebody has to look at it before that is done again.
+    let damaged = fs::read(&moved).unwrap();
+    let store = open(&sqlite_url(&folder), KEEP);
+    assert!(remembers(&*store, 2_000).await);
+    damage(&path);
+    let error = until_refused(&*store, Reason::Corrupt).await;
+    assert!(error.to_string().contains("move it away"), "{error}");
+    assert_eq!(refusals(&*store).await, [Some(Reason::Corrupt); 3]);
+    assert_eq!(fs::read(&moved).unwrap(), damaged);
+    assert_eq!(store.health().lost, Lost::default());
+    fs::remove_file(&moved).unwrap();
+    store.remember(message(3_000));
+    until_remembered(&*store, 3_000).await;
+    assert!(moved.exists());
+    assert_eq!(store.health().lost, lost(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_may_be_replaced_by_a_copy() {
     let folder = used().await;
     let path = file(&folder);
     let whole = fs::read(&path).unwrap();
-    let mut damaged = whole.clone();
-    // All but the header and the list of tables.
-    damaged[4096..].fill(0x5a);
-    fs::write(&path, &damaged).unwrap();
+    damage(&path);
+    fs::write(beside(&path, ".damaged"), "an older one").unwrap();
     let store = open(&sqlite_url(&folder), KEEP);
     until_refused(&*store, Reason::Corrupt).await;
-    assert!(
-        use_proof(&*store, hash(1), now(), now() + 600)
-            .await
-            .is_err()
-    );
-    assert_eq!(fs::read(&path).unwrap()[4096..], damaged[4096..]);
     // As the text says: move it away, and those beside it; a copy comes in its place.
     for ending in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(beside(&path, ending));
@@ -146,6 +194,7 @@ async fn a_damaged_file_is_left_as_it_is_until_it_is_put_right() {
     fs::write(folder.path().join("copy"), &whole).unwrap();
     fs::rename(folder.path().join("copy"), &path).unwrap();
     until_remembered(&*store, 1).await;
+    assert_eq!(store.health().lost, Lost::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +254,9 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
         assert_eq!(refusals(&*store).await, [None, None, Some(Reason::Busy)]);
         let health = store.health();
         assert_eq!(health.down, None);
-        let refused = health.latest.is_some_and(|error| error.to_string().contains("lock"));
+        let refused = health
+            .latest
+            .is_some_and(|error| error.to_string().contains("lock"));
         refused && times > 7
     })
     .await;
@@ -213,7 +264,10 @@ async fn a_lock_stops_what_writes_and_nothing_else() {
     other.execute("ROLLBACK").await.unwrap();
     until_remembered(&*store, 1_000).await;
     until_learned(&*store, 1).await;
-    assert_eq!(use_proof(&*store, hash(1), now(), now() + 600).await, Ok(times + 1));
+    assert_eq!(
+        use_proof(&*store, hash(1), now(), now() + 600).await,
+        Ok(times + 1)
+    );
     assert_eq!(refusals(&*store).await, [None; 3]);
 }
 

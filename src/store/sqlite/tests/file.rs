@@ -60,7 +60,7 @@ async fn a_file_that_is_opened_again_is_as_it_was() {
     let version = "PRAGMA user_version";
     assert_eq!(store.number(version).await, schema::VERSION);
     store.write(&mut batch([sent(1, NOW)])).await.unwrap();
-    let again = store.sqlite.open().await.unwrap();
+    let again = store.sqlite.open().await.unwrap().connection;
     let store = Opened {
         open: again,
         ..store
@@ -133,7 +133,7 @@ async fn a_file_that_was_replaced_is_opened_anew() {
     for ending in ["-wal", "-shm"] {
         fs::remove_file(folder.path().join(format!("state.db{ending}"))).unwrap();
     }
-    let open = store.sqlite.open().await.unwrap();
+    let open = store.sqlite.open().await.unwrap().connection;
     let store = Opened { open, ..store };
     store.prune(NOW).await.unwrap();
     assert_eq!(store.number("SELECT count(*) FROM ledger").await, 0);

@@ -40,7 +40,7 @@ async fn opened() -> (TempDir, Opened) {
         .parse()
         .unwrap();
     let sqlite = Sqlite::new(&url, url.file().unwrap(), RETENTION);
-    let open = sqlite.open().await.unwrap();
+    let open = sqlite.open().await.unwrap().connection;
     (folder, Opened { sqlite, open })
 }
 

@@ -2,8 +2,9 @@
 
 use std::{
     fs::OpenOptions,
-    io::{self, Seek, SeekFrom, Write},
+    io,
     net::{IpAddr, Ipv4Addr},
+    os::unix::fs::FileExt,
     process::Child,
     thread,
     time::{Duration, Instant},
@@ -80,7 +81,12 @@ pub const FAULTS: [Fault; 15] = [
         disk_read_only,
         well,
     ),
-    fault("database overwritten", Kept::InSqlite, corrupted, repaired),
+    fault(
+        "database overwritten",
+        Kept::InSqlite,
+        corrupted,
+        moved_away,
+    ),
     fault("no more descriptors", Kept::InSqlite, no_descriptors, well),
     fault("clock ±1 h", Kept::InSqlite, |site| clock(site, HOUR), well),
     fault(
@@ -263,28 +269,31 @@ fn disk_read_only(site: &mut Site) -> io::Result<()> {
     site.disk.read_only(false)
 }
 
-/// Everything behind its first page is overwritten, under the daemon's feet.
+/// Everything behind its first page is overwritten, and what is not in it yet, under the daemon's feet. Once: the next
+/// damaged file would wait for the administrator.
 fn corrupted(site: &mut Site) -> io::Result<()> {
     pause(5000)?;
-    let mut database = OpenOptions::new().write(true).open(site.database())?;
-    let length = database.metadata()?.len();
-    database.seek(SeekFrom::Start(4096))?;
-    let garbage = usize::try_from(length.saturating_sub(4096)).map_err(io::Error::other)?;
-    database.write_all(&vec![0x5a; garbage])?;
+    if site.beside_database(".damaged").exists() {
+        return Ok(());
+    }
+    for ending in ["", "-wal"] {
+        let file = OpenOptions::new()
+            .write(true)
+            .open(site.beside_database(ending))?;
+        let length = file.metadata()?.len().saturating_sub(4096);
+        let garbage = usize::try_from(length).map_err(io::Error::other)?;
+        file.write_all_at(&vec![0x5a; garbage], 4096)?;
+    }
     pause(10_000)
 }
 
-/// The administrator takes the broken file away.
-fn repaired(site: &mut Site) -> io::Result<()> {
-    site.filter.terminate()?;
-    for suffix in ["", "-wal", "-shm"] {
-        let file = format!("{}{suffix}", site.database().display());
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+/// The daemon has moved the broken file away, and says so.
+fn moved_away(site: &mut Site) -> io::Result<()> {
+    let told = "state.db.damaged, and a new one is made";
+    if site.beside_database(".damaged").exists() && site.filter.log().contains(told) {
+        return Ok(());
     }
-    site.filter.start_again()
+    Err(io::Error::other("the broken file is still in its place"))
 }
 
 fn no_descriptors(site: &mut Site) -> io::Result<()> {

@@ -120,9 +120,9 @@ impl Site {
         self.dns.set_zone(zone(fault));
     }
 
-    /// The state's file.
-    pub(super) fn database(&self) -> PathBuf {
-        self.disk.folder.join("state.db")
+    /// The state's file, or the one beside it that ends so.
+    pub(super) fn beside_database(&self, ending: &str) -> PathBuf {
+        self.disk.folder.join(format!("state.db{ending}"))
     }
 
     /// How many of these outgoing messages the ledger does not have.
