@@ -196,6 +196,8 @@ impl Backend for Sqlite {
             .max_connections(READERS)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file does not go away unnoticed, and each test is a way to another thread and back.
+            .test_before_acquire(false)
             // Not read_only: the last connection to close must put the WAL into the file.
             .connect_with(options.pragma("query_only", "ON"))
             .await
