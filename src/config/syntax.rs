@@ -46,14 +46,29 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
     if complaint.contains("anchor") {
         return alias(place);
     }
-    let help = HELP
-        .iter()
-        .find(|(part, _)| complaint.contains(part))
-        .map_or(
-            "check the indentation above: lines of one level begin in the same column",
-            |(_, help)| help,
-        );
+    let end = end(text).filter(|end| end.line < place.line);
+    let help = match end {
+        Some(_) if complaint.contains(CONTENT) => "add the closing `]` or `}`",
+        _ => HELP
+            .iter()
+            .find(|(part, _)| complaint.contains(part))
+            .map_or(
+                "check the indentation above: lines of one level begin in the same column",
+                |(_, help)| help,
+            ),
+    };
+    let place = end.unwrap_or(place);
     Mistake::error(place, format!("not YAML: {complaint}"), help)
+}
+
+/// The end of the last line. What is missing there, the parser misses in a line behind it.
+fn end(text: &str) -> Option<Place> {
+    let (above, last) = text.lines().enumerate().last()?;
+    Some(Place {
+        line: above + 1,
+        column: last.trim_end().chars().count() + 1,
+        width: 1,
+    })
 }
 
 /// An alias in such a file is probably a name with a star.
@@ -64,6 +79,9 @@ pub(super) fn alias(place: Place) -> Mistake {
         "use `.example.org` for all names below a domain; put a text that begins with `*` in 'quotes'",
     )
 }
+
+/// A part of the error where a value should be.
+const CONTENT: &str = "node content";
 
 /// A part of the error, and the fix. The first that matches is used.
 const HELP: &[(&str, &str)] = &[
@@ -88,7 +106,7 @@ const HELP: &[(&str, &str)] = &[
         "add the closing quote",
     ),
     (
-        "node content",
+        CONTENT,
         "put a text that begins with a colon, such as an IPv6 address, in quotes: \"::1\"",
     ),
     (

@@ -34,8 +34,8 @@ pub fn run(data: &[u8]) {
 }
 
 fn is_placed(found: &Diagnostics, text: &str) {
-    // Every line end that YAML knows, and the end of the text.
-    let lines = 2 + text
+    // Every line end that YAML knows.
+    let lines = 1 + text
         .chars()
         .filter(|letter| "\r\n\u{85}\u{2028}\u{2029}".contains(*letter))
         .count();
