@@ -64,7 +64,8 @@ fn a_storm_of_connections_leaves_descriptors_for_dns() {
 
 #[test]
 fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
-    let mut stage = Stage::set(ENFORCE);
+    let mut stage = Stage::set(&format!("{ENFORCE}observe: {{http: 127.0.0.1:0}}\n"));
+    let mut old = stage.session(SENDER);
     // Files and sockets of its own took the rest since it chose its maximum of connections.
     let before = open_descriptors(&stage);
     limit_descriptors(&stage, 20);
@@ -76,7 +77,9 @@ fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
         .wait_for_log("could not be accepted")
         .unwrap();
     assert!(warning.contains("Too many open files"), "{warning}");
-    std::thread::sleep(Duration::from_secs(3));
+    // What it closes is looked at together with what it could not accept: it has looked again when it says this.
+    old.send_packet(b'x', b"").unwrap();
+    stage.backstop.wait_for_log("connections closed: ").unwrap();
     let log = stage.backstop.log();
     assert_eq!(log.matches("could not be accepted").count(), 1, "{log}");
     drop(many);
@@ -86,6 +89,11 @@ fn out_of_descriptors_it_warns_once_and_serves_again_when_they_come_back() {
     })
     .unwrap();
     stage.serves();
+    // It had more to complain of than it did.
+    let (_, said) = warning.split_once("accept: ").unwrap();
+    let said: f64 = said.split(' ').next().unwrap().parse().unwrap();
+    let failed = stage.numbers()["backstop_accept_errors_total"];
+    assert!(failed > said, "{failed}, {warning}");
     assert!(stage.backstop.is_running().unwrap());
 }
 

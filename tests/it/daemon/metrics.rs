@@ -29,7 +29,7 @@ impl Stage {
         rest.strip_suffix("/metrics").unwrap().parse().unwrap()
     }
 
-    fn numbers(&self) -> Numbers {
+    pub(super) fn numbers(&self) -> Numbers {
         numbers(self.http())
     }
 
