@@ -3,15 +3,21 @@
 use std::{
     io::ErrorKind,
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
 use lab::{
+    dns::{Fault, Scope},
     milter::{Client, Reply, wire::command},
     process::wait_until,
 };
 
-use super::{ENFORCE, SENDER, Stage, assert_refused, field, headers};
+use super::{
+    ENFORCE, SENDER, Stage, assert_refused, field, headers,
+    proofs::{Desk, rcpt},
+};
+use crate::bounce::{BOUNCE, Ours, SELECTOR, SIGNED, body};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -145,6 +151,34 @@ fn an_answer_that_is_under_way_is_given() {
     stage.terminate();
     assert_refused(client.reply(), "451 4.7.24 ");
     assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
+}
+
+/// At the end of a message all of its recipients have been accepted: what it gets is what was judged, not that the daemon
+/// stops.
+#[test]
+fn an_answer_that_is_under_way_at_the_end_of_a_message_is_given() {
+    let zone = super::zone().fault(SELECTOR, Scope::Every, Fault::Silence);
+    let desk = Desk::with("unproven: reject", "drain: {limit: 0s}\n", zone);
+    let Desk { mut stage, .. } = desk;
+    let rcpt = rcpt();
+    let mut client = stage.session(SENDER);
+    client.mail("", &[]).unwrap();
+    client.rcpt(&rcpt, &[]).unwrap();
+    headers(&mut client, BOUNCE).unwrap();
+    let far = "far@friend.example";
+    let returned = body(far, &Ours::new("signed", far).signed(SIGNED));
+    client.body(returned.as_bytes()).unwrap();
+    let outcome = thread::scope(|scope| {
+        let outcome = scope.spawn(|| client.eom());
+        let is_asked = || stage.dns.queries().iter().any(|query| query.0 == SELECTOR);
+        wait_until(SOON, || Ok(is_asked())).unwrap();
+        stage.terminate();
+        outcome.join().unwrap()
+    });
+    assert_refused(outcome.map(|outcome| outcome.reply), "451 4.7.1 ");
+    assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
+    let line = stage.decision(&rcpt);
+    assert_eq!(field(&line, "reason"), "unproven", "{line}");
 }
 
 #[test]

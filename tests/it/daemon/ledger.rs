@@ -5,21 +5,26 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
 use lab::{
     milter::{Client, Reply},
     mta,
+    process::wait_until,
 };
 use sqlx::{ConnectOptions, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::{DNS, Stage, binary, field};
+use super::{DNS, Stage, assert_refused, binary, field, introduce};
 use crate::batv::key_file;
 
 const OURS: &str = "10.0.0.1";
 const JOE: &str = "joe@example.org";
+/// The most that a test waits for something.
+const SOON: Duration = Duration::from_secs(20);
 
 /// A daemon that remembers what 10.0.0.0/8 sends, and the folder of its keys and its store.
 fn remembering(more: &str) -> (Stage, TempDir, PathBuf) {
@@ -77,7 +82,7 @@ fn a_message_that_was_answered_is_in_the_ledger_of_a_killed_daemon() {
     assert_eq!(signed(&stage, 19), "ledger");
     send(&mut client, 20);
     stage.backstop.kill().unwrap();
-    stage.backstop.ended(Duration::from_secs(20)).unwrap();
+    stage.backstop.ended(SOON).unwrap();
     // Its line of the log may be lost with the daemon.
     assert_eq!(entries(&store), 20);
 }
@@ -96,6 +101,55 @@ fn a_daemon_that_stops_leaves_one_whole_file() {
     let copy = folder.path().join("copy.db");
     fs::copy(&store, &copy).unwrap();
     assert_eq!(entries(&copy), 20);
+}
+
+/// Mail goes out on many connections when it is told to stop: each message has an answer, and each that was accepted has its
+/// entry.
+#[test]
+fn what_goes_out_while_the_daemon_stops_is_answered_and_remembered() {
+    let (mut stage, _folder, store) = remembering("");
+    let (accepted, stopping) = (AtomicU32::new(0), AtomicBool::new(false));
+    let address = stage.backstop.addr();
+    let send = |number: u32| {
+        let mut client = Client::tcp(address).unwrap();
+        introduce(&mut client, OURS);
+        for message in 0.. {
+            let gone = |error: std::io::Error| {
+                let ended = stopping.load(Ordering::SeqCst);
+                assert!(ended, "{number}, message {message}: {error}");
+            };
+            // A session without a message may be closed at once.
+            let begun = client
+                .mail(JOE, &[])
+                .and_then(|_| client.rcpt("far@friend.example", &[]));
+            match begun {
+                Ok(Reply::Continue) => {}
+                Ok(other) => return assert_refused(Ok(other), "451 4.3.2 "),
+                Err(error) => return gone(error),
+            }
+            let id = format!("<{number}.{message}@example.org>");
+            client.header(b"Message-ID", id.as_bytes()).unwrap();
+            match client.eoh().unwrap() {
+                Reply::Continue => {}
+                other => return assert_refused(Ok(other), "451 4.3.2 "),
+            }
+            match client.eom().unwrap().reply {
+                Reply::Continue => accepted.fetch_add(1, Ordering::SeqCst),
+                other => return assert_refused(Ok(other), "451 4.3.2 "),
+            };
+        }
+    };
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let send = &send;
+            scope.spawn(move || send(number));
+        }
+        wait_until(SOON, || Ok(accepted.load(Ordering::SeqCst) >= 100)).unwrap();
+        stopping.store(true, Ordering::SeqCst);
+        stage.backstop.terminate().unwrap();
+    });
+    assert_eq!(stage.backstop.ended(SOON).unwrap().code(), Some(0));
+    assert_eq!(entries(&store), i64::from(accepted.into_inner()));
 }
 
 #[test]
