@@ -23,6 +23,8 @@ use super::{
 
 /// How long the last message may take when all is well again.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long it may take until the ledger has what waited for it.
+const CATCHING_UP: Duration = Duration::from_secs(30);
 
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
@@ -170,12 +172,19 @@ fn look(site: &Site, each: usize, outcome: &mut Outcome) -> io::Result<()> {
     let log = site.outer.log();
     outcome.deferred = log.matches(" status=deferred ").count();
     outcome.refused = log.matches(" status=bounced ").count();
-    // What waits for a store that was down is written when it is back.
-    let _ = wait_until(PATIENCE, || {
-        outcome.unremembered = site.unremembered(&outgoing)?;
-        outcome.told = site.filter.metric("backstop_store_lost_messages");
-        Ok(outcome.is_told())
+    // What waits for a store that was down is written when it is back, and no longer counted as lost. Of a message that came
+    // twice, the first entry may be lost.
+    let mut counted = |patience, is_over: fn(&Outcome) -> bool| {
+        let _ = wait_until(patience, || {
+            outcome.unremembered = site.unremembered(&outgoing)?;
+            outcome.told = site.filter.metric("backstop_store_lost_messages");
+            Ok(is_over(outcome))
+        });
+    };
+    counted(CATCHING_UP, |outcome| {
+        outcome.unremembered as u64 == outcome.told
     });
+    counted(PATIENCE, Outcome::is_told);
     outcome.lines_lost = site.filter.metric("backstop_log_lines_lost_total");
     Ok(())
 }
