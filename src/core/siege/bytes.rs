@@ -6,11 +6,11 @@ use super::record::Record;
 use crate::core::stored;
 
 /// The first octet. It is counted up whenever the fields of a [`Record`] or their order change.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Octets of the check sum.
 const SUM: usize = 4;
 /// The maximum length of a record, in octets.
-pub const LARGEST: usize = 8192;
+pub const LARGEST: usize = 12 * 1024;
 
 /// Why octets are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -19,7 +19,7 @@
 //!   it), and one alone does nothing but make an alert, which changes no answer: the administrator hears of it, and may
 //!   block that network. A forwarder or a backup MX is one
 //!   network like any other, for it passes on what a single host gives it; so are all clients together whose address
-//!   the MTA does not know, as anybody can bring that about. Counters are 64 a window ([`Networks`]), whatever comes.
+//!   the MTA does not know, as anybody can bring that about. Counters are twice 64 a window ([`Networks`]), whatever comes.
 //!   What they do not tell apart counts for less, never for more; and which networks these are, nobody knows who has
 //!   not the key.
 //! - **A flood lasts.** It is `siege.factor` times the usual, and at least `siege.floor`, within a minute, in three of its

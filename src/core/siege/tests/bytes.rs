@@ -70,7 +70,7 @@ fn largest() -> Record {
 #[test]
 fn the_largest_record_fits_and_an_empty_one_is_small() {
     let bytes = largest().to_bytes();
-    assert!((5_500..=LARGEST).contains(&bytes.len()), "{}", bytes.len());
+    assert!((8_500..=LARGEST).contains(&bytes.len()), "{}", bytes.len());
     assert_eq!(Record::from_bytes(&bytes), Ok(largest()));
     assert!(Record::new(START).to_bytes().len() < 64);
 }
@@ -100,9 +100,9 @@ fn what_no_host_wrote_is_damaged() {
 fn another_version_is_named() {
     for (bytes, error) in [
         (&[][..], Damaged::Content),
-        (&[2], Damaged::Content),
-        (&[3, 5, 7, 11], Damaged::Version(3)),
-        (&[2; LARGEST + 1], Damaged::Content),
+        (&[3], Damaged::Content),
+        (&[2, 5, 7, 11], Damaged::Version(2)),
+        (&[3; LARGEST + 1], Damaged::Content),
     ] {
         assert_eq!(Record::from_bytes(bytes), Err(error), "{bytes:?}");
     }

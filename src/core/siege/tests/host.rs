@@ -349,7 +349,7 @@ fn what_a_newer_version_wrote_is_left_as_it_is() {
     let names = domains(2);
     let mut site = Site::of(&names, &[]);
     let mut store = Store::default();
-    let newer = vec![3, 5, 7, 11];
+    let newer = vec![4, 5, 7, 11];
     store.put(names[0].as_str(), newer.clone());
     let mut unreadable = Vec::new();
     for _ in 0..6 {
@@ -359,7 +359,7 @@ fn what_a_newer_version_wrote_is_left_as_it_is() {
     assert_eq!(store.records[names[0].as_str()].bytes, newer);
     assert_eq!(site.view.state(&names[0]), State::Siege);
     // It is told once, not with each round.
-    let told = (names[0].to_string(), Damaged::Version(3));
+    let told = (names[0].to_string(), Damaged::Version(4));
     assert_eq!(unreadable, [told]);
 }
 

@@ -199,9 +199,36 @@ fn each_network_counts_for_its_share() {
         let found = Sum::of([counted].iter()).networks();
         assert!(found.abs_diff(networks) <= off, "{networks}: {found}");
     }
+    // Ten networks that share a counter in one row have their own in the other.
+    for row in [58, 52] {
+        let mut ten = Networks::default();
+        for number in (0..10_u64).cycle().take(50) {
+            ten.add(number << row);
+        }
+        assert_eq!(Sum::of([ten].iter()).counted(20.0), 40.0);
+    }
     // No hash is out of bounds, no counter starts again from zero.
     let mut all = Networks::default();
     (0..70_000).for_each(|_| all.add(u64::MAX));
     assert_eq!(Sum::of([all].iter()).counted(1e9), 65_535.0);
     assert_eq!(COUNTERS, 64);
+}
+
+/// However networks share counters, none counts for more than its share; and a flood of 50 a minute from ten reaches 20 in
+/// the fifty seconds that a window has at least.
+#[test]
+fn who_shares_a_counter_counts_for_less_and_is_told_apart() {
+    for flood in 0..5_000_u64 {
+        let mut counted = Networks::default();
+        let mut exact = [0_u64; 10];
+        for number in 0..42 {
+            let one = hash(flood * 50 + number) % 10;
+            counted.add(hash(u64::MAX - flood * 10 - one));
+            exact[one as usize] += 1;
+        }
+        let most: u64 = exact.iter().map(|hits| (*hits).min(4)).sum();
+        let found = Sum::of([counted].iter()).counted(20.0);
+        assert!(found <= most as f64, "{flood}: {found} of {most}");
+        assert!(found >= 20.0, "{flood}: {found}");
+    }
 }

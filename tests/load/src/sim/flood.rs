@@ -49,9 +49,9 @@ impl Flood {
         }
     }
 
-    /// Has it come to a site, `after` seconds from now.
+    /// Has it come to a site, `after` seconds from now. `whole`: until its siege has ended, not only the first minutes.
     #[must_use]
-    pub fn come(&self, mut run: Run, after: u64) -> Outcome {
+    pub fn come(&self, mut run: Run, after: u64, whole: bool) -> Outcome {
         let quiet = |_| Vec::new();
         run.seconds(10, 10 * MINUTE, quiet, |_| {});
         run.seconds(1, after, quiet, |_| {});
@@ -65,6 +65,9 @@ impl Flood {
             }
         };
         run.seconds(1, 2 * MINUTE, flood, &mut begins);
+        if !whole {
+            return outcome;
+        }
         run.seconds(10, LASTS, flood, &mut begins);
         let end = run.now;
         let mut ended = None;

@@ -20,6 +20,9 @@ use super::{
 
 /// Messages a day.
 pub const SIZES: [f64; 6] = [10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
+/// A siege is wanted within a minute of floods so many times as strong as the usual, from so many networks or more.
+const WANTED: f64 = 20.0;
+const MANY: u64 = 10;
 /// Minutes on, and off.
 const RHYTHMS: [(u64, u64); 6] = [(1, 9), (5, 31), (10, 110), (10, 200), (20, 520), (30, 1410)];
 /// How many times as strong, after how many minutes, and for how many days.
@@ -41,6 +44,8 @@ pub struct Plan {
     pub seeds: u64,
     /// How often each flood comes.
     pub floods: u64,
+    /// How often the weakest one comes from which a siege is wanted within a minute.
+    pub weakest: u64,
     /// Folds of floods.
     pub folds: Vec<f64>,
     /// The site that patient attackers come to.
@@ -60,6 +65,7 @@ impl Plan {
             sizes: SIZES.to_vec(),
             seeds,
             floods: 8,
+            weakest: 112,
             folds: FOLDS.to_vec(),
             patient: 100.0,
             domains: 500,
@@ -148,7 +154,7 @@ impl Results {
         let spread = self.domains.iter().map(|(flood, entry, _)| (flood, *entry));
         let single = self.floods().map(|(flood, outcome)| (flood, outcome.entry));
         for (flood, entry) in single.chain(spread) {
-            let wanted = flood.fold >= 20.0 && flood.networks >= 10;
+            let wanted = flood.fold >= WANTED && flood.networks >= MANY;
             if flood.networks == 1 && entry.is_some() {
                 failures.push(format!("one network began a siege: {flood:?}"));
             }
@@ -202,11 +208,17 @@ fn simulate(plan: &Plan, messages: f64, seed: u64) -> Result {
         }
         for fold in &plan.folds {
             for networks in NETWORKS {
-                // Of strong ones from many, one tells as much as six.
-                let times = if *fold > 50.0 { 1 } else { plan.floods };
+                let times = match *fold {
+                    WANTED if networks == MANY => plan.weakest,
+                    // Of strong ones from many, one tells as much as six.
+                    50.1.. => 1,
+                    _ => plan.floods,
+                };
                 for number in 0..times {
                     let mut run = base.clone();
-                    let name = seed * 1000 + number;
+                    // Each from networks of its own.
+                    let site = messages as u64 * 100 + seed;
+                    let name = (site * 1_000_000 + at) * 1000 + number;
                     run.random = Random::new(name);
                     let flood = Flood {
                         fold: *fold,
@@ -215,7 +227,8 @@ fn simulate(plan: &Plan, messages: f64, seed: u64) -> Result {
                         name,
                     };
                     // At any second of a window's slot.
-                    let outcome = flood.come(run, (number * 7 + seed) % 10);
+                    let after = (number * 7 + seed) % 10;
+                    let outcome = flood.come(run, after, number < plan.floods);
                     result.floods.push((flood, outcome));
                 }
             }

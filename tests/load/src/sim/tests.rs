@@ -9,6 +9,7 @@ fn no_false_siege_none_by_one_network_and_each_flood_within_a_minute() {
         sizes: vec![10.0, 3e4],
         seeds: 1,
         floods: 1,
+        weakest: 1,
         folds: vec![20.0],
         patient: 10.0,
         domains: 50,
