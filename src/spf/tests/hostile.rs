@@ -1,7 +1,8 @@
 //! Records, senders and HELOs that were written to break something.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use lab::process::cpu_time;
 use proptest::prelude::*;
 
 use super::{Session, SpfQuery, V4, V6, at_once, check_mail_from, zone::Zone, zone_of};
@@ -76,10 +77,10 @@ fn long_records() {
         ("redirect=a.b ", SpfResult::Permerror),
     ] {
         let zone = zone_of(&format!("v=spf1 {}", term.repeat(65_000 / term.len())), "");
-        let start = Instant::now();
+        let start = cpu_time();
         let check =
             at_once(Session::new(V4, "h", &local).check_once(Identity::MailFrom, &zone, true));
-        assert!(start.elapsed() < Duration::from_secs(5), "{term}");
+        assert!(cpu_time() - start < Duration::from_secs(5), "{term}");
         assert_tame(&check);
         // Ten terms are evaluated, then the limit is met.
         let result = if term.starts_with("exists") {
@@ -93,13 +94,13 @@ fn long_records() {
         let spec = macros.repeat(6_000 / macros.len());
         let terms = format!("exists:{spec}.x.example ").repeat(10);
         let zone = zone_of(&format!("v=spf1 {terms}"), "");
-        let start = Instant::now();
+        let start = cpu_time();
         assert_tame(&at_once(Session::new(V4, "h", &local).check_once(
             Identity::MailFrom,
             &zone,
             true,
         )));
-        assert!(start.elapsed() < Duration::from_secs(5), "{macros}");
+        assert!(cpu_time() - start < Duration::from_secs(5), "{macros}");
     }
 }
 
