@@ -1,8 +1,10 @@
 //! What waits to be written. Its room is counted in messages for outgoing mail, and in different things for what is counted
 //! and learned: so neither takes the other's place, and what is counted often takes one.
 
+mod room;
+mod state;
+
 use std::{
-    collections::{VecDeque, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,6 +14,11 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
+pub use self::state::Taken;
+use self::{
+    room::{COUNTS, Room, more},
+    state::State,
+};
 use super::{
     batch::{Batch, Counts, ProofUse, Waiting},
     health::Journal,
@@ -24,19 +31,13 @@ use crate::core::{
     learned::Learn,
     proof::{
         coverage::CoverageCount,
-        ledger::{Hash, Sent},
+        ledger::Sent,
         uses::{KeptUses, Use},
     },
 };
 
 /// The maximum number of outgoing messages that wait: 40 MB if each has the maximum of recipients.
 const MESSAGES: usize = 10_000;
-/// The maximum number of different things that wait to be counted or learned.
-const COUNTS: usize = 10_000;
-/// The maximum number of them that strangers cause: the other half is for our own mail, however many bounces they send.
-const STRANGERS: usize = COUNTS / 2;
-/// The maximum number of messages, and of each kind of count, that are written at once.
-const LARGEST_BATCH: usize = 1_000;
 /// How long [`Queue::flush`] waits.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -52,30 +53,6 @@ struct Shared {
     unwritten: Unwritten,
     journal: Arc<Journal>,
     successor: OnceLock<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    messages: VecDeque<(Sent, Ticket)>,
-    counts: Counts,
-    /// Since when the first of the counts waits.
-    since: Option<Instant>,
-    flushes: Vec<oneshot::Sender<()>>,
-    messages_in_hand: usize,
-    counts_in_hand: usize,
-}
-
-/// What the writer has in hand.
-#[derive(Debug, Default)]
-pub struct Taken {
-    pub batch: Batch,
-    /// The tickets of the messages in the batch, and the hashes that they are known by meanwhile.
-    tickets: Vec<Ticket>,
-    keys: Vec<(Option<Hash>, Option<Hash>)>,
-    /// The messages whose proofs are used in the batch.
-    used: Vec<Hash>,
-    /// To be told when this is written.
-    flushes: Vec<oneshot::Sender<()>>,
 }
 
 impl Queue {
@@ -383,73 +360,6 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How much of the room for counts is taken.
-struct Room {
-    taken: usize,
-}
-
-impl Room {
-    fn is_for(&self, ours: bool) -> bool {
-        self.taken < if ours { COUNTS } else { STRANGERS }
-    }
-}
-
-/// Counts; what is new needs room.
-fn more<K: Ord>(entry: Entry<'_, K, u64>, times: u64, has_room: bool) -> bool {
-    match entry {
-        Entry::Vacant(_) if !has_room => return false,
-        Entry::Vacant(new) => {
-            new.insert(times);
-        }
-        Entry::Occupied(mut sum) => *sum.get_mut() = sum.get().saturating_add(times),
-    }
-    true
-}
-
-impl State {
-    fn messages(&self) -> usize {
-        self.messages.len() + self.messages_in_hand
-    }
-
-    fn counts(&self) -> usize {
-        self.counts.len() + self.counts_in_hand
-    }
-
-    /// The next batch; with counts, if they are `due`. `None` if there is nothing to do.
-    fn take(&mut self, due: bool) -> Option<Taken> {
-        if self.messages.is_empty() && !due {
-            return None;
-        }
-        let counts = match due {
-            true => self.counts.take(LARGEST_BATCH),
-            false => Counts::default(),
-        };
-        if self.counts.len() == 0 {
-            self.since = None;
-        }
-        let messages = self.messages.len().min(LARGEST_BATCH);
-        let (sent, tickets): (Vec<_>, Vec<_>) = self.messages.drain(..messages).unzip();
-        let is_all = self.messages.is_empty() && self.counts.len() == 0;
-        let flushes = match is_all {
-            true => std::mem::take(&mut self.flushes),
-            false => Vec::new(),
-        };
-        (self.messages_in_hand, self.counts_in_hand) = (sent.len(), counts.len());
-        let taken = Taken {
-            keys: sent
-                .iter()
-                .map(|sent| (sent.message, sent.sender))
-                .collect(),
-            used: counts.uses.iter().map(|proof| proof.message).collect(),
-            batch: Batch { sent, counts },
-            tickets,
-            flushes,
-        };
-        let has_work = taken.batch.len() > 0 || !taken.flushes.is_empty();
-        has_work.then_some(taken)
     }
 }
 

@@ -1,5 +1,8 @@
-use super::*;
-use crate::core::proof::uses::{Attempt, Counter};
+use super::{room::STRANGERS, *};
+use crate::core::proof::{
+    ledger::Hash,
+    uses::{Attempt, Counter},
+};
 
 fn queue() -> Queue {
     Queue::new(Arc::new(Journal::new("s", Arc::default())))
