@@ -30,7 +30,7 @@ struct Rewriting {
 impl Rewriting {
     /// A Sendmail with these lines in sendmail.mc, in which FOLDER is one of its own.
     fn start(proof: &str, lines: &str, generics: &str) -> Self {
-        let folder = mta::folder_in_memory().unwrap();
+        let folder = mta::folder().unwrap();
         let keys = key_file(folder.path());
         fs::write(folder.path().join("generics"), generics).unwrap();
         let lines = lines.replace("FOLDER", &folder.path().display().to_string());
@@ -168,7 +168,7 @@ fn genericstable_takes_a_sub_address_off() {
 /// What the manual says to put into submit.mc rewrites before the milter is asked.
 #[test]
 fn the_lines_for_submit_mc_rewrite_in_the_submission_program() {
-    let folder = mta::folder_in_memory().unwrap();
+    let folder = mta::folder().unwrap();
     let path = folder.path();
     fs::write(path.join("generics"), TABLE).unwrap();
     let tree = unpacked("sendmail").unwrap();
