@@ -42,11 +42,6 @@ impl Sketch {
         }
     }
 
-    /// Whether nothing was added.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|register| *register == 0)
-    }
-
     /// How many there are, about.
     pub fn count(&self) -> u32 {
         let registers = REGISTERS as f64;
