@@ -410,3 +410,33 @@ fn a_sample_is_bounded() {
     assert!(text.len() < 2 * MAX_SAMPLE_OCTETS);
     assert_eq!(serde_json::from_str::<Sample>(&text).unwrap(), sample);
 }
+
+#[test]
+fn what_became_of_bounces_is_added_up() {
+    let mut tally = AttackTally::default();
+    let mut times = 1;
+    for fate in Fate::ALL {
+        tally.add(fate, times);
+        assert_eq!(tally.of(fate), times, "{}", fate.words());
+        times *= 10;
+    }
+    // Refused by us and by the MTA; would be refused and accepted too; deferred and proven.
+    assert_eq!(tally.kept_out(), 11);
+    assert_eq!(tally.suspect(), 1_111);
+    assert_eq!(tally.all(), 111_111);
+}
+
+#[test]
+fn one_too_many_keeps_all_but_its_text() {
+    let count = AttackCount::stored("recipient", "example.org", "refused", "a@example.org");
+    let count = count.unwrap();
+    let others = count.among_others();
+    assert_eq!(others.text, "");
+    assert_eq!(
+        AttackCount {
+            text: count.text.clone(),
+            ..others
+        },
+        count
+    );
+}

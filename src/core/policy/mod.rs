@@ -11,6 +11,8 @@ mod sensed;
 mod soften;
 mod srs;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod unannounced;
 mod vouched;
 mod walk;

@@ -327,4 +327,60 @@ mod tests {
         };
         assert!(bounce(256).fits() && !bounce(257).fits());
     }
+
+    #[test]
+    fn an_entry_that_was_not_kept_proves_nothing() {
+        let without = [(ProofKind::Watermark, "full")];
+        let counts = |made: &[ProofKind]| CoverageCount::of_outgoing("example.org", made, &without);
+        let (batv, ledger) = (ProofKind::Batv, ProofKind::Ledger);
+        for (made, left) in [
+            (&[batv, ledger][..], &[batv][..]),
+            (&[ledger], &[]),
+            (&[batv], &[batv]),
+            (&[], &[]),
+        ] {
+            let mut taken = counts(made);
+            CoverageCount::take_back(&mut taken, ledger);
+            assert_eq!(taken, counts(left), "{made:?}");
+        }
+        // What came back is another thing.
+        let bounce = CoverageCount::Bounce {
+            outcome: "ledger".to_owned(),
+        };
+        let mut taken = vec![bounce.clone()];
+        CoverageCount::take_back(&mut taken, ledger);
+        assert_eq!(taken, [bounce]);
+    }
+
+    #[test]
+    fn a_signature_is_seen_where_it_left_or_came_back() {
+        let outgoing = |outcome: &str| CoverageCount::Outgoing {
+            domain: "example.org".to_owned(),
+            outcome: outcome.to_owned(),
+        };
+        let bounce = |outcome: &str| CoverageCount::Bounce {
+            outcome: outcome.to_owned(),
+        };
+        for (count, shows) in [
+            (outgoing("dkim"), true),
+            (bounce("dkim"), true),
+            (outgoing("batv"), false),
+            (bounce("unproven"), false),
+            (
+                CoverageCount::WouldRefuse {
+                    recipient: "dkim".to_owned(),
+                },
+                false,
+            ),
+            (
+                CoverageCount::Srs {
+                    domain: "dkim".to_owned(),
+                    seen: SrsSeen::Bounced,
+                },
+                false,
+            ),
+        ] {
+            assert_eq!(count.shows_signature(), shows, "{count:?}");
+        }
+    }
 }

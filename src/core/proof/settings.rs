@@ -311,4 +311,39 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_mark_needs_a_key_and_a_proof_is_looked_for() {
+        let none = ProofSettings {
+            batv: Batv {
+                sign: false,
+                ..Batv::default()
+            },
+            watermark: Watermark { sign: false },
+            ledger: Ledger {
+                remember: false,
+                ..Ledger::default()
+            },
+            dkim: dkim::DkimSettings {
+                verify: false,
+                ..dkim::DkimSettings::default()
+            },
+            ..ProofSettings::default()
+        };
+        for (change, signs, looks) in [
+            ((|_| {}) as fn(&mut ProofSettings), false, false),
+            (|settings| settings.batv.sign = true, true, false),
+            (|settings| settings.watermark.sign = true, true, false),
+            (|settings| settings.ledger.remember = true, true, true),
+            (|settings| settings.dkim.verify = true, false, true),
+        ] {
+            let mut settings = none.clone();
+            change(&mut settings);
+            assert_eq!(
+                (settings.signs(), settings.looks_in_content()),
+                (signs, looks),
+                "{settings:?}"
+            );
+        }
+    }
 }

@@ -115,3 +115,22 @@ fn days_are_those_of_the_calendar() {
     }
     assert_eq!(date(u64::MAX), "9999-12-31");
 }
+
+/// It verifies from now on, and signs when the one before it is retired.
+#[test]
+fn a_key_on_standby_signs_later() {
+    let ids = |keys: &Keys| keys.iter().map(Key::id).collect::<Vec<_>>();
+    let mut keys = Keys::default();
+    assert!(keys.add_standby(key(0, None)).is_ok());
+    assert!(keys.add_standby(key(1, None)).is_ok());
+    assert!(keys.add_standby(key(1, None)).is_err());
+    assert_eq!(ids(&keys), [1, 0]);
+    assert_eq!(keys.signing().map(Key::id), Some(0));
+    assert!(keys.retire(0, 20_001));
+    assert_eq!(keys.signing().map(Key::id), Some(1));
+    assert!(keys.add_standby(key(2, None)).is_ok());
+    assert_eq!(ids(&keys), [2, 1, 0]);
+    assert_eq!(keys.signing().map(Key::id), Some(1));
+    let retired: Vec<_> = keys.iter().map(Key::retired).collect();
+    assert_eq!(retired, [None, None, Some(20_001)]);
+}
