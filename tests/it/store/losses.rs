@@ -234,6 +234,8 @@ async fn a_message_that_is_kept_can_be_read_by_others() {
         open(&sqlite_url(&folder), KEEP),
         open(&sqlite_url(&folder), KEEP),
     );
+    // One that is not open yet keeps no message waiting.
+    until_open(&*one).await;
     until_open(&*other).await;
     for number in 1..=50 {
         assert!(one.remember(message(number)).is_kept().await);

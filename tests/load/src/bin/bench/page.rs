@@ -58,7 +58,8 @@ impl Page<'_> {
         });
         let peers: Vec<_> = peers.collect();
         Some(format!(
-            "[Speed](packaging/doc/speed.md): {} of the rate of a filter that does nothing; of its own, {}.",
+            "[Speed](packaging/doc/speed.md): {} of the rate of a filter that does nothing, on the same library; of Backstop's rate, \
+             others reach: {}.",
             number(floor.median),
             peers.join(", ")
         ))
