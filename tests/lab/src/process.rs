@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time that this thread has worked. A test that bounds work asks this and not the clock: others may have the processor.
+/// The processor time that this thread has had. A test that bounds work asks this and not the clock: others may have the processor.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("it is not negative")

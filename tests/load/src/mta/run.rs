@@ -6,15 +6,17 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use lab::milter::{
-    Negotiated,
-    wire::{self, command},
+use lab::{
+    milter::{
+        Negotiated,
+        wire::{self, command},
+    },
+    process::cpu_time,
 };
 use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
     fd::OwnedFd,
-    time::{ClockId, clock_gettime},
 };
 
 use super::{
@@ -49,21 +51,14 @@ impl Load<'_> {
     /// # Errors
     /// The filter can't be reached, breaks the protocol, hangs up, or does not answer.
     pub fn run(&self, time: Duration) -> io::Result<Outcome> {
-        let cpu = thread_cpu();
+        let cpu = cpu_time();
         let mut sessions = Sessions::new(*self, time)?;
         sessions.serve()?;
         let mut outcome = sessions.outcome;
         outcome.time = sessions.start.elapsed();
-        outcome.cpu = thread_cpu().saturating_sub(cpu);
+        outcome.cpu = cpu_time().saturating_sub(cpu);
         Ok(outcome)
     }
-}
-
-/// The processor time that this thread has had.
-fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let part = |number: i64| u64::try_from(number).unwrap_or_default();
-    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
 }
 
 /// A number that no other message of this run has, nor one of an earlier run within a day.
