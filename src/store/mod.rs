@@ -10,6 +10,7 @@
 //! A new question is one method in [`questions`], and its answer in `sqlite` and in `redis`.
 
 mod batch;
+mod handle;
 mod health;
 mod losses;
 mod questions;
@@ -114,10 +115,10 @@ pub fn open(url: &StoreUrl, retention: Retention) -> Arc<dyn Store> {
 pub fn open_after(url: &StoreUrl, retention: Retention, losses: Arc<Losses>) -> Arc<dyn Store> {
     match url.target() {
         url::Place::Sqlite(path) => {
-            supervisor::start(sqlite::Sqlite::new(url, path, retention), losses)
+            handle::start(sqlite::Sqlite::new(url, path, retention), losses)
         }
         url::Place::Redis(server) => {
-            supervisor::start(redis::Redis::new(url, server, retention), losses)
+            handle::start(redis::Redis::new(url, server, retention), losses)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The questions to a store, by what it keeps. Each backend answers in its own way, through [`Handle::ask`].
 //!
-//! [`Handle::ask`]: super::supervisor::Handle::ask
+//! [`Handle::ask`]: super::handle::Handle::ask
 
 use std::ops::RangeInclusive;
 

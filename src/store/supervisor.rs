@@ -1,48 +1,26 @@
-//! Opens the store, and opens it again when it was down; limits how long a question takes, and answers at once while the
-//! store is known to be down. Closes it.
+//! Opens the store, and opens it again when it was down. Deletes what has expired. Closes it.
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, ready},
-};
+use futures_util::FutureExt;
 use tokio::{
     select,
-    sync::{Notify, Semaphore, watch},
-    task::AbortHandle,
+    sync::{Notify, watch},
     time::{interval, sleep, timeout},
 };
 
 use super::{
-    Health, Questions, Reason, Store, StoreAnswer, Unavailable,
-    batch::{Batch, Waiting, now},
+    Reason, Unavailable,
+    batch::{Batch, now},
     health::Journal,
-    losses::Losses,
     queue::Queue,
-    receipt::Receipt,
-    writer::write,
 };
-use crate::core::{
-    attack::{AttackCount, Sample},
-    learned::Learn,
-    proof::{
-        coverage::CoverageCount,
-        ledger::{MAX_RECIPIENTS, Sent},
-        today,
-    },
-};
+use crate::core::proof::today;
 
-/// How long a question may take while mail waits for it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a question of a report may take.
-pub(super) const REPORT: Duration = Duration::from_secs(10);
 /// The pause between two attempts to open a store that is down.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// How long a store that can't be written to stays open for questions, before it is opened again.
 const READ_ONLY: Duration = Duration::from_secs(10);
-/// The maximum number of samples that wait to be written, 3 MB at most; further ones are not kept.
-const MAX_WAITING: usize = 100;
 /// How long closing waits for what is not written yet.
 const CLOSE: Duration = Duration::from_secs(10);
 /// How often expired rows are deleted.
@@ -98,31 +76,6 @@ pub(super) struct Opened<C> {
     pub gone: u64,
 }
 
-/// Opens the store in the background, and again when it was down.
-pub(super) fn start<B: Backend>(backend: B, losses: Arc<Losses>) -> Arc<dyn Store>
-where
-    Handle<B>: Questions,
-{
-    let journal = Arc::new(Journal::new(backend.name(), losses));
-    let queue = Queue::new(Arc::clone(&journal));
-    let supervisor = Arc::new(Supervisor {
-        backend,
-        state: watch::Sender::new(State::Opening),
-        read_only: Notify::new(),
-        closed: watch::Sender::new(false),
-        journal,
-    });
-    tokio::spawn(write(Arc::clone(&supervisor), queue.clone()));
-    let opener = keep_open(Arc::clone(&supervisor), queue.clone());
-    let keep_open = tokio::spawn(opener).abort_handle();
-    Arc::new(Handle {
-        supervisor,
-        queue,
-        keep_open,
-        places: Arc::new(Semaphore::new(MAX_WAITING)),
-    })
-}
-
 /// Whether the store can be asked.
 enum State<C> {
     /// The first attempt: questions wait for it.
@@ -142,6 +95,16 @@ pub(super) struct Supervisor<B: Backend> {
 }
 
 impl<B: Backend> Supervisor<B> {
+    pub fn new(backend: B, journal: Arc<Journal>) -> Self {
+        Self {
+            backend,
+            journal,
+            state: watch::Sender::new(State::Opening),
+            read_only: Notify::new(),
+            closed: watch::Sender::new(false),
+        }
+    }
+
     /// Waits until it is open.
     pub async fn opened(&self) -> Option<B::Connection> {
         let mut state = self.state.subscribe();
@@ -160,6 +123,29 @@ impl<B: Backend> Supervisor<B> {
         let _ = state
             .wait_for(|state| matches!(state, State::Down(_)))
             .await;
+    }
+
+    /// Why it is down, if it is.
+    pub fn outage(&self) -> Option<Unavailable> {
+        match &*self.state.borrow() {
+            State::Down(error) => Some(error.clone()),
+            State::Opening | State::Open(_) => None,
+        }
+    }
+
+    /// Waits for the first attempt to open it, but not long.
+    pub async fn tried(&self) {
+        let mut state = self.state.subscribe();
+        let tried = state.wait_for(|state| !matches!(state, State::Opening));
+        let _ = timeout(RETRY, tried).await;
+    }
+
+    /// Waits until it is closed for good; false if that takes too long.
+    pub async fn is_closed(&self) -> bool {
+        let mut closed = self.closed.subscribe();
+        timeout(CLOSE, closed.wait_for(|closed| *closed))
+            .await
+            .is_ok()
     }
 
     /// Closes it for good. Whoever keeps it open has ended.
@@ -190,7 +176,7 @@ impl<B: Backend> Supervisor<B> {
     }
 
     /// The connection. Waits for the first attempt to open the store.
-    async fn connection(&self) -> Result<B::Connection, Unavailable> {
+    pub async fn connection(&self) -> Result<B::Connection, Unavailable> {
         let mut state = self.state.subscribe();
         let known = state.wait_for(|state| !matches!(state, State::Opening));
         match known.await.as_deref() {
@@ -205,7 +191,7 @@ impl<B: Backend> Supervisor<B> {
 }
 
 /// Opens the store until that succeeds, then waits until it is down or read-only.
-async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
+pub(super) async fn keep_open<B: Backend>(supervisor: Arc<Supervisor<B>>, queue: Queue) {
     let mut state = supervisor.state.subscribe();
     loop {
         match supervisor.backend.open().await {
@@ -270,172 +256,5 @@ async fn prune<B: Backend>(
                 supervisor.failed(&error);
             }
         }
-    }
-}
-
-/// The store as the rest of Backstop sees it.
-pub(super) struct Handle<B: Backend> {
-    supervisor: Arc<Supervisor<B>>,
-    pub queue: Queue,
-    keep_open: AbortHandle,
-    /// The places for samples that wait to be written.
-    places: Arc<Semaphore>,
-}
-
-impl<B: Backend> Handle<B> {
-    /// Asks the store, and waits for `limit` at most.
-    pub fn ask<'a, T, F>(
-        &'a self,
-        limit: Duration,
-        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
-    ) -> StoreAnswer<'a, T>
-    where
-        T: Send + 'a,
-        F: Future<Output = Result<T, B::Error>> + Send,
-    {
-        self.answer(limit, Reason::Slow, question)
-    }
-
-    /// The same by a connection that only writes: that it has to wait says nothing of those that read.
-    pub fn ask_to_write<'a, T, F>(
-        &'a self,
-        limit: Duration,
-        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
-    ) -> StoreAnswer<'a, T>
-    where
-        T: Send + 'a,
-        F: Future<Output = Result<T, B::Error>> + Send,
-    {
-        self.answer(limit, Reason::Busy, question)
-    }
-
-    /// `late` is what it means that the limit is over.
-    fn answer<'a, T, F>(
-        &'a self,
-        limit: Duration,
-        late: Reason,
-        question: impl FnOnce(&'a B, B::Connection) -> F + Send + 'a,
-    ) -> StoreAnswer<'a, T>
-    where
-        T: Send + 'a,
-        F: Future<Output = Result<T, B::Error>> + Send,
-    {
-        let supervisor = &*self.supervisor;
-        let backend = &supervisor.backend;
-        async move {
-            let answer = timeout(limit, async {
-                let connection = supervisor.connection().await?;
-                let answer = question(backend, connection).await;
-                answer.map_err(|error| backend.failed(error))
-            });
-            let answer = answer.await.unwrap_or_else(|_| {
-                let name = backend.name();
-                let text = format!("{name} did not answer within {} s", limit.as_secs());
-                Err(Unavailable::new(late, text))
-            });
-            if let Err(error) = &answer {
-                supervisor.journal.question_failed(error);
-                supervisor.failed(error);
-            }
-            answer
-        }
-        .boxed()
-    }
-}
-
-/// An answer that is known without the backend.
-pub(super) fn answered<'a, T: Send + 'a>(answer: Result<T, Unavailable>) -> StoreAnswer<'a, T> {
-    ready(answer).boxed()
-}
-
-impl<B: Backend> Store for Handle<B>
-where
-    Self: Questions,
-{
-    fn remember(&self, mut sent: Sent) -> Receipt {
-        sent.recipients.truncate(MAX_RECIPIENTS);
-        self.queue.remember(sent)
-    }
-
-    fn count(&self, day: u64, count: CoverageCount) {
-        if count.fits() {
-            let ours = matches!(count, CoverageCount::Outgoing { .. });
-            self.queue.count(day, count, ours);
-        }
-    }
-
-    fn learn(&self, learn: Learn) -> bool {
-        self.queue.learn(learn)
-    }
-
-    fn count_attack(&self, hour: u64, counts: Vec<AttackCount>) {
-        self.queue.count_attack(hour, counts);
-    }
-
-    fn keep_sample(&self, sample: Sample) {
-        // A flood brings more than enough of them: those without a place are no loss.
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            self.queue.keep_sample(Waiting {
-                sample,
-                _place: place,
-            });
-        }
-    }
-
-    fn queue(&self) -> Option<&Queue> {
-        Some(&self.queue)
-    }
-
-    fn losses(&self) -> Arc<Losses> {
-        Arc::clone(&self.supervisor.journal.losses)
-    }
-
-    fn flush(&self) -> BoxFuture<'_, ()> {
-        self.queue.flush().boxed()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        let supervisor = &*self.supervisor;
-        async move {
-            let mut state = supervisor.state.subscribe();
-            let opened = state.wait_for(|state| !matches!(state, State::Opening));
-            let _ = timeout(RETRY, opened).await;
-            self.keep_open.abort();
-            self.queue.close();
-            let mut closed = supervisor.closed.subscribe();
-            if timeout(CLOSE, closed.wait_for(|closed| *closed)).await.is_err() {
-                let name = supervisor.backend.name();
-                let (messages, counts) = self.queue.waiting();
-                log::warn!(
-                    "store: {name} hangs and is not closed: the entries of the last {messages} outgoing messages and \
-                     {counts} counts are lost"
-                );
-            }
-        }
-        .boxed()
-    }
-
-    fn health(&self) -> Health {
-        let down = match &*self.supervisor.state.borrow() {
-            State::Down(error) => Some(error.clone()),
-            State::Opening | State::Open(_) => None,
-        };
-        let (messages, counts) = self.queue.waiting();
-        let waiting = u64::try_from(messages + counts).unwrap_or(u64::MAX);
-        self.supervisor.journal.health(down, waiting)
-    }
-}
-
-impl<B: Backend> fmt::Debug for Handle<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({})", self.supervisor.backend.name())
-    }
-}
-
-impl<B: Backend> Drop for Handle<B> {
-    fn drop(&mut self) {
-        // The writer ends by itself, when the queue is empty.
-        self.keep_open.abort();
-        self.queue.close();
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     store::{
         AttackStore, StoreAnswer,
         batch::{self, Counts, now},
-        supervisor::{Handle, REPORT},
+        handle::{Handle, REPORT},
     },
 };
 

@@ -14,7 +14,7 @@ use crate::{
     store::{
         CoverageStore, StoreAnswer,
         batch::now,
-        supervisor::{Handle, REPORT},
+        handle::{Handle, REPORT},
     },
 };
 

@@ -18,7 +18,7 @@ use crate::{
     store::{
         LearnedStore, Retention, StoreAnswer,
         batch::now,
-        supervisor::{Handle, PATIENCE},
+        handle::{Handle, PATIENCE},
     },
 };
 

@@ -8,7 +8,7 @@ use crate::{
     store::{
         LedgerStore, StoreAnswer,
         batch::{now, packed, unpacked},
-        supervisor::{Handle, PATIENCE, answered},
+        handle::{Handle, PATIENCE, answered},
     },
 };
 

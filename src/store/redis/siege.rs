@@ -8,8 +8,8 @@ use redis::{RedisResult, Script, aio::MultiplexedConnection, pipe};
 use super::{DIGITS, PREFIX, Redis};
 use crate::store::{
     SiegeRecords, SiegeStore, StoreAnswer,
+    handle::{Handle, PATIENCE, answered},
     siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, SiegeRecord, check},
-    supervisor::{Handle, PATIENCE, answered},
 };
 
 /// Writes ARGV[3] to the field ARGV[1] if its version is ARGV[2], and gives the new version: the time, or the old version

@@ -13,7 +13,7 @@ use crate::{
     store::{
         ProofUseStore, StoreAnswer,
         batch::ProofUse,
-        supervisor::{Handle, PATIENCE},
+        handle::{Handle, PATIENCE},
     },
 };
 

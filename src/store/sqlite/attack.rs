@@ -17,7 +17,7 @@ use crate::{
     store::{
         AttackStore, StoreAnswer,
         batch::{self, Counts},
-        supervisor::{Handle, REPORT},
+        handle::{Handle, REPORT},
     },
 };
 

@@ -9,7 +9,7 @@ use crate::{
     core::proof::coverage::{CoverageCount, CoverageRow, KEEP_DAYS},
     store::{
         CoverageStore, StoreAnswer,
-        supervisor::{Handle, REPORT},
+        handle::{Handle, REPORT},
     },
 };
 

@@ -11,7 +11,7 @@ use crate::{
     store::{
         LearnedStore, StoreAnswer,
         batch::now,
-        supervisor::{Handle, PATIENCE},
+        handle::{Handle, PATIENCE},
     },
 };
 

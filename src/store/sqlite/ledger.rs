@@ -14,7 +14,7 @@ use crate::{
     store::{
         LedgerStore, StoreAnswer,
         batch::{now, packed, unpacked},
-        supervisor::{Handle, PATIENCE, answered},
+        handle::{Handle, PATIENCE, answered},
     },
 };
 

@@ -6,8 +6,8 @@ use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
 use crate::store::{
     SiegeRecords, SiegeStore, StoreAnswer,
     batch::{now, since_1970},
+    handle::{Handle, PATIENCE, PATIENCE_TO_WRITE, answered},
     siege::{MAX_RECORDS, SiegeRecord, check, first_kept},
-    supervisor::{Handle, PATIENCE, answered},
 };
 
 impl SiegeStore for Handle<Sqlite> {
@@ -31,7 +31,7 @@ impl SiegeStore for Handle<Sqlite> {
         if let Err(error) = check(&name, &bytes) {
             return answered(Err(error));
         }
-        self.ask_to_write(PATIENCE, async move |_, open| {
+        self.ask(PATIENCE_TO_WRITE, async move |_, open| {
             let mut writer = open.writer.lock().await?;
             let now = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
             write(&mut writer, &name, seen, &bytes, now).await

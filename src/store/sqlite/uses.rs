@@ -20,7 +20,7 @@ use crate::{
     store::{
         ProofUseStore, StoreAnswer,
         batch::ProofUse,
-        supervisor::{Handle, PATIENCE, answered},
+        handle::{Handle, PATIENCE, answered},
     },
 };
 
