@@ -50,8 +50,16 @@ impl Networks {
         first.map(|counter| f64::from(counter) < limit / SHARES)
     }
 
-    /// Joins what another host, or an earlier time, counted. `counts` makes one count of two.
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Joins what another host, or an earlier time, counted. `counts` makes one count of two, and the same of one and 0.
     pub(super) fn join(&mut self, other: &Self, counts: fn(u16, u16) -> u16) {
+        // Most of the time nothing came.
+        if other.is_empty() {
+            return;
+        }
         for (row, other) in self.0.iter_mut().zip(other.0) {
             for (counter, other) in row.0.iter_mut().zip(other.0) {
                 *counter = counts(*counter, other);
@@ -108,10 +116,11 @@ pub(super) struct Sum([[f64; COUNTERS]; ROWS]);
 impl Sum {
     pub(super) fn of<'a>(slots: impl Iterator<Item = &'a Networks>) -> Self {
         let mut sum = [[0; COUNTERS]; ROWS];
-        for slot in slots {
-            let counters = slot.0.iter().flat_map(|row| row.0);
-            for (sum, counter) in sum.as_flattened_mut().iter_mut().zip(counters) {
-                *sum += u32::from(counter);
+        for slot in slots.filter(|slot| !slot.is_empty()) {
+            for (sum, row) in sum.iter_mut().zip(&slot.0) {
+                for (sum, counter) in sum.iter_mut().zip(row.0) {
+                    *sum += u32::from(counter);
+                }
             }
         }
         Self(sum.map(|row| row.map(f64::from)))
@@ -120,6 +129,9 @@ impl Sum {
     /// Without so many hits, of which each network has an equal part, as far as it had so many. So a network that sends
     /// most of them is excused hardly more than one that sends few, and takes the excuse from nobody.
     pub(super) fn without(mut self, excused: f64) -> Self {
+        if excused == 0.0 {
+            return self;
+        }
         for row in &mut self.0 {
             let part = part(*row, excused);
             for hits in row {

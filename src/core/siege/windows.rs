@@ -26,10 +26,7 @@ pub(super) struct Hits {
 
 impl Hits {
     pub(super) fn sum(&self) -> u64 {
-        [self.unproven, self.forged, self.refused]
-            .map(u64::from)
-            .iter()
-            .sum()
+        u64::from(self.unproven) + u64::from(self.forged) + u64::from(self.refused)
     }
 
     fn join(&mut self, other: &Self, counts: fn(u32, u32) -> u32) {
