@@ -280,7 +280,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
+        #![proptest_config(ProptestConfig::with_cases(200))]
 
         #[test]
         fn no_text_makes_it_panic(text in prop_oneof![any::<String>(), yamlish(), damaged()]) {

@@ -66,7 +66,8 @@ fn parts_hash(number: u32) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    // The fuzz target `siege` tries the same millions of times.
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn no_sequence_breaks_it(events in events()) {
@@ -127,11 +128,14 @@ proptest! {
         // Whatever was: after quiet days there is no siege.
         record.set_by_hand(None, now);
         now = now.min(1 << 39);
-        for _ in 0..2 * 24 * 4 {
+        let mut is_calm_after_a_quarter = || {
             now += 900;
             record.step(&settings, &Deltas::default(), now);
-        }
-        prop_assert_eq!(record.state(now), State::Calm);
+            record.state(now) == State::Calm
+        };
+        prop_assert!((0..2 * 24 * 4).any(|_| is_calm_after_a_quarter()));
+        // It stays so: outgoing mail is remembered for two hours, all else for less.
+        prop_assert!((0..9).all(|_| is_calm_after_a_quarter()));
     }
 
     #[test]

@@ -149,13 +149,12 @@ fn an_on_off_attacker_does_not_make_it_flap() {
     ] {
         let mut site = Site::new();
         for day in 0..3 {
-            let period = (on + off) * MINUTE;
             let begin = site.now;
-            // In steps of a slot of the window: the tests beside this one have to wait for the processor.
-            site.every(10, DAY, |at| {
-                let on = (begin + at) % period < on * MINUTE;
-                Traffic::flood(if on { 300.0 } else { 0.2 })
-            });
+            while site.now < begin + DAY {
+                // In steps of a slot of the windows: the tests beside this one have to wait for the processor.
+                site.every(10, on * MINUTE, |_| Traffic::flood(300.0));
+                site.every(MINUTE, off * MINUTE, |_| Traffic::flood(0.2));
+            }
             let changes = site.take_changes();
             let most = if day == 0 { 16 } else { 12 };
             assert!(

@@ -4,8 +4,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{block::work, *};
 
-/// A quarter of what the daemon reads of a body by default: enough to see work that grows with the square.
-const BOUND: usize = 16 * 1024;
+/// An eighth of what the daemon reads of a body by default: enough to see work that grows with the square.
+const BOUND: usize = 8 * 1024;
 /// How often each octet of it can be read as a field: once a level of nesting, in each returned message.
 const MAX_READINGS: usize = 24;
 
