@@ -1,11 +1,16 @@
 //! Sessions that are more than one message with one recipient, and what befalls Backstop meanwhile; through both MTAs.
 
 use std::{
-    fs, thread,
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
-use lab::smtp::{Client, Reply};
+use lab::{
+    process::wait_until,
+    smtp::{Client, Reply},
+};
 
 use crate::site::{Letter, Mta, Site, codes, through_both};
 
@@ -264,16 +269,21 @@ fn restarts_lose_nothing<M: Mta>() {
     let mut site = Site::<M>::start();
     let letters: Vec<Letter> = (0..60).map(|_| Letter::new()).collect();
     for part in letters.chunks(20) {
-        let (backstop, mta) = (&mut site.backstop, &site.mta);
+        let (backstop, mta, taken) = (&mut site.backstop, &site.mta, &AtomicUsize::new(0));
         thread::scope(|scope| {
             for letters in part.chunks(5) {
                 scope.spawn(move || {
                     for letter in letters {
                         until_taken(mta, letter);
+                        taken.fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
-            thread::sleep(Duration::from_millis(100));
+            // In the middle of it.
+            wait_until(Duration::from_secs(20), || {
+                Ok(taken.load(Ordering::Relaxed) > 0)
+            })
+            .unwrap();
             backstop.stop().unwrap();
             let config = fs::read_to_string(backstop.config()).unwrap();
             *backstop = crate::site::start_backstop(&config);

@@ -89,17 +89,15 @@ async fn types_are_cached_apart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_ask_at_once_are_one_question() {
     const ASKERS: usize = 50;
-    let begun = Arc::new(AtomicUsize::new(0));
-    let all_asked = begun.clone();
+    let asking = Arc::new(AtomicUsize::new(0));
+    let all_asking = asking.clone();
     // TTL 0: it isn't the cache that makes one of fifty.
     let server = Responder::start(move |name, _| match name {
         "a.test." => answer(vec![cname(name, 0, "slow.test.")]),
         _ => {
-            while all_asked.load(Ordering::SeqCst) < ASKERS {
+            while all_asking.load(Ordering::SeqCst) < ASKERS {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            // The last one has to come from there to the question.
-            std::thread::sleep(Duration::from_millis(200));
             answer(vec![txt(name, 0, b"here")])
         }
     })
@@ -107,12 +105,17 @@ async fn many_who_ask_at_once_are_one_question() {
     let resolver = resolver_of(&[&server]);
     let lookups = (0..ASKERS).map(|index| {
         let dns = budgeted(&resolver);
-        let begun = begun.clone();
+        let (asking, server) = (asking.clone(), &server);
         async move {
             // hickory joins what is asked at the very same time, but not those who come between two messages.
-            sleep(Duration::from_millis(index as u64)).await;
-            begun.fetch_add(1, Ordering::SeqCst);
-            dns.txt("a.test").await
+            while index >= ASKERS / 2 && server.seen().len() < 2 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let lookup = dns.txt("a.test");
+            tokio::pin!(lookup);
+            assert!(futures_util::poll!(&mut lookup).is_pending());
+            asking.fetch_add(1, Ordering::SeqCst);
+            lookup.await
         }
     });
     for outcome in join_all(lookups).await {
@@ -126,7 +129,8 @@ async fn the_first_asker_may_go_without_spoiling_it_for_the_others() {
     let server = Responder::start(|name, _| answer(vec![txt(name, 60, b"here")])).await;
     let resolver = resolver_of(&[&server]);
 
-    let hasty = resolver.budgeted(Instant::now() + Duration::from_millis(1));
+    let deadline = Instant::now() + Duration::from_millis(1);
+    let hasty = resolver.budgeted(deadline);
     let gone = budgeted(&resolver);
     let patient = budgeted(&resolver);
     let (hasty, gone, patient) = tokio::join!(
@@ -136,7 +140,10 @@ async fn the_first_asker_may_go_without_spoiling_it_for_the_others() {
             let lookup = hasty.txt("a.test");
             tokio::pin!(lookup);
             assert!(futures_util::poll!(&mut lookup).is_pending());
-            std::thread::sleep(Duration::from_millis(5));
+            // Timers know whole milliseconds.
+            while Instant::now() < deadline + Duration::from_millis(4) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             lookup.await
         },
         timeout(Duration::ZERO, gone.txt("a.test")),

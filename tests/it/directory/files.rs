@@ -1,11 +1,15 @@
 //! SQLite: a file of somebody else's, which is read and neither made nor changed.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use backstop::core::recipients::Known;
+use lab::process::wait_until;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
-use super::{RUNTIME, ask, ask_bytes, directory, is_listed};
+use super::{RUNTIME, ask, ask_bytes, directory, is_listed, is_unavailable};
+
+/// The most that a test waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn entry(file: &Path) -> String {
     format!(
@@ -34,8 +38,8 @@ fn a_file_is_read_as_it_changes() {
     let directory = directory(&entry(&file));
     assert!(!is_listed(&directory, "joe@example.org"));
     change(&file, "INSERT INTO mailbox VALUES ('joe', 'example.org')");
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    assert!(is_listed(&directory, "joe@example.org"));
+    // When the former answer is forgotten.
+    wait_until(PATIENCE, || Ok(is_listed(&directory, "joe@example.org"))).unwrap();
     assert!(is_listed(&directory, "joe+x@example.org"));
     for hostile in [
         "' OR '1'='1@example.org",
@@ -60,7 +64,11 @@ fn a_file_that_is_missing_is_not_made() {
         &file,
         "CREATE TABLE mailbox AS SELECT 'joe' AS local, 'example.org' AS domain",
     );
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    // It is tried again after a pause.
+    wait_until(PATIENCE, || {
+        Ok(!is_unavailable(&directory, "joe@example.org"))
+    })
+    .unwrap();
     assert!(is_listed(&directory, "joe@example.org"));
 }
 

@@ -135,10 +135,10 @@ fn no_more_processes_work_for_us_than_connections() {
         let directory = directory(&known(kind, server.port(), more));
         assert!(is_listed(&directory, "joe@example.org"));
         holder.lock();
-        let begun = Instant::now();
+        let before = server.connections();
         let (mut most, mut number) = (0, 0);
-        // Long enough for the first questions, and for those that try it after pauses of 1 s and 2 s.
-        while begun.elapsed() < Duration::from_secs(5) {
+        // The first questions, and those that try it after pauses of 1 s and 2 s.
+        let tried = wait_until(Duration::from_secs(30), || {
             thread::scope(|scope| {
                 for _ in 0..3 {
                     number += 1;
@@ -148,8 +148,9 @@ fn no_more_processes_work_for_us_than_connections() {
                 }
             });
             most = most.max(administrator.backends().len());
-            thread::sleep(Duration::from_millis(100));
-        }
+            Ok(server.connections() >= before + 3)
+        });
+        assert!(tried.is_ok(), "{kind:?}: {}", server.connections());
         // Two that are just being given up, and the next.
         assert!(most <= 3, "{kind:?}: {most}");
         // And those end, though nobody gives them what they wait for.

@@ -1,6 +1,6 @@
 //! What a store keeps for the attack report, whichever it is: counts by hour, and samples.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use backstop::{
     core::{
@@ -12,7 +12,6 @@ use backstop::{
     },
     store::Store,
 };
-use tokio::time::sleep;
 
 use super::place::{Place, now, until, until_written};
 
@@ -207,7 +206,7 @@ async fn old_samples_go(place: Place) {
     until_written(&*store).await;
     drop(store);
     // Nothing is written any more.
-    sleep(Duration::from_secs(4)).await;
+    until("it is old", async || self::now() > now + 3).await;
     let store = place.open().await;
     until("the old ones are gone", async || {
         let samples = kept(&*store).await;
