@@ -65,6 +65,17 @@ fn escaped([before, after]: [char; 2], bytes: &[u8], specials: &[u8]) -> String 
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !specials.contains(byte);
+    if bytes.len() <= MAX_LENGTH
+        && bytes.iter().all(is_plain)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        let mut whole = String::with_capacity(text.len() + 2);
+        whole.push(before);
+        whole.push_str(text);
+        whole.push(after);
+        return whole;
+    }
     let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or('0');
     let mut text = String::with_capacity(bytes.len().min(MAX_LENGTH) + 16);
     text.push(before);
@@ -105,9 +116,10 @@ fn is_dot_string(bytes: &[u8]) -> bool {
 /// `token` of RFC 2045 section 5.1.
 fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(byte))
+        && bytes.iter().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(byte)
+        })
 }
 
 #[cfg(test)]
