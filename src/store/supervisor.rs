@@ -177,6 +177,10 @@ impl<B: Backend> Supervisor<B> {
 
     /// The connection. Waits for the first attempt to open the store.
     pub async fn connection(&self) -> Result<B::Connection, Unavailable> {
+        // Mostly it is open, and nobody waits.
+        if let State::Open(connection) = &*self.state.borrow() {
+            return Ok(connection.clone());
+        }
         let mut state = self.state.subscribe();
         let known = state.wait_for(|state| !matches!(state, State::Opening));
         match known.await.as_deref() {

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use futures_util::TryStreamExt;
-use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
+use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::Writer};
 use crate::{
     core::{
         attack::{
@@ -94,19 +94,22 @@ pub(super) async fn prune(writer: &Writer, now: u64) -> sqlx::Result<()> {
 /// The counts of these hours, in order. Those that differ in their texts only come as one row of lines: hundreds of rows cost
 /// less so than ten, and no text has the end of a line in it.
 pub(super) async fn rows(
-    readers: &SqlitePool,
+    readers: &Readers,
     hours: RangeInclusive<u64>,
 ) -> sqlx::Result<Vec<AttackRow>> {
     const ROWS: &str = "SELECT hour, kind, domain, fate, group_concat(count || ' ' || text, char(10)) FROM attack \
         WHERE hour BETWEEN ?1 AND ?2 GROUP BY hour, kind, domain, fate";
+    let mut reader = readers.lend().await?;
     let mut found = sqlx::query(ROWS)
         .bind(integer(*hours.start()))
         .bind(integer(*hours.end()))
-        .fetch(readers);
+        .fetch(reader.connection()?);
     let mut groups = Vec::new();
     while let Some(row) = found.try_next().await? {
         groups.extend(group(&row)?);
     }
+    drop(found);
+    reader.done();
     groups.sort_unstable();
     let mut rows: Vec<AttackRow> = groups.iter().flat_map(of_group).collect();
     // They are in order already, unless SQLite has another one.
@@ -139,15 +142,17 @@ fn of_group((hour, count, lines): &Group) -> impl Iterator<Item = AttackRow> {
 
 /// The samples of this time, the oldest first; the newest of them, if there are too many.
 pub(super) async fn samples(
-    readers: &SqlitePool,
+    readers: &Readers,
     time: RangeInclusive<u64>,
 ) -> sqlx::Result<Vec<Sample>> {
     const SAMPLES: &str = "SELECT sample FROM samples WHERE came_at BETWEEN ?1 AND ?2 ORDER BY came_at DESC, id DESC LIMIT ?3";
+    let mut reader = readers.lend().await?;
     let texts: Vec<String> = sqlx::query_scalar(SAMPLES)
         .bind(integer(*time.start()))
         .bind(integer(*time.end()))
         .bind(i64::try_from(MAX_SAMPLES).unwrap_or(i64::MAX))
-        .fetch_all(readers)
+        .fetch_all(reader.connection()?)
         .await?;
+    reader.done();
     Ok(batch::samples(&texts))
 }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
+use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::Writer};
 use crate::{
     core::proof::coverage::{CoverageCount, CoverageRow, KEEP_DAYS},
     store::{
@@ -21,16 +21,18 @@ impl CoverageStore for Handle<Sqlite> {
 
 /// The counts of these days, in order.
 pub(super) async fn rows(
-    readers: &SqlitePool,
+    readers: &Readers,
     days: RangeInclusive<u64>,
 ) -> sqlx::Result<Vec<CoverageRow>> {
     const ROWS: &str =
         "SELECT day, kind, first, second, count FROM coverage WHERE day BETWEEN ?1 AND ?2";
+    let mut reader = readers.lend().await?;
     let found = sqlx::query(ROWS)
         .bind(integer(*days.start()))
         .bind(integer(*days.end()))
-        .fetch_all(readers)
+        .fetch_all(reader.connection()?)
         .await?;
+    reader.done();
     let rows = found.iter().filter_map(|row| counted(row).transpose());
     let mut rows: Vec<_> = rows.collect::<sqlx::Result<_>>()?;
     rows.sort_unstable();

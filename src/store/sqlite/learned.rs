@@ -1,8 +1,8 @@
 //! The learned addresses. Day 0 stands for none.
 
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
+use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::Writer};
 use crate::{
     core::{
         learned::{Learn, Learned},
@@ -54,22 +54,24 @@ pub(super) async fn learn(
 
 /// What is known about an address by all of its hashes, if it was seen since that day.
 pub(super) async fn learned(
-    readers: &SqlitePool,
+    readers: &Readers,
     hashes: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<Learned>> {
     const LEARNED: &str =
         "SELECT days, last_accepted, last_sent FROM learned WHERE address = ?1 AND last_day >= ?2";
+    let mut reader = readers.lend().await?;
     let mut all: Option<Learned> = None;
     for hash in hashes {
         let row = sqlx::query(LEARNED)
             .bind(hash.as_bytes().as_slice())
             .bind(since)
-            .fetch_optional(readers)
+            .fetch_optional(reader.connection()?)
             .await?;
         let learned = row.map(|row| read(&row)).transpose()?;
         all = all.into_iter().chain(learned).reduce(Learned::and);
     }
+    reader.done();
     Ok(all)
 }
 

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{
-    QueryBuilder, Row, Sqlite as Database, SqliteConnection, SqlitePool, sqlite::SqliteRow,
-};
+use sqlx::{QueryBuilder, Row, Sqlite as Database, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, rows::in_rows, writer::Writer};
+use super::{
+    Sqlite, integer, natural, prune::delete, readers::Readers, rows::in_rows, writer::Writer,
+};
 use crate::{
     core::proof::ledger::{Hash, Remembered, Sent},
     store::{
@@ -45,42 +45,46 @@ impl LedgerStore for Handle<Sqlite> {
 
 /// The newest entry of any of these Message-IDs, from that second on.
 pub(super) async fn sent(
-    readers: &SqlitePool,
+    readers: &Readers,
     messages: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<Remembered>> {
     const SENT: &str = "SELECT sent_at, recipient_count, recipients FROM segments \
         CROSS JOIN ledger ON segment = id AND message_id = ?1 \
         WHERE last_at >= ?2 AND sent_at >= ?2 ORDER BY id DESC LIMIT 1";
+    let mut reader = readers.lend().await?;
     let mut newest: Option<Remembered> = None;
     for hash in messages {
         let row = sqlx::query(SENT)
             .bind(hash.as_bytes().as_slice())
             .bind(since)
-            .fetch_optional(readers)
+            .fetch_optional(reader.connection()?)
             .await?;
         let found = row.map(|row| remembered(&row)).transpose()?;
         newest = newest.into_iter().chain(found).max_by_key(|entry| entry.at);
     }
+    reader.done();
     Ok(newest)
 }
 
 /// When any of these senders last sent, from that second on.
 pub(super) async fn last_sent(
-    readers: &SqlitePool,
+    readers: &Readers,
     senders: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<u64>> {
     const LAST_SENT: &str = "SELECT last_sent FROM senders WHERE sender = ?1 AND last_sent >= ?2";
+    let mut reader = readers.lend().await?;
     let mut last = None;
     for hash in senders {
         let at: Option<i64> = sqlx::query_scalar(LAST_SENT)
             .bind(hash.as_bytes().as_slice())
             .bind(since)
-            .fetch_optional(readers)
+            .fetch_optional(reader.connection()?)
             .await?;
         last = last.max(at.map(natural));
     }
+    reader.done();
     Ok(last)
 }
 

@@ -10,6 +10,7 @@ mod failure;
 mod learned;
 mod ledger;
 mod prune;
+mod readers;
 mod rows;
 mod schema;
 mod siege;
@@ -23,10 +24,11 @@ use std::{
     time::Duration,
 };
 
+use readers::Readers;
 use schema::Identity;
 use sqlx::{
-    ConnectOptions, Executor, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
+    ConnectOptions, Executor, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 use writer::Writer;
 
@@ -38,7 +40,7 @@ use super::{
 use crate::core::proof::{DAY, today};
 
 /// How many connections read.
-const READERS: u32 = 2;
+const READERS: usize = 2;
 /// How many rows of a report are read ahead.
 const ROWS_AHEAD: usize = 1_000;
 /// How long the writer waits for another process's lock.
@@ -75,7 +77,7 @@ struct LastFile {
 pub(super) struct Connections {
     file: Identity,
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
 }
 
 impl Sqlite {
@@ -190,25 +192,21 @@ impl Backend for Sqlite {
         let writer = for_writer.connect().await;
         let mut writer = writer.map_err(|error| self.failed(error))?;
         schema::prepare(&mut writer, &self.name).await?;
+        // Not read_only: the last connection to close must put the WAL into the file.
+        let for_reader = options.pragma("query_only", "ON");
         // All are opened now and stay: what has descriptors for them goes on when they run out.
-        let readers = SqlitePoolOptions::new()
-            .min_connections(READERS)
-            .max_connections(READERS)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // A file does not go away unnoticed, and each test is a way to another thread and back.
-            .test_before_acquire(false)
-            // Not read_only: the last connection to close must put the WAL into the file.
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(|error| self.failed(error))?;
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            let reader = for_reader.connect().await;
+            readers.push(reader.map_err(|error| self.failed(error))?);
+        }
         let file = schema::identity(&self.path).map_err(no_file)?;
         // A file that is damaged in this place is open until more is asked of it.
         let entries = ledger::entries(&mut writer).await.unwrap_or_default();
         let connection = Arc::new(Connections {
             file,
             writer: Writer::new(writer),
-            readers,
+            readers: Readers::new(readers),
         });
         Ok(Opened {
             connection,

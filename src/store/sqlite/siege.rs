@@ -1,8 +1,8 @@
 //! The records of sieges.
 
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, writer::Writer};
+use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::Writer};
 use crate::store::{
     SiegeRecords, SiegeStore, StoreAnswer,
     batch::{now, since_1970},
@@ -76,13 +76,15 @@ pub(super) async fn write(
 }
 
 /// The records that are kept at `now`, in seconds since 1970, in order of their names.
-pub(super) async fn records(readers: &SqlitePool, now: u64) -> sqlx::Result<Vec<SiegeRecord>> {
+pub(super) async fn records(readers: &Readers, now: u64) -> sqlx::Result<Vec<SiegeRecord>> {
     const RECORDS: &str =
         "SELECT name, version, record FROM sieges WHERE version >= ?1 ORDER BY name";
+    let mut reader = readers.lend().await?;
     let rows = sqlx::query(RECORDS)
         .bind(integer(first_kept(now)))
-        .fetch_all(readers)
+        .fetch_all(reader.connection()?)
         .await?;
+    reader.done();
     rows.iter().map(record).collect()
 }
 

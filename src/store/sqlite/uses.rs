@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sqlx::{
-    QueryBuilder, Row, Sqlite as Database, SqliteConnection, SqlitePool, sqlite::SqliteRow,
-};
+use sqlx::{QueryBuilder, Row, Sqlite as Database, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, rows::in_rows, writer::Writer};
+use super::{
+    Sqlite, integer, natural, prune::delete, readers::Readers, rows::in_rows, writer::Writer,
+};
 use crate::{
     core::proof::{
         ledger::Hash,
@@ -49,12 +49,14 @@ impl ProofUseStore for Handle<Sqlite> {
 }
 
 /// The uses of a message, also those that are over; none if it has no row.
-pub(super) async fn kept(readers: &SqlitePool, message: Hash) -> sqlx::Result<KeptUses> {
+pub(super) async fn kept(readers: &Readers, message: Hash) -> sqlx::Result<KeptUses> {
     const KEPT: &str = "SELECT uses, kept_until FROM proof_uses WHERE message = ?1";
+    let mut reader = readers.lend().await?;
     let row = sqlx::query(KEPT)
         .bind(message.as_bytes().as_slice())
-        .fetch_optional(readers)
+        .fetch_optional(reader.connection()?)
         .await?;
+    reader.done();
     let kept = row.map(|row| read(&row)).transpose()?;
     Ok(kept.unwrap_or_default())
 }

@@ -111,7 +111,9 @@ async fn each_question_has_an_index() {
             "sqlite_autoindex_sieges_1",
         ),
     ] {
-        let plan = sqlx::query(query).fetch_all(&open.readers).await.unwrap();
+        let mut reader = open.readers.lend().await.unwrap();
+        let plan = sqlx::query(query).fetch_all(reader.connection().unwrap());
+        let plan = plan.await.unwrap();
         let steps: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
         assert!(steps.len() == 1 && steps[0].contains(index), "{steps:?}");
     }

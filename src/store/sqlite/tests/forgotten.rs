@@ -141,8 +141,9 @@ async fn of_too_many_addresses_those_seen_once_go() {
     learned::prune(&open.writer, 0, 10).await.unwrap();
     let kept = "SELECT group_concat(hex(substr(address, 1, 1))) FROM \
         (SELECT address FROM learned ORDER BY address)";
+    let mut reader = open.readers.lend().await.unwrap();
     let kept: String = sqlx::query_scalar(kept)
-        .fetch_one(&open.readers)
+        .fetch_one(reader.connection().unwrap())
         .await
         .unwrap();
     assert_eq!(kept, "01,02,C1,C2,C3,C4,C5,C6,C7,C8");

@@ -2,6 +2,7 @@
 
 mod file;
 mod forgotten;
+mod readers;
 mod uses;
 
 use sqlx::Executor;
@@ -95,7 +96,8 @@ impl Opened {
     }
 
     async fn number(&self, query: &'static str) -> i64 {
-        let number = sqlx::query_scalar(query).fetch_one(&self.open.readers);
+        let mut reader = self.open.readers.lend().await.unwrap();
+        let number = sqlx::query_scalar(query).fetch_one(reader.connection().unwrap());
         number.await.unwrap()
     }
 
