@@ -178,15 +178,32 @@ const fn begin_of(mut texts: &[&str]) -> Begin {
     begin
 }
 
+/// A line, and what it says: most of what is asked of a line is asked of its words.
+#[derive(Clone, Copy)]
+pub struct Line<'t> {
+    /// As it stands, its end included.
+    pub octets: &'t [u8],
+    /// Without what decorates it.
+    pub words: &'t [u8],
+}
+
+impl<'t> Line<'t> {
+    pub fn of(octets: &'t [u8]) -> Self {
+        Self {
+            octets,
+            words: words(octets),
+        }
+    }
+}
+
 /// Whether the line is a known marker.
-pub fn marker(line: &[u8]) -> Option<(Marker, Copy)> {
-    let words = words(line);
-    if !BEGIN_MARKERS.may_begin(words) {
+pub fn marker(line: Line<'_>) -> Option<(Marker, Copy)> {
+    if !BEGIN_MARKERS.may_begin(line.words) {
         return None;
     }
     let found = WORDS
         .iter()
-        .find(|(known, ..)| words.eq_ignore_ascii_case(known.as_bytes()));
+        .find(|(known, ..)| line.words.eq_ignore_ascii_case(known.as_bytes()));
     found.map(|&(_, marker, copy)| (marker, copy))
 }
 
@@ -233,10 +250,10 @@ const FORWARDED: &[&str] = &[
 
 /// Whether the line can announce headers: it ends in a colon, as headings do, is or begins with a rule, or says
 /// "Original message", which mail programs put above quotations too.
-pub fn is_heading(line: &[u8]) -> bool {
-    ends_in_colon(line.trim_ascii_end())
-        || is_rule(line)
-        || words(line).eq_ignore_ascii_case(b"Original message")
+pub fn is_heading(line: Line<'_>) -> bool {
+    ends_in_colon(line.octets.trim_ascii_end())
+        || is_rule(line.octets)
+        || line.words.eq_ignore_ascii_case(b"Original message")
 }
 
 fn ends_in_colon(line: &[u8]) -> bool {
@@ -249,8 +266,8 @@ fn ends_in_colon(line: &[u8]) -> bool {
 }
 
 /// Whether the line announces a message that a person sends on: no notification returns it.
-pub fn is_forwarded(line: &[u8]) -> bool {
-    let words = words(line);
+pub fn is_forwarded(line: Line<'_>) -> bool {
+    let words = line.words;
     BEGIN_FORWARDED.may_begin(words) && FORWARDED.iter().any(|start| starts_with(words, start))
 }
 
@@ -314,15 +331,23 @@ pub fn is_decoration(line: &[u8]) -> bool {
 
 /// Whether the text begins with these words, in whatever case.
 pub fn starts_with(text: &[u8], words: &str) -> bool {
-    text.get(..words.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
+    let words = words.as_bytes();
+    // Of many texts that it may begin with, most begin with another letter.
+    let begins = match (text.first(), words.first()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        (_, other) => other.is_none(),
+    };
+    begins
+        && text
+            .get(..words.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(words))
 }
 
 /// Blanks, and what decorates a line.
 const DECORATION: Ascii = Ascii::of(b" \t\n\x0c\r-=*:.|>+#");
 
 /// The line without what decorates it.
-pub fn words(line: &[u8]) -> &[u8] {
+fn words(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !DECORATION.has(*byte));
     let end = line.iter().rposition(|byte| !DECORATION.has(*byte));
     match (start, end) {

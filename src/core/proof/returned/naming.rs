@@ -1,6 +1,10 @@
 //! How plain-text bounces name the recipients that they are about.
 
-use super::{ascii::Begin, fields::address, markers};
+use super::{
+    ascii::Begin,
+    fields::address,
+    markers::{self, Line},
+};
 use crate::core::address::Mailbox;
 
 /// How the lines that follow name them.
@@ -74,9 +78,10 @@ pub struct Naming {
 
 impl Naming {
     /// The recipient that the line names, if it does.
-    pub fn line(&mut self, line: &[u8]) -> Option<Mailbox> {
+    pub fn line(&mut self, line: Line<'_>) -> Option<Mailbox> {
         let before = self.before.take();
-        let words = markers::words(line);
+        let Line { octets, words } = line;
+        let line = octets.trim_ascii_end();
         let introduces = |(start, _): &&(&str, Style)| markers::starts_with(words, start);
         if BEGIN.may_begin(words)
             && let Some((_, style)) = INTRODUCTIONS.iter().find(introduces)

@@ -3,7 +3,7 @@
 use super::{
     Form, NotificationReport, Returned,
     block::Block,
-    markers::{self, Copy, Marker},
+    markers::{self, Copy, Line, Marker},
     mime::first_line,
     naming::Naming,
 };
@@ -26,7 +26,8 @@ pub fn read(
     let mut seen = Seen::new(quotes);
     let mut rest = text;
     while !rest.is_empty() {
-        let (line, after) = first_line(rest);
+        let (octets, after) = first_line(rest);
+        let line = Line::of(octets);
         let at = text.len() - rest.len();
         let reads = returns && report.has_room();
         if let Some((marker, copy)) = markers::marker(line) {
@@ -42,7 +43,7 @@ pub fn read(
             seen.paragraph = true;
             continue;
         }
-        if reads && let Some(found) = seen.section(rest, at, open) {
+        if reads && let Some(found) = seen.section(rest, line, at, open) {
             report.returned.push(found.returned);
             names &= found.summary;
             let length = found.length;
@@ -52,8 +53,8 @@ pub fn read(
         }
         seen.line(line);
         rest = after;
-        let whole = !open || line.ends_with(b"\n");
-        let named = (names && whole).then(|| naming.line(line.trim_ascii_end()));
+        let whole = !open || octets.ends_with(b"\n");
+        let named = (names && whole).then(|| naming.line(line));
         named
             .flatten()
             .into_iter()
@@ -66,12 +67,13 @@ pub fn own_length(text: &[u8]) -> usize {
     let mut seen = Seen::new(&|| true);
     let mut rest = text;
     while !rest.is_empty() {
-        let (line, after) = first_line(rest);
+        let (octets, after) = first_line(rest);
+        let line = Line::of(octets);
         let at = text.len() - rest.len();
-        if markers::marker(line).is_some() || markers::is_trace(line) {
+        if markers::marker(line).is_some() || markers::is_trace(octets) {
             return at;
         }
-        match seen.section(rest, at, false) {
+        match seen.section(rest, line, at, false) {
             Some(Found { summary: false, .. }) => return at,
             Some(Found { length, .. }) => rest = rest.get(length..).unwrap_or_default(),
             None => {
@@ -122,9 +124,10 @@ impl<'q> Seen<'q> {
     }
 
     /// Passes a line that does not belong to a returned message.
-    fn line(&mut self, line: &[u8]) {
-        let blank = line.trim_ascii().is_empty();
-        self.paragraph = blank || markers::is_rule(line) || markers::is_decoration(line);
+    fn line(&mut self, line: Line<'_>) {
+        let blank = line.octets.trim_ascii().is_empty();
+        self.paragraph =
+            blank || markers::is_rule(line.octets) || markers::is_decoration(line.octets);
         if !blank {
             self.forwarded = markers::is_forwarded(line);
         }
@@ -132,14 +135,15 @@ impl<'q> Seen<'q> {
 
     /// The headers of a message that the first line announces, or that begin with it, and the length of all that;
     /// the line stands at this octet of the whole text.
-    fn section(&mut self, text: &[u8], at: usize, open: bool) -> Option<Found> {
-        let (line, after) = first_line(text);
+    fn section(&mut self, text: &[u8], first: Line<'_>, at: usize, open: bool) -> Option<Found> {
+        let line = first.octets;
+        let after = text.get(line.len()..).unwrap_or_default();
         let begins_plainly = |text: &[u8]| text.first().is_some_and(u8::is_ascii_alphabetic);
         if at + line.len() < self.tried && begins_plainly(line) && begins_plainly(after) {
             // What the line begins, or announces as a heading, was tried as a part of more.
             return None;
         }
-        if at >= self.headed && markers::is_heading(line) && !markers::is_forwarded(line) {
+        if at >= self.headed && markers::is_heading(first) && !markers::is_forwarded(first) {
             let skipped = line.len() + between(after).0;
             self.headed = at + skipped;
             let (heading, section) = text.split_at_checked(skipped)?;
@@ -283,8 +287,11 @@ fn between(text: &[u8]) -> (usize, bool) {
     for _ in 0..MAX_LINES_BETWEEN {
         let (line, _) = first_line(text.get(length..).unwrap_or_default());
         let skipped = line.trim_ascii().is_empty() || markers::is_rule(line);
-        let announces = markers::marker(line).is_some() || markers::is_forwarded(line);
-        if line.is_empty() || !skipped || announces {
+        let announces = || {
+            let line = Line::of(line);
+            markers::marker(line).is_some() || markers::is_forwarded(line)
+        };
+        if line.is_empty() || !skipped || announces() {
             break;
         }
         cut |= markers::is_note(line);

@@ -230,7 +230,8 @@ fn markers_are_known_by_their_words() {
         ),
         ("", None),
     ] {
-        let found = markers::marker(line.as_bytes()).map(|(marker, _)| marker);
+        let words = markers::Line::of(line.as_bytes());
+        let found = markers::marker(words).map(|(marker, _)| marker);
         assert_eq!(found, marker, "{line}");
     }
 }
