@@ -1,5 +1,7 @@
 //! How plain-text bounces name the recipients that they are about.
 
+use std::mem;
+
 use super::{
     ascii::Begin,
     fields::address,
@@ -70,16 +72,16 @@ const BEGIN: Begin = {
 
 /// Reads a text line by line.
 #[derive(Default)]
-pub struct Naming {
+pub struct Naming<'t> {
     style: Option<Style>,
-    /// The line before, where it is an address and nothing else.
-    before: Option<Mailbox>,
+    /// The line before.
+    before: &'t [u8],
 }
 
-impl Naming {
+impl<'t> Naming<'t> {
     /// The recipient that the line names, if it does.
-    pub fn line(&mut self, line: Line<'_>) -> Option<Mailbox> {
-        let before = self.before.take();
+    pub fn line(&mut self, line: Line<'t>) -> Option<Mailbox> {
+        let before = mem::take(&mut self.before);
         let Line { octets, words } = line;
         let line = octets.trim_ascii_end();
         let introduces = |(start, _): &&(&str, Style)| markers::starts_with(words, start);
@@ -91,9 +93,9 @@ impl Naming {
         }
         // Exchange 2007: an address, and below it `#550 5.1.1 ... ##`.
         if line.starts_with(b"#") {
-            return before;
+            return address(before);
         }
-        self.before = address(line);
+        self.before = line;
         match self.style? {
             Style::Bracketed => bracketed(line),
             Style::Indented => indented(line),

@@ -95,11 +95,11 @@ struct Found {
 }
 
 /// What was seen of a text before a line, as far as it decides whether headers can begin there.
-struct Seen<'q> {
+struct Seen<'t, 'q> {
     /// A paragraph can begin: nothing stands before, or a blank line, or a rule.
     paragraph: bool,
-    /// The last line that says something announces a message that a person sends on.
-    forwarded: bool,
+    /// The last line that says something: it can announce a message that a person sends on.
+    said: Line<'t>,
     /// Up to this octet of the text there was a section of fields that was no message's. What begins within it has fewer
     /// of its fields, so it is none either: each octet is tried once.
     tried: usize,
@@ -111,11 +111,11 @@ struct Seen<'q> {
     quotes: &'q dyn Fn() -> bool,
 }
 
-impl<'q> Seen<'q> {
+impl<'t, 'q> Seen<'t, 'q> {
     fn new(quotes: &'q dyn Fn() -> bool) -> Self {
         Self {
             paragraph: true,
-            forwarded: false,
+            said: Line::of(b""),
             tried: 0,
             tried_quoted: 0,
             headed: 0,
@@ -124,12 +124,12 @@ impl<'q> Seen<'q> {
     }
 
     /// Passes a line that does not belong to a returned message.
-    fn line(&mut self, line: Line<'_>) {
+    fn line(&mut self, line: Line<'t>) {
         let blank = line.octets.trim_ascii().is_empty();
         self.paragraph =
             blank || markers::is_rule(line.octets) || markers::is_decoration(line.octets);
         if !blank {
-            self.forwarded = markers::is_forwarded(line);
+            self.said = line;
         }
     }
 
@@ -161,7 +161,7 @@ impl<'q> Seen<'q> {
         if !(self.paragraph || markers::is_trace(line) || is_any() && (self.quotes)()) {
             return None;
         }
-        if self.forwarded {
+        if markers::is_forwarded(self.said) {
             // Not the rest of it either.
             let end = at + section(text, open).looked_at;
             self.tried = self.tried.max(end);
