@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::run("encoded_words", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::bounded(data, targets::encoded_words::run));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::run("mbox", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::bounded(data, targets::mbox::run));

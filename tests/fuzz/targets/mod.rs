@@ -20,19 +20,19 @@
 
 use std::time::{Duration, Instant};
 
-mod addresses;
-mod dkim;
-mod encoded_words;
-mod guard;
-mod headers;
+pub mod addresses;
+pub mod dkim;
+pub mod encoded_words;
+pub mod guard;
+pub mod headers;
 mod input;
-mod mbox;
-mod notification;
-mod redaction;
-mod returned;
-mod siege;
-mod spf;
-mod yaml;
+pub mod mbox;
+pub mod notification;
+pub mod redaction;
+pub mod returned;
+pub mod siege;
+pub mod spf;
+pub mod yaml;
 
 /// Runs one input.
 pub type Target = fn(&[u8]);
@@ -58,16 +58,19 @@ pub const ALL: [(&str, Target); 14] = [
 /// Runs the target of this name.
 pub fn run(name: &str, data: &[u8]) {
     let (_, target) = ALL.iter().find(|(other, _)| *other == name).unwrap();
-    bounded(data.len(), || target(data));
+    bounded(data, *target);
 }
 
-/// Work is bounded by the length of an input. On a busy machine, unoptimised, the most takes a third of a second.
-fn bounded(octets: usize, work: impl FnOnce()) {
-    let begun = Instant::now();
-    work();
-    let most = Duration::from_secs(10) + Duration::from_millis(1) * octets as u32;
-    let took = begun.elapsed();
-    assert!(took <= most, "{octets} octets took {took:?}");
+/// Runs a target. Work is bounded by the length of an input: on a busy machine, unoptimised, the most takes a third of a
+/// second. What was stopped meanwhile, so that others could run, has another try.
+pub fn bounded(data: &[u8], target: Target) {
+    let most = Duration::from_secs(10) + Duration::from_millis(1) * data.len() as u32;
+    let in_time = (0..3).any(|_| {
+        let begun = Instant::now();
+        target(data);
+        begun.elapsed() <= most
+    });
+    assert!(in_time, "{} octets took more than {most:?}", data.len());
 }
 
 /// Runs a future that has nothing to wait for.

@@ -1,5 +1,7 @@
 //! What is shown to strangers has no address of ours.
 
+use std::sync::LazyLock;
+
 use backstop::core::{
     attack::{
         Octets, Sample,
@@ -11,6 +13,13 @@ use backstop::core::{
 
 use super::input::Input;
 
+static LOCAL: LazyLock<Local> = LazyLock::new(|| Local {
+    domains: vec![
+        "own.example".parse().unwrap(),
+        ".own.example".parse().unwrap(),
+    ],
+    ..Local::default()
+});
 /// Nobody else is called so.
 const SECRET: &[u8] = b"zqxjkv";
 const OURS: [&[u8]; 6] = [
@@ -28,14 +37,7 @@ pub fn run(data: &[u8]) {
     let (in_headers, cut) = (input.one_in(2), input.one_in(2));
     let at = input.byte() as usize * input.byte() as usize;
     let text = input.rest();
-    let local = Local {
-        domains: vec![
-            "own.example".parse().unwrap(),
-            ".own.example".parse().unwrap(),
-        ],
-        ..Local::default()
-    };
-    let redaction = Redaction::new(b"the secret of a site", &local).unwrap();
+    let redaction = Redaction::new(b"the secret of a site", &LOCAL).unwrap();
 
     is_clean(&redaction.text(text));
 
