@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-use super::shown_line::shown_line;
+use super::shown_line::{last_line, shown_line};
 
 /// The longest text in characters. A value can be a megabyte long.
 const MAX_TEXT: usize = 400;
@@ -27,6 +27,21 @@ pub struct Place {
     pub column: usize,
     /// How many columns it covers, at least 1.
     pub width: usize,
+}
+
+impl Place {
+    /// This place, or the end of the last line if the file has no such line: what is missing there, the parser misses in a
+    /// line behind it.
+    pub(super) fn within(self, text: &str) -> Self {
+        match last_line(text) {
+            Some((number, last)) if number < self.line => Self {
+                line: number,
+                column: last.trim_end().chars().count() + 1,
+                width: 1,
+            },
+            _ => self,
+        }
+    }
 }
 
 /// One mistake, without the name and the text of its file.
@@ -57,14 +72,14 @@ impl Mistake {
 
     /// Adds the file that contains the mistake.
     pub fn found_in(self, file: &str, text: &str) -> Diagnostic {
-        let line = self
-            .place
+        let place = self.place.map(|place| place.within(text));
+        let line = place
             .map(|place| shown_line(text, place.line))
             .unwrap_or_default();
         Diagnostic {
             severity: self.severity,
             file: printable(file),
-            place: self.place,
+            place,
             line,
             message: printable(&self.message),
             help: printable(&self.help),
@@ -194,12 +209,30 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_and_places_beyond_the_file_are_shown() {
+    fn long_lines_are_shown_in_part() {
         let long = format!("{}x{}", " ".repeat(500), "y".repeat(5000));
         let text = shown(&long, 1, 501, 9000);
         assert!(text.lines().all(|line| line.len() < 120), "{text}");
         assert!(text.contains(" | ") && text.contains('^'));
-        assert!(shown("", 7, 9, 1).starts_with("m.yaml:7:9: error"));
+    }
+
+    #[test]
+    fn what_is_missing_behind_the_file_is_shown_at_its_end() {
+        for (text, line, expected) in [
+            ("", 1, "1:1"),
+            ("", 7, "1:1"),
+            ("?  ", 2, "1:2"),
+            ("a: 1\n?\n", 2, "2:1"),
+            ("a: 1\n?\n", 3, "2:2"),
+            ("a: 1\r\n? \r\n", 3, "2:2"),
+            ("a: 1\r?", 2, "2:1"),
+            ("a: 1\r?", 3, "2:2"),
+            ("a: 1\n\n", 3, "2:1"),
+        ] {
+            let shown = shown(text, line, 1, 1);
+            let place = format!("m.yaml:{expected}: error");
+            assert!(shown.starts_with(&place), "{text:?} {line}: {shown}");
+        }
     }
 
     #[test]

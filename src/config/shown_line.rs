@@ -21,6 +21,14 @@ pub(super) fn shown_line(text: &str, number: usize) -> String {
     }
 }
 
+/// The last line and its number. No line begins at the end of the file.
+pub(super) fn last_line(text: &str) -> Option<(usize, &str)> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    let (above, last) = lines(text).enumerate().last()?;
+    Some((above + 1, last))
+}
+
 /// YAML ends a line at CR, LF, or both.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n')

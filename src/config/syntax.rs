@@ -46,9 +46,9 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
     if complaint.contains("anchor") {
         return alias(place);
     }
-    let end = end(text).filter(|end| end.line < place.line);
-    let help = match end {
-        Some(_) if complaint.contains(CONTENT) => "add the closing `]` or `}`",
+    let within = place.within(text);
+    let help = match within == place {
+        false if complaint.contains(CONTENT) => "add the closing `]` or `}`",
         _ => HELP
             .iter()
             .find(|(part, _)| complaint.contains(part))
@@ -57,18 +57,7 @@ pub(super) fn mistake(text: &str, place: Place, complaint: &str) -> Mistake {
                 |(_, help)| help,
             ),
     };
-    let place = end.unwrap_or(place);
-    Mistake::error(place, format!("not YAML: {complaint}"), help)
-}
-
-/// The end of the last line. What is missing there, the parser misses in a line behind it.
-fn end(text: &str) -> Option<Place> {
-    let (above, last) = text.lines().enumerate().last()?;
-    Some(Place {
-        line: above + 1,
-        column: last.trim_end().chars().count() + 1,
-        width: 1,
-    })
+    Mistake::error(within, format!("not YAML: {complaint}"), help)
 }
 
 /// An alias in such a file is probably a name with a star.
