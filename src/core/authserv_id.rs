@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn ids_are_tokens() {
         for id in ["mx.example.org", "example.org", "mx1", "a_b-c!"] {
-            assert_eq!(id.parse::<AuthservId>().unwrap().as_str(), id);
+            let parsed: AuthservId = id.parse().unwrap();
+            assert_eq!((parsed.as_str(), parsed.to_string()), (id, id.to_owned()));
         }
         let long = "x".repeat(MAX_LENGTH + 1);
         for wrong in [

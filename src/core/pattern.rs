@@ -224,6 +224,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_a_local_part_is_no_pattern() {
+        for (local, is_one) in [
+            ("joe", true),
+            ("a..b", true),
+            ("j\u{f6}rg", true),
+            ("\"a b\"", true),
+            ("a b", false),
+            ("\"a", false),
+            ("a\"", false),
+            ("\"\"", false),
+            ("\"", false),
+            ("", false),
+            ("a\0", false),
+            ("\"a\0\"", false),
+        ] {
+            assert_eq!(is_local_part(local.as_bytes()), is_one, "{local:?}");
+        }
+        assert!(looks_like_pattern("*@example.org") && !looks_like_pattern("joe@example.org"));
+    }
+
+    #[test]
     fn patterns_name_addresses() {
         for (pattern, address, matches) in [
             ("abuse", "Abuse@example.org", true),

@@ -223,3 +223,6 @@ fn word_end(text: &[u8]) -> usize {
 fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,6 +137,20 @@ fn the_entry_that_decided_is_named() {
                 .headers("From: a@example.org\n"),
             "accept nothing_found spf.trusted_forwarders:forwarder.example",
         ),
+        (
+            mail()
+                .helo("mx.forwarder.example")
+                .helo_spf(SpfResult::Pass)
+                .spf(SpfResult::Fail),
+            "accept nothing_found spf.trusted_forwarders:forwarder.example",
+        ),
+        (
+            mail()
+                .helo("mx.forwarder.example")
+                .helo_spf(SpfResult::Neutral)
+                .spf(SpfResult::Fail),
+            "reject spf_fail -",
+        ),
         // Claims on what is ours.
         (
             mail().from("a@example.org").spf(SpfResult::Fail),

@@ -51,6 +51,22 @@ fn holds(table: Vec<(Scenario, &str)>) {
     }
 }
 
+/// What `explain` shows says which list has a recipient.
+#[test]
+fn a_list_that_has_a_recipient_is_told() {
+    let policy = policy(SITE);
+    for (sent, expected) in [
+        (mail().listed(&["info"]), "known, in "),
+        (mail().to("shop-1@example.org"), "rule 1; mail"),
+        (mail().to("other@example.org"), "catch-all; mail"),
+    ] {
+        let checks = sent.at_rcpt(&policy).checks;
+        let found = checks.iter().find(|check| check.name == "recipients");
+        let found = found.map_or("none", |check| &check.finding);
+        assert!(found.starts_with(expected), "{expected}: {found}");
+    }
+}
+
 #[test]
 fn outgoing_mail_is_never_judged() {
     let forged = || mail().from("jane@example.org").spf(Fail);

@@ -95,6 +95,16 @@ fn what_newsletters_have_is_no_sign_of_a_reply() {
             "-",
         ),
         (
+            "",
+            format!("{from}X-Loop: list@closed.example\n{answer}"),
+            "-",
+        ),
+        (
+            "",
+            format!("{from}X-Loop: info@list.example\n{answer}"),
+            "-",
+        ),
+        (
             "info@closed.example",
             format!("{own_loop}{answer}"),
             "auto_reply",

@@ -7,6 +7,23 @@ fn domain_of(address: &[u8]) -> Option<String> {
 }
 
 #[test]
+fn hosts_that_are_this_one_are_known_by_their_form() {
+    for (address, is_here) in [
+        ("joe", true),
+        ("joe@[192.0.2.1]", true),
+        ("joe@localhost", true),
+        ("joe@LocalHost.example.org", true),
+        ("joe@[192.0.2.1", false),
+        ("joe@192.0.2.1]", false),
+        ("joe@example.org", false),
+        ("joe@nolocalhost", false),
+    ] {
+        let mailbox = Mailbox::from_bytes(address.as_bytes());
+        assert_eq!(mailbox.host().is_this_host(), is_here, "{address}");
+    }
+}
+
+#[test]
 fn domains_compare_in_a_label_form() {
     for (written, parsed) in [
         ("Example.ORG.", Some("example.org")),

@@ -49,6 +49,18 @@ fn every_claim_is_found() {
             &[],
             true,
         ),
+        (
+            b"joe@example.org (Joe \\) Public)",
+            &["joe@example.org"],
+            &[],
+            true,
+        ),
+        (
+            b"\"Joe \\\" Public\" <joe@example.org>",
+            &["joe@example.org"],
+            &[],
+            true,
+        ),
         // Names that hold an address.
         (
             b"\"joe@example.org\" <x@evil.example>",

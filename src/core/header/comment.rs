@@ -61,6 +61,8 @@ mod tests {
             ("(a (b) c) base64 (d)(e)", "base64"),
             ("base64 (a \\) b)", "base64"),
             ("base64 (a", "base64"),
+            // Elsewhere a backslash says nothing.
+            ("base64 \\(a) b", "base64 \\ b"),
             ("base64)", "base64)"),
             (
                 "multipart/mixed; boundary=\"a(b)c\" (d)",

@@ -158,6 +158,7 @@ mod tests {
             (b"=?utf-8?Q?=C3?= =?UTF-8?Q?=A4?=", "ä"),
             (b"a =?utf-8?Q?b?= c =?x-unknown?Q?d=E9?=", "a b c dé"),
             (b"a=?utf-8*de?Q?b?=c", "abc"),
+            (b"=?utf-8?B?w6 Q=?=", "ä"),
             (b"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
             (b"=?gb2312?B?19S2r7vYuLQ=?=", "自动回复"),
             (b"=?utf-8?Q?a b?=", "a b"),

@@ -107,6 +107,26 @@ mod tests {
 
     use super::*;
 
+    /// A reload keeps what did not change.
+    #[test]
+    fn lists_are_the_same_by_their_entries() {
+        let list = |entries: [&str; 2]| -> AddressList {
+            let entries = entries.into_iter();
+            entries
+                .map(|entry| serde_yaml::from_str(entry).unwrap())
+                .collect()
+        };
+        let one = ["a@example.org", "{match: 'b.*'}"];
+        assert!(list(one) == list(one));
+        for other in [
+            ["a@example.org", "{match: 'c.*'}"],
+            ["a", "{match: 'b.*'}"],
+            ["{match: 'b.*'}", "a@example.org"],
+        ] {
+            assert!(list(one) != list(other), "{other:?}");
+        }
+    }
+
     proptest! {
         /// As when each is asked.
         #[test]

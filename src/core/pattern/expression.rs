@@ -208,6 +208,23 @@ mod tests {
         }
     }
 
+    /// Unicode folds these two to letters of ASCII.
+    #[test]
+    fn a_long_s_and_the_sign_of_kelvin_are_letters() {
+        let kiss = Expression::new("kiss".to_owned(), Texts::Utf8).unwrap();
+        for (text, matches) in [
+            ("kiss", true),
+            ("\u{212a}i\u{17f}\u{17f}", true),
+            ("KI\u{17f}S", true),
+            ("\u{212b}iss", false),
+            ("ki\u{ff}\u{ff}", false),
+        ] {
+            let text = text.as_bytes();
+            assert_eq!(kiss.may_match(text), matches, "{text:?}");
+            assert_eq!(kiss.matches(text), matches, "{text:?}");
+        }
+    }
+
     #[test]
     fn what_is_not_compiled_at_once_can_be_compiled() {
         for unit in [

@@ -164,6 +164,8 @@ mod tests {
                 Some("{match: 'a\\.b\\+.*', domain: example.org}"),
             ),
             ("news*", Some("{match: 'news.*'}")),
+            // Nobody means all of a top-level domain.
+            ("*.org", Some("{match: '.*\\.org'}")),
             ("*", Some("{match: '.*'}")),
             ("*@*", Some("{match: '.*'}")),
             ("news@*", Some("{match: 'news'}")),

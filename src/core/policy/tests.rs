@@ -60,3 +60,18 @@ fn content_is_read_for_a_reason() {
         assert!(!nobodys.reads_content(), "{verify} {reports}");
     }
 }
+
+/// The words of the log.
+#[test]
+fn a_tag_has_a_word_where_it_says_something() {
+    for (tag, word) in [
+        (Tag::Valid, Some("valid")),
+        (Tag::Expired(Otherwise::Nothing), Some("expired")),
+        (Tag::Wrong(Otherwise::Content), Some("wrong")),
+        (Tag::Unverified, Some("wrong")),
+        (Tag::Foreign(Otherwise::Nothing), None),
+        (Tag::Irrelevant, None),
+    ] {
+        assert_eq!(tag.as_str(), word, "{tag:?}");
+    }
+}

@@ -82,8 +82,16 @@ fn codes_are_the_fields_own() {
         (Action::Reject, mail(Class::Unknown), "550 5.1.1 "),
         (Action::Reject, bounce(Class::Unknown), "550 5.1.1 "),
         (Action::Tempfail, mail(Class::Unknown), "450 4.1.1 "),
-        (Action::Tempfail, Reason::DirectoryUnavailable, "451 4.3.0 "),
-        (Action::Tempfail, Reason::Stopping, "451 4.3.2 "),
+        (
+            Action::Tempfail,
+            Reason::DirectoryUnavailable,
+            "451 4.3.0 The list of recipients",
+        ),
+        (
+            Action::Tempfail,
+            Reason::Stopping,
+            "451 4.3.2 The mail filter stops",
+        ),
         (Action::Tempfail, Reason::Internal, "451 4.3.0 "),
     ] {
         let reply = reply(action, reason.clone()).unwrap();

@@ -38,6 +38,23 @@ fn sendmail(from: Option<&'static str>) -> MtaMacros<'static> {
     }
 }
 
+/// Neither RFC has these: the MTA is asked what it makes of them.
+#[test]
+fn what_is_no_path_is_not_taken_for_one() {
+    for argument in [
+        "<\"a\x7fb\"@x.test>",
+        "<\"a\x01b\"@x.test>",
+        "<\"a@x.test>",
+        "<joe@[]>",
+        "<joe@[a b]>",
+        "<joe@[a]b]>",
+        "<joe@x.test.>",
+        "<joe>",
+    ] {
+        assert_eq!(strict::path(argument.as_bytes()), None, "{argument}");
+    }
+}
+
 /// What RFC 5321 and RFC 6531 parse stands as parsed, whatever a macro says.
 #[test]
 fn a_path_of_rfc_5321_stands() {

@@ -114,6 +114,18 @@ fn names_are_expanded_only_as_far_as_they_matter() {
     let string = MacroString::domain_spec(long.as_bytes()).unwrap();
     let name = string.expand_name(&VALUES).unwrap();
     assert!((255..300).contains(&name.len()), "{}", name.len());
+    // As long as a name may be with its last dot: whether something stands before it matters.
+    let labels = [
+        "a".repeat(63),
+        "b".repeat(63),
+        "c".repeat(63),
+        "d".repeat(57),
+    ];
+    let string = format!("%{{l}}{}.org.", labels.join("."));
+    let string = MacroString::domain_spec(string.as_bytes()).unwrap();
+    let name = string.expand_name(&VALUES).unwrap();
+    assert!(name.starts_with(b"strong-bada"), "{}", name.len());
+    assert_eq!(name.len(), 254 + "strong-bad".len());
     let too_long = Values {
         local: &[b'a'; MAX_MACRO_VALUE + 1],
         ..VALUES

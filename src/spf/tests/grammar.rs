@@ -25,6 +25,20 @@ fn the_version_ends_in_a_blank_or_with_the_record() {
     }
 }
 
+/// Who reads the trace is told what is wrong, where that can be said.
+#[test]
+fn what_is_wrong_is_told() {
+    for (term, reason) in [
+        ("all:x", "all takes no argument"),
+        ("redirect:example.org", "redirect and exp are modifiers"),
+        ("-exp:example.org", "redirect and exp are modifiers"),
+        ("al", "unknown mechanism"),
+    ] {
+        let error = Record::parse(format!("v=spf1 {term}").as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(reason), "{term}: {error}");
+    }
+}
+
 /// RFC 7208 section 12 and section 4.6.1.
 #[test]
 fn terms_are_right_or_wrong() {

@@ -32,6 +32,10 @@ fn our_users_are_taken_out_wherever_they_stand() {
             format!("rfc822;{joe}@example.org;"),
         ),
         ("\"joe\"@example.org x", format!("{joe}@example.org x")),
+        (
+            "joe@example.org \"joe\"@example.org",
+            format!("{joe}@example.org {joe}@example.org"),
+        ),
         ("joe=40example.org", format!("{joe}=40example.org")),
         ("joe%40example.org", format!("{joe}%40example.org")),
         (
@@ -41,6 +45,10 @@ fn our_users_are_taken_out_wherever_they_stand() {
         (
             "<SRS0=aBcD=XY=example.org=joe@fwd.example>",
             format!("<SRS0=aBcD=XY=example.org={joe}@fwd.example>"),
+        ),
+        (
+            "<SRS0=aBcD=XY=example.org=joe@fwd.example> joe@example.org",
+            format!("<SRS0=aBcD=XY=example.org={joe}@fwd.example> {joe}@example.org"),
         ),
         (
             "srs1+cD=x.example==aB=XY=example.org=joe@example.org",
@@ -69,6 +77,11 @@ fn our_users_are_taken_out_wherever_they_stand() {
             "prvs=joe=1234abcdef@example.org joe+PRVS=1234abcdef@example.org",
             format!("{joe}@example.org {joe}@example.org"),
         ),
+        // Neither looks like a tag: the second is the user, as ours is written.
+        (
+            "prvs=jane=joe@example.org prvs=jane/joe@example.org",
+            format!("{joe}@example.org {joe}@example.org"),
+        ),
         (
             "btv1==0123==joe@example.org msprvs1=x1=joe@example.org",
             format!("{joe}@example.org {joe}@example.org"),
@@ -94,6 +107,12 @@ fn our_users_are_taken_out_wherever_they_stand() {
             assert_eq!(redacted(text), expected, "{text}");
         }
     }
+    // Nobody stands behind such a tag: the whole of it stands for its user.
+    let nobody = |tag: &str| redacted(&format!("btv1=={tag}==@example.org"));
+    assert_ne!(nobody("0123"), nobody("4567"));
+    // A quote that begins on another line is another one's.
+    let apart = redacted("a \"\njoe\"@example.org");
+    assert!(apart.starts_with("a \"\nredacted-"), "{apart}");
     for hidden in [
         "\"J. \\\"Joe\\\" Doe\"@example.org",
         "\"joe doe\"@deep.example.net",
@@ -133,6 +152,15 @@ fn what_is_encoded_is_left_out() {
     );
     assert!(text.contains("plain??[1m\r\n[left out"), "{text}");
     assert_eq!(text.matches("--b").count(), 4);
+    // A fold parts the words of one value.
+    for fold in ["\r\n ", "\r\n\t"] {
+        let subject = format!("Subject: =?utf-8?Q?joe=40exam?={fold}=?utf-8?Q?ple.org?=\r\n");
+        let text = message(&subject, "");
+        assert!(
+            text.contains("Subject: [left out") && !text.contains("joe"),
+            "{text}"
+        );
+    }
     let whole = message(
         "Content-Transfer-Encoding:\r\n quoted-printable\r\n",
         "joe@exam=\r\nple.org\r\n",

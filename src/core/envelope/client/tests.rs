@@ -109,6 +109,7 @@ fn who_is_local() {
     let (elsewhere, loopback) = (with(&["10.0.0.0/8"]), with(&["127.0.0.0/8", "::1"]));
     for (name, peer, client_addr, outgoing) in rows {
         let client = Client::connected(name.as_bytes(), *peer, *client_addr);
+        assert!(!client.local || client.address.is_none(), "{name} {peer:?}");
         // Neither a HELO nor its lack makes anybody local.
         for helo in [None, Some(b"localhost".to_vec())] {
             let client = Client {
@@ -167,6 +168,8 @@ fn the_address_may_come_at_mail() {
             client.local,
         )
     };
+    let login = Client::default().at_mail(Some(b"joe".to_vec()), None).login;
+    assert_eq!(login, Some(b"joe".to_vec()));
     let some = |text: &str| Some(text.to_owned());
     let from = Peer::Unknown;
     assert_eq!(

@@ -10,7 +10,7 @@ use crate::core::{
     address::ReversePath,
     envelope::{Client, Envelope},
     message::{Answer, Message, Question, Step},
-    notification::Notification,
+    notification::{Notification, NotificationKind},
     outside::Outside,
     verdict::{Action, Reason, Verdict},
 };
@@ -65,8 +65,9 @@ fn whoever_came_to_data_is_no_callout() {
         let [accepted] = message.accepted() else {
             panic!("{:?}", message.accepted());
         };
-        let callout = Notification::of_no_data(&ReversePath::Null);
-        let expected = callout.filter(|_| !comes);
+        let callout = Notification::of_no_data(&ReversePath::Null).unwrap();
+        assert_eq!(callout.kind, NotificationKind::Callout);
+        let expected = Some(callout).filter(|_| !comes);
         assert_eq!(accepted.verdict.notification, expected);
         assert_eq!(accepted.verdict.reason == Reason::Internal, comes);
         assert_eq!(!effects.attack.is_empty(), comes);

@@ -2,11 +2,15 @@
 
 mod broken;
 mod course;
+mod dns;
+mod endings;
 mod guesses;
 mod proofs;
 mod properties;
 mod questions;
 mod sent;
+mod unasked;
+mod weak;
 mod world;
 
 use super::{Answer, Message, Question, Step};

@@ -74,7 +74,7 @@ fn bounces_prove_themselves() {
     );
     let store_down = || Answer::Unanswered(Outside::Store);
     let counted = || ("use", Answer::Use(Use::Counted { times: 1, limit: 5 }));
-    let lines: [(&str, u8, State, Answers<'_>, &str); 21] = [
+    let lines: [(&str, u8, State, Answers<'_>, &str); 22] = [
         (
             "nothing",
             OTHERS,
@@ -116,6 +116,13 @@ fn bounces_prove_themselves() {
             State::Calm,
             &[("use", Answer::Use(Use::TooSoon))],
             "tempfail proof_repeated",
+        ),
+        (
+            "not to be used up",
+            VALID,
+            State::Calm,
+            &[("use", Answer::NotAsked)],
+            "accept watermark",
         ),
         (
             "nobody counts it",

@@ -240,7 +240,7 @@ const RETURNED: &str = "--b\nContent-Type: message/delivery-status\n\nFinal-Reci
     Received: from a (a [192.0.2.8]) by b\nFrom: jane@example.org\nMessage-ID: <1@example.org>\n\nhello\n--b--\n";
 const TWO: &str = "--b\nContent-Type: message/rfc822\n\nFrom: jane@example.org\nMessage-ID: <1@example.org>\n\nhello\n\
     --b\nContent-Type: message/rfc822\n\nFrom: jane@example.org\nMessage-ID: <2@example.org>\n\nhello\n--b--\n";
-const REPORT: &str = "From: bob@friend.example\nSubject: complaint\n\
+pub(super) const REPORT: &str = "From: bob@friend.example\nSubject: complaint\n\
     Content-Type: multipart/report; report-type=feedback-report; boundary=b\n";
 const REPLY: &str =
     "From: bob@friend.example\nAuto-Submitted: auto-replied\nIn-Reply-To: <1@example.org>\n";

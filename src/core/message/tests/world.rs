@@ -290,7 +290,7 @@ pub(super) fn rcpt(recipient: &[u8]) -> RcptTo {
 }
 
 /// Without a tag, or with one that is valid, old, wrong or another signer's.
-fn address((address, tag): (&str, u8)) -> Vec<u8> {
+pub(super) fn address((address, tag): (&str, u8)) -> Vec<u8> {
     let mailbox = Mailbox::from_bytes(address.as_bytes());
     let signed = |today| batv::sign(&mailbox, &keys(), today, 7, Layout::default(), "+");
     match tag {

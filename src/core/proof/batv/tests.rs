@@ -123,6 +123,14 @@ fn what_a_tag_could_harm_is_left_alone() {
     ] {
         assert_eq!(signed(address).err(), result, "{address}");
     }
+    // 254 octets with the tag, and one more.
+    let domain =
+        |last: usize| format!("{}.{}", vec!["a".repeat(60); 3].join("."), "a".repeat(last));
+    assert_eq!(signed(&format!("user@{}", domain(50))).err(), None);
+    assert_eq!(
+        signed(&format!("user@{}", domain(51))).err(),
+        Some(Unsigned::TooLong)
+    );
     let far = vec!["a".repeat(60); 4].join(".");
     assert_eq!(
         signed(&format!("user@{far}")).err(),

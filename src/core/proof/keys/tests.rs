@@ -40,6 +40,22 @@ fn an_id_is_one_keys_while_that_is_in_use() {
     assert_eq!(Key::new(10, 0, &[], None), None);
 }
 
+/// A reload takes over what changed: each of id, days and secret.
+#[test]
+fn keys_are_the_same_in_all_or_not_at_all() {
+    let of = |id, created, secret: &[u8], retired| Key::new(id, created, secret, retired).unwrap();
+    let one = of(1, 20_000, b"secret", None);
+    assert_eq!(one, of(1, 20_000, b"secret", None));
+    for other in [
+        of(2, 20_000, b"secret", None),
+        of(1, 20_001, b"secret", None),
+        of(1, 20_000, b"Secret", None),
+        of(1, 20_000, b"secret", Some(20_001)),
+    ] {
+        assert_ne!(one, other);
+    }
+}
+
 #[test]
 fn a_damaged_file_is_told_with_its_line() {
     let good =

@@ -12,6 +12,8 @@ use super::{
 };
 use crate::core::{address::Domain, pattern::DomainPattern};
 
+mod invented;
+
 /// How many records the store here has room for.
 const CAPACITY: usize = MAX_DOMAINS + 100;
 /// How far apart rounds are here, in seconds.

@@ -53,6 +53,7 @@ fn results_that_claim_to_be_ours_are_deleted() {
         b"(a comment that does not end mx.example.org; spf=pass",
         b"\"mx.example.org; spf=pass",
         b"; mx.example.org; spf=pass",
+        b"\\mx.example.org; spf=pass",
         b"=?utf-8?q?x?= (by Mx.Example.Org); spf=pass",
     ] {
         assert!(is_deleted(value), "{}", value.escape_ascii());

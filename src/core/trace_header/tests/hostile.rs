@@ -3,7 +3,10 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, string::string_regex};
 
 use super::{RECEIVER, answers, grammar, longest_line, written};
-use crate::core::trace_header::{Notice, Tags, words::MAX_LENGTH};
+use crate::core::trace_header::{
+    Notice, Tags,
+    words::{MAX_LENGTH, quoted_address},
+};
 use crate::core::{
     address::{Domain, ReversePath},
     envelope::{Client, Envelope},
@@ -200,6 +203,22 @@ proptest! {
         let value = trace.authentication_results();
         assert_tame("Authentication-Results", &value);
         grammar::authentication_results(&value).map_err(TestCaseError::fail)?;
+    }
+}
+
+/// An address that looks like another one is left out.
+#[test]
+fn addresses_have_no_hidden_characters() {
+    for (address, is_written) in [
+        ("joe@example.org", true),
+        ("j\u{f6}e@example.org", true),
+        ("j\u{a0}oe@example.org", false),
+        ("j\u{85}oe@example.org", false),
+        ("j\u{200b}oe@example.org", false),
+        ("j\x7foe@example.org", false),
+    ] {
+        let written = quoted_address(address.as_bytes());
+        assert_eq!(written.is_some(), is_written, "{address:?}");
     }
 }
 

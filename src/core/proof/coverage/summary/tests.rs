@@ -97,6 +97,19 @@ fn it_is_safe_when_nothing_speaks_against_it() {
         summary([&[], &sent(1, "-", &[], 9)]).doubts(107, &remembering),
         [Doubt::NoMail]
     );
+    // A domain of which nothing was sent lacks nothing.
+    let lost = CoverageRow {
+        day: 107,
+        count: CoverageCount::Outgoing {
+            domain: "example.net".to_owned(),
+            outcome: "ledger:lost".to_owned(),
+        },
+        times: 3,
+    };
+    let only_lost = summary([&[], std::slice::from_ref(&lost)]);
+    assert_eq!(only_lost.lost_by_ledger(), 3);
+    assert_eq!(only_lost.doubts(107, &remembering), [Doubt::NoMail]);
+    assert_eq!(summary([&enough, &[lost]]).doubts(107, &remembering), []);
     let refused = CoverageRow {
         day: 107,
         count: CoverageCount::WouldRefuse {

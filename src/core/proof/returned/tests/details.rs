@@ -20,6 +20,7 @@ fn recipients_are_mail_addresses() {
         ("Final-Recipient: rfc822; @relay.example:a@b", vec!["a@b"]),
         ("Final-Recipient: x400; a@b", vec![]),
         ("Final-Recipient: rfc822; a", vec![]),
+        ("x\nFinal-Recipient: a@b\n", vec!["a@b"]),
         ("Final-Recipient: rfc822; a b@c", vec![]),
         ("Final-Recipient: rfc822; @b", vec![]),
         ("Final-Recipient: utf-8; \\x{e9}\\x{1F4E7}@b", vec!["é📧@b"]),

@@ -64,6 +64,9 @@ fn the_texts_of_all_makes_name_the_recipient() {
         "\x1b$B08@h\x1b(Bgone@dest.example\x1b$B$X\x1b(B",
         "Original recipient=gone@dest.example;",
         "orig_to=<gone@dest.example>",
+        // What sums the message up stands in the midst of the text.
+        "Your message\r\n\r\n    From: joe@own.example\r\n    Message-ID: <2@own.example>\r\n    Subject: x\r\n\r\n\
+         did not reach\r\n<gone@dest.example>: unknown user",
     ] {
         let found = text(line);
         let says = |address: &str| found.iter().any(|one| one.eq_ignore_ascii_case(address));

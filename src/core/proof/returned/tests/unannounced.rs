@@ -68,6 +68,23 @@ fn a_section_needs_no_marker() {
     }
 }
 
+/// What stands behind a quote is no part of it, even if it looks like a field.
+#[test]
+fn a_quote_ends_with_its_last_line() {
+    for quote in ["> ", "| ", "    "] {
+        for after in ["X-After: a\r\n", "X-After: a\r\n by b\r\n"] {
+            let text = format!(
+                "No.\r\n\r\n{quote}From: joe@example.org\r\n{quote}Message-ID: <1@example.org>\r\n{after}"
+            );
+            let message = [NOTIFICATION.as_bytes(), b"\r\n", text.as_bytes()].concat();
+            let report = read_message(&message);
+            let found = report.returned.first().unwrap();
+            assert_eq!(message_id(found), "<1@example.org>", "{text}");
+            assert!(!found.headers.has("X-After"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn what_only_has_colons_is_none() {
     let quoted = FIELDS.replace("\r\n", "\r\n> ");
@@ -283,6 +300,15 @@ fn a_fragment_is_read_as_the_message_it_begins() {
         ["<1@example.org>"]
     );
     assert!(report.returned[0].body.is_none());
+    // A fragment in it is one of a message that is returned.
+    let inner =
+        format!("Content-Type: message/partial; number=1; total=2; id=y\r\n\r\n{FIELDS}\r\nx");
+    let message = [headers.as_bytes(), b"\r\n", inner.as_bytes()].concat();
+    let report = read_message(&message);
+    assert_eq!(
+        report.returned.iter().map(message_id).collect::<Vec<_>>(),
+        ["<1@example.org>"]
+    );
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! What the MTA is asked to do with a message that was accepted, and what is told of it.
+
+use super::{
+    decided,
+    sent::{MAIL, Sent, answer, message},
+    world::{NOW, address, rcpt},
+};
+use crate::core::{
+    header::Headers,
+    message::{Effects, End, Ending, Message, Negotiated, Question, RcptTo},
+    policy::NotSigned,
+    proof::{ProofKind, coverage::CoverageCount},
+};
+
+fn ending(sent: Sent, recipients: &[RcptTo]) -> Ending {
+    let mut message = message(sent);
+    let answer = &mut |_: &Message, questions: Vec<Question>| {
+        let answered = |question: Question| {
+            let answer = answer(&question, sent);
+            (question, answer)
+        };
+        questions.into_iter().map(answered).collect()
+    };
+    for rcpt in recipients {
+        let judged = decided(&mut message, answer, |message| message.rcpt(rcpt, NOW));
+        assert!(judged.is_kept, "{judged:?}");
+    }
+    assert_eq!(message.receiver(), "mx.example.org");
+    assert!(!message.came_to_data());
+    let _ = decided(&mut message, answer, |message| message.data(NOW));
+    assert!(message.came_to_data());
+    let (headers, _) = Headers::parse(sent.headers.replace('\n', "\r\n").as_bytes());
+    for header in headers.iter() {
+        message.header(header.name(), header.value());
+    }
+    let _ = message.end_of_headers(true);
+    message.body(sent.body.replace('\n', "\r\n").as_bytes());
+    let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
+    assert!(message.refusal().is_none());
+    let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);
+    decided(&mut message, answer, stage).ending
+}
+
+/// A tag is taken off for whoever gets the message; who does not get it is not added again.
+#[test]
+fn a_tag_is_taken_off_where_the_message_is_delivered() {
+    let tagged = address(("jane@example.org", 0));
+    let recipients = [rcpt(&tagged), rcpt(b"any@example.org")];
+    let paths = recipients.clone().map(|rcpt| rcpt.path);
+    for (rule, untagged, discard) in [
+        (
+            "headers: [{header: Subject, match: spam, when: always, action: tag}]\ndnsbl:",
+            vec![(paths[0].clone(), b"jane@example.org".to_vec())],
+            false,
+        ),
+        (
+            "headers: [{header: Subject, match: spam, when: always, action: discard}]\ndnsbl:",
+            vec![],
+            true,
+        ),
+    ] {
+        let sent = Sent {
+            site: ("dnsbl:", rule),
+            headers: "Subject: spam\n",
+            ..MAIL
+        };
+        let ending = ending(sent, &recipients);
+        let found = ending.untag_recipients.into_iter();
+        let found: Vec<_> = found.map(|found| (found.path, found.address)).collect();
+        assert_eq!(found, untagged, "{rule}");
+        assert_eq!(ending.discard, discard, "{rule}");
+    }
+}
+
+/// What a transaction keeps is bounded: four megabytes of recipients with their parameters.
+#[test]
+fn recipients_have_an_end() {
+    const MOST: usize = 4 << 20;
+    let mut message = message(MAIL);
+    let answer = &mut |_: &Message, questions: Vec<Question>| {
+        let answered = |question: Question| {
+            let answer = answer(&question, MAIL);
+            (question, answer)
+        };
+        questions.into_iter().map(answered).collect()
+    };
+    for (number, (octets, is_kept)) in [
+        (MOST / 2, true),
+        (MOST / 2 + 1, false),
+        (MOST / 2 - 1, true),
+        (2, false),
+        (1, true),
+        (1, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut rcpt = rcpt(format!("a{number}@example.org").as_bytes());
+        rcpt.path.truncate(1);
+        rcpt.parameters = vec![b'x'; octets - 1];
+        let judged = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
+        assert_eq!(judged.is_kept, is_kept, "{number}");
+    }
+}
+
+/// A ledger that did not answer in time has taken nothing back of the other proofs.
+#[test]
+fn what_the_ledger_did_not_keep_is_told() {
+    let made = [ProofKind::Watermark, ProofKind::Ledger];
+    let end = End {
+        ending: Ending::default(),
+        signed: made.map(ProofKind::as_str).to_vec(),
+        unsigned: Vec::new(),
+        effects: Effects {
+            counts: CoverageCount::of_outgoing("example.org", &made, &[]),
+            ..Effects::default()
+        },
+    };
+    let end = end.without_entry();
+    assert_eq!(end.signed, [ProofKind::Watermark.as_str()]);
+    assert_eq!(
+        end.unsigned,
+        [(ProofKind::Ledger.as_str(), NotSigned::NotKept)]
+    );
+}
