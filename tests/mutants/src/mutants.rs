@@ -52,6 +52,9 @@ pub struct Trace {
     /// Whether the test catches panics, so that the first one must not end the program.
     pub catches: bool,
     pub ids: Vec<Id>,
+    /// How many these are, where they are not here.
+    #[serde(skip)]
+    pub reaches: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

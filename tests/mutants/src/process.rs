@@ -57,7 +57,7 @@ impl Run<'_> {
         let mut idle = 0;
         let ended = loop {
             match told.recv_timeout(Duration::from_secs(1)) {
-                Ok(status) => break ended(status?),
+                Ok(status) => break ended(status?)?,
                 Err(RecvTimeoutError::Disconnected) => return Err("a thread is gone".into()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -81,14 +81,17 @@ impl Run<'_> {
     }
 }
 
-fn ended(status: ExitStatus) -> Ended {
+fn ended(status: ExitStatus) -> Outcome<Ended> {
     use std::os::unix::process::ExitStatusExt;
     const SIGKILL: i32 = 9;
     const SIGXCPU: i32 = 24;
-    match status.signal() {
-        Some(SIGKILL | SIGXCPU) => Ended::Hung,
-        _ if status.success() => Ended::Passed,
-        _ => Ended::Failed,
+    /// Of a test program of which a test failed.
+    const FAILED: i32 = 101;
+    match (status.code(), status.signal()) {
+        (_, Some(SIGKILL | SIGXCPU)) => Ok(Ended::Hung),
+        (Some(0), _) => Ok(Ended::Passed),
+        (Some(FAILED), _) | (_, Some(_)) => Ok(Ended::Failed),
+        _ => Err(format!("a test program could not be run: {status}").into()),
     }
 }
 

@@ -89,5 +89,6 @@ fn one(work: &Work, name: &str, program: &Path, test: String) -> Outcome<Trace> 
             .lines()
             .filter_map(|line| line.parse().ok())
             .collect(),
+        reaches: 0,
     })
 }
