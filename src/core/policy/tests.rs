@@ -75,3 +75,16 @@ fn a_tag_has_a_word_where_it_says_something() {
         assert_eq!(tag.as_str(), word, "{tag:?}");
     }
 }
+
+/// How often one message proves bounces: to each recipient once, but some where it went to few; and ours alone proves few.
+#[test]
+fn a_proof_counts_so_often() {
+    let mut proof = policy("local: {domains: [example.org]}").proof;
+    for (set, recipients, limit, unlisted) in
+        [(0, 1, 5, 5), (0, 500, 500, 5), (3, 500, 3, 3), (9, 1, 9, 5)]
+    {
+        proof.replay_limit = set;
+        let found = (proof.replay_limit(recipients), proof.unlisted_limit());
+        assert_eq!(found, (limit, unlisted), "{set} {recipients}");
+    }
+}

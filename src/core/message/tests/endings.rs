@@ -2,7 +2,7 @@
 
 use super::{
     decided,
-    sent::{MAIL, Sent, answer, message},
+    sent::{BOUNCE, DSN, MAIL, Sent, answer, message},
     world::{NOW, address, rcpt},
 };
 use crate::core::{
@@ -70,6 +70,86 @@ fn a_tag_is_taken_off_where_the_message_is_delivered() {
         assert_eq!(found, untagged, "{rule}");
         assert_eq!(ending.discard, discard, "{rule}");
     }
+}
+
+/// What is ours comes in, with our name and the id of the log; what only claims to be ours goes.
+#[test]
+fn the_headers_that_come_in_are_ours() {
+    const CLAIMS: &str = "Authentication-Results: MX.example.org; spf=pass\nAuthentication-Results: ours.example; spf=pass\n\
+        Authentication-Results: other.example; spf=pass\nX-Backstop: verdict=accept\nSubject: spam\n";
+    let tagged = Sent {
+        site: (
+            "dnsbl:",
+            "headers: [{header: Subject, match: spam, when: always, action: tag}]\ndnsbl:",
+        ),
+        headers: CLAIMS,
+        ..MAIL
+    };
+    let named = Sent {
+        site: ("local: {", "local: {authserv_id: ours.example, "),
+        ..tagged
+    };
+    let bounce = Sent {
+        headers: DSN,
+        body: "Sorry.\n",
+        ..BOUNCE
+    };
+    for (sent, results, backstop, gone) in [
+        (
+            tagged,
+            "mx.example.org;",
+            "verdict=tag reason=header_rule",
+            &[("Authentication-Results", 1), ("X-Backstop", 1)][..],
+        ),
+        (
+            named,
+            "ours.example;",
+            "verdict=accept reason=nothing_found; kind=-;",
+            &[("Authentication-Results", 2), ("X-Backstop", 1)],
+        ),
+        (bounce, "mx.example.org;", "kind=dsn evidence=", &[]),
+    ] {
+        let ending = ending(sent, &[rcpt(b"jane@example.org")]);
+        let [.., (results_name, found_results), (backstop_name, found)] =
+            ending.insert_headers.as_slice()
+        else {
+            panic!("{ending:?}");
+        };
+        assert_eq!(
+            (*results_name, *backstop_name),
+            ("Authentication-Results", "X-Backstop")
+        );
+        assert!(found_results.starts_with(results), "{found_results}");
+        let found = found.replace("\n ", " ");
+        assert!(
+            found.contains(backstop) && found.ends_with(" id=1a"),
+            "{found}"
+        );
+        assert!(
+            !found.contains("evidence=;") && !found.contains("xyzzy"),
+            "{found}"
+        );
+        let deleted = ending.delete_headers.iter();
+        let mut deleted: Vec<_> = deleted
+            .map(|one| (String::from_utf8_lossy(&one.name).into_owned(), one.index))
+            .collect();
+        deleted.sort();
+        let gone: Vec<_> = gone
+            .iter()
+            .map(|(name, at)| ((*name).to_owned(), *at))
+            .collect();
+        assert_eq!(deleted, gone);
+    }
+    // Outgoing mail is left as it is.
+    let leaves = Sent {
+        client: "10.1.1.1",
+        from: "jane@example.org",
+        ..tagged
+    };
+    let ending = ending(leaves, &[rcpt(b"bob@friend.example")]);
+    assert!(ending.delete_headers.is_empty());
+    let names = ending.insert_headers.iter().map(|(name, _)| *name);
+    assert!(!names.collect::<Vec<_>>().contains(&"X-Backstop"));
 }
 
 /// What a transaction keeps is bounded: four megabytes of recipients with their parameters.

@@ -1,6 +1,7 @@
 //! The walk of a message, driven by answers that a test makes up.
 
 mod broken;
+mod company;
 mod course;
 mod dns;
 mod endings;

@@ -72,7 +72,11 @@ fn a_section_needs_no_marker() {
 #[test]
 fn a_quote_ends_with_its_last_line() {
     for quote in ["> ", "| ", "    "] {
-        for after in ["X-After: a\r\n", "X-After: a\r\n by b\r\n"] {
+        for after in [
+            "X-After: a\r\n",
+            "X-After: a\r\n by b\r\n",
+            "  X-After: a\r\n",
+        ] {
             let text = format!(
                 "No.\r\n\r\n{quote}From: joe@example.org\r\n{quote}Message-ID: <1@example.org>\r\n{after}"
             );

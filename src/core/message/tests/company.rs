@@ -1,0 +1,64 @@
+//! Messages to several recipients whose answers may differ.
+
+use super::{
+    course::course,
+    sent::{BOUNCE, DSN, MAIL, Sent},
+};
+use crate::core::spf::SpfResult;
+
+/// Whoever may be refused after DATA does not take others along. To come again is no sign of a flood.
+#[test]
+fn a_suspect_message_is_not_shared() {
+    const OURS: &str = "local: {domains: [example.org], networks";
+    const RULE: &str = "headers: [{header: Subject, match: spam, when: always, action: reject, domains: [example.org]}]\n\
+        local: {domains: [example.org, example.net], networks";
+    for (spf, site, is_parted) in [
+        (SpfResult::Softfail, (OURS, RULE), true),
+        (SpfResult::Pass, (OURS, RULE), false),
+        (
+            SpfResult::Softfail,
+            (
+                OURS,
+                "local: {domains: [example.org, example.net], networks",
+            ),
+            false,
+        ),
+    ] {
+        let sent = Sent {
+            site,
+            spf,
+            headers: "Subject: hello\n",
+            ..MAIL
+        };
+        let found = course(sent, &["jane@example.org", "x@example.net"], &[]);
+        assert_eq!(
+            found.contains("tempfail other_recipients"),
+            is_parted,
+            "{found}"
+        );
+        assert!(!found.contains("hit"), "{found}");
+    }
+}
+
+#[test]
+fn a_second_recipient_of_a_bounce_counts_where_it_is_refused_for_good() {
+    const DEFAULT: &str = "null_sender: {unauthenticated_reports: reject";
+    for (rule, answer, is_hit) in [
+        (DEFAULT, "tempfail null_sender_extra_recipient", false),
+        (
+            "null_sender: {extra_recipients: reject, unauthenticated_reports: reject",
+            "reject null_sender_extra_recipient",
+            true,
+        ),
+    ] {
+        let sent = Sent {
+            site: (DEFAULT, rule),
+            headers: DSN,
+            body: "Sorry.\n",
+            ..BOUNCE
+        };
+        let found = course(sent, &["any@example.org", "jane@example.org"], &[]);
+        assert!(found.contains(answer), "{found}");
+        assert_eq!(found.contains("hit Refused"), is_hit, "{found}");
+    }
+}
