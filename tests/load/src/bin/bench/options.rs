@@ -8,7 +8,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "tests/bench", max_term_width = 100)]
 pub struct Options {
-    /// How often every cell is measured [default: 11]
+    /// How often each cell is measured that something is wanted of [default: 11]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
     /// Measure only cells whose name has this text, such as `warm unix` or `mix`

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use load::readings::{Of, Readings};
 
 use super::{
+    bench::OTHER_ROUNDS,
     cells::{ACCEPT_ALL, BASELINE, HEADERS, NR, OURS},
     held::{Held, Others, number, text},
     peers::PEERS,
@@ -71,7 +72,8 @@ impl Page<'_> {
     fn head(&self) -> String {
         format!(
             "# Speed\n\n\
-             Measured by `tests/bench` on {}: {}. Backstop {}, {} rounds in {} minutes.\n\n\
+             Measured by `tests/bench` on {}: {}. Backstop {}, {} rounds in {} minutes; {OTHER_ROUNDS} rounds of shapes of which\n\
+             nothing is wanted.\n\n\
              All figures are ratios: filters on the same machine took turns in slices of 0.4 s, and a ratio is that of the slices\n\
              of one round. Shown is the median of all rounds, with the smallest and the largest in parentheses. A cell such as\n\
              20x1 has 20 connections with one message each; a message has 10 headers and 2 KB. The configuration is that of a site\n\
