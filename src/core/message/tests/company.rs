@@ -62,3 +62,21 @@ fn a_second_recipient_of_a_bounce_counts_where_it_is_refused_for_good() {
         assert_eq!(found.contains("hit Refused"), is_hit, "{found}");
     }
 }
+
+/// A catch-all that is tagged says nothing of a message; another tag does.
+#[test]
+fn recipients_of_a_tagged_catch_all_are_learned() {
+    const DEFAULT: &str = "catch_all: {mail: accept, bounces: accept}";
+    const TAGGED: &str = "catch_all: {mail: tag, bounces: accept}";
+    for (rule, action) in [(DEFAULT, "accept "), (TAGGED, "tag ")] {
+        let sent = Sent {
+            site: (DEFAULT, rule),
+            spf: SpfResult::Pass,
+            headers: "Subject: hello\n",
+            ..MAIL
+        };
+        let found = course(sent, &["any@example.org"], &[]);
+        assert!(found.starts_with(action), "{found}");
+        assert!(found.contains("learned"), "{found}");
+    }
+}

@@ -4,6 +4,7 @@ mod bytes;
 mod exchange;
 mod host;
 mod machine;
+mod merged;
 mod networks;
 mod parts;
 mod random;

@@ -183,3 +183,44 @@ fn a_ledger_that_is_young_or_has_gaps_does_not_remember() {
     }
     assert!(!CoverageSummary::default().is_remembered("example.org", 10));
 }
+
+/// Who sent mail lately would lose a bounce: that is counted of bounces, and of what is answered before it is known what it is.
+#[test]
+fn what_would_be_refused_to_whoever_sends_is_counted() {
+    use crate::core::{
+        address::{Mailbox, ReversePath},
+        notification::{Notification, NotificationKind},
+        proof::evidence::{Missing, Outcome, Unproven, WeakEvidence, Why},
+        verdict::{Reason, Verdict},
+    };
+    let callout = Notification::of_no_data(&ReversePath::Null).unwrap();
+    let bounce = Notification {
+        kind: NotificationKind::Bounce,
+        ..callout.clone()
+    };
+    for (why, sender, notification, is_counted) in [
+        (Why::Nothing, true, Some(&bounce), true),
+        (Why::Nothing, true, Some(&callout), false),
+        (Why::Nothing, true, None, false),
+        (Why::NoTag, true, None, true),
+        (Why::NoTag, false, None, false),
+        (Why::Nothing, false, Some(&bounce), false),
+    ] {
+        let mut verdict = Verdict::accept(Reason::NothingFound);
+        verdict.notification = notification.cloned();
+        verdict.proof = Some(Outcome::Unproven(Unproven {
+            why,
+            weak: WeakEvidence {
+                sender,
+                ..WeakEvidence::default()
+            },
+            missing: Missing::default(),
+        }));
+        let recipient = Mailbox::from_bytes(b"joe@example.org");
+        let counts = CoverageCount::of_bounce(&recipient, &verdict);
+        let found = counts.contains(&CoverageCount::WouldRefuse {
+            recipient: "joe@example.org".to_owned(),
+        });
+        assert_eq!(found, is_counted, "{why:?} {sender} {notification:?}");
+    }
+}
