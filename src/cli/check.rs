@@ -14,13 +14,14 @@ use super::{
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
     core::{policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
+    directory::Weight,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Read only the file, its lists and the store; ask no name server, database, LDAP server or Postfix
+    /// Read only files: the configuration, its lists, the store where it is one; ask no server, and not Postfix
     #[arg(long)]
-    no_dns: bool,
+    offline: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -74,15 +75,17 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         problems: Vec::new(),
     };
     for event in &events {
-        let into = if event.is_problem() {
-            &mut report.problems
-        } else {
-            &mut report.on
+        let into = match event.weight() {
+            Weight::News => &mut report.on,
+            Weight::Warning => &mut report.warnings,
+            Weight::Problem => &mut report.problems,
         };
         into.push(event.to_string());
     }
-    look_at_store(&config, &mut report).await;
-    if !arguments.no_dns {
+    if !arguments.offline || config.store.file().is_some() {
+        look_at_store(&config, &mut report).await;
+    }
+    if !arguments.offline {
         let lists = &engine.policy.dnsbl;
         report
             .problems
@@ -110,7 +113,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
             }
         }
     }
-    if !arguments.no_dns {
+    if !arguments.offline {
         match postfix::accepts_unchecked().await {
             Ok(warnings) => report.warnings.extend(warnings),
             Err(why) => report.on.push(format!(

@@ -22,7 +22,7 @@ use tokio::{
 use super::{engine, load, open_store, retention, unavailable};
 use crate::{
     config::{self, Config},
-    directory::Event,
+    directory::{Event, Weight},
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
     observe::{Hosts, end_logging, set_level, start_logging},
@@ -275,10 +275,9 @@ fn hand_over(former: &Engine, engine: &Engine) {
 /// Logs what happened to the lists of recipients.
 fn log_events(events: &[Event]) {
     for event in events {
-        if event.is_problem() {
-            log::warn!("{event}");
-        } else {
-            log::info!("{event}");
+        match event.weight() {
+            Weight::News => log::info!("{event}"),
+            Weight::Warning | Weight::Problem => log::warn!("{event}"),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{NO, load, open_store_to_ask, print_json, today, uses_store};
 use crate::{
     config::Config,
     core::{address::Domain, proof::coverage::CoverageSummary, siege},
-    directory::{Directory, Event},
+    directory::{Directory, Event, Weight},
     engine::{Rounds, Sieges},
     milter::reach,
     store::Store,
@@ -208,9 +208,11 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
                 (list.clone(), false, says)
             }
             // Not for lists: nothing has asked a directory yet.
-            Event::Silent { directory, .. } | Event::Back { directory, .. } => {
-                (directory.into(), !event.is_problem(), event.to_string())
-            }
+            Event::Silent { directory, .. } | Event::Back { directory, .. } => (
+                directory.into(),
+                event.weight() != Weight::Problem,
+                event.to_string(),
+            ),
         })
         .map(|(list, is_well, says)| Part {
             name: list.display().to_string(),

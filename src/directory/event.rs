@@ -80,17 +80,30 @@ impl fmt::Display for WholeDomains {
     }
 }
 
+/// What an event asks of an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing.
+    News,
+    /// To look at it some day: the list is in use, but not all of it was understood. Files that were made for an MTA have
+    /// such lines.
+    Warning,
+    /// To mend it: recipients can't be told.
+    Problem,
+}
+
 impl Event {
-    /// Whether an administrator should look at it.
-    pub fn is_problem(&self) -> bool {
+    /// What it asks of an administrator.
+    pub fn weight(&self) -> Weight {
         match self {
             Self::Loaded {
-                skipped_count,
+                skipped_count: 0,
                 whole_domains,
                 ..
-            } => *skipped_count > 0 || !whole_domains.unanswered.is_empty(),
-            Self::Failed { .. } | Self::Silent { .. } => true,
-            Self::Back { .. } => false,
+            } if whole_domains.unanswered.is_empty() => Weight::News,
+            Self::Loaded { .. } => Weight::Warning,
+            Self::Failed { .. } | Self::Silent { .. } => Weight::Problem,
+            Self::Back { .. } => Weight::News,
         }
     }
 }

@@ -28,7 +28,7 @@ mod template;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
-pub use self::event::{Event, WholeDomains};
+pub use self::event::{Event, Weight, WholeDomains};
 use self::{
     address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, remote::Remote,
     sql::Sql,

@@ -142,7 +142,7 @@ fn the_last_good_copy_stays() {
     directory.refresh();
     let events = directory.refresh();
     assert!(
-        matches!(&events[..], [event @ Event::Loaded { skipped_count: 1, .. }] if event.is_problem()),
+        matches!(&events[..], [event @ Event::Loaded { skipped_count: 1, .. }] if event.weight() == Weight::Warning),
         "{events:?}"
     );
     assert!(is_listed(&directory, "ann") && !is_listed(&directory, "joe"));
@@ -157,7 +157,7 @@ fn a_file_that_comes_back_unchanged_is_told_of() {
     let directory = of_file(&file);
     directory.refresh();
     fs::rename(folder.path().join("d"), &aside).unwrap();
-    assert!(directory.refresh()[0].is_problem());
+    assert_eq!(directory.refresh()[0].weight(), Weight::Problem);
     fs::rename(&aside, folder.path().join("d")).unwrap();
     assert!(matches!(
         &directory.refresh()[..],
@@ -232,7 +232,7 @@ fn a_catch_all_of_postfix_is_no_problem_where_the_entry_answers_for_it() {
                 lines.to_owned()
             };
             fs::write(&file, lines).unwrap();
-            for (answers_rest, is_problem) in [(true, false), (false, true)] {
+            for (answers_rest, weight) in [(true, Weight::News), (false, Weight::Warning)] {
                 let directory = Directory::new(vec![DomainSources {
                     domain: "example.org".parse().unwrap(),
                     sources: vec![source.clone()],
@@ -242,7 +242,7 @@ fn a_catch_all_of_postfix_is_no_problem_where_the_entry_answers_for_it() {
                 let [event] = &events[..] else {
                     panic!("{events:?}");
                 };
-                assert_eq!(event.is_problem(), is_problem, "{event}");
+                assert_eq!(event.weight(), weight, "{event}");
                 assert!(event.to_string().contains("@example.org"), "{event}");
                 assert_eq!(is_listed(&directory, "joe"), listed);
                 assert_eq!(known(&directory, "any"), Known::NotListed);

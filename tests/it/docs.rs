@@ -260,7 +260,7 @@ fn examples_of_the_configuration_are_accepted() {
             .replace("/etc/backstop/keys", keys.to_str().unwrap());
         fs::write(&config, &example).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
-            .args(["check", "--no-dns", "--config"])
+            .args(["check", "--offline", "--config"])
             .arg(&config)
             .output()
             .unwrap();

@@ -206,7 +206,7 @@ fn bounces_of_forwarded_mail_come_home_and_forged_ones_do_not() {
     let suggested = wait_until(Duration::from_secs(30), || {
         let mut check = Command::new(env!("CARGO_BIN_EXE_backstop"));
         check.arg("--config").arg(site.backstop.config());
-        let output = check.args(["check", "--no-dns"]).output()?;
+        let output = check.args(["check", "--offline"]).output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(said.contains("SRS addresses of example.net were seen")
             && said.contains("`null_sender: {srs: [example.net]}`"))

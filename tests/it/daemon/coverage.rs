@@ -151,7 +151,7 @@ fn an_administrator_sees_whose_bounces_would_be_refused() {
 
     // `check` says the same, where the file would refuse.
     let doubt = "proof.unproven is reject and siege.unproven is reject, but only 66.6 % of the mail from example.org";
-    let check = ["check", "--no-dns"];
+    let check = ["check", "--offline"];
     let refusing = ("proof: {", "proof: {unproven: reject, ");
     assert!(office.says(&check, refusing).contains(doubt));
     let accepting = ("proof: {", "siege: {unproven: tag}\nproof: {");

@@ -69,7 +69,7 @@ fn while_it_is_down_the_last_good_answer_counts() {
             assert_eq!(directory.unreadable(), 1, "{kind:?}");
             let events = directory.refresh();
             assert!(
-                matches!(&events[..], [event] if event.is_problem()),
+                matches!(&events[..], [event] if event.weight() == backstop::directory::Weight::Problem),
                 "{kind:?}: {events:?}"
             );
             assert!(!events[0].to_string().contains("p/w"), "{events:?}");
