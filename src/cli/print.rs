@@ -9,8 +9,7 @@ macro_rules! println {
 }
 
 macro_rules! eprintln {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
+    ($($text:tt)*) => {
+        crate::observe::print_error(format_args!($($text)*))
+    };
 }

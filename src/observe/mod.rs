@@ -12,7 +12,7 @@ mod warnings;
 pub use self::{
     decision::Decision,
     http::{Hosts, serve_http},
-    log::{end_logging, log_lines_lost, set_level, start_logging},
+    log::{end_logging, log_lines_lost, print_error, set_level, start_logging},
     metrics::Metrics,
     readings::{GuessReading, Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,

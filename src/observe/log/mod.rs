@@ -1,5 +1,6 @@
 //! Writes log lines to standard error, with syslog's priority prefixes when systemd reads them.
 
+mod journal;
 mod queue;
 
 use std::{
@@ -34,9 +35,10 @@ static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 /// # Errors
 /// The thread that writes can't be started.
 pub fn start_logging(level: LevelFilter) -> io::Result<()> {
-    // systemd sets it where standard error goes to the journal, which then reads `<N>` as in sd-daemon(3).
-    let journal = env::var_os("JOURNAL_STREAM").is_some();
-    let write_line = if journal { journal_lines } else { dated_line };
+    let write_line = match journal::reads_us() {
+        true => journal::lines,
+        false => dated_line,
+    };
     let tell = move |lost| {
         let mut line = Vec::new();
         let text =
@@ -65,6 +67,16 @@ pub fn start_logging(level: LevelFilter) -> io::Result<()> {
     Ok(())
 }
 
+/// Prints an error of a command to standard error: for the journal as one, for everybody else as it is. A reader that has
+/// gone is no error.
+pub fn print_error(text: fmt::Arguments) {
+    let mut out = io::stderr();
+    let _ = match journal::reads_us() {
+        true => journal::lines(&mut out, Level::Error, text),
+        false => writeln!(out, "{text}"),
+    };
+}
+
 /// Waits until what was logged is written, but not for a reader that has stopped.
 pub fn end_logging() {
     if let Some(queue) = QUEUE.get() {
@@ -82,14 +94,6 @@ pub fn set_level(level: LevelFilter) {
     if !is_level_from_environment() {
         log::set_max_level(level);
     }
-}
-
-/// The message on a mistake in the file has several lines, and the journal reads each for itself.
-fn journal_lines(out: &mut dyn Write, level: Level, text: fmt::Arguments) -> io::Result<()> {
-    let priority = priority(level);
-    let text = text.to_string();
-    text.lines()
-        .try_for_each(|line| writeln!(out, "<{priority}>{line}"))
 }
 
 fn dated_line(out: &mut dyn Write, level: Level, text: fmt::Arguments) -> io::Result<()> {
@@ -111,16 +115,6 @@ fn bug(panic: &PanicHookInfo) -> String {
 
 fn is_level_from_environment() -> bool {
     env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some_and(|level| !level.is_empty())
-}
-
-/// The priorities of syslog(3).
-fn priority(level: Level) -> u8 {
-    match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
-    }
 }
 
 /// Lines for the log that [`start_logging`] set up: env_logger gives each line whole.

@@ -1,6 +1,6 @@
 //! What the log tells: one line a decision, whatever a stranger wrote.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use lab::{
     backstop::Backstop,
@@ -114,8 +114,7 @@ fn a_callout_is_logged_however_it_ends() {
 #[test]
 fn under_systemd_every_line_begins_with_its_priority() {
     let dns = dns(zone());
-    let mut launcher = Command::new(binary());
-    launcher.env("JOURNAL_STREAM", "8:1").env_remove("RUST_LOG");
+    let launcher = read_by_the_journal(binary());
     let more = format!("{ENFORCE}log: {{level: debug}}\n");
     let backstop = Backstop::start_by(
         launcher,
@@ -141,6 +140,40 @@ fn under_systemd_every_line_begins_with_its_priority() {
     }
     for line in log.lines() {
         assert!(line.starts_with('<'), "{line}");
+    }
+}
+
+/// Starts a program as a unit would whose standard error is this one.
+fn read_by_the_journal(program: &Path) -> Command {
+    let mut launcher = Command::new("sh");
+    launcher
+        .args([
+            "-c",
+            r#"JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$0" "$@""#,
+        ])
+        .arg(program)
+        .env_remove("RUST_LOG");
+    launcher
+}
+
+/// Also what is said before there is a log, and what a command says that a unit runs.
+#[test]
+fn under_systemd_a_mistake_in_the_file_is_an_error() {
+    let folder = mta::folder_in_memory().unwrap();
+    let file = folder.path().join("milter.yaml");
+    std::fs::write(&file, "mode: sleep\nlisten: nowhere\n").unwrap();
+    for command in ["run", "check"] {
+        let stderr = |mut launcher: Command| {
+            let said = launcher.arg(command).arg("--config").arg(&file).output();
+            String::from_utf8(said.unwrap().stderr).unwrap()
+        };
+        let read = stderr(read_by_the_journal(binary()));
+        assert!(read.lines().count() > 2, "{read}");
+        assert!(read.lines().all(|line| line.starts_with("<3>")), "{read}");
+        // A shell that was started by a unit, say.
+        let mut elsewhere = Command::new(binary());
+        elsewhere.env("JOURNAL_STREAM", "8:1");
+        assert_eq!(stderr(elsewhere), read.replace("<3>", ""));
     }
 }
 
