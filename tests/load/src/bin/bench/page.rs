@@ -30,8 +30,8 @@ pub struct Page<'a> {
 
 /// How the line of README.md begins that gets a sentence of this page.
 const SPF: &str = "SPF is our own code";
-/// What a profile showed. It is counted by hand, so it names its commit.
-const WHERE_IT_GOES: &str = include_str!("profile.md");
+/// What a profile and the large stores showed. That is started by hand, so it names its commit.
+const BY_HAND: &str = include_str!("by_hand.md");
 const RATE: Of = |reading| reading.rate;
 const CPU: Of = |reading| reading.cpu;
 const P99: Of = |reading| reading.p99;
@@ -46,7 +46,7 @@ impl Page<'_> {
             self.floors(),
             self.peers(),
             self.memory(),
-            WHERE_IT_GOES.to_owned(),
+            BY_HAND.to_owned(),
             self.notes(),
         ];
         sections.join("\n")
