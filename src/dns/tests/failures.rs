@@ -12,14 +12,14 @@ use hickory_resolver::proto::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, UdpSocket},
+    net::UdpSocket,
     time,
 };
 
 use super::{
     super::DnsSettings,
     IMPATIENCE, PATIENCE, SLACK, budgeted, failed, impatient, resolver_of, resolver_with,
-    responder::{Responder, Said, answer, code, message, txt},
+    responder::{Responder, Said, answer, code, message, sockets, txt},
 };
 use crate::spf::Lookup;
 
@@ -215,8 +215,7 @@ async fn failures_are_asked_again() {
 /// hickory keeps TCP connections. One that has died silently must not be used for ever.
 #[tokio::test]
 async fn a_tcp_connection_gone_silent_is_given_up() {
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+    let (tcp, udp) = sockets().await;
     let address = tcp.local_addr().unwrap();
     tokio::spawn(truncating(udp));
     let resolver = resolver_with(DnsSettings {
@@ -238,8 +237,7 @@ async fn a_tcp_connection_gone_silent_is_given_up() {
 /// What is truncated is asked again over one TCP connection for all. What ends it must not end the others' answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn truncated_answers_come_beside_those_that_end_the_connection() {
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+    let (tcp, udp) = sockets().await;
     let address = tcp.local_addr().unwrap();
     tokio::spawn(truncating(udp));
     tokio::spawn(async move {

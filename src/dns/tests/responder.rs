@@ -35,17 +35,22 @@ pub(super) struct Responder {
     seen: Arc<Mutex<Vec<String>>>,
 }
 
+/// Both on one port; the one that the kernel gives for TCP can be another's for UDP.
+pub(super) async fn sockets() -> (TcpListener, UdpSocket) {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+            return (tcp, udp);
+        }
+    }
+}
+
 impl Responder {
     /// `says` gets the name as hickory writes it, with its final dot, and the type.
     pub(super) async fn start(
         says: impl Fn(&str, RecordType) -> Says + Send + Sync + 'static,
     ) -> Self {
-        let (tcp, udp) = loop {
-            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
-                break (tcp, udp);
-            }
-        };
+        let (tcp, udp) = sockets().await;
         let address = udp.local_addr().unwrap();
         let seen = Arc::default();
         let mind = Arc::new(Mind {

@@ -57,9 +57,8 @@ impl Dns {
         address: SocketAddr,
         zone: impl Fn(&str) -> Known + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let udp = UdpSocket::bind(address)?;
+        let (udp, tcp) = bind(address)?;
         let address = udp.local_addr()?;
-        let tcp = TcpListener::bind(address)?;
         udp.set_nonblocking(true)?;
         tcp.set_nonblocking(true)?;
         let state = Arc::new(State {
@@ -127,6 +126,19 @@ impl State {
 
 /// An answer that is to be sent at its time.
 type Waiting = Reverse<(Instant, SocketAddr, Vec<u8>)>;
+
+/// Both sockets on one port. The one that the kernel gives for UDP can be another's for TCP.
+fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+    let mut tries = if address.port() == 0 { 100 } else { 1 };
+    loop {
+        tries -= 1;
+        let udp = UdpSocket::bind(address)?;
+        match TcpListener::bind(udp.local_addr()?) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            tcp => return Ok((udp, tcp?)),
+        }
+    }
+}
 
 fn serve(udp: &UdpSocket, tcp: &TcpListener, state: &Arc<State>) -> io::Result<()> {
     let mut waiting: BinaryHeap<Waiting> = BinaryHeap::new();
