@@ -5,13 +5,14 @@ use std::{
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use sqlx::{Connection, Executor, SqliteConnection};
+use tokio::time::sleep;
 
 use super::failure::{foreign, newer, unavailable};
-use crate::store::Unavailable;
+use crate::store::{Reason, Unavailable};
 
 /// `application_id` of our files: "BkSt".
 const APPLICATION: i64 = 0x426b_5374;
@@ -176,17 +177,27 @@ pub(super) fn move_away(path: &Path) -> io::Result<PathBuf> {
     Ok(moved)
 }
 
+/// How often and how long a file is waited for that another process makes at the same time.
+const PAUSES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Makes the tables in an empty file. A file of another program, or of a newer version, is not written to.
 pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result<(), Unavailable> {
     let failed = |error| unavailable(name, &error);
     if has_tables(writer, name).await? {
         return Ok(());
     }
-    // The file keeps this mode. It can't be changed within a transaction.
-    writer
-        .execute("PRAGMA journal_mode = WAL")
-        .await
-        .map_err(failed)?;
+    // The file keeps this mode. It can't be changed within a transaction, nor while another process looks into the file; SQLite
+    // does not wait for that by itself.
+    let mut pauses = PAUSES;
+    while let Err(error) = writer.execute("PRAGMA journal_mode = WAL").await {
+        let error = failed(error);
+        if error.reason() != Reason::Busy || pauses == 0 {
+            return Err(error);
+        }
+        pauses -= 1;
+        sleep(PAUSE).await;
+    }
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     // Another process may have made them meanwhile.
     if !has_tables(&mut transaction, name).await? {
@@ -195,21 +206,21 @@ pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result
     transaction.commit().await.map_err(failed)
 }
 
+/// What tells whose file it is, in one statement: between two, another process can make the tables.
+const MARKS: &str = "
+    SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+        (SELECT count(*) FROM sqlite_schema)
+";
+
 /// Whether the file has our tables; else it is empty.
 async fn has_tables(connection: &mut SqliteConnection, name: &str) -> Result<bool, Unavailable> {
-    let failed = |error| unavailable(name, &error);
-    let application = integer(connection, "PRAGMA application_id").await;
-    let version = integer(connection, "PRAGMA user_version").await;
-    let tables = integer(connection, "SELECT count(*) FROM sqlite_schema").await;
-    let (version, tables) = (version.map_err(failed)?, tables.map_err(failed)?);
-    match (application.map_err(failed)?, version) {
-        (APPLICATION, VERSION) => Ok(true),
-        (APPLICATION, newer_version) if newer_version > VERSION => Err(newer(name, newer_version)),
-        (0, 0) if tables == 0 => Ok(false),
+    let marks = sqlx::query_as(MARKS).fetch_one(connection).await;
+    match marks.map_err(|error| unavailable(name, &error))? {
+        (APPLICATION, VERSION, _) => Ok(true),
+        (APPLICATION, newer_version, _) if newer_version > VERSION => {
+            Err(newer(name, newer_version))
+        }
+        (0, 0, 0) => Ok(false),
         _ => Err(foreign(name, "it is the database of another program")),
     }
-}
-
-async fn integer(connection: &mut SqliteConnection, query: &'static str) -> sqlx::Result<i64> {
-    sqlx::query_scalar(query).fetch_one(connection).await
 }

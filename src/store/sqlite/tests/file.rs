@@ -151,3 +151,24 @@ async fn numbers_beyond_sqlites_are_no_error() {
     assert_eq!(store.use_proof(1, 0, u64::MAX).await, FIRST);
     store.prune(u64::MAX).await.unwrap();
 }
+
+/// Each looks whose file it is while others make it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_who_make_a_file_at_once_find_it_their_own() {
+    for _ in 0..20 {
+        let folder = lab::mta::folder_in_memory().unwrap();
+        let url: StoreUrl = format!("sqlite:{}/state.db", folder.path().display())
+            .parse()
+            .unwrap();
+        let all = (0..8).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let sqlite = Sqlite::new(&url, url.file().unwrap(), RETENTION);
+                sqlite.open().await.map(drop)
+            })
+        });
+        for opened in futures_util::future::join_all(all).await {
+            opened.unwrap().unwrap();
+        }
+    }
+}
