@@ -20,16 +20,7 @@ pub(super) type Answers<'a> = &'a [(&'a str, Answer)];
 /// The verdict on each recipient with its reason, and what is left behind.
 pub(super) fn course(sent: Sent, recipients: &[&str], answers: Answers<'_>) -> String {
     let mut message = message(sent);
-    let answer = &mut |_: &Message, questions: Vec<Question>| {
-        let answered = |question: Question| {
-            let mut given = answers.iter();
-            let given = given.find(|(of, _)| *of == word(&question));
-            let answer =
-                given.map_or_else(|| answer(&question, sent), |(_, answer)| answer.clone());
-            (question, answer)
-        };
-        questions.into_iter().map(answered).collect()
-    };
+    let answer = &mut answering(sent, answers);
     let mut verdicts: Vec<Option<Verdict>> = Vec::new();
     let mut left = Effects::default();
     for recipient in recipients {
@@ -72,6 +63,33 @@ pub(super) fn course(sent: Sent, recipients: &[&str], answers: Answers<'_>) -> S
     words.join(", ")
 }
 
+/// Answers whatever is asked.
+pub(super) fn answering(
+    sent: Sent,
+    answers: Answers<'_>,
+) -> impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)> {
+    move |_, questions| {
+        let answered = |question: Question| {
+            let mut given = answers.iter();
+            let given = given.find(|(of, _)| *of == word(&question));
+            let answer =
+                given.map_or_else(|| answer(&question, sent), |(_, answer)| answer.clone());
+            (question, answer)
+        };
+        questions.into_iter().map(answered).collect()
+    }
+}
+
+/// Its headers and its body come.
+pub(super) fn content(message: &mut Message, sent: Sent) {
+    let (headers, _) = Headers::parse(sent.headers.replace('\n', "\r\n").as_bytes());
+    for header in headers.iter() {
+        message.header(header.name(), header.value());
+    }
+    let _ = message.end_of_headers(true);
+    message.body(sent.body.replace('\n', "\r\n").as_bytes());
+}
+
 fn behind_rcpt(
     message: &mut Message,
     sent: Sent,
@@ -79,12 +97,7 @@ fn behind_rcpt(
 ) -> Effects {
     let _ = decided(message, answer, |message| message.data(NOW));
     if message.refusal().is_none() && !sent.headers.is_empty() {
-        let (headers, _) = Headers::parse(sent.headers.replace('\n', "\r\n").as_bytes());
-        for header in headers.iter() {
-            message.header(header.name(), header.value());
-        }
-        let _ = message.end_of_headers(true);
-        message.body(sent.body.replace('\n', "\r\n").as_bytes());
+        content(message, sent);
     }
     if message.refusal().is_none() {
         let _ = decided(message, answer, |message| message.end_of_content(NOW));

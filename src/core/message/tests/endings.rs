@@ -1,26 +1,20 @@
 //! What the MTA is asked to do with a message that was accepted, and what is told of it.
 
 use super::{
+    course::{answering, content},
     decided,
-    sent::{BOUNCE, DSN, MAIL, Sent, answer, message},
+    sent::{BOUNCE, DSN, MAIL, Sent, message},
     world::{NOW, address, rcpt},
 };
 use crate::core::{
-    header::Headers,
-    message::{Effects, End, Ending, Message, Negotiated, Question, RcptTo},
+    message::{Effects, End, Ending, Message, Negotiated, RcptTo},
     policy::NotSigned,
     proof::{ProofKind, coverage::CoverageCount},
 };
 
 fn ending(sent: Sent, recipients: &[RcptTo]) -> Ending {
     let mut message = message(sent);
-    let answer = &mut |_: &Message, questions: Vec<Question>| {
-        let answered = |question: Question| {
-            let answer = answer(&question, sent);
-            (question, answer)
-        };
-        questions.into_iter().map(answered).collect()
-    };
+    let answer = &mut answering(sent, &[]);
     for rcpt in recipients {
         let judged = decided(&mut message, answer, |message| message.rcpt(rcpt, NOW));
         assert!(judged.is_kept, "{judged:?}");
@@ -29,12 +23,7 @@ fn ending(sent: Sent, recipients: &[RcptTo]) -> Ending {
     assert!(!message.came_to_data());
     let _ = decided(&mut message, answer, |message| message.data(NOW));
     assert!(message.came_to_data());
-    let (headers, _) = Headers::parse(sent.headers.replace('\n', "\r\n").as_bytes());
-    for header in headers.iter() {
-        message.header(header.name(), header.value());
-    }
-    let _ = message.end_of_headers(true);
-    message.body(sent.body.replace('\n', "\r\n").as_bytes());
+    content(&mut message, sent);
     let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
     assert!(message.refusal().is_none());
     let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);
@@ -157,13 +146,7 @@ fn the_headers_that_come_in_are_ours() {
 fn recipients_have_an_end() {
     const MOST: usize = 4 << 20;
     let mut message = message(MAIL);
-    let answer = &mut |_: &Message, questions: Vec<Question>| {
-        let answered = |question: Question| {
-            let answer = answer(&question, MAIL);
-            (question, answer)
-        };
-        questions.into_iter().map(answered).collect()
-    };
+    let answer = &mut answering(MAIL, &[]);
     for (number, (octets, is_kept)) in [
         (MOST / 2, true),
         (MOST / 2 + 1, false),
