@@ -15,6 +15,7 @@ use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
     core::{policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
     directory::Weight,
+    engine::Engine,
 };
 
 #[derive(Debug, Args)]
@@ -86,40 +87,8 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         look_at_store(&config, &mut report).await;
     }
     if !arguments.offline {
-        let lists = &engine.policy.dnsbl;
-        report
-            .problems
-            .extend(engine.blocklists.self_test(lists, &engine.resolver).await);
-        for (directory, answer) in engine.directory.probe().await {
-            match answer {
-                Ok(time) => report.on.push(format!(
-                    "directory {directory} answers in {} ms",
-                    time.as_millis()
-                )),
-                Err(why) => report
-                    .problems
-                    .push(format!("directory {directory}: {why}")),
-            }
-        }
-        for (nameserver, answer) in engine.resolver.probe().await {
-            match answer {
-                Ok(time) => report.on.push(format!(
-                    "name server {nameserver} answers in {} ms",
-                    time.as_millis()
-                )),
-                Err(why) => report
-                    .problems
-                    .push(format!("name server {nameserver} does not answer: {why}")),
-            }
-        }
-    }
-    if !arguments.offline {
-        match postfix::accepts_unchecked().await {
-            Ok(warnings) => report.warnings.extend(warnings),
-            Err(why) => report.on.push(format!(
-                "Postfix: its milter_default_action is not known: {why}"
-            )),
-        }
+        ask_servers(&engine, &mut report).await;
+        look_at_postfix(&mut report).await;
     }
     if arguments.json {
         print_json(&report);
@@ -130,6 +99,46 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(NO)
+    }
+}
+
+/// Asks the DNS lists, the directories and the name servers.
+async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
+    let lists = &engine.policy.dnsbl;
+    report
+        .problems
+        .extend(engine.blocklists.self_test(lists, &engine.resolver).await);
+    for (directory, answer) in engine.directory.probe().await {
+        match answer {
+            Ok(time) => report.on.push(format!(
+                "directory {directory} answers in {} ms",
+                time.as_millis()
+            )),
+            Err(why) => report
+                .problems
+                .push(format!("directory {directory}: {why}")),
+        }
+    }
+    for (nameserver, answer) in engine.resolver.probe().await {
+        match answer {
+            Ok(time) => report.on.push(format!(
+                "name server {nameserver} answers in {} ms",
+                time.as_millis()
+            )),
+            Err(why) => report
+                .problems
+                .push(format!("name server {nameserver} does not answer: {why}")),
+        }
+    }
+}
+
+/// Looks whether Postfix would take mail while the daemon is down.
+async fn look_at_postfix(report: &mut CheckReport) {
+    match postfix::accepts_unchecked().await {
+        Ok(warnings) => report.warnings.extend(warnings),
+        Err(why) => report.on.push(format!(
+            "Postfix: its milter_default_action is not known: {why}"
+        )),
     }
 }
 
