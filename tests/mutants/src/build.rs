@@ -45,7 +45,7 @@ pub fn build(work: &Work) -> Outcome {
             std::fs::write(work.path("tree").join(path), rewritten.rendered.text)?;
             regions.insert(path.to_owned(), rewritten.rendered.regions);
         }
-        let refused = refused(&cargo(work, &["check", "--lib"])?, &regions)?;
+        let refused = refused(&cargo(work, &["check", "--lib", "--keep-going"])?, &regions)?;
         println!(
             "{} built, {} refused",
             mutants.len() - left_out.len(),
@@ -69,7 +69,7 @@ pub fn build(work: &Work) -> Outcome {
 fn cargo(work: &Work, arguments: &[&str]) -> Outcome<Vec<Value>> {
     let output = Command::new("cargo")
         .args(arguments)
-        .args(["--quiet", "--keep-going", "--message-format=json"])
+        .args(["--quiet", "--message-format=json"])
         .current_dir(work.path("tree"))
         .stderr(Stdio::null())
         .output();
@@ -131,7 +131,8 @@ fn collect<'a>(message: &'a Value, spans: &mut Vec<&'a Value>) {
     }
 }
 
-/// The smallest mutant around the first span that has one, or else all that the first span that has some is around.
+/// The smallest mutant around the first span that has one, or else all that the first span that has some is around, or else the
+/// one that follows the first span: what a function gives is refused where its signature says `impl Iterator`.
 fn blamed(spans: &[&Value], regions: &Regions) -> BTreeSet<Id> {
     let places: Vec<_> = spans
         .iter()
@@ -154,9 +155,18 @@ fn blamed(spans: &[&Value], regions: &Regions) -> BTreeSet<Id> {
             .filter(|region| span.start <= region.range.start && region.range.end <= span.end);
         inside.map(|region| region.id).collect::<BTreeSet<_>>()
     });
+    let follows = || {
+        let (regions, span) = places.first()?;
+        let after = regions
+            .iter()
+            .filter(|region| span.end <= region.range.start);
+        let next = after.min_by_key(|region| region.range.start)?;
+        Some(BTreeSet::from([next.id]))
+    };
     inside
         .into_iter()
         .find(|inside| !inside.is_empty())
+        .or_else(follows)
         .unwrap_or_default()
 }
 
