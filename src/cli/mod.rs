@@ -10,6 +10,7 @@ mod asking;
 mod check;
 mod explain;
 mod keygen;
+mod page;
 mod replay;
 mod report;
 mod run;
@@ -22,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -215,6 +216,13 @@ fn today() -> u64 {
 /// Seconds since 1970.
 fn now() -> u64 {
     UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
+}
+
+/// A time in seconds since 1970, for example `2026-11-28T13:45:00Z`.
+fn rfc3339(seconds: u64) -> String {
+    // The last second of the format. Only a wrong clock exceeds it.
+    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 fn unavailable(what: &str) -> ExitCode {

@@ -4,6 +4,7 @@ mod action;
 mod entry;
 mod reason;
 mod rule;
+mod words;
 
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ pub use action::Action;
 pub use entry::Entry;
 pub use reason::{Exempt, Outgoing, Reason, UnderSiege};
 pub use rule::Rule;
+pub use words::{proof_words, reason_words};
 
 use super::{notification::Notification, outside::Outside, proof::evidence::Outcome};
 

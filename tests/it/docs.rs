@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use backstop::core::notification::NotificationKind;
+use backstop::core::{notification::NotificationKind, verdict::reason_words};
 use regex::Regex;
 use serde_yaml::Value;
 
@@ -304,12 +304,30 @@ fn the_manual_page_has_each_word_of_the_decision_line() {
         word.is_match(&page)
     };
     let fields = Regex::new(r"([a-z_]+)=<?\{\}").unwrap();
-    let words = Regex::new(r#"=> "([a-z0-9_]+)""#).unwrap();
-    let found = |pattern: &Regex, text: &str| -> Vec<String> {
-        let found = pattern.captures_iter(text);
-        found.map(|found| found[1].to_owned()).collect()
-    };
     let decision = text("src/observe/decision.rs");
+    let found = fields.captures_iter(&decision);
+    let fields: Vec<String> = found.map(|found| found[1].to_owned()).collect();
+    let reasons = reasons();
+    assert!(
+        fields.len() >= 14 && reasons.len() >= 49,
+        "{fields:?} {reasons:?}"
+    );
+    let kinds = NotificationKind::ALL.map(|kind| kind.as_str().to_owned());
+    for word in fields.into_iter().chain(reasons).chain(kinds) {
+        let result = word.starts_with("spf_") && page.contains("spf_helo_ Ns Ar RESULT");
+        assert!(result || told(&word), "backstop(8) lacks `{word}`");
+    }
+}
+
+#[test]
+fn each_reason_has_words_of_its_own() {
+    for reason in reasons() {
+        assert!(reason_words(&reason).is_some(), "no words for {reason}");
+    }
+}
+
+/// The codes of all reasons, as the program writes them.
+fn reasons() -> Vec<String> {
     let between = |file: &str, from: &str, to: &str| -> String {
         let text = text(file);
         let rest = text.split(from).nth(1).unwrap();
@@ -322,16 +340,9 @@ fn the_manual_page_has_each_word_of_the_decision_line() {
             "pub fn code(&self",
             "\n    }\n",
         );
-    let (fields, reasons) = (found(&fields, &decision), found(&words, &reasons));
-    assert!(
-        fields.len() >= 14 && reasons.len() >= 49,
-        "{fields:?} {reasons:?}"
-    );
-    let kinds = NotificationKind::ALL.map(|kind| kind.as_str().to_owned());
-    for word in fields.into_iter().chain(reasons).chain(kinds) {
-        let result = word.starts_with("spf_") && page.contains("spf_helo_ Ns Ar RESULT");
-        assert!(result || told(&word), "backstop(8) lacks `{word}`");
-    }
+    let words = Regex::new(r#"=> "([a-z0-9_]+)""#).unwrap();
+    let found = words.captures_iter(&reasons);
+    found.map(|found| found[1].to_owned()).collect()
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod attack;
 mod batv;
 mod bounce;
 mod bounces;
+mod browser;
 mod cli;
 mod comes_home;
 mod daemon;

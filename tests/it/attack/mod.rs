@@ -1,6 +1,5 @@
 //! `backstop report`, about an attack that a store remembers.
 
-mod browser;
 mod command;
 mod exported;
 mod long;

@@ -2,18 +2,18 @@
 
 use std::{fs, io::Write, path::Path};
 
-use data_encoding::BASE64;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
+use maud::{Markup, html};
 use tempfile::NamedTempFile;
 
 use super::{
-    chart,
+    hours,
     view::{List, View, short},
 };
-use crate::core::attack::Fate;
+use crate::{
+    cli::page::{chart, page, sentence},
+    core::{attack::Fate, verdict::proof_words},
+};
 
-const STYLE: &str = include_str!("style.css");
 /// The maximum number of hosts, networks and addresses on the page.
 const MAX_NAMED: usize = 50;
 /// The maximum number of rows in the table of hours.
@@ -43,49 +43,30 @@ pub(super) fn write(view: &View, file: &Path) -> Result<(), String> {
 }
 
 fn render(view: &View) -> Markup {
-    let style = BASE64.encode(&Sha256::digest(STYLE));
-    // The page may load nothing except its own style.
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-    );
     let about = view.domain.as_deref().unwrap_or("all your domains");
     let title = format!("Bounces to {about}");
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                meta name="generator" content={ "Backstop " (env!("CARGO_PKG_VERSION")) };
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { (title) }
-                    p.soft {
-                        "From " time datetime=(view.from) { (short(view.period.first)) }
-                        " to " time datetime=(view.to) { (short(view.period.last + 1)) } " UTC"
-                    }
-                    @if view.bounces.0.all() == 0 {
-                        section { p { "No bounces came." } }
-                    } @else {
-                        (tiles(view))
-                        (hours(view))
-                        (reasons(view))
-                        (list("Hosts that sent them", "Host", &view.hosts))
-                        (list("Networks that sent them", "Network", &view.networks))
-                        (list("Forged addresses (their recipients)", "Address", &view.recipients))
-                        (domains(view))
-                    }
-                    (notes())
-                }
+    let content = html! {
+        header {
+            h1 { (title) }
+            p.soft {
+                "From " time datetime=(view.from) { (short(view.period.first)) }
+                " to " time datetime=(view.to) { (short(view.period.last + 1)) } " UTC"
             }
         }
-    }
+        @if view.bounces.0.all() == 0 {
+            section { p { "No bounces came." } }
+        } @else {
+            (tiles(view))
+            (by_hour(view))
+            (reasons(view))
+            (list("Hosts that sent them", "Host", &view.hosts))
+            (list("Networks that sent them", "Network", &view.networks))
+            (list("Forged addresses (their recipients)", "Address", &view.recipients))
+            (domains(view))
+        }
+        (notes())
+    };
+    page(&title, &content)
 }
 
 fn tiles(view: &View) -> Markup {
@@ -100,23 +81,20 @@ fn tiles(view: &View) -> Markup {
     }
 }
 
-fn hours(view: &View) -> Markup {
+fn by_hour(view: &View) -> Markup {
     let (width, columns) = view.columns(ROWS);
-    let came: Vec<_> = columns
-        .iter()
-        .filter(|(_, tally)| tally.all() > 0)
-        .collect();
+    let came = columns.iter().rev().filter(|(_, tally)| tally.all() > 0);
     html! {
         section aria-labelledby="by-hour" {
             h2 id="by-hour" { "By hour" }
             @if let Some((hour, bounces)) = view.summary.worst_hour() {
                 p.soft {
                     "The worst hour began at " (short(hour)) " UTC, with " (bounces) " bounces without proof."
-                    " Each column is " (chart::span(width)) "."
+                    " Each column is " (hours::span(width)) "."
                 }
             }
-            ul.legend { @for fate in view.fates() { li { (chart::swatch(fate)) (fate.words()) } } }
-            div.wide role="region" aria-labelledby="by-hour" tabindex="0" { (chart::hours(view)) }
+            ul.legend { @for fate in view.fates() { li { (chart::swatch(fate.as_str())) (fate.words()) } } }
+            div.latest role="region" aria-labelledby="by-hour" tabindex="0" { (hours::hours(view).draw()) }
             details {
                 summary { "The same as a table" }
                 div.wide role="region" aria-label="Bounces by hour, as a table" tabindex="0" {
@@ -143,13 +121,13 @@ fn reasons(view: &View) -> Markup {
             table.list {
                 thead { tr {
                     th.number scope="col" { "Bounces" }
-                    th scope="col" { "Answer and reason" }
-                    th scope="col" { "How they were answered" }
+                    th scope="col" { "Answer" }
+                    th scope="col" { "Reason" }
                 } }
                 tbody { @for reason in &view.reasons { tr {
                     td.number { (reason.bounces) }
-                    th scope="row" { code { (reason.why) } }
                     td { (reason.words) }
+                    th scope="row" { (in_words(reason.explained.as_deref(), &reason.why)) }
                 } } }
             }
             h2.next { "Proofs" }
@@ -157,9 +135,19 @@ fn reasons(view: &View) -> Markup {
                 thead { tr { th.number scope="col" { "Bounces" } th scope="col" { "Proof" } } }
                 tbody { @for (proof, bounces) in &view.proofs { tr {
                     td.number { (bounces) }
-                    th scope="row" { code { (proof) } }
+                    th scope="row" { (in_words(proof_words(proof), proof)) }
                 } } }
             }
+        }
+    }
+}
+
+/// What a code means, and the code, which the log has; the code alone, where this version does not know it.
+fn in_words(words: Option<&str>, code: &str) -> Markup {
+    html! {
+        @match words {
+            Some(words) => { (sentence(words)) code.code { (code) } }
+            None => code { (code) },
         }
     }
 }
@@ -183,7 +171,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                         td.number { (entry.bounces.0.suspect()) }
                         td.number { (entry.bounces.0.kept_out()) }
                         th scope="row" { code { (entry.name) } }
-                        td.bar { (chart::bar(&entry.bounces.0, most)) }
+                        td.bar { (chart::bar(&hours::parts(&entry.bounces.0, Fate::is_suspect), most)) }
                     } } }
                 }
                 @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " shows all." } }

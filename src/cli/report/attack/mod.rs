@@ -1,8 +1,8 @@
 //! `backstop report`: who sent backscatter, to which addresses, and how it was answered.
 
 mod arf;
-mod chart;
 mod export;
+mod hours;
 mod html;
 mod period;
 mod text;

@@ -1,15 +1,18 @@
 //! The content of the report, for text, HTML and JSON. Text from outside is printable ASCII already; it was made so before
 //! it was stored.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::period::Period;
-use crate::core::attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked};
+use crate::{
+    cli::rfc3339,
+    core::{
+        attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked},
+        verdict::reason_words,
+    },
+};
 
 #[derive(Serialize)]
 pub(super) struct View {
@@ -45,8 +48,12 @@ pub(super) struct Reason {
     /// The action, done or monitored, and its reason.
     pub why: String,
     pub bounces: u64,
+    /// What became of them.
     #[serde(skip)]
     pub words: &'static str,
+    /// The reason in words; `None` for one that this version does not know.
+    #[serde(skip)]
+    pub explained: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +107,7 @@ impl View {
             why: or_others(why).to_owned(),
             bounces,
             words: fate.words(),
+            explained: explained(why),
         });
         let proofs = summary.proofs.iter();
         let proofs = proofs.map(|(proof, bounces)| (or_others(proof).to_owned(), *bounces));
@@ -178,10 +186,14 @@ fn or_others(name: &str) -> &str {
     if name.is_empty() { "others" } else { name }
 }
 
-fn rfc3339(seconds: u64) -> String {
-    // The last second of the format. Only a wrong clock exceeds it.
-    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
-    humantime::format_rfc3339_seconds(time).to_string()
+/// `reject dnsbl by dnsbl:ips.backscatterer.org` in words: the reason, and the entry of the file that decided.
+fn explained(why: &str) -> Option<String> {
+    let mut words = why.split(' ').skip(1);
+    let reason = reason_words(words.next()?)?;
+    Some(match (words.next(), words.next()) {
+        (Some("by"), Some(entry)) => format!("{reason} ({entry})"),
+        _ => reason.to_owned(),
+    })
 }
 
 /// An hour since 1970, for example `2026-11-28 13:00`.
@@ -199,4 +211,28 @@ pub(super) fn compact(seconds: u64) -> String {
 /// A time in seconds since 1970, for example `2026-11-28T13:45:00Z`.
 pub(super) fn exact(seconds: u64) -> String {
     rfc3339(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_in_words() {
+        for (why, words) in [
+            (
+                "reject unproven",
+                Some("no proof that it returns mail of yours"),
+            ),
+            (
+                "tag dnsbl by dnsbl:x.test",
+                Some("from a host on a DNS list (dnsbl:x.test)"),
+            ),
+            ("reject some_new_reason", None),
+            ("others", None),
+            ("", None),
+        ] {
+            assert_eq!(explained(why).as_deref(), words, "{why}");
+        }
+    }
 }
