@@ -166,6 +166,7 @@ fn engine(
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
         remembered: former.map_or_else(Arc::default, |former| Arc::clone(&former.remembered)),
         signatures: former.map_or_else(Arc::default, |former| Arc::clone(&former.signatures)),
+        timings: former.map_or_else(Arc::default, |former| Arc::clone(&former.timings)),
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         store,

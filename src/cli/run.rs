@@ -3,8 +3,11 @@
 mod daily;
 mod descriptors;
 mod metrics;
+mod parts;
 mod process_group;
 mod siege;
+mod site;
+mod status_page;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,12 +22,13 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+use self::site::Site;
 use super::{engine, load, open_store, retention, unavailable};
 use crate::{
     config::{self, Config},
     directory::{Event, Weight},
     engine::{Drain, Engine, Shared},
-    milter::{Counters, Listener, serve},
+    milter::{Counters, ListenAddress, Listener, serve},
     observe::{Hosts, end_logging, set_level, start_logging},
 };
 
@@ -93,7 +97,11 @@ async fn serve_mail(path: &Path) -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         config.policy.mode.as_str()
     );
+    let reachable = listener
+        .tcp_address()
+        .map_or_else(|| config.listen.clone(), ListenAddress::from);
     let shared = Arc::new(Shared::new(engine, drain.clone()));
+    site::keep(&shared.lately, &config.observe);
     notify(&[
         NotifyState::Ready,
         NotifyState::Status(&format!("listening on {listening}")),
@@ -102,7 +110,8 @@ async fn serve_mail(path: &Path) -> ExitCode {
     hosts.set(&config.observe.hosts);
     if let Some(http) = http {
         let (shared, counters) = (Arc::clone(&shared), Arc::clone(&counters));
-        tokio::spawn(metrics::serve(http, Arc::clone(&hosts), shared, counters));
+        let site = Site::new(shared, counters, reachable, path.to_path_buf());
+        tokio::spawn(metrics::serve(http, Arc::clone(&hosts), Arc::new(site)));
     }
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
@@ -229,6 +238,7 @@ async fn reload_on(
                     log::warn!("{warning}");
                 }
                 hosts.set(&config.observe.hosts);
+                site::keep(&shared.lately, &config.observe);
                 let former = shared.engine.swap(Arc::new(engine));
                 hand_over(&former, &shared.engine.load());
                 set_level(config.log.level.into());

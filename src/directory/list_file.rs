@@ -15,7 +15,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    Event,
+    Event, FileState,
     address_set::AddressSet,
     event::WholeDomains,
     parse::{self, Format, Parsed},
@@ -99,6 +99,15 @@ impl ListFile {
     /// Whether it could not be read when it was last tried, whatever was read before. Never waits.
     pub fn is_unreadable(&self) -> bool {
         self.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// How it is. Never waits.
+    pub fn state(&self) -> FileState {
+        FileState {
+            path: self.path.clone(),
+            addresses: self.with_addresses(AddressSet::len).ok(),
+            is_unreadable: self.is_unreadable(),
+        }
     }
 
     /// Asks the last good copy.

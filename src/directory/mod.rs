@@ -66,6 +66,17 @@ pub struct DomainSources {
     pub answers_rest: bool,
 }
 
+/// A file with addresses, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many addresses its last good copy has; none where there was none yet.
+    pub addresses: Option<usize>,
+    /// Whether it could not be read when that was last tried.
+    pub is_unreadable: bool,
+}
+
 /// The recipients that exist, by the entries of `recipients:`.
 pub struct Directory {
     entries: Vec<Entry>,
@@ -188,6 +199,13 @@ impl Directory {
         let files = self.files.values().filter(|file| file.is_unreadable());
         let remotes = self.remotes.values().filter(|remote| remote.is_down());
         files.count() + remotes.count()
+    }
+
+    /// The files, by name. Never waits.
+    pub fn files(&self) -> Vec<FileState> {
+        let mut files: Vec<_> = self.files.values().map(|file| file.state()).collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        files
     }
 
     /// Reads the files that have changed, and reports what is new. Blocks on the disk: call it every few seconds, and not

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Engine, asking::Answerer, returned};
+use super::{Engine, asking::Answerer, returned, waiting::Waiting};
 use crate::{
     core::{
         address::{Mailbox, ReversePath},
@@ -101,6 +101,18 @@ impl Answerer for Answers<'_> {
     }
 
     async fn answer(&self, message: &Message, question: &Question) -> Answer {
+        let Some(outside) = question.outside() else {
+            return self.found(message, question).await;
+        };
+        let mut waiting = Waiting::new(&self.engine.timings, outside);
+        let answer = self.found(message, question).await;
+        waiting.is_over(&answer);
+        answer
+    }
+}
+
+impl Answers<'_> {
+    async fn found(&self, message: &Message, question: &Question) -> Answer {
         match question {
             // On the heap, for the future of an SPF check is long.
             Question::Spf(identity) => {
@@ -138,9 +150,7 @@ impl Answerer for Answers<'_> {
             stored => Box::pin(self.stored(stored)).await,
         }
     }
-}
 
-impl Answers<'_> {
     /// None where the client has no address.
     async fn spf(&self, message: &Message, identity: Identity) -> Option<SpfCheck> {
         match identity {

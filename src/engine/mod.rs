@@ -12,6 +12,7 @@ mod session;
 mod sieges;
 mod signatures;
 mod transaction;
+mod waiting;
 mod whole;
 
 use std::{sync::Arc, time::SystemTime};
@@ -37,7 +38,7 @@ use crate::{
     directory::Directory,
     dkim,
     dns::{Blocklists, Resolver},
-    observe::Warnings,
+    observe::{Timings, Warnings},
     store::Store,
 };
 
@@ -62,6 +63,8 @@ pub struct Engine {
     pub dkim_keys: dkim::DkimKeys,
     /// Knows which domains are besieged.
     pub sieges: Arc<Sieges>,
+    /// Knows how long answers take.
+    pub timings: Arc<Timings>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.
     pub store: Option<Arc<dyn Store>>,
 }

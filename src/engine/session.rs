@@ -19,7 +19,7 @@ use crate::{
         understood::{self, MtaMacros},
         verdict::Verdict,
     },
-    observe::{Metrics, Warnings},
+    observe::{Lately, Metrics, Warnings},
 };
 
 /// Finds the MTA's queue id of the message, if it has one by now. Few stages have a line that shows it.
@@ -35,6 +35,8 @@ pub struct Shared {
     pub warnings: Arc<Warnings>,
     /// Counts what was decided.
     pub metrics: Arc<Metrics>,
+    /// Knows what was decided in the last hour.
+    pub lately: Arc<Lately>,
     ids: AtomicU64,
 }
 
@@ -48,6 +50,7 @@ impl Shared {
             drain,
             warnings: Arc::default(),
             metrics: Arc::default(),
+            lately: Arc::default(),
             ids: AtomicU64::new(since_epoch.as_secs() << 20),
         }
     }
@@ -141,6 +144,7 @@ impl Session {
             Message::new(id, policy, envelope, self.receiver.clone()),
             self.shared.drain.message(),
             Arc::clone(&self.shared.metrics),
+            Arc::clone(&self.shared.lately),
         )));
     }
 

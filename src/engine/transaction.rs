@@ -1,6 +1,6 @@
 //! One message in progress: what the core decides about it is logged, counted and carried out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use log::Level;
 
@@ -13,7 +13,7 @@ use crate::{
         reply::Reply,
         verdict::{Reason, Verdict},
     },
-    observe::{Decision, Metrics, Warnings},
+    observe::{Decision, Lately, Metrics, Stage, Warnings},
 };
 
 /// One message in progress.
@@ -21,6 +21,7 @@ pub(super) struct Transaction {
     engine: Arc<Engine>,
     message: Message,
     metrics: Arc<Metrics>,
+    lately: Arc<Lately>,
     /// None for a message that the end of the daemon does not wait for.
     in_progress: Option<MessageGuard>,
 }
@@ -31,6 +32,7 @@ impl Transaction {
         message: Message,
         in_progress: Option<MessageGuard>,
         metrics: Arc<Metrics>,
+        lately: Arc<Lately>,
     ) -> Self {
         let is_shown = log::log_enabled!(Level::Debug);
         Self {
@@ -40,6 +42,7 @@ impl Transaction {
                 false => message.unread(),
             },
             metrics,
+            lately,
             in_progress,
         }
     }
@@ -56,11 +59,13 @@ impl Transaction {
         queue_id: QueueId<'_>,
         warnings: &Warnings,
     ) -> Option<Reply> {
+        let begun = Instant::now();
         let asked_before = self.message.spf().is_some();
         let stage = |message: &mut Message, now| message.rcpt(rcpt, now);
         let engine = &self.engine;
         let judged = engine.decide(&mut self.message, Allowed::ALL, warnings, stage);
         let judged = judged.await;
+        engine.timings.judged(Stage::Rcpt, begun.elapsed());
         if let Some(spf) = self.message.spf().filter(|_| !asked_before) {
             self.metrics.checked_spf(spf);
         }
@@ -112,9 +117,11 @@ impl Transaction {
 
     /// Judges the message when it is about to come: the reply to give; none to go on.
     pub(super) async fn data(&mut self, warnings: &Warnings) -> Option<Reply> {
+        let begun = Instant::now();
         let (engine, message) = (&self.engine, &mut self.message);
         let judged = engine.decide(message, Allowed::ALL, warnings, Message::data);
         let judged = judged.await;
+        engine.timings.judged(Stage::Data, begun.elapsed());
         self.show_all(&judged);
         self.refusal()
     }
@@ -150,10 +157,12 @@ impl Transaction {
 
     /// Judges the message by its content, where that was read: the reply to give; none to go on.
     pub(super) async fn end_of_content(&mut self, warnings: &Warnings) -> Option<Reply> {
+        let begun = Instant::now();
         let (engine, message) = (&self.engine, &mut self.message);
         let stage = Message::end_of_content;
         let decided = engine.decide(message, Allowed::ALL, warnings, stage);
         let (judged, guesses) = decided.await;
+        engine.timings.judged(Stage::Content, begun.elapsed());
         self.show_all(&judged);
         self.count_all(&guesses, warnings);
         self.refusal()
@@ -171,6 +180,7 @@ impl Transaction {
         queue_id: QueueId<'_>,
         warnings: &Warnings,
     ) -> Ending {
+        let begun = Instant::now();
         let (engine, message) = (&self.engine, &mut self.message);
         let stage = |message: &mut Message, now| message.end(negotiated, now);
         let mut end = engine.decide(message, Allowed::ALL, warnings, stage).await;
@@ -179,6 +189,7 @@ impl Transaction {
         {
             end = end.without_entry();
         }
+        engine.timings.judged(Stage::End, begun.elapsed());
         for (proof, why) in &end.unsigned {
             log::debug!(
                 "id={} check=proof.{proof} not signed: {why}",
@@ -224,6 +235,7 @@ impl Transaction {
         let decision = self.decision(rcpt, verdict, signed, queue_id);
         log::log!(level, "{decision}");
         self.metrics.decided(verdict);
+        self.lately.decided(&decision, now());
     }
 
     fn count_all(&self, guesses: &[Guess], warnings: &Warnings) {

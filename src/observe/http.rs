@@ -8,7 +8,10 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        REFERRER_POLICY, REFRESH, X_CONTENT_TYPE_OPTIONS,
+    },
     server::conn::http1,
     service::service_fn,
 };
@@ -37,17 +40,53 @@ const MAX_HEADERS: usize = 64;
 const PAUSE: Duration = Duration::from_secs(1);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+/// Fetch standard, section 3.6.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
-/// Serves `/metrics`, which is made anew for each request, and `/healthz`, until it is dropped.
+/// What is served: each is made anew for each request.
+pub trait Pages: Send + Sync + 'static {
+    /// All numbers, in Prometheus' text format.
+    fn metrics(&self) -> String;
+
+    /// Whether mail can be sent here.
+    fn readiness(&self) -> impl Future<Output = Readiness> + Send;
+
+    /// The status page.
+    fn status(&self) -> impl Future<Output = StatusPage> + Send;
+}
+
+/// Whether mail can be sent here, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether this host answers mail as well as any other could.
+    pub is_ready: bool,
+    /// The same in lines.
+    pub text: String,
+}
+
+/// A page for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusPage {
+    /// The HTML.
+    pub html: String,
+    /// Its Content-Security-Policy.
+    pub policy: String,
+    /// How soon it is to be loaded again.
+    pub refresh: Duration,
+}
+
+/// Serves the pages until it is dropped. Who comes by another address of this host than a loopback one gets no status page: it
+/// is for those who may log in here.
 pub async fn serve_http(
     listener: TcpListener,
     hosts: &Arc<Hosts>,
-    metrics: impl Fn() -> String + Send + Sync + 'static,
+    pages: Arc<impl Pages>,
     warnings: &Arc<Warnings>,
 ) -> Infallible {
     let warn = |text: &str| warnings.warn("observe.http", text, Instant::now().into_std());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let metrics = Arc::new(metrics);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -61,10 +100,10 @@ pub async fn serve_http(
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
-                let metrics = Arc::clone(&metrics);
-                let (hosts, warnings) = (Arc::clone(hosts), Arc::clone(warnings));
+                let (pages, hosts) = (Arc::clone(&pages), Arc::clone(hosts));
+                let warnings = Arc::clone(warnings);
                 tokio::spawn(async move {
-                    let conversation = converse(stream, &hosts, &*metrics, &warnings);
+                    let conversation = converse(stream, &hosts, &*pages, &warnings);
                     // A client that asks for nothing, or goes away, is no fault of ours.
                     let _ = timeout(WHOLE_TIME, conversation).await;
                     drop(place);
@@ -80,16 +119,19 @@ pub async fn serve_http(
 async fn converse(
     stream: TcpStream,
     hosts: &Hosts,
-    metrics: &impl Fn() -> String,
+    pages: &impl Pages,
     warnings: &Warnings,
 ) -> hyper::Result<()> {
-    let service = service_fn(|request: Request<Incoming>| {
+    let is_near = stream
+        .local_addr()
+        .is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let service = service_fn(async |request: Request<Incoming>| {
         let (uri, headers) = (request.uri(), request.headers());
         let response = match hosts.admit(request.version(), uri, headers) {
-            Ok(()) => answer(request.method(), uri.path(), metrics),
+            Ok(()) => answer(request.method(), uri.path(), is_near, pages).await,
             Err(why) => misdirected(&why, warnings),
         };
-        async { Ok::<_, Infallible>(response) }
+        Ok::<_, Infallible>(response)
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -101,27 +143,50 @@ async fn converse(
         .await
 }
 
-fn answer(method: &Method, path: &str, metrics: impl Fn() -> String) -> Response<Full<Bytes>> {
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    let (status, media_type, text) = match path {
-        "/metrics" if reads => (StatusCode::OK, MEDIA_TYPE, metrics()),
-        "/healthz" if reads => (StatusCode::OK, PLAIN, "ok\n".to_owned()),
-        "/metrics" | "/healthz" => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            PLAIN,
-            "only GET and HEAD\n".to_owned(),
-        ),
-        _ => (
-            StatusCode::NOT_FOUND,
-            PLAIN,
-            "there are /metrics and /healthz\n".to_owned(),
-        ),
-    };
-    let mut response = page(status, media_type, text);
-    if status == StatusCode::METHOD_NOT_ALLOWED {
+async fn answer(
+    method: &Method,
+    path: &str,
+    is_near: bool,
+    pages: &impl Pages,
+) -> Response<Full<Bytes>> {
+    if !matches!(path, "/" | "/metrics" | "/healthz" | "/readyz") {
+        let there = "there are /, /metrics, /healthz and /readyz\n";
+        return plain(StatusCode::NOT_FOUND, there);
+    }
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         let allowed = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allowed);
+        return response;
     }
+    match path {
+        "/metrics" => page(StatusCode::OK, MEDIA_TYPE, pages.metrics()),
+        "/healthz" => plain(StatusCode::OK, "ok\n"),
+        "/readyz" => {
+            let Readiness { is_ready, text } = pages.readiness().await;
+            let status = match is_ready {
+                true => StatusCode::OK,
+                false => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            plain(status, text)
+        }
+        _ if is_near => status_page(pages.status().await),
+        _ => plain(
+            StatusCode::FORBIDDEN,
+            "the status page is shown on loopback alone: use http://127.0.0.1 on this host, or ssh -L\n",
+        ),
+    }
+}
+
+fn status_page(status: StatusPage) -> Response<Full<Bytes>> {
+    let mut response = page(StatusCode::OK, HTML, status.html);
+    let headers = response.headers_mut();
+    // A page must not be shown within another, which only a header can say.
+    let policy = format!("{}; frame-ancestors 'none'", status.policy);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(REFRESH, HeaderValue::from(status.refresh.as_secs()));
     response
 }
 
@@ -130,14 +195,26 @@ fn misdirected(why: &Misdirected, warnings: &Warnings) -> Response<Full<Bytes>> 
         let text = format!("refused a request for the host `{name}`; if it is yours, add it");
         warnings.warn("observe.hosts", &text, Instant::now().into_std());
     }
-    page(why.status(), PLAIN, format!("{why}\n"))
+    plain(why.status(), format!("{why}\n"))
+}
+
+fn plain(status: StatusCode, text: impl Into<String>) -> Response<Full<Bytes>> {
+    page(status, PLAIN, text.into())
 }
 
 fn page(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (CONTENT_TYPE, media_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        // No other page may use what is here, not even as a picture.
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }

@@ -3,7 +3,10 @@
 //! The values of all labels are our own constants: no address, name or text from outside becomes one, so that nobody outside
 //! can add series. backstop(8) lists the names.
 
-use std::time::UNIX_EPOCH;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::UNIX_EPOCH,
+};
 
 use prometheus_client::{
     encoding::{
@@ -14,7 +17,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::Readings;
+use super::{Readings, Timings};
 use crate::core::{
     policy::SpfAnswers,
     spf::{Identity, SpfResult},
@@ -33,6 +36,7 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     /// In seconds since 1970.
     started: f64,
+    last_reload: Mutex<Option<(u64, bool)>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +71,7 @@ impl Metrics {
             spf: Family::default(),
             reloads: Family::default(),
             started: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64(),
+            last_reload: Mutex::default(),
         };
         for identity in [Identity::Helo, Identity::MailFrom] {
             for result in SpfResult::ALL {
@@ -105,10 +110,28 @@ impl Metrics {
     pub fn reloaded(&self, is_done: bool) {
         let result = if is_done { "done" } else { "failed" };
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        *self.last() = Some((now, is_done));
+    }
+
+    /// When the configuration was last read again, in seconds since 1970, and whether it was taken.
+    pub fn last_reload(&self) -> Option<(u64, bool)> {
+        *self.last()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(u64, bool)>> {
+        self.last_reload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the daemon started, in seconds since 1970.
+    pub fn started(&self) -> u64 {
+        self.started as u64
     }
 
     /// All numbers, in Prometheus' text format; `readings` are those that other layers count.
-    pub fn page(&self, readings: Readings) -> String {
+    pub fn page(&self, readings: Readings, timings: &Timings) -> String {
         // Names of counters get their `_total`, and help its full stop, from the crate.
         let mut registry = Registry::default();
         registry.register(
@@ -141,6 +164,7 @@ impl Metrics {
             "When the daemon started, in seconds since 1970",
             ConstGauge::new(self.started),
         );
+        timings.register(&mut registry);
         registry.register_collector(Box::new(readings));
         let mut page = String::new();
         // Writing to a String can't fail.
@@ -176,10 +200,11 @@ mod tests {
         metrics.decided(&verdict);
         metrics.decided(&verdict);
         metrics.reloaded(false);
-        let page = metrics.page(Readings {
+        let readings = Readings {
             violations: vec![("silent", 3)],
             ..Readings::default()
-        });
+        };
+        let page = metrics.page(readings, &Timings::default());
         for line in [
             "# TYPE backstop_verdicts_total counter",
             "backstop_verdicts_total{verdict=\"tag\",reason=\"never_sends\",would=\"reject\"} 2",

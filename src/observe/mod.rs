@@ -3,18 +3,22 @@
 
 mod decision;
 mod http;
+mod lately;
 mod log;
 mod metrics;
 mod readings;
 mod settings;
+mod timings;
 mod warnings;
 
 pub use self::{
     decision::Decision,
-    http::{Hosts, serve_http},
+    http::{Hosts, Pages, Readiness, StatusPage, serve_http},
+    lately::{Answered, Hour, Kept, Lately, Latest, Tally},
     log::{end_logging, log_lines_lost, print_error, set_level, start_logging},
     metrics::Metrics,
     readings::{GuessReading, Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,
+    timings::{Stage, Timings},
     warnings::Warnings,
 };

@@ -15,6 +15,8 @@ pub struct ObserveSettings {
     pub http: Option<SocketAddr>,
     /// The names of this host that are answered there, beside IP addresses and `localhost`.
     pub hosts: Vec<DomainPattern>,
+    /// Whether the status page shows whole addresses.
+    pub show_addresses: bool,
 }
 
 /// Why a text is not an address to serve metrics on.

@@ -129,6 +129,7 @@ fn engine() -> Engine {
     let mut config = config::parse(Path::new("panics.yaml"), CONFIG).unwrap();
     config.policy.proof.keys = Keys::parse(KEY).unwrap();
     Engine {
+        timings: Arc::default(),
         resolver: Resolver::new(&config.dns).unwrap(),
         policy: Arc::new(config.policy),
         directory: Directory::new(config.directories),

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
 
+use super::site::Site;
 use crate::{
     core::{
         address::Domain,
@@ -26,26 +27,18 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Serves until the daemon begins to stop. Then the port is free for the next daemon.
-pub(super) async fn serve(
-    listener: TcpListener,
-    hosts: Arc<Hosts>,
-    shared: Arc<Shared>,
-    counters: Arc<Counters>,
-) {
+pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>, site: Arc<Site>) {
     if let Ok(address) = listener.local_addr() {
         log::info!("metrics are at http://{address}/metrics");
     }
-    let page = {
-        let shared = Arc::clone(&shared);
-        move || shared.metrics.page(readings(&shared, &counters))
-    };
+    let shared = Arc::clone(&site.shared);
     tokio::select! {
-        _ = serve_http(listener, &hosts, page, &shared.warnings) => {}
+        _ = serve_http(listener, &hosts, site, &shared.warnings) => {}
         () = shared.drain.begun() => {}
     }
 }
 
-fn readings(shared: &Shared, counters: &Counters) -> Readings {
+pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
     let engine = shared.engine.load();
     let counts = counters.snapshot();
     let of = |violation| counts.violations.get(&violation).copied();

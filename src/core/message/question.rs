@@ -8,7 +8,7 @@ use crate::core::{
     learned::Learned,
     outside::Outside,
     proof::{
-        dkim::{Chain, Signed},
+        dkim::{Chain, SignatureResult, Signed},
         guesses::Guesser,
         ledger::{Hash, Remembered},
         uses::{Attempt, Use},
@@ -149,5 +149,35 @@ impl Question {
     /// Whether the answer holds for all recipients and stages of the message.
     pub(super) fn is_of_message(&self) -> bool {
         matches!(self, Self::Spf(_) | Self::Forwarder(_) | Self::Listings)
+    }
+}
+
+impl Answer {
+    /// Whether somebody outside did not answer, wholly or in part.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Unanswered(_) | Self::Known(Known::Unanswered(_)) => true,
+            Self::Spf(check) => check.result == SpfResult::Temperror,
+            Self::SpfResult(result) => *result == SpfResult::Temperror,
+            Self::Listings(listings) => {
+                let is_unanswered = |one: &Listing| matches!(one, Listing::Unanswered(_));
+                listings.iter().any(is_unanswered)
+            }
+            Self::Signatures(signed) => {
+                let is_unanswered =
+                    |one: &Signed| matches!(one.outcome, SignatureResult::Unanswered(_));
+                signed.iter().any(is_unanswered)
+            }
+            Self::Chain(chain) => matches!(chain, Chain::Unanswered(_)),
+            Self::Known(_)
+            | Self::Siege(_)
+            | Self::WrongTags(_)
+            | Self::Learned(_)
+            | Self::LastSent(_)
+            | Self::Holds(_)
+            | Self::Sent(_)
+            | Self::Use(_)
+            | Self::NotAsked => false,
+        }
     }
 }

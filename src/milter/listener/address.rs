@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -140,6 +140,16 @@ fn unix(path: &str) -> Result<ListenAddress, ListenAddressError> {
         return Err(ListenAddressError::LongPath(path.to_owned()));
     }
     Ok(ListenAddress::Unix(PathBuf::from(path)))
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Inet {
+            host: address.ip().to_string(),
+            port: address.port(),
+            ipv6: address.is_ipv6(),
+        }
+    }
 }
 
 impl fmt::Display for ListenAddress {

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Stage {
     /// Where the metrics are, as the daemon told.
-    fn http(&self) -> SocketAddr {
+    pub(super) fn http(&self) -> SocketAddr {
         let line = self.backstop.wait_for_log("metrics are at ").unwrap();
         let (_, rest) = line.split_once("http://").unwrap();
         rest.strip_suffix("/metrics").unwrap().parse().unwrap()
@@ -69,7 +69,7 @@ fn numbers(http: SocketAddr) -> Numbers {
 }
 
 /// Says something, and reads all that comes until the daemon hangs up: head and body.
-fn ask(http: SocketAddr, request: &str) -> (String, String) {
+pub(super) fn ask(http: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(http).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
@@ -212,7 +212,7 @@ fn no_stranger_makes_a_series() {
 }
 
 #[test]
-fn only_two_pages_can_be_read_and_nothing_be_done() {
+fn four_pages_can_be_read_and_nothing_be_done() {
     let stage = Stage::set(OBSERVED);
     let http = stage.http();
     let status = |request: &str| {
@@ -230,7 +230,7 @@ fn only_two_pages_can_be_read_and_nothing_be_done() {
     assert_eq!((code.as_str(), body.as_str()), ("200", ""));
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     for path in [
-        "/",
+        "/status",
         "/metrics/",
         "/metrics/x",
         "/../etc/passwd",
@@ -260,7 +260,7 @@ fn a_web_page_cannot_read_them_by_its_own_name() {
         let (head, body) = ask(http, &format!("{request}\r\n\r\n"));
         (head.split(' ').nth(1).unwrap().to_owned(), body)
     };
-    for page in ["/metrics", "/healthz", "/"] {
+    for page in ["/metrics", "/healthz", "/readyz", "/"] {
         let (code, body) = status(&format!("GET {page} HTTP/1.1\r\nHost: evil.example"));
         assert_eq!(code, "421", "{page}");
         assert!(
@@ -459,7 +459,7 @@ fn others_can_parse_it() {
         from prometheus_client.parser import text_string_to_metric_families as parse\n\
         for family in parse(sys.stdin.read()):\n\
         \x20   assert family.documentation.endswith('.'), family\n\
-        \x20   assert family.type in ('counter', 'gauge'), family\n\
+        \x20   assert family.type in ('counter', 'gauge', 'histogram'), family\n\
         \x20   for name, labels, value, *_ in family.samples:\n\
         \x20       print(name, sorted(labels.items()), value)\n";
     let mut parser = Command::new("/usr/bin/python3")
@@ -505,6 +505,11 @@ fn the_manual_page_lists_them() {
     let served: BTreeSet<&str> = numbers
         .keys()
         .map(|series| series.split('{').next().unwrap())
+        .map(|name| {
+            let parts = ["_bucket", "_sum", "_count"];
+            let histogram = parts.iter().find_map(|part| name.strip_suffix(part));
+            histogram.unwrap_or(name)
+        })
         .collect();
     let page = text("packaging/man/backstop.8");
     let listed = page

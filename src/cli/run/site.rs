@@ -1,0 +1,95 @@
+//! The pages of `observe.http`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{
+    metrics::readings,
+    parts::{Parts, readiness},
+    status_page::{self, View},
+};
+use crate::{
+    cli::{now, page},
+    engine::Shared,
+    milter::{Counters, ListenAddress},
+    observe::{Kept, Lately, ObserveSettings, Pages, Readiness, StatusPage},
+};
+
+/// How soon the status page is loaded again.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// What the pages are made of.
+pub(super) struct Site {
+    pub shared: Arc<Shared>,
+    pub counters: Arc<Counters>,
+    /// Where the MTA reaches us.
+    pub listening: ListenAddress,
+    /// The file that was loaded.
+    pub file: PathBuf,
+    parts: Parts,
+}
+
+impl Site {
+    pub fn new(
+        shared: Arc<Shared>,
+        counters: Arc<Counters>,
+        listening: ListenAddress,
+        file: PathBuf,
+    ) -> Self {
+        Self {
+            shared,
+            counters,
+            listening,
+            file,
+            parts: Parts::default(),
+        }
+    }
+}
+
+impl Pages for Site {
+    fn metrics(&self) -> String {
+        let timings = Arc::clone(&self.shared.engine.load().timings);
+        let readings = readings(&self.shared, &self.counters);
+        self.shared.metrics.page(readings, &timings)
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let engine = self.shared.engine.load_full();
+        readiness(&self.parts.look(&engine, &self.listening).await)
+    }
+
+    async fn status(&self) -> StatusPage {
+        let engine = self.shared.engine.load_full();
+        let parts = self.parts.look(&engine, &self.listening).await;
+        let now = now();
+        let view = View {
+            now,
+            started: self.shared.metrics.started(),
+            file: self.file.display().to_string(),
+            last_reload: self.shared.metrics.last_reload(),
+            mode: engine.policy.mode,
+            watches: engine.policy.siege.watch && !engine.policy.local.domains.is_empty(),
+            sieges: engine.sieges.view(),
+            hour: self.shared.lately.hour(now),
+            parts,
+            messages: self.shared.drain.messages(),
+            connections: self.counters.snapshot().open,
+        };
+        StatusPage {
+            html: status_page::render(&view).into_string(),
+            policy: page::policy(),
+            refresh: REFRESH,
+        }
+    }
+}
+
+/// Has that kept which the status page may show.
+pub(super) fn keep(lately: &Lately, observe: &ObserveSettings) {
+    lately.keep(match observe {
+        ObserveSettings { http: None, .. } => Kept::Nothing,
+        ObserveSettings {
+            show_addresses: true,
+            ..
+        } => Kept::Addresses,
+        _ => Kept::Masked,
+    });
+}

@@ -1,0 +1,92 @@
+//! The first sentence: the worst that is to be said, or that all is calm.
+
+use super::{PartState, View, grouped, sieges::besieged};
+use crate::{
+    core::{
+        siege::{State, Status},
+        verdict::Mode,
+    },
+    observe::Answered,
+};
+
+pub(super) struct Headline {
+    /// `well`, `alert` or `ill`.
+    pub class: &'static str,
+    pub text: String,
+    /// What follows it.
+    pub lead: Vec<String>,
+}
+
+pub(super) fn headline(view: &View) -> Headline {
+    let (class, text) = worst(view);
+    Headline {
+        class,
+        text,
+        lead: vec![lead(view)],
+    }
+}
+
+fn worst(view: &View) -> (&'static str, String) {
+    let mut ill = view
+        .parts
+        .iter()
+        .filter(|part| part.state == PartState::Ill);
+    if let Some(first) = ill.next() {
+        let text = match ill.next() {
+            None => format!("Mail is deferred: {} fails", first.name),
+            Some(_) => "Mail is deferred: more than one part fails".to_owned(),
+        };
+        return ("ill", text);
+    }
+    let besieged = besieged(view);
+    match besieged.as_slice() {
+        [] => {}
+        [None, ..] => return ("alert", "All your domains are besieged".to_owned()),
+        [Some(domain)] => return ("alert", format!("{domain} is besieged")),
+        several => return ("alert", format!("{} domains are besieged", several.len())),
+    }
+    let is_unwell = view.parts.iter().any(|part| part.state == PartState::Alert);
+    let is_unusual = |(_, status): &(_, Status)| status.state == State::Alert;
+    if view.sieges.statuses.iter().any(is_unusual) {
+        return ("alert", "More backscatter than usual".to_owned());
+    }
+    match is_unwell || view.reload_failed() {
+        true => ("alert", "Calm, but not all is well".to_owned()),
+        false => ("well", "All is calm".to_owned()),
+    }
+}
+
+fn lead(view: &View) -> String {
+    let tally = view.hour.tally();
+    let (all, refused) = (tally.judged(), tally.of(Answered::Refused));
+    let (would, deferred) = (
+        tally.of(Answered::WouldRefuse),
+        tally.of(Answered::Deferred),
+    );
+    let recipients = match all {
+        1 => "1 recipient".to_owned(),
+        all => format!("{} recipients", grouped(all)),
+    };
+    match (view.mode, all) {
+        (Mode::Monitor, 0) => {
+            "Monitoring: mail is judged, and nothing is refused. None came in the last hour."
+                .to_owned()
+        }
+        (Mode::Enforce, 0) => "Enforcing. No mail came in the last hour.".to_owned(),
+        (Mode::Monitor, _) => format!(
+            "Monitoring: mail is judged, and nothing is refused. Of {recipients} in the last hour, enforcing would have \
+             refused {}.",
+            grouped(would)
+        ),
+        (Mode::Enforce, _) => {
+            let deferred = match deferred {
+                0 => String::new(),
+                deferred => format!(", and {} deferred", grouped(deferred)),
+            };
+            format!(
+                "Enforcing. Of {recipients} in the last hour, {} were refused{deferred}.",
+                grouped(refused)
+            )
+        }
+    }
+}
