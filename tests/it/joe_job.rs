@@ -6,10 +6,12 @@ use crate::package::path;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_right() {
+    let folder = lab::mta::folder_in_memory().unwrap();
     let played = joe_job::run(Options {
         backstop: env!("CARGO_BIN_EXE_backstop").into(),
         config: path("milter.yaml"),
         zones: path("packaging/try.d/zones.yaml"),
+        report: folder.path().join("report.html"),
         keep: false,
     });
     assert!(

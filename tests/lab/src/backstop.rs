@@ -115,7 +115,8 @@ impl Backstop {
         log
     }
 
-    fn log_so_far(&self) -> String {
+    /// All it has logged that is written by now, while more comes.
+    pub fn log_so_far(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 

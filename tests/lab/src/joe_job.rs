@@ -1,8 +1,10 @@
 //! A joe job in real SMTP, as `packaging/try` plays it: a private Postfix, a small DNS, and backstop in enforce mode.
 
 mod acts;
+mod flood;
 mod settings;
 mod stage;
+mod story;
 mod table;
 
 use std::{io, path::PathBuf};
@@ -13,7 +15,6 @@ use tokio::{
 };
 
 use crate::dns::{Server, Zone};
-use stage::Stage;
 
 /// What is played with.
 #[derive(Clone, Debug)]
@@ -24,11 +25,13 @@ pub struct Options {
     pub config: PathBuf,
     /// The DNS.
     pub zones: PathBuf,
+    /// Where the report of the attack is written, as an HTML page.
+    pub report: PathBuf,
     /// Leave everything running after the play, until a signal comes.
     pub keep: bool,
 }
 
-/// Plays all acts and prints the table. Whether every answer was the right one.
+/// Plays all acts, and tells as they come what became of them. Whether every answer was the right one.
 ///
 /// # Errors
 /// When something that is played with can't be started.
@@ -39,24 +42,14 @@ pub async fn run(options: Options) -> io::Result<bool> {
     let dns = Server::start(zone).await;
     let nameserver = dns.addr();
     let keep = options.keep;
-    let (stage, outcomes) = spawn_blocking(move || {
-        let stage = Stage::set(&options, nameserver)?;
-        let outcomes = acts::ACTS
-            .iter()
-            .map(|act| stage.play(act))
-            .collect::<io::Result<Vec<_>>>()?;
-        io::Result::Ok((stage, outcomes))
-    })
-    .await
-    .map_err(io::Error::other)??;
-
-    print!("{}", table::table(&outcomes));
-    println!("{}", table::summary(&outcomes));
+    let (stage, is_right) = spawn_blocking(move || story::tell(&options, nameserver))
+        .await
+        .map_err(io::Error::other)??;
     if keep {
-        println!("{}", stage.directions(nameserver));
+        println!("{}", stage.directions(nameserver)?);
         until_told_to_stop().await?;
     }
-    Ok(outcomes.iter().all(stage::Outcome::is_right))
+    Ok(is_right)
 }
 
 async fn until_told_to_stop() -> io::Result<()> {

@@ -48,6 +48,9 @@ enum Command {
         /// The DNS that it plays in, as YAML
         #[arg(long, value_name = "FILE")]
         zones: PathBuf,
+        /// Where to write the report of the attack, as an HTML page
+        #[arg(long, value_name = "FILE")]
+        report: PathBuf,
         /// Leave everything running until Ctrl-C
         #[arg(long)]
         keep: bool,
@@ -66,12 +69,14 @@ async fn main() -> ExitCode {
             backstop,
             config,
             zones,
+            report,
             keep,
         } => {
             let options = joe_job::Options {
                 backstop,
                 config,
                 zones,
+                report,
                 keep,
             };
             joe_job::run(options).await.map_err(Into::into)

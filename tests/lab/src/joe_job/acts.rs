@@ -42,9 +42,11 @@ pub(super) enum Ends {
 }
 
 /// Who sent what is returned: a spammer in joe's name, or joe himself.
-const FORGED: Ends = Ends::Bounce("pc.spam.example");
+pub(super) const FORGED: Ends = Ends::Bounce("pc.spam.example");
 const GENUINE: Ends = Ends::Bounce(LAPTOP);
+const GENUINE_TOO: Ends = Ends::Bounce(PHONE);
 const LAPTOP: &str = "laptop";
+const PHONE: &str = "phone";
 
 const SPAMMER: &str = "203.0.113.66";
 const BYSTANDER: &str = "198.51.100.7";
@@ -76,9 +78,17 @@ const fn put_off(code: &'static str, reason: &'static str) -> Answer {
     }
 }
 
-/// The play. Addresses of joe@example.org and sales@example.org are known, `shop-...` has a rule, and the rest of the
-/// domain is a catch-all that takes mail and no bounces.
-pub(super) const ACTS: &[Act] = &[
+const fn tagged(reason: &'static str) -> Answer {
+    Answer {
+        code: OK,
+        verdict: "tag",
+        reason,
+    }
+}
+
+/// An ordinary day. Addresses of joe@example.org, sales@ and info@ are known, `shop-...` has a rule, and the rest of the domain
+/// is a catch-all that takes mail and no bounces.
+pub(super) const DAY: &[Act] = &[
     Act {
         title: "joe's own mail from a hotel, logged in",
         client: "203.0.113.99",
@@ -87,6 +97,33 @@ pub(super) const ACTS: &[Act] = &[
         from: "joe@example.org",
         recipients: &[("bob@friend.example", let_in("outgoing_authenticated"))],
         ends: Ends::Mail,
+    },
+    Act {
+        title: "and another, from his phone",
+        client: "203.0.113.99",
+        helo: PHONE,
+        login: Some("joe"),
+        from: "joe@example.org",
+        recipients: &[("bob@friend.example", let_in("outgoing_authenticated"))],
+        ends: Ends::Mail,
+    },
+    Act {
+        title: "good mail",
+        client: FRIEND,
+        helo: "mx.friend.example",
+        login: None,
+        from: "bob@friend.example",
+        recipients: &[("joe@example.org", let_in("nothing_found"))],
+        ends: Ends::Mail,
+    },
+    Act {
+        title: "a good bounce, of mail that joe sent",
+        client: FRIEND,
+        helo: "mx.friend.example",
+        login: None,
+        from: "",
+        recipients: &[("joe@example.org", let_in("ledger"))],
+        ends: GENUINE,
     },
     Act {
         title: "spam that forges a bank",
@@ -106,6 +143,73 @@ pub(super) const ACTS: &[Act] = &[
         recipients: &[("joe@example.org", refused("550 5.7.1", "mail_from_forged"))],
         ends: Ends::Mail,
     },
+    Act {
+        title: "a bounce of a spammer's message, to joe",
+        client: BYSTANDER,
+        helo: "mx.bystander.example",
+        login: None,
+        from: "",
+        recipients: &[("joe@example.org", tagged("unproven"))],
+        ends: FORGED,
+    },
+];
+
+/// While the domain is besieged.
+pub(super) const MEANWHILE: &[Act] = &[
+    Act {
+        title: "one of the flood: it returns spam in joe's name",
+        client: BYSTANDER,
+        helo: "mx.bystander.example",
+        login: None,
+        from: "",
+        recipients: &[("joe@example.org", refused("550 5.7.1", "siege_unproven"))],
+        ends: FORGED,
+    },
+    Act {
+        title: "a good bounce, of joe's other message",
+        client: FRIEND,
+        helo: "mx.friend.example",
+        login: None,
+        from: "",
+        recipients: &[("joe@example.org", let_in("ledger"))],
+        ends: GENUINE_TOO,
+    },
+    Act {
+        title: "good mail, in the middle of it",
+        client: FRIEND,
+        helo: "mx.friend.example",
+        login: None,
+        from: "bob@friend.example",
+        recipients: &[("joe@example.org", let_in("nothing_found"))],
+        ends: Ends::Mail,
+    },
+    Act {
+        title: "mail to a name that only the catch-all has",
+        client: FRIEND,
+        helo: "mx.friend.example",
+        login: None,
+        from: "bob@friend.example",
+        recipients: &[(
+            "anything@example.org",
+            put_off("450 4.7.1", "siege_catch_all_mail"),
+        )],
+        ends: Ends::Mail,
+    },
+];
+
+/// When the siege is over.
+pub(super) const AFTER: &[Act] = &[Act {
+    title: "a straggler of the flood",
+    client: BYSTANDER,
+    helo: "mx.bystander.example",
+    login: None,
+    from: "",
+    recipients: &[("joe@example.org", tagged("unproven"))],
+    ends: FORGED,
+}];
+
+/// What else comes in the name of a domain, or to it.
+pub(super) const CASES: &[Act] = &[
     Act {
         title: "a bounce to an address that never sends",
         client: BYSTANDER,
@@ -176,14 +280,7 @@ pub(super) const ACTS: &[Act] = &[
         helo: "bulk.example",
         login: None,
         from: "letter@news.example",
-        recipients: &[(
-            "joe@example.org",
-            Answer {
-                code: OK,
-                verdict: "tag",
-                reason: "spf_softfail",
-            },
-        )],
+        recipients: &[("joe@example.org", tagged("spf_softfail"))],
         ends: Ends::Mail,
     },
     Act {
@@ -194,33 +291,6 @@ pub(super) const ACTS: &[Act] = &[
         from: "carol@dead.example",
         recipients: &[("joe@example.org", put_off("451 4.7.24", "spf_temperror"))],
         ends: Ends::Mail,
-    },
-    Act {
-        title: "good mail",
-        client: FRIEND,
-        helo: "mx.friend.example",
-        login: None,
-        from: "bob@friend.example",
-        recipients: &[("joe@example.org", let_in("nothing_found"))],
-        ends: Ends::Mail,
-    },
-    Act {
-        title: "a bounce of a spammer's message, to joe",
-        client: BYSTANDER,
-        helo: "mx.bystander.example",
-        login: None,
-        from: "",
-        recipients: &[("joe@example.org", refused("550 5.7.1", "unproven"))],
-        ends: FORGED,
-    },
-    Act {
-        title: "a good bounce, of mail that joe sent",
-        client: FRIEND,
-        helo: "mx.friend.example",
-        login: None,
-        from: "",
-        recipients: &[("joe@example.org", let_in("ledger"))],
-        ends: GENUINE,
     },
     Act {
         title: "a complaint to postmaster, from where SPF fails",

@@ -27,7 +27,7 @@ pub(super) fn for_the_play(
         ("proof.dkim.verify", "false".to_owned()),
         ("proof.key_file", keys.display().to_string()),
         ("proof.ledger.remember", "true".to_owned()),
-        ("proof.unproven", "reject".to_owned()),
+        ("observe.http", "\"127.0.0.1:0\"".to_owned()),
         (
             "recipients",
             "[{domain: example.org, known: [{addresses: [joe, sales, info]}], \
@@ -66,6 +66,7 @@ null_sender:
   never_send: []
 recipients: []
 proof: {key_file: '', dkim: {verify: true}, ledger: {remember: false}, unproven: tag}
+observe: {http: ''}
 ";
 
     #[test]

@@ -19,8 +19,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Stage {
-    backstop: Backstop,
-    postfix: Postfix,
+    pub(super) backstop: Backstop,
+    pub(super) postfix: Postfix,
     program: PathBuf,
 }
 
@@ -91,7 +91,7 @@ impl Stage {
 
     /// Plays an act in a session of its own.
     pub(super) fn play(&self, act: &'static Act) -> io::Result<Outcome> {
-        let logged = self.backstop.log().len();
+        let logged = self.backstop.log_so_far().len();
         let mut smtp = Client::connect(self.postfix.smtp_addr())?;
         smtp.ehlo(act.helo)?;
         smtp.xclient(&Identity {
@@ -122,7 +122,7 @@ impl Stage {
         smtp.quit()?;
         // Who was let in is logged at the end, when the queue id is known.
         for answered in &mut recipients {
-            let line = self.decision(logged, answered.recipient)?;
+            let line = self.decision(logged, act.client, answered.recipient)?;
             answered.verdict = field(&line, "verdict");
             answered.reason = field(&line, "reason");
         }
@@ -144,7 +144,7 @@ impl Stage {
         let reply = smtp.data(&message(act))?;
         for (answered, before) in let_in {
             if reply.is_positive() {
-                answered.trouble = self.arrival(answered, before);
+                answered.trouble = self.arrival(act, answered, before);
             } else {
                 answered.reply = reply.clone();
             }
@@ -153,27 +153,39 @@ impl Stage {
     }
 
     /// What is wrong with the message's arrival.
-    fn arrival(&self, answered: &Answered, before: usize) -> Option<String> {
-        let Ok(arrived) = self.postfix.wait_for_mail(answered.recipient, before + 1) else {
+    fn arrival(&self, act: &Act, answered: &Answered, before: usize) -> Option<String> {
+        // Others arrive beside it.
+        let wanted = subject(act);
+        let mut found = None;
+        let waited = wait_until(PATIENCE, || {
+            let arrived = self.postfix.mailbox(answered.recipient)?;
+            let texts = arrived.iter().skip(before);
+            let mut texts = texts.map(|message| String::from_utf8_lossy(message).into_owned());
+            found = texts.find(|message| message.contains(&wanted));
+            Ok(found.is_some())
+        });
+        let (Ok(()), Some(message)) = (waited, found) else {
             return Some("but not delivered".to_owned());
         };
-        let message = String::from_utf8_lossy(arrived.last()?);
         let expected = answered.expected;
         let tag = format!("\nX-Backstop: verdict=tag reason={};", expected.reason);
         (message.contains(&tag) != (expected.verdict == "tag"))
             .then(|| "but X-Backstop is not as it should be".to_owned())
     }
 
-    /// Backstop's decision line on a recipient, in what was logged since.
-    fn decision(&self, since: usize, recipient: &str) -> io::Result<String> {
-        let wanted = format!(" rcpt=<{recipient}> ");
+    /// Backstop's decision line on a recipient of this client, in what was logged since.
+    fn decision(&self, since: usize, client: &str, recipient: &str) -> io::Result<String> {
+        let wanted = [
+            format!(" client={client} "),
+            format!(" rcpt=<{recipient}> "),
+        ];
         let mut line = None;
         let waited = wait_until(PATIENCE, || {
-            let log = self.backstop.log();
+            let log = self.backstop.log_so_far();
             let fresh = log.get(since..).unwrap_or_default();
             line = fresh
                 .lines()
-                .find(|line| line.contains(&wanted))
+                .find(|line| wanted.iter().all(|field| line.contains(field)))
                 .map(str::to_owned);
             Ok(line.is_some())
         });
@@ -185,8 +197,22 @@ impl Stage {
         }
     }
 
+    /// A command of backstop's, with the file that it runs with.
+    pub(super) fn command(&self, arguments: &[&str]) -> io::Result<String> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--config")
+            .arg(self.backstop.config())
+            .args(arguments);
+        let output = run(&mut command)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// How to talk to what is kept running.
-    pub(super) fn directions(&self, nameserver: SocketAddr) -> String {
+    pub(super) fn directions(&self, nameserver: SocketAddr) -> io::Result<String> {
+        let metrics = self.backstop.wait_for_log("metrics are at ")?;
+        let page = metrics.split("metrics are at ").nth(1).unwrap_or_default();
+        let page = page.strip_suffix("metrics").unwrap_or(page);
         let smtp = self.postfix.smtp_addr();
         let (host, port) = (smtp.ip(), smtp.port());
         let (dns_host, dns_port) = (nameserver.ip(), nameserver.port());
@@ -194,8 +220,9 @@ impl Stage {
         let config = self.postfix.config_dir();
         let postfix = config.parent().unwrap_or(&config).display();
         let program = self.program.display();
-        format!(
+        Ok(format!(
             "Everything goes on running until you press Ctrl-C; then all of it is removed.
+  The status page, in a browser: {page}
   SMTP, as any client (package swaks; or by hand: nc -C {host} {port}, with EHLO before and after XCLIENT):
     swaks --server {host} --port {port} --xclient-addr 203.0.113.66 \\
           --helo pc.example --from alice@bank.example --to joe@example.org
@@ -210,7 +237,7 @@ impl Stage {
   Mailboxes:     {postfix}/mail/
 ",
             backstop = self.backstop.id(),
-        )
+        ))
     }
 }
 
@@ -222,7 +249,12 @@ fn field(line: &str, name: &str) -> String {
         .to_owned()
 }
 
-fn message(act: &Act) -> Vec<u8> {
+/// A line that only this act's message has.
+fn subject(act: &Act) -> String {
+    format!("Subject: {}", act.title)
+}
+
+pub(super) fn message(act: &Act) -> Vec<u8> {
     let to = act
         .recipients
         .first()
@@ -231,7 +263,7 @@ fn message(act: &Act) -> Vec<u8> {
         format!(
             "From: Mail Delivery System <MAILER-DAEMON@{helo}>
 To: {to}
-Subject: Undelivered Mail Returned to Sender
+{subject}
 Auto-Submitted: auto-replied
 MIME-Version: 1.0
 Content-Type: multipart/report; report-type=delivery-status; boundary=b
@@ -261,13 +293,14 @@ Subject: Lunch
 --b--
 ",
             helo = act.helo,
+            subject = subject(act),
         )
     } else {
         format!(
-            "From: {from}\nTo: {to}\nMessage-ID: <1@{helo}>\nSubject: {title}\n\nHello.\n",
+            "From: {from}\nTo: {to}\nMessage-ID: <1@{helo}>\n{subject}\n\nHello.\n",
             from = act.from,
             helo = act.helo,
-            title = act.title,
+            subject = subject(act),
         )
     };
     text.replace('\n', "\r\n").into_bytes()

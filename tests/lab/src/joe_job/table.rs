@@ -1,46 +1,25 @@
-//! The outcomes for a terminal of 100 columns.
+//! The outcomes for a terminal of 100 columns, row by row.
 
 use super::stage::{Answered, Outcome};
 
 /// Mark, what was sent, what was answered, why; two blanks between.
 const WIDTHS: [usize; 4] = [2, 28, 37, 27];
 
-/// A row for each act.
-pub(super) fn table(outcomes: &[Outcome]) -> String {
-    let heading = ["", "what was sent", "what Postfix answered", "why"];
-    let mut text = row(&heading.map(|title| vec![title.to_owned()]));
-    text.push_str(&row(&WIDTHS.map(|width| vec!["-".repeat(width)])));
-    for outcome in outcomes {
-        text.push_str(&row(&cells(outcome)));
-        text.push('\n');
-    }
-    text
+/// What the columns are.
+pub(super) fn heading() -> String {
+    let heading = [
+        "",
+        "what was sent",
+        "what Postfix answered",
+        "why, by its word in the log",
+    ];
+    let titles = row(&heading.map(|title| vec![title.to_owned()]));
+    titles + &row(&WIDTHS.map(|width| vec!["-".repeat(width)]))
 }
 
-/// How it went, and what to do next.
-pub(super) fn summary(outcomes: &[Outcome]) -> String {
-    let all: Vec<_> = outcomes
-        .iter()
-        .flat_map(|outcome| &outcome.recipients)
-        .collect();
-    let right = all.iter().filter(|answered| answered.is_right()).count();
-    let class = |from: u16| {
-        all.iter()
-            .filter(|answered| (from..from + 100).contains(&answered.reply.code))
-            .count()
-    };
-    let next = if right == all.len() {
-        "Next: your domains into milter.yaml, packaging/postfix/main.cf into yours; begin in mode monitor."
-    } else {
-        "Rows marked !! are not as they should be; packaging/try --keep leaves the logs to look at."
-    };
-    format!(
-        "{right} of {} answers are right: {} recipients accepted, {} asked to come again, {} refused.\n{next}",
-        all.len(),
-        class(200),
-        class(400),
-        class(500),
-    )
+/// The row of an act, with an empty line behind it.
+pub(super) fn row_of(outcome: &Outcome) -> String {
+    row(&cells(outcome)) + "\n"
 }
 
 fn cells(outcome: &Outcome) -> [Vec<String>; 4] {
@@ -135,13 +114,13 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        joe_job::acts::{ACTS, Act},
+        joe_job::acts::{Act, DAY},
         smtp::Reply,
     };
 
     fn outcome(code: u16) -> Outcome {
         let is_spam = |act: &&Act| act.title == "spam that forges a bank";
-        let act = ACTS.iter().find(is_spam).unwrap();
+        let act = DAY.iter().find(is_spam).unwrap();
         let (recipient, expected) = act.recipients[0];
         let reply = Reply {
             code,
@@ -163,25 +142,15 @@ mod tests {
 
     #[test]
     fn rows_fit_and_tell() {
-        let right = table(&[outcome(550)]);
+        let right = heading() + &row_of(&outcome(550));
         assert!(
             right.lines().all(|line| line.chars().count() <= 100),
             "{right}"
         );
         assert!(right.contains("\nok  spam that forges a bank"), "{right}");
-        let wrong = table(&[outcome(450)]);
+        let wrong = heading() + &row_of(&outcome(450));
         assert!(wrong.contains("\n!!  spam that forges a bank"), "{wrong}");
         assert!(wrong.contains("; expected"), "{wrong}");
-    }
-
-    #[test]
-    fn the_summary_counts() {
-        let text = summary(&[outcome(550), outcome(450)]);
-        assert!(
-            text.starts_with("1 of 2 answers are right: 0 recipients accepted, 1 asked"),
-            "{text}"
-        );
-        assert_eq!(text.lines().count(), 2);
     }
 
     #[test]
