@@ -181,8 +181,7 @@ impl Record {
     pub fn is_idle(&self, now: u64) -> bool {
         let mut windows = self.windows;
         windows.advance(now);
-        self.state(now) == State::Calm
-            && self.machine.state == State::Calm
+        self.machine.state == State::Calm
             && self.reported == State::Calm
             && self.by_hand.is_none()
             && windows.is_empty()
