@@ -355,3 +355,33 @@ fn a_host_from_the_future_is_brought_back() {
         .unwrap();
     assert!(since > now + 2 * 24 * HOUR, "{since}");
 }
+
+/// A store that seems to have an older state than this host has seen has one only where it was written less often, too.
+#[test]
+fn what_is_older_was_written_before_and_less_often() {
+    let settings = Settings::default();
+    for (written, of_store, own, found) in [
+        (Ordering::Less, 1, 2, State::Calm),
+        (Ordering::Less, 2, 2, State::Siege),
+        (Ordering::Less, 3, 2, State::Siege),
+        (Ordering::Equal, 2, 2, State::Siege),
+        (Ordering::Greater, 2, 2, State::Siege),
+        (Ordering::Greater, 1, 2, State::Siege),
+    ] {
+        let mut stored = Record::new(START);
+        stored.sequence = of_store;
+        stored.machine.state = State::Siege;
+        stored.machine.besieged_since = START;
+        stored.machine.last_loud = START;
+        let bytes = stored.to_bytes();
+        let mut local = Record::new(START);
+        local.sequence = own;
+        let shared = Shared {
+            bytes: &bytes,
+            written,
+        };
+        let nothing = Deltas::default();
+        let done = Record::exchange(Some(shared), &local, &nothing, START, &settings);
+        assert_eq!(done.record.state(START), found, "{written:?} {of_store}");
+    }
+}

@@ -13,6 +13,7 @@ use super::{
 use crate::core::{address::Domain, pattern::DomainPattern};
 
 mod invented;
+mod told;
 
 /// How many records the store here has room for.
 const CAPACITY: usize = MAX_DOMAINS + 100;

@@ -51,5 +51,36 @@ fn a_word_holds_until_its_last_second() {
         assert_eq!(record.forced(now).is_some(), holds);
         assert_eq!(record.is_besieged(now), holds);
         assert_eq!(record.status(&settings, now).by_hand.is_some(), holds);
+        // A step at that second forgets it.
+        let mut stepped = record.clone();
+        stepped.step(&settings, &Deltas::default(), now);
+        assert_eq!(stepped.is_shared(&settings), !holds);
+    }
+}
+
+/// The later word; of two of the same second, one that says something, that there is a siege, and for longer.
+#[test]
+fn of_two_words_one_stays_in_either_order() {
+    let (on, off) = (Forced::On, Forced::Off);
+    for (stays, goes) in [
+        ((11, Some((on, 20))), (10, None)),
+        ((11, None), (10, Some((on, 20)))),
+        ((11, Some((off, 20))), (10, Some((on, 30)))),
+        ((10, Some((off, 20))), (10, None)),
+        ((10, Some((on, 20))), (10, Some((off, 30)))),
+        ((10, Some((on, 30))), (10, Some((on, 20)))),
+        ((10, Some((off, 30))), (10, Some((off, 20)))),
+    ] {
+        let [one, other] = [stays, goes].map(|(at, word)| {
+            let mut record = Record::new(START);
+            record.by_hand = word.map(|(forced, until)| ByHand { forced, until });
+            record.by_hand_at = at;
+            record
+        });
+        for (mut first, second) in [(one.clone(), &other), (other.clone(), &one)] {
+            first.heed(second);
+            let found = (first.by_hand_at, first.by_hand);
+            assert_eq!(found, (stays.0, one.by_hand), "{stays:?} {goes:?}");
+        }
     }
 }

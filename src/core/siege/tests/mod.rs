@@ -1,5 +1,6 @@
 //! The siege by tables, by any input, and by the shapes that floods have.
 
+mod baseline;
 mod bytes;
 mod exchange;
 mod host;
@@ -8,5 +9,8 @@ mod merged;
 mod networks;
 mod parts;
 mod random;
+mod record;
 mod shapes;
 mod simulation;
+mod steps;
+mod windows;

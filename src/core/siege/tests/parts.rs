@@ -1,18 +1,13 @@
 //! The pieces, one by one.
 
-use super::super::{
-    baseline::{Baseline, HOURS},
-    ring::Ring,
-    *,
-};
+use super::super::{ring::Ring, *};
 use crate::core::{
     address::Domain,
+    duration::Duration,
+    proof::DAY,
     recipients::ClassAnswer,
     verdict::{Action, Rule},
 };
-
-const HOUR: u64 = 3600;
-const NOW: u64 = 1_800_000_000 / HOUR * HOUR;
 
 /// What looks random, from a number.
 pub(super) fn hash(number: u64) -> u64 {
@@ -52,6 +47,19 @@ fn recipients_are_counted_about_right_and_once() {
     assert_eq!(all.count(), 2, "0 and 1 fall into one register");
 }
 
+/// So many registers hold this rank: where few are empty, or none is, it is the rank that says how many there are.
+#[test]
+fn the_rank_tells_large_counts() {
+    // (registers, rank, count): 0.709 · 64² / (empty registers + the others' sum of 1/2^rank), or 64 · ln(64 / empty).
+    for (registers, rank, count) in [(63, 1, 266), (63, 10, 2736), (64, 1, 91), (64, 2, 182)] {
+        let mut sketch = Sketch::default();
+        for register in 0..registers {
+            sketch.add(register << 58 | 1 << (58 - rank));
+        }
+        assert_eq!(sketch.count(), count, "{registers} {rank}");
+    }
+}
+
 #[test]
 fn a_ring_forgets_what_is_old_and_stands_a_clock_that_steps() {
     let sum = |ring: &Ring<u32, 6, 10>| ring.iter().sum::<u32>();
@@ -85,95 +93,6 @@ fn rings_that_are_joined_agree_on_the_time() {
     assert_eq!(join(&early, late), join(&late, early));
     let joined = join(&early, late);
     assert_eq!(Vec::from_iter(joined.iter()), [&5, &0, &3, &0, &0, &0]);
-}
-
-/// So many hits, from as many networks.
-fn hits(count: u32) -> Networks {
-    let mut networks = Networks::default();
-    (0..count).for_each(|number| networks.add(hash(number.into())));
-    networks
-}
-
-/// An hour of so many hits, observed every minute.
-fn hour(baseline: &mut Baseline, from: u64, count: u32, limit: f64) {
-    for minute in 0..60 {
-        let now = from + minute * 60;
-        baseline.advance(now - 60, now, |_| limit);
-        if minute == 0 {
-            baseline.add(&hits(count));
-        }
-    }
-}
-
-#[test]
-fn what_is_usual_is_learned_slowly() {
-    let week = HOURS as u64 * HOUR;
-    let mut baseline = Baseline::new(NOW);
-    for weeks in 0..20 {
-        hour(&mut baseline, NOW + weeks * week, 600, 200.0);
-        baseline.advance(
-            NOW + weeks * week + HOUR - 60,
-            NOW + weeks * week + HOUR,
-            |_| 200.0,
-        );
-    }
-    let usual = |baseline: &Baseline, at| (baseline.usual(at) * 10.0).round() / 10.0;
-    // 600 in an hour are 10 a minute; in the hours beside it too, and in those that nobody knows.
-    for at in [0, HOUR, week - HOUR, 50 * HOUR] {
-        assert_eq!(usual(&baseline, NOW + at), 10.0, "{at}");
-    }
-    // One other week moves it by an eighth.
-    hour(&mut baseline, NOW + 20 * week, 0, 200.0);
-    baseline.advance(NOW + 20 * week + HOUR - 60, NOW + 20 * week + HOUR, |_| {
-        200.0
-    });
-    assert_eq!(usual(&baseline, NOW), 8.8);
-    // What is more than half of the limit counts as that.
-    let mut clipped = Baseline::new(NOW);
-    hour(&mut clipped, NOW, 60_000, 20.0);
-    clipped.advance(NOW + HOUR - 60, NOW + HOUR, |_| 20.0);
-    assert_eq!(usual(&clipped, NOW), 10.0);
-}
-
-/// Whoever sends as much as is learned, every hour, triples it in a week at most; and who sends more than an alert of the
-/// first week, always as much, is known within some weeks.
-#[test]
-fn what_was_learned_an_hour_ago_vouches_for_nothing() {
-    let limit = |usual: f64| f64::max(20.0, 10.0 * usual);
-    let after_weeks = |rate: f64| {
-        let mut baseline = Baseline::new(NOW);
-        let mut weeks = Vec::new();
-        for hour in 0..4 * HOURS as u64 {
-            let from = NOW + hour * HOUR;
-            let now = f64::min(rate, 5.0 * baseline.usual(from).max(2.0));
-            for minute in 0..6 {
-                let at = from + minute * 600;
-                baseline.add(&hits((now * 10.0).round().min(60_000.0) as u32));
-                baseline.advance(at, at + 600, limit);
-            }
-            if (hour + 1).is_multiple_of(HOURS as u64) {
-                weeks.push(baseline.usual(from + HOUR).round());
-            }
-        }
-        weeks
-    };
-    assert_eq!(after_weeks(1_000_000.0), [10.0, 30.0, 70.0, 140.0]);
-    assert_eq!(after_weeks(16.0), [10.0, 13.0, 14.0, 15.0]);
-}
-
-#[test]
-fn an_hour_that_was_not_seen_whole_or_was_unusual_is_not_learned() {
-    for (gap, unusual, learned) in [(60, false, true), (60, true, false), (2000, false, false)] {
-        let mut baseline = Baseline::new(NOW);
-        baseline.add(&hits(1000));
-        baseline.unusual = unusual;
-        let mut now = NOW;
-        while now < NOW + HOUR {
-            baseline.advance(now, now + gap, |_| 200.0);
-            now += gap;
-        }
-        assert_eq!(!baseline.is_empty(), learned, "{gap} {unusual}");
-    }
 }
 
 #[test]
@@ -222,4 +141,50 @@ fn a_part_of_catch_all_keeps_the_rest() {
         bounces: Rule::new(Action::Reject),
     };
     assert_eq!(settings.catch_all, expected);
+}
+
+#[test]
+fn addresses_are_learned_where_there_is_room_for_them() {
+    for (watch, max_addresses, learns) in [
+        (true, 1, true),
+        (true, 0, false),
+        (false, 1, false),
+        (false, 0, false),
+    ] {
+        let learn = Learn {
+            max_addresses,
+            ..Learn::default()
+        };
+        let settings = Settings {
+            watch,
+            learn,
+            ..Settings::default()
+        };
+        assert_eq!(settings.learns(), learns, "{watch} {max_addresses}");
+    }
+    for (keep, days) in [(DAY, 1), (2 * DAY - 1, 1), (2 * DAY, 2), (180 * DAY, 180)] {
+        let learn = Learn {
+            keep: Duration::from_secs(keep),
+            ..Learn::default()
+        };
+        assert_eq!(learn.keep_days(), days, "{keep}");
+    }
+}
+
+/// What came while a flood was on stays so when it is added to what came before it, or after.
+#[test]
+fn a_part_that_is_unusual_makes_the_whole_so() {
+    for (one, other, both) in [
+        (false, false, false),
+        (false, true, true),
+        (true, false, true),
+        (true, true, true),
+    ] {
+        let [mut sum, other] = [one, other].map(|unusual| Deltas {
+            unusual,
+            ..Deltas::default()
+        });
+        sum.add(&other);
+        assert_eq!(sum.unusual, both, "{one} {other:?}");
+    }
 }
