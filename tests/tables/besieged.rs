@@ -570,3 +570,18 @@ fn recipients_of_one_mailing_are_one() {
     assert_ne!(key("joe@example.org"), key("jane@example.org"));
     assert_ne!(key("joe@example.org"), key("shop-1@example.org"));
 }
+
+/// One user has all extensions, and nobody else's address is learned with it.
+#[test]
+fn what_is_learned_is_the_address_of_one_user() {
+    let policy = policy(&[]);
+    let form = |rcpt: &str| policy.learned_form(&Mailbox::from_bytes(rcpt.as_bytes()));
+    for (one, other, same) in [
+        ("joe@example.org", "JOE+x@Example.ORG", true),
+        ("joe@example.org", "jane@example.org", false),
+        ("joe@example.org", "joe@example.net", false),
+        ("shop-1@example.org", "shop-2@example.org", false),
+    ] {
+        assert_eq!(form(one) == form(other), same, "{one} {other}");
+    }
+}

@@ -10,12 +10,14 @@ use backstop::core::{
 
 use crate::scenario::{Scenario, answer, mail, policy, words};
 
+const SRS: &str = "SRS0=Ab1c=Q7=remote.test=kim@example.org";
+const SRS_LOCAL: &str = "SRS0=Ab1c=Q7=remote.test=kim";
 const SITE: &str = "
 mode: enforce
 local: {domains: [example.org, example.net], networks: [10.0.0.0/8]}
 spf: {trusted_forwarders: [203.0.113.0/24], mail_from: {fail: tag, temperror: tag}}
 forgery: {header_from: reject}
-null_sender: {extra_recipients: accept, never_send: {addresses: [noreply], action: tempfail}, exempt: {recipients: [lists]}}
+null_sender: {srs: [example.org], extra_recipients: accept, never_send: {addresses: [noreply], action: tempfail}, exempt: {recipients: [lists]}}
 exempt: {clients: [192.0.2.77], recipients: [abuse, open]}
 recipients:
   - domain: example.org
@@ -66,6 +68,8 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
         // The rule for headers is for that domain alone.
         (to("joe@example.net"), all),
         (to("lists@example.org"), bounces),
+        (to("lists@example.org").listed(&["lists"]), bounces),
+        (to(SRS).listed(&[SRS_LOCAL]), bounces),
         (to("any@example.org"), bounces),
         (to("noreply@example.org"), bounces),
         // Bounces that prove nothing are accepted to the first, and to the second they are not.
@@ -125,6 +129,50 @@ fn recipients_whose_answers_could_differ_do_not_share_a_suspect_message() {
         let policy = self::policy(SITE, changes);
         let found = parted(&policy, "192.0.2.1", "bob@friend.example", Fail, &pair);
         assert!(!found, "{changes:?}");
+    }
+    // A rule for one domain parts where it refuses such mail.
+    let [joe, _] = pair;
+    let pair = [joe, to("joe@example.net")];
+    for (rule, expected) in [
+        ("action: reject", true),
+        ("action: tag", false),
+        ("when: null_sender, action: reject", false),
+        ("when: null_sender, action: tag", false),
+    ] {
+        let change = (
+            "[example.net], action: reject",
+            &*format!("[example.net], {rule}"),
+        );
+        let policy = self::policy(SITE, &[change]);
+        let found = parted(&policy, "192.0.2.1", "bob@friend.example", Fail, &pair);
+        assert_eq!(found, expected, "{rule}");
+    }
+}
+
+/// What is answered to bounces after DATA: by a rule of quiet days, or by one of a siege that is on.
+#[test]
+fn nobody_is_parted_where_nothing_is_refused_after_data() {
+    let lenient = [
+        ("header_from: reject", "header_from: tag"),
+        ("[noreply], action: tempfail", "[noreply], action: tag"),
+        (
+            "domains: [example.net], action: reject",
+            "domains: [example.net], action: tag",
+        ),
+    ];
+    for (proof, siege, besieged, expected) in [
+        ("forged: tag", "unproven: reject", false, false),
+        ("forged: tag", "unproven: reject", true, true),
+        ("forged: tag", "unproven: tag, listed: tag", true, false),
+        ("forged: reject", "unproven: tag, listed: tag", true, true),
+        ("forged: reject", "unproven: reject", false, true),
+    ] {
+        let file = format!("{SITE}proof: {{{proof}}}\nsiege: {{{siege}}}\n");
+        let policy = policy(&file, &lenient);
+        let pair = ["joe@example.org", "lists@example.org"];
+        let pair = pair.map(|rcpt| to(rcpt).siege(besieged));
+        let found = parted(&policy, "192.0.2.1", "", Pass, &pair);
+        assert_eq!(found, expected, "{proof} {siege} {besieged}");
     }
 }
 

@@ -142,6 +142,18 @@ fn trusted_forwarders_are_spared_spf() {
                 .from("jane@example.org"),
             "accept nothing_found",
         ),
+        // Its HELO passes: that DNS does not say whether it may send for one of them doesn't matter.
+        (
+            forwarded()
+                .helo("mx.forwarder.example")
+                .helo_spf(Pass)
+                .forwarder(Vouched::Unanswered),
+            "accept nothing_found",
+        ),
+        (
+            forwarded().forwarder(Vouched::Unanswered),
+            "tempfail spf_fail 451 4.7.23",
+        ),
         // Forwarded or not, a bounce to an address that never sends is none of ours.
         (
             bounce().client("203.0.113.9").to("noreply@example.org"),

@@ -16,6 +16,7 @@ mod coverage;
 mod decided_by;
 mod envelope;
 mod files;
+mod findings;
 mod headers;
 mod notifications;
 mod outages;

@@ -2,7 +2,7 @@
 
 use backstop::core::{
     policy::Policy,
-    proof::{Keys, batv::Layout},
+    proof::{Keys, ProofKind, batv::Layout, evidence::Outcome},
     spf::SpfResult::{Fail, Temperror},
 };
 
@@ -98,6 +98,23 @@ fn what_bounces_are_refused_for_does_not_apply_to_proven_ones() {
     // A client whose HELO is somebody else's is refused with any proof.
     let forged = bounce().to(tagged("jane@example.org", 0)).helo_spf(Fail);
     assert_eq!(outcome(&policy, &forged), "reject spf_helo_fail 550 5.7.23");
+}
+
+/// What the log and the reply say of it.
+#[test]
+fn a_bounce_that_had_to_have_a_tag_is_told_what_is_missing() {
+    let policy = policy(&[("guess_limit: 5", "guess_limit: 5\n    required: true")]);
+    for lately in [true, false] {
+        let sent = bounce().to("jane@example.org").sent_lately(Ok(lately));
+        let data = sent.stages(&policy).data.expect("it is refused before");
+        let Some(Outcome::Unproven(unproven)) = data.verdict.proof else {
+            panic!("{data:?}");
+        };
+        assert_eq!(unproven.weak.sender, lately);
+        assert_eq!(unproven.missing.domain, "example.org".parse().ok());
+        assert_eq!(unproven.missing.proofs, policy.proof.made());
+        assert!(unproven.missing.proofs.contains(&ProofKind::Batv));
+    }
 }
 
 #[test]

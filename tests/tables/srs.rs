@@ -97,6 +97,26 @@ fn the_content_of_what_comes_to_srs_addresses_is_read() {
     }
 }
 
+/// Nobody waits for content that decides nothing: the headers show a bounce, or the domain is not ours.
+#[test]
+fn the_content_of_what_is_not_ours_to_judge_is_not_read() {
+    let policy = policy(&[]);
+    let srs = format!("{SRS0}@own.test");
+    for (from, rcpt, headers) in [
+        ("", &*srs, DSN),
+        ("", &srs, AWAY),
+        ("mailer-daemon@mx.remote.test", &srs, DSN),
+        ("", "kim@elsewhere.test", DSN),
+        ("", "kim@elsewhere.test", AWAY),
+    ] {
+        let stages = to(rcpt).from(from).headers(headers).stages(&policy);
+        assert!(
+            stages.headers.is_some() && stages.content.is_none(),
+            "{from} {rcpt}"
+        );
+    }
+}
+
 #[test]
 fn bounces_to_srs_addresses_are_left_to_the_daemon_that_makes_them() {
     let plain = policy(&[]);

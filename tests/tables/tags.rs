@@ -229,6 +229,21 @@ fn a_bad_tag_is_refused_once_nothing_else_can_prove_its_bounce() {
     }
 }
 
+/// A tag is answered at RCPT where nothing else could prove the bounce: whatever that answer is, its content decides nothing.
+#[test]
+fn a_bounce_whose_bad_tag_was_let_in_is_not_read() {
+    let wrong = to(wrong(&tagged("jane@example.org", 0, Layout::Prvs)));
+    let old = to(tagged("jane@example.org", 9, Layout::Prvs));
+    for (sent, expected) in [
+        (wrong, "tag batv_wrong, accept nothing_found guess"),
+        (old, "tag batv_expired, accept nothing_found"),
+    ] {
+        let change = "unproven: reject\n  forged: tag\n  dkim: {verify: false}";
+        let policy = policy(&[("unproven: reject", change)]);
+        assert_eq!(found(&policy, &sent), expected, "{sent:?}");
+    }
+}
+
 /// A tag that ends before its bounce came may still be proven by a ledger that keeps longer.
 #[test]
 fn an_old_tag_waits_as_a_wrong_one_does() {

@@ -308,6 +308,10 @@ fn reports_need_a_voucher() {
                 format!("tag unauthenticated_report {kind}"),
             ),
             (
+                sent().found(ProofKind::Dkim, ProofResult::Repeated),
+                format!("tempfail proof_repeated {kind}"),
+            ),
+            (
                 sent().besieged(Yes),
                 format!("reject siege_unproven {kind}"),
             ),
@@ -455,6 +459,10 @@ fn what_is_no_notification_is_read_for_a_proof_first() {
         (
             sent(none).found(ProofKind::Dkim, ProofResult::Replayed),
             "reject not_a_notification -",
+        ),
+        (
+            sent(none).found(ProofKind::Dkim, ProofResult::Repeated),
+            "tempfail proof_repeated -",
         ),
         (sent(none).to("lists@example.org"), "accept nothing_found -"),
         (
