@@ -80,3 +80,19 @@ fn recipients_of_a_tagged_catch_all_are_learned() {
         assert!(found.contains("learned"), "{found}");
     }
 }
+
+/// A bounce that is to come again alone counts then.
+#[test]
+fn a_bounce_that_is_parted_is_no_sign_of_a_flood() {
+    const DEFAULT: &str = "null_sender: {unauthenticated_reports: reject";
+    const SHARED: &str = "null_sender: {extra_recipients: accept, unauthenticated_reports: reject";
+    let sent = Sent {
+        site: (DEFAULT, SHARED),
+        headers: DSN,
+        body: "Sorry.\n",
+        ..BOUNCE
+    };
+    let found = course(sent, &["x@elsewhere.example", "any@example.org"], &[]);
+    assert!(found.contains("tempfail other_recipients"), "{found}");
+    assert!(!found.contains("hit"), "{found}");
+}

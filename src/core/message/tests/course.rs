@@ -80,12 +80,17 @@ pub(super) fn answering(
     }
 }
 
-/// Its headers and its body come.
-pub(super) fn content(message: &mut Message, sent: Sent) {
+/// Its headers come.
+pub(super) fn headers(message: &mut Message, sent: Sent) {
     let (headers, _) = Headers::parse(sent.headers.replace('\n', "\r\n").as_bytes());
     for header in headers.iter() {
         message.header(header.name(), header.value());
     }
+}
+
+/// Its headers and its body come.
+pub(super) fn content(message: &mut Message, sent: Sent) {
+    headers(message, sent);
     let _ = message.end_of_headers(true);
     message.body(sent.body.replace('\n', "\r\n").as_bytes());
 }

@@ -1,17 +1,18 @@
 //! What DNS says about who sent the message, and what is told when it says nothing.
 
 use super::{
-    course::course,
+    course::{answering, course},
     decided,
     questions::REPORT,
-    sent::{BOUNCE, MAIL, Sent, answer, message},
+    sent::{BOUNCE, DSN, MAIL, Sent, answer, message},
     world::{NOW, rcpt},
 };
 use crate::core::{
+    dnsbl::Listing,
     message::{Answer, Message, Question},
     outside::{Outside, Unanswered},
     proof::dkim::{SignatureResult, Signed, SignedFields},
-    spf::{SpfCheck, SpfResult},
+    spf::{Identity, SpfCheck, SpfResult},
 };
 
 /// A report without a sender is believed where its author signed the whole of it.
@@ -83,4 +84,38 @@ fn a_check_without_an_answer_says_of_whom_and_why() {
     let of = |domain: &str| Some((domain.to_owned(), why.clone()));
     assert_eq!(spf.helo.as_deref().map(told), of("mx.friend.example"));
     assert_eq!(spf.mail_from.as_deref().map(told), of("friend.example"));
+}
+
+/// RFC 7208 section 2.4: one check of HELO answers for both, and each says what it is of.
+#[test]
+fn the_null_sender_has_a_check_of_its_own() {
+    let mut message = message(BOUNCE);
+    let answer = &mut answering(BOUNCE, &[]);
+    let rcpt = rcpt(b"jane@example.org");
+    let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
+    let spf = message.spf().unwrap();
+    let of = |check: &SpfCheck| check.identity;
+    assert_eq!(spf.helo.as_deref().map(of), Some(Identity::Helo));
+    assert_eq!(spf.mail_from.as_deref().map(of), Some(Identity::MailFrom));
+}
+
+#[test]
+fn a_client_on_a_list_is_refused() {
+    let sent = Sent {
+        site: (
+            "[{zone: bl.example}]",
+            "[{zone: bl.example, action: reject}]",
+        ),
+        headers: DSN,
+        body: "Sorry.\n",
+        ..BOUNCE
+    };
+    for (listing, refused) in [
+        (Listing::Listed([127, 0, 0, 2].into()), true),
+        (Listing::NotListed, false),
+    ] {
+        let answers = [("lists", Answer::Listings(vec![listing]))];
+        let found = course(sent, &["any@example.org"], &answers);
+        assert_eq!(found.starts_with("reject dnsbl"), refused, "{found}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The walk of a message, driven by answers that a test makes up.
 
+mod body;
 mod broken;
 mod company;
 mod course;

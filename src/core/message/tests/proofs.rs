@@ -1,14 +1,15 @@
 //! What bounces prove from RCPT to their end, by what is answered.
 
 use super::{
-    course::{Answers, course},
-    sent::{BOUNCE, DSN, SITE, Sent},
-    world::{NOW, content, policy},
+    course::{self, Answers, answering, course},
+    decided,
+    sent::{BOUNCE, DSN, SITE, Sent, message},
+    world::{NOW, content, policy, rcpt},
 };
 use crate::core::{
     address::Mailbox,
     learned::Learned,
-    message::Answer,
+    message::{Answer, Message, Question},
     outside::Outside,
     proof::{
         DAY, Keys,
@@ -324,4 +325,27 @@ fn monitoring_counts_what_it_accepts() {
         course(sent, &["any@example.org"], &[]),
         "tag watermark_wrong (would reject), hit Forged, sample"
     );
+}
+
+/// A use is kept for as long as the proof can count.
+#[test]
+fn uses_are_kept_from_now_on() {
+    let sent = bounce(VALID);
+    let mut message = message(sent);
+    let mut kept = Vec::new();
+    let mut answered = answering(sent, &[]);
+    let answer = &mut |message: &Message, questions: Vec<Question>| {
+        for question in &questions {
+            if let Question::Use { until, .. } = question {
+                kept.push(*until);
+            }
+        }
+        answered(message, questions)
+    };
+    let rcpt = rcpt(b"any@example.org");
+    let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
+    let _ = decided(&mut message, answer, |message| message.data(NOW));
+    course::content(&mut message, sent);
+    let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
+    assert_eq!(kept, [NOW + policy(SITE).proof.uses_kept()]);
 }

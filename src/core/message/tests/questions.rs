@@ -188,6 +188,36 @@ fn at_rcpt() {
             "lists, spf helo, known, siege",
         ),
         (
+            "besieged: who is exempt need not be learned",
+            Sent {
+                rcpt: "abuse@example.org",
+                siege: State::Siege,
+                ..MAIL
+            },
+            "spf helo, spf mailfrom, siege",
+        ),
+        (
+            "besieged: the catch-all takes mail all the same",
+            Sent {
+                site: (
+                    "watch: true, catch_all: {mail: reject",
+                    "watch: true, catch_all: {mail: accept",
+                ),
+                siege: State::Siege,
+                ..MAIL
+            },
+            "spf helo, spf mailfrom, known, siege",
+        ),
+        (
+            "besieged: what is refused anyway costs the store nothing",
+            Sent {
+                spf: fail,
+                siege: State::Siege,
+                ..MAIL
+            },
+            "spf helo, spf mailfrom, known, siege; forwarder one.example, forwarder two.example",
+        ),
+        (
             "a client without an address",
             Sent { client: "", ..MAIL },
             "known, siege",
