@@ -27,6 +27,7 @@ const MORE: &str = "
     wrong.example TXT v=spf1 a:
     two.example TXT v=spf1 -all
     two.example TXT v=spf1 +all
+    p2.example.org.x.example A 198.51.100.1
     dead.example DEAD
     2001:db8::1 DEAD
 ";
@@ -112,18 +113,36 @@ const TABLE: &[Row<'_>] = &[
     // %{p} is a term of its own.
     ("a:%{p}.example", SpfResult::Fail, 6, 10),
     ("a a a a a a a a:%{p}.example", SpfResult::Permerror, 6, 9),
+    // The client's names are no query that finds nothing.
+    (
+        "a:no1.example a:no2.example a:%{p}.x.example",
+        SpfResult::Fail,
+        6,
+        12,
+    ),
 ];
 
 #[test]
 fn what_is_known_decides_what_is_asked() {
     let from_v4 = Session::new(V4, "mail.example.org", "user@example.org");
     let from_v6 = Session::new(V6, "mail.example.org", "user@example.org");
+    let nameless = Session::new("192.0.2.9", "mail.example.org", "user@example.org");
     let international = Session::new(V4, "mail.example.org", "\u{e4}@example.org");
     let others: &[(Session<'_>, Row<'_>)] = &[
         (from_v6, ("a:near.example//64", SpfResult::Pass, 3, 6)),
         (from_v6, ("a:near.example//65", SpfResult::Fail, 3, 7)),
         // The client's names can't be known, which is no error.
         (from_v6, ("ptr", SpfResult::Fail, 3, 7)),
+        // That the client has no names is the third query that finds nothing.
+        (
+            nameless,
+            (
+                "a:no1.example a:no2.example a:%{p}.x.example",
+                SpfResult::Permerror,
+                3,
+                8,
+            ),
+        ),
         // Terms that match nothing (RFC 8616 section 4).
         (
             international,
@@ -151,6 +170,57 @@ fn what_is_known_decides_what_is_asked() {
         if (check.result, took, slow.sent()) != (result, TRIP * trips, questions) {
             let trips = took.as_millis() / TRIP.as_millis();
             wrong.push((term, check.result, trips, slow.sent(), check.problem));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The record, the question that takes longer than others, the result, the round trips, and the questions that are sent. Each
+/// round trip that it is not decided asks one more record of the chain.
+const CHAINED: &[(&str, &str, SpfResult, u32, usize)] = &[
+    // What decided was not foreseen, and its explanation takes a round trip more.
+    (
+        "-a:%{p} redirect=r1.example exp=words.example",
+        "",
+        SpfResult::Fail,
+        5,
+        8,
+    ),
+    // The names match, and what comes before them is not known yet.
+    (
+        "mx ptr redirect=r1.example",
+        "A mx1.example",
+        SpfResult::Pass,
+        7,
+        9,
+    ),
+    // The only name that counts does not, and the eleventh term ends it.
+    (
+        "mx ptr:p1.example.org redirect=r1.example",
+        "A mx1.example",
+        SpfResult::Permerror,
+        9,
+        14,
+    ),
+];
+
+#[test]
+fn nothing_is_asked_ahead_of_what_was_decided() {
+    let chain = (1..9).map(|at| format!("r{at}.example TXT v=spf1 redirect=r{}.example\n", at + 1));
+    let lines = chain.fold(ZONE.to_owned(), |lines, line| lines + &line);
+    let mut wrong = Vec::new();
+    for &(record, late, result, trips, questions) in CHAINED {
+        let zone = zone_of(&format!("v=spf1 {record}"), &lines);
+        let slow = Slow::new(&zone, |question| match question == late {
+            true => Answering::After(TRIP * 5),
+            false => Answering::After(TRIP),
+        })
+        .remembering();
+        let session = Session::new(V4, "mail.example.org", "user@example.org");
+        let (check, took) = timed(session, Identity::MailFrom, &slow);
+        if (check.result, took, slow.sent()) != (result, TRIP * trips, questions) {
+            let trips = took.as_millis() / TRIP.as_millis();
+            wrong.push((record, check.result, trips, slow.sent(), check.trace));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
