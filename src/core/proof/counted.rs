@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_signature_alone_proves_has_a_limit_of_its_own() {
+        let one = attempt("Message-ID: <1@mx>\n", "", false);
+        for (replay_limit, limit) in [(0, 5), (3, 3), (100, 5)] {
+            let settings = ProofSettings {
+                replay_limit,
+                ..ProofSettings::default()
+            };
+            let unlisted = one.unlisted(&settings);
+            let found = (unlisted.counter, unlisted.limit);
+            assert_eq!(found, (Counter::Unlisted, limit), "{replay_limit}");
+            assert_eq!(unlisted.notification, one.notification);
+        }
+    }
+
+    #[test]
     fn repliers_are_told_apart_by_their_address() {
         let counter = |headers: &str| attempt(headers, "", true).counter;
         let bob = counter("From: Bob <bob@friend.example>\nSubject: Out of office\n");

@@ -113,4 +113,17 @@ mod tests {
         }
         assert_eq!(ProofKind::named("dkim(unlisted)"), None);
     }
+
+    #[test]
+    fn each_kind_is_looked_for_by_a_check() {
+        let checks = ProofKind::ALL.map(ProofKind::check);
+        let named = [
+            "proof.batv",
+            "proof.watermark",
+            "proof.ledger",
+            "proof.dkim",
+            "proof.dkim.dkim2",
+        ];
+        assert_eq!(checks, named);
+    }
 }

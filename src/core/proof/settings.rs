@@ -312,6 +312,32 @@ mod tests {
         }
     }
 
+    /// What must have a tag has one, whoever signs it.
+    #[test]
+    fn a_proof_is_made_where_it_is_asked_for() {
+        use ProofKind::Dkim;
+        const BATV: ProofKind = ProofKind::Batv;
+        let key = "0 2024-01-01 MDEyMzQ1Njc4OWFiY2RlZg\n";
+        let keys = Keys::parse(key).unwrap();
+        for (sign, required, keys, made) in [
+            (false, false, &keys, &[Dkim][..]),
+            (true, false, &keys, &[BATV, Dkim]),
+            (false, true, &keys, &[BATV, Dkim]),
+            (false, true, &Keys::default(), &[Dkim]),
+        ] {
+            let settings = ProofSettings {
+                batv: Batv {
+                    sign,
+                    required,
+                    ..Batv::default()
+                },
+                keys: keys.clone(),
+                ..ProofSettings::default()
+            };
+            assert_eq!(settings.made(), made, "{sign} {required}");
+        }
+    }
+
     #[test]
     fn a_mark_needs_a_key_and_a_proof_is_looked_for() {
         let none = ProofSettings {

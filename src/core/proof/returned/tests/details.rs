@@ -169,6 +169,82 @@ fn a_section_is_what_was_seen_of_it() {
     }
 }
 
+/// And how much of a text was looked at for it: lines at the margin can be what folds have left.
+#[test]
+fn a_section_of_a_text_is_what_was_seen_of_it() {
+    for (text, open, raw, looked_at) in [
+        (
+            "Message-ID: <1@b>\r\nSubject: x\r\n\r\nbody",
+            true,
+            "Message-ID: <1@b>\r\nSubject: x\r\n",
+            33,
+        ),
+        (
+            "Message-ID: <1@b>\r\nSubject: x\r\nTo: y\r\n",
+            true,
+            "Message-ID: <1@b>\r\nSubject: x\r\n",
+            38,
+        ),
+        (
+            "Received: from a (via\r\nHTTP); x\r\nMessage-ID: <1@b>\r\n\r\nhello",
+            false,
+            "Received: from a (via\r\n HTTP); x\r\nMessage-ID: <1@b>\r\n",
+            54,
+        ),
+        ("No.\r\nMessage-ID: <1@b>\r\n", false, "", 0),
+    ] {
+        let (found, length) = block::Block::read_from_text(text.as_bytes(), open);
+        assert_eq!(strings([&found.raw]), [raw], "{text:?}");
+        assert_eq!((found.body_at, length), (looked_at, looked_at), "{text:?}");
+    }
+}
+
+/// A rule says nothing, and a note that the body was cut.
+#[test]
+fn a_note_before_a_copy_says_that_it_is_not_whole() {
+    for (between, body) in [
+        ("", Some("hello")),
+        ("\r\n--------\r\n\r\n", Some("hello")),
+        ("\r\n------ The body is long; only the first\r\n", None),
+    ] {
+        let message = format!(
+            "Subject: x\r\n\r\n--- Below this line is a copy of the message.\r\n{between}\
+             Message-ID: <1@b>\r\nSubject: y\r\n\r\nhello"
+        );
+        let report = read_message(message.as_bytes());
+        let found = report.returned.first().and_then(|one| one.body.as_deref());
+        assert_eq!(found, body.map(str::as_bytes), "{between:?}");
+    }
+}
+
+/// What a returned notification reports is not what the one that returns it does.
+#[test]
+fn a_report_is_one_by_a_part_of_its_own() {
+    let report = |kind: &str, fields: &str| {
+        format!(
+            "Message-ID: <1@b>\r\nContent-Type: multipart/report; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: message/{kind}\r\n\r\n{fields}\r\n\r\n--b--\r\n"
+        )
+    };
+    let failed = report("delivery-status", "Action: failed");
+    for (message, expected) in [
+        (failed.clone(), (true, true)),
+        (report("delivery-status", "Status: 5.1.1"), (true, false)),
+        (
+            report("disposition-notification", "Disposition: x"),
+            (true, false),
+        ),
+        (
+            format!("Content-Type: message/rfc822\r\n\r\n{failed}"),
+            (false, false),
+        ),
+        ("Subject: x\r\n\r\nNo.\r\n".to_owned(), (false, false)),
+    ] {
+        let report = read_message(message.as_bytes());
+        assert_eq!((report.status, report.delivery), expected, "{message}");
+    }
+}
+
 /// A signature is over one message's fields: neither what stands around a block nor another block belongs to it.
 #[test]
 fn blocks_stay_apart() {

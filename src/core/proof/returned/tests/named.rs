@@ -76,6 +76,34 @@ fn the_texts_of_all_makes_name_the_recipient() {
     }
 }
 
+/// What only sums the message up ends no text: it is indented, and without a trace.
+#[test]
+fn a_text_goes_on_behind_what_sums_the_message_up() {
+    let message_id = "Message-ID: <2@own.example>";
+    for (fields, goes_on) in [
+        (
+            format!("    From: joe@own.example\r\n    {message_id}\r\n"),
+            true,
+        ),
+        (
+            format!("    Received: from a by b\r\n    {message_id}\r\n"),
+            false,
+        ),
+        (format!("From: joe@own.example\r\n{message_id}\r\n"), false),
+    ] {
+        let message = format!(
+            "Subject: x\r\n\r\nThis is the mail system at host b.\r\n\r\n{fields}\r\n<gone@dest.example>: no\r\n"
+        );
+        let report = read_message(message.as_bytes());
+        assert_eq!(report.returned.len(), 1, "{fields}");
+        let expected: &[&str] = if goes_on { &["gone@dest.example"] } else { &[] };
+        let recipients = strings(report.recipients.iter().map(Mailbox::to_bytes));
+        assert_eq!(recipients, expected, "{fields}");
+        let names = named(&report).contains(&"gone@dest.example".to_owned());
+        assert_eq!(names, goes_on, "{fields}");
+    }
+}
+
 #[test]
 fn an_address_is_what_stands_around_the_sign() {
     let longest = "a".repeat(64);

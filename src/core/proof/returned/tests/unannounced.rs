@@ -68,6 +68,62 @@ fn a_section_needs_no_marker() {
     }
 }
 
+/// What comes behind a section is read on, whether that was a message's or not.
+#[test]
+fn a_section_is_not_the_last() {
+    let other = FIELDS.replace("<1@", "<2@");
+    let words = "No. ".repeat(50);
+    let both: &[&str] = &["<2@example.org>", "<1@example.org>"];
+    let one = &both[1..];
+    for (text, found) in [
+        (
+            format!("Headers:\r\n{other}\r\nhello\r\n\r\nHeaders:\r\n{FIELDS}"),
+            both,
+        ),
+        (
+            format!("{words}\r\nHeaders:\r\nX-Any: a\r\n\r\nHeaders:\r\n{FIELDS}"),
+            one,
+        ),
+        (
+            format!("Original message follows\r\n\r\n\r\n\r\n\r\nX-Any: {words}\r\n\r\n{FIELDS}"),
+            one,
+        ),
+        // What a person sends on ends with its fields, or with the first line that is none.
+        (
+            format!("{words}\r\nForwarded message:\r\n\r\n{other}\r\nNo.\r\n\r\n{FIELDS}"),
+            one,
+        ),
+        (format!("Forwarded message:\r\n\r\nNo.\r\n{FIELDS}"), one),
+        // Not even a part of it is read twice.
+        (
+            format!("{words}:\r\n\r\nMessage-ID: <1@example.org>\r\nSubject: x\r\n\r\nhello"),
+            one,
+        ),
+        // Behind a rule a person, too, returns what is quoted.
+        (
+            format!(
+                "No.\r\n---- headers\r\n> {}",
+                FIELDS.replace("\r\n", "\r\n> ")
+            ),
+            one,
+        ),
+    ] {
+        assert_eq!(returned(PERSON, text.as_bytes()), found, "{text}");
+    }
+}
+
+/// What begins a part is its text, also where that has no headers of a part before it.
+#[test]
+fn a_text_that_is_headers_is_read_as_a_text() {
+    let headers = format!("{PERSON}Content-Type: multipart/mixed; boundary=b\r\n");
+    for (start, form) in [("", Form::Rfc822), ("\r\n", Form::Text(Marker::Bare))] {
+        let message = format!("{headers}\r\n--b\r\n{start}{FIELDS}\r\nhello\r\n--b--\r\n");
+        let report = read_message(message.as_bytes());
+        let forms: Vec<_> = report.returned.iter().map(|one| one.form).collect();
+        assert_eq!(forms, [form], "{message}");
+    }
+}
+
 /// What stands behind a quote is no part of it, even if it looks like a field.
 #[test]
 fn a_quote_ends_with_its_last_line() {
@@ -76,6 +132,7 @@ fn a_quote_ends_with_its_last_line() {
             "X-After: a\r\n",
             "X-After: a\r\n by b\r\n",
             "  X-After: a\r\n",
+            "words\r\n    X-Backstop-Watermark: a\r\n",
         ] {
             let text = format!(
                 "No.\r\n\r\n{quote}From: joe@example.org\r\n{quote}Message-ID: <1@example.org>\r\n{after}"
@@ -84,7 +141,9 @@ fn a_quote_ends_with_its_last_line() {
             let report = read_message(&message);
             let found = report.returned.first().unwrap();
             assert_eq!(message_id(found), "<1@example.org>", "{text}");
-            assert!(!found.headers.has("X-After"), "{text}");
+            for after in ["X-After", "X-Backstop-Watermark"] {
+                assert!(!found.headers.has(after), "{text}");
+            }
         }
     }
 }
@@ -102,6 +161,8 @@ fn what_only_has_colons_is_none() {
         format!("------- Forwarded Message\r\n\r\n{FIELDS}\r\nhello"),
         format!("---------- Forwarded message ---------\r\n{FIELDS}\r\nhello"),
         format!("Begin forwarded message:\r\n\r\n{FIELDS}\r\nhello"),
+        // What is indented below a line is a list of its own.
+        "No.\r\n  From: joe@example.org\r\n  Message-ID: <1@example.org>\r\n".to_owned(),
     ] {
         assert!(returned(NOTIFICATION, text.as_bytes()).is_empty(), "{text}");
     }
