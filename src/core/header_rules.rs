@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_has_room_for_some_lines() {
+        for (length, fits) in [
+            (0, false),
+            (1, true),
+            (400, true),
+            (401, false),
+            (500, false),
+        ] {
+            let text = "x".repeat(length);
+            let read = serde_yaml::from_str::<ReplyText>(&format!("'{text}'"));
+            assert_eq!(read.map(|read| read.to_string()).ok(), fits.then_some(text));
+        }
+    }
+
+    #[test]
     fn long_values_are_seen_in_part() {
         let rule: HeaderRule =
             serde_yaml::from_str("{header: X, match: needle, action: tag}").unwrap();

@@ -244,6 +244,7 @@ fn every_claim_is_found() {
         (b"", &[], &[], false),
         (b"<>", &[], &[], false),
         (b"Mail Delivery System <>", &[], &[], false),
+        (b"\"Joe\"", &[], &[], false),
         (b"Mail Delivery System", &[], &[], false),
         (b"MAILER-DAEMON", &["MAILER-DAEMON"], &[], false),
         // Names of other scripts.
@@ -359,6 +360,11 @@ fn claims_are_bounded() {
     let list: String = (0..200).map(|n| format!("a{n}@example.org,")).collect();
     let found = claims(format!("From: {list}\n\n").as_bytes());
     assert_eq!((found.addresses.len(), found.cut), (MAX_ADDRESSES, true));
+    for (count, cut) in [(16, false), (17, true)] {
+        let message = "X: y\n".repeat(1000) + &"From: joe@example.org\n".repeat(count);
+        let found = claims(message.as_bytes());
+        assert_eq!((found.from_headers, found.cut), (16, cut));
+    }
     let long = claims(format!("From: {}@example.org\n\n", "a".repeat(50_000)).as_bytes());
     assert_eq!(long.addresses[0].domain().unwrap().as_str(), "example.org");
     assert!(long.addresses[0].to_bytes().len() <= MAX_ADDRESS);

@@ -156,6 +156,7 @@ mod tests {
             (b"=?utf-8?B?w6Q=?=\t=?utf-8?b?w7Y?= c", "äö c"),
             // One character cut between two words.
             (b"=?utf-8?Q?=C3?= =?UTF-8?Q?=A4?=", "ä"),
+            (b"=?utf-8?Q?=C3=A4?= =?iso-8859-1?Q?=F6?=", "äö"),
             (b"a =?utf-8?Q?b?= c =?x-unknown?Q?d=E9?=", "a b c dé"),
             (b"a=?utf-8*de?Q?b?=c", "abc"),
             (b"=?utf-8?B?w6 Q=?=", "ä"),

@@ -256,7 +256,12 @@ mod tests {
                 }
             }
         }
-        assert!(Expression::new("(\\w{99}){99}".to_owned(), Texts::Utf8).is_err());
+        for pattern in [
+            "(\\w{99}){99}".to_owned(),
+            format!("(?-u){}", "[0-9]".repeat(60_000)),
+        ] {
+            assert!(Expression::new(pattern, Texts::Utf8).is_err());
+        }
         let common = Expression::new("^re: .*lottery (\\d+|won)".to_owned(), Texts::Utf8).unwrap();
         assert!(!common.matches(b"Re: minutes") && common.0.compiled.get().is_none());
         assert!(common.matches(b"Re: the LOTTERY won") && common.0.compiled.get().is_some());

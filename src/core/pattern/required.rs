@@ -296,6 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn so_many_alternatives_are_looked_for() {
+        for (count, found) in [
+            (MAX_ALTERNATIVES, Some(MAX_ALTERNATIVES)),
+            (MAX_ALTERNATIVES + 1, None),
+        ] {
+            let all: Vec<_> = (0..count).map(|number| format!("{number:03}")).collect();
+            let expression = Expression::new(all.join("|"), Texts::Utf8).unwrap();
+            assert_eq!(expression.required().map(<[_]>::len), found);
+        }
+    }
+
+    #[test]
     fn candidates_are_few() {
         let patterns: Vec<Expression> = (0..1000)
             .map(|number| format!("word{number}x.*offer"))

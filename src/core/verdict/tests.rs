@@ -108,3 +108,19 @@ fn a_failure_of_ours_is_told_for_now() {
         assert_eq!((verdict.action, verdict.reason), (Action::Tempfail, reason));
     }
 }
+
+/// What the content says holds only where it is stronger than what was said at RCPT.
+#[test]
+fn of_two_verdicts_of_like_strength_the_first_stays() {
+    let verdict = |action, reason| Verdict::of(Rule::new(action), Mode::Enforce, reason);
+    for (first, second, reason) in [
+        (Action::Reject, Action::Reject, Reason::NeverSends),
+        (Action::Tag, Action::Tag, Reason::NeverSends),
+        (Action::Tag, Action::Reject, Reason::NothingFound),
+        (Action::Reject, Action::Tag, Reason::NeverSends),
+    ] {
+        let before = verdict(first, Reason::NeverSends);
+        let both = before.or_stronger(verdict(second, Reason::NothingFound));
+        assert_eq!(both.reason, reason, "{first:?} {second:?}");
+    }
+}

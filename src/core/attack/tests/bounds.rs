@@ -53,3 +53,26 @@ fn an_hour_without_suspects_is_not_the_worst() {
     assert!(!calm.hosts.is_empty());
     assert_eq!(calm.hosts.len(), 1);
 }
+
+/// Strangers' words fill the store, and ours are few.
+#[test]
+fn only_what_strangers_choose_has_a_limit() {
+    let limits = AttackKind::ALL.map(|kind| (kind, kind.max_per_hour().is_some()));
+    assert_eq!(
+        limits,
+        [
+            (AttackKind::Reason, false),
+            (AttackKind::Proof, false),
+            (AttackKind::Host, true),
+            (AttackKind::Network, true),
+            (AttackKind::Recipient, true),
+        ]
+    );
+}
+
+/// Administrators read them side by side.
+#[test]
+fn what_became_of_bounces_has_words_of_its_own() {
+    let words: std::collections::BTreeSet<_> = Fate::ALL.into_iter().map(Fate::words).collect();
+    assert_eq!(words.len(), Fate::ALL.len());
+}
