@@ -108,6 +108,13 @@ impl<T> ServerUrl<T> {
         &self.target
     }
 
+    /// The same with this password, as if it stood in it.
+    #[must_use]
+    pub fn with_password(mut self, password: Option<String>) -> Self {
+        self.password = password.map(Password::Written);
+        self
+    }
+
     /// The password that stands in it.
     pub fn password(&self) -> Option<&Password> {
         self.password.as_ref()

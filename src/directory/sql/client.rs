@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     Sql,
     connections::Connections,
+    rows,
     url::{Kind, Place, Server},
 };
 use crate::directory::{backend::Failure, remote::Times, template::Asked};
@@ -85,6 +86,20 @@ impl Client {
             }
             // Each was made for the other.
             _ => Err(Failure::Down("it is another kind of database".to_owned())),
+        }
+    }
+
+    /// The first column of all rows that a query finds.
+    pub(super) async fn rows(&self, query: &str) -> Result<Vec<String>, String> {
+        match self.settings.url.target() {
+            Place::Sqlite(path) => {
+                let options = sqlite(path, self.settings.timeout.into());
+                rows::of::<Sqlite>(&options, query).await
+            }
+            Place::Server(server) => match server.kind {
+                Kind::Postgres => rows::of::<Postgres>(&self.postgres(server)?, query).await,
+                Kind::Mysql => rows::of::<MySql>(&self.mysql(server)?, query).await,
+            },
         }
     }
 

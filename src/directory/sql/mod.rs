@@ -7,6 +7,8 @@ mod connections;
 mod query;
 #[cfg(feature = "sql")]
 mod refusal;
+#[cfg(feature = "sql")]
+mod rows;
 mod url;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use serde::Deserialize;
 
 #[cfg(feature = "sql")]
 pub(super) use self::client::Client;
+#[cfg(feature = "sql")]
+pub use self::rows::rows;
 pub use self::{
     query::{Query, QueryError},
     url::SqlUrl,
@@ -83,6 +87,24 @@ impl Sql {
         }
     }
 
+    /// One with the defaults, whose query nobody asks.
+    #[cfg(feature = "sql")]
+    fn of_url(url: SqlUrl) -> Result<Self, String> {
+        Ok(Self {
+            url,
+            password_file: None,
+            tls: Some(Tls::Off),
+            ca: None,
+            query: "SELECT :address"
+                .parse()
+                .map_err(|error: QueryError| error.to_string())?,
+            connections: 1,
+            timeout: limits::timeout(),
+            cache_known: limits::cache_known(),
+            cache_unknown: limits::cache_unknown(),
+        })
+    }
+
     pub(super) fn times(&self) -> Times {
         Times {
             timeout: self.timeout.into(),
@@ -90,4 +112,13 @@ impl Sql {
             cache_unknown: self.cache_unknown.into(),
         }
     }
+}
+
+/// Without `sql` no database can be asked.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "sql"))]
+pub async fn rows(_: SqlUrl, _: &str) -> Result<Vec<String>, String> {
+    Err("this backstop was built without `sql`".to_owned())
 }
