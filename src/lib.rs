@@ -3,6 +3,7 @@
 //! | layer         | what it does |
 //! |---------------|--------------|
 //! | [`cli`]       | the commands: turns arguments into calls of the layers below, and results into text, JSON and exit codes |
+//! | [`setup`]     | reads the MTA of the host, and writes `milter.yaml` and its lines for the MTA from that; takes them back |
 //! | [`config`]    | turns `milter.yaml` into settings, and its mistakes into file:line:column with a fix |
 //! | [`milter`]    | speaks the milter protocol: callbacks, macros, actions, sockets, and a guard against hostile peers |
 //! | [`engine`]    | runs messages through `core` and decides nothing: sessions, one loop that answers the questions of `core`, sieges |
@@ -48,5 +49,6 @@ pub mod mailstore;
 pub mod milter;
 pub mod observe;
 pub mod server;
+pub mod setup;
 pub mod spf;
 pub mod store;

@@ -14,6 +14,7 @@ mod page;
 mod replay;
 mod report;
 mod run;
+mod setup;
 mod siege;
 mod spf;
 mod status;
@@ -69,6 +70,8 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (the default command)
     Run,
+    /// Read the mail system of this host, and write milter.yaml and the lines for the MTA from that
+    Setup(setup::Arguments),
     /// Show whether the daemon answers, whether its store and lists can be read, and which domains are besieged
     Status(status::Arguments),
     /// Check the configuration, its lists and its servers, and show what is on
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
+            Command::Setup(arguments) => setup::setup(&config, &arguments).await,
             Command::Status(arguments) => status::status(&config, &arguments).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,

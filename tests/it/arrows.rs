@@ -15,6 +15,7 @@ use crate::package::{self, own, word};
 const LAYERS: &[&[&str]] = &[
     &["main", "lib"],
     &["cli"],
+    &["setup"],
     &["config"],
     &["milter"],
     &["engine"],

@@ -8,8 +8,8 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 9] = [
-    "run", "status", "check", "explain", "replay", "spf", "report", "siege", "keygen",
+const COMMANDS: [&str; 10] = [
+    "run", "setup", "status", "check", "explain", "replay", "spf", "report", "siege", "keygen",
 ];
 
 #[test]

@@ -40,6 +40,7 @@ mod replay;
 mod rewriting;
 mod sendmail;
 mod sessions;
+mod setup;
 mod site;
 mod spellings;
 mod spf_command;

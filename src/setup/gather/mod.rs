@@ -1,0 +1,99 @@
+//! Reads the MTA of a host into facts.
+
+mod lists;
+mod postfix;
+mod sendmail;
+mod spf;
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    facts::{Class, Facts, FoundDomain},
+    machine::Machine,
+    mail_log::{Day, Reader},
+    text_map::Keys,
+};
+use crate::{core::address::Domain, dns::DnsSettings};
+
+/// The most times that Postfix is asked for a key of a table.
+const MAX_QUESTIONS: usize = 300;
+
+/// Reads everything. `domains` are those that the administrator named, since a server that has them could not be read.
+/// `dns` is asked whether SPF covers relay domains.
+///
+/// # Errors
+/// There is no MTA, or its configuration can't be read.
+pub async fn facts(
+    machine: &Machine,
+    domains: &[Domain],
+    dns: &DnsSettings,
+) -> Result<Facts, String> {
+    if let Some(mut facts) = postfix::facts(machine, domains).await? {
+        if machine.root.is_none() {
+            facts.covered = spf::covered(&facts.domains, facts.log.as_ref(), dns).await;
+        }
+        return Ok(facts);
+    }
+    if let Some(facts) = sendmail::facts(machine, domains).await? {
+        return Ok(facts);
+    }
+    Err("neither Postfix (postconf, /etc/postfix/main.cf) nor Sendmail (/etc/mail/sendmail.mc, /etc/mail/sendmail.cf) is here; \
+         use --postfix FOLDER if main.cf is somewhere else"
+        .to_owned())
+}
+
+/// Whether there is an MTA that can be read.
+pub async fn has_mta(machine: &Machine) -> bool {
+    machine
+        .postconf(&["mail_version"])
+        .await
+        .is_ok_and(|found| found.is_some())
+        || sendmail::is_there(machine)
+}
+
+/// A day of the log; none if there is no log.
+async fn day(machine: &Machine, maillog_file: &str) -> Option<Day> {
+    let mut reader = Reader::default();
+    let found = machine
+        .log_lines(maillog_file, &mut |line| reader.line(line))
+        .await;
+    found.then(|| reader.day())
+}
+
+/// Domains, each with the class and the place where it was found first.
+#[derive(Default)]
+struct Domains {
+    found: Vec<FoundDomain>,
+    seen: BTreeSet<Domain>,
+}
+
+impl Domains {
+    fn add(&mut self, name: &str, class: Class, source: &str) -> bool {
+        let Ok(domain) = name.parse::<Domain>() else {
+            return false;
+        };
+        let text = domain.as_str();
+        let last = text.rsplit('.').next().unwrap_or_default();
+        // Nobody else can write to these.
+        if !text.contains('.')
+            || ["localdomain", "localhost"].contains(&last)
+            || text.starts_with("localhost.")
+        {
+            return true;
+        }
+        if self.seen.insert(domain.clone()) {
+            self.found.push(FoundDomain {
+                domain,
+                class,
+                source: source.to_owned(),
+                next_hop: None,
+            });
+        }
+        true
+    }
+}
+
+/// The keys of the text of a table.
+fn keys(machine: &Machine, path: &Path) -> Result<Keys, String> {
+    machine.read(path).map(|text| Keys::of_text(&text))
+}

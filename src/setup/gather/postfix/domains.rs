@@ -1,0 +1,206 @@
+//! The domains of Postfix, and where their mail goes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use super::{
+    super::{
+        super::{
+            facts::Class,
+            lines::words,
+            map_file::MapFile,
+            sql_query::listing,
+            table::{Kind, Table, Word, list, tables},
+        },
+        MAX_QUESTIONS, keys, lists,
+    },
+    Reading,
+};
+use crate::{
+    directory::sql::{SqlUrl, rows},
+    server::UrlError,
+};
+
+impl Reading<'_> {
+    /// The domains of a parameter.
+    pub(super) async fn list(&mut self, class: Class, name: &str) {
+        for word in list(&self.settings.value(name)) {
+            match word {
+                Word::Plain(word) => self.name(&word, class, name),
+                // A domain that is taken out again is in no other word of the list.
+                Word::Not(_) => {}
+                Word::File(path) => match self.machine.read(&path) {
+                    Ok(text) => {
+                        let source = format!("{name} ({})", path.display());
+                        for line in text.lines().filter(|line| !line.starts_with('#')) {
+                            words(line)
+                                .iter()
+                                .for_each(|word| self.name(word, class, &source));
+                        }
+                    }
+                    Err(why) => self.lacks(name, &why),
+                },
+                Word::Table(table) => self.table(&table, class, name).await,
+            }
+        }
+    }
+
+    /// A list of domains can't be read.
+    pub(super) fn lacks(&mut self, name: &str, why: &str) {
+        self.all_domains_read = false;
+        self.unread.push(format!("{name}: {why}"));
+    }
+
+    fn name(&mut self, word: &str, class: Class, source: &str) {
+        if !self.domains.add(word, class, source) {
+            self.unread.push(format!("{source}: `{word}` is no domain"));
+        }
+    }
+
+    async fn table(&mut self, table: &Table, class: Class, name: &str) {
+        let source = format!("{name} ({table})");
+        match table.kind {
+            Kind::Text => match keys(self.machine, &table.path()) {
+                Ok(keys) => {
+                    // virtual_alias_domains is virtual_alias_maps, if nobody sets it.
+                    for domain in &keys.domains {
+                        self.name(domain.as_str(), class, &source);
+                    }
+                }
+                Err(why) => self.lacks(name, &why),
+            },
+            Kind::Inline => {
+                for (key, _) in table.inline_keys() {
+                    if !key.contains('@') {
+                        self.name(&key, class, name);
+                    }
+                }
+            }
+            // By default it is virtual_alias_maps, and of these only tables in text have lines for domains.
+            _ if name == "virtual_alias_domains" && !self.settings.is_set(name) => {}
+            Kind::Mysql | Kind::Postgres | Kind::Sqlite => {
+                self.database(table, class, &source).await
+            }
+            _ => {
+                self.candidates(table, class, &source, "the domains in it can't be listed")
+                    .await
+            }
+        }
+    }
+
+    /// Lists the domains in a database.
+    async fn database(&mut self, table: &Table, class: Class, source: &str) {
+        let listed = match self.listed(table).await {
+            Ok(domains) => domains,
+            Err(why) => return self.candidates(table, class, source, &why).await,
+        };
+        for row in listed {
+            let domain = row
+                .rsplit_once('@')
+                .map_or(row.as_str(), |(_, domain)| domain);
+            self.name(domain, class, source);
+        }
+    }
+
+    async fn listed(&self, table: &Table) -> Result<Vec<String>, String> {
+        let file = MapFile::of(&self.machine.read(&table.path())?);
+        let url = file.database(table.kind)?;
+        let url = match url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", self.machine.place(Path::new(path)).display()),
+            None if self.machine.root.is_some() => {
+                return Err("no server is asked for another host".to_owned());
+            }
+            None => url,
+        };
+        let query = file.query().ok_or("it has no query")?;
+        let queries = listing(&query).ok_or("its query can't be made a list")?;
+        let secret = file.secret(table.kind).map(|secret| secret.0);
+        let url: SqlUrl = url.parse().map_err(|error: UrlError| error.to_string())?;
+        let url = url.with_password(secret);
+        let mut found = BTreeSet::new();
+        for query in queries {
+            found.extend(rows(url.clone(), &query).await?);
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Where a table can't be listed: domains that the administrator named, and domains for which the log has mail, as far as
+    /// Postfix finds them in the table.
+    async fn candidates(&mut self, table: &Table, class: Class, source: &str, why: &str) {
+        self.all_domains_read = false;
+        let (named, log) = (self.named, self.log);
+        let mut found = 0;
+        for domain in named
+            .iter()
+            .chain(log.iter().flat_map(|day| &day.delivered))
+        {
+            if self.domains.seen.contains(domain) {
+                continue;
+            }
+            let is_there = self.asked(&table.written, domain.as_str()).await;
+            // Where Postfix can't be asked, the administrator's word counts, and for mail that a transport of this host took.
+            let is_there = is_there || self.machine.root.is_some();
+            if is_there {
+                let how = if named.contains(domain) {
+                    "named on the command line"
+                } else {
+                    "seen in the log"
+                };
+                found += 1;
+                self.name(domain.as_str(), class, &format!("{source}, {how}"));
+            }
+        }
+        self.unread.push(match found {
+            0 => format!("{source}: {why}; use --domain DOMAIN for each domain in it"),
+            _ => format!("{source}: {why}, so only domains of the log are here; use --domain DOMAIN for others"),
+        });
+    }
+
+    /// Where mail of relay_domains goes: without a next hop of its own, this host is a backup MX.
+    pub(super) async fn next_hops(&mut self) {
+        let transports = tables(&self.settings.value("transport_maps"), &self.default_type());
+        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        let mut asked = Vec::new();
+        for table in transports {
+            match table.kind {
+                Kind::Text => match self.machine.read(&table.path()) {
+                    Ok(text) => texts.extend(lists::pairs(&text)),
+                    Err(why) => self.unread.push(format!("transport_maps: {why}")),
+                },
+                Kind::Inline => texts.extend(table.inline_keys()),
+                _ => asked.push(table),
+            }
+        }
+        let relay = self.settings.value("relay_transport");
+        let relay = relay.split_once(':').map(|_| relay.clone());
+        let relayhost = Some(self.settings.value("relayhost")).filter(|host| !host.is_empty());
+        for at in 0..self.domains.found.len() {
+            let Some(found) = self
+                .domains
+                .found
+                .get(at)
+                .filter(|found| found.class == Class::Relay)
+            else {
+                continue;
+            };
+            let domain = found.domain.clone();
+            let mut hop = texts.get(domain.as_str()).cloned();
+            for table in &asked {
+                if hop.is_none() {
+                    self.questions += 1;
+                    if self.questions <= MAX_QUESTIONS {
+                        hop = self.machine.postmap(&table.written, domain.as_str()).await;
+                    }
+                }
+            }
+            // `smtp:` alone is the default, MX records.
+            let hop = hop.filter(|hop| !matches!(hop.trim(), ":" | "smtp:" | "relay:"));
+            let hop = hop.or_else(|| relay.clone()).or_else(|| relayhost.clone());
+            if let Some(found) = self.domains.found.get_mut(at) {
+                found.next_hop = hop;
+            }
+        }
+    }
+}

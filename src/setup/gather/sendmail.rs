@@ -1,0 +1,181 @@
+//! Reads Sendmail.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::{
+        facts::{Class, Facts, List, Mta},
+        machine::Machine,
+        sendmail::Sendmail,
+    },
+    Domains, lists,
+};
+use crate::core::address::Domain;
+
+const MC: &str = "/etc/mail/sendmail.mc";
+const CF: [&str; 2] = ["/etc/mail/sendmail.cf", "/etc/sendmail.cf"];
+
+pub(super) fn is_there(machine: &Machine) -> bool {
+    machine.has(MC) || CF.iter().any(|path| machine.has(path))
+}
+
+/// Its facts; none where there is no Sendmail.
+pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<Facts>, String> {
+    let cf = CF.iter().find(|path| machine.has(path));
+    let has_mc = machine.has(MC);
+    if !is_there(machine) {
+        return Ok(None);
+    }
+    let mut unread = Vec::new();
+    let mut sendmail = match cf {
+        Some(path) => Sendmail::of_cf(&machine.read(Path::new(path))?),
+        None => Sendmail::default(),
+    };
+    if has_mc {
+        sendmail.mc_text = machine.read(Path::new(MC))?;
+        sendmail.mc = Some(PathBuf::from(MC));
+        if cf.is_none() {
+            let text = sendmail.mc_text.clone();
+            sendmail.read_mc(&text);
+        }
+    }
+    let mut domains = Domains::default();
+    for domain in named {
+        domains.add(domain.as_str(), Class::Local, "named on the command line");
+    }
+    let host = sendmail.host.clone().unwrap_or_else(|| machine.host_name());
+    domains.add(&host, Class::Local, "the name of the host");
+    let mut add =
+        |names: &[String], files: &[PathBuf], class, source: &str, unread: &mut Vec<String>| {
+            names.iter().for_each(|name| {
+                domains.add(name, class, source);
+            });
+            for file in files {
+                match machine.read(file) {
+                    Ok(text) => {
+                        let lines = text
+                            .lines()
+                            .map(str::trim)
+                            .filter(|line| !line.starts_with('#'));
+                        lines.for_each(|line| {
+                            domains.add(line, class, &file.display().to_string());
+                        });
+                    }
+                    Err(why) => unread.push(why),
+                }
+            }
+        };
+    add(
+        &sendmail.local,
+        &sendmail.local_files,
+        Class::Local,
+        "class w",
+        &mut unread,
+    );
+    add(
+        &sendmail.virtual_domains,
+        &sendmail.virtual_files,
+        Class::Alias,
+        "VIRTUSER_DOMAIN",
+        &mut unread,
+    );
+    add(
+        &[],
+        &sendmail.relay_files,
+        Class::Relay,
+        "class R",
+        &mut unread,
+    );
+    let mut hops: BTreeMap<String, String> = BTreeMap::new();
+    if let Some(path) = text_of(sendmail.map("mailertable")) {
+        match machine.read(&path) {
+            Ok(text) => hops.extend(lists::pairs(&text)),
+            Err(why) => unread.push(why),
+        }
+    }
+    for found in domains
+        .found
+        .iter_mut()
+        .filter(|found| found.class == Class::Relay)
+    {
+        found.next_hop = hops.get(found.domain.as_str()).cloned();
+    }
+    unread.push("the log of mail, which is read only of Postfix".to_owned());
+    let lists = lists_of(machine, &sendmail);
+    Ok(Some(Facts {
+        host,
+        domains: domains.found,
+        all_domains_read: unread.is_empty(),
+        covered: BTreeSet::new(),
+        remarks: lists::hidden(machine, lists.values().flatten()),
+        lists,
+        networks: networks(machine, &sendmail, &mut unread),
+        networks_by_style: None,
+        log: None,
+        machine: machine.facts(),
+        unread,
+        mta: Mta::Sendmail(Box::new(sendmail)),
+    }))
+}
+
+/// A map without the ending of its compiled form.
+fn text_of(path: Option<&PathBuf>) -> Option<PathBuf> {
+    path.map(|path| match path.extension() {
+        Some(ending) if ending == "db" => path.with_extension(""),
+        _ => path.clone(),
+    })
+}
+
+fn lists_of(machine: &Machine, sendmail: &Sendmail) -> BTreeMap<Class, Vec<List>> {
+    let virtuser = text_of(sendmail.map("virtuser"));
+    let virtuser: Vec<List> = virtuser
+        .map(|path| lists::map(machine, path, "virtusertable"))
+        .into_iter()
+        .collect();
+    let mut local = virtuser.clone();
+    local.push(lists::accounts(machine));
+    for file in &sendmail.aliases {
+        local.push(lists::map(machine, file.clone(), "aliases"));
+    }
+    if sendmail.luser_relay {
+        let why = "LUSER_RELAY".to_owned();
+        local.push(List::Everybody { why });
+    }
+    BTreeMap::from([(Class::Local, local), (Class::Alias, virtuser)])
+}
+
+/// Networks that the access table or class R relays for: `Connect:192.168.1 RELAY`.
+fn networks(machine: &Machine, sendmail: &Sendmail, unread: &mut Vec<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut prefixes: Vec<String> = Vec::new();
+    if let Some(path) = text_of(sendmail.map("access")) {
+        match machine.read(&path) {
+            Ok(text) => {
+                let relays = lists::pairs(&text)
+                    .into_iter()
+                    .filter(|(_, value)| value == "RELAY");
+                prefixes
+                    .extend(relays.map(|(key, _)| key.trim_start_matches("connect:").to_owned()));
+            }
+            Err(why) => unread.push(why),
+        }
+    }
+    for file in &sendmail.relay_files {
+        let text = machine.read(file).unwrap_or_default();
+        prefixes.extend(text.lines().map(|line| line.trim().to_owned()));
+    }
+    for prefix in prefixes {
+        let octets: Vec<&str> = prefix.split('.').collect();
+        let is_v4 = octets.len() <= 4 && octets.iter().all(|octet| octet.parse::<u8>().is_ok());
+        if is_v4 {
+            let zeros = ".0".repeat(4 - octets.len());
+            found.push(format!("{prefix}{zeros}/{}", octets.len() * 8));
+        } else if let Some(v6) = prefix.strip_prefix("ipv6:") {
+            found.push(v6.to_owned());
+        }
+    }
+    found
+}

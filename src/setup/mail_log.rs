@@ -1,0 +1,239 @@
+//! A day of Postfix's log: whose mail came from which client, and for which domains mail was delivered here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+use crate::core::address::{Domain, Host, Mailbox};
+
+/// Messages in progress that are remembered at a time.
+const MAX_MESSAGES: usize = 100_000;
+/// Clients that are remembered.
+const MAX_CLIENTS: usize = 50_000;
+/// Pairs of sender's and recipient's domain that are remembered of a client.
+const MAX_PAIRS: usize = 200;
+
+/// What the log says.
+#[derive(Clone, Debug, Default)]
+pub struct Day {
+    /// How many messages were seen.
+    pub messages: u64,
+    /// What came from each client that did not log in, by the domains of the sender and of a recipient.
+    pub clients: HashMap<IpAddr, BTreeMap<(Domain, Domain), String>>,
+    /// Domains that a transport of this host delivered mail for.
+    pub delivered: BTreeSet<Domain>,
+}
+
+/// A message between its first line and `removed`.
+#[derive(Default)]
+struct Message {
+    client: Option<IpAddr>,
+    sender: Option<Domain>,
+}
+
+/// Reads lines, the oldest first.
+#[derive(Default)]
+pub struct Reader {
+    day: Day,
+    messages: HashMap<String, Message>,
+}
+
+impl Reader {
+    /// What was read.
+    pub fn day(self) -> Day {
+        self.day
+    }
+
+    /// Reads a line of syslog, of the journal, or of `maillog_file`. Others count for nothing.
+    pub fn line(&mut self, line: &str) {
+        let Some((program, text)) = program_and_text(line) else {
+            return;
+        };
+        if let Some(text) = text.strip_prefix("NOQUEUE: reject: RCPT from ") {
+            self.refused(text);
+            return;
+        }
+        let Some((id, text)) = text.split_once(": ") else {
+            return;
+        };
+        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) || id.len() < 6 {
+            return;
+        }
+        match program {
+            "smtpd" if text.starts_with("client=") => self.begun(id, text),
+            "qmgr" if text == "removed" => {
+                self.messages.remove(id);
+            }
+            "qmgr" => {
+                if let (Some(message), Some(sender)) =
+                    (self.messages.get_mut(id), domain_in(text, "from=<"))
+                {
+                    message.sender = Some(sender);
+                }
+            }
+            _ if text.starts_with("to=<") => self.delivery(id, text),
+            _ => {}
+        }
+    }
+
+    fn begun(&mut self, id: &str, text: &str) {
+        self.day.messages += 1;
+        // A content filter hands on who sent the message first; a client that logged in is one of ours.
+        if text.contains("orig_client=")
+            || text.contains("sasl_username=")
+            || self.messages.len() >= MAX_MESSAGES
+        {
+            return;
+        }
+        let message = Message {
+            client: client_in(text),
+            sender: None,
+        };
+        self.messages.insert(id.to_owned(), message);
+    }
+
+    fn delivery(&mut self, id: &str, text: &str) {
+        let recipient = domain_in(text, "orig_to=<").or_else(|| domain_in(text, "to=<"));
+        let Some(recipient) = recipient else {
+            return;
+        };
+        if text.contains("status=sent")
+            && is_of_this_host(field(text, "relay=").unwrap_or_default())
+        {
+            self.day.delivered.insert(recipient.clone());
+        }
+        let Some(Message {
+            client: Some(client),
+            sender: Some(sender),
+        }) = self.messages.get(id)
+        else {
+            return;
+        };
+        let (client, sender) = (*client, sender.clone());
+        self.seen(client, sender, recipient, id);
+    }
+
+    fn refused(&mut self, text: &str) {
+        let found = (
+            client_in(text),
+            domain_in(text, "from=<"),
+            domain_in(text, " to=<"),
+        );
+        if let (Some(client), Some(sender), Some(recipient)) = found {
+            self.seen(client, sender, recipient, "refused");
+        }
+    }
+
+    fn seen(&mut self, client: IpAddr, sender: Domain, recipient: Domain, id: &str) {
+        let clients = &mut self.day.clients;
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(&client) {
+            return;
+        }
+        let pairs = clients.entry(client).or_default();
+        if pairs.len() < MAX_PAIRS {
+            pairs
+                .entry((sender, recipient))
+                .or_insert_with(|| id.to_owned());
+        }
+    }
+}
+
+/// `... postfix/submission/smtpd[123]: TEXT`.
+fn program_and_text(line: &str) -> Option<(&str, &str)> {
+    let (head, text) = line.split_once("]: ")?;
+    let (head, pid) = head.rsplit_once('[')?;
+    let tag = head.rsplit(' ').next()?;
+    let (first, program) = tag.rsplit_once('/')?;
+    let is_ours = pid.bytes().all(|byte| byte.is_ascii_digit()) && !first.is_empty();
+    is_ours.then_some((program, text))
+}
+
+/// The address in the first `name[address]`.
+fn client_in(text: &str) -> Option<IpAddr> {
+    let (_, rest) = text.split_once('[')?;
+    let (address, _) = rest.split_once(']')?;
+    address
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(name)?;
+    rest.split(',').next()
+}
+
+fn domain_in(text: &str, name: &str) -> Option<Domain> {
+    let (_, rest) = text.split_once(name)?;
+    let (address, _) = rest.split_once('>')?;
+    match Mailbox::from_bytes(address.as_bytes()).host() {
+        Host::Domain(domain) => Some(domain.clone()),
+        _ => None,
+    }
+}
+
+/// `local`, `virtual`, `dovecot` (a pipe), and sockets such as `host[private/dovecot-lmtp]`.
+fn is_of_this_host(relay: &str) -> bool {
+    let is_service = !relay.is_empty() && !relay.contains(['[', '.']) && relay != "none";
+    is_service || relay.contains("[private/") || relay.contains("[/")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LOG: &str = "\
+Nov 29 10:00:00 mx postfix/smtpd[1]: AAAAAA: client=mail.far.example[192.0.2.7]
+Nov 29 10:00:00 mx postfix/cleanup[2]: AAAAAA: message-id=<1@far.example>
+Nov 29 10:00:00 mx postfix/qmgr[3]: AAAAAA: from=<bob@far.example>, size=1, nrcpt=1 (queue active)
+Nov 29 10:00:01 mx postfix/lmtp[4]: AAAAAA: to=<joe@box.example.org>, orig_to=<joe@example.org>, relay=mx[private/dovecot-lmtp], delay=1, status=sent (250)
+Nov 29 10:00:01 mx postfix/qmgr[3]: AAAAAA: removed
+2026-11-29T10:00:02.123456+00:00 mx postfix/submission/smtpd[5]: BBBBBB: client=unknown[10.0.0.9], sasl_method=PLAIN, sasl_username=joe
+2026-11-29T10:00:02.123456+00:00 mx postfix/qmgr[3]: BBBBBB: from=<joe@example.org>, size=1, nrcpt=1 (queue active)
+2026-11-29T10:00:02.123456+00:00 mx postfix/smtp[6]: BBBBBB: to=<bob@far.example>, relay=mail.far.example[192.0.2.7]:25, status=sent (250)
+Nov 29 10:00:03 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from gw.example[10.0.0.1]: 550 5.1.1 <x@example.org>: no; from=<spam@junk.example> to=<x@example.org> proto=ESMTP helo=<gw>
+Nov 29 10:00:04 mx postfix/smtpd[1]: CCCCCC: client=localhost[127.0.0.1], orig_queue_id=AAAAAA, orig_client=mail.far.example[192.0.2.7]
+Nov 29 10:00:04 mx postfix/qmgr[3]: CCCCCC: from=<bob@far.example>, size=1, nrcpt=1 (queue active)
+Nov 29 10:00:04 mx postfix/virtual[3]: CCCCCC: to=<joe@example.net>, relay=virtual, status=sent (delivered)
+Nov 29 10:00:05 mx postfix/error[3]: DDDDDD: to=<joe@example.com>, relay=none, status=bounced (x)
+";
+
+    #[test]
+    fn clients_and_domains_are_read() {
+        let mut reader = Reader::default();
+        LOG.lines().for_each(|line| reader.line(line));
+        assert!(!reader.messages.contains_key("AAAAAA"));
+        let day = reader.day();
+        assert_eq!(day.messages, 3);
+        let delivered: Vec<_> = day.delivered.iter().map(Domain::as_str).collect();
+        assert_eq!(delivered, ["example.net", "example.org"]);
+        let mut clients: Vec<_> = day
+            .clients
+            .iter()
+            .flat_map(|(client, pairs)| {
+                pairs.iter().map(move |((sender, recipient), id)| {
+                    format!("{client} {sender} {recipient} {id}")
+                })
+            })
+            .collect();
+        clients.sort();
+        assert_eq!(
+            clients,
+            [
+                "10.0.0.1 junk.example example.org refused",
+                "192.0.2.7 far.example example.org AAAAAA"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in "(postfix/smtpd\\[1\\]: |AAAAAA: |client=|\\[|\\]|to=<|from=<|@|>|é|relay=|\\PC){0,12}") {
+            let mut reader = Reader::default();
+            reader.line(&line);
+        }
+    }
+}

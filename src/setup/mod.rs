@@ -1,0 +1,20 @@
+//! Sets Backstop up for the mail system of this host. [`gather`] reads the MTA into [`facts`], [`decide`] makes a plan of
+//! them, and [`apply`] writes it, and takes it back.
+
+pub mod apply;
+pub mod decide;
+pub mod facts;
+pub mod gather;
+mod lines;
+mod machine;
+mod mail_log;
+mod map_file;
+mod master;
+mod private;
+mod sendmail;
+mod settings;
+mod sql_query;
+mod table;
+mod text_map;
+
+pub use machine::Machine;
