@@ -1,5 +1,6 @@
 //! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
+mod mta;
 mod postfix;
 
 use std::{path::Path, process::ExitCode};
@@ -89,6 +90,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     if !arguments.offline {
         ask_servers(&engine, &mut report).await;
         look_at_postfix(&mut report).await;
+        look_at_mta(&config, &mut report).await;
     }
     if arguments.json {
         print_json(&report);
@@ -138,6 +140,16 @@ async fn look_at_postfix(report: &mut CheckReport) {
         Ok(warnings) => report.warnings.extend(warnings),
         Err(why) => report.on.push(format!(
             "Postfix: its milter_default_action is not known: {why}"
+        )),
+    }
+}
+
+/// Compares domains and networks with those of the MTA.
+async fn look_at_mta(config: &Config, report: &mut CheckReport) {
+    match mta::differences(config).await {
+        Ok(warnings) => report.warnings.extend(warnings),
+        Err(why) => report.on.push(format!(
+            "the domains and networks of the MTA are not known: {why}"
         )),
     }
 }

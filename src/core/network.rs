@@ -32,6 +32,11 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
+
+    /// Whether the other network lies in it, or is it.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.0.contains(&other.0)
+    }
 }
 
 /// Why a text is no network.
@@ -105,6 +110,21 @@ mod tests {
                 inside,
                 "{network} {address}"
             );
+        }
+    }
+
+    #[test]
+    fn networks_cover_networks() {
+        for (network, other, covers) in [
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.1.0.0/16", "10.1.0.0/16", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("2001:db8::/32", "2001:db8::1", true),
+            ("0.0.0.0/0", "::1", false),
+        ] {
+            let (network, other): (Network, Network) =
+                (network.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(network.covers(&other), covers, "{network} {other}");
         }
     }
 

@@ -1,13 +1,7 @@
 //! What the Postfix of this host does with mail while the daemon does not answer, as far as `postconf` says it.
 
-use std::{io, process::Stdio, time::Duration};
+use crate::setup::Machine;
 
-use tokio::{process::Command, time::timeout};
-
-/// Where it mostly is, for a user without `sbin` in PATH.
-const POSTCONF: [&str; 2] = ["postconf", "/usr/sbin/postconf"];
-/// It only reads files.
-const PATIENCE: Duration = Duration::from_secs(5);
 const DEFAULT_ACTION: &str = "milter_default_action";
 const MILTERS: [&str; 2] = ["smtpd_milters", "non_smtpd_milters"];
 
@@ -16,41 +10,13 @@ const MILTERS: [&str; 2] = ["smtpd_milters", "non_smtpd_milters"];
 /// # Errors
 /// There is one, and its settings can't be read.
 pub(super) async fn accepts_unchecked() -> Result<Vec<String>, String> {
-    let Some(main) = postconf(&[DEFAULT_ACTION, MILTERS[0], MILTERS[1]]).await? else {
+    let machine = Machine::default();
+    let main = machine.postconf(&["-x", DEFAULT_ACTION, MILTERS[0], MILTERS[1]]);
+    let Some(main) = main.await? else {
         return Ok(Vec::new());
     };
-    let master = postconf(&["-P"]).await?.unwrap_or_default();
+    let master = machine.postconf(&["-P"]).await?.unwrap_or_default();
     Ok(warnings(&main, &master))
-}
-
-/// None where there is no such program.
-async fn postconf(arguments: &[&str]) -> Result<Option<String>, String> {
-    for program in POSTCONF {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        match timeout(PATIENCE, command.output()).await {
-            Ok(Ok(output)) if output.status.success() => {
-                return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
-            }
-            Ok(Ok(output)) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let first = said.lines().next().unwrap_or_default();
-                return Err(format!("`postconf` ended with {}: {first}", output.status));
-            }
-            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Ok(Err(error)) => return Err(format!("`{program}` can't be run: {error}")),
-            Err(_elapsed) => {
-                return Err(format!(
-                    "`postconf` took longer than {} s",
-                    PATIENCE.as_secs()
-                ));
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// `main` has lines such as `smtpd_milters = inet:127.0.0.1:8894`, `master` such as

@@ -1,0 +1,152 @@
+//! Where the file and the MTA of this host disagree about whose mail is whose.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::{
+    config::Config,
+    core::pattern::DomainPattern,
+    setup::{
+        Machine, decide,
+        facts::{Class, Facts},
+        gather,
+    },
+};
+
+/// How long reading it may take: files, and tables that ask servers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Warnings. None where there is no MTA.
+///
+/// # Errors
+/// There is one, and it can't be read.
+pub(super) async fn differences(config: &Config) -> Result<Vec<String>, String> {
+    let machine = Machine::default();
+    if !gather::has_mta(&machine).await {
+        return Ok(Vec::new());
+    }
+    match timeout(PATIENCE, gather::facts(&machine, &[], &config.dns)).await {
+        Ok(facts) => Ok(warnings(config, &facts?)),
+        Err(_elapsed) => Err(format!(
+            "reading it took longer than {} s",
+            PATIENCE.as_secs()
+        )),
+    }
+}
+
+fn warnings(config: &Config, facts: &Facts) -> Vec<String> {
+    let mut warnings = networks(config, facts);
+    warnings.extend(domains(config, facts));
+    warnings
+}
+
+fn networks(config: &Config, facts: &Facts) -> Vec<String> {
+    let listed = &config.policy.local.networks;
+    let choices = decide::networks(facts).into_iter();
+    let lacking = choices.filter_map(|choice| {
+        let why = choice.decision.ok()?;
+        let is_there = listed.iter().any(|network| network.covers(&choice.network));
+        (!is_there).then(|| {
+            format!(
+                "`local.networks` lacks {} ({why}), so mail from there is judged as a stranger's; add it, if these are hosts of \
+                 yours",
+                choice.network
+            )
+        })
+    });
+    lacking.collect()
+}
+
+fn domains(config: &Config, facts: &Facts) -> Vec<String> {
+    let local = &config.policy.local;
+    let (ours, _) = decide::domains(facts);
+    let lacking = ours.iter().filter(|found| !local.is_ours(&found.domain));
+    let lacking = lacking.map(|found| {
+        format!(
+            "`local.domains` lacks {}, for which the MTA receives mail ({}); without it, mail that forges it is not recognised",
+            found.domain, found.source
+        )
+    });
+    let mut warnings: Vec<String> = lacking.collect();
+    for pattern in &local.domains {
+        let DomainPattern::Itself(domain) = pattern else {
+            continue;
+        };
+        let found = facts.domains.iter().find(|found| found.domain == *domain);
+        match found {
+            Some(found) if found.class == Class::Relay && found.next_hop.is_none() => warnings.push(format!(
+                "`local.domains` has {domain}, for which this host is only a backup MX ({}): its mail comes from elsewhere, \
+                 too, and would be refused as forged",
+                found.source
+            )),
+            Some(_) => {}
+            None if facts.all_domains_read => warnings.push(format!(
+                "`local.domains` has {domain}, for which the MTA does not receive mail; remove it, unless your users send with it"
+            )),
+            None => {}
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    #[tokio::test]
+    async fn what_the_file_lacks_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("etc/postfix/master.cf", "smtp inet n - n - - smtpd\n");
+        write(
+            "var/log/mail.log",
+            "Nov 29 10:00:00 mx postfix/smtpd[1]: AAAAAA: client=a[192.0.2.1]\n",
+        );
+        let main = "compatibility_level = 3.6\nmyhostname = mx.example.org\nmydestination = example.org, localhost\n\
+                    relay_domains = relayed.example, backup.example\ntransport_maps = inline:{ relayed.example=smtp:[10.1.0.1] }\n\
+                    mynetworks = 127.0.0.0/8 10.1.0.0/16 198.51.100.0/24\n";
+        let all = "local: {domains: [example.org, relayed.example], networks: [127.0.0.0/8, '::1', 10.0.0.0/8]}\n";
+        for (main, yaml, expected) in [
+            (main.to_owned(), all, &[][..]),
+            (
+                main.to_owned(),
+                "local: {domains: [example.org, backup.example, other.example]}\n",
+                &[
+                    "`local.networks` lacks 10.1.0.0/16",
+                    "`local.domains` lacks relayed.example",
+                    "`local.domains` has backup.example, for which this host is only a backup MX",
+                    "`local.domains` has other.example, for which the MTA does not receive",
+                ],
+            ),
+            // Some domains are in a table that can't be listed.
+            (
+                format!("{main}virtual_mailbox_domains = ldap:/etc/postfix/domains.cf\n"),
+                "local: {domains: [example.org, relayed.example, other.example], networks: [127.0.0.0/8, '::1', 10.1.0.0/16]}\n",
+                &[],
+            ),
+        ] {
+            write("etc/postfix/main.cf", &main);
+            let machine = Machine {
+                root: Some(folder.path().to_owned()),
+                postfix: None,
+            };
+            let facts = gather::facts(&machine, &[], &Default::default())
+                .await
+                .unwrap();
+            let config = config::parse(Path::new("m.yaml"), yaml).unwrap();
+            let found = warnings(&config, &facts);
+            assert_eq!(found.len(), expected.len(), "{found:#?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.starts_with(expected), "{found}");
+            }
+        }
+    }
+}
