@@ -40,3 +40,23 @@ async fn through_sendmail() {
 async fn through_sendmail_with_a_luser_relay() {
     every_answer_is_right(Site::SendmailLuser, 1).await;
 }
+
+async fn a_set_up_is_right(site: Site) {
+    let options = Options {
+        backstop: env!("CARGO_BIN_EXE_backstop").into(),
+        packaging: path("packaging"),
+    };
+    let report = layouts::set_up(options, site).await.unwrap();
+    assert!(report.wrong.is_empty(), "{}", report.wrong.join("\n"));
+    assert!(report.cells > 14 * 4, "{} answers", report.cells);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_up_beside_postfix() {
+    a_set_up_is_right(Site::Postfix).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_up_beside_postfix_with_another_delimiter() {
+    a_set_up_is_right(Site::PostfixDash).await;
+}

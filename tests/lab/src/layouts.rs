@@ -9,6 +9,7 @@ mod mta;
 mod play;
 mod postfix;
 mod sendmail;
+mod setup;
 mod world;
 
 use std::{io, path::PathBuf};
@@ -57,6 +58,20 @@ pub async fn run(options: Options, site: Site) -> io::Result<Report> {
     let dns = Server::start(zone).await;
     let nameserver = dns.addr();
     spawn_blocking(move || play::play(&World::start(&options, site, nameserver)?))
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Sets Backstop up with `backstop setup` beside a Postfix that has all layouts of the site, sends mail through all of them,
+/// and takes the set-up back.
+///
+/// # Errors
+/// When something that is played with can't be started.
+pub async fn set_up(options: Options, site: Site) -> io::Result<Report> {
+    let zone = Zone::from_yaml(ZONE).map_err(io::Error::other)?;
+    let dns = Server::start(zone).await;
+    let nameserver = dns.addr();
+    spawn_blocking(move || setup::run(&options, site, nameserver))
         .await
         .map_err(io::Error::other)?
 }

@@ -192,6 +192,19 @@ impl Postfix {
         wait_until(PATIENCE, || Ok(count() > before))
     }
 
+    /// A program of somebody else's that calls the tools of this Postfix.
+    pub fn with_tools(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .env("LD_LIBRARY_PATH", self.tree.join("usr/lib/postfix"))
+            .env(
+                "PATH",
+                format!("{}:{path}", self.tree.join("usr/sbin").display()),
+            );
+        command
+    }
+
     fn tool(&self, program: &str) -> Command {
         command(&self.tree, program, &self.config_dir())
     }

@@ -19,6 +19,17 @@ pub(super) fn start(
     packaging: &Path,
     folder: &Path,
 ) -> io::Result<Mta> {
+    let lines = lines_of_packaging(site, milter, packaging, folder)?;
+    start_with(site, &lines, "", folder)
+}
+
+/// The same as it is before anybody has heard of Backstop, with more services.
+pub(super) fn start_without(site: Site, services: &str, folder: &Path) -> io::Result<Mta> {
+    let lines = format!("recipient_delimiter = {}", site.delimiter());
+    start_with(site, &lines, services, folder)
+}
+
+fn start_with(site: Site, lines: &str, services: &str, folder: &Path) -> io::Result<Mta> {
     let sink = Sink::start_refusing(is_unknown)?;
     let domains: Vec<Layout> = site.layouts();
     let domains = domains
@@ -28,7 +39,7 @@ pub(super) fn start(
     tables.write(folder)?;
     let (unlisted, verified) = (free_port()?, free_port()?);
     let postfix = Postfix::start(&Options {
-        main_cf: vec![main_cf(site, milter, sink.addr(), packaging, folder)?],
+        main_cf: vec![main_cf(lines, sink.addr(), folder)],
         master_cf: vec![format!(
             "127.0.0.1:{unlisted} inet n - n - - smtpd
   -o smtpd_reject_unlisted_recipient=no
@@ -36,7 +47,8 @@ pub(super) fn start(
   -o {{ smtpd_recipient_restrictions = permit_sasl_authenticated, reject_unverified_recipient }}
   -o unverified_recipient_reject_code=550
 local unix - n n - - local
-lmtp unix - - n - - lmtp"
+lmtp unix - - n - - lmtp
+{services}"
         )],
         ..Options::default()
     })?;
@@ -57,16 +69,15 @@ fn is_unknown(address: &str) -> bool {
     !address.contains("-any.") && stranger.iter().any(|word| address.contains(word))
 }
 
-fn main_cf(
+/// What is shipped for Postfix, and for tags in it.
+fn lines_of_packaging(
     site: Site,
     milter: SocketAddr,
-    sink: SocketAddr,
     packaging: &Path,
     folder: &Path,
 ) -> io::Result<String> {
     let read = |name: &str| fs::read_to_string(packaging.join("postfix").join(name));
     let shipped = read("main.cf")?.replace("127.0.0.1:8894", &milter.to_string());
-    let tables = folder.display();
     let delimiter = site.delimiter();
     let pattern = read("prvs.pcre")?
         .replace(r"example\.org", r"[a-z-]+\.test")
@@ -83,10 +94,13 @@ fn main_cf(
         Site::PostfixDash => "internal_mail_filter_classes = bounce",
         _ => "",
     };
-    Ok(format!(
-        "{shipped}
-{tags}
-{own_bounces}
+    Ok(format!("{shipped}\n{tags}\n{own_bounces}"))
+}
+
+fn main_cf(lines: &str, sink: SocketAddr, folder: &Path) -> String {
+    let tables = folder.display();
+    format!(
+        "{lines}
 mydestination = local.test local-any.test
 myorigin = local.test
 local_recipient_maps = texthash:{tables}/users
@@ -105,7 +119,7 @@ transport_maps = texthash:{tables}/transport
 address_verify_poll_delay = 1s
 # 26 layouts send at the same time.
 smtpd_client_connection_count_limit = 0"
-    ))
+    )
 }
 
 /// The lookup tables, one line an entry.
