@@ -11,7 +11,7 @@ mod serve;
 
 pub use guard::{Counters, OpenConnection, Snapshot, Stream, Violation};
 pub use listener::{
-    ListenAddress, ListenAddressError, ListenError, Listener, Owner, SocketMode, SocketOptions,
-    bind_tcp, reach,
+    ListenAddress, ListenAddressError, ListenError, Listener, Opened, Owner, Place, SelfCheck,
+    SocketFile, SocketMode, SocketOptions, bind_privately, bind_tcp, reach,
 };
-pub use serve::serve;
+pub use serve::{Serving, serve};

@@ -22,7 +22,7 @@ use crate::{
 /// Why it can't be bound, and what to do.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let failed = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
-    let listener = bind_tcp(address, &address).map_err(|error| failed(&error))?;
+    let listener = bind_tcp(address, &address, &[]).map_err(|error| failed(&error))?;
     TcpListener::from_std(listener).map_err(|error| failed(&error))
 }
 

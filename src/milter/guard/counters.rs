@@ -2,9 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use tokio::sync::mpsc;
 
 use super::framing::Violation;
 
@@ -84,7 +87,10 @@ impl Counters {
         }
         counts.open += 1;
         counts.accepted += 1;
-        Some(OpenConnection(Arc::clone(self)))
+        Some(OpenConnection {
+            counters: Some(Arc::clone(self)),
+            connected: None,
+        })
     }
 
     pub(in crate::milter) fn accept_failed(&self, error: &io::Error) {
@@ -101,16 +107,38 @@ impl Counters {
 
 /// A connection's place among the open ones, until it is dropped.
 #[derive(Debug)]
-pub struct OpenConnection(Arc<Counters>);
+pub struct OpenConnection {
+    /// None for a connection of our own, which nobody counts.
+    counters: Option<Arc<Counters>>,
+    connected: Option<mpsc::Sender<Infallible>>,
+}
 
 impl OpenConnection {
+    /// One of our own.
+    pub(in crate::milter) fn own() -> Self {
+        Self {
+            counters: None,
+            connected: None,
+        }
+    }
+
+    /// Keeps the sender as long: whose receiver ends knows that all such connections have.
+    pub(in crate::milter) fn keeping(mut self, connected: mpsc::Sender<Infallible>) -> Self {
+        self.connected = Some(connected);
+        self
+    }
+
     pub(super) fn violated(&self, violation: Violation) {
-        *self.0.lock().violations.entry(violation).or_default() += 1;
+        if let Some(counters) = &self.counters {
+            *counters.lock().violations.entry(violation).or_default() += 1;
+        }
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.lock().open -= 1;
+        if let Some(counters) = &self.counters {
+            counters.lock().open -= 1;
+        }
     }
 }

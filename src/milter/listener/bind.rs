@@ -6,15 +6,14 @@ use std::{
     os::unix::net::UnixListener,
     path::PathBuf,
     process,
+    sync::Arc,
 };
 
 use listenfd::ListenFd;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net;
 
-use super::{
-    address::{ListenAddress, SocketOptions},
-    socket_file::{self, SocketFile},
-};
+use super::socket_file::SocketFile;
 
 /// How many clients can wait to be accepted; the kernel cuts it to net.core.somaxconn.
 const BACKLOG: i32 = 1024;
@@ -73,24 +72,8 @@ pub(super) enum Bound {
     Unix(UnixListener, Option<SocketFile>),
 }
 
-/// The socket that systemd passes (sd_listen_fds(3)) if there is one, else one bound to the address.
-pub(super) fn bind(address: &ListenAddress, options: &SocketOptions) -> Result<Bound, ListenError> {
-    if let Some(inherited) = inherited()? {
-        return Ok(inherited);
-    }
-    match address {
-        ListenAddress::Inet { host, port, ipv6 } => {
-            let socket_address = resolve(host, *port, *ipv6)?;
-            bind_tcp(socket_address, address).map(Bound::Tcp)
-        }
-        ListenAddress::Unix(path) => {
-            let (listener, file) = socket_file::bind(path, options)?;
-            Ok(Bound::Unix(listener, Some(file)))
-        }
-    }
-}
-
-fn inherited() -> Result<Option<Bound>, ListenError> {
+/// The socket that systemd passes (sd_listen_fds(3)), if there is one.
+pub(super) fn inherited() -> Result<Option<Bound>, ListenError> {
     // With another process id the variables are not for us, but for a socket-activated parent that started us.
     let for_us = env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(process::id()));
     if !for_us {
@@ -117,7 +100,7 @@ fn inherited() -> Result<Option<Bound>, ListenError> {
     Ok(inherited)
 }
 
-fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError> {
+pub(super) fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
     }
@@ -134,12 +117,21 @@ fn resolve(host: &str, port: u16, ipv6: bool) -> Result<SocketAddr, ListenError>
         })
 }
 
-/// A TCP socket that listens there and does not block; errors name the address as `shown`.
+/// A TCP socket that listens there and does not block; errors name the address as `shown`. Where `ours`, sockets of this
+/// process that are about to give way, have the same port, they are no hindrance.
 ///
 /// # Errors
 /// The address is taken, or the system refuses.
-pub fn bind_tcp(address: SocketAddr, shown: &impl ToString) -> Result<TcpListener, ListenError> {
-    listening(address).map_err(|error| match error.kind() {
+pub fn bind_tcp(
+    address: SocketAddr,
+    shown: &impl ToString,
+    ours: &[Arc<net::TcpListener>],
+) -> Result<TcpListener, ListenError> {
+    let bound = match listening(address, false) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => beside(address, ours, error),
+        bound => bound,
+    };
+    bound.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::Taken {
             address: shown.to_string(),
         },
@@ -147,12 +139,38 @@ pub fn bind_tcp(address: SocketAddr, shown: &impl ToString) -> Result<TcpListene
     })
 }
 
-fn listening(address: SocketAddr) -> io::Result<TcpListener> {
+/// Two sockets can listen on addresses that overlap, such as 127.0.0.1 and 0.0.0.0, if both have SO_REUSEPORT when the second
+/// is bound (socket(7)). They have it no longer than that, or another daemon of our user could listen there, too.
+fn beside(
+    address: SocketAddr,
+    ours: &[Arc<net::TcpListener>],
+    taken: io::Error,
+) -> io::Result<TcpListener> {
+    let has_port = |socket: &&Arc<net::TcpListener>| {
+        let local = socket.local_addr();
+        local.is_ok_and(|local| local.port() == address.port())
+    };
+    let ours: Vec<_> = ours.iter().filter(has_port).collect();
+    if ours.is_empty() {
+        return Err(taken);
+    }
+    let share = |is_shared| {
+        let mut ours = ours.iter();
+        ours.try_for_each(|socket| SockRef::from(&***socket).set_reuse_port(is_shared))
+    };
+    let bound = share(true).and_then(|()| listening(address, true));
+    share(false)?;
+    bound
+}
+
+fn listening(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // The port is free for the next instance while old connections linger.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
     socket.bind(&address.into())?;
     listen(&socket)?;
+    socket.set_reuse_port(false)?;
     Ok(socket.into())
 }
 

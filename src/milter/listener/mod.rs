@@ -1,53 +1,80 @@
 //! The listener that the milter crate accepts from. It never ends the daemon and never lets a client hang, as the crate's
-//! own loop would; and it stops when the daemon drains.
+//! own loop would; and it stops when the daemon drains, or another takes its place.
 
 mod address;
 mod bind;
+mod own;
+mod place;
 mod reach;
 mod retry;
 mod socket_file;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    convert::Infallible,
     fmt, io,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
-use milter::{EitherListener, EitherStream, Listener as MilterListener};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use milter::{EitherStream, Listener as MilterListener};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::{mpsc, watch},
+};
 
 pub use self::{
     address::{ListenAddress, ListenAddressError, Owner, SocketMode, SocketOptions},
     bind::{ListenError, bind_tcp},
+    own::SelfCheck,
+    place::{Opened, Place},
     reach::reach,
+    socket_file::{SocketFile, bind_privately},
 };
-use self::{bind::Bound, retry::Retry, socket_file::SocketFile};
-use super::guard::{Counters, Stream};
+use self::{own::Own, place::Socket, retry::Retry};
+use super::guard::{Counters, OpenConnection, Stream};
 use crate::engine::Drain;
 
 /// A listening TCP or unix socket.
 pub struct Listener {
-    /// None once draining has begun.
-    socket: Option<Listening>,
+    /// None once draining has begun, or all who waited were accepted after it was told to close.
+    listening: Option<Listening>,
     draining: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// None once it was told to close.
+    closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     retry: Retry,
     limit: usize,
     counters: Arc<Counters>,
+    own: Arc<Own>,
+    own_arriving: mpsc::Receiver<UnixStream>,
 }
 
 struct Listening {
-    listener: EitherListener<TcpListener, UnixListener>,
+    socket: Socket,
+    address: Place,
+    /// Held by each connection, too.
+    connected: mpsc::Sender<Infallible>,
     _file: Option<SocketFile>,
 }
 
+/// What is known of a listener outside of the milter crate, which has it.
+#[derive(Debug)]
+pub struct Handle {
+    place: Place,
+    own: Arc<Own>,
+    closing: watch::Sender<bool>,
+    connected: mpsc::Receiver<Infallible>,
+}
+
 impl Listener {
-    /// Listens on the socket that systemd passed if there is one, else on the address. At most `limit` connections
-    /// are open at a time; one more is accepted and closed at once. `options` are for a unix socket of our own.
+    /// Listens on the socket that systemd passed if there is one, else on the address: [`Opened::first`], and
+    /// [`of`](Self::of).
     ///
-    /// Call it within a tokio runtime. The milter crate's own maximum of connections must be above `limit`. A name in
-    /// the address is resolved here, blocking.
+    /// # Errors
+    /// The address is taken, or the system refuses.
     pub fn bind(
         address: &ListenAddress,
         options: &SocketOptions,
@@ -55,48 +82,91 @@ impl Listener {
         drain: &Drain,
         counters: Arc<Counters>,
     ) -> Result<Self, ListenError> {
-        let ready_for_tokio = |source| ListenError::System {
-            step: "listen on",
-            subject: address.to_string(),
-            source,
-            hint: "",
-        };
-        let socket = match bind::bind(address, options)? {
-            Bound::Tcp(listener) => Listening {
-                listener: EitherListener::Tcp(
-                    TcpListener::from_std(listener).map_err(ready_for_tokio)?,
-                ),
-                _file: None,
-            },
-            Bound::Unix(listener, file) => Listening {
-                listener: EitherListener::Unix(
-                    UnixListener::from_std(listener).map_err(ready_for_tokio)?,
-                ),
+        let opened = Opened::first(address, options)?;
+        Ok(Self::of(opened, limit, drain, counters).0)
+    }
+
+    /// Accepts from this socket. At most `limit` connections are open at a time, with those of other listeners that count in
+    /// the same place; one more is accepted and closed at once. The milter crate's own maximum of connections must be above
+    /// it, by two.
+    pub fn of(
+        opened: Opened,
+        limit: usize,
+        drain: &Drain,
+        counters: Arc<Counters>,
+    ) -> (Self, Handle) {
+        let Opened {
+            socket,
+            file,
+            place,
+        } = opened;
+        let (connected, all_connected) = mpsc::channel(1);
+        let (own, own_arriving) = Own::new();
+        let closing = watch::Sender::new(false);
+        let listener = Self {
+            listening: Some(Listening {
+                socket,
+                address: place.clone(),
+                connected,
                 _file: file,
-            },
-        };
-        Ok(Self {
-            socket: Some(socket),
+            }),
             draining: Box::pin(drain.begun()),
+            closing: Some(Box::pin(told(closing.subscribe()))),
             retry: Retry::new(),
             limit,
             counters,
-        })
+            own: Arc::clone(&own),
+            own_arriving,
+        };
+        let handle = Handle {
+            place,
+            own,
+            closing,
+            connected: all_connected,
+        };
+        (listener, handle)
     }
 
     /// The TCP address and port that the kernel listens on.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
-        match &self.socket.as_ref()?.listener {
-            EitherListener::Tcp(listener) => listener.local_addr().ok(),
-            EitherListener::Unix(_) => None,
-        }
+        self.listening.as_ref()?.address.tcp()
+    }
+}
+
+/// Resolves when the sender says yes; never if it goes away before.
+async fn told(mut word: watch::Receiver<bool>) {
+    if word.wait_for(|word| *word).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+impl Handle {
+    /// Where it listens.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What looks whether it serves.
+    pub fn self_check(&self) -> SelfCheck {
+        SelfCheck::new(self.place.clone(), Arc::clone(&self.own))
+    }
+
+    /// Tells it to close. Who has connected by then is still accepted.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until it has closed and all of its connections have ended.
+    pub async fn idle(&mut self) {
+        // Nothing is ever sent.
+        let _ = self.connected.recv().await;
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener")
-            .field("listening", &self.socket.is_some())
+            .field("listening", &self.listening.is_some())
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
@@ -108,19 +178,38 @@ impl MilterListener for Listener {
     /// Never an error: the milter crate would end on it.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
         loop {
-            let Some(socket) = &mut self.socket else {
+            let Some(listening) = &mut self.listening else {
                 return Poll::Pending;
             };
             if self.draining.as_mut().poll(cx).is_ready() {
-                self.socket = None;
+                self.listening = None;
                 return Poll::Pending;
             }
-            let listener = &mut socket.listener;
-            let accepted = ready!(
-                self.retry
-                    .poll_accept(cx, &self.counters, |cx| listener.poll_accept(cx))
-            );
-            if let Some(open) = self.counters.open(self.limit) {
+            if let Poll::Ready(Some(stream)) = self.own_arriving.poll_recv(cx) {
+                let open = OpenConnection::own();
+                return Poll::Ready(Ok(Stream::new(EitherStream::Unix(stream), open)));
+            }
+            let told = self.closing.as_mut();
+            if told.is_some_and(|told| told.as_mut().poll(cx).is_ready()) {
+                self.closing = None;
+            }
+            let socket = &listening.socket;
+            let polled = self
+                .retry
+                .poll_accept(cx, &self.counters, |cx| socket.poll_accept(cx));
+            let Poll::Ready(accepted) = polled else {
+                if self.closing.is_none() {
+                    self.listening = None;
+                }
+                return Poll::Pending;
+            };
+            let open = if self.own.is_from(&accepted) {
+                Some(OpenConnection::own())
+            } else {
+                self.counters.open(self.limit)
+            };
+            if let Some(open) = open {
+                let open = open.keeping(listening.connected.clone());
                 send_at_once(&accepted);
                 return Poll::Ready(Ok(Stream::new(accepted, open)));
             }
@@ -133,160 +222,5 @@ impl MilterListener for Listener {
 fn send_at_once(stream: &EitherStream<TcpStream, UnixStream>) {
     if let EitherStream::Tcp(stream) = stream {
         let _ = stream.set_nodelay(true);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{io::ErrorKind, time::Duration};
-
-    use milter::{Callbacks, Config};
-    use socket2::SockRef;
-    use tempfile::tempdir;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        time::timeout,
-    };
-
-    use super::*;
-
-    const OPTNEG: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";
-
-    fn bind(address: &str, limit: usize, drain: &Drain) -> (Listener, Arc<Counters>) {
-        let counters = Arc::new(Counters::default());
-        let listener = Listener::bind(
-            &address.parse().unwrap(),
-            &SocketOptions::default(),
-            limit,
-            drain,
-            Arc::clone(&counters),
-        )
-        .unwrap();
-        (listener, counters)
-    }
-
-    /// The milter crate answers the negotiation, so the listener works.
-    async fn negotiate(client: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
-        client.write_all(OPTNEG).await.unwrap();
-        let mut head = [0; 5];
-        client.read_exact(&mut head).await.unwrap();
-        assert_eq!(head[4], b'O');
-    }
-
-    fn start(listener: Listener) -> tokio::task::JoinHandle<io::Result<()>> {
-        tokio::spawn(milter::run(
-            listener,
-            Callbacks::<()>::new(),
-            Config::default(),
-            std::future::pending::<()>(),
-        ))
-    }
-
-    #[tokio::test]
-    async fn listens_on_tcp_by_name_and_address() {
-        for address in ["inet:0@127.0.0.1", "inet:0@localhost"] {
-            let (listener, counters) = bind(address, 10, &Drain::new());
-            let address = listener.tcp_address().unwrap();
-            assert!(address.is_ipv4());
-            let daemon = start(listener);
-            let mut client = TcpStream::connect(address).await.unwrap();
-            negotiate(&mut client).await;
-            assert_eq!(counters.snapshot().accepted, 1);
-            daemon.abort();
-        }
-    }
-
-    #[tokio::test]
-    async fn small_writes_leave_at_once() {
-        let (mut listener, _) = bind("inet:0@127.0.0.1", 10, &Drain::new());
-        let client = TcpStream::connect(listener.tcp_address().unwrap());
-        let (client, stream) = tokio::join!(client, listener.accept());
-        let stream = stream.unwrap();
-        let EitherStream::Tcp(accepted) = stream.socket() else {
-            panic!("not TCP");
-        };
-        assert!(accepted.nodelay().unwrap());
-        assert!(SockRef::from(accepted).tcp_quickack().unwrap());
-        drop(client);
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_is_said_to_be_taken() {
-        let (first, _) = bind("inet:0@127.0.0.1", 10, &Drain::new());
-        let address = format!("inet:{}@127.0.0.1", first.tcp_address().unwrap().port());
-        let error = Listener::bind(
-            &address.parse().unwrap(),
-            &SocketOptions::default(),
-            10,
-            &Drain::new(),
-            Arc::default(),
-        )
-        .unwrap_err();
-        assert!(matches!(error, ListenError::Taken { .. }), "{error}");
-        assert!(error.to_string().contains(&address), "{error}");
-    }
-
-    #[tokio::test]
-    async fn one_too_many_is_closed_at_once_and_the_next_is_not() {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("s");
-        let (listener, counters) = bind(&format!("unix:{}", path.display()), 2, &Drain::new());
-        let daemon = start(listener);
-        let mut first = UnixStream::connect(&path).await.unwrap();
-        let mut second = UnixStream::connect(&path).await.unwrap();
-        negotiate(&mut first).await;
-        negotiate(&mut second).await;
-        let mut third = UnixStream::connect(&path).await.unwrap();
-        let closed = timeout(Duration::from_secs(5), third.read(&mut [0; 1])).await;
-        assert_eq!(closed.unwrap().unwrap(), 0);
-        let snapshot = counters.snapshot();
-        assert_eq!(
-            (
-                snapshot.open,
-                snapshot.accepted,
-                snapshot.refused_over_limit
-            ),
-            (2, 2, 1)
-        );
-        drop(first);
-        while counters.snapshot().open == 2 {
-            tokio::task::yield_now().await;
-        }
-        let mut fourth = UnixStream::connect(&path).await.unwrap();
-        negotiate(&mut fourth).await;
-        daemon.abort();
-    }
-
-    #[tokio::test]
-    async fn draining_closes_the_socket_and_leaves_connections() {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("s");
-        let drain = Drain::new();
-        let (unix, _) = bind(&format!("unix:{}", path.display()), 10, &drain);
-        let (tcp, _) = bind("inet:0@127.0.0.1", 10, &drain);
-        let address = tcp.tcp_address().unwrap();
-        let daemons = [start(unix), start(tcp)];
-        let mut client = UnixStream::connect(&path).await.unwrap();
-        negotiate(&mut client).await;
-        drain.begin();
-        while path.exists() {
-            tokio::task::yield_now().await;
-        }
-        while let Ok(client) = TcpStream::connect(address).await {
-            drop(client);
-        }
-        let error = TcpStream::connect(address).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-        let (next, _) = bind(
-            &format!("inet:{}@127.0.0.1", address.port()),
-            10,
-            &Drain::new(),
-        );
-        drop(next);
-        client.write_all(b"\0\0\0\x04Cc\0U").await.unwrap();
-        let mut reply = vec![0; 64];
-        assert_ne!(client.read(&mut reply).await.unwrap(), 0);
-        assert!(daemons.iter().all(|daemon| !daemon.is_finished()));
-        daemons.into_iter().for_each(|daemon| daemon.abort());
     }
 }

@@ -14,21 +14,41 @@ use nix::unistd::{Group, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
-    address::{Owner, SocketOptions},
+    address::{Owner, SocketMode, SocketOptions},
     bind::{ListenError, listen, system},
 };
 
 /// A socket file of ours: removed when dropped, unless another has taken its place.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     inode: Inode,
 }
 
-/// Device and number.
-type Inode = (u64, u64);
+impl SocketFile {
+    /// Gives it its name, over one of ours or a stale one.
+    pub(super) fn place(&mut self, path: &Path) -> Result<(), ListenError> {
+        if self.path != path {
+            fs::rename(&self.path, path).map_err(system(
+                "put the socket in its place,",
+                path.display(),
+                "",
+            ))?;
+            path.clone_into(&mut self.path);
+        }
+        Ok(())
+    }
 
-fn inode(path: &Path) -> io::Result<Inode> {
+    /// What tells it from another file at its path.
+    pub(super) fn inode(&self) -> Inode {
+        self.inode
+    }
+}
+
+/// Device and number.
+pub(super) type Inode = (u64, u64);
+
+pub(super) fn inode(path: &Path) -> io::Result<Inode> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
 }
@@ -41,15 +61,33 @@ impl Drop for SocketFile {
     }
 }
 
-/// The socket gets its name only when it has its owner and permission, and listens: it is made under another name
-/// in the same folder and moved, over a stale one if there is one. So no client finds it half made.
+/// A socket at this path, for our own user alone.
+///
+/// # Errors
+/// Another process listens there, or the system refuses.
+pub fn bind_privately(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
+    let options = SocketOptions {
+        mode: Some(SocketMode(0o600)),
+        ..SocketOptions::default()
+    };
+    let (listener, mut file) = bind(path, &options, None)?;
+    file.place(path)?;
+    Ok((listener, file))
+}
+
+/// A socket that is ready, under another name in the folder of its path: it gets its own with [`SocketFile::place`], when it
+/// has its owner and permission, and listens. So no client finds it half made. `ours` is the one that it will replace.
 pub(super) fn bind(
     path: &Path,
     options: &SocketOptions,
+    ours: Option<Inode>,
 ) -> Result<(UnixListener, SocketFile), ListenError> {
     let user = options.user.as_ref().map(user_id).transpose()?;
     let group = options.group.as_ref().map(group_id).transpose()?;
-    refuse_unless_stale(path)?;
+    let is_ours = ours.is_some() && inode(path).ok() == ours;
+    if !is_ours {
+        refuse_unless_stale(path)?;
+    }
 
     let unfinished = path.with_file_name(format!(".{}", process::id()));
     if refuse_unless_stale(&unfinished)? {
@@ -65,7 +103,7 @@ pub(super) fn bind(
             system("make a socket in the folder of", path.display(), hint)(error)
         })?;
     let inode = inode(&unfinished).map_err(system("look at", unfinished.display(), ""))?;
-    let mut file = SocketFile {
+    let file = SocketFile {
         path: unfinished,
         inode,
     };
@@ -85,12 +123,6 @@ pub(super) fn bind(
         ))?;
     }
     listen(&socket).map_err(system("listen on", path.display(), ""))?;
-    fs::rename(&file.path, path).map_err(system(
-        "put the socket in its place,",
-        path.display(),
-        "",
-    ))?;
-    path.clone_into(&mut file.path);
     Ok((socket.into(), file))
 }
 
@@ -178,10 +210,18 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::milter::SocketMode;
 
     fn bind_plainly(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
-        bind(path, &SocketOptions::default())
+        bind_with(path, &SocketOptions::default())
+    }
+
+    fn bind_with(
+        path: &Path,
+        options: &SocketOptions,
+    ) -> Result<(UnixListener, SocketFile), ListenError> {
+        let (listener, mut file) = bind(path, options, None)?;
+        file.place(path)?;
+        Ok((listener, file))
     }
 
     #[test]
@@ -195,7 +235,7 @@ mod tests {
             user: Some(Owner::Id(here.uid())),
             group: Some(Owner::Name(name)),
         };
-        let bound = bind(&path, &options).unwrap();
+        let bound = bind_with(&path, &options).unwrap();
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o7777, 0o620);
         assert_eq!(metadata.gid(), here.gid());
@@ -264,6 +304,30 @@ mod tests {
     }
 
     #[test]
+    fn another_of_ours_takes_the_place_when_it_is_told_to() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        let (_first, file) = bind_plainly(&path).unwrap();
+        let options = SocketOptions {
+            mode: Some(SocketMode(0o606)),
+            ..SocketOptions::default()
+        };
+        let refused = bind(&path, &options, None).unwrap_err();
+        assert!(matches!(refused, ListenError::Taken { .. }), "{refused}");
+        // One that is not placed leaves all as it was.
+        drop(bind(&path, &options, Some(file.inode())).unwrap());
+        assert_eq!(inode(&path).unwrap(), file.inode());
+        let (_second, mut next) = bind(&path, &options, Some(file.inode())).unwrap();
+        assert_eq!(inode(&path).unwrap(), file.inode());
+        next.place(&path).unwrap();
+        drop(file);
+        assert_eq!(inode(&path).unwrap(), next.inode());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o606);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn mistakes_are_explained() {
         let folder = tempdir().unwrap();
         let error = bind_plainly(&folder.path().join("missing/s")).unwrap_err();
@@ -272,7 +336,7 @@ mod tests {
             group: Some(Owner::Name("no-such-group".into())),
             ..SocketOptions::default()
         };
-        let error = bind(&folder.path().join("s"), &options).unwrap_err();
+        let error = bind_with(&folder.path().join("s"), &options).unwrap_err();
         assert!(error.to_string().contains("getent group"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
