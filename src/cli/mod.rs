@@ -8,9 +8,11 @@ mod print;
 
 mod asking;
 mod check;
+mod control;
 mod explain;
 mod keygen;
 mod page;
+mod reload;
 mod replay;
 mod report;
 mod run;
@@ -70,6 +72,8 @@ pub struct Arguments {
 enum Command {
     /// Run the milter (the default command)
     Run,
+    /// Have the daemon read its configuration again, and wait for its answer
+    Reload(reload::Arguments),
     /// Read the mail system of this host, and write milter.yaml and the lines for the MTA from that
     Setup(setup::Arguments),
     /// Show whether the daemon answers, whether its store and lists can be read, and which domains are besieged
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match command.unwrap_or(Command::Run) {
             Command::Run => run::run(&config).await,
+            Command::Reload(arguments) => reload::reload(&arguments).await,
             Command::Setup(arguments) => setup::setup(&config, &arguments).await,
             Command::Status(arguments) => status::status(&config, &arguments).await,
             Command::Check(arguments) => check::check(&config, &arguments).await,
@@ -150,7 +155,7 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
 }
 
 /// Makes the engine for a configuration, and reads its lists. A list that is unreadable now keeps what `former` has read
-/// from it.
+/// from it. Where there is a `former` one, it goes on as it was until [`succeed`] is called.
 fn engine(
     config: &Config,
     former: Option<&Engine>,
@@ -175,7 +180,9 @@ fn engine(
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         store,
     };
-    engine.sieges.watch(&config.policy.local.domains);
+    if former.is_none() {
+        engine.sieges.watch(&config.policy.local.domains);
+    }
     Ok((engine, events))
 }
 

@@ -5,12 +5,16 @@ mod descriptors;
 mod metrics;
 mod parts;
 mod process_group;
+mod requests;
+mod running;
 mod siege;
 mod site;
 mod status_page;
+mod systemd;
+mod watchdog;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,18 +22,21 @@ use std::{
 
 use sd_notify::NotifyState;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
-use self::site::Site;
-use super::{engine, load, open_store, retention, unavailable};
+use self::{
+    requests::Requests,
+    running::Running,
+    systemd::{Status, notify},
+};
+use super::{control::Answer, load, unavailable};
 use crate::{
-    config::{self, Config},
     directory::{Event, Weight},
-    engine::{Drain, Engine, Shared},
-    milter::{Counters, ListenAddress, Listener, serve},
-    observe::{Hosts, end_logging, set_level, start_logging},
+    engine::Shared,
+    milter::Counters,
+    observe::{end_logging, start_logging},
 };
 
 /// How often the DNS lists are tested.
@@ -61,95 +68,77 @@ async fn serve_mail(path: &Path) -> ExitCode {
     if let Err(error) = start_logging(config.log.level.into()) {
         return unavailable(&format!("the log can't be started: {error}"));
     }
-    for warning in &config.warnings {
-        log::warn!("{warning}");
-    }
-    let drain = Drain::new();
-    drain.apply(config.drain);
-    let counters = Arc::new(Counters::default());
-    let engine = match engine(&config, None, open_store(&config, None)) {
-        Ok((engine, events)) => {
-            log_events(&events);
-            engine
-        }
-        Err(error) => return unavailable(&error.to_string()),
-    };
-    let http = match config.observe.http.map(metrics::bind).transpose() {
-        Ok(http) => http,
+    let mut running = match Running::start(config) {
+        Ok(running) => running,
         Err(error) => return unavailable(&error),
     };
-    let max_connections = descriptors::max_connections();
-    let listener = match Listener::bind(
-        &config.listen,
-        &config.socket,
-        max_connections,
-        &drain,
-        Arc::clone(&counters),
-    ) {
-        Ok(listener) => listener,
-        Err(error) => return unavailable(&error.to_string()),
-    };
-    let listening = listener
-        .tcp_address()
-        .map_or_else(|| config.listen.to_string(), |address| address.to_string());
-    log::info!(
-        "backstop {} listens on {listening}, mode {}",
-        env!("CARGO_PKG_VERSION"),
-        config.policy.mode.as_str()
-    );
-    let reachable = listener
-        .tcp_address()
-        .map_or_else(|| config.listen.clone(), ListenAddress::from);
-    let shared = Arc::new(Shared::new(engine, drain.clone()));
-    site::keep(&shared.lately, &config.observe);
-    notify(&[
-        NotifyState::Ready,
-        NotifyState::Status(&format!("listening on {listening}")),
-    ]);
-    let hosts = Arc::new(Hosts::default());
-    hosts.set(&config.observe.hosts);
-    if let Some(http) = http {
-        let (shared, counters) = (Arc::clone(&shared), Arc::clone(&counters));
-        let site = Site::new(shared, counters, reachable, path.to_path_buf());
-        tokio::spawn(metrics::serve(http, Arc::clone(&hosts), Arc::new(site)));
-    }
+    let requests = Requests::new(hangup);
+    let status = Arc::new(Status::default());
+    status.ready(running.shown());
+    let (shared, counters) = (Arc::clone(&running.shared), Arc::clone(&running.counters));
+    tokio::spawn(watchdog::feed(running.self_check()));
+    tokio::spawn(systemd::keep_status(
+        Arc::clone(&status),
+        Arc::clone(&shared),
+    ));
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
     tokio::spawn(siege::watch(Arc::clone(&shared)));
-    tokio::spawn(reload_on(
-        hangup,
-        path.to_path_buf(),
-        config,
-        hosts,
-        Arc::clone(&shared),
-    ));
-    let end = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        notify(&[NotifyState::Stopping]);
-        drain.begin();
-        log::info!("stopping; messages in progress: {}", drain.messages());
-        if !drain.idle_in_time().await {
-            log::warn!(
-                "stopping with {} messages in progress; the MTA's `milter_default_action` answers them",
-                drain.messages()
-            );
-        }
+    let failed = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        failed = follow(requests, &mut running, &status) => Some(failed),
     };
-    // In a task, so on a thread that serves: here, each connection would wake this thread, and this one another.
-    let serving = Arc::clone(&shared);
-    let served =
-        tokio::spawn(async move { serve(listener, &serving, max_connections, end).await }).await;
+    if let Some(error) = failed {
+        return unavailable(&error);
+    }
+    notify(&[NotifyState::Stopping]);
+    let drain = &shared.drain;
+    drain.begin();
+    log::info!("stopping; messages in progress: {}", drain.messages());
+    if !drain.idle_in_time().await {
+        log::warn!(
+            "stopping with {} messages in progress; the MTA's `milter_default_action` answers them",
+            drain.messages()
+        );
+    }
+    let ended = running.end().await;
     if let Some(store) = &shared.engine.load().store {
         store.close().await;
     }
-    match served {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => unavailable(&error.to_string()),
-        Err(panicked) => unavailable(&panicked.to_string()),
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Reads the file again at each request. Mistakes in it are logged, and the running configuration stays. It ends when the
+/// listener fails, and says why.
+async fn follow(mut requests: Requests, running: &mut Running, status: &Status) -> String {
+    loop {
+        let request = tokio::select! {
+            request = requests.next(systemd::reloading) => request,
+            failed = running.failed() => return failed,
+        };
+        let reloaded = running.reload().await;
+        running.shared.metrics.reloaded(reloaded.is_ok());
+        let answer = match reloaded {
+            Ok(answer) => {
+                status.ready(running.shown());
+                answer
+            }
+            Err(why) => {
+                let failed = "reload failed, the running configuration stays";
+                log::error!("{failed}: {}", why.line);
+                status.reload_failed(&why.line);
+                Answer {
+                    is_done: false,
+                    text: format!("{}\n{failed}", why.whole),
+                }
+            }
+        };
+        request.answer(&answer);
     }
 }
 
@@ -206,82 +195,6 @@ async fn test_blocklists(shared: Arc<Shared>) {
     }
 }
 
-/// Reads the file again at each SIGHUP. Mistakes in it are logged, and the running configuration stays.
-async fn reload_on(
-    mut hangup: Signal,
-    path: PathBuf,
-    mut running: Config,
-    hosts: Arc<Hosts>,
-    shared: Arc<Shared>,
-) {
-    while hangup.recv().await.is_some() {
-        if let Ok(now) = NotifyState::monotonic_usec_now() {
-            notify(&[NotifyState::Reloading, now]);
-        }
-        let read = {
-            let (path, former) = (path.clone(), shared.engine.load_full());
-            let running = running.clone();
-            // Files block, so other threads read them than those that serve mail.
-            tokio::task::spawn_blocking(move || reloaded(&path, &running, &former)).await
-        };
-        let read = read.unwrap_or_else(|panic| Err(panic.to_string()));
-        shared.metrics.reloaded(read.is_ok());
-        let status = match read {
-            Ok((config, engine)) => {
-                if (&config.listen, &config.socket) != (&running.listen, &running.socket) {
-                    log::warn!("`listen` and `socket` take effect at the next restart");
-                }
-                if config.observe.http != running.observe.http {
-                    log::warn!("`observe.http` takes effect at the next restart");
-                }
-                for warning in &config.warnings {
-                    log::warn!("{warning}");
-                }
-                hosts.set(&config.observe.hosts);
-                site::keep(&shared.lately, &config.observe);
-                let former = shared.engine.swap(Arc::new(engine));
-                hand_over(&former, &shared.engine.load());
-                set_level(config.log.level.into());
-                shared.drain.apply(config.drain);
-                running = config;
-                log::info!(
-                    "reloaded {}, mode {}",
-                    path.display(),
-                    running.policy.mode.as_str()
-                );
-                "reloaded".to_owned()
-            }
-            Err(why) => {
-                log::error!("reload failed, the running configuration stays: {why}");
-                format!("reload failed: {}", why.lines().next().unwrap_or_default())
-            }
-        };
-        notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
-    }
-}
-
-fn reloaded(path: &Path, running: &Config, former: &Engine) -> Result<(Config, Engine), String> {
-    let config = config::load(path).map_err(|diagnostics| diagnostics.to_string())?;
-    let kept = |config: &Config| (config.store.clone(), retention(config));
-    let store = match &former.store {
-        Some(store) if kept(&config) == kept(running) => Some(Arc::clone(store)),
-        former_store => open_store(&config, former_store.as_ref()),
-    };
-    let (engine, events) =
-        engine(&config, Some(former), store).map_err(|error| error.to_string())?;
-    log_events(&events);
-    Ok((config, engine))
-}
-
-/// Gives the new store what the former one could not write yet.
-fn hand_over(former: &Engine, engine: &Engine) {
-    if let (Some(former), Some(store)) = (&former.store, &engine.store)
-        && !Arc::ptr_eq(former, store)
-    {
-        former.hand_over_to(&**store);
-    }
-}
-
 /// Logs what happened to the lists of recipients.
 fn log_events(events: &[Event]) {
     for event in events {
@@ -289,12 +202,5 @@ fn log_events(events: &[Event]) {
             Weight::News => log::info!("{event}"),
             Weight::Warning | Weight::Problem => log::warn!("{event}"),
         }
-    }
-}
-
-/// Notifies systemd, if it runs us.
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(false, states) {
-        log::debug!("systemd could not be notified: {error}");
     }
 }

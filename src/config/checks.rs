@@ -55,6 +55,10 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.findings.into_mistakes()
 }
 
+/// A warning about the socket file that we would make.
+pub(super) const UNSHARED_SOCKET: &str =
+    "only our own user may open the socket file, so the MTA can't connect";
+
 struct Checks<'a> {
     file: &'a File,
     outline: &'a Outline,
@@ -84,8 +88,7 @@ impl Checks<'_> {
             if !shared && options.user.is_none() {
                 self.findings.warning(
                     &Path::of(place),
-                    "only our own user may open the socket file, so the MTA can't connect"
-                        .to_owned(),
+                    UNSHARED_SOCKET.to_owned(),
                     "give a group of the MTA access: `socket: {mode: 0660, group: postfix}`",
                 );
             }

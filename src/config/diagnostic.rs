@@ -144,6 +144,31 @@ impl fmt::Display for Diagnostics {
     }
 }
 
+impl Diagnostics {
+    /// The first error with its place and its fix, and how many more there are, for a log that is read line by line.
+    pub fn in_one_line(&self) -> String {
+        let mut errors = self.0.iter().filter(|one| one.severity == Severity::Error);
+        let Some(first) = errors.next() else {
+            return String::new();
+        };
+        let place = first
+            .place
+            .map_or_else(String::new, |at| format!("{}:{}:", at.line, at.column));
+        let Diagnostic {
+            file,
+            message,
+            help,
+            ..
+        } = first;
+        let more = match errors.count() {
+            0 => String::new(),
+            1 => "; there is another mistake (`backstop check` shows all)".to_owned(),
+            more => format!("; there are {more} other mistakes (`backstop check` shows all)"),
+        };
+        format!("{file}:{place} {message}; {help}{more}")
+    }
+}
+
 impl error::Error for Diagnostics {}
 
 /// The shown part of a line, and the column and width of the mark under it.

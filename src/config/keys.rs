@@ -15,7 +15,7 @@ use crate::core::verdict::Action;
 
 /// The keys that are allowed below a path, such as `["spf", "helo"]`; `[]` steps into a list. Empty where there are
 /// none.
-pub(super) fn keys_at(path: &[&str]) -> Vec<String> {
+pub(crate) fn keys_at(path: &[&str]) -> Vec<String> {
     let probe = path
         .iter()
         .rev()

@@ -35,6 +35,11 @@ pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Place, Severity},
     file::{Level, Log},
 };
+#[cfg(test)]
+pub(crate) use self::{
+    keys::keys_at,
+    shipped::{PLACES, set},
+};
 use crate::{
     core::{attack, policy::Policy, spf_rules::ResultRules},
     directory::DomainSources,
@@ -74,6 +79,15 @@ pub struct Config {
     pub file: PathBuf,
     /// What is probably a mistake.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// Drops what was found to be wrong with the socket file that we would make, where systemd makes it: the unit says who
+    /// can open that one.
+    pub fn leave_socket_to_systemd(&mut self) {
+        let about_ours = |warning: &Diagnostic| warning.message == checks::UNSHARED_SOCKET;
+        self.warnings.retain(|warning| !about_ours(warning));
+    }
 }
 
 /// Reads the file and the key file, and checks that its lists can be opened.

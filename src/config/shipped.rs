@@ -8,7 +8,7 @@ use crate::directory::Source;
 const SHIPPED: &str = include_str!("../../milter.yaml");
 
 /// All places with keys, except the long form of actions.
-pub(super) const PLACES: &[&[&str]] = &[
+pub(crate) const PLACES: &[&[&str]] = &[
     &[],
     &["socket"],
     &["local"],
@@ -158,7 +158,7 @@ fn shown_at(value: &serde_yaml::Value, place: &[&str]) -> BTreeSet<String> {
 }
 
 /// Puts a value into a file, with the maps and lists above it.
-pub(super) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde_yaml::Value) {
+pub(crate) fn set(value: &mut serde_yaml::Value, place: &[String], answer: serde_yaml::Value) {
     let Some((step, rest)) = place.split_first() else {
         *value = answer;
         return;

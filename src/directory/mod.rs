@@ -110,6 +110,42 @@ impl Directory {
         Self::sharing(Some(self), entries)
     }
 
+    /// What it acts by: each entry, with its lists.
+    #[cfg(test)]
+    pub(crate) fn acts_by(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let of_files = self
+            .files
+            .iter()
+            .map(|(source, list)| (source, Arc::as_ptr(list).addr()));
+        let of_remotes = self
+            .remotes
+            .iter()
+            .map(|(source, remote)| (source, Arc::as_ptr(remote).addr()));
+        let sources: HashMap<_, _> = of_files
+            .chain(of_remotes)
+            .map(|(source, at)| (at, source))
+            .collect();
+        // Passwords are in the hash alone.
+        let of_source = |at| {
+            let source = sources.get(&at);
+            let mut hasher = DefaultHasher::new();
+            source.hash(&mut hasher);
+            format!("{source:?} {:x}", hasher.finish())
+        };
+        let of_list = |list: &List| match list {
+            List::Inline(addresses) => format!("{addresses:?}"),
+            List::File(list) => of_source(Arc::as_ptr(list).addr()),
+            List::Remote(remote) => of_source(Arc::as_ptr(remote).addr()),
+        };
+        let of_entry = |entry: &Entry| {
+            let lists: Vec<_> = entry.lists.iter().map(of_list).collect();
+            format!("{} {lists:?} {}", entry.domain, entry.answers_rest)
+        };
+        let entries: Vec<_> = self.entries.iter().map(of_entry).collect();
+        entries.join("\n")
+    }
+
     fn sharing(former: Option<&Self>, entries: Vec<DomainSources>) -> Self {
         let mut directory = Self {
             entries: Vec::with_capacity(entries.len()),

@@ -38,6 +38,11 @@ impl Cache {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> Option<u64> {
+        self.0.policy().max_capacity()
+    }
+
     /// For how long an answer was cached when it came.
     #[cfg(test)]
     pub(super) fn ttl(&self, question: &Question) -> Option<Duration> {

@@ -65,6 +65,16 @@ impl Resolver {
         self.0.budget
     }
 
+    /// The settings that it acts by.
+    #[cfg(test)]
+    pub(crate) fn acts_by(&self) -> String {
+        let Inner {
+            upstream, cache, ..
+        } = &*self.0;
+        let (servers, capacity) = (upstream.acts_by(), cache.capacity());
+        format!("{servers:?} {capacity:?} {:?}", self.budget())
+    }
+
     /// The resolver for one message, whose questions all fail from the deadline on. The deadline is the message's
     /// start plus [`budget`](Self::budget).
     pub fn budgeted(&self, deadline: Instant) -> Budgeted {

@@ -51,6 +51,14 @@ impl Upstream {
         }
     }
 
+    /// The settings that it acts by.
+    #[cfg(test)]
+    pub(super) fn acts_by(&self) -> (Vec<Nameserver>, Duration) {
+        let servers = self.servers.load();
+        let nameservers = servers.iter().map(|server| server.nameserver);
+        (nameservers.collect(), self.patience)
+    }
+
     /// Reads again which servers the system names, where those are asked. Gives them if they changed. A file that names
     /// none is just being written, and changes nothing.
     pub(super) fn refresh(&self) -> Option<Vec<Nameserver>> {

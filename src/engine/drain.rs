@@ -112,10 +112,14 @@ impl Drain {
         self.0.messages.load(Ordering::SeqCst)
     }
 
+    /// How long messages in progress are waited for.
+    pub fn limit(&self) -> time::Duration {
+        time::Duration::from_millis(self.0.limit.load(Ordering::Relaxed))
+    }
+
     /// Waits until no message is in progress, but no longer than the limit; whether none is.
     pub async fn idle_in_time(&self) -> bool {
-        let limit = time::Duration::from_millis(self.0.limit.load(Ordering::Relaxed));
-        timeout(limit, self.idle()).await.is_ok()
+        timeout(self.limit(), self.idle()).await.is_ok()
     }
 
     fn idle(&self) -> impl Future<Output = ()> + Send + 'static {

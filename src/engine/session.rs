@@ -38,6 +38,7 @@ pub struct Shared {
     /// Knows what was decided in the last hour.
     pub lately: Arc<Lately>,
     ids: AtomicU64,
+    first_id: u64,
 }
 
 impl Shared {
@@ -45,14 +46,23 @@ impl Shared {
     pub fn new(engine: Engine, drain: Drain) -> Self {
         // Ids stay apart across restarts, and sort by time within a run.
         let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let first_id = since_epoch.as_secs() << 20;
         Self {
             engine: ArcSwap::from_pointee(engine),
             drain,
             warnings: Arc::default(),
             metrics: Arc::default(),
             lately: Arc::default(),
-            ids: AtomicU64::new(since_epoch.as_secs() << 20),
+            ids: AtomicU64::new(first_id),
+            first_id,
         }
+    }
+
+    /// How many messages have begun since the start.
+    pub fn messages(&self) -> u64 {
+        self.ids
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.first_id)
     }
 
     fn next_id(&self) -> String {

@@ -80,7 +80,7 @@ pub struct StatusPage {
 /// Serves the pages until it is dropped. Who comes by another address of this host than a loopback one gets no status page: it
 /// is for those who may log in here.
 pub async fn serve_http(
-    listener: TcpListener,
+    listener: &TcpListener,
     hosts: &Arc<Hosts>,
     pages: Arc<impl Pages>,
     warnings: &Arc<Warnings>,

@@ -4,7 +4,10 @@
 //! can add series. backstop(8) lists the names.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::UNIX_EPOCH,
 };
 
@@ -34,6 +37,8 @@ pub struct Metrics {
     proofs: Family<ProofLabels, Counter>,
     spf: Family<SpfLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
+    /// Recipients that were refused, whatever the reason.
+    refused: AtomicU64,
     /// In seconds since 1970.
     started: f64,
     last_reload: Mutex<Option<(u64, bool)>>,
@@ -70,6 +75,7 @@ impl Metrics {
             proofs: Family::default(),
             spf: Family::default(),
             reloads: Family::default(),
+            refused: AtomicU64::new(0),
             started: UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64(),
             last_reload: Mutex::default(),
         };
@@ -92,10 +98,18 @@ impl Metrics {
             would: verdict.would.map_or("none", |action| action.as_str()),
         };
         self.verdicts.get_or_create(&labels).inc();
+        if !verdict.action.is_accepted() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(proof) = &verdict.proof {
             let outcome = proof.code();
             self.proofs.get_or_create(&ProofLabels { outcome }).inc();
         }
+    }
+
+    /// How many recipients were refused since the start, for good or for now.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Counts what SPF said of one message.

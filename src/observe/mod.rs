@@ -15,7 +15,7 @@ pub use self::{
     decision::Decision,
     http::{Hosts, Pages, Readiness, StatusPage, serve_http},
     lately::{Answered, Hour, Kept, Lately, Latest, Tally},
-    log::{end_logging, log_lines_lost, print_error, set_level, start_logging},
+    log::{end_logging, journal_reads_us, log_lines_lost, print_error, set_level, start_logging},
     metrics::Metrics,
     readings::{GuessReading, Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,

@@ -8,8 +8,9 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 10] = [
-    "run", "setup", "status", "check", "explain", "replay", "spf", "report", "siege", "keygen",
+const COMMANDS: [&str; 11] = [
+    "run", "reload", "setup", "status", "check", "explain", "replay", "spf", "report", "siege",
+    "keygen",
 ];
 
 #[test]
@@ -177,7 +178,7 @@ fn links_lead_to_files_that_exist() {
 #[test]
 fn commands_have_the_options_that_the_pages_use() {
     let commands = Regex::new(
-        r"(?m)^backstop (run|status|check|explain|replay|spf|report|siege|keygen)([^#\n]*)",
+        r"(?m)^backstop (run|reload|setup|status|check|explain|replay|spf|report|siege|keygen)([^#\n]*)",
     )
     .unwrap();
     let mut count = 0;

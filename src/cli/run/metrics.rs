@@ -1,8 +1,11 @@
 //! `observe.http`: the port, and the readings that are served there with the counters.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::site::Site;
 use crate::{
@@ -16,24 +19,55 @@ use crate::{
     observe::{Hosts, Readings, SiegeReading, StoreReading, log_lines_lost, serve_http},
 };
 
-/// Binds the port.
-///
-/// # Errors
-/// Why it can't be bound, and what to do.
-pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let failed = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
-    let listener = bind_tcp(address, &address, &[]).map_err(|error| failed(&error))?;
-    TcpListener::from_std(listener).map_err(|error| failed(&error))
+/// A port that is served, until it is dropped or the daemon begins to stop. Then it is free for the next daemon.
+#[derive(Debug)]
+pub(super) struct Http {
+    socket: Weak<TcpListener>,
+    task: JoinHandle<()>,
 }
 
-/// Serves until the daemon begins to stop. Then the port is free for the next daemon.
-pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>, site: Arc<Site>) {
+impl Http {
+    /// Binds the port. Sockets of `ours` that are about to give way are no hindrance.
+    ///
+    /// # Errors
+    /// Why it can't be bound, and what to do.
+    pub fn open(
+        address: SocketAddr,
+        ours: &[Arc<TcpListener>],
+    ) -> Result<Arc<TcpListener>, String> {
+        let failed = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
+        let listener = bind_tcp(address, &address, ours).map_err(|error| failed(&error))?;
+        let listener = TcpListener::from_std(listener).map_err(|error| failed(&error))?;
+        Ok(Arc::new(listener))
+    }
+
+    /// Serves these pages on it.
+    pub fn begin(listener: Arc<TcpListener>, hosts: &Arc<Hosts>, site: &Arc<Site>) -> Self {
+        let (hosts, site) = (Arc::clone(hosts), Arc::clone(site));
+        let socket = Arc::downgrade(&listener);
+        let task = tokio::spawn(serve(listener, hosts, site));
+        Self { socket, task }
+    }
+
+    /// Its socket, while it listens.
+    pub fn socket(&self) -> Option<Arc<TcpListener>> {
+        self.socket.upgrade()
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: Arc<TcpListener>, hosts: Arc<Hosts>, site: Arc<Site>) {
     if let Ok(address) = listener.local_addr() {
         log::info!("metrics are at http://{address}/metrics");
     }
     let shared = Arc::clone(&site.shared);
     tokio::select! {
-        _ = serve_http(listener, &hosts, site, &shared.warnings) => {}
+        _ = serve_http(&listener, &hosts, site, &shared.warnings) => {}
         () = shared.drain.begun() => {}
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     directory::Directory,
     dns::Resolver,
     engine::Engine,
-    milter::{ListenAddress, reach},
+    milter::SelfCheck,
     observe::Readiness,
     store::{Health, Store},
 };
@@ -54,7 +54,7 @@ pub(super) struct Parts(Mutex<Option<(Instant, Arc<[Part]>)>>);
 
 impl Parts {
     /// All parts as they are now, or were some seconds ago. Those who come meanwhile wait for the same answer.
-    pub async fn look(&self, engine: &Engine, listening: &ListenAddress) -> Arc<[Part]> {
+    pub async fn look(&self, engine: &Engine, self_check: &SelfCheck) -> Arc<[Part]> {
         let mut last = self.0.lock().await;
         if let Some((at, parts)) = &*last
             && at.elapsed() < FRESH
@@ -62,7 +62,7 @@ impl Parts {
             return Arc::clone(parts);
         }
         let (milter, dns, directories) = tokio::join!(
-            milter(listening),
+            milter(self_check),
             dns(&engine.resolver),
             directories(&engine.directory),
         );
@@ -94,9 +94,9 @@ pub(super) fn readiness(parts: &[Part]) -> Readiness {
 }
 
 /// The address of the MTA's connections: somebody else may have taken it, or all connections may be in use.
-async fn milter(listening: &ListenAddress) -> Part {
-    let name = "Milter";
-    match reach(listening).await {
+async fn milter(self_check: &SelfCheck) -> Part {
+    let (name, listening) = ("Milter", self_check.address());
+    match self_check.reach().await {
         Ok(()) => Part::new(name, PartState::Well, format!("listens on {listening}")),
         Err(error) => {
             let says = format!("does not answer on {listening}: {error}");

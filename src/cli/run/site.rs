@@ -2,15 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 use super::{
     metrics::readings,
-    parts::{Parts, readiness},
+    parts::{Part, Parts, readiness},
     status_page::{self, View},
 };
 use crate::{
     cli::{now, page},
-    engine::Shared,
-    milter::{Counters, ListenAddress},
+    engine::{Engine, Shared},
+    milter::{Counters, SelfCheck},
     observe::{Kept, Lately, ObserveSettings, Pages, Readiness, StatusPage},
 };
 
@@ -21,8 +23,8 @@ const REFRESH: Duration = Duration::from_secs(10);
 pub(super) struct Site {
     pub shared: Arc<Shared>,
     pub counters: Arc<Counters>,
-    /// Where the MTA reaches us.
-    pub listening: ListenAddress,
+    /// Looks whether the MTA reaches us. A reload can change where.
+    self_check: watch::Receiver<SelfCheck>,
     /// The file that was loaded.
     pub file: PathBuf,
     parts: Parts,
@@ -32,16 +34,21 @@ impl Site {
     pub fn new(
         shared: Arc<Shared>,
         counters: Arc<Counters>,
-        listening: ListenAddress,
+        self_check: watch::Receiver<SelfCheck>,
         file: PathBuf,
     ) -> Self {
         Self {
             shared,
             counters,
-            listening,
+            self_check,
             file,
             parts: Parts::default(),
         }
+    }
+
+    async fn look(&self, engine: &Engine) -> Arc<[Part]> {
+        let self_check = self.self_check.borrow().clone();
+        self.parts.look(engine, &self_check).await
     }
 }
 
@@ -54,12 +61,12 @@ impl Pages for Site {
 
     async fn readiness(&self) -> Readiness {
         let engine = self.shared.engine.load_full();
-        readiness(&self.parts.look(&engine, &self.listening).await)
+        readiness(&self.look(&engine).await)
     }
 
     async fn status(&self) -> StatusPage {
         let engine = self.shared.engine.load_full();
-        let parts = self.parts.look(&engine, &self.listening).await;
+        let parts = self.look(&engine).await;
         let now = now();
         let view = View {
             now,

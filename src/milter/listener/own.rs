@@ -20,8 +20,9 @@ use tokio::{
 };
 
 use super::{
+    address::ListenAddress,
     place::{Local, Place},
-    reach::negotiate,
+    reach::{PATIENCE, negotiate, reach},
 };
 
 /// How much of the time a connection may take, before it is taken for one that something on the way forbids.
@@ -41,6 +42,8 @@ pub(super) struct Own {
     is_under_way: AtomicBool,
     from: Mutex<Option<SocketAddr>>,
     pairs: mpsc::Sender<UnixStream>,
+    /// For one at a time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl SelfCheck {
@@ -48,12 +51,35 @@ impl SelfCheck {
         Self { place, own }
     }
 
-    /// Connects to the listener and negotiates as an MTA does. One at a time.
+    /// Where it listens.
+    pub fn address(&self) -> ListenAddress {
+        match &self.place.local {
+            Local::Tcp(address, _) => (*address).into(),
+            Local::Unix(path, _) => ListenAddress::Unix(path.clone()),
+        }
+    }
+
+    /// Connects as an MTA that is counted, and that may be one too many.
+    ///
+    /// # Errors
+    /// What such an MTA finds.
+    pub async fn reach(&self) -> io::Result<()> {
+        match reach(&self.address()).await {
+            // It is the MTA's, not ours.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.run(PATIENCE).await
+            }
+            reached => reached,
+        }
+    }
+
+    /// Connects to the listener and negotiates as an MTA does.
     ///
     /// # Errors
     /// The listener does not answer within `limit`, or no MTA can find it.
     pub async fn run(&self, limit: Duration) -> io::Result<()> {
         let negotiated = async {
+            let _turn = self.own.turn.lock().await;
             let _under_way = self.own.begin();
             match timeout(limit / FOR_CONNECTING, self.connect()).await {
                 Ok(Ok(stream)) => negotiate(stream).await,
@@ -96,6 +122,7 @@ impl Own {
             is_under_way: AtomicBool::new(false),
             from: Mutex::new(None),
             pairs,
+            turn: tokio::sync::Mutex::default(),
         };
         (Arc::new(own), arriving)
     }

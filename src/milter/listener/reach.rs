@@ -12,7 +12,7 @@ use tokio::{
 use super::address::ListenAddress;
 
 /// The maximum wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The offer of Postfix: version 6, all actions and all that can be left out.
 const OFFER: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";

@@ -77,6 +77,12 @@ pub fn print_error(text: fmt::Arguments) {
     };
 }
 
+/// Whether the journal reads our standard error: what a service of its own says stands there beside what its unit's daemon
+/// logs.
+pub fn journal_reads_us() -> bool {
+    journal::reads_us()
+}
+
 /// Waits until what was logged is written, but not for a reader that has stopped.
 pub fn end_logging() {
     if let Some(queue) = QUEUE.get() {

@@ -25,6 +25,8 @@ mod prometheus;
 mod proofs;
 mod readiness;
 mod reload;
+mod reload_command;
+mod reload_sockets;
 mod reports;
 mod sequences;
 mod shared_store;

@@ -72,16 +72,6 @@ fn a_storm_of_hangups_does_not_end_it() {
 }
 
 #[test]
-fn what_takes_a_restart_is_said_to() {
-    let stage = Stage::set(ENFORCE);
-    let yaml = asking(stage.dns.addr(), ENFORCE).replace("inet:0@127.0.0.1", "inet:1@127.0.0.1");
-    fs::write(stage.backstop.config(), yaml).unwrap();
-    stage.backstop.reload().unwrap();
-    stage.backstop.wait_for_log("next restart").unwrap();
-    stage.serves();
-}
-
-#[test]
 fn the_level_of_the_log_follows_the_file() {
     let stage = Stage::set(ENFORCE);
     stage.reload(&format!("{ENFORCE}log: {{level: debug}}\n"), "reloaded ");

@@ -2,8 +2,11 @@
 
 use std::{
     net::TcpListener,
-    os::{fd::OwnedFd, unix::net::UnixDatagram},
-    path::Path,
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -18,14 +21,14 @@ use super::{ENFORCE, STRANGER, Stage, asking, binary, dns, introduce, zone};
 
 /// A start with a socket passed as by systemd; `pid`, for the shell, is who is to take it. sd_listen_fds(3): the sockets
 /// begin with descriptor 3, and LISTEN_PID is the daemon's own.
-fn passing(socket: TcpListener, pid: &str) -> Command {
+fn passing(socket: impl Into<OwnedFd>, pid: &str) -> Command {
     let script = format!("exec 3<&1 1>&2; LISTEN_PID={pid} LISTEN_FDS=1 exec \"$0\" \"$@\"");
     let mut launcher = Command::new("sh");
     launcher
         .args(["-c", &script])
         .arg(binary())
         .env_remove("JOURNAL_STREAM")
-        .stdout(Stdio::from(OwnedFd::from(socket)));
+        .stdout(Stdio::from(socket.into()));
     launcher
 }
 
@@ -58,6 +61,45 @@ fn sockets_passed_to_another_process_are_not_taken() {
     assert_ne!(backstop.addr(), address);
 }
 
+/// The unit says who can open the file that systemd made, so there is nothing to warn of.
+#[test]
+fn a_socket_file_that_systemd_made_has_the_permission_of_its_unit() {
+    for is_passed in [true, false] {
+        let folder = mta::folder_in_memory().unwrap();
+        let path = folder.path().join("s");
+        let launcher = match is_passed {
+            true => passing(UnixListener::bind(&path).unwrap(), "$$"),
+            false => {
+                let mut plain = Command::new(binary());
+                plain.env_remove("JOURNAL_STREAM").stdout(Stdio::null());
+                plain
+            }
+        };
+        let server = dns(zone());
+        let listen = format!("unix:{}", path.display());
+        let yaml = asking(server.addr(), ENFORCE).replace("inet:0@127.0.0.1", &listen);
+        let backstop = Backstop::start_by(launcher, &yaml, folder).unwrap();
+        let warns = |log: &str| {
+            log.matches("only our own user may open the socket file")
+                .count()
+        };
+        assert_eq!(warns(&backstop.log()), usize::from(!is_passed));
+        // It stays, and so does the word about it, whatever the file says.
+        backstop
+            .configure(&yaml.replace(&listen, "unix:/nonexistent/s"))
+            .unwrap();
+        backstop.reload().unwrap();
+        let says = if is_passed {
+            " reloaded "
+        } else {
+            "reload failed"
+        };
+        backstop.wait_for_log(says).unwrap();
+        assert_eq!(warns(&backstop.log()), usize::from(!is_passed));
+        Client::unix(&path).unwrap();
+    }
+}
+
 /// systemd's end of NOTIFY_SOCKET.
 struct Manager(UnixDatagram);
 
@@ -82,6 +124,26 @@ impl Manager {
             })
             .collect()
     }
+
+    /// The next message that has this one, whatever comes before.
+    fn told_of(&self, name: &str) -> Vec<(String, String)> {
+        loop {
+            let told = self.told();
+            if told.iter().any(|(told, _)| told == name) {
+                return told;
+            }
+        }
+    }
+
+    /// The next message about a state, not about the line of `systemctl status` alone.
+    fn told_state(&self) -> Vec<(String, String)> {
+        loop {
+            let told = self.told();
+            if told.iter().any(|(told, _)| told != "STATUS") {
+                return told;
+            }
+        }
+    }
 }
 
 fn value<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
@@ -102,26 +164,135 @@ fn systemd_is_told_of_start_reload_and_end() {
     let yaml = asking(dns.addr(), ENFORCE);
     let backstop = Backstop::start_by(launcher, &yaml, folder).unwrap();
     let mut stage = Stage { backstop, dns };
-    let told = manager.told();
+    let told = manager.told_state();
     assert_eq!(value(&told, "READY"), "1");
     let address = stage.backstop.addr().to_string();
     assert!(value(&told, "STATUS").contains(&address), "{told:?}");
 
     stage.backstop.reload().unwrap();
-    let told = manager.told();
+    let told = manager.told_state();
     assert_eq!(value(&told, "RELOADING"), "1");
     assert!(value(&told, "MONOTONIC_USEC").parse::<u64>().unwrap() > 0);
-    assert_eq!(value(&manager.told(), "READY"), "1");
+    assert_eq!(value(&manager.told_state(), "READY"), "1");
 
     std::fs::write(stage.backstop.config(), "mode: sleep\n").unwrap();
     stage.backstop.reload().unwrap();
-    assert_eq!(value(&manager.told(), "RELOADING"), "1");
-    let told = manager.told();
+    assert_eq!(value(&manager.told_state(), "RELOADING"), "1");
+    let told = manager.told_state();
     assert_eq!(value(&told, "READY"), "1");
-    assert!(value(&told, "STATUS").contains("reload failed"), "{told:?}");
+    let status = value(&told, "STATUS");
+    assert!(status.contains("the last reload failed"), "{told:?}");
+    assert!(
+        status.contains(&address) && status.contains(":1:7: "),
+        "{told:?}"
+    );
 
     stage.backstop.terminate().unwrap();
-    assert_eq!(value(&manager.told(), "STOPPING"), "1");
+    assert_eq!(value(&manager.told_state(), "STOPPING"), "1");
     let status = stage.backstop.ended(Duration::from_secs(3)).unwrap();
     assert_eq!(status.code(), Some(0));
+}
+
+/// A daemon that systemd watches, on a socket file, with descriptors for 32 connections.
+fn watched() -> (Stage, Manager, PathBuf) {
+    let folder = mta::folder_in_memory().unwrap();
+    let [notify, path] = ["notify", "s"].map(|name| folder.path().join(name));
+    let manager = Manager::at(&notify);
+    let dns = dns(zone());
+    let mut launcher = Command::new("sh");
+    let script = "ulimit -n 64; WATCHDOG_PID=$$ WATCHDOG_USEC=1000000 exec \"$0\" \"$@\"";
+    launcher
+        .args(["-c", script])
+        .arg(binary())
+        .env("NOTIFY_SOCKET", &notify)
+        .env_remove("JOURNAL_STREAM")
+        .stdout(Stdio::null());
+    let listen = format!("unix:{}", path.display());
+    let yaml = asking(dns.addr(), ENFORCE).replace("inet:0@127.0.0.1", &listen)
+        + "observe: {http: 127.0.0.1:0}\n";
+    let backstop = Backstop::start_by(launcher, &yaml, folder).unwrap();
+    (Stage { backstop, dns }, manager, path)
+}
+
+#[test]
+fn the_watchdog_is_fed_while_the_listener_answers_and_only_then() {
+    let (stage, manager, path) = watched();
+    for _ in 0..3 {
+        manager.told_of("WATCHDOG");
+    }
+    let storm: Vec<_> = (0..60)
+        .map(|_| UnixStream::connect(&path).unwrap())
+        .collect();
+    let full = "closed at once: 32 are open, which is the maximum";
+    stage.backstop.wait_for_log(full).unwrap();
+    let before = stage.numbers();
+    for _ in 0..3 {
+        manager.told_of("WATCHDOG");
+    }
+    let after = stage.numbers();
+    for name in [
+        "backstop_connections_accepted_total",
+        "backstop_connections_refused_total",
+    ] {
+        assert_eq!(before[name], after[name], "{name}");
+    }
+    drop(storm);
+
+    std::fs::remove_file(&path).unwrap();
+    stage
+        .backstop
+        .wait_for_log("the listener does not answer itself")
+        .unwrap();
+    // What was said before.
+    manager.0.set_nonblocking(true).unwrap();
+    while manager.0.recv(&mut [0; 4096]).is_ok() {}
+    manager.0.set_nonblocking(false).unwrap();
+    stage
+        .backstop
+        .configure(&asking(stage.dns.addr(), ENFORCE))
+        .unwrap();
+    stage.backstop.reload().unwrap();
+    let mut told = manager.told_state();
+    assert_eq!(value(&told, "RELOADING"), "1");
+    while !told.iter().any(|(name, _)| name == "READY") {
+        told = manager.told_state();
+        assert!(!told.iter().any(|(name, _)| name == "WATCHDOG"), "{told:?}");
+    }
+    manager.told_of("WATCHDOG");
+    stage
+        .backstop
+        .wait_for_log("the listener answers itself again")
+        .unwrap();
+}
+
+#[test]
+fn the_line_of_systemctl_status_has_what_goes_on() {
+    let (stage, manager, path) = watched();
+    let status = |holds: &str| loop {
+        let told = manager.told_of("STATUS");
+        if value(&told, "STATUS").contains(holds) {
+            return value(&told, "STATUS").to_owned();
+        }
+    };
+    let line = status("last minute: 0 messages, 0 recipients refused");
+    let shown = format!("listening on unix:{}, mode enforce", path.display());
+    assert!(line.starts_with(&shown), "{line}");
+    let mut client = Client::unix(&path).unwrap();
+    introduce(&mut client, STRANGER);
+    for (sender, rcpt) in [
+        ("a@fail.example", "joe@example.org"),
+        ("a@pass.example", "ann@example.org"),
+    ] {
+        client.mail(sender, &[]).unwrap();
+        let _ = client.rcpt(rcpt, &[]).unwrap();
+        client.abort().unwrap();
+    }
+    status("last minute: 2 messages, 2 recipients refused");
+    let besiege = Command::new(binary())
+        .args(["siege", "on", "example.org", "--config"])
+        .arg(stage.backstop.config())
+        .output()
+        .unwrap();
+    assert!(besiege.status.success(), "{besiege:?}");
+    status("; besieged: example.org");
 }
