@@ -48,7 +48,11 @@ fn systemd_knows_every_line_of_the_units() {
         fs::write(folder.path().join(unit), lines.collect::<String>()).unwrap();
         let unit = folder.path().join(unit);
         let told = run("systemd-analyze", &["verify", unit.to_str().unwrap()]);
+        // Debian 12 stays with the line before, `Type=notify`.
+        let newer = "Failed to parse service type, ignoring: notify-reload";
         let said = String::from_utf8_lossy(&told.stderr);
+        let said = said.lines().filter(|line| !line.ends_with(newer));
+        let said: String = said.collect();
         // Units of this machine may be wrong, too.
         assert!(!said.contains("backstop"), "{said}");
     }
