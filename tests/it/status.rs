@@ -163,3 +163,64 @@ fn a_file_with_a_mistake_is_no_status() {
     }
     assert_eq!(status(&config, &["--jsno"]).status.code(), Some(64));
 }
+
+/// After a roll-back: the file of a newer version is left as it is, and mail goes on; the copy from before is found.
+#[test]
+fn the_store_of_a_newer_version_is_said_to_be_and_a_copy_put_back_is_found() {
+    // sqlite.org/fileformat.html 1.3: the user version is a number of four octets at 60.
+    const VERSION: std::ops::Range<usize> = 60..64;
+    let folder = mta::folder_in_memory().unwrap();
+    let store = folder.path().join("state.db");
+    let yaml = format!(
+        "listen: inet:0@127.0.0.1\nlocal: {{domains: [example.org]}}\nstore: sqlite:{}\n\
+         dns: {{nameservers: [\"127.0.0.1:9\"], timeout: 300ms, budget: 1s}}\n",
+        store.display()
+    );
+    let soon = std::time::Duration::from_secs(20);
+    let start = || Backstop::start(binary(), &yaml).unwrap();
+    let stop = |mut backstop: Backstop| {
+        backstop.terminate().unwrap();
+        assert!(backstop.ended(soon).unwrap().success());
+    };
+    let version = || fs::read(&store).ok()?.get(VERSION).map(<[u8]>::to_vec);
+    let backstop = start();
+    lab::process::wait_until(soon, || Ok(store.exists())).unwrap();
+    stop(backstop);
+    assert_eq!(version(), Some(vec![0, 0, 0, 1]));
+    let former = fs::read(&store).unwrap();
+    let mut newer = former.clone();
+    newer[VERSION].copy_from_slice(&[0, 0, 0, 2]);
+    fs::write(&store, &newer).unwrap();
+
+    let backstop = start();
+    let mut client = lab::milter::Client::tcp(backstop.addr()).unwrap();
+    client
+        .connect("x.example", lab::milter::Peer::at([192, 0, 2, 1].into()))
+        .unwrap();
+    client.helo("x.example").unwrap();
+    client.mail("", &[]).unwrap();
+    let reply = client.rcpt("postmaster@example.org", &[]).unwrap();
+    assert_eq!(reply, lab::milter::Reply::Continue);
+    // `status` connects to `listen`.
+    let port = format!("inet:{}@", backstop.addr().port());
+    let shown = backstop.folder().join("shown.yaml");
+    fs::write(&shown, yaml.replace("inet:0@", &port)).unwrap();
+    let output = status(&shown, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = lines(&output).join("\n");
+    assert!(
+        said.contains("has schema 2 of a newer Backstop: run that version, or move the file away"),
+        "{said}"
+    );
+    assert_eq!(fs::read(&store).unwrap(), newer);
+
+    fs::rename(&store, folder.path().join("state.db.newer")).unwrap();
+    fs::write(&store, &former).unwrap();
+    lab::process::wait_until(soon, || Ok(status(&shown, &[]).status.success())).unwrap();
+    stop(backstop);
+    assert_eq!(version(), Some(vec![0, 0, 0, 1]));
+    assert_eq!(
+        fs::read(folder.path().join("state.db.newer")).unwrap(),
+        newer
+    );
+}
