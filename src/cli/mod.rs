@@ -8,6 +8,7 @@ mod print;
 
 mod asking;
 mod check;
+mod completions;
 mod control;
 mod explain;
 mod keygen;
@@ -92,6 +93,8 @@ enum Command {
     Siege(siege::Arguments),
     /// Make a key for signing, or retire one
     Keygen(keygen::Arguments),
+    /// Print what makes a shell complete these commands and their options
+    Completions(completions::Arguments),
 }
 
 /// Runs the command that the process was started with.
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
             Command::Report(arguments) => report::report(&config, &arguments).await,
             Command::Siege(arguments) => siege::siege(&config, &arguments).await,
             Command::Keygen(arguments) => keygen::keygen(&arguments),
+            Command::Completions(arguments) => completions::completions(&arguments),
         }
     });
     // A list on a disk that hangs must not delay the exit.

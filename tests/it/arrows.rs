@@ -39,6 +39,7 @@ const HOME: &[(&str, &[&str])] = &[
     // The certificates that an LDAP server's is held against, for ldap3 takes no file.
     ("rustls", &["directory"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),
     ("mail_builder", &["cli"]),
     ("maud", &["cli"]),

@@ -8,9 +8,19 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 11] = [
-    "run", "reload", "setup", "status", "check", "explain", "replay", "spf", "report", "siege",
+const COMMANDS: [&str; 12] = [
+    "run",
+    "reload",
+    "setup",
+    "status",
+    "check",
+    "explain",
+    "replay",
+    "spf",
+    "report",
+    "siege",
     "keygen",
+    "completions",
 ];
 
 #[test]
