@@ -14,7 +14,7 @@ use crate::{
         },
         sql::{Sql, Tls},
     },
-    server::{Password, read_file},
+    server::{Password, read_file, refused},
 };
 
 /// Which servers this program can ask.
@@ -260,7 +260,11 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
         && let Some(file) = sql.url.file()
         && let Err(error) = fs::File::open(file)
     {
-        let why = format!("{} can't be read: {error}", file.display());
+        let why = format!(
+            "{} can't be read: {}",
+            file.display(),
+            refused(&error, file, "r")
+        );
         let help =
             "use the database file of the program that manages your recipients; we only read it";
         mistakes.push(Mistake::error(outline.value(&path.key("url")), why, help));

@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{diagnostic::Mistake, outline::Outline, path};
-use crate::core::proof::{self, KeyFileError, Keys};
+use crate::{
+    core::proof::{self, KeyFileError, Keys},
+    server::refused,
+};
 
 /// Room for thousands of keys.
 const MAX_FILE: u64 = 1 << 20;
@@ -19,7 +22,7 @@ const PRIVATE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The system reports an error.
-    #[error("{} can't be {verb}: {error}", .path.display())]
+    #[error("{} can't be {verb}: {}", .path.display(), refused(.error, .path, "r"))]
     System {
         /// The file.
         path: PathBuf,

@@ -22,6 +22,7 @@ use crate::{
         recipients::{Class, ClassAnswer, DomainRecipients},
     },
     directory::{DomainSources, Source},
+    server::refused,
 };
 
 /// Makes the settings, and finds the mistakes. Relative paths begin at `folder`.
@@ -72,7 +73,11 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
             if let Err(error) = opened {
                 mistakes.push(Mistake::error(
                     outline.value(&list.key(key)),
-                    format!("{} can't be read: {error}", file.display()),
+                    format!(
+                        "{} can't be read: {}",
+                        file.display(),
+                        refused(&error, file, "r")
+                    ),
                     "create the file with one address per line, or fix its path or permissions; a relative path begins \
                      at the folder of milter.yaml",
                 ));

@@ -1,6 +1,7 @@
 //! What the servers and files that `milter.yaml` names have in common: their URLs, and passwords that are never shown.
 
 mod password;
+mod refused;
 mod url;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub use password::Password;
+pub use refused::refused;
 pub use url::{Parts, ServerUrl, Target, UrlError, UrlMistake};
 pub(crate) use url::{absolute, decoded, is_loopback};
 
@@ -31,5 +33,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|error| format!("{} can't be read: {error}", path.display()))
+    read().map_err(|error| {
+        let why = refused(&error, path, "r");
+        format!("{} can't be read: {why}", path.display())
+    })
 }

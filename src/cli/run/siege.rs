@@ -1,6 +1,7 @@
 //! Runs the rounds of the sieges. Each change is logged, and runs the command of `siege.notify`.
 
 use std::{
+    path::Path,
     process::Stdio,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -21,6 +22,7 @@ use crate::{
         verdict::Mode,
     },
     engine::{Rounds, Shared},
+    server::refused,
 };
 
 /// The time between rounds: other hosts follow within a second.
@@ -126,7 +128,8 @@ async fn run(notice: Notice) -> Result<(), String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let mut program = ProcessGroup::spawn(&mut command).map_err(|error| error.to_string())?;
+    let mut program = ProcessGroup::spawn(&mut command)
+        .map_err(|error| refused(&error, Path::new(program), "ix"))?;
     if let Some(mut stdin) = program.stdin() {
         // The command need not read it.
         let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
