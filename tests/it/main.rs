@@ -18,6 +18,7 @@ mod browser;
 mod cli;
 mod comes_home;
 mod daemon;
+mod debian;
 mod dialogues;
 mod directory;
 mod dkim;

@@ -1,0 +1,73 @@
+# Installed, upgraded over, removed, installed again, purged.
+. /root/lib.sh
+name_server
+old_package /root/backstop.deb
+
+say 'installed: it runs as shipped'
+install_package /root/old.deb
+await systemctl is-active backstop
+is "$(systemctl is-enabled backstop)" enabled
+is "$(systemctl is-enabled backstop.socket || true)" disabled
+has "$(systemctl show -P StatusText backstop)" '127\.0\.0\.1:8894'
+is "$(ps -o user= -p "$(main_pid)")" backstop
+is "$(stat -c '%a %U %G' /var/spool/postfix/backstop)" '750 backstop postfix'
+is "$(stat -c '%U %G' /var/lib/backstop)" 'backstop backstop'
+backstop status
+backstop check --offline
+systemd-analyze security --no-pager --threshold=14 backstop.service >/dev/null
+for unit in postfix.service postfix@-.service; do
+    has "$(systemctl list-dependencies --after --plain --no-pager "$unit")" '^ *backstop\.service$'
+done
+
+say 'mail'
+site
+mark
+systemctl reload backstop
+await has_logged '^reloaded .*, mode enforce'
+postfix_with inet:127.0.0.1:8894
+judged
+
+say 'upgraded over: what was written stays, and mail is judged'
+former=$(main_pid)
+before=$(sha256sum "$config")
+install_package
+await systemctl is-active backstop
+no [ "$(main_pid)" = "$former" ]
+is "$(sha256sum "$config")" "$before"
+judged
+
+say 'whoever has disabled it keeps it so'
+systemctl disable --now backstop
+install_package
+no systemctl is-active backstop
+no systemctl is-enabled backstop
+systemctl enable --now backstop
+judged
+
+say 'removed: configuration and store stay'
+dpkg -r backstop
+no systemctl is-active backstop
+[ ! -e /usr/sbin/backstop ]
+is "$(sha256sum "$config")" "$before"
+[ -s /var/lib/backstop/state.db ]
+
+say 'installed again'
+install_package
+await systemctl is-active backstop
+judged
+
+say 'a Postfix that comes later'
+rmdir /var/spool/postfix/backstop
+dpkg-trigger --by-package=postfix /usr/lib/postfix/sbin/master
+dpkg --configure --pending
+is "$(stat -c '%a %U %G' /var/spool/postfix/backstop)" '750 backstop postfix'
+
+say 'purged: nothing is left but the user'
+backstop keygen
+[ -s /etc/backstop/keys ]
+dpkg --purge backstop
+no systemctl is-active backstop
+left=$(find / -xdev -name '*backstop*' -not -path '/root/*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/var/log/*')
+is "$left" ''
+has "$(getent passwd backstop)" ':/usr/sbin/nologin$'
+is "$(systemctl --failed --plain --no-legend)" ''
