@@ -35,7 +35,7 @@ use serde::Serialize;
 
 use crate::{
     config::{self, Config},
-    core::{policy::Policy, proof},
+    core::{moment::rfc3339, policy::Policy, proof},
     directory::{Directory, Event},
     dns::{Resolver, SettingsError},
     engine::Engine,
@@ -198,7 +198,7 @@ fn uses_store(config: &Config) -> bool {
         local,
         ..
     } = &config.policy;
-    let watched = siege.watch && !local.domains.is_empty();
+    let watched = (siege.watch || config.policy.monitors()) && !local.domains.is_empty();
     watched || proof.signs() || config.policy.looks_for_proofs() || config.report.keep_samples
 }
 
@@ -232,13 +232,6 @@ fn today() -> u64 {
 /// Seconds since 1970.
 fn now() -> u64 {
     UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
-}
-
-/// A time in seconds since 1970, for example `2026-11-28T13:45:00Z`.
-fn rfc3339(seconds: u64) -> String {
-    // The last second of the format. Only a wrong clock exceeds it.
-    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
-    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 fn unavailable(what: &str) -> ExitCode {

@@ -2,6 +2,7 @@
 
 mod attack;
 mod coverage;
+mod would;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
@@ -34,6 +35,9 @@ enum ReportKind {
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and which would have been refused.
     /// Read this before you set proof.unproven to reject
     Coverage(CoverageArguments),
+    /// What `mode: enforce` would have refused, and the line of milter.yaml that would spare each. Read this before you
+    /// enforce
+    Would(would::WouldArguments),
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +59,7 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
         None => attack::attack(&config, &arguments.attack).await,
         Some(ReportKind::Attack(arguments)) => attack::attack(&config, arguments).await,
         Some(ReportKind::Coverage(arguments)) => of_coverage(&config, arguments).await,
+        Some(ReportKind::Would(arguments)) => would::would(&config, arguments).await,
     }
 }
 

@@ -4,6 +4,7 @@
 //! the settings that `core`, `dns` and `milter` define); [`checks`] and [`recipients`] find values that are well-formed but
 //! wrong; [`wording`] translates the errors of serde. The result is a [`Config`].
 
+pub mod amend;
 mod checks;
 mod diagnostic;
 mod directories;
@@ -169,6 +170,8 @@ fn config(
             proof: file.proof,
             siege: file.siege,
             keep_samples: file.report.keep_samples,
+            keep_senders: file.report.keep_senders,
+            has_monitored_rules: outline.has_monitored_rules(),
         },
         directories,
         store: file.store,

@@ -40,6 +40,19 @@ struct KeyedNode {
     node: Node,
 }
 
+/// What kind of value stands somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// None, or an empty text.
+    Empty,
+    /// One word.
+    Scalar,
+    /// A list.
+    List,
+    /// Keys and values.
+    Map,
+}
+
 impl Outline {
     /// Reads the shape of the file. Rejects duplicate keys, anchors and aliases (which can make a small file large), tags,
     /// a second document and endless nesting.
@@ -117,6 +130,57 @@ impl Outline {
             }
         }
         scalars
+    }
+
+    /// Whether the file has a value at this path.
+    pub fn has_value(&self, path: &Path) -> bool {
+        self.found(path).is_some()
+    }
+
+    /// How many items the list at this path has; 0 where there is no list.
+    pub fn items(&self, path: &Path) -> usize {
+        match self.found(path).map(|node| &node.value) {
+            Some(Value::List(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
+    /// The keys of the map at this path.
+    pub fn keys(&self, path: &Path) -> Vec<&str> {
+        match self.found(path).map(|node| &node.value) {
+            Some(Value::Map(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What kind of value is at this path.
+    pub fn shape(&self, path: &Path) -> Shape {
+        match self.found(path).map(|node| &node.value) {
+            None => Shape::Empty,
+            Some(Value::Scalar(text)) if text.is_empty() => Shape::Empty,
+            Some(Value::Scalar(_)) => Shape::Scalar,
+            Some(Value::List(_)) => Shape::List,
+            Some(Value::Map(_)) => Shape::Map,
+        }
+    }
+
+    fn found(&self, path: &Path) -> Option<&Node> {
+        path.steps()
+            .iter()
+            .try_fold(&self.root, |node, step| match (step, &node.value) {
+                (Step::Key(key), Value::Map(entries)) => {
+                    let entry = entries.iter().find(|entry| entry.key == *key)?;
+                    Some(&entry.node)
+                }
+                (Step::Index(index), Value::List(items)) => items.get(*index),
+                _ => None,
+            })
+    }
+
+    /// Whether a rule is monitored by itself: `monitor` stands in no other place.
+    pub fn has_monitored_rules(&self) -> bool {
+        let mut scalars = self.scalars().into_iter();
+        scalars.any(|(path, value)| path.last_key() == Some("monitor") && value == "true")
     }
 
     fn walk(&self, path: &Path) -> (Option<&KeyedNode>, &Node) {

@@ -95,6 +95,17 @@ impl SpfRules {
         }
     }
 
+    /// Whether an entry of `domains` for this one accepts a result, by its key.
+    pub fn accepts(&self, domain: &Domain, result: &str) -> bool {
+        let mut results = SpfResult::ALL.into_iter();
+        let result = results.find(|one| one.as_str() == result);
+        let entry = self.for_domain(domain.as_str());
+        let rule = entry
+            .zip(result)
+            .and_then(|((_, rules), result)| rules.rule(result));
+        rule.is_some_and(Rule::accepts)
+    }
+
     /// The domains that a client can speak for to be a trusted forwarder.
     pub fn forwarder_domains(&self) -> impl Iterator<Item = &Domain> {
         self.trusted_forwarders

@@ -28,6 +28,8 @@ impl Engine {
             counts,
             attack,
             sample,
+            would,
+            accepted_sender,
         } = effects;
         self.sieges.sense(hits);
         if let Some((domain, recipients)) = &leaves {
@@ -48,5 +50,6 @@ impl Engine {
         if let Some(sample) = sample {
             store.keep_sample(sample);
         }
+        store.count_would(today, would, accepted_sender);
     }
 }

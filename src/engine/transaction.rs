@@ -8,13 +8,17 @@ use super::{Allowed, Engine, QueueId, drain::MessageGuard, now};
 use crate::{
     core::{
         envelope::Envelope,
-        message::{Accepted, Ending, Guess, Judged, Message, Negotiated, RcptTo},
+        message::{Accepted, Effects, Ending, Guess, Judged, Message, Negotiated, RcptTo},
         policy::{Addressed, Check, Judgement, Tag},
+        printable::shortened,
         reply::Reply,
         verdict::{Reason, Verdict},
     },
     observe::{Decision, Lately, Metrics, Stage, Warnings},
 };
+
+/// The longest queue id that is kept, in characters: Postfix's long ones have some twenty.
+const MAX_QUEUE_ID: usize = 64;
 
 /// One message in progress.
 pub(super) struct Transaction {
@@ -196,6 +200,7 @@ impl Transaction {
                 self.message.id()
             );
         }
+        name(&mut end.effects, queue_id);
         self.log(&end.signed, queue_id);
         self.engine.carry_out(end.effects, now());
         end.ending
@@ -204,7 +209,8 @@ impl Transaction {
     /// The end before the message came, or after it was refused.
     pub(super) fn broken_off(mut self: Box<Self>, queue_id: QueueId<'_>) {
         let now = now();
-        let effects = self.message.broken_off(now);
+        let mut effects = self.message.broken_off(now);
+        name(&mut effects, queue_id);
         self.log(&[], queue_id);
         self.engine.carry_out(effects, now);
     }
@@ -296,5 +302,16 @@ impl Transaction {
             batv: rcpt.tag.filter(|_| comes_back).and_then(Tag::as_str),
             signed,
         }
+    }
+}
+
+/// Writes the MTA's name of the message beside ours, where a report shows it.
+fn name(effects: &mut Effects, queue_id: QueueId<'_>) {
+    if effects.would.is_empty() {
+        return;
+    }
+    let queue_id = queue_id().map(|id| shortened(&id, MAX_QUEUE_ID));
+    for would in &mut effects.would {
+        would.example.queue_id.clone_from(&queue_id);
     }
 }

@@ -1,7 +1,7 @@
 //! What is written to the store at once, and the forms in which both backends keep it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -15,6 +15,7 @@ use crate::core::{
         ledger::{Hash, Sent},
         uses::Attempt,
     },
+    would::{WouldExample, WouldGroup, WouldRow},
 };
 
 /// What is written at once. Equal counts are added up, and what is learned twice is there once.
@@ -35,6 +36,10 @@ pub struct Counts {
     pub learned: BTreeSet<Learn>,
     /// What is counted of an attack in an hour, and how often.
     pub attack: BTreeMap<(u64, AttackCount), u64>,
+    /// What was accepted only because of monitoring, by day and group.
+    pub would: BTreeMap<(u64, WouldGroup), WouldTally>,
+    /// Senders of what was accepted otherwise on a day, and how often.
+    pub senders: BTreeMap<(u64, String), u64>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
     /// Uses of proofs that were counted already, in the order they came in.
@@ -74,7 +79,8 @@ impl Counts {
     /// How many things are to be written.
     pub fn len(&self) -> usize {
         let of_mail = self.coverage.len() + self.learned.len();
-        of_mail + self.attack.len() + self.samples.len() + self.uses.len()
+        let monitored = self.would.len() + self.senders.len();
+        of_mail + monitored + self.attack.len() + self.samples.len() + self.uses.len()
     }
 
     /// Takes off some, at most `max` of each kind.
@@ -82,6 +88,8 @@ impl Counts {
         Self {
             coverage: first(&mut self.coverage, max),
             attack: first(&mut self.attack, max),
+            would: first(&mut self.would, max),
+            senders: first(&mut self.senders, max),
             learned: std::iter::from_fn(|| self.learned.pop_first())
                 .take(max)
                 .collect(),
@@ -94,9 +102,60 @@ impl Counts {
     /// How often something was counted, used or learned: what is lost when these are.
     pub fn times(&self) -> u64 {
         let counted = self.coverage.values().chain(self.attack.values());
+        let monitored = self.would.values().map(|tally| &tally.times);
+        let counted = counted.chain(monitored).chain(self.senders.values());
         let once = u64::try_from(self.learned.len() + self.uses.len()).unwrap_or(u64::MAX);
         counted.fold(once, |sum, times| sum.saturating_add(*times))
     }
+}
+
+/// How often something of a group came, and the newest of them.
+#[derive(Clone, Debug)]
+pub struct WouldTally {
+    /// How often.
+    pub times: u64,
+    /// The newest; none where they were too many.
+    pub newest: Option<WouldExample>,
+}
+
+impl WouldTally {
+    /// Adds it to what waits; `false` if it is new and has no room.
+    pub fn add_to(self, entry: Entry<'_, (u64, WouldGroup), Self>, has_room: bool) -> bool {
+        match entry {
+            Entry::Vacant(_) if !has_room => return false,
+            Entry::Vacant(new) => {
+                new.insert(self);
+            }
+            Entry::Occupied(mut sum) => {
+                let sum = sum.get_mut();
+                sum.times = sum.times.saturating_add(self.times);
+                sum.newest = self.newest.or(sum.newest.take());
+            }
+        }
+        true
+    }
+}
+
+/// A group as text, which is the same whenever it is written; and the others of its reason.
+pub fn group_texts(group: &WouldGroup) -> Option<(String, String)> {
+    let text = |group: &WouldGroup| serde_json::to_string(group).ok();
+    Some((text(group)?, text(&group.among_others())?))
+}
+
+/// A row as both backends keep it. `None` for what a newer version wrote.
+pub fn would_row(day: u64, group: &str, times: u64, example: Option<&str>) -> Option<WouldRow> {
+    Some(WouldRow {
+        day,
+        group: serde_json::from_str(group).ok()?,
+        times,
+        example: example.and_then(|example| serde_json::from_str(example).ok()),
+    })
+}
+
+/// In order of day and group.
+pub fn sorted(mut rows: Vec<WouldRow>) -> Vec<WouldRow> {
+    rows.sort_by(|one, other| (one.day, &one.group).cmp(&(other.day, &other.group)));
+    rows
 }
 
 fn first<K: Ord, V>(map: &mut BTreeMap<K, V>, max: usize) -> BTreeMap<K, V> {

@@ -26,6 +26,7 @@ use crate::core::{
         coverage::CoverageCount,
         ledger::{MAX_RECIPIENTS, Sent},
     },
+    would::Would,
 };
 
 /// How long a question may take.
@@ -153,6 +154,10 @@ where
                 _place: place,
             });
         }
+    }
+
+    fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>) {
+        self.queue.count_would(day, would, accepted_sender);
     }
 
     fn queue(&self) -> Option<&Queue> {

@@ -33,7 +33,7 @@ pub use health::Health;
 pub use losses::{Losses, Lost};
 pub use questions::{
     AttackStore, CoverageStore, LearnedStore, LedgerStore, ProofUseStore, Questions, SiegeStore,
-    StoreAnswer,
+    StoreAnswer, WouldStore,
 };
 use queue::Queue;
 pub use receipt::Receipt;
@@ -45,6 +45,7 @@ use crate::core::{
     attack::{AttackCount, Sample},
     learned::Learn,
     proof::{coverage::CoverageCount, ledger::Sent},
+    would::Would,
 };
 
 /// The store: what it is told, and what it answers.
@@ -64,6 +65,10 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
 
     /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
     fn keep_sample(&self, sample: Sample);
+
+    /// Counts what was accepted only because of monitoring, and the sender of what was accepted otherwise; `day` is in days
+    /// since 1970-01-01. Never waits.
+    fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>);
 
     /// Another store takes this one's place: when this one is dropped, the other gets what this one could not write.
     fn hand_over_to(&self, successor: &dyn Store) {

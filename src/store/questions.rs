@@ -2,7 +2,7 @@
 //!
 //! [`Handle::ask`]: super::handle::Handle::ask
 
-use std::ops::RangeInclusive;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use futures_util::future::BoxFuture;
 
@@ -15,6 +15,7 @@ use crate::core::{
         ledger::{Hash, Remembered},
         uses::{Attempt, Use},
     },
+    would::WouldRow,
 };
 
 /// An answer of the store, which may be late or missing.
@@ -87,13 +88,32 @@ pub trait AttackStore {
     fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;
 }
 
+/// What was accepted only because of monitoring.
+pub trait WouldStore {
+    /// The counts of these days, which are days since 1970-01-01, in order of day and group.
+    fn would(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<WouldRow>>;
+
+    /// How many messages of each of these senders were accepted otherwise; senders of none are left out.
+    fn accepted_of(
+        &self,
+        days: RangeInclusive<u64>,
+        senders: Vec<String>,
+    ) -> StoreAnswer<'_, HashMap<String, u64>>;
+}
+
 /// All questions.
 pub trait Questions:
-    LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore
+    LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore + WouldStore
 {
 }
 
 impl<T> Questions for T where
-    T: LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore
+    T: LedgerStore
+        + ProofUseStore
+        + CoverageStore
+        + LearnedStore
+        + SiegeStore
+        + AttackStore
+        + WouldStore
 {
 }

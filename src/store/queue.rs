@@ -20,7 +20,7 @@ use self::{
     state::State,
 };
 use super::{
-    batch::{Batch, Counts, ProofUse, Waiting},
+    batch::{Batch, Counts, ProofUse, Waiting, WouldTally},
     health::Journal,
     losses::Owner,
     receipt::{Receipt, Ticket},
@@ -34,6 +34,7 @@ use crate::core::{
         ledger::Sent,
         uses::{KeptUses, Use},
     },
+    would::Would,
 };
 
 /// The maximum number of outgoing messages that wait: 40 MB if each has the maximum of recipients.
@@ -91,6 +92,24 @@ impl Queue {
         for attack in attacks {
             self.add(1, |counts, room| {
                 more(counts.attack.entry((hour, attack)), 1, room.is_for(false))
+            });
+        }
+    }
+
+    /// Counts what was accepted only because of monitoring, and the sender of what was accepted otherwise.
+    pub fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>) {
+        for Would { group, example } in would {
+            let once = WouldTally {
+                times: 1,
+                newest: Some(example),
+            };
+            self.add(1, |counts, room| {
+                once.add_to(counts.would.entry((day, group)), room.is_for(false))
+            });
+        }
+        if let Some(sender) = accepted_sender {
+            self.add(1, |counts, room| {
+                more(counts.senders.entry((day, sender)), 1, room.is_for(false))
             });
         }
     }
@@ -343,6 +362,16 @@ impl Queue {
                     times,
                     room.is_for(false),
                 )
+            });
+        }
+        for (group, tally) in left.would {
+            self.add(tally.times, |counts, room| {
+                tally.add_to(counts.would.entry(group), room.is_for(false))
+            });
+        }
+        for (sender, times) in left.senders {
+            self.add(times, |counts, room| {
+                more(counts.senders.entry(sender), times, room.is_for(false))
             });
         }
         for learn in left.learned {

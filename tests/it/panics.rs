@@ -1,6 +1,6 @@
 //! A bug of ours costs the message that meets it a 451, and nothing else.
 
-use std::{ops::RangeInclusive, path::Path, sync::Arc};
+use std::{collections::HashMap, ops::RangeInclusive, path::Path, sync::Arc};
 
 use backstop::{
     config,
@@ -13,6 +13,7 @@ use backstop::{
             ledger::{Hash, Remembered, Sent},
             uses::{Attempt, Use},
         },
+        would::{Would, WouldRow},
     },
     directory::Directory,
     dns::Resolver,
@@ -20,7 +21,7 @@ use backstop::{
     milter::{Counters, Listener, serve},
     store::{
         AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, Losses, ProofUseStore,
-        Receipt, SiegeRecords, SiegeStore, Store, StoreAnswer,
+        Receipt, SiegeRecords, SiegeStore, Store, StoreAnswer, WouldStore,
     },
 };
 use futures_util::future::BoxFuture;
@@ -84,6 +85,20 @@ impl AttackStore for Buggy {
     }
 }
 
+impl WouldStore for Buggy {
+    fn would(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<WouldRow>> {
+        panic!("nobody asks")
+    }
+
+    fn accepted_of(
+        &self,
+        _: RangeInclusive<u64>,
+        _: Vec<String>,
+    ) -> StoreAnswer<'_, HashMap<String, u64>> {
+        panic!("nobody asks")
+    }
+}
+
 impl Store for Buggy {
     fn remember(&self, _: Sent) -> Receipt {
         panic!("a bug where a message waits");
@@ -98,6 +113,8 @@ impl Store for Buggy {
     fn count_attack(&self, _: u64, _: Vec<AttackCount>) {}
 
     fn keep_sample(&self, _: Sample) {}
+
+    fn count_would(&self, _: u64, _: Vec<Would>, _: Option<String>) {}
 
     fn losses(&self) -> Arc<Losses> {
         Arc::default()

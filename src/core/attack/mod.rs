@@ -46,6 +46,8 @@ const MAX_TEXT: usize = 256;
 pub struct ReportSettings {
     /// Whether some of the refused bounces are kept for `backstop report --export`.
     pub keep_samples: bool,
+    /// Whether `backstop report would` names strangers' whole addresses, and not their domains alone.
+    pub keep_senders: bool,
 }
 
 /// Hours since 1970, of a time in seconds since then.

@@ -15,6 +15,7 @@ use crate::core::{
     },
     siege::Hit,
     verdict::Verdict,
+    would::Would,
 };
 
 /// What is to be counted, remembered and learned. Days and hours are those of `now` of the stage.
@@ -34,6 +35,10 @@ pub struct Effects {
     pub attack: Vec<attack::AttackCount>,
     /// A bounce that was refused, or would have been.
     pub sample: Option<Sample>,
+    /// What was accepted only because of monitoring.
+    pub would: Vec<Would>,
+    /// The sender of mail that was accepted otherwise.
+    pub accepted_sender: Option<String>,
 }
 
 /// What a tag in an address was.
@@ -69,6 +74,8 @@ impl Effects {
             counts,
             attack,
             sample,
+            would,
+            accepted_sender,
         } = other;
         self.hits.extend(hits);
         self.leaves = leaves.or(self.leaves.take());
@@ -77,6 +84,8 @@ impl Effects {
         self.counts.extend(counts);
         self.attack.extend(attack);
         self.sample = sample.or(self.sample.take());
+        self.would.extend(would);
+        self.accepted_sender = accepted_sender.or(self.accepted_sender.take());
     }
 }
 
@@ -120,6 +129,12 @@ impl Message {
             } in &self.accepted
             {
                 effects.add(self.effects_of(addressed, verdict));
+                let mailbox = &addressed.recipient.mailbox;
+                let facts = (&self.envelope, self.spf());
+                let named = (self.id.as_str(), now);
+                effects
+                    .would
+                    .extend(self.policy.would(facts, mailbox, verdict, named));
             }
         }
         effects.sample = self.sample(now);

@@ -62,6 +62,8 @@ impl Message {
         let departure = self.departure(now);
         let departure = departure.within(negotiated.change_sender, negotiated.add_header);
         let mut effects = self.effects_of_all(now);
+        let verdicts = self.accepted.iter().map(|accepted| &accepted.verdict);
+        effects.accepted_sender = self.policy.accepted_sender(&self.envelope, verdicts);
         effects.add(self.effects_of_departure(&departure, now));
         effects.learn.extend(learn);
         let mut ending = Ending::of(self);

@@ -76,6 +76,10 @@ pub struct Policy {
     pub siege: siege::Settings,
     /// Whether samples of refused bounces are kept for the attack report.
     pub keep_samples: bool,
+    /// Whether the report of what would be refused names whole addresses of senders.
+    pub keep_senders: bool,
+    /// Whether a rule is monitored by itself.
+    pub has_monitored_rules: bool,
 }
 
 /// What DNS said of the client and the names it used.

@@ -11,6 +11,7 @@
 //! | `backstop:1:learned:[OF:]SHARD` | some of the addresses that are learned |
 //! | `backstop:1:sieges` | the records of all sieges |
 //! | `backstop:1:attack:HOUR:KIND` | what the attack report counts |
+//! | `backstop:1:would:DAY[:PART]` | what was accepted only because of monitoring: counts, examples, groups by reason, senders |
 //! | `backstop:1:samples`, `backstop:1:sampled:HOUR:NETWORK` | samples, and how many there are of a network in an hour |
 //!
 //! 1 is the version of the schema.
@@ -23,6 +24,7 @@ mod learned;
 mod ledger;
 mod siege;
 mod uses;
+mod would;
 
 use std::time::Duration;
 
@@ -119,6 +121,7 @@ impl Backend for Redis {
         commands.atomic();
         coverage::written(&mut commands, &counts.coverage, today(now));
         attack::written(&mut commands, counts, now);
+        would::written(&mut commands, counts, today(now));
         let all = commands.len();
         let added = run(&mut connection, commands).await;
         let lost = match added.as_ref().map_err(|error| Done::by(error, all)) {

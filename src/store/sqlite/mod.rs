@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 mod siege;
 mod uses;
+mod would;
 mod writer;
 
 use std::{
@@ -150,7 +151,8 @@ impl Sqlite {
             learned::learn(writer, learn, self.learned_since(today(now))).await?;
         }
         uses::insert(writer, &counts.uses).await?;
-        attack::insert(writer, counts).await
+        attack::insert(writer, counts).await?;
+        would::insert(writer, counts).await
     }
 
     /// The first second from which the ledger is kept at `now`.
@@ -247,6 +249,7 @@ impl Backend for Sqlite {
             uses::prune(writer, now).await?;
             coverage::prune(writer, today(now)).await?;
             attack::prune(writer, now).await?;
+            would::prune(writer, today(now)).await?;
             ledger::shrink(writer, LARGEST).await?;
             let max = integer(self.retention.max_learned);
             learned::prune(writer, self.learned_since(today(now)), max).await?;

@@ -97,6 +97,26 @@ const TABLES: &str = "
     PRAGMA user_version = 1;
 ";
 
+/// Tables that files of the same version may lack. An older Backstop ignores them, so they need no new version, and a step
+/// back to it loses nothing else.
+pub(super) const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS would (
+        day INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        what TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        example TEXT,
+        PRIMARY KEY (day, reason, what)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE IF NOT EXISTS accepted_senders (
+        day INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, sender)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.
 ///
 /// An existing file must not be opened here: closing it would drop the locks that this process has on it.
@@ -185,6 +205,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result<(), Unavailable> {
     let failed = |error| unavailable(name, &error);
     if has_tables(writer, name).await? {
+        // Where this can't be written now, it is tried again with the first row.
+        let _ = writer.execute(LATER_TABLES).await;
         return Ok(());
     }
     // The file keeps this mode. It can't be changed within a transaction, nor while another process looks into the file; SQLite
@@ -202,6 +224,7 @@ pub(super) async fn prepare(writer: &mut SqliteConnection, name: &str) -> Result
     // Another process may have made them meanwhile.
     if !has_tables(&mut transaction, name).await? {
         transaction.execute(TABLES).await.map_err(failed)?;
+        transaction.execute(LATER_TABLES).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
 }

@@ -133,7 +133,7 @@ fn what_makes_no_sense_is_told() {
     }
     for (yaml, told) in [
         (
-            "local: {domains: [example.org]}\nproof: {dkim: {verify: false}}\nsiege: {watch: false}\n",
+            "mode: enforce\nlocal: {domains: [example.org]}\nproof: {dkim: {verify: false}}\nsiege: {watch: false}\n",
             "use `proof`, `siege.watch` or `report.keep_samples`",
         ),
         ("{}\n", "`local.domains` is empty"),

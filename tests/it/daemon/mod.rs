@@ -36,6 +36,7 @@ mod status_page;
 mod systemd;
 mod tags;
 mod watermarks;
+mod would;
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -30,3 +30,4 @@ mod redis;
 mod siege;
 mod sqlite;
 mod suite;
+pub mod would;

@@ -18,7 +18,11 @@ use super::{NO_STORE, ask};
 use crate::{
     cli::{USAGE, print_json, unavailable},
     config::Config,
-    core::{address::Domain, attack::AttackSummary},
+    core::{
+        address::Domain,
+        attack::{AttackSummary, KEEP_DAYS},
+        proof::date,
+    },
     store::{Store, Unavailable},
 };
 
@@ -70,6 +74,12 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
     };
     let view = View::of(summary, period, domain);
     let mut notes = Vec::new();
+    if arguments.period.begins_too_early(now) {
+        let first = date(view.period.first / 24);
+        notes.push(format!(
+            "only the last {KEEP_DAYS} days are kept, so the report begins on {first}"
+        ));
+    }
     if let Some(file) = &arguments.html {
         if let Err(why) = html::write(&view, file) {
             return unavailable(&why);

@@ -66,6 +66,17 @@ impl Period {
 }
 
 impl PeriodArguments {
+    /// Whether it begins before what is kept at `now`.
+    pub fn begins_too_early(&self, now: u64) -> bool {
+        let oldest = now.saturating_sub(KEEP_DAYS * DAY);
+        let since = self.since.map(|since| {
+            let hours = time::Duration::from(since).as_secs().saturating_sub(HOUR);
+            now.saturating_sub(hours)
+        });
+        let from = since.or(self.from.map(|from| from.last));
+        from.is_some_and(|from| hour(from) < hour(oldest))
+    }
+
     /// The period at `now`, in seconds since 1970, without hours that are not kept or in the future. `None` if it is
     /// empty.
     pub fn period(&self, now: u64) -> Option<Period> {
@@ -149,6 +160,23 @@ mod tests {
             ),
         ] {
             assert_eq!(period(line), Some(Period { first, last }), "{line}");
+        }
+        let early = |line: &str| {
+            let words = std::iter::once("report").chain(line.split_whitespace());
+            let arguments = Line::try_parse_from(words).unwrap().arguments;
+            arguments.begins_too_early(NOW)
+        };
+        for (line, is_early) in [
+            ("", false),
+            ("--since 90d", false),
+            ("--since 2161h", false),
+            ("--since 91d", true),
+            ("--since 1y", true),
+            ("--days 90", false),
+            ("--from 2026-08-30", false),
+            ("--from 2026-08-29", true),
+        ] {
+            assert_eq!(early(line), is_early, "{line}");
         }
         for line in [
             "--from 2026-11-27 --to 2026-11-26",

@@ -14,6 +14,7 @@ mod sent;
 mod unasked;
 mod weak;
 mod world;
+mod would;
 
 use super::{Answer, Message, Question, Step};
 

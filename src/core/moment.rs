@@ -1,0 +1,45 @@
+//! Times for people and in JSON: RFC 3339, in UTC.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serializer;
+
+/// A time in seconds since 1970, such as `2026-11-28T13:45:00Z`.
+pub fn rfc3339(seconds: u64) -> String {
+    // The last second of the format. Only a wrong clock exceeds it.
+    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// Writes such a time.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(seconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*seconds))
+}
+
+/// The same, where 0 stands for none.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_unless_zero<S: Serializer>(
+    seconds: &u64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serialize_some(&Some(*seconds).filter(|seconds| *seconds > 0), serializer)
+}
+
+/// The same, where there may be none.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_some<S: Serializer>(
+    seconds: &Option<u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match seconds {
+        Some(seconds) => serializer.serialize_some(&rfc3339(*seconds)),
+        None => serializer.serialize_none(),
+    }
+}
