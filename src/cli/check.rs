@@ -1,13 +1,17 @@
 //! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
+mod daemon;
 mod mta;
 mod postfix;
+mod problem;
+mod submission;
 
 use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use serde::Serialize;
 
+use self::problem::Problem;
 use super::{
     CONFIGURATION, NO, engine, open_store_to_ask, print_json, report::of_a_lifetime, today,
     unavailable, uses_store,
@@ -17,6 +21,7 @@ use crate::{
     core::{policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
     directory::Weight,
     engine::Engine,
+    milter::check_owner,
 };
 
 #[derive(Debug, Args)]
@@ -24,6 +29,12 @@ pub(super) struct Arguments {
     /// Read only files: the configuration, its lists, the store where it is one; ask no server, and not Postfix
     #[arg(long)]
     offline: bool,
+    /// As root: the user of the daemon, as which its files are read [default: backstop]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Be this user, and check only what that user can do
+    #[arg(long, value_name = "NAME", hide = true)]
+    as_user: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -33,8 +44,8 @@ pub(super) struct Arguments {
 struct CheckReport {
     file: String,
     on: Vec<String>,
-    warnings: Vec<String>,
-    problems: Vec<String>,
+    warnings: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl CheckReport {
@@ -43,18 +54,29 @@ impl CheckReport {
             .0
             .iter()
             .partition(|diagnostic| diagnostic.severity == Severity::Error);
-        let texts =
-            |diagnostics: Vec<&Diagnostic>| diagnostics.iter().map(ToString::to_string).collect();
+        let found =
+            |diagnostics: Vec<&Diagnostic>| diagnostics.into_iter().map(Problem::from).collect();
         Self {
             file: path.display().to_string(),
             on: Vec::new(),
-            warnings: texts(warnings),
-            problems: texts(problems),
+            warnings: found(warnings),
+            problems: found(problems),
         }
     }
 }
 
+impl Arguments {
+    /// The user that this process is to be, before it has threads.
+    pub(super) fn as_user(&self) -> Option<&str> {
+        self.as_user.as_deref()
+    }
+}
+
 pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
+    if arguments.as_user.is_some() {
+        print_json(&daemon::own_problems(path, arguments.offline).await);
+        return ExitCode::SUCCESS;
+    }
     let config = match config::load(path) {
         Ok(config) => config,
         Err(diagnostics) => {
@@ -73,24 +95,31 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     let mut report = CheckReport {
         file: path.display().to_string(),
         on: config.summary(),
-        warnings: config.warnings.iter().map(ToString::to_string).collect(),
+        warnings: config.warnings.iter().map(Problem::from).collect(),
         problems: Vec::new(),
     };
     for event in &events {
-        let into = match event.weight() {
-            Weight::News => &mut report.on,
-            Weight::Warning => &mut report.warnings,
-            Weight::Problem => &mut report.problems,
-        };
-        into.push(event.to_string());
+        match event.weight() {
+            Weight::News => report.on.push(event.to_string()),
+            Weight::Warning => report.warnings.push(event.to_string().into()),
+            Weight::Problem => report.problems.push(event.to_string().into()),
+        }
     }
     if !arguments.offline || config.store.file().is_some() {
         look_at_store(&config, &mut report).await;
     }
     if !arguments.offline {
         ask_servers(&engine, &mut report).await;
-        look_at_postfix(&mut report).await;
+        look_at_postfix(&config.policy, &mut report).await;
         look_at_mta(&config, &mut report).await;
+    }
+    if let Err(error) = check_owner(&config.listen, &config.socket) {
+        report.problems.push(error.to_string().into());
+    }
+    match daemon::problems(path, arguments).await {
+        Ok(problems) => report.problems.extend(problems),
+        Err(why) if arguments.user.is_some() => report.problems.push(why.into()),
+        Err(why) => report.on.push(why),
     }
     if arguments.json {
         print_json(&report);
@@ -107,9 +136,10 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
 /// Asks the DNS lists, the directories and the name servers.
 async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
     let lists = &engine.policy.dnsbl;
+    let failed = engine.blocklists.self_test(lists, &engine.resolver).await;
     report
         .problems
-        .extend(engine.blocklists.self_test(lists, &engine.resolver).await);
+        .extend(failed.into_iter().map(Problem::from));
     for (directory, answer) in engine.directory.probe().await {
         match answer {
             Ok(time) => report.on.push(format!(
@@ -118,7 +148,7 @@ async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
             )),
             Err(why) => report
                 .problems
-                .push(format!("directory {directory}: {why}")),
+                .push(format!("directory {directory}: {why}").into()),
         }
     }
     for (nameserver, answer) in engine.resolver.probe().await {
@@ -129,15 +159,20 @@ async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
             )),
             Err(why) => report
                 .problems
-                .push(format!("name server {nameserver} does not answer: {why}")),
+                .push(format!("name server {nameserver} does not answer: {why}").into()),
         }
     }
 }
 
-/// Looks whether Postfix would take mail while the daemon is down.
-async fn look_at_postfix(report: &mut CheckReport) {
-    match postfix::accepts_unchecked().await {
-        Ok(warnings) => report.warnings.extend(warnings),
+/// Looks what Postfix does with mail while the daemon is down.
+async fn look_at_postfix(policy: &Policy, report: &mut CheckReport) {
+    match postfix::without_daemon(&refused_if_unsigned(policy)).await {
+        Ok((known, warnings)) => {
+            report.on.extend(known);
+            report
+                .warnings
+                .extend(warnings.into_iter().map(Problem::from));
+        }
         Err(why) => report.on.push(format!(
             "Postfix: its milter_default_action is not known: {why}"
         )),
@@ -147,11 +182,26 @@ async fn look_at_postfix(report: &mut CheckReport) {
 /// Compares domains and networks with those of the MTA.
 async fn look_at_mta(config: &Config, report: &mut CheckReport) {
     match mta::differences(config).await {
-        Ok(warnings) => report.warnings.extend(warnings),
+        Ok(warnings) => report
+            .warnings
+            .extend(warnings.into_iter().map(Problem::from)),
         Err(why) => report.on.push(format!(
             "the domains and networks of the MTA are not known: {why}"
         )),
     }
+}
+
+/// The keys that refuse bounces of mail which left unsigned.
+fn refused_if_unsigned(policy: &Policy) -> Vec<String> {
+    if !policy.proof.signs() {
+        return Vec::new();
+    }
+    let mut keys = refuse_unproven(policy);
+    keys.retain(|key| !key.starts_with("siege."));
+    if policy.proof.requires_tag() && !keys.is_empty() {
+        keys.push("proof.batv.required is true".to_owned());
+    }
+    keys
 }
 
 /// Checks whether the store answers, and whether its counts speak against refusing unproven bounces.
@@ -173,12 +223,12 @@ async fn look_at_store(config: &Config, report: &mut CheckReport) {
             Err(why) => {
                 report
                     .problems
-                    .push(format!("store {}: {why}", config.store));
+                    .push(format!("store {}: {why}", config.store).into());
                 return;
             }
         },
     };
-    report.warnings.extend(srs(&summary));
+    report.warnings.extend(srs(&summary).map(Problem::from));
     let refused = refuse_unproven(&config.policy);
     if !refused.is_empty() {
         let refused = refused.join(" and ");
@@ -186,7 +236,7 @@ async fn look_at_store(config: &Config, report: &mut CheckReport) {
         let doubts = doubts
             .into_iter()
             .map(|doubt| format!("{refused}, but {doubt} (see `backstop report coverage`)"));
-        report.warnings.extend(doubts);
+        report.warnings.extend(doubts.map(Problem::from));
     }
 }
 

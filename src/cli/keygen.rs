@@ -3,9 +3,10 @@
 use std::{os::unix::fs::MetadataExt, path::PathBuf, process::ExitCode};
 
 use clap::{Args, value_parser};
+use nix::unistd::Uid;
 use serde::Serialize;
 
-use super::{CONFIGURATION, USAGE, print_json, today, unavailable};
+use super::{CONFIGURATION, USAGE, daemon_user::DaemonUser, print_json, today, unavailable};
 use crate::{
     config::key_file::{self, Unusable},
     core::proof::{Key, Keys},
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// Make no key, but retire the one with this id: it no longer signs, and verifies tags until they expire
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9))]
     retire: Option<u8>,
+    /// As root: the user of the daemon, who gets the file [default: backstop]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -61,7 +65,14 @@ impl From<Unusable> for Failure {
 
 pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
     let today = today();
-    let report: Result<KeygenReport, Failure> = key_file::change(&arguments.file, |keys| {
+    let owner = match owner(arguments) {
+        Ok(owner) => owner,
+        Err(why) => {
+            eprintln!("backstop: {why}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let report: Result<KeygenReport, Failure> = key_file::change(&arguments.file, owner, |keys| {
         let (made, retired) = match arguments.retire {
             Some(id) => (None, Some(retire(keys, id, today)?)),
             None => (Some(add(keys, arguments, today)?), None),
@@ -85,6 +96,16 @@ pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
         }
         Err(failure) => failure.report(),
     }
+}
+
+/// Who gets a new file: the user of the daemon, where root makes it and there is such a user.
+fn owner(arguments: &Arguments) -> Result<Option<(u32, u32)>, String> {
+    let user = match arguments.user.as_deref() {
+        None if !Uid::effective().is_root() => return Ok(None),
+        None => DaemonUser::find(None).ok(),
+        Some(name) => Some(DaemonUser::find(Some(name))?),
+    };
+    Ok(user.map(|user| (user.uid.as_raw(), user.gid.as_raw())))
 }
 
 fn add(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<u8, Failure> {

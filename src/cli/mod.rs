@@ -10,6 +10,7 @@ mod asking;
 mod check;
 mod completions;
 mod control;
+mod daemon_user;
 mod explain;
 mod keygen;
 mod page;
@@ -33,6 +34,7 @@ use std::{
 use clap::{Parser, Subcommand, error::ErrorKind};
 use serde::Serialize;
 
+use self::daemon_user::DaemonUser;
 use crate::{
     config::{self, Config},
     core::{moment::rfc3339, policy::Policy, proof},
@@ -115,6 +117,15 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    if let Some(Command::Check(arguments)) = &command
+        && let Some(user) = arguments.as_user()
+    {
+        // Threads would keep the user that they began as.
+        let become_it = |user: DaemonUser| user.become_it();
+        if let Err(why) = DaemonUser::find(Some(user)).and_then(become_it) {
+            return unavailable(&why);
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -101,12 +101,14 @@ pub fn read(path: &Path) -> Result<Keys, Unusable> {
 }
 
 /// Changes the keys of a file, or makes the file. All or nothing: a complete new file replaces the old one, which stays
-/// if anything fails. `change` may return an error to cancel.
+/// if anything fails. `change` may return an error to cancel. A file that is new, or root's, is given to `owner`, a user and
+/// a group.
 ///
 /// # Errors
 /// As for [`read`]; a file that can't be written; another process that is writing it.
 pub fn change<T, E: From<Unusable>>(
     path: &Path,
+    owner: Option<(u32, u32)>,
     change: impl FnOnce(&mut Keys) -> Result<T, E>,
 ) -> Result<T, E> {
     // Replace the file itself, not a link to it.
@@ -121,7 +123,7 @@ pub fn change<T, E: From<Unusable>>(
     let mut keys = former.unwrap_or_default();
     let done = change(&mut keys)?;
     draft
-        .finish(&keys.to_text(), path, is_new)
+        .finish(&keys.to_text(), path, is_new, owner)
         .map_err(|error| system(path, "written", error))?;
     Ok(done)
 }
@@ -152,10 +154,21 @@ impl Draft {
         })
     }
 
-    fn finish(mut self, text: &str, path: &Path, is_new: bool) -> io::Result<()> {
-        if !is_new {
-            let former = fs::metadata(path)?;
-            fchown(&self.file, Some(former.uid()), Some(former.gid()))?;
+    fn finish(
+        mut self,
+        text: &str,
+        path: &Path,
+        is_new: bool,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<()> {
+        let former = match is_new {
+            true => None,
+            false => Some(fs::metadata(path)?),
+        };
+        let former = former.map(|former| (former.uid(), former.gid()));
+        let kept = former.filter(|(user, _)| *user != 0);
+        if let Some((user, group)) = kept.or(owner).or(former) {
+            fchown(&self.file, Some(user), Some(group))?;
         }
         self.file.write_all(text.as_bytes())?;
         self.file.sync_all()?;

@@ -589,8 +589,17 @@ fn a_configuration_that_is_wrong_or_absent() {
     }
     let said = desk.run(&["check", "--json", "--config=wrong.yaml"]);
     assert_eq!(said.code, 78, "{said}");
-    let problem = said.json()["problems"][0].as_str().unwrap().to_owned();
-    assert!(problem.starts_with("wrong.yaml:1:7: error: "), "{problem}");
+    let json = said.json();
+    let problem = &json["problems"][0];
+    let place = ["file", "line", "column"].map(|key| problem[key].clone());
+    assert_eq!(
+        place,
+        [Value::from("wrong.yaml"), 1.into(), 7.into()],
+        "{problem}"
+    );
+    for (key, part) in [("message", "enfroce"), ("help", "enforce")] {
+        assert!(problem[key].as_str().unwrap().contains(part), "{problem}");
+    }
 }
 
 #[test]

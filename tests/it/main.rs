@@ -10,6 +10,7 @@
 
 mod apt;
 mod arrows;
+mod as_daemon;
 mod attack;
 mod batv;
 mod bounce;

@@ -1,58 +1,92 @@
 //! What the Postfix of this host does with mail while the daemon does not answer, as far as `postconf` says it.
 
+use super::submission;
 use crate::setup::Machine;
 
-const DEFAULT_ACTION: &str = "milter_default_action";
-const MILTERS: [&str; 2] = ["smtpd_milters", "non_smtpd_milters"];
+pub(super) const DEFAULT_ACTION: &str = "milter_default_action";
+pub(super) const MILTERS: [&str; 2] = ["smtpd_milters", "non_smtpd_milters"];
 
-/// Warnings, one for each place. None where there is no Postfix.
+/// What is to be known, and warnings, one for each place. None where there is no Postfix. `refused`: the keys by which bounces
+/// of what leaves unsigned are refused later.
 ///
 /// # Errors
 /// There is one, and its settings can't be read.
-pub(super) async fn accepts_unchecked() -> Result<Vec<String>, String> {
+pub(super) async fn without_daemon(
+    refused: &[String],
+) -> Result<(Vec<String>, Vec<String>), String> {
     let machine = Machine::default();
     let main = machine.postconf(&["-x", DEFAULT_ACTION, MILTERS[0], MILTERS[1]]);
     let Some(main) = main.await? else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
     let master = machine.postconf(&["-P"]).await?.unwrap_or_default();
-    Ok(warnings(&main, &master))
+    let services = machine.postconf(&["-M"]).await?.unwrap_or_default();
+    let (main, master) = (settings(&main), settings(&master));
+    let (known, mut found) = submission::advice(&services, &main, &master, refused);
+    found.extend(warnings(&main, &master));
+    Ok((known, found))
 }
 
-/// `main` has lines such as `smtpd_milters = inet:127.0.0.1:8894`, `master` such as
+/// A setting of Postfix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// `submission/inet` of master.cf; none of main.cf.
+    pub(super) service: Option<String>,
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// Lines such as `smtpd_milters = inet:127.0.0.1:8894`, or those of services, such as
 /// `smtp/inet/milter_default_action = accept`.
-fn warnings(main: &str, master: &str) -> Vec<String> {
-    let of = |file: &'static str| {
-        move |line: &str| {
-            let (name, value) = line.split_once('=')?;
-            Some((file, name.trim().to_owned(), value.trim().to_owned()))
+pub(super) fn settings(lines: &str) -> Vec<Setting> {
+    let settings = lines.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let (service, name) = match name.trim().rsplit_once('/') {
+            Some((service, name)) => (Some(service.to_owned()), name),
+            None => (None, name.trim()),
+        };
+        Some(Setting {
+            service,
+            name: name.to_owned(),
+            value: value.trim().to_owned(),
+        })
+    });
+    settings.collect()
+}
+
+/// Where mail of strangers is accepted unchecked. What users send who log in may be.
+fn warnings(main: &[Setting], master: &[Setting]) -> Vec<String> {
+    let all = || main.iter().chain(master);
+    let is_milters = |setting: &Setting| MILTERS.contains(&setting.name.as_str());
+    if !all().any(|setting| is_milters(setting) && !setting.value.is_empty()) {
+        return Vec::new();
+    }
+    let accepts = |setting: &Setting| {
+        let Setting {
+            service,
+            name,
+            value,
+        } = setting;
+        let service = service.as_deref();
+        if service.is_some_and(|service| submission::is_submission(service, master)) {
+            return None;
         }
-    };
-    let settings: Vec<_> = (main.lines().filter_map(of("main.cf")))
-        .chain(master.lines().filter_map(of("master.cf")))
-        .collect();
-    let parameter = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let has_milters = settings
-        .iter()
-        .any(|(_, name, value)| MILTERS.contains(&parameter(name).as_str()) && !value.is_empty());
-    let accepts = |(file, name, value): &(&str, String, String)| {
         let spelled = value.split_whitespace().collect::<String>();
-        let found = match parameter(name).as_str() {
-            DEFAULT_ACTION => (value == "accept").then(|| format!("{name} = accept")),
-            list if MILTERS.contains(&list) => spelled
+        let shown = service.map_or(name.clone(), |service| format!("{service}/{name}"));
+        let found = match name.as_str() {
+            DEFAULT_ACTION => (value == "accept").then(|| format!("{shown} = accept")),
+            _ if is_milters(setting) => spelled
                 .contains("default_action=accept")
-                .then(|| format!("`default_action = accept` in {name}")),
+                .then(|| format!("`default_action = accept` in {shown}")),
             _ => None,
         }?;
+        let file = service.map_or("main.cf", |_| "master.cf");
         Some(format!(
             "Postfix accepts mail unchecked while the daemon stops or does not answer ({found} in {file}); use \
              `milter_default_action = tempfail`, and the sender comes again"
         ))
     };
-    match has_milters {
-        true => settings.iter().filter_map(accepts).collect(),
-        false => Vec::new(),
-    }
+    all().filter_map(accepts).collect()
 }
 
 #[cfg(test)]
@@ -83,8 +117,14 @@ mod tests {
             ),
             (
                 main("tempfail", "inet:127.0.0.1:8894"),
-                "smtp/inet/syslog_name = x\nsubmission/inet/milter_default_action = accept\n",
-                &["submission/inet/milter_default_action = accept in master.cf"],
+                "smtp/inet/syslog_name = x\n10025/inet/milter_default_action = accept\n",
+                &["10025/inet/milter_default_action = accept in master.cf"],
+            ),
+            // Users who log in may send meanwhile.
+            (
+                main("tempfail", "inet:127.0.0.1:8894"),
+                "submission/inet/milter_default_action = accept\n",
+                &[],
             ),
             (
                 main(
@@ -103,7 +143,7 @@ mod tests {
                 &[],
             ),
         ] {
-            let warnings = warnings(&main, master);
+            let warnings = warnings(&settings(&main), &settings(master));
             assert_eq!(warnings.len(), found.len(), "{main}{master}");
             for (warning, found) in warnings.iter().zip(found) {
                 assert!(warning.contains(found), "{warning}");

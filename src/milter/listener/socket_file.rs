@@ -14,7 +14,7 @@ use nix::unistd::{Group, User};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
-    address::{Owner, SocketMode, SocketOptions},
+    address::{ListenAddress, Owner, SocketMode, SocketOptions},
     bind::{ListenError, listen, system},
 };
 
@@ -124,6 +124,27 @@ pub(super) fn bind(
     }
     listen(&socket).map_err(system("listen on", path.display(), ""))?;
     Ok((socket.into(), file))
+}
+
+/// Makes such a socket beside where it is to be, and removes it: whether the user of this process can.
+///
+/// # Errors
+/// As for the daemon when it starts.
+pub fn try_socket(path: &Path, options: &SocketOptions) -> Result<(), ListenError> {
+    let beside = path.with_file_name(format!(".check.{}", process::id()));
+    bind(&beside, options, None).map(drop)
+}
+
+/// Whether the user and the group of a socket file exist.
+///
+/// # Errors
+/// One does not, or can't be looked up.
+pub fn check_owner(address: &ListenAddress, options: &SocketOptions) -> Result<(), ListenError> {
+    if let ListenAddress::Unix(_) = address {
+        options.user.as_ref().map(user_id).transpose()?;
+        options.group.as_ref().map(group_id).transpose()?;
+    }
+    Ok(())
 }
 
 fn hint_for_folder(kind: io::ErrorKind) -> &'static str {

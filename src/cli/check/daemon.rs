@@ -1,0 +1,230 @@
+//! What would stop the daemon as its own user, found by a process of that user: it reads what the daemon reads, and makes
+//! files where the daemon makes them.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{self, Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use nix::unistd::{self, AccessFlags, Uid};
+use tokio::{process::Command, time::timeout};
+
+use super::{Arguments, problem::Problem};
+use crate::{
+    cli::{daemon_user::DaemonUser, open_store_to_ask, today},
+    config::{self, Config, Severity},
+    directory::{Directory, Source, Weight},
+    milter::{ListenAddress, try_socket},
+};
+
+/// How long the other process may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What systemd makes for the unit: it need not be there before the daemon ran.
+const MADE_BY_SYSTEMD: [&str; 2] = ["/run/backstop", "/var/lib/backstop"];
+
+/// The problems of the daemon's user, where this is root; else none, and why nothing was looked for.
+pub(super) async fn problems(config: &Path, arguments: &Arguments) -> Result<Vec<Problem>, String> {
+    if !Uid::effective().is_root() {
+        return Err("what the user of the daemon may read is checked only for root".to_owned());
+    }
+    let user = DaemonUser::find(arguments.user.as_deref())?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let file = path::absolute(config).map_err(|error| error.to_string())?;
+    let mut command = Command::new(program);
+    command
+        .arg("--config")
+        .arg(file)
+        .args(["check", "--json", "--as-user", &user.name])
+        .args(arguments.offline.then_some("--offline"))
+        // Its own folder may be closed to that user.
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = match timeout(PATIENCE, command.output()).await {
+        Ok(output) => output.map_err(|error| format!("as user {}: {error}", user.name))?,
+        Err(_elapsed) => {
+            let why = format!("took longer than {} s", PATIENCE.as_secs());
+            return Ok(vec![
+                format!("as user {}: reading its files {why}", user.name).into(),
+            ]);
+        }
+    };
+    match serde_json::from_slice::<Vec<Problem>>(&output.stdout) {
+        Ok(problems) => Ok(problems
+            .into_iter()
+            .map(|problem| Problem {
+                message: format!("as user {}: {}", user.name, problem.message),
+                ..problem
+            })
+            .collect()),
+        Err(_) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let first = said.lines().next().unwrap_or_default();
+            Ok(vec![
+                format!("as user {}: nothing can be checked: {first}", user.name).into(),
+            ])
+        }
+    }
+}
+
+/// The problems of the user that this process is.
+pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(diagnostics) => {
+            let errors = diagnostics.0.iter();
+            let errors = errors.filter(|one| one.severity == Severity::Error);
+            return errors.map(Problem::from).collect();
+        }
+    };
+    let mut problems = Vec::new();
+    let lists = config.directories.clone();
+    // Reading files blocks.
+    let read = tokio::task::spawn_blocking(move || Directory::new(lists).refresh());
+    let events = read.await.unwrap_or_default();
+    let unreadable = events
+        .iter()
+        .filter(|event| event.weight() == Weight::Problem);
+    problems.extend(unreadable.map(|event| Problem::from(event.to_string())));
+    problems.extend(files(&config).into_iter().filter_map(|file| {
+        let error = File::open(&file).err()?;
+        Some(in_file(&file, format!("it can't be read: {error}")))
+    }));
+    problems.extend(state(&config).await);
+    problems.extend(socket(&config));
+    problems.extend(notify(&config));
+    if !offline {
+        let directory = Directory::new(config.directories.clone());
+        for (name, answer) in directory.probe().await {
+            problems.extend(
+                answer
+                    .err()
+                    .map(|why| format!("directory {name}: {why}").into()),
+            );
+        }
+    }
+    problems
+}
+
+/// Files that are opened when they are needed, and not before.
+fn files(config: &Config) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for source in config.directories.iter().flat_map(|entry| &entry.sources) {
+        match source {
+            Source::Sql(sql) => {
+                files.extend(sql.ca.clone());
+                files.extend(sql.password_file.clone());
+                files.extend(sql.url.file().map(Path::to_owned));
+            }
+            Source::Ldap(ldap) => {
+                files.extend(ldap.ca.clone());
+                files.extend(ldap.password_file.clone());
+            }
+            Source::Addresses(_) | Source::File(_) | Source::PostfixMap(_) => {}
+        }
+    }
+    files
+}
+
+/// Whether the store can be written to. SQLite makes files beside its own.
+async fn state(config: &Config) -> Vec<Problem> {
+    if !crate::cli::uses_store(config) {
+        return Vec::new();
+    }
+    let Some(file) = config.store.file() else {
+        return Vec::new();
+    };
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    if !folder.exists() && is_made_by_systemd(folder) {
+        return Vec::new();
+    }
+    if let Err(error) = tempfile::tempfile_in(folder) {
+        let why = format!("no file can be made in it: {error}");
+        let help = "the user of the daemon must own the folder of `store`";
+        return vec![helped(in_file(folder, why), help)];
+    }
+    let beside = ["", "-wal", "-shm"].map(|ending| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    });
+    let closed = beside.iter().filter_map(|file| {
+        let opened = OpenOptions::new().read(true).write(true).open(file);
+        let error = opened
+            .err()
+            .filter(|error| error.kind() != io::ErrorKind::NotFound)?;
+        let why = format!("it can't be written: {error}");
+        Some(helped(
+            in_file(file, why),
+            "the user of the daemon must own it",
+        ))
+    });
+    let closed: Vec<_> = closed.collect();
+    if !closed.is_empty() {
+        return closed;
+    }
+    match open_store_to_ask(config) {
+        Some(store) => {
+            let asked = store.coverage(today()..=today()).await;
+            asked
+                .err()
+                .map(|why| format!("store {}: {why}", config.store).into())
+                .into_iter()
+                .collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Whether the socket file can be made, with its owner. What systemd made is its own.
+fn socket(config: &Config) -> Option<Problem> {
+    let ListenAddress::Unix(path) = &config.listen else {
+        return None;
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let foreign = fs::metadata(path).is_ok_and(|file| file.uid() != Uid::effective().as_raw());
+    if foreign || !folder.exists() && is_made_by_systemd(folder) {
+        return None;
+    }
+    let tried = try_socket(path, &config.socket);
+    tried.err().map(|error| error.to_string().into())
+}
+
+/// Whether the command of `siege.notify` can be run; it is not run.
+fn notify(config: &Config) -> Option<Problem> {
+    let program = config.policy.siege.notify.first()?;
+    let why = match fs::metadata(program) {
+        Ok(found) if !found.is_file() => "it is not a file".to_owned(),
+        _ => {
+            let errno = unistd::access(Path::new(program), AccessFlags::X_OK).err()?;
+            errno.desc().to_owned()
+        }
+    };
+    let message = format!("siege.notify: {program} can't be run: {why}");
+    Some(helped(
+        message.into(),
+        "use the path of a program that the user of the daemon may run",
+    ))
+}
+
+fn is_made_by_systemd(folder: &Path) -> bool {
+    MADE_BY_SYSTEMD.iter().any(|made| folder == Path::new(made))
+}
+
+fn in_file(file: &Path, message: String) -> Problem {
+    Problem {
+        file: Some(file.display().to_string()),
+        ..Problem::from(message)
+    }
+}
+
+fn helped(problem: Problem, help: &str) -> Problem {
+    Problem {
+        help: Some(help.to_owned()),
+        ..problem
+    }
+}
