@@ -23,6 +23,7 @@ mod siege;
 mod spf;
 mod status;
 mod stored;
+mod trace;
 
 use std::{
     path::{Path, PathBuf},
@@ -91,6 +92,8 @@ enum Command {
     Spf(spf::Arguments),
     /// Report from the store how mail was answered in the last days
     Report(report::Arguments),
+    /// Show what became of a message, or of mail from or to an address, from the logs
+    Trace(trace::Arguments),
     /// Begin or end a siege by hand
     Siege(siege::Arguments),
     /// Make a key for signing, or retire one
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
             Command::Report(arguments) => report::report(&config, &arguments).await,
+            Command::Trace(arguments) => trace::trace(&arguments),
             Command::Siege(arguments) => siege::siege(&config, &arguments).await,
             Command::Keygen(arguments) => keygen::keygen(&arguments),
             Command::Completions(arguments) => completions::completions(&arguments),

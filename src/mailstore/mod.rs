@@ -35,6 +35,14 @@ use mbox::Mbox;
 use packed::Source;
 pub use received::client;
 
+/// Opens a text file, such as a log that was rotated, and unpacks it where it is compressed with gzip, zstd or bzip2.
+///
+/// # Errors
+/// It can't be opened, or is compressed in another way.
+pub fn open_text(path: &Path) -> io::Result<impl BufRead + Send> {
+    packed::open(path)
+}
+
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;
 

@@ -1,5 +1,9 @@
 //! The decision line: one for each recipient, with fixed fields, so that `grep` and `awk` can read it.
 
+mod logged;
+
+pub use logged::{LoggedCheck, LoggedDecision};
+
 use std::{
     fmt::{self, Display, Formatter},
     net::IpAddr,

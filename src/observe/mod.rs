@@ -12,10 +12,13 @@ mod timings;
 mod warnings;
 
 pub use self::{
-    decision::Decision,
+    decision::{Decision, LoggedCheck, LoggedDecision},
     http::{Hosts, Pages, Readiness, StatusPage, serve_http},
     lately::{Answered, Hour, Kept, Lately, Latest, Tally},
-    log::{end_logging, journal_reads_us, log_lines_lost, print_error, set_level, start_logging},
+    log::{
+        end_logging, journal_reads_us, log_lines_lost, print_error, set_level, start_logging,
+        without_priority,
+    },
     metrics::Metrics,
     readings::{GuessReading, Readings, SiegeReading, StoreReading},
     settings::ObserveSettings,

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "reload",
     "setup",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 12] = [
     "replay",
     "spf",
     "report",
+    "report would",
+    "trace",
     "siege",
     "keygen",
     "completions",

@@ -51,3 +51,5 @@ mod srs_mta;
 mod status;
 mod store;
 mod stored;
+mod submission;
+mod trace;

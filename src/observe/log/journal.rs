@@ -36,3 +36,12 @@ fn priority(level: Level) -> u8 {
         Level::Debug | Level::Trace => 7,
     }
 }
+
+/// A line without the priority that [`lines`] put before it: a file that took what was meant for the journal has it.
+pub fn without_priority(line: &str) -> &str {
+    let rest = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    match rest {
+        Some((priority, rest)) if matches!(priority, "3" | "4" | "6" | "7") => rest,
+        _ => line,
+    }
+}

@@ -14,6 +14,7 @@ use std::{
 use env_logger::Target;
 use log::{Level, LevelFilter};
 
+pub use self::journal::without_priority;
 use self::queue::Queue;
 use crate::core::printable::printable;
 
