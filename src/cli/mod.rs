@@ -1,6 +1,7 @@
 //! The commands. Each turns its arguments into a call of the layers below, and the answer into text or JSON.
 //!
-//! Exit codes: 0 success, 1 the answer is no, 64 usage, 69 something outside is missing, 78 configuration (sysexits(3)).
+//! Exit codes: 0 success, 1 the answer is no, 64 usage, 69 something outside is missing, 74 the output can't be written, 78
+//! configuration (sysexits(3)).
 
 // First, so that all others have its macros.
 #[macro_use]
@@ -29,7 +30,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -52,6 +53,8 @@ const NO: u8 = 1;
 const USAGE: u8 = 64;
 /// EX_UNAVAILABLE of sysexits(3).
 const UNAVAILABLE: u8 = 69;
+/// EX_IOERR of sysexits(3).
+const OUTPUT: u8 = 74;
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION: u8 = 78;
 
@@ -115,9 +118,8 @@ pub fn main() -> ExitCode {
                 eprintln!("{}", without_controls(&error.to_string()).trim_end());
                 return ExitCode::from(USAGE);
             }
-            // If this can't be printed, no error can be printed either.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
+            print::note(error.print());
+            return written(ExitCode::SUCCESS);
         }
     };
     if let Some(Command::Check(arguments)) = &command
@@ -155,7 +157,18 @@ pub fn main() -> ExitCode {
     });
     // A list on a disk that hangs must not delay the exit.
     runtime.shutdown_background();
-    code
+    written(code)
+}
+
+/// The exit code, unless the output could not be written: then who reads it must not take what is there for all.
+fn written(code: ExitCode) -> ExitCode {
+    match print::failure() {
+        None => code,
+        Some(error) => {
+            eprintln!("backstop: the output can't be written: {error}");
+            ExitCode::from(OUTPUT)
+        }
+    }
 }
 
 /// The text without control characters: it quotes an argument, which may come from a log, and a terminal would obey them.

@@ -33,6 +33,7 @@ mod layouts;
 mod licences;
 mod opendmarc;
 mod outgoing;
+mod output;
 mod package;
 mod packaged;
 mod pages;

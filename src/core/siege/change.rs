@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{machine::State, record::time};
-use crate::core::address::Domain;
+use crate::core::{address::Domain, moment};
 
 /// The maximum duration of a state set by hand, in seconds: 30 days, before it is forgotten.
 pub const LONGEST_BY_HAND: u64 = 30 * 86_400;
@@ -56,6 +56,7 @@ pub struct Change {
     /// Why.
     pub cause: Cause,
     /// When, in seconds since 1970.
+    #[serde(serialize_with = "moment::serialize")]
     pub at: u64,
     /// How it stands.
     pub status: Status,
@@ -67,6 +68,7 @@ pub struct Status {
     /// The state that holds: the administrator's word is in it.
     pub state: State,
     /// Since when that is the state; 0 for always.
+    #[serde(serialize_with = "moment::serialize_unless_zero")]
     pub since: u64,
     /// The rate of the last minute.
     pub rate: f64,
@@ -87,11 +89,26 @@ pub struct Status {
     /// From how many networks they came, about: /24 of IPv4, /48 of IPv6. One alone is an alert at most.
     pub networks: u32,
     /// An administrator's word that holds.
+    #[serde(serialize_with = "until_when")]
     pub by_hand: Option<ByHand>,
     /// When a siege can end if it is quiet from now on.
+    #[serde(serialize_with = "moment::serialize_some")]
     pub earliest_end: Option<u64>,
     /// When it ends although it is not.
+    #[serde(serialize_with = "moment::serialize_some")]
     pub latest_end: Option<u64>,
+}
+
+/// As people read it; the record of a siege has seconds.
+fn until_when<S: Serializer>(by_hand: &Option<ByHand>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        forced: Forced,
+        #[serde(serialize_with = "moment::serialize")]
+        until: u64,
+    }
+    let shown = by_hand.map(|ByHand { forced, until }| Shown { forced, until });
+    shown.serialize(serializer)
 }
 
 impl Change {
