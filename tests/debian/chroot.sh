@@ -12,7 +12,7 @@ site "$shown"
 mark
 systemctl restart backstop
 ls -la /var/spool/postfix/backstop
-is "$(logged -p warning)" ''
+is "$(warnings)" ''
 postfix_with "$milter"
 judged
 backstop status

@@ -73,6 +73,7 @@ logged() {
     journalctl --sync
     journalctl -b --since "$since" -o cat --no-pager -u backstop.service "$@"
 }
+warnings() { logged -p warning _COMM=backstop; }
 has_logged() { has "$(logged)" "$1"; }
 
 main_pid() { systemctl show -P MainPID backstop; }

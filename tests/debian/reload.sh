@@ -13,7 +13,7 @@ mark
 systemctl reload backstop
 await has_logged '^reloaded .*, mode monitor'
 has "$(forger)" '^250 '
-is "$(logged -p warning)" ''
+is "$(warnings)" ''
 
 say 'a mistake: 1, with its reason, and what runs stays'
 site

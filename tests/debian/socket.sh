@@ -12,7 +12,7 @@ is "$(wc -l </root/enable.sh)" 3
 mark
 bash -e /root/enable.sh
 systemctl is-active backstop.service backstop.socket
-is "$(logged -p warning)" ''
+is "$(warnings)" ''
 postfix_with inet:127.0.0.1:8894
 judged
 backstop status
@@ -45,6 +45,7 @@ file_unit() {
     site "listen: unix:$1"
     systemctl daemon-reload
     systemctl start backstop.socket backstop.service
+    is "$(warnings)" ''
 }
 
 say 'a socket file in the chroot of Postfix'
