@@ -45,9 +45,9 @@ has() {
     }
 }
 
-# await COMMAND...: it succeeds within half a minute.
+# await COMMAND...: it succeeds within two minutes, which an emulated machine may need.
 await() {
-    local end=$((SECONDS + 30))
+    local end=$((SECONDS + 120))
     until "$@" >/dev/null 2>&1; do
         ((SECONDS < end)) || {
             echo "waited in vain for: $*"

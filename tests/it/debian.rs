@@ -34,16 +34,16 @@ fn said(output: &Output) -> String {
     texts.concat()
 }
 
-fn boot(how: &str, suite: &str, script: &Path) -> Output {
+fn boot(suite: &str, script: &Path) -> Output {
     let mut boot = Command::new(path("tests/boot"));
-    boot.args([how, suite]).arg(script).arg(&*PACKAGE);
+    boot.args(["container", suite]).arg(script).arg(&*PACKAGE);
     boot.output().unwrap()
 }
 
 /// What a script of `tests/debian` expects, it finds.
-fn holds(how: &str, suite: &str, script: &str) {
+fn holds(suite: &str, script: &str) {
     let script = path("tests/debian").join(script);
-    let output = boot(how, suite, &script);
+    let output = boot(suite, &script);
     assert!(output.status.success(), "{suite}: {}", said(&output));
 }
 
@@ -59,47 +59,42 @@ fn lintian_finds_no_error() {
 
 #[test]
 fn installed_upgraded_over_removed_and_purged() {
-    holds("container", "bookworm", "lifecycle.sh");
+    holds("bookworm", "lifecycle.sh");
 }
 
 #[test]
 fn installed_upgraded_over_removed_and_purged_on_trixie() {
-    holds("container", "trixie", "lifecycle.sh");
+    holds("trixie", "lifecycle.sh");
 }
 
 #[test]
 fn a_socket_file_in_the_chroot_of_postfix() {
-    holds("container", "bookworm", "chroot.sh");
+    holds("bookworm", "chroot.sh");
 }
 
 #[test]
 fn reload_answers_what_became_of_it() {
-    holds("container", "bookworm", "reload.sh");
+    holds("bookworm", "reload.sh");
 }
 
 #[test]
 fn reload_answers_what_became_of_it_on_trixie() {
-    holds("container", "trixie", "reload.sh");
+    holds("trixie", "reload.sh");
 }
 
 #[test]
 fn the_socket_unit_keeps_the_socket() {
-    holds("container", "bookworm", "socket.sh");
+    holds("bookworm", "socket.sh");
 }
 
 #[test]
 fn the_socket_unit_keeps_the_socket_on_trixie() {
-    holds("container", "trixie", "socket.sh");
+    holds("trixie", "socket.sh");
 }
 
 #[test]
 fn readers_of_the_log_and_of_headers() {
-    holds("container", "bookworm", "readers.sh");
-}
-
-#[test]
-fn on_its_own_kernel_with_apparmor() {
-    holds("machine", "bookworm", "machine.sh");
+    holds("bookworm", "readers.sh");
 }
 
 /// Otherwise none of the above could fail.
@@ -114,7 +109,7 @@ fn a_script_that_fails_is_noticed() {
     ] {
         fs::copy(path("tests/debian/lib.sh"), folder.path().join("lib.sh")).unwrap();
         fs::write(&script, text).unwrap();
-        let output = boot("container", "trixie", &script);
+        let output = boot("trixie", &script);
         assert_eq!(
             output.status.success(),
             is_well,
