@@ -190,7 +190,7 @@ fn links_lead_to_files_that_exist() {
 #[test]
 fn commands_have_the_options_that_the_pages_use() {
     let commands = Regex::new(
-        r"(?m)^backstop (run|reload|setup|status|check|explain|replay|spf|report|siege|keygen)([^#\n]*)",
+        r"(?m)^backstop (run|reload|setup|status|check|explain|trace|replay|spf|report|siege|keygen|completions)([^#\n]*)",
     )
     .unwrap();
     let mut count = 0;
