@@ -724,8 +724,12 @@ fn the_environments_log_level_wins_over_the_files() {
         ("error", "warn", true),
         ("error", "backstop=warn", true),
     ] {
-        // It warns of local.domains, and ends because it can't listen.
-        let text = format!("listen: unix:/nonexistent/socket\nlog: {{level: {file}}}\n");
+        // It warns of local.domains, and ends because no port can be opened at an address of another host.
+        let listen = desk.folder.path().join("socket");
+        let text = format!(
+            "listen: unix:{}\nobserve: {{http: '192.0.2.1:8895'}}\nlog: {{level: {file}}}\n",
+            listen.display()
+        );
         fs::write(&config, text).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["run", "-c"])

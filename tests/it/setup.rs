@@ -87,8 +87,10 @@ impl Host {
         let paths = Regex::new("(postfix_map: |password_file: |sqlite:)/").unwrap();
         let root = self.root();
         let text = paths.replace_all(&text, format!("${{1}}{}/", root.display()));
+        // This machine need not have the groups of that one.
+        let text = text.replace("group: postfix", "group: root");
         let copy = self.folder.path().join("milter.yaml");
-        fs::write(&copy, text.as_ref()).unwrap();
+        fs::write(&copy, text).unwrap();
         Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["check", "--offline", "--config"])
             .arg(copy)

@@ -214,5 +214,17 @@ mod tests {
             assert!(proof_words(kind.as_str()).is_some() && reason_words(kind.as_str()).is_some());
         }
         assert_eq!(reason_words("others"), None);
+        assert_eq!(proof_words("weak"), Some("weak evidence only"));
+        assert_eq!(proof_words("others"), None);
+    }
+
+    #[test]
+    fn each_action_has_a_word_of_its_own() {
+        use Action::{Accept, Discard, Quarantine, Reject, Tag, Tempfail};
+        let done = [Accept, Tag, Tempfail, Reject, Discard, Quarantine].map(Action::done);
+        let words = [
+            "accepted", "tagged", "deferred", "refused", "dropped", "held",
+        ];
+        assert_eq!(done, words);
     }
 }

@@ -15,11 +15,34 @@ use crate::core::{
     message::{Answer, Message, Negotiated, Question, RcptTo},
     outside::Outside,
     siege::State,
-    spf::{SpfCheck, SpfResult},
+    spf::{Identity, SpfCheck, SpfResult},
 };
 
 /// The questions of each round, in words.
 type Rounds = Vec<Vec<String>>;
+
+#[test]
+fn an_answer_that_did_not_come_is_told_from_one_that_did() {
+    for (result, unanswered) in [
+        (SpfResult::Temperror, true),
+        (SpfResult::Permerror, false),
+        (SpfResult::Pass, false),
+    ] {
+        let check = SpfCheck::new(Identity::Helo, "mx.example".to_owned(), result);
+        for answer in [Answer::Spf(Arc::new(check)), Answer::SpfResult(result)] {
+            assert_eq!(answer.is_unanswered(), unanswered, "{result}");
+        }
+    }
+    for (answer, unanswered) in [
+        (Answer::Unanswered(Outside::Dns), true),
+        (Answer::NotAsked, false),
+        (Answer::Holds(false), false),
+        (Answer::Listings(Vec::new()), false),
+        (Answer::Signatures(Vec::new()), false),
+    ] {
+        assert_eq!(answer.is_unanswered(), unanswered);
+    }
+}
 
 /// Who answers at each stage knows nothing but what the line says.
 fn rounds(sent: Sent) -> (Rounds, Rounds) {
