@@ -41,7 +41,7 @@ fn priority(level: Level) -> u8 {
 pub fn without_priority(line: &str) -> &str {
     let rest = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
     match rest {
-        Some((priority, rest)) if matches!(priority, "3" | "4" | "6" | "7") => rest,
+        Some(("3" | "4" | "6" | "7", rest)) => rest,
         _ => line,
     }
 }
