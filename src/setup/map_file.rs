@@ -241,18 +241,7 @@ fn ldap_filter(filter: &str, key: Key) -> Result<String, String> {
             found.push(c);
             continue;
         }
-        found.push_str(match (chars.next(), key) {
-            (Some('%'), _) => "%",
-            (Some('s' | 'S'), Key::Address) => ":address",
-            (Some('s' | 'S' | 'u' | 'U'), Key::Local) | (Some('u' | 'U'), Key::Address) => ":local",
-            (Some('s' | 'S' | 'u' | 'U'), Key::Domain) | (Some('d' | 'D'), _) => ":domain",
-            (other, _) => {
-                let shown = other.map(String::from).unwrap_or_default();
-                return Err(format!(
-                    "its filter has `%{shown}`, which we have no word for"
-                ));
-            }
-        });
+        found.push_str(key.placeholder(chars.next(), "filter")?);
     }
     Ok(found)
 }

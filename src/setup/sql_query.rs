@@ -20,6 +20,33 @@ pub enum Key {
     Domain,
 }
 
+impl Key {
+    /// What stands for `%` and this letter: a placeholder of ours, or `%` itself. `whose`: the query or filter, for the error.
+    ///
+    /// # Errors
+    /// There is no placeholder for it.
+    pub(super) fn placeholder(
+        self,
+        letter: Option<char>,
+        whose: &str,
+    ) -> Result<&'static str, String> {
+        match (letter, self) {
+            (Some('%'), _) => Ok("%"),
+            (Some('s' | 'S'), Self::Address) => Ok(":address"),
+            (Some('s' | 'S' | 'u' | 'U'), Self::Local) | (Some('u' | 'U'), Self::Address) => {
+                Ok(":local")
+            }
+            (Some('s' | 'S' | 'u' | 'U'), Self::Domain) | (Some('d' | 'D'), _) => Ok(":domain"),
+            (other, _) => {
+                let shown = other.map(String::from).unwrap_or_default();
+                Err(format!(
+                    "its {whose} has `%{shown}`, which we have no word for"
+                ))
+            }
+        }
+    }
+}
+
 /// A part of a quoted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -89,21 +116,11 @@ fn parts(inner: &str, key: Key) -> Result<Vec<Part>, String> {
             text.push(c);
             continue;
         }
-        let placeholder = match (chars.next(), key) {
-            (Some('%'), _) => {
-                text.push('%');
-                continue;
-            }
-            (Some('s' | 'S'), Key::Address) => ":address",
-            (Some('s' | 'S' | 'u' | 'U'), Key::Local) | (Some('u' | 'U'), Key::Address) => ":local",
-            (Some('s' | 'S' | 'u' | 'U'), Key::Domain) | (Some('d' | 'D'), _) => ":domain",
-            (other, _) => {
-                let shown = other.map(String::from).unwrap_or_default();
-                return Err(format!(
-                    "its query has `%{shown}`, which we have no word for"
-                ));
-            }
-        };
+        let placeholder = key.placeholder(chars.next(), "query")?;
+        if placeholder == "%" {
+            text.push('%');
+            continue;
+        }
         if !text.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut text)));
         }

@@ -232,27 +232,11 @@ impl<'a> Collected<'a> {
     }
 
     /// The base of a search with the domain in it.
-    fn at_domain(&self, asked: Asked) -> Asked {
-        match asked {
-            Asked::Ldap {
-                url,
-                start_tls,
-                ca,
-                bind_dn,
-                base,
-                scope,
-                filter,
-            } => Asked::Ldap {
-                base: base.replace("%d", self.domain.as_str()),
-                url,
-                start_tls,
-                ca,
-                bind_dn,
-                scope,
-                filter,
-            },
-            sql @ Asked::Sql { .. } => sql,
+    fn at_domain(&self, mut asked: Asked) -> Asked {
+        if let Asked::Ldap { base, .. } = &mut asked {
+            *base = base.replace("%d", self.domain.as_str());
         }
+        asked
     }
 
     fn rest(&self, facts: &Facts) -> Rest {
