@@ -20,7 +20,7 @@ use crate::{
 
 /// Adds ARGV[2] to the field ARGV[1], unless it is new and there are ARGV[3] fields already. All are kept for ARGV[4]
 /// seconds.
-const BOUNDED: &str = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
+pub(super) const BOUNDED: &str = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
 or redis.call('HLEN', KEYS[1]) < tonumber(ARGV[3]) then
     redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
     redis.call('EXPIRE', KEYS[1], ARGV[4])

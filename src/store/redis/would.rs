@@ -10,7 +10,7 @@ use std::{
 
 use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, pipe};
 
-use super::{PREFIX, Redis};
+use super::{PREFIX, Redis, coverage::BOUNDED};
 use crate::{
     core::{
         proof::{DAY, today},
@@ -22,14 +22,6 @@ use crate::{
         handle::{Handle, REPORT},
     },
 };
-
-/// Adds ARGV[2] to the sender ARGV[1] in KEYS[1], unless it is new and there are ARGV[3] already. All are kept for ARGV[4]
-/// seconds.
-const SENDER: &str = "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
-or redis.call('HLEN', KEYS[1]) < tonumber(ARGV[3]) then
-    redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
-    redis.call('EXPIRE', KEYS[1], ARGV[4])
-end";
 
 /// Adds ARGV[4] to the group ARGV[1] in KEYS[1], and keeps its example ARGV[5] in KEYS[2]; or adds it to the group ARGV[2],
 /// without an example, if ARGV[1] is new and finds no room: there are ARGV[8] groups already; or ARGV[7] of the reason
@@ -102,7 +94,7 @@ pub(super) fn written(commands: &mut Pipeline, counts: &Counts, today: u64) {
         if left(*day) == 0 {
             continue;
         }
-        let eval = commands.cmd("EVAL").arg(SENDER).arg(1);
+        let eval = commands.cmd("EVAL").arg(BOUNDED).arg(1);
         eval.arg(key(*day, SENDERS))
             .arg(sender)
             .arg(*times)
