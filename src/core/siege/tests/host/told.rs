@@ -1,4 +1,4 @@
-//! What a round tells of one record, and one record of another.
+//! What a round reports of one record, and one record of another.
 
 use super::*;
 
