@@ -76,7 +76,9 @@ impl Backstop {
 
     /// Another `milter.yaml`, for a reload; the store stays.
     pub fn configure(&self, yaml: &str) -> io::Result<()> {
-        fs::write(self.config(), with_store(yaml, self.folder()))
+        let new = self.folder().join("milter.yaml.new");
+        fs::write(&new, with_store(yaml, self.folder()))?;
+        fs::rename(new, self.config())
     }
 
     /// The TCP address it listens on, as it told.
