@@ -81,7 +81,8 @@ impl Status {
             metrics: config
                 .observe
                 .http
-                .map(|address| format!("http://{address}/metrics")),
+                .as_ref()
+                .map(|address| address.page("/metrics")),
         }
     }
 

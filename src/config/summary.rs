@@ -89,8 +89,8 @@ impl Config {
             lines
                 .push("samples of refused bounces: kept for `backstop report --export`".to_owned());
         }
-        if let Some(address) = self.observe.http {
-            lines.push(format!("metrics: http://{address}/metrics"));
+        if let Some(address) = &self.observe.http {
+            lines.push(format!("metrics: {}", address.page("/metrics")));
         }
         let recipients = policy.recipients.iter().zip(&self.directories);
         lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));

@@ -12,7 +12,7 @@ mod serve;
 pub use guard::{Counters, OpenConnection, Snapshot, Stream, Violation};
 pub use listener::{
     ListenAddress, ListenAddressError, ListenError, Listener, Opened, Owner, Place, SelfCheck,
-    SocketFile, SocketMode, SocketOptions, bind_privately, bind_tcp, check_owner, reach,
-    try_socket,
+    SocketFile, SocketMode, SocketOptions, bind_for_group, bind_privately, bind_tcp, check_owner,
+    reach, try_socket,
 };
 pub use serve::{Serving, serve};

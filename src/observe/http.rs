@@ -1,6 +1,7 @@
 //! The pages of `observe.http`: HTTP/1 for a monitoring host that asks now and then, with tight limits for anybody else.
 
 mod host;
+mod socket;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,13 +18,12 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{Instant, sleep, timeout},
 };
 
-pub use self::host::Hosts;
-use self::host::Misdirected;
+pub use self::{host::Hosts, socket::HttpSocket};
+use self::{host::Misdirected, socket::Visitor};
 use super::{Warnings, metrics::MEDIA_TYPE};
 
 /// The maximum of open connections. One more is closed at once, so that none waits in the kernel.
@@ -80,7 +80,7 @@ pub struct StatusPage {
 /// Serves the pages until it is dropped. Who comes by another address of this host than a loopback one gets no status page: it
 /// is for those who may log in here.
 pub async fn serve_http(
-    listener: &TcpListener,
+    socket: &HttpSocket,
     hosts: &Arc<Hosts>,
     pages: Arc<impl Pages>,
     warnings: &Arc<Warnings>,
@@ -88,8 +88,8 @@ pub async fn serve_http(
     let warn = |text: &str| warnings.warn("observe.http", text, Instant::now().into_std());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let visitor = match socket.accept().await {
+            Ok(visitor) => visitor,
             Err(error) => {
                 warn(&format!(
                     "a connection could not be accepted: {error}; trying again"
@@ -103,7 +103,7 @@ pub async fn serve_http(
                 let (pages, hosts) = (Arc::clone(&pages), Arc::clone(hosts));
                 let warnings = Arc::clone(warnings);
                 tokio::spawn(async move {
-                    let conversation = converse(stream, &hosts, &*pages, &warnings);
+                    let conversation = converse(visitor, &hosts, &*pages, &warnings);
                     // A client that asks for nothing, or goes away, is no fault of ours.
                     let _ = timeout(WHOLE_TIME, conversation).await;
                     drop(place);
@@ -117,14 +117,12 @@ pub async fn serve_http(
 }
 
 async fn converse(
-    stream: TcpStream,
+    visitor: Visitor,
     hosts: &Hosts,
     pages: &impl Pages,
     warnings: &Warnings,
 ) -> hyper::Result<()> {
-    let is_near = stream
-        .local_addr()
-        .is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let Visitor { stream, is_near } = visitor;
     let service = service_fn(async |request: Request<Incoming>| {
         let (uri, headers) = (request.uri(), request.headers());
         let response = match hosts.admit(request.version(), uri, headers) {

@@ -13,7 +13,7 @@ mod warnings;
 
 pub use self::{
     decision::{Decision, LoggedCheck, LoggedDecision},
-    http::{Hosts, Pages, Readiness, StatusPage, serve_http},
+    http::{Hosts, HttpSocket, Pages, Readiness, StatusPage, serve_http},
     lately::{Answered, Hour, Kept, Lately, Latest, Tally},
     log::{
         end_logging, journal_reads_us, log_lines_lost, print_error, set_level, start_logging,
@@ -21,7 +21,7 @@ pub use self::{
     },
     metrics::Metrics,
     readings::{GuessReading, Readings, SiegeReading, StoreReading},
-    settings::ObserveSettings,
+    settings::{HttpAddress, ObserveSettings},
     timings::{Stage, Timings},
     warnings::Warnings,
 };

@@ -1,11 +1,11 @@
-//! `observe.http`: the port, and the readings that are served there with the counters.
+//! `observe.http`: the port or socket file, and the readings that are served there with the counters.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Weak},
+use std::sync::{Arc, Weak};
+
+use tokio::{
+    net::{TcpListener, UnixListener},
+    task::JoinHandle,
 };
-
-use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::site::Site;
 use crate::{
@@ -15,43 +15,76 @@ use crate::{
         siege::{State, Status},
     },
     engine::{Engine, Shared},
-    milter::{Counters, Violation, bind_tcp},
-    observe::{Hosts, Readings, SiegeReading, StoreReading, log_lines_lost, serve_http},
+    milter::{Counters, SocketFile, Violation, bind_for_group, bind_tcp},
+    observe::{
+        Hosts, HttpAddress, HttpSocket, Readings, SiegeReading, StoreReading, log_lines_lost,
+        serve_http,
+    },
 };
 
-/// A port that is served, until it is dropped or the daemon begins to stop. Then it is free for the next daemon.
+/// An address that is served, until it is dropped or the daemon begins to stop. Then it is free for the next daemon.
 #[derive(Debug)]
 pub(super) struct Http {
-    socket: Weak<TcpListener>,
+    /// None where it is a file.
+    port: Option<Weak<TcpListener>>,
     task: JoinHandle<()>,
 }
 
+/// A socket that listens, and that nobody serves yet.
+#[derive(Debug)]
+pub(super) struct HttpListener {
+    socket: HttpSocket,
+    address: HttpAddress,
+    file: Option<SocketFile>,
+}
+
 impl Http {
-    /// Binds the port. Sockets of `ours` that are about to give way are no hindrance.
+    /// Binds the address. Sockets of `ours` that are about to give way are no hindrance.
     ///
     /// # Errors
     /// Why it can't be bound, and what to do.
-    pub fn open(
-        address: SocketAddr,
-        ours: &[Arc<TcpListener>],
-    ) -> Result<Arc<TcpListener>, String> {
+    pub fn open(address: &HttpAddress, ours: &[Arc<TcpListener>]) -> Result<HttpListener, String> {
         let failed = |error: &dyn ToString| format!("observe.http: {}", error.to_string());
-        let listener = bind_tcp(address, &address, ours).map_err(|error| failed(&error))?;
-        let listener = TcpListener::from_std(listener).map_err(|error| failed(&error))?;
-        Ok(Arc::new(listener))
+        match address {
+            HttpAddress::Tcp(port) => {
+                let listener = bind_tcp(*port, port, ours).map_err(|error| failed(&error))?;
+                let listener = TcpListener::from_std(listener).map_err(|error| failed(&error))?;
+                let bound = listener.local_addr().map_err(|error| failed(&error))?;
+                Ok(HttpListener {
+                    socket: HttpSocket::Tcp(Arc::new(listener)),
+                    address: HttpAddress::Tcp(bound),
+                    file: None,
+                })
+            }
+            HttpAddress::Unix(path) => {
+                let (listener, file) = bind_for_group(path).map_err(|error| failed(&error))?;
+                listener
+                    .set_nonblocking(true)
+                    .map_err(|error| failed(&error))?;
+                let listener = UnixListener::from_std(listener).map_err(|error| failed(&error))?;
+                Ok(HttpListener {
+                    socket: HttpSocket::Unix(listener),
+                    address: address.clone(),
+                    file: Some(file),
+                })
+            }
+        }
     }
 
     /// Serves these pages on it.
-    pub fn begin(listener: Arc<TcpListener>, hosts: &Arc<Hosts>, site: &Arc<Site>) -> Self {
+    pub fn begin(listener: HttpListener, hosts: &Arc<Hosts>, site: &Arc<Site>) -> Self {
         let (hosts, site) = (Arc::clone(hosts), Arc::clone(site));
-        let socket = Arc::downgrade(&listener);
+        let port = match &listener.socket {
+            HttpSocket::Tcp(socket) => Some(Arc::downgrade(socket)),
+            HttpSocket::Unix(_) => None,
+        };
         let task = tokio::spawn(serve(listener, hosts, site));
-        Self { socket, task }
+        Self { port, task }
     }
 
-    /// Its socket, while it listens.
+    /// Its TCP socket, while it listens.
     pub fn socket(&self) -> Option<Arc<TcpListener>> {
-        self.socket.upgrade()
+        self.port.as_ref().and_then(Weak::upgrade)
     }
 }
 
@@ -61,13 +94,17 @@ impl Drop for Http {
     }
 }
 
-async fn serve(listener: Arc<TcpListener>, hosts: Arc<Hosts>, site: Arc<Site>) {
-    if let Ok(address) = listener.local_addr() {
-        log::info!("metrics are at http://{address}/metrics");
-    }
+async fn serve(listener: HttpListener, hosts: Arc<Hosts>, site: Arc<Site>) {
+    let HttpListener {
+        socket,
+        address,
+        // Removed at the end.
+        file: _file,
+    } = listener;
+    log::info!("metrics are at {}", address.page("/metrics"));
     let shared = Arc::clone(&site.shared);
     tokio::select! {
-        _ = serve_http(&listener, &hosts, site, &shared.warnings) => {}
+        _ = serve_http(&socket, &hosts, site, &shared.warnings) => {}
         () = shared.drain.begun() => {}
     }
 }

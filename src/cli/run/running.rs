@@ -6,7 +6,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     descriptors, log_events,
-    metrics::Http,
+    metrics::{Http, HttpListener},
     site::{self, Site},
 };
 use crate::{
@@ -61,7 +61,7 @@ struct Next {
     /// None where the former socket goes on.
     opened: Option<Opened>,
     /// None where the former port goes on, if there is one.
-    http: Option<Option<Arc<tokio::net::TcpListener>>>,
+    http: Option<Option<HttpListener>>,
 }
 
 impl Running {
@@ -79,7 +79,8 @@ impl Running {
         }
         let (engine, events) =
             engine(&config, None, open_store(&config, None)).map_err(|error| error.to_string())?;
-        let http = config.observe.http.map(|at| Http::open(at, &[]));
+        let http = config.observe.http.as_ref();
+        let http = http.map(|at| Http::open(at, &[]));
         let http = http.transpose()?;
         log_events(&events);
         let drain = Drain::new();
@@ -267,7 +268,8 @@ impl Next {
         let http = if config.observe.http == running.observe.http {
             None
         } else {
-            let socket = config.observe.http.map(|at| Http::open(at, &ours));
+            let socket = config.observe.http.as_ref();
+            let socket = socket.map(|at| Http::open(at, &ours));
             Some(socket.transpose()?)
         };
         let kept = |config: &Config| (config.store.clone(), retention(config));

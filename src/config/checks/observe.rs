@@ -3,14 +3,27 @@
 use std::net::IpAddr;
 
 use super::Checks;
-use crate::{config::path::Path, milter::ListenAddress};
+use crate::{config::path::Path, milter::ListenAddress, observe::HttpAddress};
 
 impl Checks<'_> {
     pub(super) fn observe(&mut self) {
-        let Some(address) = self.file.observe.http else {
-            return;
-        };
         let place = Path::of(&["observe", "http"]);
+        let address = match &self.file.observe.http {
+            None => return,
+            Some(HttpAddress::Unix(path)) => {
+                let is_taken = matches!(&self.file.listen, ListenAddress::Unix(own) if own == path);
+                if is_taken {
+                    let path = path.display();
+                    self.findings.error(
+                        &place,
+                        format!("`observe.http` uses {path}, which `listen` uses already"),
+                        "use another file, such as `http: unix:/run/backstop/http.sock`",
+                    );
+                }
+                return;
+            }
+            Some(HttpAddress::Tcp(address)) => *address,
+        };
         if let ListenAddress::Inet { host, port, .. } = &self.file.listen {
             let host = host.parse::<IpAddr>();
             let is_same = |host: &IpAddr| {

@@ -32,7 +32,7 @@ pub use self::{
     own::SelfCheck,
     place::{Opened, Place},
     reach::reach,
-    socket_file::{SocketFile, bind_privately, check_owner, try_socket},
+    socket_file::{SocketFile, bind_for_group, bind_privately, check_owner, try_socket},
 };
 use self::{own::Own, place::Socket, retry::Retry};
 use super::guard::{Counters, OpenConnection, Stream};

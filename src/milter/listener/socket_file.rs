@@ -66,8 +66,20 @@ impl Drop for SocketFile {
 /// # Errors
 /// Another process listens there, or the system refuses.
 pub fn bind_privately(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
+    bind_with(path, SocketMode(0o600))
+}
+
+/// The same for our own user and group.
+///
+/// # Errors
+/// As for [`bind_privately`].
+pub fn bind_for_group(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
+    bind_with(path, SocketMode(0o660))
+}
+
+fn bind_with(path: &Path, mode: SocketMode) -> Result<(UnixListener, SocketFile), ListenError> {
     let options = SocketOptions {
-        mode: Some(SocketMode(0o600)),
+        mode: Some(mode),
         ..SocketOptions::default()
     };
     let (listener, mut file) = bind(path, &options, None)?;

@@ -1,10 +1,16 @@
 //! The status page of `observe.http`, over HTTP and in a real browser.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    thread,
+    time::Duration,
+};
 
-use lab::mta;
+use lab::{mta, process::wait_until};
 
-use super::{SENDER, STRANGER, Stage, headers, metrics::ask};
+use super::{SENDER, STRANGER, Stage, asking, headers, metrics::ask};
 use crate::browser::{Scheme, console, looked_at, open, picture};
 
 const RULES: &str = "\
@@ -160,6 +166,61 @@ fn it_is_shown_on_loopback_alone() {
     assert!(text.contains("on loopback alone"), "{text}");
     let metrics = ask(far, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(metrics.0.starts_with("HTTP/1.1 200 "), "{}", metrics.0);
+}
+
+#[test]
+fn a_socket_file_is_for_the_daemons_user_and_group() {
+    let folder = mta::folder_in_memory().unwrap();
+    let file = folder.path().join("http.sock");
+    let yaml = format!("observe: {{http: unix:{}}}\n", file.display());
+    let mut stage = Stage::set(&yaml);
+    let line = stage.backstop.wait_for_log("metrics are at ").unwrap();
+    let says = format!(
+        "unix:{0} (curl --unix-socket {0} http://localhost/metrics)",
+        file.display()
+    );
+    assert!(line.ends_with(&says), "{line}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let get = |request: &str| {
+        let mut stream = UnixStream::connect(&file).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let page = get(GET);
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(page.contains("What it needs"), "{page}");
+    // Who may use the file is asked for the name all the same: a web server before it hands it on.
+    let foreign = get("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    assert!(foreign.starts_with("HTTP/1.1 421 "), "{foreign}");
+    let metrics = get("GET /metrics HTTP/1.0\r\n\r\n");
+    assert!(metrics.contains("backstop_build_info"), "{metrics}");
+    // A port instead, by a reload: the file goes.
+    let on_a_port = asking(stage.dns.addr(), "observe: {http: 127.0.0.1:0}\n");
+    stage.backstop.configure(&on_a_port).unwrap();
+    stage.backstop.reload().unwrap();
+    stage
+        .backstop
+        .wait_for_log("metrics are at http://127.0.0.1:")
+        .unwrap();
+    wait_until(Duration::from_secs(10), || Ok(!file.exists())).unwrap();
+    // And back; it is gone with the daemon.
+    let on_a_file = asking(stage.dns.addr(), &yaml);
+    stage.backstop.configure(&on_a_file).unwrap();
+    stage.backstop.reload().unwrap();
+    wait_until(Duration::from_secs(10), || Ok(file.exists())).unwrap();
+    assert!(get(GET).starts_with("HTTP/1.1 200 OK\r\n"));
+    stage.backstop.terminate().unwrap();
+    assert!(
+        stage
+            .backstop
+            .ended(Duration::from_secs(10))
+            .unwrap()
+            .success()
+    );
+    assert!(!file.exists());
 }
 
 /// An address of this host that is not loopback, if it has a network: that of a socket on its way out. Nothing is sent.

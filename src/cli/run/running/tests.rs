@@ -199,7 +199,7 @@ fn started(config: &Config, made: String) -> Vec<String> {
     vec![
         made,
         config.listen.to_string(),
-        format!("{:?}", config.observe.http.map(|_| "served")),
+        format!("{:?}", config.observe.http.as_ref().map(|_| "served")),
         format!("{:?}", config.policy),
         Resolver::new(&config.dns).unwrap().acts_by(),
         Directory::new(config.directories.clone()).acts_by(),
