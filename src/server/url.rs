@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     net::IpAddr,
+    ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -29,6 +30,9 @@ pub struct ServerUrl<T> {
 pub trait Target: Sized {
     /// The schemes that there are.
     const SCHEMES: &'static [&'static str];
+
+    /// Those of them whose URLs may name several hosts: `scheme://HOST:PORT,HOST:PORT/`.
+    const OF_SEVERAL: &'static [&'static str] = &[];
 
     /// What is expected in place of a mistake: the end of a message, which begins with "use" or "expected".
     fn expected(mistake: UrlMistake) -> &'static str;
@@ -59,6 +63,8 @@ pub enum UrlMistake {
     Part,
     /// One password here, and another in a file.
     Passwords,
+    /// No name of a master that sentinels know.
+    Master,
 }
 
 /// Why a text is no such URL. It shows no part of the text, which may have a password.
@@ -80,6 +86,7 @@ impl UrlMistake {
             Self::Database => "the database is missing or malformed",
             Self::Part => "the URL has a part that is not allowed here",
             Self::Passwords => "the password stands in the URL and in a file",
+            Self::Master => "the name of the master is missing or malformed",
         }
     }
 
@@ -131,7 +138,7 @@ impl<T: Target> ServerUrl<T> {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             return Ok(Self::of_file(path, T::file(absolute(path)?)?));
         }
-        let parts = Parts::parse(text)?;
+        let parts = Parts::parse(text, T::OF_SEVERAL.contains(&scheme))?;
         Ok(Self {
             target: T::server(&parts)?,
             password: parts.password()?,
@@ -175,36 +182,51 @@ impl<'de, T: Target> Deserialize<'de> for ServerUrl<T> {
 }
 
 /// The parts of a server's URL, decoded.
-pub struct Parts(Url);
+pub struct Parts {
+    /// With the first of its hosts.
+    url: Url,
+    /// The hosts behind it, each with a comma before it.
+    more: String,
+}
 
 impl Parts {
     /// A URL whose only bare `@` stands before its host.
     ///
     /// RFC 3986 3.3 has a bare `@` in a path too. But in `user:@host/secret@host` it is the end of a password that
     /// was not encoded, and what follows its `/` would be taken for a path, and shown.
-    fn parse(text: &str) -> Result<Self, UrlMistake> {
-        let url = Url::parse(text).map_err(|_| UrlMistake::Server)?;
+    fn parse(text: &str, has_several: bool) -> Result<Self, UrlMistake> {
+        let more = match has_several {
+            true => further_hosts(text),
+            false => 0..0,
+        };
+        let (before, after) = (text.get(..more.start), text.get(more.end..));
+        let first = match more.is_empty() {
+            true => text.to_owned(),
+            false => [before, after].into_iter().flatten().collect(),
+        };
+        let url = Url::parse(&first).map_err(|_| UrlMistake::Server)?;
         let bare = text.matches('@').count();
         let behind_host = url[Position::BeforeHost..].contains('@');
         if url.has_host() && (bare > 1 || behind_host) {
             return Err(UrlMistake::Server);
         }
-        Ok(Self(url))
+        let more = text.get(more).unwrap_or_default().to_owned();
+        Ok(Self { url, more })
     }
 
     /// The URL as it was written, password included.
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.url
     }
 
     /// What stands before the first colon.
     pub fn scheme(&self) -> &str {
-        self.0.scheme()
+        self.url.scheme()
     }
 
     /// Whether something stands where the host does.
     pub fn has_host(&self) -> bool {
-        self.0.has_host()
+        self.url.has_host()
     }
 
     /// The host, an IPv6 address without its brackets.
@@ -212,14 +234,33 @@ impl Parts {
     /// # Errors
     /// There is none.
     pub fn host(&self) -> Result<String, UrlMistake> {
-        let host = self.0.host_str().filter(|host| !host.is_empty());
+        let host = self.url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or(UrlMistake::Server)?;
         Ok(host.trim_matches(['[', ']']).to_owned())
     }
 
+    /// All hosts with their ports, IPv6 addresses without their brackets.
+    ///
+    /// # Errors
+    /// There is none, or one that can't be read.
+    pub fn hosts(&self) -> Result<Vec<(String, Option<u16>)>, UrlMistake> {
+        let mut hosts = vec![(self.host()?, self.port())];
+        for host in self.more.split(',').skip(1) {
+            let url = Url::parse(&format!("host://{host}")).map_err(|_| UrlMistake::Server)?;
+            let is_alone = url.username().is_empty() && url[Position::AfterPort..].is_empty();
+            let one = Self {
+                url,
+                more: String::new(),
+            };
+            is_alone.then_some(()).ok_or(UrlMistake::Server)?;
+            hosts.push((one.host()?, one.port()));
+        }
+        Ok(hosts)
+    }
+
     /// The port, where there is one.
     pub fn port(&self) -> Option<u16> {
-        self.0.port()
+        self.url.port()
     }
 
     /// The user, if there is one.
@@ -227,7 +268,7 @@ impl Parts {
     /// # Errors
     /// It is not UTF-8.
     pub fn user(&self) -> Result<Option<String>, UrlMistake> {
-        let user = decoded(self.0.username())?;
+        let user = decoded(self.url.username())?;
         Ok(Some(user).filter(|user| !user.is_empty()))
     }
 
@@ -236,7 +277,7 @@ impl Parts {
     /// # Errors
     /// It is not UTF-8.
     pub fn password(&self) -> Result<Option<Password>, UrlMistake> {
-        let password = self.0.password().map(decoded).transpose()?;
+        let password = self.url.password().map(decoded).transpose()?;
         Ok(password.map(Password::Written))
     }
 
@@ -245,7 +286,7 @@ impl Parts {
     /// # Errors
     /// It is not UTF-8.
     pub fn path(&self) -> Result<String, UrlMistake> {
-        decoded(self.0.path())
+        decoded(self.url.path())
     }
 
     /// The options behind `?`.
@@ -255,20 +296,36 @@ impl Parts {
     pub fn options(
         &self,
     ) -> Result<impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>, UrlMistake> {
-        match self.0.fragment() {
+        match self.url.fragment() {
             Some(_) => Err(UrlMistake::Part),
-            None => Ok(self.0.query_pairs()),
+            None => Ok(self.url.query_pairs()),
         }
     }
 
     fn without_password(self) -> String {
-        let mut url = self.0;
+        let mut url = self.url;
         if url.password().is_some() {
             // Where there is a password there is a host, so it can be set.
             let _ = url.set_password(Some("***"));
         }
-        url.as_str().trim_end_matches('/').to_owned()
+        let (first, rest) = (&url[..Position::AfterPort], &url[Position::AfterPort..]);
+        let shown = [first, &self.more, rest].concat();
+        shown.trim_end_matches('/').to_owned()
     }
+}
+
+/// Where the hosts behind the first stand, with the comma before each; empty where there is one only. A user and a password
+/// may have commas too.
+fn further_hosts(text: &str) -> Range<usize> {
+    let from = text.find("://").map_or(text.len(), |at| at + "://".len());
+    let rest = text.get(from..).unwrap_or_default();
+    let authority = rest
+        .find(['/', '?', '#'])
+        .map_or(text.len(), |at| from + at);
+    let hosts = rest.get(..authority - from).unwrap_or_default();
+    let hosts = hosts.rfind('@').map_or(from, |at| from + at + 1);
+    let comma = text.get(hosts..authority).and_then(|hosts| hosts.find(','));
+    comma.map_or(0..0, |at| hosts + at..authority)
 }
 
 /// A path that names a file from the root on.

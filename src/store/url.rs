@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::server::{Parts, Password, ServerUrl, Target, UrlMistake, absolute};
 
 const REDIS_PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26_379;
 
 /// Where the store is.
 pub type StoreUrl = ServerUrl<Place>;
@@ -31,9 +32,31 @@ pub struct RedisServer {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Address {
     Tcp(String, u16),
-    /// With TLS; the file has the certificates that are believed instead of the system's.
-    Tls(String, u16, Option<PathBuf>),
+    /// With TLS.
+    Tls(String, u16, Tls),
     Unix(PathBuf),
+    /// Where its sentinels say.
+    BySentinels(Sentinels),
+}
+
+/// The sentinels that know which server is the master, and how to log in to them.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Sentinels {
+    /// Hosts and ports.
+    pub hosts: Vec<(String, u16)>,
+    /// The name that they know the master by.
+    pub master: String,
+    pub user: Option<String>,
+    pub password: Option<Password>,
+    /// TLS, to them and to the server.
+    pub tls: Option<Tls>,
+}
+
+/// TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Tls {
+    /// The certificates that are believed instead of the system's, in a file.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for StoreUrl {
@@ -55,7 +78,16 @@ impl StoreUrl {
 }
 
 impl Target for Place {
-    const SCHEMES: &'static [&'static str] = &["sqlite", "redis", "rediss", "redis+unix"];
+    const SCHEMES: &'static [&'static str] = &[
+        "sqlite",
+        "redis",
+        "rediss",
+        "redis+unix",
+        "redis+sentinel",
+        "rediss+sentinel",
+    ];
+
+    const OF_SEVERAL: &'static [&'static str] = &["redis+sentinel", "rediss+sentinel"];
 
     fn expected(mistake: UrlMistake) -> &'static str {
         match mistake {
@@ -63,13 +95,17 @@ impl Target for Place {
             UrlMistake::Server | UrlMistake::Credentials => "use e.g. redis://192.0.2.1:6379/0",
             UrlMistake::Database => "use a number, as in redis://192.0.2.1/0",
             UrlMistake::Part => {
-                "use no options but password_file=PATH, for rediss: ca=PATH, for redis+unix: user=NAME and db=NUMBER"
+                "use no options but password_file=PATH, for rediss: ca=PATH, for redis+unix: user=NAME and db=NUMBER, for \
+                 sentinels: sentinel_user=NAME and sentinel_password_file=PATH"
             }
             UrlMistake::Passwords => "use one of them",
+            UrlMistake::Master => {
+                "use the name that your sentinels know it by, as in redis+sentinel://192.0.2.1:26379/NAME/0"
+            }
             UrlMistake::Scheme | UrlMistake::User => {
                 "use e.g. sqlite:/var/lib/backstop/state.db, redis://192.0.2.1:6379/0, \
-                 rediss://user@redis.example.org?password_file=/etc/backstop/redis.password or \
-                 redis+unix:///run/redis/redis.sock"
+                 rediss://user@redis.example.org?password_file=/etc/backstop/redis.password, \
+                 redis+unix:///run/redis/redis.sock or redis+sentinel://192.0.2.1:26379,192.0.2.2:26379/NAME/0"
             }
         }
     }
@@ -79,15 +115,21 @@ impl Target for Place {
     }
 
     fn server(url: &Parts) -> Result<Self, UrlMistake> {
-        let (is_unix, is_tls) = (url.scheme() == "redis+unix", url.scheme() == "rediss");
+        let is_unix = url.scheme() == "redis+unix";
+        let is_tls = url.scheme().starts_with("rediss");
+        let has_sentinels = Self::OF_SEVERAL.contains(&url.scheme());
         let path = url.path()?;
         let mut ca = None;
         let mut user = url.user()?;
         let mut password = url.password()?;
-        let mut database = match is_unix {
-            true => String::new(),
-            false => path.strip_prefix('/').unwrap_or_default().to_owned(),
+        let (mut sentinel_user, mut sentinel_password) = (None, None);
+        let below = path.strip_prefix('/').unwrap_or_default();
+        let (master, database) = match (is_unix, has_sentinels) {
+            (true, _) => ("", ""),
+            (_, true) => below.split_once('/').unwrap_or((below, "")),
+            (_, false) => ("", below),
         };
+        let mut database = database.to_owned();
         for (name, value) in url.options()? {
             match name.as_ref() {
                 "password_file" if password.is_some() => return Err(UrlMistake::Passwords),
@@ -95,6 +137,10 @@ impl Target for Place {
                 "ca" if is_tls => ca = Some(absolute(&value)?),
                 "user" if is_unix => user = Some(value.into_owned()),
                 "db" if is_unix => database = value.into_owned(),
+                "sentinel_user" if has_sentinels => sentinel_user = Some(value.into_owned()),
+                "sentinel_password_file" if has_sentinels => {
+                    sentinel_password = Some(Password::InFile(absolute(&value)?));
+                }
                 _ => return Err(UrlMistake::Part),
             }
         }
@@ -106,9 +152,17 @@ impl Target for Place {
                 .into(),
         };
         let port = url.port().unwrap_or(REDIS_PORT);
-        let address = match (is_unix, is_tls) {
-            (false, false) => Address::Tcp(url.host()?, port),
-            (false, true) => Address::Tls(url.host()?, port, ca),
+        let tls = is_tls.then_some(Tls { ca });
+        let address = match (is_unix, tls) {
+            (false, tls) if has_sentinels => Address::BySentinels(Sentinels {
+                hosts: sentinels(url)?,
+                master: named(master)?,
+                user: sentinel_user,
+                password: sentinel_password,
+                tls,
+            }),
+            (false, None) => Address::Tcp(url.host()?, port),
+            (false, Some(tls)) => Address::Tls(url.host()?, port, tls),
             (true, _) if url.has_host() => return Err(UrlMistake::Server),
             (true, _) => Address::Unix(absolute(&path)?),
         };
@@ -119,6 +173,18 @@ impl Target for Place {
             database,
         }))
     }
+}
+
+fn sentinels(url: &Parts) -> Result<Vec<(String, u16)>, UrlMistake> {
+    let hosts = url.hosts()?.into_iter();
+    let hosts = hosts.map(|(host, port)| (host, port.unwrap_or(SENTINEL_PORT)));
+    Ok(hosts.collect())
+}
+
+/// The name of a master.
+fn named(master: &str) -> Result<String, UrlMistake> {
+    let is_name = !master.is_empty() && !master.contains(char::is_whitespace);
+    is_name.then(|| master.to_owned()).ok_or(UrlMistake::Master)
 }
 
 #[cfg(test)]
@@ -169,7 +235,7 @@ mod tests {
 
         let tls = server("rediss://:pw@192.0.2.1?ca=/etc/ca.pem");
         let ca = Some(PathBuf::from("/etc/ca.pem"));
-        assert!(tls.address == Address::Tls("192.0.2.1".to_owned(), 6379, ca));
+        assert!(tls.address == Address::Tls("192.0.2.1".to_owned(), 6379, Tls { ca }));
         assert!(tls.user.is_none());
 
         let unix =
@@ -179,9 +245,65 @@ mod tests {
         assert_eq!((unix.user.as_deref(), unix.database), (Some("me"), 2));
     }
 
+    /// The servers that sentinels know, and what is shown of the URL.
+    fn by_sentinels(text: &str) -> (RedisServer, Sentinels, String) {
+        let server = server(text);
+        let Address::BySentinels(sentinels) = server.address.clone() else {
+            panic!("{text}");
+        };
+        let shown = text.parse::<StoreUrl>().unwrap().to_string();
+        (server, sentinels, shown)
+    }
+
+    #[test]
+    fn sentinels_are_several_hosts_with_one_name() {
+        for (text, hosts, database) in [
+            (
+                "redis+sentinel://a.example/main",
+                &[("a.example", 26_379)][..],
+                0,
+            ),
+            (
+                "redis+sentinel://192.0.2.1:7000,b.example,[2001:db8::1]:7001/main/3",
+                &[
+                    ("192.0.2.1", 7000),
+                    ("b.example", 26_379),
+                    ("2001:db8::1", 7001),
+                ],
+                3,
+            ),
+            (
+                "redis+sentinel://[2001:db8::1],[2001:db8::2]/main/",
+                &[("2001:db8::1", 26_379), ("2001:db8::2", 26_379)],
+                0,
+            ),
+        ] {
+            let (server, sentinels, shown) = by_sentinels(text);
+            let hosts = hosts.iter().map(|(host, port)| ((*host).to_owned(), *port));
+            assert_eq!(sentinels.hosts, hosts.collect::<Vec<_>>(), "{text}");
+            assert_eq!((&*sentinels.master, server.database), ("main", database));
+            assert!(sentinels.tls.is_none() && sentinels.password.is_none());
+            assert_eq!(shown, text.trim_end_matches('/'));
+        }
+        let (server, sentinels, shown) = by_sentinels(
+            "rediss+sentinel://us,er:p,w@a:1,b:2/main/1?ca=/etc/ca.pem&sentinel_user=s&sentinel_password_file=/etc/s",
+        );
+        assert_eq!(server.user.as_deref(), Some("us,er"));
+        assert!(server.password == Some(Password::Written("p,w".to_owned())));
+        assert_eq!(sentinels.hosts, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        let ca = Some(PathBuf::from("/etc/ca.pem"));
+        assert!(sentinels.tls == Some(Tls { ca }));
+        assert_eq!(sentinels.user.as_deref(), Some("s"));
+        assert!(sentinels.password == Some(Password::InFile("/etc/s".into())));
+        assert!(
+            shown.starts_with("rediss+sentinel://us,er:***@a:1,b:2/main/1?"),
+            "{shown}"
+        );
+    }
+
     #[test]
     fn mistakes_are_told_apart() {
-        use UrlMistake::{Credentials, Database, Part, Passwords, Path, Scheme, Server};
+        use UrlMistake::{Credentials, Database, Master, Part, Passwords, Path, Scheme, Server};
         for (text, error) in [
             ("", Scheme),
             ("/var/lib/backstop/state.db", Scheme),
@@ -203,6 +325,23 @@ mod tests {
             ("rediss://192.0.2.1?insecure=1", Part),
             ("rediss://192.0.2.1?ca=ca.pem", Path),
             ("redis://:pw@192.0.2.1?password_file=/etc/pw", Passwords),
+            ("redis://192.0.2.1:6379,192.0.2.2:6379/0", Server),
+            ("redis+sentinel://192.0.2.1:26379", Master),
+            ("redis+sentinel://192.0.2.1/", Master),
+            ("redis+sentinel://192.0.2.1//0", Master),
+            ("redis+sentinel://192.0.2.1/a%20b/0", Master),
+            ("redis+sentinel://192.0.2.1/main/zero", Database),
+            ("redis+sentinel://192.0.2.1/main/0/1", Database),
+            ("redis+sentinel://192.0.2.1,/main", Server),
+            ("redis+sentinel://,192.0.2.1/main", Server),
+            ("redis+sentinel://192.0.2.1,192.0.2.2:99999/main", Server),
+            ("redis+sentinel:///main", Server),
+            ("redis+sentinel://192.0.2.1/main?db=1", Part),
+            (
+                "redis+sentinel://192.0.2.1/main?sentinel_password_file=pw",
+                Path,
+            ),
+            ("redis+sentinel://192.0.2.1/main?ca=/etc/ca.pem", Part),
         ] {
             let found = text.parse::<StoreUrl>().unwrap_err();
             assert_eq!(found.mistake, error, "{text}");
@@ -211,7 +350,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "(sqlite|rediss?|redis\\+unix):/{0,3}\\PC*") {
+        fn no_text_makes_it_panic(text in "(sqlite|rediss?|rediss?\\+sentinel|redis\\+unix):/{0,3}\\PC*") {
             let _ = text.parse::<StoreUrl>();
         }
     }

@@ -61,7 +61,8 @@ impl Target for Server {
             UrlMistake::Scheme
             | UrlMistake::User
             | UrlMistake::Database
-            | UrlMistake::Passwords => {
+            | UrlMistake::Passwords
+            | UrlMistake::Master => {
                 "use e.g. ldap://192.0.2.1, ldaps://ldap.example.org or ldapi://%2frun%2fslapd%2fldapi"
             }
         }

@@ -77,7 +77,7 @@ impl Target for Place {
                 "use no options but socket=PATH, as in postgres://backstop@localhost/mail?socket=/run/postgresql; \
                  the keys tls and ca beside the URL are for TLS"
             }
-            UrlMistake::Scheme | UrlMistake::Passwords => {
+            UrlMistake::Scheme | UrlMistake::Passwords | UrlMistake::Master => {
                 "use e.g. sqlite:/var/lib/mail/mail.db, postgres://backstop@192.0.2.1/mail or \
                  mysql://backstop@192.0.2.1/mail"
             }

@@ -7,12 +7,12 @@ use redis::{
     RedisConnectionInfo, RedisResult, TlsCertificates, aio::MultiplexedConnection, cmd,
 };
 
-use super::{LONGEST, failure::unavailable};
+use super::{LONGEST, failure::unavailable, sentinels::master};
 use crate::{
-    server::read_file,
+    server::{Password, read_file},
     store::{
         Reason, Unavailable,
-        url::{Address, RedisServer},
+        url::{Address, RedisServer, Tls},
     },
 };
 
@@ -24,13 +24,13 @@ const ANSWER: Duration = Duration::from_secs(10);
 const SCHEMA: u64 = 1;
 const SCHEMA_KEY: &str = "backstop:schema";
 
-/// A connection to a server with our schema.
+/// A connection to a server with our schema, and the address of that server.
 pub(super) async fn connect(
     name: &str,
     server: &RedisServer,
-) -> Result<MultiplexedConnection, Unavailable> {
+) -> Result<(MultiplexedConnection, String), Unavailable> {
     let failed = |error| unavailable(name, error);
-    let client = client(name, server)?;
+    let client = client(name, server).await?;
     let settings = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT))
         .set_response_timeout(Some(ANSWER));
@@ -45,7 +45,8 @@ pub(super) async fn connect(
         );
         return Err(Unavailable::new(Reason::Newer, text));
     }
-    Ok(connection)
+    let at = client.get_connection_info().addr().to_string();
+    Ok((connection, at))
 }
 
 /// The schema of the server; if it has none, it gets ours.
@@ -64,48 +65,71 @@ async fn schema(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
     Ok(stored.unwrap_or(SCHEMA))
 }
 
-fn client(name: &str, server: &RedisServer) -> Result<Client, Unavailable> {
+/// A client of the server; of the master, where sentinels know it.
+pub(super) async fn client(name: &str, server: &RedisServer) -> Result<Client, Unavailable> {
     let unusable = |text| Unavailable::new(Reason::Denied, format!("{name}: {text}"));
-    let mut login = RedisConnectionInfo::default().set_db(server.database);
-    if let Some(user) = &server.user {
-        login = login.set_username(user);
-    }
-    if let Some(password) = &server.password {
-        login = login.set_password(password.read().map_err(unusable)?);
-    }
+    let login = login(server.user.as_deref(), server.password.as_ref())
+        .map_err(unusable)?
+        .set_db(server.database);
     let client = match &server.address {
+        Address::BySentinels(sentinels) => return master(name, sentinels, login).await,
         Address::Tcp(host, port) => open(ConnectionAddr::Tcp(host.clone(), *port), login, None),
         Address::Unix(path) => open(ConnectionAddr::Unix(path.clone()), login, None),
-        Address::Tls(host, port, ca) => {
-            let address = ConnectionAddr::TcpTls {
-                host: host.clone(),
-                port: *port,
-                insecure: false,
-                tls_params: None,
-            };
-            let ca = match ca {
-                Some(path) => Some(read_file(path).map_err(unusable)?),
-                None => None,
-            };
-            open(address, login, ca)
+        Address::Tls(host, port, tls) => {
+            let certificates = tls.certificates().map_err(unusable)?;
+            open(with_tls(host, *port), login, certificates)
         }
     };
     client.map_err(|error| unavailable(name, error))
 }
 
-/// `ca` has the certificates to trust instead of the system's, in PEM.
+/// # Errors
+/// The password can't be read from its file.
+pub(super) fn login(
+    user: Option<&str>,
+    password: Option<&Password>,
+) -> Result<RedisConnectionInfo, String> {
+    let mut login = RedisConnectionInfo::default();
+    if let Some(user) = user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = password {
+        login = login.set_password(password.read()?);
+    }
+    Ok(login)
+}
+
+pub(super) fn with_tls(host: &str, port: u16) -> ConnectionAddr {
+    ConnectionAddr::TcpTls {
+        host: host.to_owned(),
+        port,
+        insecure: false,
+        tls_params: None,
+    }
+}
+
+impl Tls {
+    /// The certificates that are believed instead of the system's.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, String> {
+        let root_cert = self.ca.as_deref().map(read_file).transpose()?;
+        Ok(root_cert.map(|root_cert| TlsCertificates {
+            client_tls: None,
+            root_cert: Some(root_cert),
+        }))
+    }
+}
+
 fn open(
     address: ConnectionAddr,
     login: RedisConnectionInfo,
-    ca: Option<Vec<u8>>,
+    certificates: Option<TlsCertificates>,
 ) -> RedisResult<Client> {
     let info: ConnectionInfo = address.into_connection_info()?.set_redis_settings(login);
-    let Some(root_cert) = ca else {
-        return Client::open(info);
-    };
-    let certificates = TlsCertificates {
-        client_tls: None,
-        root_cert: Some(root_cert),
-    };
-    Client::build_with_tls(info, certificates)
+    match certificates {
+        None => Client::open(info),
+        Some(certificates) => Client::build_with_tls(info, certificates),
+    }
 }

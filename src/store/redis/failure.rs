@@ -20,13 +20,17 @@ pub(super) fn unavailable(name: &str, error: RedisError) -> Unavailable {
         ("NOAUTH" | "WRONGPASS" | "NOPERM", _) | (_, ErrorKind::AuthenticationFailed) => {
             Reason::Denied
         }
-        ("LOADING" | "MASTERDOWN" | "CLUSTERDOWN", _) | (_, ErrorKind::Io | ErrorKind::Parse) => {
+        ("LOADING" | "MASTERDOWN" | "CLUSTERDOWN", _)
+        | (_, ErrorKind::Io | ErrorKind::Parse | ErrorKind::MasterNameNotFoundBySentinel) => {
             Reason::Down
         }
         ("BUSY", _) => Reason::Slow,
         _ => Reason::Other,
     };
     let advice = match reason {
+        _ if kind == ErrorKind::MasterNameNotFoundBySentinel => {
+            "; its sentinels know no master of this name that is up: compare the name with `sentinel monitor`"
+        }
         Reason::Full => "; give it room: raise its maxmemory, or free its disk",
         Reason::ReadOnly => "; this is a replica: use the server that accepts writes",
         Reason::Denied => {

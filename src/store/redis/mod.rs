@@ -22,6 +22,7 @@ mod coverage;
 mod failure;
 mod learned;
 mod ledger;
+mod sentinels;
 mod siege;
 mod uses;
 mod would;
@@ -31,13 +32,14 @@ use std::time::Duration;
 use redis::{Pipeline, RedisError, RedisResult, aio::MultiplexedConnection, pipe};
 
 use super::{
-    Retention, StoreUrl, Unavailable,
+    Reason, Retention, StoreUrl, Unavailable,
     batch::{Batch, Counts, now},
     supervisor::{Backend, Opened},
-    url::RedisServer,
+    url::{Address, RedisServer},
 };
 use crate::core::proof::{DAY, ledger::Hash, today};
 use failure::Done;
+use sentinels::Master;
 
 /// The start of all keys.
 const PREFIX: &str = "backstop:1:";
@@ -53,6 +55,8 @@ pub(super) struct Redis {
     name: String,
     server: RedisServer,
     retention: Retention,
+    /// Where sentinels name it.
+    master: Option<Master>,
 }
 
 impl Redis {
@@ -61,7 +65,35 @@ impl Redis {
             name: url.to_string(),
             server: server.clone(),
             retention,
+            master: matches!(server.address, Address::BySentinels(_)).then(Master::default),
         }
+    }
+
+    /// Asks the sentinels whether the server is still the master: one that the network has cut off from the others
+    /// takes it for granted.
+    async fn follow(&self) -> Result<(), Unavailable> {
+        let Some(master) = &self.master else {
+            return Ok(());
+        };
+        let client = match connect::client(&self.name, &self.server).await {
+            Ok(client) => client,
+            // That nobody watches the server does not mean that it can't be used.
+            Err(error) => {
+                if master.is_watched(false) {
+                    log::warn!("store: {error}; the master of before is used on");
+                }
+                return Ok(());
+            }
+        };
+        if master.is_watched(true) {
+            log::info!("store: {}: its sentinels answer again", self.name);
+        }
+        let at = client.get_connection_info().addr().to_string();
+        if master.is_still(&at) {
+            return Ok(());
+        }
+        let text = format!("{}: the sentinels call {at} the master now", self.name);
+        Err(Unavailable::new(Reason::Down, text))
     }
 
     /// How long an entry of the ledger is kept, in seconds.
@@ -83,7 +115,18 @@ impl Backend for Redis {
     }
 
     async fn open(&self) -> Result<Opened<MultiplexedConnection>, Unavailable> {
-        let connection = connect::connect(&self.name, &self.server).await?;
+        let (mut connection, at) = connect::connect(&self.name, &self.server).await?;
+        let missing = self
+            .master
+            .as_ref()
+            .and_then(|master| master.is_at(at.clone()));
+        if let Some(entries) = missing {
+            log::info!("store: {}: {at} is the master now", self.name);
+            let entries = ledger::written(&entries, self.ledger_seconds(), now());
+            run(&mut connection, entries)
+                .await
+                .map_err(|error| self.failed(error))?;
+        }
         Ok(Opened {
             connection,
             gone: 0,
@@ -102,6 +145,9 @@ impl Backend for Redis {
         run(&mut connection, entries)
             .await
             .map_err(|error| self.failed(error))?;
+        if let Some(master) = &self.master {
+            master.wrote(&batch.sent, now);
+        }
         batch.sent.clear();
         let counts = &mut batch.counts;
         let learned = learned::written(&counts.learned, &self.retention, now);
@@ -140,6 +186,7 @@ impl Backend for Redis {
     }
 
     async fn prune(&self, connection: &MultiplexedConnection, now: u64) -> Result<(), Unavailable> {
+        self.follow().await?;
         // The server deletes all else by itself. This also notices a server that went away while nobody asks.
         let mut connection = connection.clone();
         let pruned = async {
@@ -152,7 +199,15 @@ impl Backend for Redis {
     async fn close(&self, _connection: MultiplexedConnection) {}
 
     fn failed(&self, error: RedisError) -> Unavailable {
-        failure::unavailable(&self.name, error)
+        let failed = failure::unavailable(&self.name, error);
+        match (&self.master, failed.reason()) {
+            // It was the master until now, and the sentinels know another.
+            (Some(_), Reason::ReadOnly) => {
+                let text = format!("{}: this server is no longer the master", self.name);
+                Unavailable::new(Reason::Down, text)
+            }
+            _ => failed,
+        }
     }
 }
 

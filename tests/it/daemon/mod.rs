@@ -9,6 +9,7 @@ mod content;
 mod coverage;
 mod decisions;
 mod ending;
+mod failover;
 mod forged_headers;
 mod header_bounds;
 mod headers;

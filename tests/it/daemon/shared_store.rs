@@ -18,10 +18,10 @@ use crate::{
     bounce::{BOUNCE, Ours, body},
 };
 
-const FAR: &str = "far@friend.example";
+pub(super) const FAR: &str = "far@friend.example";
 
 /// The verdict, reason and proof of a bounce that returns this message.
-fn told(stage: &Stage, rcpt: &str, ours: &Ours) -> String {
+pub(super) fn told(stage: &Stage, rcpt: &str, ours: &Ours) -> String {
     let mut client = stage.session(SENDER);
     client.mail("", &[]).unwrap();
     assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
@@ -45,7 +45,7 @@ fn yaml(redis: &Redis, keys: &Path) -> String {
     )
 }
 
-fn sends(stage: &Stage, ours: &Ours) {
+pub(super) fn sends(stage: &Stage, ours: &Ours) {
     let mut client = stage.session("10.0.0.1");
     client.mail("joe@example.org", &[]).unwrap();
     assert_eq!(client.rcpt(FAR, &[]).unwrap(), Reply::Continue);
@@ -148,4 +148,82 @@ fn nobody_waits_for_a_store_that_hangs() {
         Ok(told == "accept ledger")
     };
     wait_until(Duration::from_secs(20), back).unwrap();
+}
+
+/// How many commands a server was given in all, those of its scripts and of nobody's mail left out.
+fn commands(redis: &Redis) -> u32 {
+    let said = redis.ask(&["INFO", "commandstats"]).unwrap();
+    let calls = said.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let (calls, _) = rest.split_once(',')?;
+        let is_mail = [
+            "mget", "get", "set", "eval", "evalsha", "multi", "exec", "hincrby", "hset", "expire",
+        ];
+        is_mail
+            .contains(&name)
+            .then(|| calls.parse::<u32>().unwrap())
+    });
+    calls.sum()
+}
+
+/// `packaging/doc/several-hosts.md` states this.
+#[test]
+fn a_message_costs_the_server_a_few_commands() {
+    let redis = Redis::start(Options::default()).unwrap();
+    let folder = mta::folder_in_memory().unwrap();
+    let yaml = yaml(&redis, &key_file(folder.path()));
+    let stage = Stage::set(&format!("{yaml}siege: {{watch: false}}\n"));
+    let ours: Vec<_> = (0..50)
+        .map(|number| Ours::new(&format!("cost{number}"), FAR))
+        .collect();
+    let strange: Vec<_> = (0..50)
+        .map(|number| Ours::new(&format!("none{number}"), FAR))
+        .collect();
+    stage.serves();
+    let settled = || {
+        let mut before = commands(&redis);
+        wait_until(Duration::from_secs(20), || {
+            std::thread::sleep(Duration::from_millis(200));
+            let now = commands(&redis);
+            Ok(std::mem::replace(&mut before, now) == now)
+        })
+        .unwrap();
+        commands(&redis)
+    };
+    let mut costs = Vec::new();
+    let mut begun = settled();
+    let mut cost = |kind: &str, play: &dyn Fn(usize)| {
+        (0..50).for_each(play);
+        let ended = settled();
+        let per_message = f64::from(ended - begun) / 50.0;
+        begun = ended;
+        costs.push((kind.to_owned(), per_message));
+    };
+    cost("a stranger's message", &|_| stage.serves());
+    cost("an outgoing message", &|number| {
+        sends(&stage, &ours[number])
+    });
+    cost("a bounce that the ledger proves", &|number| {
+        let rcpt = format!("p{number}@example.org");
+        assert_eq!(told(&stage, &rcpt, &ours[number]), "accept ledger");
+    });
+    cost("a bounce that proves nothing", &|number| {
+        let rcpt = format!("u{number}@example.org");
+        assert_eq!(told(&stage, &rcpt, &strange[number]), "reject unproven");
+    });
+    eprintln!("{costs:?}");
+    let text = std::fs::read_to_string("packaging/doc/several-hosts.md").unwrap();
+    for (kind, cost) in costs {
+        let row = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| {kind} | ")));
+        let stated = row
+            .unwrap_or_else(|| panic!("no row of {kind}"))
+            .rsplit('|')
+            .nth(1)
+            .unwrap()
+            .trim();
+        let stated: f64 = stated.parse().unwrap();
+        assert!(cost <= stated, "{kind}: {cost} commands, {stated} stated");
+    }
 }

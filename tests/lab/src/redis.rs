@@ -1,11 +1,15 @@
 //! A private Redis on loopback: its own port, socket and folder. Nothing is saved to disk.
 
+mod group;
+
+pub use group::Group;
+
 use crate::certificates::make_certificates;
 use crate::process::{Daemon, free_port, is_listening_v4, run, wait_until};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -21,6 +25,10 @@ pub struct Options {
     pub tls: bool,
     /// More lines for `redis.conf`.
     pub lines: Vec<String>,
+    /// The folder with the certificates, where not each has its own.
+    pub certificates: Option<PathBuf>,
+    /// Whether it is no server, but a sentinel.
+    pub is_sentinel: bool,
 }
 
 #[derive(Debug)]
@@ -41,7 +49,7 @@ impl Redis {
     /// One that isn't there yet.
     pub fn stopped(options: Options) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("lab-redis-").tempdir()?;
-        if options.tls {
+        if options.tls && options.certificates.is_none() {
             make_certificates(folder.path())?;
         }
         Ok(Self {
@@ -61,6 +69,7 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command
             .arg(configuration)
+            .args(self.options.is_sentinel.then_some("--sentinel"))
             .current_dir(folder)
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -99,7 +108,12 @@ impl Redis {
 
     /// The certificate of its CA, in PEM.
     pub fn ca(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.certificates().join("ca.pem")
+    }
+
+    fn certificates(&self) -> &Path {
+        let folder = self.options.certificates.as_deref();
+        folder.unwrap_or(self.folder.path())
     }
 
     /// What it answers to a command.
@@ -121,11 +135,13 @@ impl Redis {
         let mut lines = vec![
             "bind 127.0.0.1".to_owned(),
             format!("unixsocket {folder}/redis.sock"),
-            "save \"\"".to_owned(),
-            "appendonly no".to_owned(),
             "daemonize no".to_owned(),
         ];
+        if !self.options.is_sentinel {
+            lines.extend(["save \"\"".to_owned(), "appendonly no".to_owned()]);
+        }
         if self.options.tls {
+            let folder = self.certificates().display();
             lines.extend([
                 "port 0".to_owned(),
                 format!("tls-port {port}"),
@@ -133,6 +149,7 @@ impl Redis {
                 format!("tls-key-file {folder}/server.key"),
                 format!("tls-ca-cert-file {folder}/ca.pem"),
                 "tls-auth-clients no".to_owned(),
+                "tls-replication yes".to_owned(),
             ]);
         } else {
             lines.push(format!("port {port}"));
