@@ -1,6 +1,6 @@
 //! Rounds of two hosts that share a store. What they decide is shown in `core::siege`.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use tempfile::TempDir;
 
@@ -35,7 +35,11 @@ fn hosts(policy: &Policy) -> (Arc<Sieges>, Rounds) {
 
 /// Bounces to ever new recipients.
 fn hit(sieges: &Sieges, from: u64) {
-    for number in from..from + 100 {
+    hits(sieges, from..from + 100);
+}
+
+fn hits(sieges: &Sieges, numbers: Range<u64>) {
+    for number in numbers {
         let looks_random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut tally = sieges.lock();
         tally
@@ -99,4 +103,103 @@ async fn what_one_host_writes_another_reads() {
         panic!("{view:?}");
     };
     assert_eq!((domain, status.unproven), (&flooded(), 200));
+}
+
+/// How often a server of Redis was asked for all records and to run a script, and how many octets it answered in all.
+fn asked(redis: &lab::redis::Redis) -> [u64; 3] {
+    let said = redis.ask(&["INFO", "everything"]).unwrap();
+    [
+        "cmdstat_hgetall:calls=",
+        "cmdstat_evalsha:calls=",
+        "total_net_output_bytes:",
+    ]
+    .map(|name| {
+        let (_, rest) = said.split_once(name).unwrap_or(("", "0"));
+        let (number, _) = rest.split_once([',', '\r']).unwrap_or((rest, ""));
+        number.parse().unwrap()
+    })
+}
+
+const SIMULATED_ROUNDS: u64 = 20;
+/// The bounces that come to all hosts together while each makes a round.
+const FLOOD: u64 = 1_000;
+
+type SimulatedHost = (Arc<dyn Store>, Arc<Sieges>, Rounds);
+
+/// Lets each host make its rounds, beside the others.
+async fn rounds_of(policy: &Policy, hosts: &mut [SimulatedHost], first: u64) {
+    let count = u64::try_from(hosts.len()).unwrap();
+    let all = hosts.iter_mut().zip(0..);
+    let all = all.map(|((store, sieges, rounds), host)| async move {
+        for number in first..first + SIMULATED_ROUNDS {
+            // Somewhere in the half second, here a tenth of one, that a round has.
+            let pause = (host * 7 + number * 13) % 50;
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            let share = FLOOD / count;
+            let from = number * FLOOD + host * share;
+            hits(sieges, from..from + share);
+            rounds.round(policy, Some(&**store), START + number).await;
+        }
+    });
+    futures_util::future::join_all(all).await;
+}
+
+/// So many hosts, which share one flood, that all make their rounds at the same time. Gives what one round of one host
+/// costs the server: reads, writes, and octets that it answers.
+async fn cost_of_a_round(hosts: u64) -> [f64; 3] {
+    let redis = lab::redis::Redis::start(lab::redis::Options::default()).unwrap();
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let policy = policy();
+    let retention = Retention {
+        ledger_days: 1,
+        learned_days: 1,
+        max_learned: 1,
+    };
+    let mut all = Vec::new();
+    for _ in 0..hosts {
+        let store = open(&url.parse().unwrap(), retention);
+        let (sieges, mut rounds) = self::hosts(&policy);
+        // It is open, and what it does then is done.
+        rounds.round(&policy, Some(&*store), START).await;
+        while store.siege_records().await.is_err() {}
+        all.push((store, sieges, rounds));
+    }
+    // Until it is known what the flood is, a record more is written.
+    rounds_of(&policy, &mut all, 0).await;
+    let before = asked(&redis);
+    rounds_of(&policy, &mut all, SIMULATED_ROUNDS).await;
+    let after = asked(&redis);
+    // What lost a race is written by the next round.
+    for (store, _, rounds) in &mut all {
+        rounds
+            .round(&policy, Some(&**store), START + SIMULATED_ROUNDS)
+            .await;
+    }
+    let (seen, mut looks) = self::hosts(&policy);
+    looks.look(&policy, &*all[0].0).await;
+    let view = seen.view();
+    let (_, status) = view
+        .statuses
+        .iter()
+        .find(|(name, _)| name.is_some())
+        .unwrap();
+    assert_eq!(u64::from(status.unproven), 2 * SIMULATED_ROUNDS * FLOOD);
+    let rounds = (hosts * SIMULATED_ROUNDS) as f64;
+    let sums = after.iter().zip(before);
+    let costs: Vec<_> = sums
+        .map(|(after, before)| (after - before) as f64 / rounds)
+        .collect();
+    costs.try_into().unwrap()
+}
+
+/// `packaging/doc/several-hosts.md` states this.
+#[tokio::test]
+async fn a_round_costs_each_of_20_hosts_what_it_costs_each_of_2() {
+    let [of_2, of_20] = [cost_of_a_round(2).await, cost_of_a_round(20).await];
+    eprintln!("reads, writes, octets of a round: {of_2:?} with 2 hosts, {of_20:?} with 20");
+    for (cost_of_2, cost_of_20) in of_2.into_iter().zip(of_20) {
+        assert!(cost_of_20 <= cost_of_2 * 1.2, "{of_2:?} {of_20:?}");
+    }
+    let [reads, writes, _] = of_20;
+    assert!(reads <= 1.1 && writes <= 2.2, "{of_20:?}");
 }
