@@ -137,6 +137,7 @@ fn case(
     let address = arguments.client_ip.map(|address| address.to_canonical());
     let client = Client {
         address: address.or_else(|| stored.map(|_| UNKNOWN)),
+        name: None,
         local: address.is_none() && stored.is_none(),
         helo: arguments.helo.as_ref().map(bytes),
         login: arguments.auth.as_ref().map(bytes),

@@ -1,5 +1,7 @@
 //! Who we are: `local:` of `milter.yaml`, and which mail is outgoing by it.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 
 use super::{
@@ -111,6 +113,13 @@ impl Local {
         }
     }
 
+    /// Whether a client with this address is one of ours.
+    pub fn has_client(&self, address: IpAddr) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
+    }
+
     /// Whether a host of this name can be ours: it is one of our domains, or lies below one.
     pub fn has_host(&self, name: &Domain) -> bool {
         self.domains.iter().any(|pattern| match pattern {
@@ -151,11 +160,10 @@ impl Local {
         if client.local {
             return Some(Outgoing::Local);
         }
-        let in_networks = |address| {
-            let mut networks = self.networks.iter();
-            networks.any(|network| network.contains(address))
-        };
-        if client.address.is_some_and(in_networks) {
+        if client
+            .address
+            .is_some_and(|address| self.has_client(address))
+        {
             return Some(Outgoing::Network);
         }
         let in_daemons = |daemon: &Vec<u8>| {

@@ -24,6 +24,7 @@ pub mod network;
 pub mod notification;
 pub mod null_sender;
 pub mod octets;
+pub mod origin;
 pub mod outside;
 pub mod pattern;
 pub mod policy;

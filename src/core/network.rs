@@ -89,9 +89,50 @@ impl fmt::Display for Network {
 
 deserialize_from_str!(Network);
 
+/// Whether strangers could have this address: records and reports say nothing of others.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let carrier = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || carrier)
+        }
+        // RFC 4291 section 2.4, as allotted so far: 2000::/3.
+        IpAddr::V6(v6) => v6.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn addresses_that_mean_nothing_elsewhere_are_not_public() {
+        for (address, public) in [
+            ("192.0.2.1", true),
+            ("100.63.0.1", true),
+            ("100.128.0.1", true),
+            ("100.64.0.1", false),
+            ("10.0.0.1", false),
+            ("172.31.0.1", false),
+            ("192.168.0.1", false),
+            ("127.0.0.1", false),
+            ("169.254.1.1", false),
+            ("0.0.0.0", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("2001:db8::1", true),
+            ("::1", false),
+            ("fe80::1", false),
+            ("fd00::1", false),
+        ] {
+            assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
+        }
+    }
 
     #[test]
     fn networks_contain_addresses() {

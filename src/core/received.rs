@@ -14,6 +14,8 @@ pub struct Hop {
     pub through: Through,
     /// The client's address.
     pub address: Option<IpAddr>,
+    /// The name that the host found for this address and saw lead back to it, where its make writes such names only.
+    pub name: Option<Vec<u8>>,
     /// What it said in HELO.
     pub helo: Option<Vec<u8>>,
     /// The host that wrote it, as it calls itself.
@@ -39,16 +41,20 @@ impl Hop {
         let lexemes = lexemes(value);
         let mut lexemes = lexemes.iter();
         let mut clauses = lexemes.clone();
+        let is_exim = lexemes
+            .clone()
+            .any(|lexeme| matches!(lexeme, Lexeme::Comment(text) if text.starts_with(b"Exim ")));
         let is_from = matches!(lexemes.next(), Some(Lexeme::Word(word)) if is(word, "from"));
         let mut hop = Self {
             through: Through::Smtp,
             address: None,
+            name: None,
             helo: None,
             by: None,
             authenticated: false,
         };
         if is_from {
-            hop.client(&mut lexemes);
+            hop.client(&mut lexemes, is_exim);
             clauses = lexemes.clone();
         } else {
             hop.through = Through::Delivery;
@@ -69,8 +75,13 @@ impl Hop {
         hop
     }
 
-    /// Reads what stands between `from` and `by`: a name, and comments.
-    fn client<'a>(&mut self, lexemes: &mut (impl Iterator<Item = &'a Lexeme<'a>> + Clone)) {
+    /// Reads what stands between `from` and `by`: a name, and comments. Before a comment with an address, Exim's name is that
+    /// which the address leads to, and leads back.
+    fn client<'a>(
+        &mut self,
+        lexemes: &mut (impl Iterator<Item = &'a Lexeme<'a>> + Clone),
+        is_exim: bool,
+    ) {
         let name = match lexemes.next() {
             Some(Lexeme::Word(name)) => *name,
             _ => return,
@@ -93,6 +104,11 @@ impl Hop {
                 let (before, said) = at_helo(comment);
                 helo = said.unwrap_or(helo);
                 self.address = address(before);
+                self.name = match is_exim && comment.starts_with(b"[") {
+                    true => Some(name),
+                    false => confirmed(before),
+                }
+                .map(<[u8]>::to_vec);
             }
         }
         if self.address.is_none() {
@@ -164,6 +180,20 @@ fn address(comment: &[u8]) -> Option<IpAddr> {
         let bare = comment.rsplit(|&byte| byte == b'@').next()?;
         parsed(bare.trim_ascii())
     })
+}
+
+/// What Sendmail writes behind the address where its name does not lead back to it.
+const FORGED: &[u8] = b"(may be forged)";
+
+/// The name before an address, as Postfix and Sendmail write it in the comment: `name [ip]`. All others but Exim write what
+/// they have, seen to lead back or not.
+fn confirmed(comment: &[u8]) -> Option<&[u8]> {
+    let at = comment.iter().rposition(|&byte| byte == b'[')?;
+    let (name, address) = comment.split_at(at);
+    let is_forged = address.windows(FORGED.len()).any(|window| window == FORGED);
+    let name = name.trim_ascii();
+    let is_name = !name.is_empty() && !name.starts_with(b"[") && !is(name, "unknown");
+    (is_name && !is_forged).then_some(name)
 }
 
 /// `[ip]`, at the front.

@@ -4,6 +4,7 @@
 //! outside is the last to believe: strangers can have made up what stands below it.
 
 use crate::core::{
+    address::Domain,
     envelope::Client,
     header::Headers,
     network::Network,
@@ -39,6 +40,7 @@ pub fn client(headers: &Headers, networks: &[Network]) -> Result<Client, &'stati
                 let client = Client {
                     // A client on loopback is our own: a content filter, or a local submission.
                     address: Some(address).filter(|address| !address.is_loopback()),
+                    name: hop.name.as_deref().and_then(Domain::from_bytes),
                     local: address.is_loopback(),
                     helo: hop.helo,
                     login: hop.authenticated.then(|| b"as Received says".to_vec()),

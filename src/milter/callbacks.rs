@@ -146,10 +146,15 @@ fn connect(context: &mut Context<Box<Connection>>, name: &CStr, client: &SocketI
         Peer::Inet(_) => None,
         Peer::Unix | Peer::Unknown => macros::value(&context.macros, c"{client_addr}"),
     };
-    let client = Client {
+    let mut client = Client {
         daemon: macros::value(&context.macros, c"{daemon_name}"),
         ..Client::connected(name.to_bytes(), peer, client_addr.as_deref())
     };
+    // Sendmail gives a name that does not lead back to the address, too, and says so here.
+    let shown = macros::value(&context.macros, c"_").unwrap_or_default();
+    if shown.ends_with(b"(may be forged)") {
+        client.name = None;
+    }
     let receiver =
         macros::value(&context.macros, c"j").and_then(|name| String::from_utf8(name).ok());
     if let Some(connection) = &mut context.data {

@@ -62,6 +62,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "idna",
             "unicase",
             "ipnet",
+            "psl",
             "mail_parser",
             "memchr",
             "postcard",

@@ -3,6 +3,7 @@
 //! The forged address is kept as it is written: it is in one of our own domains, and its owner has to be warned.
 
 mod fate;
+mod origins;
 pub mod redact;
 mod sample;
 mod summary;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use fate::Fate;
 use fate::is_ours;
+pub use origins::{OriginTally, Origins};
 pub use sample::{MAX_SAMPLE_OCTETS, MAX_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN_HOUR, Sample};
 pub use summary::{AttackSummary, AttackTally, Ranked};
 
@@ -20,8 +22,10 @@ use super::{
     address::Mailbox,
     dnsbl::is_asked_about,
     envelope::Envelope,
+    header::Headers,
     network::Network,
     notification::Notification,
+    origin::Reporter,
     policy::Policy,
     printable::shortened,
     proof::coverage,
@@ -39,6 +43,9 @@ pub const KEEP_DAYS: u64 = 90;
 pub const MAX_PER_HOUR: u64 = 250;
 /// The longest text that is counted, in characters: longer ones are cut.
 const MAX_TEXT: usize = 256;
+/// The minimum of different things of one kind that a report names: where there are twice as many, the rarer half is
+/// counted together, so that no period takes more than some 100 MB.
+const MIN_NAMED: usize = 50_000;
 
 /// `report:` of `milter.yaml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -70,16 +77,26 @@ pub enum AttackKind {
     Network,
     /// The address that it came to.
     Recipient,
+    /// Who sent the message that it returns, whose word that is, and the network of the host that bounced:
+    /// `203.0.113.9 reported 198.51.100.0/24`.
+    Origin,
+    /// Who sent that message, and what he said in HELO.
+    OriginHelo,
+    /// Who sent that message, and the hash of its subject.
+    OriginCampaign,
 }
 
 impl AttackKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Reason,
         Self::Proof,
         Self::Host,
         Self::Network,
         Self::Recipient,
+        Self::Origin,
+        Self::OriginHelo,
+        Self::OriginCampaign,
     ];
 
     /// How many are counted each for itself in an hour. The words for a reason and for a proof are ours, and few.
@@ -89,7 +106,7 @@ impl AttackKind {
 
     /// Whether it is a stranger's word, in a list of its own.
     fn is_listed(self) -> bool {
-        matches!(self, Self::Host | Self::Network | Self::Recipient)
+        !matches!(self, Self::Reason | Self::Proof)
     }
 
     /// The word in the store.
@@ -100,6 +117,9 @@ impl AttackKind {
             Self::Host => "host",
             Self::Network => "network",
             Self::Recipient => "recipient",
+            Self::Origin => "origin",
+            Self::OriginHelo => "origin_helo",
+            Self::OriginCampaign => "origin_campaign",
         }
     }
 }
@@ -169,12 +189,14 @@ impl Policy {
         Some(ours.as_str())
     }
 
-    /// What is counted of this recipient of a message; nothing where that is no stranger's bounce.
+    /// What is counted of this recipient of a message, which returns a message with these headers; nothing where that is no
+    /// stranger's bounce.
     pub fn attack(
         &self,
         envelope: &Envelope,
         recipient: &Mailbox,
         verdict: &Verdict,
+        returned: Option<&Headers>,
     ) -> Vec<AttackCount> {
         let notification = verdict.notification.as_ref();
         let Some(domain) = self.bounced_to(envelope, recipient, notification) else {
@@ -197,14 +219,23 @@ impl Policy {
         ];
         let fate = Fate::of(verdict);
         let names = fate.is_suspect() && !verdict.proof.as_ref().is_some_and(is_ours);
-        let counted = texts
-            .into_iter()
-            .filter(|(kind, _)| names || !kind.is_listed());
+        let texts = texts.map(|(kind, text)| (kind, text.unwrap_or_default()));
+        let origin = host.zip(returned).and_then(|(host, returned)| {
+            let name = envelope.client.name.as_ref();
+            let reporter = Reporter {
+                address: host,
+                name,
+            };
+            let origin = reporter.origin(returned, |address| self.local.has_client(address))?;
+            Some(origins::counted(&origin, host, returned))
+        });
+        let all = texts.into_iter().chain(origin.into_iter().flatten());
+        let counted = all.filter(|(kind, _)| names || !kind.is_listed());
         let counts = counted.map(|(kind, text)| AttackCount {
             kind,
             domain: domain.to_owned(),
             fate,
-            text: text.unwrap_or_default(),
+            text,
         });
         counts.collect()
     }

@@ -5,11 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::{AttackKind, AttackRow, Fate};
-
-/// The minimum of different things of one kind that a report names: where there are twice as many, the rarer half is
-/// counted together, so that no period takes more than some 100 MB.
-const MIN_NAMED: usize = 50_000;
+use super::{AttackKind, AttackRow, Fate, MIN_NAMED, Origins};
 
 /// How often each became of something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +136,8 @@ pub struct AttackSummary {
     pub networks: Ranked,
     /// The addresses that they came to.
     pub recipients: Ranked,
+    /// Who sent what they return.
+    pub origins: Origins,
 }
 
 impl AttackSummary {
@@ -164,6 +162,9 @@ impl AttackSummary {
                 AttackKind::Host => self.hosts.add(row),
                 AttackKind::Network => self.networks.add(row),
                 AttackKind::Recipient => self.recipients.add(row),
+                kind @ (AttackKind::Origin
+                | AttackKind::OriginHelo
+                | AttackKind::OriginCampaign) => self.origins.add(kind, &row.count.text, times),
             }
         }
     }

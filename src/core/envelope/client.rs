@@ -6,11 +6,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::core::address::Domain;
+
 /// Who hands the message over, as far as the MTA says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// Its address; none for a local submission, and where the MTA doesn't know it.
     pub address: Option<IpAddr>,
+    /// The name that this address leads to, and that leads back to it.
+    pub name: Option<Domain>,
     /// Whether no SMTP client stands behind it: it has a form that only mail of this host has.
     pub local: bool,
     /// What it said in HELO or EHLO; none where it said nothing.
@@ -43,6 +47,7 @@ impl Client {
         };
         Self {
             address,
+            name: Domain::from_bytes(name).filter(|name| name.as_str().contains('.')),
             local,
             ..Self::default()
         }

@@ -5,6 +5,7 @@ use super::{Accepted, Message};
 use crate::core::{
     address::{Domain, Mailbox},
     attack::{self, Sample},
+    header::Headers,
     learned::Learn,
     policy::{Addressed, Departure},
     proof::{
@@ -114,9 +115,15 @@ impl Message {
                 .into_iter()
                 .chain(srs)
                 .collect(),
-            attack: policy.attack(&self.envelope, mailbox, verdict),
+            attack: policy.attack(&self.envelope, mailbox, verdict, self.returned_headers()),
             ..Effects::default()
         }
+    }
+
+    /// The headers of the message that this one returns, where it came so far and returns one.
+    fn returned_headers(&self) -> Option<&Headers> {
+        let report = self.content.as_ref()?.report()?;
+        report.returned.first().map(|returned| &returned.headers)
     }
 
     /// What the message as a whole leaves behind at its end, however that came.

@@ -202,6 +202,7 @@ fn a_hop_is_read_as_its_make_wrote_it() {
         let expected = Hop {
             through: *through,
             address: address.map(|address| address.parse().unwrap()),
+            name: hop.name.clone(),
             helo: octets(helo),
             by: octets(by),
             authenticated: *authenticated,
@@ -234,5 +235,49 @@ fn a_recipient_stands_behind_the_host() {
             expected,
             "{value}"
         );
+    }
+}
+
+#[test]
+fn a_name_counts_where_its_writer_saw_it_lead_back() {
+    for (value, name) in [
+        (
+            "from a (b.example [192.0.2.7]) by mx.test (Postfix)",
+            Some("b.example"),
+        ),
+        ("from a (unknown [192.0.2.7]) by mx.test (Postfix)", None),
+        (
+            "from a (b.example [192.0.2.7] (may be forged)) by mx.test",
+            None,
+        ),
+        (
+            "from a ([192.0.2.7]) by mx.test (8.17.1/8.17.1) with ESMTP",
+            None,
+        ),
+        (
+            "from b.example ([192.0.2.7]) by mx.test with esmtp (Exim 4.96)",
+            Some("b.example"),
+        ),
+        (
+            "from b.example ([192.0.2.7]:4711 helo=a.example) by mx.test with esmtp (Exim 4.96)",
+            Some("b.example"),
+        ),
+        (
+            "from [192.0.2.7] (helo=a.example) by mx.test with esmtp (Exim 4.96)",
+            None,
+        ),
+        // These write what the client said, or a name that they did not check.
+        (
+            "from b.example (HELO a.example) (192.0.2.7) by mx.test with SMTP",
+            None,
+        ),
+        (
+            "from a.example (192.0.2.7) by mx.test with Microsoft SMTP Server",
+            None,
+        ),
+        ("from a.example by mx.test", None),
+    ] {
+        let hop = Hop::read(value.as_bytes());
+        assert_eq!(hop.name.as_deref(), name.map(str::as_bytes), "{value}");
     }
 }

@@ -30,7 +30,7 @@ impl Scene {
         let keys = key_file(folder.path());
         let dns = dns(super::zone().txt(SELECTOR, record()));
         let yaml = format!(
-            "mode: {mode}\nlocal: {{domains: [example.org]}}\nnull_sender: {{never_send: [noreply@example.org]}}\n\
+            "mode: {mode}\nlocal: {{domains: [example.org], networks: [203.0.114.0/28]}}\nnull_sender: {{never_send: [noreply@example.org]}}\n\
              proof: {{key_file: {}, unproven: reject}}\nreport: {{keep_samples: true}}\nstore: sqlite:{}\n",
             keys.display(),
             folder.path().join("state.db").display(),
@@ -294,4 +294,61 @@ fn strangers_can_not_write_into_a_report() {
         let octets = fs::read(file.unwrap().path()).unwrap();
         assert!(!octets.contains(&0x1b) && !octets.windows(3).any(|three| three == b"\nx:"));
     }
+}
+
+/// What a bot sent, as a host that calls itself `by` returns it. The bot has written a line of its own below.
+fn returned(bot: &str, by: &str) -> String {
+    let mut ours = Ours::new("1", "victim@far.example");
+    ours.headers = format!(
+        "Received: from pc.bot.example (unknown [{bot}]) by {by} (Postfix) with ESMTP id 1; x\r\n\
+         Received: from innocent.example (innocent.example [192.0.2.200]) by innocent.example; x\r\n{}",
+        ours.headers
+    );
+    body("victim@far.example", &ours)
+}
+
+/// The client of a test is called client.example.
+#[test]
+fn who_sent_in_our_name_opens_the_report() {
+    let scene = Scene::set("enforce");
+    for (reporter, bot, by, times) in [
+        ("198.51.100.1", "203.0.113.9", "mx.client.example", 2),
+        ("198.18.5.1", "203.0.113.9", "mx.client.example", 1),
+        ("2001:db8:77::5", "203.0.113.9", "mx.other.example", 1),
+        ("198.18.5.2", "203.0.113.77", "mx.client.example", 9),
+        ("198.18.5.3", "203.0.114.5", "mx.client.example", 1),
+    ] {
+        for _ in 0..times {
+            scene.bounce(reporter, "", "joe@example.org", &returned(bot, by));
+        }
+    }
+    let (told, backstop) = scene.report(&["--html", "page.html"]);
+    let top = told["origins"]["top"].as_array().unwrap();
+    let numbers = ["reporting_networks", "bounces", "reported"];
+    let top: Vec<_> = top
+        .iter()
+        .map(|one| {
+            let numbers = numbers.map(|name| one[name].as_u64().unwrap());
+            (
+                one["address"].as_str().unwrap(),
+                one["ours"].as_bool().unwrap(),
+                numbers,
+            )
+        })
+        .collect();
+    let expected = [
+        ("203.0.114.5", true, [1, 1, 1]),
+        ("203.0.113.9", false, [3, 4, 3]),
+        ("203.0.113.77", false, [1, 9, 9]),
+    ];
+    assert_eq!(top, expected, "{told:#}");
+    assert_eq!(told["origins"]["top"][1]["helo"], "pc.bot.example");
+    assert!(!told.to_string().contains("192.0.2.200"), "{told:#}");
+    let page = fs::read_to_string(backstop.folder().join("page.html")).unwrap();
+    let place = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("no {text}: {page}"))
+    };
+    assert!(place("Sent in your name by: 3") < place("By hour"));
+    assert!(place("203.0.114.5") < place("through your own hosts"));
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The maximum number of hosts, networks and addresses on the page.
-const MAX_NAMED: usize = 50;
+pub(super) const MAX_NAMED: usize = 50;
 /// The maximum number of rows in the table of hours.
 const ROWS: u64 = 112;
 
@@ -57,6 +57,7 @@ fn render(view: &View) -> Markup {
             section { p { "No bounces came." } }
         } @else {
             (tiles(view))
+            (view.origins.markup())
             (by_hour(view))
             (reasons(view))
             (list("Hosts that sent them", "Host", &view.hosts))

@@ -4,6 +4,7 @@ mod arf;
 mod export;
 mod hours;
 mod html;
+mod origins;
 mod period;
 mod text;
 mod view;
@@ -72,7 +73,7 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         Ok(summary) => summary,
         Err(why) => return failed(why),
     };
-    let view = View::of(summary, period, domain);
+    let view = View::of(summary, period, domain, &config.policy.local);
     let mut notes = Vec::new();
     if arguments.period.begins_too_early(now) {
         let first = date(view.period.first / 24);

@@ -4,7 +4,7 @@ use super::view::{List, View, short};
 use crate::core::attack::AttackTally;
 
 /// The maximum number of hosts, networks and addresses in the text.
-const MAX_NAMED: usize = 10;
+pub(super) const MAX_NAMED: usize = 10;
 /// The maximum number of columns of the plot. With its numbers it fits into 80 characters.
 const COLUMNS: u64 = 64;
 /// The height of the plot, in lines.
@@ -34,6 +34,7 @@ impl View {
         for fate in self.fates() {
             println!("{:>10}  {}", all.of(fate), fate.words());
         }
+        self.origins.print();
         self.print_hours();
         println!("\nanswers, with their reasons");
         for reason in &self.reasons {

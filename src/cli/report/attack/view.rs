@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::period::Period;
+use super::{origins::Origins, period::Period};
 use crate::{
     cli::rfc3339,
     core::{
         attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked},
+        local::Local,
         verdict::reason_words,
     },
 };
@@ -21,6 +22,8 @@ pub(super) struct View {
     /// The only domain of the report; `None` for all.
     pub domain: Option<String>,
     pub bounces: Numbers,
+    /// Who sent in our name, by those who bounced.
+    pub origins: Origins,
     pub worst_hour: Option<Worst>,
     pub reasons: Vec<Reason>,
     pub proofs: BTreeMap<String, u64>,
@@ -96,7 +99,7 @@ impl Serialize for Numbers {
 }
 
 impl View {
-    pub fn of(summary: AttackSummary, period: Period, domain: Option<&str>) -> Self {
+    pub fn of(summary: AttackSummary, period: Period, domain: Option<&str>, local: &Local) -> Self {
         let end = period.last.saturating_add(1).saturating_mul(HOUR) - 1;
         let domains = summary.domains.iter();
         let hours = summary.hours.iter();
@@ -116,6 +119,7 @@ impl View {
             to: rfc3339(end),
             domain: domain.map(str::to_owned),
             bounces: Numbers(summary.all),
+            origins: Origins::of(&summary, local),
             worst_hour: worst.map(|(hour, suspect)| Worst {
                 hour: rfc3339(hour.saturating_mul(HOUR)),
                 suspect,

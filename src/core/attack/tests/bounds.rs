@@ -66,6 +66,9 @@ fn only_what_strangers_choose_has_a_limit() {
             (AttackKind::Host, true),
             (AttackKind::Network, true),
             (AttackKind::Recipient, true),
+            (AttackKind::Origin, true),
+            (AttackKind::OriginHelo, true),
+            (AttackKind::OriginCampaign, true),
         ]
     );
 }
