@@ -153,7 +153,7 @@ fn present(machine: &Machine, file: &Path) -> Result<(Present, ListenAddress), U
         Present::Theirs | Present::Replaceable => {
             machine.read(file).map_err(Unusable::Unreadable)?
         }
-        Present::Nothing => String::new(),
+        Present::Nothing => "{}".to_owned(),
     };
     let config = config::parse(file, &text).map_err(Unusable::Mistakes)?;
     Ok((present, config.listen))

@@ -192,10 +192,16 @@ fn is_fatal(mistakes: &[Mistake]) -> bool {
 }
 
 fn file_and_outline(text: &str) -> Result<(File, Outline), Vec<Mistake>> {
+    if syntax::is_blank(text) {
+        return Err(vec![syntax::nothing()]);
+    }
     if let Some(mistake) = syntax::invisible(text) {
         return Err(vec![mistake]);
     }
     let outline = Outline::read(text)?;
+    if outline.says_nothing() {
+        return Err(vec![syntax::nothing()]);
+    }
     let file = serde_path_to_error::deserialize(Deserializer::from_str(text))
         .map_err(|error| vec![wording::mistake(&error, text, &outline)])?;
     Ok((file, outline))
@@ -217,19 +223,47 @@ mod tests {
 
     use super::*;
 
+    /// An editor that is writing, a full disk and a lost `cp` leave such files: none of them is meant to be all defaults.
     #[test]
-    fn an_empty_file_is_a_configuration() {
-        for text in [
-            "",
-            "\n",
-            "# nothing\n",
-            "---\n",
-            "{}",
-            "spf:\nlocal:\n",
-            "\u{feff}mode: monitor",
+    fn a_file_that_says_nothing_is_refused() {
+        for (text, is_said) in [
+            ("", false),
+            ("\n", false),
+            (" \n  \r\n", false),
+            ("\t\n", false),
+            ("\u{feff}", false),
+            ("\u{feff}\n", false),
+            ("# nothing\n", false),
+            ("\u{feff}# mode: enforce\n\n  # listen: x", false),
+            ("---\n", false),
+            ("---", false),
+            ("--- # nothing\n...\n", false),
+            ("...\n", false),
+            ("%YAML 1.2\n---\n", false),
+            ("null\n", false),
+            ("~", false),
+            ("--- null\n", false),
+            ("''\n", false),
+            // What a crash leaves of a file whose blocks were not written.
+            ("\0\0\0\0", false),
+            // This says that nothing is to be said.
+            ("{}", true),
+            ("--- {}\n", true),
+            ("mode: monitor", true),
+            ("\u{feff}mode: monitor", true),
+            ("spf:\nlocal:\n", true),
         ] {
-            let config = parse(Path::new("m.yaml"), text);
-            assert!(config.is_ok(), "{text:?}: {}", config.unwrap_err());
+            let wrong = parse(Path::new("m.yaml"), text).err();
+            let wrong = wrong.map(|wrong| wrong.in_one_line());
+            match &wrong {
+                None => assert!(is_said, "{text:?}"),
+                Some(wrong) => assert!(
+                    !is_said
+                        && wrong.starts_with("m.yaml: the file says nothing")
+                        && wrong.contains("`mode: monitor`"),
+                    "{text:?}: {wrong}"
+                ),
+            }
         }
     }
 

@@ -72,9 +72,17 @@ impl Outline {
             Builder { root, .. } => Ok(Self {
                 root: root.unwrap_or(Node {
                     place: TOP,
-                    value: Value::Map(Vec::new()),
+                    value: Value::Scalar(String::new()),
                 }),
             }),
+        }
+    }
+
+    /// Whether there is no more in the file than comments, or YAML's word for nothing.
+    pub fn says_nothing(&self) -> bool {
+        match &self.root.value {
+            Value::Scalar(text) => ["", "~", "null", "Null", "NULL"].contains(&text.as_str()),
+            Value::List(_) | Value::Map(_) => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Translates syntax errors of YAML into an administrator's words.
 
-use super::diagnostic::{Mistake, Place};
+use super::diagnostic::{Mistake, Place, Severity};
 
 /// Rejects invisible characters: the two YAML parsers read some of them differently.
 pub(super) fn invisible(text: &str) -> Option<Mistake> {
@@ -32,6 +32,24 @@ pub(super) fn invisible(text: &str) -> Option<Mistake> {
         }
     }
     None
+}
+
+/// Whether there is nothing but white space; a crash of the host can leave zeros in place of a text.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c == '\0')
+}
+
+/// The mistake of a file that says nothing. All defaults in its place would move the daemon to another port and stop it from
+/// enforcing, because somebody's editor had not finished.
+pub(super) fn nothing() -> Mistake {
+    Mistake {
+        severity: Severity::Error,
+        place: None,
+        message: "the file says nothing: it is empty, or has only comments".to_owned(),
+        help: "if it was being written, try again when that is done; the smallest file is one line, `mode: monitor`, which \
+               leaves every other key at its default"
+            .to_owned(),
+    }
 }
 
 /// Translates an error of the parser.

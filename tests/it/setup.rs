@@ -284,7 +284,12 @@ fn a_file_that_somebody_made_is_never_overwritten() {
     let yaml = host.root().join("etc/backstop/milter.yaml");
     fs::create_dir_all(yaml.parent().unwrap()).unwrap();
     let shipped = fs::read(path("milter.yaml")).unwrap();
-    for (text, is_kept) in [(&shipped[..], false), (b"mode: monitor\n", true)] {
+    for (text, is_kept) in [
+        (&shipped[..], false),
+        (b"mode: monitor\n", true),
+        (b"", false),
+        (b"\n", false),
+    ] {
         fs::write(&yaml, text).unwrap();
         assert!(host.setup(&["--apply"]).status.success());
         assert_eq!(fs::read(&yaml).unwrap() == text, is_kept);

@@ -96,7 +96,7 @@ fn correct_files_get_no_warning() {
         let unexpected: Vec<_> = config
             .warnings
             .iter()
-            // An empty file is correct, but gets a warning about `local.domains`.
+            // A file that names no domain is correct, but gets a warning.
             .filter(|warning| !warning.message.starts_with("`local.domains` is empty"))
             .collect();
         assert!(unexpected.is_empty(), "{}: {unexpected:?}", file.display());

@@ -43,7 +43,7 @@ fn rejected(mode: Mode) -> Verdict {
 }
 
 fn policy() -> Policy {
-    let mut config = crate::config::parse(std::path::Path::new("m.yaml"), "").unwrap();
+    let mut config = crate::config::parse(std::path::Path::new("m.yaml"), "{}").unwrap();
     config.policy.local = local();
     config.policy
 }

@@ -30,7 +30,7 @@ const USER: &str = "backstop";
 /// What is at the place of `milter.yaml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Present {
-    /// Nothing.
+    /// Nothing, or a file without a word in it.
     Nothing,
     /// The shipped file, or one of an earlier set-up; nobody has changed it.
     Replaceable,
@@ -58,6 +58,9 @@ pub fn present(machine: &Machine, file: &Path) -> Result<Present, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Present::Nothing),
         Err(error) => return Err(super::machine::why(file, &error)),
     };
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Present::Nothing);
+    }
     let is_ours = || Records::beside(&place).digest_of(&place) == Some(digest(&bytes));
     Ok(match bytes == SHIPPED.as_bytes() || is_ours() {
         true => Present::Replaceable,

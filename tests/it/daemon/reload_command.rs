@@ -14,7 +14,7 @@ use std::{
 
 use lab::{backstop::Backstop, mta};
 
-use super::{ENFORCE, Stage, asking, binary, dns, zone};
+use super::{ENFORCE, STRANGER, Stage, asking, assert_refused, binary, dns, zone};
 
 impl Stage {
     /// A daemon with a folder for its control socket, as systemd makes it, started by this shell command.
@@ -101,6 +101,41 @@ fn it_answers_what_the_daemon_did() {
         "{log}"
     );
     assert!(!log.contains("^^^"), "{log}");
+}
+
+/// An editor that has opened the file to write it, or a disk that was full, must not make the daemon stop enforcing.
+#[test]
+fn a_file_that_says_nothing_is_no_configuration() {
+    let mut stage = Stage::controlled(PLAIN, ENFORCE);
+    for empty in ["", "# mode: enforce\n"] {
+        fs::write(stage.backstop.config(), empty).unwrap();
+        let (code, out, err) = said(&stage.ask_to_reload(&[]));
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{empty:?}");
+        for part in [
+            "the file says nothing",
+            "`mode: monitor`",
+            "the running configuration stays",
+        ] {
+            assert!(err.contains(part), "{empty:?}: {err}");
+        }
+        let mut client = stage.session(STRANGER);
+        client.mail("a@fail.example", &[]).unwrap();
+        assert_refused(client.rcpt("joe@example.org", &[]), "550 5.7.23 ");
+    }
+    // Nor does it start with one.
+    let config = stage.backstop.config();
+    for command in ["check", "run"] {
+        let ended = Command::new(binary())
+            .arg("--config")
+            .arg(&config)
+            .arg(command)
+            .output()
+            .unwrap();
+        let (code, _, err) = said(&ended);
+        assert_eq!(code, Some(78), "{command}: {err}");
+        assert!(err.contains("the file says nothing"), "{command}: {err}");
+    }
+    assert!(stage.backstop.is_running().unwrap());
 }
 
 /// Whom the journal hears has no need to say again what the daemon logs.
