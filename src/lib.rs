@@ -11,7 +11,7 @@
 //! | [`directory`] | knows which recipients exist: reads lists again when they change, and asks SQL and LDAP servers |
 //! | [`dkim`]      | verifies the DKIM signatures of returned messages, with mail-auth |
 //! | [`store`]     | remembers, in SQLite or Redis: the ledger of outgoing mail, uses of proofs, sieges, counts, samples |
-//! | [`mailstore`] | reads stored mail (maildirs, mboxes, folders of `.eml`) and the envelope that its headers give |
+//! | [`mailstore`] | reads stored mail (maildirs, mboxes, folders of `.eml`), the envelope that its headers give, and logs |
 //! | [`observe`]   | reports: the decision line of the log, metrics, and warnings that are counted instead of repeated |
 //! | [`spf`]       | evaluates RFC 7208, with any source of DNS answers |
 //! | [`server`]    | parses the URLs of servers, and keeps their passwords out of every text |

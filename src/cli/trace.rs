@@ -2,21 +2,23 @@
 
 mod line;
 mod mta;
-mod source;
 mod story;
 
-use std::{path::PathBuf, process::ExitCode, time};
+use std::{io, path::PathBuf, process::ExitCode, time};
 
 use clap::Args;
 use serde::Serialize;
 
 use self::{
     line::Line,
-    source::{Source, ago},
     story::{Search, Story, Wanted},
 };
 use super::{NO, USAGE, now, print_json, without_controls};
-use crate::core::{duration::Duration, moment::rfc3339};
+use crate::{
+    core::{duration::Duration, moment::rfc3339},
+    mailstore::logs::{Log, text},
+    observe::without_priority,
+};
 
 /// What an empty answer means.
 const HINT: &str = "so no host has handed over such a message here, or the log of that time is gone. If a bounce is missing, look \
@@ -59,12 +61,15 @@ pub(super) fn trace(arguments: &Arguments) -> ExitCode {
         eprintln!("backstop trace: expected a queue id, a Message-ID or an address");
         return ExitCode::from(USAGE);
     }
-    let since = ago(now(), time::Duration::from(arguments.since));
-    let sources = match arguments.log.as_slice() {
-        [] => Source::of_this_host(since),
-        files => files.iter().flat_map(|file| named(file, since)).collect(),
+    let since = now().saturating_sub(time::Duration::from(arguments.since).as_secs());
+    let logs = match arguments.log.as_slice() {
+        [] => Log::of_this_host(since),
+        files => files
+            .iter()
+            .flat_map(|file| Log::named(file, since))
+            .collect(),
     };
-    let report = report(arguments, since, &sources);
+    let report = report(arguments, since, &logs);
     if arguments.json {
         print_json(&report);
     } else {
@@ -76,47 +81,44 @@ pub(super) fn trace(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// A file that was named is read, however old; those beside it only if they are of that time.
-fn named(file: &std::path::Path, since: u64) -> Vec<Source> {
-    let mut sources = Source::rotated(file, since);
-    let itself = Source::File(file.to_owned());
-    if !sources.contains(&itself) {
-        sources.push(itself);
-    }
-    sources
-}
-
-fn report(arguments: &Arguments, since: u64, sources: &[Source]) -> TraceReport {
+fn report(arguments: &Arguments, since: u64, logs: &[Log]) -> TraceReport {
     let mut search = Search::new(Wanted::of(arguments.wanted.trim()));
-    // Where the year or the zone is not there, the file's own time has to do.
-    let is_recent = |line: &Line| line.time.is_none_or(|time| time >= since);
     let mut unreadable = Vec::new();
     for pass in [true, false] {
-        for source in sources {
-            let read = source.read(since, |text| {
-                let Some(line) = Line::read(text).filter(is_recent) else {
-                    return;
-                };
-                match pass {
-                    true => search.look(&line),
-                    false => search.tell(&line),
-                }
+        for log in logs {
+            let read = each_line(log, since, |line| match pass {
+                true => search.look(line),
+                false => search.tell(line),
             });
             if let Err(error) = read
                 && pass
             {
-                unreadable.push(format!("{}: {error}", source.name()));
+                unreadable.push(format!("{log}: {error}"));
             }
         }
     }
     TraceReport {
         wanted: arguments.wanted.clone(),
         since: rfc3339(since),
-        logs: sources.iter().map(Source::name).collect(),
+        logs: logs.iter().map(Log::to_string).collect(),
         unreadable,
         older: search.dropped(),
         messages: search.stories(),
     }
+}
+
+/// Hands over the lines of a log since then, and what ends it before its end.
+fn each_line(log: &Log, since: u64, mut with: impl FnMut(&Line)) -> io::Result<()> {
+    // Where the year or the zone is not there, the file's own time has to do.
+    let is_recent = |line: &Line| line.time.is_none_or(|time| time >= since);
+    let mut lines = log.open(since)?;
+    while let Some(line) = lines.next_line()? {
+        let line = text(line.trim_ascii_end());
+        if let Some(line) = Line::read(without_priority(&line)).filter(is_recent) {
+            with(&line);
+        }
+    }
+    Ok(())
 }
 
 impl TraceReport {

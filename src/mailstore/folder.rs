@@ -10,7 +10,7 @@ use super::{Body, Stored, Unreadable, block, marks::Marks, packed, shown, stored
 use crate::core::header::Headers;
 
 /// The endings of message names outside of maildirs.
-const MESSAGES: [&[u8]; 4] = [b".eml", b".eml.gz", b".eml.zst", b".eml.bz2"];
+const MESSAGES: [&[u8]; 5] = [b".eml", b".eml.gz", b".eml.zst", b".eml.bz2", b".eml.xz"];
 /// How deep folders are read.
 const DEEPEST: usize = 16;
 

@@ -1,4 +1,4 @@
-//! Reads stored mail, and what is recorded in it of the envelope.
+//! Reads stored mail, and what is recorded in it of the envelope; and the logs of mail.
 //!
 //! | module     | what it does, in one sentence |
 //! |------------|-------------------------------|
@@ -9,6 +9,7 @@
 //! | `marks`    | what the owner did with a message: where it lies, whether it was read or answered |
 //! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
 //! | `envelope` | MAIL FROM and RCPT TO, as the delivery recorded them |
+//! | [`logs`]   | finds the logs of a host, and reads them line by line |
 //!
 //! The store is the administrator's own, but strangers wrote the mail in it: what a message can make grow is bounded, and
 //! nothing in it ends the run.
@@ -16,6 +17,7 @@
 mod block;
 mod envelope;
 mod folder;
+pub mod logs;
 mod marks;
 mod mbox;
 mod packed;
@@ -34,14 +36,6 @@ pub use marks::{FolderKind, Marks};
 use mbox::Mbox;
 use packed::Source;
 pub use received::client;
-
-/// Opens a text file, such as a log that was rotated, and unpacks it where it is compressed with gzip, zstd or bzip2.
-///
-/// # Errors
-/// It can't be opened, or is compressed in another way.
-pub fn open_text(path: &Path) -> io::Result<impl BufRead + Send> {
-    packed::open(path)
-}
 
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;

@@ -1,5 +1,5 @@
-//! Opens a file, and unpacks it where it is compressed: Dovecot keeps messages as gzip, zstd or bzip2 under names that
-//! don't show it.
+//! Opens a file, and unpacks it where it is compressed: Dovecot keeps messages as gzip, zstd, bzip2 or xz under names that
+//! don't show it, and logs that were rotated away are all of these.
 
 use std::{
     fmt,
@@ -10,6 +10,7 @@ use std::{
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::READ_AT_ONCE;
@@ -35,22 +36,35 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Opens a file for reading.
+/// The most memory that unpacking xz may take, in KiB: `xz -9` takes 65 MiB.
+const XZ_MEMORY: u32 = 96 * 1024;
+
+/// Opens a file for reading. A mail that was made to fill a disk ends early.
 ///
 /// # Errors
 /// It can't be opened, or is compressed in a way that is not read here.
 pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
+    unpacked(file, length.saturating_mul(MAX_TIMES).max(ALWAYS_ALLOWED))
+}
+
+/// Reads a file, and at most so many octets of it where it is compressed.
+///
+/// # Errors
+/// It can't be read, or is compressed in a way that is not read here.
+pub(super) fn unpacked(file: File, most: u64) -> io::Result<BufReader<Source>> {
     let mut file = BufReader::with_capacity(READ_AT_ONCE, file);
     let packing = packing(file.fill_buf()?);
     let octets: Box<dyn Read + Send> = match packing {
         None => Box::new(file),
         Some("gzip") => Box::new(MultiGzDecoder::new(file)),
         Some("bzip2") => Box::new(MultiBzDecoder::new(file)),
+        Some("xz") => Box::new(XzReader::new_mem_limit(file, true, XZ_MEMORY)),
         Some("zstd") => Box::new(Frames(Some(frame(file)?))),
         Some(other) => {
-            let why = format!("compressed as {other}; expected gzip, zstd, bzip2 or plain text");
+            let why =
+                format!("compressed as {other}; expected gzip, zstd, xz, bzip2 or plain text");
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
     };
@@ -59,7 +73,7 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
         packing,
         left: match packing {
             None => u64::MAX,
-            Some(_) => length.saturating_mul(MAX_TIMES).max(ALWAYS_ALLOWED),
+            Some(_) => most,
         },
     };
     Ok(BufReader::with_capacity(READ_AT_ONCE, source))
@@ -67,11 +81,12 @@ pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
 
 /// The program that compressed a file which begins like this. No header of a mail begins so.
 fn packing(start: &[u8]) -> Option<&'static str> {
-    const SIGNS: [(&[u8], &str); 7] = [
+    const SIGNS: [(&[u8], &str); 8] = [
         (b"\x1f\x8b", "gzip"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\xfd7zXZ\0", "xz"),
         (b"\x04\x22\x4d\x18", "lz4"),
+        (b"LZIP\x01", "lzip"),
         (b"Dovecot-LZ4\r\x2a\x9b\xc5", "Dovecot's LZ4"),
         (b"\x1f\x9d", "compress"),
         (b"CRYPTED\x03\x07", "Dovecot's mail_crypt"),
@@ -157,35 +172,52 @@ impl Read for Frames {
     }
 }
 
+/// Packs, as the programs do whose files are read here.
 #[cfg(test)]
-mod tests {
-    use std::{fs, io::Write};
+pub(super) mod pack {
+    use std::io::Write;
 
-    use super::*;
-    use crate::mailstore::{MailStore, reverse_path};
+    use lzma_rust2::{XzOptions, XzWriter};
 
-    const MAIL: &str = "Return-Path: <a@b.example>\nFrom: a@b.example\nSubject: packed\n\nbody\n";
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
+    pub fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
     }
 
-    fn bzip2(text: &[u8]) -> Vec<u8> {
+    pub fn bzip2(text: &[u8]) -> Vec<u8> {
         let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
     }
 
-    fn zstd(text: &[u8]) -> Vec<u8> {
+    pub fn zstd(text: &[u8]) -> Vec<u8> {
         use ruzstd::encoding::{CompressionLevel, compress_to_vec};
         compress_to_vec(text, CompressionLevel::Fastest)
     }
 
-    type Packer = fn(&[u8]) -> Vec<u8>;
+    pub fn xz(text: &[u8]) -> Vec<u8> {
+        let mut encoder = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
 
-    const PACKERS: [Packer; 4] = [|text| text.to_vec(), gzip, bzip2, zstd];
+    pub type Packer = fn(&[u8]) -> Vec<u8>;
+
+    pub const PACKERS: [Packer; 5] = [|text| text.to_vec(), gzip, bzip2, zstd, xz];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{
+        pack::{PACKERS, bzip2, gzip, xz, zstd},
+        *,
+    };
+    use crate::mailstore::{MailStore, reverse_path};
+
+    const MAIL: &str = "Return-Path: <a@b.example>\nFrom: a@b.example\nSubject: packed\n\nbody\n";
 
     /// The subjects of the messages there, or what is wrong.
     fn read(path: &Path) -> Vec<String> {
@@ -237,16 +269,18 @@ mod tests {
         let many = b"X".repeat(17 * 1024 * 1024);
         for (octets, why) in [
             (
-                b"\xfd7zXZ\0\0\x04".to_vec(),
-                "compressed as xz; expected gzip",
+                b"\x04\x22\x4d\x18x".to_vec(),
+                "compressed as lz4; expected gzip",
             ),
-            (b"\x04\x22\x4d\x18x".to_vec(), "compressed as lz4; expected"),
+            (b"LZIP\x01x".to_vec(), "compressed as lzip; expected"),
+            (b"\xfd7zXZ\0\0\x04".to_vec(), "compressed as xz: "),
             (b"Dovecot-LZ4\r\x2a\x9b\xc5x".to_vec(), "Dovecot's LZ4"),
             (b"\x1f\x9dx".to_vec(), "compressed as compress"),
             (b"CRYPTED\x03\x07x".to_vec(), "mail_crypt"),
             (cut(gzip(MAIL.as_bytes())), "compressed as gzip: "),
             (cut(bzip2(MAIL.as_bytes())), "compressed as bzip2: "),
             (cut(zstd(MAIL.as_bytes())), "compressed as zstd: "),
+            (cut(xz(MAIL.as_bytes())), "compressed as xz: "),
             (
                 gzip(&many),
                 "compressed as gzip, to less than 1/100 of its size",
@@ -258,6 +292,10 @@ mod tests {
             (
                 zstd(&many),
                 "compressed as zstd, to less than 1/100 of its size",
+            ),
+            (
+                xz(&many),
+                "compressed as xz, to less than 1/100 of its size",
             ),
             // Texts that only begin alike.
             (b"BZh9: x\nbody".to_vec(), "none of its headers"),
@@ -273,6 +311,29 @@ mod tests {
                 let said = read(folder.path());
                 assert_eq!((said.len(), said[1].as_str()), (2, "packed"), "{said:?}");
             }
+        }
+    }
+
+    #[test]
+    fn unpacking_xz_takes_no_more_memory_than_its_own_program_asks_for() {
+        // Behind 12 octets the header of a block, which gives the size of the dictionary.
+        let with_dictionary = |size: u8| {
+            let mut packed = xz(MAIL.as_bytes());
+            assert_eq!(packed[12..16], [2, 0, 0x21, 1]);
+            packed[16] = size;
+            let mut sum = flate2::Crc::new();
+            sum.update(&packed[12..20]);
+            packed[20..24].copy_from_slice(&sum.sum().to_le_bytes());
+            packed
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.eml");
+        // 64 MiB, as `xz -9` has it, 96 MiB, and 4 GiB.
+        for (size, is_read) in [(28, true), (29, false), (40, false)] {
+            fs::write(&path, with_dictionary(size)).unwrap();
+            let said = read(&path).concat();
+            assert_eq!(said == "packed", is_read, "{size}: {said}");
+            assert_eq!(said.contains("compressed as xz: "), !is_read, "{said}");
         }
     }
 }

@@ -29,6 +29,7 @@ const HOME: &[(&str, &[&str])] = &[
     ("milter", &["milter"]),
     ("bzip2", &["mailstore"]),
     ("flate2", &["mailstore"]),
+    ("lzma_rust2", &["mailstore"]),
     ("ruzstd", &["mailstore"]),
     ("hickory_resolver", &["dns"]),
     ("mail_auth", &["dkim"]),
@@ -77,7 +78,10 @@ const ONLY: &[(&str, &[&str])] = &[
         ],
     ),
     ("spf", &["futures_util", "ipnet"]),
-    ("mailstore", &["bzip2", "flate2", "ruzstd", "thiserror"]),
+    (
+        "mailstore",
+        &["bzip2", "flate2", "lzma_rust2", "ruzstd", "thiserror"],
+    ),
 ];
 
 /// The most lines that a file of `src` may have.
