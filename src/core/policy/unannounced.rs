@@ -185,8 +185,12 @@ fn no_sign(facts: &HeaderFacts) -> String {
         return none.to_owned();
     }
     let signs: Vec<_> = facts.weak_signs.iter().map(ToString::to_string).collect();
+    let are_signs = match signs.len() {
+        1 => "is a sign",
+        _ => "are signs",
+    };
     format!(
-        "{none}: {} are signs that newsletters have, too",
-        signs.join(",")
+        "{none}: {} {are_signs} that newsletters have, too",
+        signs.join(" and ")
     )
 }
