@@ -4,6 +4,7 @@ mod daemon;
 mod mta;
 mod postfix;
 mod problem;
+mod sandbox;
 mod submission;
 
 use std::{path::Path, process::ExitCode};
@@ -115,6 +116,10 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     }
     if let Err(error) = check_owner(&config.listen, &config.socket) {
         report.problems.push(error.to_string().into());
+    }
+    // A draft elsewhere is not what the unit reads.
+    if path == Path::new(super::DEFAULT_FILE) {
+        report.warnings.extend(sandbox::warnings(&config).await);
     }
     match daemon::problems(path, arguments).await {
         Ok(problems) => report.problems.extend(problems),

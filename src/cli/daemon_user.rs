@@ -1,9 +1,23 @@
 //! The user that the daemon runs as.
 
+use std::io;
+
 use nix::unistd::{Gid, Uid, User, initgroups, setgid, setuid};
 
 /// As packaging/systemd makes it.
 const DEFAULT: &str = "backstop";
+
+/// Where AppArmor is told about a process by itself.
+const PROFILE_OF_THIS: &str = "/proc/self/attr/apparmor/current";
+
+/// Confines this process, for good, as AppArmor confines the daemon: by the profile that the unit names, if that is loaded.
+pub(super) fn be_confined() {
+    // Without AppArmor there is no such file, and without the profile it can't be written.
+    let _ = std::fs::OpenOptions::new()
+        .write(true)
+        .open(PROFILE_OF_THIS)
+        .and_then(|mut file| io::Write::write_all(&mut file, b"changeprofile backstop"));
+}
 
 /// The user that the daemon runs as.
 #[derive(Clone, Debug)]

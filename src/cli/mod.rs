@@ -58,6 +58,9 @@ const OUTPUT: u8 = 74;
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION: u8 = 78;
 
+/// What the shipped unit reads, too.
+const DEFAULT_FILE: &str = "/etc/backstop/milter.yaml";
+
 /// A milter that accepts the bounces of your own mail and refuses backscatter.
 #[derive(Debug, Parser)]
 #[command(name = "backstop", version, max_term_width = 100)]
@@ -68,7 +71,7 @@ pub struct Arguments {
         short,
         global = true,
         value_name = "FILE",
-        default_value = "/etc/backstop/milter.yaml"
+        default_value = DEFAULT_FILE
     )]
     config: PathBuf,
     #[command(subcommand)]
@@ -126,7 +129,14 @@ pub fn main() -> ExitCode {
         && let Some(user) = arguments.as_user()
     {
         // Threads would keep the user that they began as.
-        let become_it = |user: DaemonUser| user.become_it();
+        let is_draft = config != Path::new(DEFAULT_FILE);
+        let become_it = |user: DaemonUser| {
+            user.become_it()?;
+            if !is_draft {
+                daemon_user::be_confined();
+            }
+            Ok(())
+        };
         if let Err(why) = DaemonUser::find(Some(user)).and_then(become_it) {
             return unavailable(&why);
         }

@@ -98,6 +98,15 @@ impl Machine {
         (!answer.is_empty()).then_some(answer)
     }
 
+    /// What systemd says of a unit: `NAME=VALUE` lines of the named properties. None where it is not asked, or does not know.
+    pub async fn unit_properties(&self, unit: &str, names: &str) -> Option<String> {
+        if self.root.is_some() {
+            return None;
+        }
+        let arguments = ["show", unit, "--property", names].map(OsStr::new);
+        run("systemctl", &arguments).await.ok()?
+    }
+
     /// The last day of the log of mail, line by line, the oldest first: from its file, or from the journal.
     pub async fn log_lines(&self, maillog_file: &str, each: &mut dyn FnMut(&str)) -> bool {
         let mut files = vec!["/var/log/mail.log", "/var/log/maillog"];

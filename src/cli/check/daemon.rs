@@ -111,7 +111,7 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
 }
 
 /// Files that are opened when they are needed, and not before.
-fn files(config: &Config) -> Vec<PathBuf> {
+pub(super) fn files(config: &Config) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for source in config.directories.iter().flat_map(|entry| &entry.sources) {
         match source {
@@ -128,6 +128,17 @@ fn files(config: &Config) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Files with lists of recipients.
+pub(super) fn lists(config: &Config) -> Vec<PathBuf> {
+    let sources = config.directories.iter().flat_map(|entry| &entry.sources);
+    sources
+        .filter_map(|source| match source {
+            Source::File(file) | Source::PostfixMap(file) => Some(file.clone()),
+            Source::Addresses(_) | Source::Sql(_) | Source::Ldap(_) => None,
+        })
+        .collect()
 }
 
 /// Whether the store can be written to. SQLite makes files beside its own.
@@ -215,14 +226,14 @@ fn is_made_by_systemd(folder: &Path) -> bool {
     MADE_BY_SYSTEMD.iter().any(|made| folder == Path::new(made))
 }
 
-fn in_file(file: &Path, message: String) -> Problem {
+pub(super) fn in_file(file: &Path, message: String) -> Problem {
     Problem {
         file: Some(file.display().to_string()),
         ..Problem::from(message)
     }
 }
 
-fn helped(problem: Problem, help: &str) -> Problem {
+pub(super) fn helped(problem: Problem, help: &str) -> Problem {
     Problem {
         help: Some(help.to_owned()),
         ..problem
