@@ -1,14 +1,30 @@
-//! Times for people and in JSON: RFC 3339, in UTC.
+//! Times for people and in JSON (RFC 3339, in UTC), and the times that mail has.
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use mail_parser::DateTime;
 use serde::Serializer;
+
+use super::header::Header;
 
 /// A time in seconds since 1970, such as `2026-11-28T13:45:00Z`.
 pub fn rfc3339(seconds: u64) -> String {
     // The last second of the format. Only a wrong clock exceeds it.
     let time = UNIX_EPOCH + Duration::from_secs(seconds.min(253_402_300_799));
     humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// The time in the value of a header Date (RFC 5322 section 3.3), in seconds since 1970.
+pub fn of_date(header: &Header) -> Option<u64> {
+    let line = header.unfolded();
+    let date = DateTime::parse_rfc822(str::from_utf8(&line).ok()?)?;
+    // A leap second is no more than its own minute's end.
+    let date = DateTime {
+        second: date.second.min(59),
+        ..date
+    };
+    let seconds = date.is_valid().then(|| date.to_timestamp())?;
+    seconds.try_into().ok()
 }
 
 /// Writes such a time.

@@ -8,13 +8,13 @@ mod finding;
 pub mod tags;
 
 pub use finding::OwnMessage;
-use mail_parser::DateTime;
 use serde::Deserialize;
 
 use crate::core::{
     address::{Domain, Mailbox},
     from_header,
     header::{Header, Headers},
+    moment::of_date,
     outside::Unanswered,
 };
 
@@ -125,7 +125,7 @@ impl SignedFields {
         }
         Self {
             message_id: signed.first("Message-ID").and_then(message_id),
-            date: signed.first("Date").and_then(date),
+            date: signed.first("Date").and_then(of_date),
             recipients,
         }
     }
@@ -144,18 +144,6 @@ fn message_id(header: &Header) -> Option<Vec<u8>> {
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
     (3..=MAX_MESSAGE_ID).contains(&id.len()).then_some(id)
-}
-
-fn date(header: &Header) -> Option<u64> {
-    let line = header.unfolded();
-    let date = DateTime::parse_rfc822(str::from_utf8(&line).ok()?)?;
-    // A leap second (RFC 5322 section 3.3) is no more than its own minute's end.
-    let date = DateTime {
-        second: date.second.min(59),
-        ..date
-    };
-    let seconds = date.is_valid().then(|| date.to_timestamp())?;
-    seconds.try_into().ok()
 }
 
 /// `proof.dkim` of `milter.yaml`.
