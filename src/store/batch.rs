@@ -12,7 +12,7 @@ use crate::core::{
     learned::Learn,
     proof::{
         coverage::CoverageCount,
-        ledger::{Hash, Sent},
+        ledger::{Hash, MAX_RECIPIENTS, Sent},
         uses::Attempt,
     },
     would::{WouldExample, WouldGroup, WouldRow},
@@ -181,6 +181,29 @@ pub fn now() -> u64 {
 /// The time by this host's clock.
 pub fn since_1970() -> Duration {
     UNIX_EPOCH.elapsed().unwrap_or_default()
+}
+
+/// The entries from `since` on, of each Message-ID the newest, with as many recipients as are kept.
+pub fn newest_of_each(entries: Vec<Sent>, since: u64) -> Vec<Sent> {
+    let mut newest: BTreeMap<Hash, Sent> = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for mut entry in entries.into_iter().filter(|entry| entry.at >= since) {
+        entry.recipients.truncate(MAX_RECIPIENTS);
+        let Some(hash) = entry.message else {
+            unnamed.push(entry);
+            continue;
+        };
+        match newest.entry(hash) {
+            Entry::Vacant(new) => {
+                new.insert(entry);
+            }
+            Entry::Occupied(mut known) if entry.at >= known.get().at => {
+                known.insert(entry);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    newest.into_values().chain(unnamed).collect()
 }
 
 /// The hashes of recipients, one after the other.

@@ -47,6 +47,11 @@ pub(super) const PATIENCE_TO_WRITE: Limit = Limit {
     late: Reason::Busy,
     ..PATIENCE
 };
+/// For many entries at once, while the daemon writes, too.
+pub(super) const IMPORT: Limit = Limit {
+    time: Duration::from_secs(60),
+    late: Reason::Busy,
+};
 /// For a report.
 pub(super) const REPORT: Limit = Limit {
     time: Duration::from_secs(10),

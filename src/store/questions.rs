@@ -12,7 +12,7 @@ use crate::core::{
     learned::Learned,
     proof::{
         coverage::CoverageRow,
-        ledger::{Hash, Remembered},
+        ledger::{Hash, Remembered, Sent},
         uses::{Attempt, Use},
     },
     would::WouldRow,
@@ -28,6 +28,11 @@ pub trait LedgerStore {
 
     /// When any of these senders last sent, in seconds since 1970.
     fn last_sent(&self, senders: Vec<Hash>) -> StoreAnswer<'_, Option<u64>>;
+
+    /// Adds messages that were sent some time ago, and waits until they are there for good. What the ledger has already, of the
+    /// same time or later, stays as it is; what it would not keep any more is left out. Gives how many Message-IDs are new.
+    /// After an error some of them may be there: it can be done again.
+    fn import(&self, sent: Vec<Sent>) -> StoreAnswer<'_, u64>;
 }
 
 /// How often each proof was used.

@@ -45,6 +45,10 @@ impl LedgerStore for Buggy {
     fn last_sent(&self, _: Vec<Hash>) -> StoreAnswer<'_, Option<u64>> {
         panic!("a bug before the question")
     }
+
+    fn import(&self, _: Vec<Sent>) -> StoreAnswer<'_, u64> {
+        panic!("nobody asks")
+    }
 }
 
 impl ProofUseStore for Buggy {

@@ -240,13 +240,33 @@ impl Policy {
         signed.map_err(NotSigned::Untagged)
     }
 
-    /// Without a Message-ID too, for it shows that the sender has sent something.
     fn entry(
         &self,
         sender: &Mailbox,
         recipients: &[&Mailbox],
         headers: &Headers,
         now: u64,
+    ) -> Result<Sent, NotSigned> {
+        let message_id = headers
+            .first("Message-ID")
+            .and_then(|header| message_id(header.value()));
+        let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        let recipients = recipients.iter().copied();
+        self.sent(sender, recipients, count, message_id.as_deref(), now)
+    }
+
+    /// What the ledger keeps of a message that was sent `at`, in seconds since 1970, with a sender of ours. Without a
+    /// Message-ID too, for it shows that the sender has sent something.
+    ///
+    /// # Errors
+    /// The ledger is off, or no key signs.
+    pub fn sent<'a>(
+        &self,
+        sender: &Mailbox,
+        recipients: impl IntoIterator<Item = &'a Mailbox>,
+        recipient_count: u32,
+        message_id: Option<&[u8]>,
+        at: u64,
     ) -> Result<Sent, NotSigned> {
         let ProofSettings { ledger, keys, .. } = &self.proof;
         if !ledger.remember {
@@ -258,19 +278,16 @@ impl Policy {
         if sender.is_none() {
             return Err(NotSigned::Unmarked(Unmarked::NoKey));
         }
-        let message_id = headers
-            .first("Message-ID")
-            .and_then(|header| message_id(header.value()));
         Ok(Sent {
-            message: message_id.and_then(|id| hash(Hashed::MessageId, &id)),
+            message: message_id.and_then(|id| hash(Hashed::MessageId, id)),
             sender,
             recipients: recipients
-                .iter()
+                .into_iter()
                 .take(MAX_RECIPIENTS)
                 .filter_map(|recipient| hash(Hashed::Recipient, &address(recipient)))
                 .collect(),
-            recipient_count: u32::try_from(recipients.len()).unwrap_or(u32::MAX),
-            at: now,
+            recipient_count,
+            at,
             domain,
         })
     }

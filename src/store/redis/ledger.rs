@@ -1,19 +1,23 @@
 //! The ledger of outgoing mail.
 
+use std::collections::HashSet;
+
 use redis::{Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
 
-use super::{DIGITS, LONGEST, Redis, key};
+use super::{DIGITS, LONGEST, Redis, key, run};
 use crate::{
     core::proof::ledger::{Hash, Remembered, Sent},
     store::{
         LedgerStore, StoreAnswer,
-        batch::{now, packed, unpacked},
-        handle::{Handle, PATIENCE, answered},
+        batch::{newest_of_each, now, packed, unpacked},
+        handle::{Handle, IMPORT, PATIENCE, answered},
     },
 };
 
 const MESSAGE: &str = "message";
 const SENDER: &str = "sender";
+/// How many entries are asked for, or written, in one go: others wait for the server meanwhile.
+const AT_ONCE: usize = 1_000;
 
 /// Sets KEYS[1] to ARGV[3] for ARGV[2] seconds, unless its value starts with a later time than ARGV[1].
 ///
@@ -48,6 +52,49 @@ impl LedgerStore for Handle<Redis> {
             Ok(times.filter(|&at| at >= since).max())
         })
     }
+
+    fn import(&self, sent: Vec<Sent>) -> StoreAnswer<'_, u64> {
+        self.ask(IMPORT, async move |redis, mut connection| {
+            let (now, keep) = (now(), redis.ledger_seconds());
+            let sent = newest_of_each(sent, now.saturating_sub(keep));
+            let mut new = 0;
+            for sent in sent.chunks(AT_ONCE) {
+                let known = known(&mut connection, sent).await?;
+                let is_known = |entry: &&Sent| known.contains(&entry.message);
+                let sent: Vec<Sent> = sent
+                    .iter()
+                    .filter(|entry| !is_known(entry))
+                    .cloned()
+                    .collect();
+                let named = sent.iter().filter(|entry| entry.message.is_some()).count();
+                run(&mut connection, written(&sent, keep, now)).await?;
+                new += u64::try_from(named).unwrap_or(u64::MAX);
+            }
+            Ok(new)
+        })
+    }
+}
+
+/// The Message-IDs of entries that are there already, of the same time or later.
+async fn known(
+    connection: &mut MultiplexedConnection,
+    sent: &[Sent],
+) -> RedisResult<HashSet<Option<Hash>>> {
+    let named: Vec<(Hash, u64)> = sent
+        .iter()
+        .filter_map(|entry| Some((entry.message?, entry.at)))
+        .collect();
+    if named.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let keys: Vec<_> = named.iter().map(|(hash, _)| key(MESSAGE, *hash)).collect();
+    let values: Vec<Option<Vec<u8>>> = cmd("MGET").arg(keys).query_async(connection).await?;
+    let pairs = named.into_iter().zip(values);
+    let known = pairs.filter_map(|((hash, at), value)| {
+        let entry = read(&value?)?;
+        (entry.at >= at).then_some(Some(hash))
+    });
+    Ok(known.collect())
 }
 
 /// The values of these keys, as far as there are any.

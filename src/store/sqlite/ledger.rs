@@ -2,7 +2,7 @@
 //! hashes. So what is written at a time lies within a few megabytes, however large the ledger is, and what is over is deleted
 //! in one piece.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{QueryBuilder, Row, Sqlite as Database, SqliteConnection, sqlite::SqliteRow};
 
@@ -13,8 +13,8 @@ use crate::{
     core::proof::ledger::{Hash, Remembered, Sent},
     store::{
         LedgerStore, StoreAnswer,
-        batch::{now, packed, unpacked},
-        handle::{Handle, PATIENCE, answered},
+        batch::{Batch, newest_of_each, now, packed, unpacked},
+        handle::{Handle, IMPORT, PATIENCE, answered},
     },
 };
 
@@ -39,6 +39,23 @@ impl LedgerStore for Handle<Sqlite> {
         }
         self.ask(PATIENCE, async move |sqlite, open| {
             last_sent(&open.readers, &senders, sqlite.ledger_since(now())).await
+        })
+    }
+
+    fn import(&self, sent: Vec<Sent>) -> StoreAnswer<'_, u64> {
+        self.ask(IMPORT, async move |sqlite, open| {
+            let mut writer = open.writer.lock().await?;
+            let since = natural(sqlite.ledger_since(now()));
+            let sent = without_known(&mut writer, sent, since).await?;
+            let new = sent.iter().filter(|entry| entry.message.is_some()).count();
+            let batch = Batch {
+                sent,
+                ..Batch::default()
+            };
+            sqlite.write_all(&mut writer, &batch).await?;
+            let new = u64::try_from(new).unwrap_or(u64::MAX);
+            sqlite.last().entries += new;
+            Ok(new)
         })
     }
 }
@@ -95,6 +112,38 @@ fn remembered(row: &SqliteRow) -> sqlx::Result<Remembered> {
         recipient_count: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
         recipients: unpacked(recipients),
     })
+}
+
+/// The entries from `since` on whose Message-IDs no segment has, or has from an earlier time only.
+async fn without_known(
+    writer: &mut SqliteConnection,
+    entries: Vec<Sent>,
+    since: u64,
+) -> sqlx::Result<Vec<Sent>> {
+    let mut entries = newest_of_each(entries, since);
+    let hashes: Vec<Hash> = entries.iter().filter_map(|entry| entry.message).collect();
+    let mut known = HashMap::new();
+    for hashes in in_rows(&hashes) {
+        let mut select = QueryBuilder::<Database>::new(
+            "SELECT message_id, sent_at FROM segments CROSS JOIN ledger ON segment = id AND message_id IN (",
+        );
+        let mut list = select.separated(", ");
+        for hash in hashes {
+            list.push_bind(hash.as_bytes().as_slice());
+        }
+        select.push(")");
+        for row in select.build().fetch_all(&mut *writer).await? {
+            let (hash, at): (&[u8], i64) = (row.try_get(0)?, row.try_get(1)?);
+            let latest = known.entry(hash.to_vec()).or_insert(at);
+            *latest = at.max(*latest);
+        }
+    }
+    entries.retain(|entry| {
+        let hash = entry.message.map(|hash| hash.as_bytes().to_vec());
+        let at = hash.and_then(|hash| known.get(&hash));
+        at.is_none_or(|at| *at < integer(entry.at))
+    });
+    Ok(entries)
 }
 
 /// Adds entries, from each Message-ID the newest. `since` is the first second that is kept `now`.

@@ -21,6 +21,8 @@ on_both! {
     what_was_sent_is_found
     what_is_not_written_yet_is_found
     the_newest_entry_counts
+    what_was_sent_before_is_imported
+    many_entries_are_imported_once
     entries_without_a_message_id_or_sender
     entries_are_kept_for_their_time
     each_use_of_a_proof_has_its_own_number
@@ -101,6 +103,68 @@ async fn the_newest_entry_counts(place: Place) {
     assert_eq!(found.recipient_count, 4);
     let last = store.last_sent(vec![hash(8), hash(0), hash(9)]).await;
     assert_eq!(last, Ok(Some(at - 10)));
+}
+
+async fn what_was_sent_before_is_imported(place: Place) {
+    let store = place.open().await;
+    let (now, day) = (now(), DAY);
+    store.remember(message(1));
+    until_written(&*store).await;
+    let sent = |number, at| Sent {
+        at,
+        recipients: (0..101).map(hash).collect(),
+        ..message(number)
+    };
+    let unnamed = Sent {
+        message: None,
+        sender: Some(hash(7)),
+        at: now - 3 * day,
+        ..message(0)
+    };
+    let all = vec![
+        sent(1, now - day),
+        sent(2, now - 20 * day),
+        sent(2, now - 2 * day),
+        sent(2, now - 9 * day),
+        sent(3, now - 31 * day),
+        unnamed.clone(),
+    ];
+    assert_eq!(store.import(all.clone()).await, Ok(1));
+    let at = async |number| {
+        let found = store.sent(vec![hash(number)]).await.unwrap();
+        found.map(|found| (found.at, found.recipients.len()))
+    };
+    let first = at(1).await;
+    assert!(first.is_some_and(|(at, recipients)| at >= now && recipients == 2));
+    assert_eq!(at(2).await, Some((now - 2 * day, 100)));
+    assert_eq!(at(3).await, None);
+    assert_eq!(
+        store.last_sent(vec![hash(7)]).await,
+        Ok(Some(now - 3 * day))
+    );
+    let latest = store.last_sent(vec![hash(0)]).await.unwrap();
+    assert!(latest >= Some(now));
+    // Again, and with something that came later.
+    assert_eq!(store.import(all).await, Ok(0));
+    assert_eq!(store.import(vec![unnamed]).await, Ok(0));
+    assert_eq!(store.import(vec![sent(2, now - day)]).await, Ok(1));
+    assert_eq!(at(2).await, Some((now - day, 100)));
+    assert_eq!(store.import(vec![]).await, Ok(0));
+    assert_eq!(store.health().lost, Lost::default());
+}
+
+async fn many_entries_are_imported_once(place: Place) {
+    let store = place.open().await;
+    let all: Vec<Sent> = (1..=5_000).map(message).collect();
+    assert_eq!(store.import(all.clone()).await, Ok(5_000));
+    let other = place.open().await;
+    assert_eq!(other.import(all).await, Ok(0));
+    for number in [1, 64, 2_500, 5_000] {
+        assert!(
+            other.sent(vec![hash(number)]).await.unwrap().is_some(),
+            "{number}"
+        );
+    }
 }
 
 async fn entries_without_a_message_id_or_sender(place: Place) {
