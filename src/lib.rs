@@ -15,9 +15,10 @@
 //! | [`observe`]   | reports: the decision line of the log, metrics, and warnings that are counted instead of repeated |
 //! | [`spf`]       | evaluates RFC 7208, with any source of DNS answers |
 //! | [`server`]    | parses the URLs of servers, and keeps their passwords out of every text |
+//! | [`maillog`]   | reads the lines that an MTA logs, and tells from them which messages were outgoing; without I/O |
 //! | [`core`]      | decides: facts and answers in, questions and verdicts out; without I/O, clock, async or log |
 //!
-//! Layers from `dns` to `observe` do not use each other, nor do `spf` and `server`. Only `milter` names the crate `milter`,
+//! Layers from `dns` to `observe` do not use each other, nor do `spf`, `server` and `maillog`. Only `milter` names the crate `milter`,
 //! only `dns` hickory, only `dkim` mail-auth, only `store` redis, only `directory` ldap3, and only these two sqlx. The test
 //! `tests/it/arrows.rs` checks all of this.
 #![forbid(unsafe_code)]
@@ -45,6 +46,7 @@ pub mod directory;
 pub mod dkim;
 pub mod dns;
 pub mod engine;
+pub mod maillog;
 pub mod mailstore;
 pub mod milter;
 pub mod observe;

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["milter"],
     &["engine"],
     &["dns", "directory", "dkim", "mailstore", "observe", "store"],
-    &["spf", "server"],
+    &["spf", "server", "maillog"],
     &["core"],
 ];
 
@@ -78,6 +78,7 @@ const ONLY: &[(&str, &[&str])] = &[
         ],
     ),
     ("spf", &["futures_util", "ipnet"]),
+    ("maillog", &["jiff", "memchr", "serde"]),
     (
         "mailstore",
         &["bzip2", "flate2", "lzma_rust2", "ruzstd", "thiserror"],

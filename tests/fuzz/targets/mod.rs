@@ -12,6 +12,7 @@
 //! | `returned`     | what a report returns was in it; a message that was returned whole is read whole; all within bounds |
 //! | `notification` | headers that say nothing change nothing; a subject alone is never enough with a sender |
 //! | `redaction`    | no address of ours is left, whatever stands around it |
+//! | `maillog`      | of a log, only what shows where it began is outgoing |
 //! | `mbox`         | a store is read to its end; messages that were written are read back |
 //! | `guard`        | what passes is well-formed and in order, however it was cut; the rest ends the connection |
 //! | `siege`        | no events break a record, and octets of a store only give records that go on |
@@ -26,6 +27,7 @@ pub mod encoded_words;
 pub mod guard;
 pub mod headers;
 mod input;
+pub mod maillog;
 pub mod mbox;
 pub mod notification;
 pub mod redaction;
@@ -38,12 +40,13 @@ pub mod yaml;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 15] = [
     ("addresses", addresses::run),
     ("dkim", dkim::run),
     ("encoded_words", encoded_words::run),
     ("guard", guard::run),
     ("headers", headers::run),
+    ("maillog", maillog::run),
     ("mbox", mbox::run),
     ("notification", notification::run),
     ("redaction", redaction::run),
