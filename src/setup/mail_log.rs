@@ -5,7 +5,10 @@ use std::{
     net::IpAddr,
 };
 
-use crate::core::address::{Domain, Host, Mailbox};
+use crate::{
+    core::address::{Domain, Host, Mailbox},
+    maillog::{Client, Delivery, Event, Line},
+};
 
 /// Messages in progress that are remembered at a time.
 const MAX_MESSAGES: usize = 100_000;
@@ -36,7 +39,7 @@ struct Message {
 #[derive(Default)]
 pub struct Reader {
     day: Day,
-    messages: HashMap<String, Message>,
+    messages: HashMap<Vec<u8>, Message>,
 }
 
 impl Reader {
@@ -47,82 +50,70 @@ impl Reader {
 
     /// Reads a line of syslog, of the journal, or of `maillog_file`. Others count for nothing.
     pub fn line(&mut self, line: &str) {
-        let Some((program, text)) = program_and_text(line) else {
-            return;
-        };
-        if let Some(text) = text.strip_prefix("NOQUEUE: reject: RCPT from ") {
-            self.refused(text);
-            return;
-        }
-        let Some((id, text)) = text.split_once(": ") else {
-            return;
-        };
-        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) || id.len() < 6 {
-            return;
-        }
-        match program {
-            "smtpd" if text.starts_with("client=") => self.begun(id, text),
-            "qmgr" if text == "removed" => {
-                self.messages.remove(id);
-            }
-            "qmgr" => {
-                if let (Some(message), Some(sender)) =
-                    (self.messages.get_mut(id), domain_in(text, "from=<"))
-                {
+        let event = Line::read(line.as_bytes()).and_then(|line| Event::read(&line));
+        match event {
+            Some(Event::Begins {
+                id: Some(id),
+                client,
+            }) => self.begins(id, &client),
+            Some(Event::Queued { id, sender, .. }) => {
+                if let (Some(message), Some(sender)) = (self.messages.get_mut(id), domain(sender)) {
                     message.sender = Some(sender);
                 }
             }
-            _ if text.starts_with("to=<") => self.delivery(id, text),
+            Some(Event::Delivery(delivery)) => self.delivery(&delivery),
+            Some(Event::Removed { id }) => {
+                self.messages.remove(id);
+            }
+            Some(Event::Refused {
+                address: Some(client),
+                sender,
+                recipient,
+            }) => {
+                if let (Some(sender), Some(recipient)) = (domain(sender), domain(recipient)) {
+                    self.seen(client, sender, recipient, "refused");
+                }
+            }
             _ => {}
         }
     }
 
-    fn begun(&mut self, id: &str, text: &str) {
+    fn begins(&mut self, id: &[u8], client: &Client<'_>) {
+        if client.is_local {
+            return;
+        }
         self.day.messages += 1;
         // A content filter hands on who sent the message first; a client that logged in is one of ours.
-        if text.contains("orig_client=")
-            || text.contains("sasl_username=")
-            || self.messages.len() >= MAX_MESSAGES
-        {
+        let is_hop = client.original.is_some() || client.has_login;
+        if is_hop || self.messages.len() >= MAX_MESSAGES {
             return;
         }
         let message = Message {
-            client: client_in(text),
+            client: client.address,
             sender: None,
         };
         self.messages.insert(id.to_owned(), message);
     }
 
-    fn delivery(&mut self, id: &str, text: &str) {
-        let recipient = domain_in(text, "orig_to=<").or_else(|| domain_in(text, "to=<"));
+    fn delivery(&mut self, delivery: &Delivery<'_>) {
+        let original = delivery.original.and_then(domain);
+        let recipient = original.or_else(|| delivery.recipients().next().and_then(domain));
         let Some(recipient) = recipient else {
             return;
         };
-        if text.contains("status=sent")
-            && is_of_this_host(field(text, "relay=").unwrap_or_default())
-        {
+        if delivery.is_sent && is_of_this_host(delivery) {
             self.day.delivered.insert(recipient.clone());
         }
         let Some(Message {
             client: Some(client),
             sender: Some(sender),
-        }) = self.messages.get(id)
+        }) = self.messages.get(delivery.id)
         else {
             return;
         };
         let (client, sender) = (*client, sender.clone());
-        self.seen(client, sender, recipient, id);
-    }
-
-    fn refused(&mut self, text: &str) {
-        let found = (
-            client_in(text),
-            domain_in(text, "from=<"),
-            domain_in(text, " to=<"),
-        );
-        if let (Some(client), Some(sender), Some(recipient)) = found {
-            self.seen(client, sender, recipient, "refused");
-        }
+        let id: String = delivery.id.iter().copied().map(char::from).collect();
+        self.seen(client, sender, recipient, &id);
     }
 
     fn seen(&mut self, client: IpAddr, sender: Domain, recipient: Domain, id: &str) {
@@ -139,44 +130,19 @@ impl Reader {
     }
 }
 
-/// `... postfix/submission/smtpd[123]: TEXT`.
-fn program_and_text(line: &str) -> Option<(&str, &str)> {
-    let (head, text) = line.split_once("]: ")?;
-    let (head, pid) = head.rsplit_once('[')?;
-    let tag = head.rsplit(' ').next()?;
-    let (first, program) = tag.rsplit_once('/')?;
-    let is_ours = pid.bytes().all(|byte| byte.is_ascii_digit()) && !first.is_empty();
-    is_ours.then_some((program, text))
-}
-
-/// The address in the first `name[address]`.
-fn client_in(text: &str) -> Option<IpAddr> {
-    let (_, rest) = text.split_once('[')?;
-    let (address, _) = rest.split_once(']')?;
-    address
-        .parse()
-        .ok()
-        .map(|address: IpAddr| address.to_canonical())
-}
-
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(name)?;
-    rest.split(',').next()
-}
-
-fn domain_in(text: &str, name: &str) -> Option<Domain> {
-    let (_, rest) = text.split_once(name)?;
-    let (address, _) = rest.split_once('>')?;
-    match Mailbox::from_bytes(address.as_bytes()).host() {
+fn domain(address: &[u8]) -> Option<Domain> {
+    match Mailbox::from_bytes(address).host() {
         Host::Domain(domain) => Some(domain.clone()),
         _ => None,
     }
 }
 
 /// `local`, `virtual`, `dovecot` (a pipe), and sockets such as `host[private/dovecot-lmtp]`.
-fn is_of_this_host(relay: &str) -> bool {
-    let is_service = !relay.is_empty() && !relay.contains(['[', '.']) && relay != "none";
-    is_service || relay.contains("[private/") || relay.contains("[/")
+fn is_of_this_host(delivery: &Delivery<'_>) -> bool {
+    let relay = delivery.relay;
+    let is_host = relay.contains(&b'[') || relay.contains(&b'.');
+    let is_service = !relay.is_empty() && relay != b"none" && !is_host;
+    is_service || delivery.is_to_socket()
 }
 
 #[cfg(test)]
@@ -205,7 +171,7 @@ Nov 29 10:00:05 mx postfix/error[3]: DDDDDD: to=<joe@example.com>, relay=none, s
     fn clients_and_domains_are_read() {
         let mut reader = Reader::default();
         LOG.lines().for_each(|line| reader.line(line));
-        assert!(!reader.messages.contains_key("AAAAAA"));
+        assert!(!reader.messages.contains_key(&b"AAAAAA"[..]));
         let day = reader.day();
         assert_eq!(day.messages, 3);
         let delivered: Vec<_> = day.delivered.iter().map(Domain::as_str).collect();
@@ -231,7 +197,7 @@ Nov 29 10:00:05 mx postfix/error[3]: DDDDDD: to=<joe@example.com>, relay=none, s
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in "(postfix/smtpd\\[1\\]: |AAAAAA: |client=|\\[|\\]|to=<|from=<|@|>|é|relay=|\\PC){0,12}") {
+        fn no_line_makes_it_panic(line in "(Nov 29 10:00:00 mx |postfix/smtpd\\[1\\]: |AAAAAA: |client=|\\[|\\]|to=<|from=<|@|>|é|relay=|\\PC){0,12}") {
             let mut reader = Reader::default();
             reader.line(&line);
         }

@@ -1,8 +1,11 @@
 //! What the MTA's lines about a message say, in words. What is not known here is shown as it is.
 
-use crate::core::{
-    address::Mailbox,
-    proof::batv::{self, Tagged},
+use crate::{
+    core::{
+        address::Mailbox,
+        proof::batv::{self, Tagged},
+    },
+    maillog::{handed_on_as, queue_id},
 };
 
 /// A line of the MTA about a message that it has a queue id for.
@@ -23,14 +26,11 @@ impl<'a> MtaLine<'a> {
         if !PROGRAMS.iter().any(|mta| program.starts_with(mta)) {
             return None;
         }
-        let (id, rest) = text.split_once(": ")?;
-        // A word such as `warning` is none.
-        let is_id = id.len() >= 5
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && !id.bytes().all(|byte| byte.is_ascii_lowercase());
-        is_id.then_some(Self {
+        let (id, _) = queue_id(text.as_bytes())?;
+        let (id, rest) = text.split_at_checked(id.len())?;
+        Some(Self {
             queue_id: Some(id).filter(|id| *id != "NOQUEUE"),
-            rest,
+            rest: rest.strip_prefix(": ")?,
             service: program.rsplit('/').next().unwrap_or(program),
         })
     }
@@ -61,16 +61,13 @@ impl<'a> MtaLine<'a> {
 
     /// The queue id of a message that came of this one: a bounce, or what a filter handed back.
     pub(super) fn leads_to(&self) -> Option<&'a str> {
-        let behind = [
-            "non-delivery notification: ",
-            "delay notification: ",
-            "queued as ",
-        ];
-        behind.iter().find_map(|words| {
+        let behind = ["non-delivery notification: ", "delay notification: "];
+        let notification = behind.iter().find_map(|words| {
             let rest = self.rest.split(words).nth(1)?;
-            let id = rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
-            (id.len() >= 5).then_some(id)
-        })
+            rest.split(|c: char| !c.is_ascii_alphanumeric()).next()
+        });
+        let handed_on = || str::from_utf8(handed_on_as(self.rest.as_bytes())?).ok();
+        notification.or_else(handed_on)
     }
 
     /// The same in words.
