@@ -120,8 +120,15 @@ impl Search {
     /// The first pass: whether this line names a message that is wanted.
     pub(super) fn look(&mut self, line: &Line) {
         if let Some(decision) = LoggedDecision::read(&line.text) {
+            let name = name_of(&decision);
             if self.wanted.is_in_decision(&decision) {
-                self.name(name_of(&decision));
+                self.name(name.clone());
+            }
+            // What was checked stands before it, under this id.
+            if let Some(id) = decision.field("id")
+                && self.names.contains(&name)
+            {
+                self.queue_ids.insert(id.to_owned(), name);
             }
         } else if let Some(mta) = MtaLine::read(&line.program, &line.text)
             && self.wanted.is_in_mta_line(&mta)
@@ -136,8 +143,10 @@ impl Search {
             return;
         }
         self.names.push_back(name);
-        if self.names.len() > MAX_MESSAGES {
-            self.names.pop_front();
+        if self.names.len() > MAX_MESSAGES
+            && let Some(oldest) = self.names.pop_front()
+        {
+            self.queue_ids.retain(|_, name| *name != oldest);
             self.dropped += 1;
         }
     }
@@ -160,11 +169,7 @@ impl Search {
                 .map(str::to_owned)
                 .or(story.queue_id.take());
             story.add(line, words(&decision));
-            if let Some(id) = decision.field("id") {
-                self.queue_ids.insert(id.to_owned(), name);
-            }
         } else if let Some(check) = LoggedCheck::read(&line.text) {
-            // They come before the decision, so they are there where an id is looked for.
             let name = self
                 .queue_ids
                 .get(check.id)
