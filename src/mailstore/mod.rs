@@ -2,6 +2,7 @@
 //!
 //! | module     | what it does, in one sentence |
 //! |------------|-------------------------------|
+//! | `lz4`      | unpacks Dovecot's LZ4 |
 //! | `packed`   | opens a file, and unpacks what is compressed in it |
 //! | `folder`   | finds the messages of maildirs and of folders of `.eml` |
 //! | `mbox`     | cuts an mbox into messages, in one pass |
@@ -18,6 +19,7 @@ mod block;
 mod envelope;
 mod folder;
 pub mod logs;
+mod lz4;
 mod marks;
 mod mbox;
 mod packed;

@@ -1,5 +1,5 @@
-//! Opens a file, and unpacks it where it is compressed: Dovecot keeps messages as gzip, zstd, bzip2 or xz under names that
-//! don't show it, and logs that were rotated away are all of these.
+//! Opens a file, and unpacks it where it is compressed: Dovecot keeps messages as gzip, zstd, bzip2, xz or LZ4 under names
+//! that don't show it, and logs that were rotated away are all of these.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::READ_AT_ONCE;
+use super::{READ_AT_ONCE, lz4};
 
 /// How many times its size a file can unpack to, and how much it can in any case: mail shrinks to a tenth at best, a file
 /// that was made to fill a disk to a thousandth.
@@ -39,6 +39,9 @@ impl fmt::Debug for Source {
 /// The most memory that unpacking xz may take, in KiB: `xz -9` takes 65 MiB.
 const XZ_MEMORY: u32 = 96 * 1024;
 
+/// Not the form of lz4(1).
+const DOVECOT_LZ4: &str = "Dovecot's LZ4";
+
 /// Opens a file for reading. A mail that was made to fill a disk ends early.
 ///
 /// # Errors
@@ -62,6 +65,7 @@ pub(super) fn unpacked(file: File, most: u64) -> io::Result<BufReader<Source>> {
         Some("bzip2") => Box::new(MultiBzDecoder::new(file)),
         Some("xz") => Box::new(XzReader::new_mem_limit(file, true, XZ_MEMORY)),
         Some("zstd") => Box::new(Frames(Some(frame(file)?))),
+        Some(DOVECOT_LZ4) => Box::new(lz4::Chunks::new(file)?),
         Some(other) => {
             let why =
                 format!("compressed as {other}; expected gzip, zstd, xz, bzip2 or plain text");
@@ -87,7 +91,7 @@ fn packing(start: &[u8]) -> Option<&'static str> {
         (b"\xfd7zXZ\0", "xz"),
         (b"\x04\x22\x4d\x18", "lz4"),
         (b"LZIP\x01", "lzip"),
-        (b"Dovecot-LZ4\r\x2a\x9b\xc5", "Dovecot's LZ4"),
+        (lz4::SIGN, DOVECOT_LZ4),
         (b"\x1f\x9d", "compress"),
         (b"CRYPTED\x03\x07", "Dovecot's mail_crypt"),
     ];
@@ -274,7 +278,10 @@ mod tests {
             ),
             (b"LZIP\x01x".to_vec(), "compressed as lzip; expected"),
             (b"\xfd7zXZ\0\0\x04".to_vec(), "compressed as xz: "),
-            (b"Dovecot-LZ4\r\x2a\x9b\xc5x".to_vec(), "Dovecot's LZ4"),
+            (
+                b"Dovecot-LZ4\r\x2a\x9b\xc5\xff\xff\xff\xff".to_vec(),
+                "Dovecot's LZ4, with chunks of",
+            ),
             (b"\x1f\x9dx".to_vec(), "compressed as compress"),
             (b"CRYPTED\x03\x07x".to_vec(), "mail_crypt"),
             (cut(gzip(MAIL.as_bytes())), "compressed as gzip: "),

@@ -29,6 +29,7 @@ const HOME: &[(&str, &[&str])] = &[
     ("milter", &["milter"]),
     ("bzip2", &["mailstore"]),
     ("flate2", &["mailstore"]),
+    ("lz4_flex", &["mailstore"]),
     ("lzma_rust2", &["mailstore"]),
     ("ruzstd", &["mailstore"]),
     ("hickory_resolver", &["dns"]),
@@ -81,7 +82,14 @@ const ONLY: &[(&str, &[&str])] = &[
     ("maillog", &["jiff", "memchr", "serde"]),
     (
         "mailstore",
-        &["bzip2", "flate2", "lzma_rust2", "ruzstd", "thiserror"],
+        &[
+            "bzip2",
+            "flate2",
+            "lz4_flex",
+            "lzma_rust2",
+            "ruzstd",
+            "thiserror",
+        ],
     ),
 ];
 
