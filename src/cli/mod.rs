@@ -14,6 +14,7 @@ mod control;
 mod daemon_user;
 mod explain;
 mod keygen;
+mod ledger;
 mod page;
 mod reload;
 mod replay;
@@ -102,6 +103,8 @@ enum Command {
     Trace(trace::Arguments),
     /// Begin or end a siege by hand
     Siege(siege::Arguments),
+    /// Fill the ledger of outgoing mail from logs, and from folders of sent mail
+    Ledger(ledger::Arguments),
     /// Make a key for signing, or retire one
     Keygen(keygen::Arguments),
     /// Print what makes a shell complete these commands and their options
@@ -161,6 +164,7 @@ pub fn main() -> ExitCode {
             Command::Report(arguments) => report::report(&config, &arguments).await,
             Command::Trace(arguments) => trace::trace(&arguments),
             Command::Siege(arguments) => siege::siege(&config, &arguments).await,
+            Command::Ledger(arguments) => ledger::ledger(&config, &arguments).await,
             Command::Keygen(arguments) => keygen::keygen(&arguments),
             Command::Completions(arguments) => completions::completions(&arguments),
         }

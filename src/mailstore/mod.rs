@@ -11,6 +11,7 @@
 //! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
 //! | `envelope` | MAIL FROM and RCPT TO, as the delivery recorded them |
 //! | [`logs`]   | finds the logs of a host, and reads them line by line |
+//! | `sent_copy`| the copy of a message that its author keeps, and what shows that it is one |
 //!
 //! The store is the administrator's own, but strangers wrote the mail in it: what a message can make grow is bounded, and
 //! nothing in it ends the run.
@@ -24,6 +25,7 @@ mod marks;
 mod mbox;
 mod packed;
 mod received;
+mod sent_copy;
 
 use std::{
     io::{self, BufRead, BufReader},
@@ -38,6 +40,7 @@ pub use marks::{FolderKind, Marks};
 use mbox::Mbox;
 use packed::Source;
 pub use received::client;
+pub use sent_copy::{NotSent, SentCopy};
 
 /// How much is read from the disk at a time, in octets.
 const READ_AT_ONCE: usize = 64 * 1024;

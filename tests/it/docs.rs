@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "run",
     "reload",
     "setup",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 14] = [
     "report would",
     "trace",
     "siege",
+    "ledger import",
     "keygen",
     "completions",
 ];

@@ -27,6 +27,7 @@ mod docs;
 mod exim;
 mod explain;
 mod headers_mta;
+mod import;
 mod joe_job;
 mod keygen;
 mod layouts;
