@@ -398,12 +398,59 @@ fn sent_mail_is_taken_and_an_inbox_is_not() {
     );
 }
 
+/// Root writes what the daemon's user can go on with, and nothing of its own into the folder of the store.
+#[test]
+fn what_root_writes_is_the_daemons() {
+    let ledger = Ledger::new();
+    let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let state = ledger.path("state");
+    fs::create_dir(&state).unwrap();
+    let config = fs::read_to_string(ledger.path("milter.yaml")).unwrap();
+    let config = config.replace("state.db", "state/state.db");
+    fs::write(ledger.path("milter.yaml"), config).unwrap();
+    let now = humantime::format_rfc3339_micros(SystemTime::now());
+    let log = ledger.path("mail.log");
+    let lines = [
+        "pickup[1]: 4A1B2C3D01: uid=0 from=<joe>",
+        "cleanup[2]: 4A1B2C3D01: message-id=<1@example.org>",
+        "qmgr[3]: 4A1B2C3D01: from=<joe@example.org>, size=9, nrcpt=1 (queue active)",
+    ];
+    fs::write(
+        &log,
+        lines
+            .map(|line| format!("{now} mx postfix/{line}\n"))
+            .concat(),
+    )
+    .unwrap();
+    let output = ledger.import(&["--user", "daemon"], &[&log]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(
+        said.contains("state is not owned by daemon, the user of the daemon; use `chown daemon "),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+
+    std::os::unix::fs::chown(&state, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    for new in [1, 0] {
+        let found = ledger.json(&["--user", "daemon"], &[&log]);
+        assert_eq!(found["new"], new, "{found}");
+        let files: Vec<_> = fs::read_dir(&state).unwrap().map(Result::unwrap).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            let owner = std::os::unix::fs::MetadataExt::uid(&file.metadata().unwrap());
+            assert_eq!(owner, user.uid.as_raw(), "{file:?}");
+        }
+    }
+}
+
 /// What is wrong is named, and what would be right.
 #[test]
 fn mistakes_are_named() {
     let ledger = Ledger::new();
     let put = |name: &str, text: &[u8]| fs::write(ledger.path(name), text).unwrap();
     put("notes.txt", b"Dear diary,\nnothing of mail.\n");
+    fs::create_dir(ledger.path("empty")).unwrap();
     put("garbage", &[0, 1, 2, 255, 254].repeat(1000));
     put("strange.log", b"2026-11-28T12:00:00Z mx postfix/smtpd[1]: connect from a[192.0.2.1]\n\x00\xff\nFeb 30 12:00:00 mx a: b\n2999-01-01T00:00:00Z mx a: b\n\n-- Boot --\n");
     let import = |arguments: &[&str], names: &[&str]| {
@@ -423,6 +470,13 @@ fn mistakes_are_named() {
             "notes.txt: neither a log nor mail; expected a log of Postfix",
         ),
         (&[], &["garbage"], 1, "garbage: neither a log nor mail"),
+        (
+            &[],
+            &["empty"],
+            1,
+            "empty: no mail is in this folder; expected a maildir, or name the files of a log",
+        ),
+        (&[], &["/dev/null"], 1, "null: expected a file or a folder"),
         (&[], &["missing"], 1, "missing: No such file or directory"),
         (
             &[],

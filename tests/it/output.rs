@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{
+    batv::key_file,
     package::text,
     store::place::{KEEP, now},
 };
@@ -42,7 +43,13 @@ impl Desk {
             dns: {nameservers: ['127.0.0.1:9'], timeout: 100ms, budget: 200ms}\nlisten: inet:9@127.0.0.1\n\
             spf: {mail_from: {temperror: reject}}\n";
         let yaml = yaml.replace("FOLDER", &folder.path().display().to_string());
+        let keys = key_file(folder.path());
+        let ledger = format!(
+            "{yaml}proof: {{key_file: {}, ledger: {{remember: true}}}}\n",
+            keys.display()
+        );
         fs::write(path("milter.yaml"), yaml).unwrap();
+        fs::write(path("ledger.yaml"), ledger).unwrap();
         let mail = "Return-Path: <a@b.example>\nX-Original-To: joe@example.org\nFrom: a@b.example\nSubject: hello\n\nHello.\n";
         fs::write(path("one.eml"), mail).unwrap();
         let log = "2026-11-28T12:00:00Z mx postfix/local[1]: 4dYA1: to=<joe@example.org>, status=sent (ok)\n".to_owned();
@@ -74,7 +81,7 @@ impl Desk {
 }
 
 /// Each command that prints, with its options.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["status"],
     &["check", "--offline"],
     &[
@@ -105,13 +112,20 @@ const COMMANDS: [&[&str]; 13] = [
     &["report", "would"],
     &["trace", "joe@example.org", "--log=mail.log"],
     &["siege", "on", "example.org"],
+    &[
+        "ledger",
+        "import",
+        "--dry-run",
+        "--config=ledger.yaml",
+        "mail.log",
+    ],
     &["keygen", "--file=keys"],
 ];
 
 /// The file, for all but those that read none.
 fn with_file(command: &[&'static str]) -> Vec<&'static str> {
     let mut command = command.to_vec();
-    if !["spf", "keygen", "trace"].contains(&command[0]) {
+    if !["spf", "keygen", "trace", "ledger"].contains(&command[0]) {
         command.push("--config=milter.yaml");
     }
     command
@@ -148,7 +162,7 @@ fn a_full_disk_fails_each_command_that_prints() {
         assert!(told, "{command:?}: {said}");
     }
     // None is forgotten.
-    for (group, place) in [(&[][..], 0), (&["report"], 1)] {
+    for (group, place) in [(&[][..], 0), (&["report"], 1), (&["ledger"], 1)] {
         let help = desk
             .command(&[group, &["--help"]].concat())
             .output()

@@ -27,8 +27,19 @@ impl Source {
     /// It can't be read, or is neither.
     pub fn of(path: &Path, since: u64) -> io::Result<Self> {
         let name = path.display().to_string();
-        if path.metadata()?.is_dir() {
-            return Ok(Self::Mail(Box::new(MailStore::open(path, 0)?), name));
+        let found = path.metadata()?;
+        if found.is_dir() {
+            return match MailStore::open(path, 0)? {
+                store if store.length() == 0 => Err(wrong(
+                    "no mail is in this folder; expected a maildir, or name the files of a log",
+                )),
+                store => Ok(Self::Mail(Box::new(store), name)),
+            };
+        }
+        if !found.is_file() {
+            return Err(wrong(
+                "expected a file or a folder: it is read more than once",
+            ));
         }
         if let Some(store) = mail(path) {
             return Ok(Self::Mail(Box::new(store), name));
@@ -40,14 +51,13 @@ impl Source {
                 let begins = calendar.clone().time(stamp).unwrap_or_default();
                 Ok(Self::Log(log, calendar, begins))
             }
-            None if path.metadata()?.len() == 0 => {
+            None if found.len() == 0 => {
                 let calendar = calendar(&log);
                 Ok(Self::Log(log, calendar, 0))
             }
-            None => {
-                let why = "neither a log nor mail; expected a log of Postfix or Sendmail, an export of the journal, a maildir, or an mbox";
-                Err(io::Error::new(io::ErrorKind::InvalidData, why))
-            }
+            None => Err(wrong(
+                "neither a log nor mail; expected a log of Postfix or Sendmail, an export of the journal, a maildir, or an mbox",
+            )),
         }
     }
 
@@ -55,6 +65,10 @@ impl Source {
     pub fn journal() -> Self {
         Self::Log(Log::Journal, calendar(&Log::Journal), u64::MAX)
     }
+}
+
+fn wrong(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// The oldest logs first: a message can begin in one and end in the next. Mail comes last.
