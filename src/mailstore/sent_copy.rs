@@ -162,10 +162,7 @@ mod tests {
                 NotSent::Received,
             ),
             (with("From: eve@far.example"), NotSent::NotOurs),
-            (
-                with(&"X: y\n".repeat(5_000).trim_end().to_owned()),
-                NotSent::Received,
-            ),
+            (with("X: y\n".repeat(5_000).trim_end()), NotSent::Received),
             (
                 SENT.replace("joe@example.org", "joe@far.example"),
                 NotSent::NotOurs,

@@ -192,7 +192,7 @@ fn message(number: u64) -> Vec<String> {
         let answer =
             format!("250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {back}");
         lines.extend([
-            format!("postfix/smtpd[4720]: connect from localhost[127.0.0.1]"),
+            "postfix/smtpd[4720]: connect from localhost[127.0.0.1]".to_owned(),
             format!("postfix/smtpd[4720]: {back}: client=localhost[127.0.0.1]"),
             format!("postfix/cleanup[4712]: {back}: message-id=<{mid}>"),
             format!(
