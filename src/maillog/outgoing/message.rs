@@ -7,6 +7,10 @@ use crate::core::proof::ledger::MAX_RECIPIENTS;
 /// The number of a message: they are counted as they begin.
 pub(super) type Number = u64;
 
+/// How long lines that were written at the same time can stand in the wrong order, in seconds.
+pub(super) const DISORDER: u64 = 5;
+/// How long the transmission of a message can take, in seconds: its client and its Message-ID are logged at its two ends.
+pub(super) const TRANSMISSION: u64 = 3600;
 /// The most messages that one came of: a filter hands each on once.
 const MAX_PARENTS: usize = 4;
 /// The most messages that came of one.
@@ -96,6 +100,15 @@ impl Message {
             .chain(&self.sender);
         let links = self.parents.len() + self.children.len();
         WEIGHT + links * 8 + texts.map(|text| text.len() + 24).sum::<usize>()
+    }
+
+    /// Whether a line of this time can say where it began, though others came before.
+    pub fn can_begin(&self, time: u64) -> bool {
+        match self.removed {
+            // No other message can have its id meanwhile.
+            None => time.abs_diff(self.began) <= TRANSMISSION,
+            Some(_) => time.abs_diff(self.began) <= DISORDER,
+        }
     }
 
     /// One that it came of.

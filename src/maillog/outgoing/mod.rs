@@ -21,7 +21,7 @@ use std::{
 
 use self::{
     bounded::Bounded,
-    message::{Message, Number, Source},
+    message::{DISORDER, Message, Number, Source, TRANSMISSION},
     names::Names,
     places::Places,
 };
@@ -32,10 +32,6 @@ use crate::core::{envelope, local::Local, proof::ledger::message_id, verdict::Ou
 /// The most messages in progress that are remembered, and the most octets that they take.
 const MAX_MESSAGES: usize = 100_000;
 const MAX_WEIGHT: usize = 32 << 20;
-/// How long lines that were written at the same time can stand in the wrong order, in seconds.
-const DISORDER: u64 = 5;
-/// How long after its client a message can get its Message-ID, in seconds: it has to be transmitted.
-const TRANSMISSION: u64 = 3600;
 /// How many sessions are remembered.
 const MAX_SESSIONS: usize = 4_096;
 /// How many queue ids are remembered that a message is to come under.
@@ -248,9 +244,7 @@ impl Joiner {
             // Two logs can have the same line.
             Some((_, message)) if message.source == source && message.began == time => return,
             Some((number, message))
-                if message.source == Source::Unknown
-                    && time <= message.began.saturating_add(DISORDER)
-                    && message.began <= time.saturating_add(DISORDER) =>
+                if message.source == Source::Unknown && message.can_begin(time) =>
             {
                 number
             }
