@@ -398,6 +398,69 @@ fn sent_mail_is_taken_and_an_inbox_is_not() {
     );
 }
 
+/// Octets that are no text, a line of a megabyte, a file that was cut: all else is read.
+#[test]
+fn a_damaged_log_is_read_as_far_as_it_goes() {
+    let ledger = Ledger::new();
+    let now = humantime::format_rfc3339_micros(SystemTime::now());
+    let message = |id: &str| {
+        let lines = [
+            format!("smtpd[1]: {id}: client=pc[127.0.0.1]"),
+            format!("cleanup[2]: {id}: message-id=<{id}@example.org>"),
+            format!("qmgr[3]: {id}: from=<joe@example.org>, size=9, nrcpt=1 (queue active)"),
+            format!("qmgr[3]: {id}: removed"),
+        ];
+        lines.map(|line| format!("{now} mx postfix/{line}\n").into_bytes())
+    };
+    let [client, name, queued, removed] = message("4A1B2C3D01");
+    let noise: Vec<u8> = (0..=255).cycle().take(5_000).collect();
+    let long = [b"x".repeat(1 << 20), b"\n".to_vec()].concat();
+    let zeros = [b"\0".repeat(4_096), b"\n".to_vec()].concat();
+    let log = [
+        &client[..],
+        &noise,
+        b"\n",
+        &name,
+        &long,
+        &queued,
+        &zeros,
+        &removed,
+    ]
+    .concat();
+    fs::write(ledger.path("mail.log"), log).unwrap();
+    let found = ledger.json(&[], &[&ledger.path("mail.log")]);
+    assert_eq!(
+        (&found["outgoing"], &found["new"]),
+        (&1.into(), &1.into()),
+        "{found}"
+    );
+    assert_eq!(found["cut"], 1, "{found}");
+    let lines = found["unreadable_lines"].as_array().unwrap();
+    assert!(
+        found["unreadable"].as_u64().unwrap() >= 3 && lines.len() <= 10,
+        "{found}"
+    );
+
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    for number in 0..2_000 {
+        packed
+            .write_all(&message(&format!("4A1B2C{number:04}")).concat())
+            .unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    fs::write(ledger.path("mail.log.1.gz"), &packed[..packed.len() / 2]).unwrap();
+    let output = ledger.import(&["--json"], &[&ledger.path("mail.log.1.gz")]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let new = found["new"].as_u64().unwrap();
+    assert!(new > 100 && new < 2_000, "{found}");
+    let failed = found["failed"][0].as_str().unwrap();
+    assert!(
+        failed.contains("mail.log.1.gz: compressed as gzip: "),
+        "{failed}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
 /// Root writes what the daemon's user can go on with, and nothing of its own into the folder of the store.
 #[test]
 fn what_root_writes_is_the_daemons() {
