@@ -15,6 +15,7 @@ use lab::{
     postfix::{Options, Postfix},
     process::free_port,
     redis::Redis,
+    sendmail::Sendmail,
     smtp::Client,
 };
 use serde_json::Value;
@@ -146,6 +147,38 @@ fn a_bounce_of_yesterdays_mail_proves_itself<M: Mta>() {
     let proven = ("250 2.0.0".to_owned(), "ledger".to_owned());
     assert_eq!(comes_home(&site, "left"), proven);
     assert_eq!(comes_home(&site, "forged"), unproven);
+}
+
+/// `sendmail -bs`, as its own programs call it: no client stands behind it. And a Message-ID that Sendmail cuts.
+#[test]
+fn mail_of_sendmails_users_is_taken() {
+    let sendmail = Sendmail::plain();
+    let long = "x".repeat(90);
+    for id in ["user", &long] {
+        let message = [&letter(id, FAR)[..], b"\r\n."].concat();
+        let replies = sendmail.session_on_stdin(&[
+            b"EHLO pc.example.org",
+            b"MAIL FROM:<joe@example.org>",
+            format!("RCPT TO:<{FAR}>").as_bytes(),
+            b"DATA",
+            &message,
+            b"QUIT",
+        ]);
+        assert!(
+            replies.as_ref().unwrap()[5].starts_with("250"),
+            "{replies:?}"
+        );
+    }
+    sendmail.wait_for_mail(FAR, 2).unwrap();
+    let ledger = Ledger::new();
+    let log = sendmail.log();
+    let found = ledger.json(&[], &[&sendmail.folder().join("mail.log")]);
+    assert_eq!(found["messages"]["of_users"], 2, "{found}\n{log}");
+    assert_eq!(
+        (&found["outgoing"], &found["new"]),
+        (&2.into(), &1.into()),
+        "{found}\n{log}"
+    );
 }
 
 /// The ways in which mail comes back from a filter, as Postfix itself logs them: the filter is another `smtpd` of its own.
