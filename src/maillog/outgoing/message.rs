@@ -125,8 +125,10 @@ impl Message {
 
     /// Whether there was room for it.
     pub fn add_child(&mut self, child: Number) -> bool {
-        let has_room = self.children.len() < MAX_CHILDREN;
-        if has_room {
+        // Each recipient of a message that was handed on at once has a line.
+        let is_known = self.children.contains(&child);
+        let has_room = is_known || self.children.len() < MAX_CHILDREN;
+        if has_room && !is_known {
             self.children.push(child);
         }
         has_room

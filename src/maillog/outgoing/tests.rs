@@ -114,6 +114,49 @@ fn who_does_not_believe_logins_imports_none() {
     assert_eq!(joined(&mut Joiner::new(local), lines), []);
 }
 
+/// Through a filter, at once and one by one: the message is there once, and has all its recipients.
+#[test]
+fn a_message_to_many_is_handed_on_in_any_way() {
+    for one_by_one in [false, true] {
+        let line = |text: String| format!("2026-11-28T12:00:00Z mx postfix/{text}");
+        let handed_on = |id: &str| {
+            let lines = [
+                format!("smtpd[4]: {id}: client=localhost[127.0.0.1]"),
+                format!("cleanup[2]: {id}: message-id=<1@example.org>"),
+                format!("qmgr[3]: {id}: from=<joe@example.org>, size=9, nrcpt=1 (queue active)"),
+                format!("qmgr[3]: {id}: removed"),
+            ];
+            lines.map(line)
+        };
+        let mut log = vec![
+            line("smtpd[1]: 4A1B2C3D01: client=pc[203.0.113.9], sasl_method=PLAIN, sasl_username=joe".to_owned()),
+            line("cleanup[2]: 4A1B2C3D01: message-id=<1@example.org>".to_owned()),
+            line("qmgr[3]: 4A1B2C3D01: from=<joe@example.org>, size=9, nrcpt=300 (queue active)".to_owned()),
+        ];
+        log.extend(handed_on("4B0000"));
+        for number in 0..300 {
+            let id = if one_by_one {
+                format!("4B{number:04}")
+            } else {
+                "4B0000".to_owned()
+            };
+            if one_by_one && number > 0 {
+                log.extend(handed_on(&id));
+            }
+            log.push(line(format!(
+                "smtp[5]: 4A1B2C3D01: to=<r{number}@far.example>, relay=127.0.0.1[127.0.0.1]:10024, status=sent (250 2.0.0 Ok: queued as {id})"
+            )));
+        }
+        log.push(line("qmgr[3]: 4A1B2C3D01: removed".to_owned()));
+        let lines = log.iter().map(|line| line.as_bytes());
+        let found = joined(&mut Joiner::new(local()), lines);
+        let counts = found
+            .iter()
+            .map(|message| (message.recipient_count, message.recipients.len()));
+        assert_eq!(counts.collect::<Vec<_>>(), [(300, 100)], "{one_by_one}");
+    }
+}
+
 /// What a flood of strangers can make grow: messages that begin and don't end, names, sessions, links.
 #[test]
 fn a_flood_is_bounded() {
