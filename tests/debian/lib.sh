@@ -9,6 +9,8 @@ trap 'failed "$BASH_COMMAND"' ERR
 
 config=/etc/backstop/milter.yaml
 socket=/var/spool/postfix/backstop/backstop.sock
+# A socket file in the chroot of Postfix.
+in_chroot=("listen: unix:$socket" 'socket: {mode: 0666}')
 
 failed() {
     trap - ERR
@@ -116,6 +118,11 @@ CONF
 
 # postfix_with MILTER: the machine's Postfix receives for example.org, and asks us by the lines that we ship.
 postfix_with() {
+    postfix_settings "$1"
+    systemctl restart postfix
+    await mail_port
+}
+postfix_settings() {
     id joe >/dev/null 2>&1 || useradd -m joe
     # Whether an address exists is our answer here, so Postfix takes all.
     postconf -e 'mydestination = localhost, example.org' 'myorigin = localhost' 'myhostname = mx.example.org' \
@@ -127,8 +134,6 @@ postfix_with() {
     newaliases
     # Debian's smtpd is chrooted: else nothing is shown.
     has "$(postconf -F smtp/inet/chroot)" 'y$'
-    systemctl restart postfix
-    await mail_port
 }
 mail_port() { (exec 3<>/dev/tcp/127.0.0.1/25) 2>/dev/null; }
 

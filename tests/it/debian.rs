@@ -1,5 +1,5 @@
 //! The package in a clean Debian: built, installed, used, upgraded over, removed, purged. `tests/boot` boots it, with a real
-//! systemd; `tests/debian` has what is done and looked at inside.
+//! systemd, and `tests/vm` with Debian's own kernel; `tests/debian` has what is done and looked at inside.
 
 use std::{
     fs,
@@ -34,17 +34,27 @@ fn said(output: &Output) -> String {
     texts.concat()
 }
 
-fn boot(suite: &str, script: &Path) -> Output {
-    let mut boot = Command::new(path("tests/boot"));
-    boot.args(["container", suite]).arg(script).arg(&*PACKAGE);
+/// Where the package is tried.
+const CONTAINER: [&str; 2] = ["tests/boot", "container"];
+const MACHINE: [&str; 2] = ["tests/vm", "machine"];
+
+fn boot([program, action]: [&str; 2], suite: &str, script: &Path) -> Output {
+    let mut boot = Command::new(path(program));
+    boot.args([action, suite]).arg(script).arg(&*PACKAGE);
     boot.output().unwrap()
 }
 
 /// What a script of `tests/debian` expects, it finds.
-fn holds(suite: &str, script: &str) {
+fn holds(place: [&str; 2], suite: &str, script: &str) {
     let script = path("tests/debian").join(script);
-    let output = boot(suite, &script);
+    let output = boot(place, suite, &script);
     assert!(output.status.success(), "{suite}: {}", said(&output));
+}
+
+/// First, because it takes longest.
+#[test]
+fn confined_by_apparmor_on_debians_own_kernel() {
+    holds(MACHINE, "bookworm", "machine.sh");
 }
 
 #[test]
@@ -59,42 +69,42 @@ fn lintian_finds_no_error() {
 
 #[test]
 fn installed_upgraded_over_removed_and_purged() {
-    holds("bookworm", "lifecycle.sh");
+    holds(CONTAINER, "bookworm", "lifecycle.sh");
 }
 
 #[test]
 fn installed_upgraded_over_removed_and_purged_on_trixie() {
-    holds("trixie", "lifecycle.sh");
+    holds(CONTAINER, "trixie", "lifecycle.sh");
 }
 
 #[test]
 fn a_socket_file_in_the_chroot_of_postfix() {
-    holds("bookworm", "chroot.sh");
+    holds(CONTAINER, "bookworm", "chroot.sh");
 }
 
 #[test]
 fn reload_answers_what_became_of_it() {
-    holds("bookworm", "reload.sh");
+    holds(CONTAINER, "bookworm", "reload.sh");
 }
 
 #[test]
 fn reload_answers_what_became_of_it_on_trixie() {
-    holds("trixie", "reload.sh");
+    holds(CONTAINER, "trixie", "reload.sh");
 }
 
 #[test]
 fn the_socket_unit_keeps_the_socket() {
-    holds("bookworm", "socket.sh");
+    holds(CONTAINER, "bookworm", "socket.sh");
 }
 
 #[test]
 fn the_socket_unit_keeps_the_socket_on_trixie() {
-    holds("trixie", "socket.sh");
+    holds(CONTAINER, "trixie", "socket.sh");
 }
 
 #[test]
 fn readers_of_the_log_and_of_headers() {
-    holds("bookworm", "readers.sh");
+    holds(CONTAINER, "bookworm", "readers.sh");
 }
 
 /// Otherwise none of the above could fail.
@@ -109,7 +119,7 @@ fn a_script_that_fails_is_noticed() {
     ] {
         fs::copy(path("tests/debian/lib.sh"), folder.path().join("lib.sh")).unwrap();
         fs::write(&script, text).unwrap();
-        let output = boot("trixie", &script);
+        let output = boot(CONTAINER, "trixie", &script);
         assert_eq!(
             output.status.success(),
             is_well,
