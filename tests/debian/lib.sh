@@ -88,11 +88,8 @@ no-hosts
 port=53
 listen-address=127.0.0.1
 bind-interfaces
-local=/com/
-local=/org/
-local=/net/
-local=/example/
-local=/arpa/
+# Of all other names, and of the root that `backstop check` asks for: nothing, and not that it must not answer.
+address=/#/
 txt-record=example.org,"v=spf1 ip4:192.0.2.25 -all"
 txt-record=friend.example,"v=spf1 ip4:198.51.100.20 -all"
 txt-record=mx.friend.example,"v=spf1 ip4:198.51.100.20 -all"
@@ -101,9 +98,11 @@ CONF
     dnsmasq -C /run/dnsmasq.conf --pid-file=/run/dnsmasq.pid
 }
 
+addresses() { printf 'joe@example.org joe\ninfo@example.org joe\n' >/etc/postfix/virtual; }
+
 # site [LINE...]: a milter.yaml that enforces, with these lines more.
 site() {
-    printf 'joe@example.org joe\ninfo@example.org joe\n' >/etc/postfix/virtual
+    addresses
     cat >"$config" <<'CONF'
 mode: enforce
 local: {domains: [example.org, example.net]}
@@ -116,24 +115,34 @@ CONF
     printf '%s\n' "$@" >>"$config"
 }
 
-# postfix_with MILTER: the machine's Postfix receives for example.org, and asks us by the lines that we ship.
-postfix_with() {
-    postfix_settings "$1"
-    systemctl restart postfix
-    await mail_port
-}
-postfix_settings() {
+# The machine's Postfix receives for example.org, and asks nobody.
+postfix_receives() {
     id joe >/dev/null 2>&1 || useradd -m joe
-    # Whether an address exists is our answer here, so Postfix takes all.
+    addresses
     postconf -e 'mydestination = localhost, example.org' 'myorigin = localhost' 'myhostname = mx.example.org' \
         'mynetworks = 127.0.0.0/8' 'smtpd_authorized_xclient_hosts = 127.0.0.0/8' 'inet_interfaces = 127.0.0.1' 'inet_protocols = ipv4' \
-        'smtpd_peername_lookup = no' 'virtual_alias_maps = texthash:/etc/postfix/virtual' 'local_recipient_maps =' \
-        'luser_relay = joe'
-    grep -v '^#' /usr/share/doc/backstop/examples/postfix/main.cf | grep = | while read -r line; do postconf -e "$line"; done
-    postconf -e "smtpd_milters = $1"
+        'smtpd_peername_lookup = no' 'virtual_alias_maps = texthash:/etc/postfix/virtual'
     newaliases
     # Debian's smtpd is chrooted: else nothing is shown.
     has "$(postconf -F smtp/inet/chroot)" 'y$'
+}
+postfix_starts() {
+    systemctl restart postfix
+    await mail_port
+}
+
+# postfix_asks MILTER: by the lines that we ship. Whether an address exists is our answer here, so Postfix takes all.
+postfix_asks() {
+    postfix_receives
+    postconf -e 'local_recipient_maps =' 'luser_relay = joe'
+    grep -v '^#' /usr/share/doc/backstop/examples/postfix/main.cf | grep = | while read -r line; do postconf -e "$line"; done
+    postconf -e "smtpd_milters = $1"
+}
+
+# postfix_with MILTER: the same, running.
+postfix_with() {
+    postfix_asks "$1"
+    postfix_starts
 }
 mail_port() { (exec 3<>/dev/tcp/127.0.0.1/25) 2>/dev/null; }
 

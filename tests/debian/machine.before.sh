@@ -6,7 +6,7 @@ chmod 755 /usr/sbin/policy-rc.d
 install_package
 rm /usr/sbin/policy-rc.d
 site "${in_chroot[@]}" 'siege: {notify: [/usr/bin/logger, -t, notified]}'
-postfix_settings unix:backstop/backstop.sock
+postfix_asks unix:backstop/backstop.sock
 # Postfix's own start is some hundreds of commands, which make and check its folders.
 /usr/lib/postfix/configure-instance.sh -
 postfix check

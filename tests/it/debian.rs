@@ -78,6 +78,11 @@ fn installed_upgraded_over_removed_and_purged_on_trixie() {
 }
 
 #[test]
+fn set_up_over_the_file_that_it_brings() {
+    holds(CONTAINER, "bookworm", "setup.sh");
+}
+
+#[test]
 fn a_socket_file_in_the_chroot_of_postfix() {
     holds(CONTAINER, "bookworm", "chroot.sh");
 }
