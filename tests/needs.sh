@@ -31,6 +31,16 @@ needs_package() {
     done
 }
 
+# needs_space FOLDER MEGABYTES: the folder may come to hold that much.
+needs_space() {
+    local held left
+    mkdir -p "$1"
+    held=$(du -sm "$1" | cut -f 1)
+    left=$(df -m --output=avail "$1" | tail -n 1)
+    ((held + left >= $2)) || unavailable \
+        "$1 comes to hold $2 MB, and has $held MB; its disk has ${left##* } MB left, and needs $(($2 - held - left)) MB more"
+}
+
 # Installs what is lacking, as root or through sudo without a password; without either it is named, and that's all.
 install_lacking() {
     ((${#lacking[@]})) || return 0
