@@ -127,8 +127,11 @@ pub enum List {
         file: MapFile,
         /// What is asked for.
         key: Key,
-        /// The domains for which it has a catch-all; none if it was not asked.
-        whole_domains: Option<BTreeSet<Domain>>,
+        /// Its catch-alls: the domains, and where their mail goes.
+        ///
+        /// # Errors
+        /// Why it could not be asked.
+        whole_domains: Result<BTreeMap<Domain, String>, String>,
     },
     /// The accounts of the host; `elsewhere` names where nsswitch.conf looks besides /etc/passwd.
     Accounts {

@@ -6,13 +6,13 @@ use std::{
     io::{self, Read},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
     time::Duration,
 };
 
 use tokio::{process::Command, time::timeout};
 
-use super::{facts::MachineFacts, lines::FileText};
+use super::{facts::MachineFacts, lines::FileText, mail_log::Writer};
 
 /// How long a program of Postfix may take; it only reads files, or asks a server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -84,18 +84,34 @@ impl Machine {
         run("postconf", &all).await
     }
 
-    /// What a lookup table of Postfix answers; none where there is nothing, or where Postfix can't be asked.
-    pub async fn postmap(&self, table: &str, key: &str) -> Option<String> {
+    /// What a lookup table of Postfix answers; none where it has no such key.
+    ///
+    /// # Errors
+    /// It can't be asked.
+    pub async fn postmap(&self, table: &str, key: &str) -> Result<Option<String>, String> {
         if self.root.is_some() {
-            return None;
+            return Err("no server is asked for another host".to_owned());
         }
         let folder = self.postfix.as_deref().map(Path::as_os_str);
         let mut all: Vec<&OsStr> =
             folder.map_or_else(Vec::new, |folder| vec![OsStr::new("-c"), folder]);
         all.extend(["-q", key, table].map(OsStr::new));
-        let answer = run("postmap", &all).await.ok()??;
-        let answer = answer.trim().to_owned();
-        (!answer.is_empty()).then_some(answer)
+        let output = output("postmap", &all).await?;
+        let output = output.ok_or("there is no `postmap` to ask it with")?;
+        let said = FileText::of(&output.stderr).text;
+        // A key that is not there and a server that is not there end it alike. Why, the warning before the error says.
+        let lines: Vec<&str> = said.lines().collect();
+        if let Some(at) = lines.iter().position(|line| line.contains("fatal: ")) {
+            let before = at.checked_sub(1).and_then(|before| lines.get(before));
+            let why = before.or(lines.get(at)).copied().unwrap_or_default();
+            return Err(why
+                .trim_start_matches("postmap: ")
+                .trim_start_matches("fatal: ")
+                .trim_start_matches("warning: ")
+                .to_owned());
+        }
+        let answer = FileText::of(&output.stdout).text.trim().to_owned();
+        Ok(Some(answer).filter(|answer| output.status.success() && !answer.is_empty()))
     }
 
     /// What systemd says of a unit: `NAME=VALUE` lines of the named properties. None where it is not asked, or does not know.
@@ -107,8 +123,15 @@ impl Machine {
         run("systemctl", &arguments).await.ok()?
     }
 
-    /// The last day of the log of mail, line by line, the oldest first: from its file, or from the journal.
-    pub async fn log_lines(&self, maillog_file: &str, each: &mut dyn FnMut(&str)) -> bool {
+    /// The last day of the log of an MTA, line by line, the oldest first: from its file, or from the journal. Whether there
+    /// is one.
+    pub async fn log_lines(
+        &self,
+        writer: &Writer,
+        maillog_file: &str,
+        each: &mut dyn FnMut(&str),
+    ) -> bool {
+        let has_lines = |text: &str| writer.marks.iter().any(|mark| text.contains(mark));
         let mut files = vec!["/var/log/mail.log", "/var/log/maillog"];
         if !maillog_file.is_empty() && maillog_file.starts_with('/') {
             files.insert(0, maillog_file);
@@ -119,7 +142,7 @@ impl Machine {
             for part in [format!("{file}.1"), file.to_owned()] {
                 text.push_str(&self.read(Path::new(&part)).unwrap_or_default());
             }
-            if text.contains("postfix") {
+            if has_lines(&text) {
                 last_day(&text).for_each(each);
                 return true;
             }
@@ -127,19 +150,11 @@ impl Machine {
         if self.root.is_some() {
             return false;
         }
-        let arguments = [
-            "-u",
-            "postfix*",
-            "--since",
-            "-1d",
-            "--no-pager",
-            "-q",
-            "-n",
-            "500000",
-        ];
-        let arguments = arguments.map(OsStr::new);
+        let since = ["--since", "-1d", "--no-pager", "-q", "-n", "500000"];
+        let arguments = writer.journal.iter().copied().chain(since);
+        let arguments: Vec<&OsStr> = arguments.map(OsStr::new).collect();
         match run("journalctl", &arguments).await {
-            Ok(Some(text)) if text.contains("postfix") => {
+            Ok(Some(text)) if has_lines(&text) => {
                 text.lines().for_each(each);
                 true
             }
@@ -195,6 +210,19 @@ pub(super) fn why(path: &Path, error: &io::Error) -> String {
 
 /// The standard output of a program that ends well; none where there is none.
 async fn run(program: &str, arguments: &[&OsStr]) -> Result<Option<String>, String> {
+    let Some(output) = output(program, arguments).await? else {
+        return Ok(None);
+    };
+    if output.status.success() {
+        return Ok(Some(FileText::of(&output.stdout).text));
+    }
+    let said = FileText::of(&output.stderr).text;
+    let first = said.lines().next().unwrap_or_default();
+    Err(format!("`{program}` ended with {}: {first}", output.status))
+}
+
+/// What a program gives; none where there is none.
+async fn output(program: &str, arguments: &[&OsStr]) -> Result<Option<Output>, String> {
     for folder in FOLDERS {
         let mut command = Command::new(Path::new(folder).join(program));
         command
@@ -202,14 +230,7 @@ async fn run(program: &str, arguments: &[&OsStr]) -> Result<Option<String>, Stri
             .stdin(Stdio::null())
             .kill_on_drop(true);
         match timeout(PATIENCE, command.output()).await {
-            Ok(Ok(output)) if output.status.success() => {
-                return Ok(Some(FileText::of(&output.stdout).text));
-            }
-            Ok(Ok(output)) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let first = said.lines().next().unwrap_or_default();
-                return Err(format!("`{program}` ended with {}: {first}", output.status));
-            }
+            Ok(Ok(output)) => return Ok(Some(output)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(Err(error)) => return Err(format!("`{program}` can't be run: {error}")),
             Err(_elapsed) => {

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod decide;
 pub mod facts;
 pub mod gather;
+mod ldap_query;
 mod lines;
 mod machine;
 mod mail_log;

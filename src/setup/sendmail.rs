@@ -17,7 +17,9 @@ pub struct Sendmail {
     pub virtual_domains: Vec<String>,
     /// Files with more of them.
     pub virtual_files: Vec<PathBuf>,
-    /// Files with class R: whom it relays for.
+    /// Names in class R: whom it relays for.
+    pub relayed: Vec<String>,
+    /// Files with more of them.
     pub relay_files: Vec<PathBuf>,
     /// Texts of tables, by the names of their maps.
     pub maps: Vec<(String, PathBuf)>,
@@ -58,6 +60,8 @@ impl Sendmail {
             self.virtual_files.extend(path(rest));
         } else if let Some(rest) = line.strip_prefix("FR") {
             self.relay_files.extend(path(rest));
+        } else if let Some(rest) = line.strip_prefix("CR") {
+            self.relayed.extend(names(rest));
         } else if let Some(rest) = line.strip_prefix("Dj") {
             self.host = Some(rest.trim().to_owned()).filter(|host| !host.contains('$'));
         } else if let Some(rest) = line.strip_prefix("DL") {
@@ -115,6 +119,12 @@ impl Sendmail {
             } else if line.starts_with("VIRTUSER_DOMAIN(") {
                 self.virtual_domains
                     .extend(first.split_whitespace().map(str::to_owned));
+            } else if line.starts_with("RELAY_DOMAIN(") {
+                self.relayed
+                    .extend(first.split_whitespace().map(str::to_owned));
+            } else if line.starts_with("RELAY_DOMAIN_FILE(") {
+                let path = first.split_whitespace().next_back();
+                self.relay_files.extend(path.map(PathBuf::from));
             } else if line.starts_with("FEATURE(") {
                 let default = match first {
                     "use_cw_file" => {
@@ -148,7 +158,8 @@ mod tests {
     fn both_forms_say_the_same() {
         let cf = "Cwlocalhost example.org\nFw-o /etc/mail/local-host-names\nKvirtuser hash -o /etc/mail/virtusertable\n\
                   Kaccess hash -T<TMPF> -o /etc/mail/access\nO AliasFile=/etc/mail/aliases\nDjmx.example.org\n\
-                  Xopendkim, S=inet:8891@127.0.0.1, F=T\nO InputMailFilters=opendkim\nDL\nC{VirtHost}example.net\n";
+                  Xopendkim, S=inet:8891@127.0.0.1, F=T\nO InputMailFilters=opendkim\nDL\nC{VirtHost}example.net\n\
+                  CRrelayed.example\nFR-o /etc/mail/relay-domains\n";
         let found = Sendmail::of_cf(cf);
         assert_eq!(found.local, ["localhost", "example.org"]);
         assert_eq!(found.virtual_domains, ["example.net"]);
@@ -167,7 +178,8 @@ mod tests {
         assert!(!found.luser_relay);
         let mut read = Sendmail::default();
         read.read_mc("dnl LOCAL_DOMAIN(`no.example')\nLOCAL_DOMAIN(`localhost example.org')dnl\nFEATURE(`use_cw_file')dnl\n\
-                      VIRTUSER_DOMAIN(`example.net')dnl\n\
+                      VIRTUSER_DOMAIN(`example.net')dnl\nRELAY_DOMAIN(`relayed.example')dnl\n\
+                      RELAY_DOMAIN_FILE(`-o /etc/mail/relay-domains')dnl\n\
                       FEATURE(`virtusertable', `hash -o /etc/mail/virtusertable.db')dnl\nFEATURE(`access_db')dnl\n\
                       INPUT_MAIL_FILTER(`opendkim', `S=inet:8891@127.0.0.1, F=T')dnl\n");
         assert_eq!(
@@ -177,6 +189,10 @@ mod tests {
         assert_eq!(
             (read.local_files, read.filters, read.aliases),
             (found.local_files, found.filters, found.aliases)
+        );
+        assert_eq!(
+            (read.relayed, read.relay_files),
+            (found.relayed, found.relay_files)
         );
         assert_eq!(read.maps.len(), 2);
     }

@@ -190,6 +190,11 @@ fn list_of(select: &str) -> Option<String> {
         return None;
     }
     let column = found.column;
+    // One row is enough for Postfix, but not for a list.
+    let lower = behind.to_ascii_lowercase();
+    let ends = ["order", "limit", "offset", "fetch", "for"];
+    let end = ends.iter().filter_map(|word| word_at(&lower, word)).min();
+    let behind = end.and_then(|end| behind.get(..end)).unwrap_or(behind);
     let behind = behind.replace("%%", "%");
     let before = before.replace("%%", "%");
     // In a query within the query the column has no meaning outside.
@@ -378,6 +383,10 @@ mod tests {
                     "SELECT DISTINCT email FROM users WHERE 1=1 ",
                     "SELECT DISTINCT source FROM aliases WHERE 1=1",
                 ]),
+            ),
+            (
+                "SELECT a FROM b WHERE c='%s' AND d='limit 2' ORDER BY e LIMIT 1",
+                Some(&["SELECT DISTINCT c FROM b WHERE 1=1 AND d='limit 2' "]),
             ),
             (
                 "SELECT a FROM b WHERE c IN (SELECT d FROM e WHERE f = '%s')",

@@ -84,6 +84,11 @@ impl Table {
         })
     }
 
+    /// As it stands in main.cf, without `proxy:`: it is asked by a process of its own, and also while Postfix is stopped.
+    pub fn direct(&self) -> &str {
+        self.written.strip_prefix("proxy:").unwrap_or(&self.written)
+    }
+
     /// The path that `name` is.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(&self.name)

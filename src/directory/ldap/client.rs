@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// The connection, which whoever comes first makes for all who wait.
-    async fn connected(&self, deadline: Instant) -> Result<ldap3::Ldap, Failure> {
+    pub(super) async fn connected(&self, deadline: Instant) -> Result<ldap3::Ldap, Failure> {
         let before = self.attempts.before();
         let _alone = self.connecting.lock().await;
         if let Some(connection) = self.connection() {
@@ -184,11 +184,7 @@ impl Client {
             .settings
             .filter
             .filled(|placeholder| ldap_escape(asked.part(placeholder)).into_owned());
-        let scope = match self.settings.scope {
-            super::Scope::Base => Scope::Base,
-            super::Scope::One => Scope::OneLevel,
-            super::Scope::Sub => Scope::Subtree,
-        };
+        let scope = self.settings.scope.into();
         let found = connection
             .with_search_options(SearchOptions::new().sizelimit(1))
             .search(&self.settings.base, scope, &filter, NO_ATTRIBUTE)
@@ -208,4 +204,14 @@ impl Client {
 
 fn down(error: LdapError) -> Failure {
     Failure::Down(error.to_string())
+}
+
+impl From<super::Scope> for Scope {
+    fn from(scope: super::Scope) -> Self {
+        match scope {
+            super::Scope::Base => Self::Base,
+            super::Scope::One => Self::OneLevel,
+            super::Scope::Sub => Self::Subtree,
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ldap")]
 mod client;
+#[cfg(feature = "ldap")]
+mod entries;
 mod filter;
 mod url;
 
@@ -11,6 +13,8 @@ use serde::Deserialize;
 
 #[cfg(feature = "ldap")]
 pub(super) use self::client::Client;
+#[cfg(feature = "ldap")]
+pub use self::entries::entries;
 pub use self::{
     filter::{Filter, FilterError},
     url::LdapUrl,
@@ -81,6 +85,27 @@ impl Ldap {
         in_file.or_else(|| self.password.clone())
     }
 
+    /// One with the defaults, whose filter nobody asks.
+    ///
+    /// # Errors
+    /// Never: it is the filter that the manual has.
+    pub fn of_url(url: LdapUrl) -> Result<Self, FilterError> {
+        Ok(Self {
+            url,
+            start_tls: false,
+            ca: None,
+            bind_dn: None,
+            password: None,
+            password_file: None,
+            base: String::new(),
+            scope: Scope::default(),
+            filter: "(mail=:address)".parse()?,
+            timeout: limits::timeout(),
+            cache_known: limits::cache_known(),
+            cache_unknown: limits::cache_unknown(),
+        })
+    }
+
     pub(super) fn times(&self) -> Times {
         Times {
             timeout: self.timeout.into(),
@@ -88,4 +113,17 @@ impl Ldap {
             cache_unknown: self.cache_unknown.into(),
         }
     }
+}
+
+/// Without `ldap` no directory can be asked.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "ldap"))]
+pub async fn entries(
+    _: Ldap,
+    _: &str,
+    _: Vec<String>,
+) -> Result<Vec<std::collections::HashMap<String, Vec<String>>>, String> {
+    Err("this backstop was built without `ldap`".to_owned())
 }

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::super::{
     facts::{Facts, Mta},
+    mail_log::HERE,
     master::Service,
     private::{is_link_local, is_private},
 };
@@ -139,7 +140,13 @@ fn decision(net: &IpNet, facts: &Facts, ours: &BTreeSet<&Domain>) -> Result<Stri
     }
     match &facts.log {
         Some(day) if day.messages > 0 => {
-            Ok("mynetworks; in a day of log, no mail of others came from there".to_owned())
+            let source = match &facts.mta {
+                Mta::Postfix { .. } => "mynetworks",
+                Mta::Sendmail(_) => "it may relay",
+            };
+            Ok(format!(
+                "{source}; in a day of log, no mail of others came from there"
+            ))
         }
         _ => Err("there is no log of a day that shows whose mail comes from there".to_owned()),
     }
@@ -164,13 +171,14 @@ fn strangers<'a>(net: &IpNet, facts: &'a Facts, ours: &BTreeSet<&Domain>) -> Vec
         let above_host = host.is_some_and(|host| host.is_at_or_below(domain));
         above_host || ours.iter().any(|own| domain.is_at_or_below(own)) || is_special(domain)
     };
+    let is_for_us = |recipient: &Domain| ours.contains(recipient) || recipient.as_str() == HERE;
     let mut found: Vec<Stranger<'_>> = facts
         .log
         .iter()
         .flat_map(|day| day.clients.iter())
         .filter(|(client, _)| net.contains(*client))
         .flat_map(|(client, pairs)| pairs.iter().map(move |(pair, id)| (client, pair, id)))
-        .filter(|(_, (sender, recipient), _)| !is_ours(sender) && ours.contains(recipient))
+        .filter(|(_, (sender, recipient), _)| !is_ours(sender) && is_for_us(recipient))
         .map(|(client, (sender, _), id)| Stranger { client, sender, id })
         .collect();
     found.sort_by_key(|stranger| (stranger.client, stranger.sender));

@@ -171,11 +171,14 @@ impl<'a> Collected<'a> {
                     return;
                 }
                 match whole_domains {
-                    Some(domains) if domains.contains(self.domain) => {
-                        self.catches_all(written.clone())
+                    Ok(domains) if domains.contains_key(self.domain) => {
+                        self.catches_all(written.clone());
                     }
-                    Some(_) => {}
-                    None => self.lacks(format!("the catch-alls of {written}, which was not asked")),
+                    Ok(_) => {}
+                    Err(why) => self.lacks(format!(
+                        "the catch-alls of {written} ({why}); if it has `@{}`, use `catch_all: {{mail: accept, bounces: reject}}`",
+                        self.domain
+                    )),
                 }
                 match file.asked(*kind, *key) {
                     // What is the same for every address makes nobody known: it is a catch-all.

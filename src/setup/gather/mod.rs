@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{
     facts::{Class, Facts, FoundDomain},
     machine::Machine,
-    mail_log::{Day, Reader},
+    mail_log::{Day, Reader, Writer},
     text_map::Keys,
 };
 use crate::{core::address::Domain, dns::DnsSettings};
@@ -28,13 +28,14 @@ pub async fn facts(
     domains: &[Domain],
     dns: &DnsSettings,
 ) -> Result<Facts, String> {
-    if let Some(mut facts) = postfix::facts(machine, domains).await? {
+    let found = match postfix::facts(machine, domains).await? {
+        Some(facts) => Some(facts),
+        None => sendmail::facts(machine, domains).await?,
+    };
+    if let Some(mut facts) = found {
         if machine.root.is_none() {
             facts.covered = spf::covered(&facts.domains, facts.log.as_ref(), dns).await;
         }
-        return Ok(facts);
-    }
-    if let Some(facts) = sendmail::facts(machine, domains).await? {
         return Ok(facts);
     }
     Err("neither Postfix (postconf, /etc/postfix/main.cf) nor Sendmail (/etc/mail/sendmail.mc, /etc/mail/sendmail.cf) is here; \
@@ -51,13 +52,23 @@ pub async fn has_mta(machine: &Machine) -> bool {
         || sendmail::is_there(machine)
 }
 
-/// A day of the log; none if there is no log.
-async fn day(machine: &Machine, maillog_file: &str) -> Option<Day> {
+/// A day of the log of an MTA; where there is none, that is told.
+async fn day(
+    machine: &Machine,
+    writer: &Writer,
+    maillog_file: &str,
+    unread: &mut Vec<String>,
+) -> Option<Day> {
     let mut reader = Reader::default();
-    let found = machine
-        .log_lines(maillog_file, &mut |line| reader.line(line))
-        .await;
-    found.then(|| reader.day())
+    let mut each = |line: &str| reader.line(line);
+    if machine.log_lines(writer, maillog_file, &mut each).await {
+        return Some(reader.day());
+    }
+    unread.push(format!(
+        "the log of mail: neither /var/log/mail.log nor the journal has lines of {}",
+        writer.name
+    ));
+    None
 }
 
 /// Domains, each with the class and the place where it was found first.

@@ -13,7 +13,7 @@ use super::{
         facts::{Class, Facts, Mta},
         lines::words,
         machine::Machine,
-        mail_log::Day,
+        mail_log::{Day, POSTFIX},
         master::services,
         settings::Settings,
     },
@@ -34,13 +34,8 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
         unread.push(why);
         Vec::new()
     });
-    let log = day(machine, &settings.value("maillog_file")).await;
-    if log.is_none() {
-        unread.push(
-            "the log of mail: neither /var/log/mail.log nor the journal has lines of Postfix"
-                .to_owned(),
-        );
-    }
+    let maillog_file = settings.value("maillog_file");
+    let log = day(machine, &POSTFIX, &maillog_file, &mut unread).await;
     let mut reading = Reading {
         machine,
         settings: &settings,
@@ -141,9 +136,18 @@ impl Reading<'_> {
         self.settings.value("default_database_type")
     }
 
-    async fn asked(&mut self, table: &str, key: &str) -> bool {
+    /// What a table has for a key.
+    ///
+    /// # Errors
+    /// It can't be asked.
+    async fn asked(&mut self, table: &str, key: &str) -> Result<Option<String>, String> {
         self.questions += 1;
-        self.questions <= MAX_QUESTIONS && self.machine.postmap(table, key).await.is_some()
+        if self.questions > MAX_QUESTIONS {
+            return Err(format!(
+                "more than {MAX_QUESTIONS} questions would be needed"
+            ));
+        }
+        self.machine.postmap(table, key).await
     }
 
     /// The words of mynetworks, with those of its files and cidr tables.

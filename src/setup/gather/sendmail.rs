@@ -9,9 +9,10 @@ use super::{
     super::{
         facts::{Class, Facts, List, Mta},
         machine::Machine,
+        mail_log::SENDMAIL,
         sendmail::Sendmail,
     },
-    Domains, lists,
+    Domains, day, lists,
 };
 use crate::core::address::Domain;
 
@@ -60,10 +61,12 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
                             .lines()
                             .map(str::trim)
                             .filter(|line| !line.starts_with('#'));
-                        lines.for_each(|line| {
+                        for line in lines.filter(|line| class != Class::Relay || is_name(line)) {
                             domains.add(line, class, &file.display().to_string());
-                        });
+                        }
                     }
+                    // `FR-o FILE`: it need not be there.
+                    Err(_) if !machine.place(file).exists() => {}
                     Err(why) => unread.push(why),
                 }
             }
@@ -82,8 +85,20 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
         "VIRTUSER_DOMAIN",
         &mut unread,
     );
+    let access = access(machine, &sendmail, &mut unread);
+    // `To:example.org RELAY`, or without a tag, as it was before Sendmail 8.10.
+    let relayed = access
+        .iter()
+        .filter(|(key, value)| value == "RELAY" && !key.contains('@'));
+    let relayed: Vec<String> = relayed
+        .map(|(key, _)| key.trim_start_matches("to:").to_owned())
+        .filter(|key| is_name(key))
+        .collect();
+    add(&relayed, &[], Class::Relay, "the access table", &mut unread);
+    let names = sendmail.relayed.iter().filter(|name| is_name(name));
+    let names: Vec<String> = names.cloned().collect();
     add(
-        &[],
+        &names,
         &sendmail.relay_files,
         Class::Relay,
         "class R",
@@ -96,25 +111,30 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
             Err(why) => unread.push(why),
         }
     }
-    for found in domains
-        .found
-        .iter_mut()
-        .filter(|found| found.class == Class::Relay)
-    {
-        found.next_hop = hops.get(found.domain.as_str()).cloned();
+    for found in &mut domains.found {
+        if found.class == Class::Relay {
+            found.next_hop = hops.get(found.domain.as_str()).cloned();
+        }
     }
-    unread.push("the log of mail, which is read only of Postfix".to_owned());
+    // `error:5.7.1:550 closed` refuses all mail for it.
+    domains.found.retain(|found| {
+        let hop = found.next_hop.as_ref();
+        hop.is_none_or(|hop| !hop.starts_with("error:"))
+    });
     let lists = lists_of(machine, &sendmail);
+    let all_domains_read = unread.is_empty();
+    let networks = networks(machine, &sendmail, &access);
+    let log = day(machine, &SENDMAIL, "", &mut unread).await;
     Ok(Some(Facts {
         host,
         domains: domains.found,
-        all_domains_read: unread.is_empty(),
+        all_domains_read,
         covered: BTreeSet::new(),
         remarks: lists::hidden(machine, lists.values().flatten()),
         lists,
-        networks: networks(machine, &sendmail, &mut unread),
+        networks,
         networks_by_style: None,
-        log: None,
+        log,
         machine: machine.facts(),
         unread,
         mta: Mta::Sendmail(Box::new(sendmail)),
@@ -147,26 +167,42 @@ fn lists_of(machine: &Machine, sendmail: &Sendmail) -> BTreeMap<Class, Vec<List>
     BTreeMap::from([(Class::Local, local), (Class::Alias, virtuser)])
 }
 
-/// Networks that the access table or class R relays for: `Connect:192.168.1 RELAY`.
-fn networks(machine: &Machine, sendmail: &Sendmail, unread: &mut Vec<String>) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut prefixes: Vec<String> = Vec::new();
-    if let Some(path) = text_of(sendmail.map("access")) {
-        match machine.read(&path) {
-            Ok(text) => {
-                let relays = lists::pairs(&text)
-                    .into_iter()
-                    .filter(|(_, value)| value == "RELAY");
-                prefixes
-                    .extend(relays.map(|(key, _)| key.trim_start_matches("connect:").to_owned()));
-            }
-            Err(why) => unread.push(why),
+/// Whether it names a domain: neither a network, nor one of a kind (`connect:`).
+fn is_name(word: &str) -> bool {
+    let has_letter = |part: &str| part.bytes().any(|byte| byte.is_ascii_alphabetic());
+    !word.contains(':') && word.rsplit('.').next().is_some_and(has_letter)
+}
+
+/// The keys of the access table, in small letters, and their values.
+fn access(
+    machine: &Machine,
+    sendmail: &Sendmail,
+    unread: &mut Vec<String>,
+) -> Vec<(String, String)> {
+    let Some(path) = text_of(sendmail.map("access")) else {
+        return Vec::new();
+    };
+    match machine.read(&path) {
+        Ok(text) => lists::pairs(&text),
+        Err(why) => {
+            unread.push(why);
+            Vec::new()
         }
     }
+}
+
+/// Networks that the access table or class R relays for: `Connect:192.168.1 RELAY`.
+fn networks(machine: &Machine, sendmail: &Sendmail, access: &[(String, String)]) -> Vec<String> {
+    let relays = access.iter().filter(|(_, value)| value == "RELAY");
+    let mut prefixes: Vec<String> = relays
+        .map(|(key, _)| key.trim_start_matches("connect:").to_owned())
+        .collect();
+    prefixes.extend(sendmail.relayed.iter().cloned());
     for file in &sendmail.relay_files {
         let text = machine.read(file).unwrap_or_default();
         prefixes.extend(text.lines().map(|line| line.trim().to_owned()));
     }
+    let mut found = Vec::new();
     for prefix in prefixes {
         let octets: Vec<&str> = prefix.split('.').collect();
         let is_v4 = octets.len() <= 4 && octets.iter().all(|octet| octet.parse::<u8>().is_ok());

@@ -25,55 +25,105 @@ fn backstop(arguments: &[&str], config: &Path) -> (bool, String) {
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-#[test]
-fn what_is_written_is_asked() {
-    const SQL: &str = "SELECT address FROM mailbox WHERE address";
-    for kind in [Kind::Mariadb, Kind::Postgresql, Kind::Openldap] {
-        let server = Server::start(kind, &["joe@example.org", "ann@example.net"]).unwrap();
+/// A folder with the files of a Postfix whose domains and users a server has.
+struct Tables {
+    folder: tempfile::TempDir,
+    server: Server,
+}
+
+impl Tables {
+    /// `filter`: the query_filter of the domains, where the server is a directory.
+    fn new(kind: Kind, filter: &str) -> Self {
+        const SQL: &str = "SELECT address FROM mailbox WHERE address";
+        let addresses = ["joe@example.org", "ann@example.net", "@example.net"];
+        let server = Server::start(kind, &addresses).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let here = folder.path().display();
-        let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-        let port = server.port();
+        let tables = Self { folder, server };
+        let (here, port) = (tables.here(), tables.server.port());
         let sql = format!(
             "user = {USER}\npassword = {PASSWORD}\nhosts = 127.0.0.1:{port}\ndbname = mail\n"
         );
-        let (scheme, domains) = match kind {
-            Kind::Mariadb => ("mysql", format!("mysql:{here}/domains.cf")),
-            Kind::Postgresql => ("pgsql", format!("pgsql:{here}/domains.cf")),
-            Kind::Openldap => ("ldap", "example.org, example.net".to_owned()),
-        };
-        write("domains.cf", format!("{sql}query = {SQL} LIKE '%%@%s'\n"));
-        let users = match kind {
-            Kind::Openldap => format!(
-                "server_host = ldap://127.0.0.1:{port}\nbind = yes\nbind_dn = {BIND_DN}\nbind_pw = {PASSWORD}\n\
-                 search_base = {BASE}\nscope = one\nquery_filter = (mail=%s)\n"
+        let ldap = format!(
+            "server_host = ldap://127.0.0.1:{port}\nbind = yes\nbind_dn = {BIND_DN}\nbind_pw = {PASSWORD}\n\
+             search_base = {BASE}\nscope = one\nresult_attribute = mail\n"
+        );
+        let (scheme, domains, users) = match kind {
+            Kind::Mariadb | Kind::Postgresql => (
+                if kind == Kind::Mariadb {
+                    "mysql"
+                } else {
+                    "pgsql"
+                },
+                format!("{sql}query = {SQL} LIKE '%%@%s'\n"),
+                format!("{sql}query = {SQL} = '%s'\n"),
             ),
-            _ => format!("{sql}query = {SQL} = '%s'\n"),
+            Kind::Openldap => (
+                "ldap",
+                format!("{ldap}query_filter = {filter}\n"),
+                format!("{ldap}query_filter = (mail=%s)\n"),
+            ),
         };
-        write("users.cf", users);
-        write(
+        tables.write("domains.cf", &domains);
+        tables.write("users.cf", &users);
+        let tree = unpacked("postfix").unwrap();
+        let maps = fs::read_to_string(tree.join("usr/share/postfix/dynamicmaps.cf"));
+        tables.write("dynamicmaps.cf", &maps.unwrap());
+        tables.write(
             "main.cf",
-            format!(
+            &format!(
                 "compatibility_level = 3.6\nmyhostname = mx.example.org\nmydestination = localhost\n\
-                 virtual_mailbox_domains = {domains}\nvirtual_mailbox_maps = proxy:{scheme}:{here}/users.cf\n"
+                 mail_owner = daemon\nsetgid_group = uucp\nmeta_directory = {here}\nshlib_directory = {}/usr/lib/postfix\n\
+                 virtual_mailbox_domains = proxy:{scheme}:{here}/domains.cf\n\
+                 virtual_alias_maps = proxy:{scheme}:{here}/users.cf\n\
+                 virtual_mailbox_maps = proxy:{scheme}:{here}/users.cf\n",
+                tree.display()
             ),
         );
-        write("master.cf", "smtp inet n - n - - smtpd\n".to_owned());
-        let before = fs::read(folder.path().join("main.cf")).unwrap();
-        let config = folder.path().join("backstop/milter.yaml");
-        let postfix = here.to_string();
+        tables.write("master.cf", "smtp inet n - n - - smtpd\n");
+        tables
+    }
 
-        let (is_done, shown) = backstop(&["setup", "--postfix", &postfix, "--apply"], &config);
-        assert!(is_done && !shown.contains(PASSWORD), "{kind:?}: {shown}");
+    fn here(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn config(&self) -> std::path::PathBuf {
+        self.folder.path().join("backstop/milter.yaml")
+    }
+
+    fn setup(&self, more: &[&str]) -> String {
+        let here = self.here();
+        let arguments = [&["setup", "--postfix", &here], more].concat();
+        let (is_done, shown) = backstop(&arguments, &self.config());
+        assert!(is_done && !shown.contains(PASSWORD), "{shown}");
+        shown
+    }
+}
+
+/// Domains that the server lists, users that `check` asks it for, and a catch-all that only Postfix finds in it.
+#[test]
+fn what_is_written_is_asked() {
+    for kind in [Kind::Mariadb, Kind::Postgresql, Kind::Openldap] {
+        let tables = Tables::new(kind, "(mail=*@%s)");
+        let before = fs::read(tables.folder.path().join("main.cf")).unwrap();
+        let config = tables.config();
+        tables.setup(&["--apply"]);
         let yaml = fs::read_to_string(&config).unwrap();
-        for text in [
-            "- domain: example.org\n",
-            "- domain: example.net\n",
-            "password_file: ",
-        ] {
-            assert!(yaml.contains(text), "{kind:?}: {yaml}");
-        }
-        assert!(!yaml.contains(PASSWORD));
+        assert!(!yaml.contains(PASSWORD) && yaml.contains("password_file: "));
+        let (net, org) = yaml.split_once("- domain: example.org\n").unwrap();
+        assert!(
+            net.contains("- domain: example.net\n")
+                && net.contains("catch_all: {mail: accept, bounces: reject}"),
+            "{kind:?}: {yaml}"
+        );
+        assert!(
+            org.contains("# The MTA refuses all others itself.") && !org.contains("catch_all"),
+            "{kind:?}: {yaml}"
+        );
         let secret = fs::read_dir(config.parent().unwrap())
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -90,14 +140,40 @@ fn what_is_written_is_asked() {
             .filter(|line| line.starts_with("directory ") && line.contains(" answers in "));
         assert_eq!(answers.count(), 1, "{kind:?}: {shown}");
 
-        let (is_done, shown) = backstop(&["setup", "--postfix", &postfix, "--undo"], &config);
-        assert!(is_done, "{kind:?}: {shown}");
-        assert_eq!(fs::read(folder.path().join("main.cf")).unwrap(), before);
-        assert_eq!(
-            fs::read_dir(config.parent().unwrap()).unwrap().count(),
-            0,
-            "{kind:?}"
+        tables.setup(&["--undo"]);
+        let after = fs::read(tables.folder.path().join("main.cf")).unwrap();
+        assert_eq!(after, before);
+        let left = fs::read_dir(config.parent().unwrap()).unwrap();
+        assert_eq!(left.count(), 0, "{kind:?}");
+    }
+}
+
+/// Filters that can't be made a search for all, and a server that is not there: it says so, and what to do.
+#[test]
+fn what_a_server_does_not_list_is_told() {
+    for (filter, why) in [
+        ("(mail=@%d)", "its query_filter has `%d`"),
+        ("(!(mail=%s))", "its query_filter leaves keys out by `!`"),
+    ] {
+        let tables = Tables::new(Kind::Openldap, filter);
+        let shown = tables.setup(&["--json"]);
+        assert!(
+            shown.contains(why) && shown.contains("use --domain DOMAIN"),
+            "{shown}"
         );
+    }
+    for kind in [Kind::Mariadb, Kind::Postgresql, Kind::Openldap] {
+        let mut tables = Tables::new(kind, "(mail=*@%s)");
+        tables.server.stop().unwrap();
+        let shown = tables.setup(&["--json", "--domain", "example.net"]);
+        for text in [
+            "- example.net    # virtual_mailbox_domains",
+            "use --domain DOMAIN for others",
+            "It lacks: the catch-alls of proxy:",
+            "if it has `@example.net`, use `catch_all: {mail: accept, bounces: reject}`",
+        ] {
+            assert!(shown.contains(text), "{kind:?}: {text}: {shown}");
+        }
     }
 }
 

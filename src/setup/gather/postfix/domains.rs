@@ -9,17 +9,21 @@ use super::{
     super::{
         super::{
             facts::Class,
+            ldap_query,
             lines::words,
             map_file::MapFile,
             sql_query::listing,
             table::{Kind, Table, Word, list, tables},
         },
-        MAX_QUESTIONS, keys, lists,
+        keys, lists,
     },
     Reading,
 };
 use crate::{
-    directory::sql::{SqlUrl, rows},
+    directory::{
+        ldap::entries,
+        sql::{SqlUrl, rows},
+    },
     server::UrlError,
 };
 
@@ -81,7 +85,12 @@ impl Reading<'_> {
             // By default it is virtual_alias_maps, and of these only tables in text have lines for domains.
             _ if name == "virtual_alias_domains" && !self.settings.is_set(name) => {}
             Kind::Mysql | Kind::Postgres | Kind::Sqlite => {
-                self.database(table, class, &source).await
+                let listed = self.rows(table).await;
+                self.server(table, class, &source, listed).await;
+            }
+            Kind::Ldap => {
+                let listed = self.entries(table).await;
+                self.server(table, class, &source, listed).await;
             }
             _ => {
                 self.candidates(table, class, &source, "the domains in it can't be listed")
@@ -90,21 +99,32 @@ impl Reading<'_> {
         }
     }
 
-    /// Lists the domains in a database.
-    async fn database(&mut self, table: &Table, class: Class, source: &str) {
-        let listed = match self.listed(table).await {
-            Ok(domains) => domains,
-            Err(why) => return self.candidates(table, class, source, &why).await,
-        };
-        for row in listed {
-            let domain = row
-                .rsplit_once('@')
-                .map_or(row.as_str(), |(_, domain)| domain);
-            self.name(domain, class, source);
+    /// Adds what a server lists, or what else shows that it has a domain.
+    async fn server(
+        &mut self,
+        table: &Table,
+        class: Class,
+        source: &str,
+        listed: Result<BTreeSet<String>, String>,
+    ) {
+        match listed {
+            // A directory hides what it gives nobody, and does not say so.
+            Ok(domains) if domains.is_empty() && table.kind == Kind::Ldap => {
+                if self.seek(table, class, source).await > 0 {
+                    self.lacks(source, "its server lists nothing, so only domains of the log are here; use --domain DOMAIN for others");
+                }
+            }
+            Ok(domains) => {
+                for domain in domains {
+                    self.name(&domain, class, source);
+                }
+            }
+            Err(why) => self.candidates(table, class, source, &why).await,
         }
     }
 
-    async fn listed(&self, table: &Table) -> Result<Vec<String>, String> {
+    /// The domains in a database.
+    async fn rows(&self, table: &Table) -> Result<BTreeSet<String>, String> {
         let file = MapFile::of(&self.machine.read(&table.path())?);
         let url = file.database(table.kind)?;
         let url = match url.strip_prefix("sqlite:") {
@@ -121,15 +141,57 @@ impl Reading<'_> {
         let url = url.with_password(secret);
         let mut found = BTreeSet::new();
         for query in queries {
-            found.extend(rows(url.clone(), &query).await?);
+            let rows = rows(url.clone(), &query).await?.into_iter();
+            found.extend(rows.map(|row| match row.rsplit_once('@') {
+                Some((_, domain)) => domain.to_owned(),
+                None => row,
+            }));
         }
-        Ok(found.into_iter().collect())
+        Ok(found)
+    }
+
+    /// The domains in a directory.
+    async fn entries(&self, table: &Table) -> Result<BTreeSet<String>, String> {
+        let file = MapFile::of(&self.machine.read(&table.path())?);
+        let listing = ldap_query::listing(file.filter())?;
+        let server = file.directory()?;
+        if self.machine.root.is_some() {
+            return Err("no server is asked for another host".to_owned());
+        }
+        let needed = file.result_attributes();
+        let mut attributes: Vec<String> = listing.keys.iter().map(|key| key.name.clone()).collect();
+        attributes.extend(needed.iter().flatten().cloned());
+        let mut found = BTreeSet::new();
+        for entry in entries(server, &listing.filter, attributes).await? {
+            let has = |name: &String| entry.contains_key(name);
+            if needed
+                .as_ref()
+                .is_some_and(|needed| !needed.iter().any(has))
+            {
+                continue;
+            }
+            for key in &listing.keys {
+                let values = entry.get(&key.name).into_iter().flatten();
+                let keys = values.filter_map(|value| key.key(value));
+                // Addresses are keys as well, but no domains.
+                found.extend(keys.filter(|key| !key.contains('@')).map(str::to_owned));
+            }
+        }
+        Ok(found)
     }
 
     /// Where a table can't be listed: domains that the administrator named, and domains for which the log has mail, as far as
     /// Postfix finds them in the table.
     async fn candidates(&mut self, table: &Table, class: Class, source: &str, why: &str) {
-        self.all_domains_read = false;
+        let what = match self.seek(table, class, source).await {
+            0 => "; use --domain DOMAIN for each domain in it",
+            _ => ", so only domains of the log are here; use --domain DOMAIN for others",
+        };
+        self.lacks(source, &format!("{why}{what}"));
+    }
+
+    /// Looks for such domains, and gives how many there are.
+    async fn seek(&mut self, table: &Table, class: Class, source: &str) -> usize {
         let (named, log) = (self.named, self.log);
         let mut found = 0;
         for domain in named
@@ -139,9 +201,11 @@ impl Reading<'_> {
             if self.domains.seen.contains(domain) {
                 continue;
             }
-            let is_there = self.asked(&table.written, domain.as_str()).await;
             // Where Postfix can't be asked, the administrator's word counts, and for mail that a transport of this host took.
-            let is_there = is_there || self.machine.root.is_some();
+            let is_there = match self.asked(table.direct(), domain.as_str()).await {
+                Ok(answer) => answer.is_some(),
+                Err(_) => self.machine.root.is_some() || named.contains(domain),
+            };
             if is_there {
                 let how = if named.contains(domain) {
                     "named on the command line"
@@ -152,10 +216,7 @@ impl Reading<'_> {
                 self.name(domain.as_str(), class, &format!("{source}, {how}"));
             }
         }
-        self.unread.push(match found {
-            0 => format!("{source}: {why}; use --domain DOMAIN for each domain in it"),
-            _ => format!("{source}: {why}, so only domains of the log are here; use --domain DOMAIN for others"),
-        });
+        found
     }
 
     /// Where mail of relay_domains goes: without a next hop of its own, this host is a backup MX.
@@ -189,10 +250,12 @@ impl Reading<'_> {
             let mut hop = texts.get(domain.as_str()).cloned();
             for table in &asked {
                 if hop.is_none() {
-                    self.questions += 1;
-                    if self.questions <= MAX_QUESTIONS {
-                        hop = self.machine.postmap(&table.written, domain.as_str()).await;
-                    }
+                    // Where it can't be asked, the domain counts as one without a next hop.
+                    hop = self
+                        .asked(&table.written, domain.as_str())
+                        .await
+                        .ok()
+                        .flatten();
                 }
             }
             // `smtp:` alone is the default, MX records.

@@ -1,6 +1,6 @@
 //! Who exists in the domains of Postfix.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     super::{
@@ -10,7 +10,7 @@ use super::{
             sql_query::Key,
             table::{Kind, Table, tables},
         },
-        MAX_QUESTIONS, lists,
+        lists,
     },
     Reading,
 };
@@ -77,21 +77,26 @@ impl Reading<'_> {
             Ok(text) => MapFile::of(&text),
             Err(why) => return lists::unread(table, why),
         };
-        let mut whole = BTreeSet::new();
-        let mut was_asked = self.machine.root.is_none();
+        let mut whole_domains = Ok(BTreeMap::new());
         for domain in domains {
-            let questions = self.questions;
-            if was_asked && self.asked(&table.written, &format!("@{domain}")).await {
-                whole.insert(domain.clone());
+            let answer = self.asked(table.direct(), &format!("@{domain}")).await;
+            match (answer, &mut whole_domains) {
+                (Ok(Some(target)), Ok(found)) => {
+                    found.insert(domain.clone(), target);
+                }
+                (Ok(None), _) | (_, Err(_)) => {}
+                (Err(why), _) => {
+                    whole_domains = Err(why);
+                    break;
+                }
             }
-            was_asked &= questions < MAX_QUESTIONS;
         }
         List::Server {
             written: table.written.clone(),
             kind: table.kind,
             file,
             key,
-            whole_domains: was_asked.then_some(whole),
+            whole_domains,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The files of Postfix's SQL and LDAP tables (mysql_table(5), pgsql_table(5), sqlite_table(5), ldap_table(5)).
 
+mod ldap;
+
 use std::{collections::BTreeMap, fmt};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -199,60 +201,12 @@ impl MapFile {
             url,
         })
     }
-
-    fn ldap(&self, key: Key) -> Result<Asked, String> {
-        let hosts = words(self.get("server_host").unwrap_or("localhost"));
-        let host = hosts.first().map_or("localhost", String::as_str);
-        let url = if host.contains("://") {
-            host.trim_end_matches('/').to_owned()
-        } else {
-            match self.get("server_port").filter(|_| !host.contains(':')) {
-                Some(port) => format!("ldap://{host}:{port}"),
-                None => format!("ldap://{host}"),
-            }
-        };
-        let filter = self
-            .get("query_filter")
-            .unwrap_or("(mailacceptinggeneralid=%s)");
-        Ok(Asked::Ldap {
-            start_tls: self.get("start_tls") == Some("yes") && !url.starts_with("ldaps"),
-            ca: self.get("tls_ca_cert_file").map(str::to_owned),
-            bind_dn: self
-                .get("bind_dn")
-                .filter(|_| self.binds())
-                .map(str::to_owned),
-            base: self
-                .get("search_base")
-                .ok_or("it has no search_base")?
-                .to_owned(),
-            scope: self.get("scope").unwrap_or("sub").to_owned(),
-            filter: ldap_filter(filter, key)?,
-            url,
-        })
-    }
-}
-
-/// A filter with `:address` in place of `%s`.
-fn ldap_filter(filter: &str, key: Key) -> Result<String, String> {
-    let mut found = String::new();
-    let mut chars = filter.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            found.push(c);
-            continue;
-        }
-        found.push_str(key.placeholder(chars.next(), "filter")?);
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{
-        ldap::{Filter, LdapUrl},
-        sql::SqlUrl,
-    };
+    use crate::directory::sql::SqlUrl;
 
     #[test]
     fn databases_are_found_where_postfix_finds_them() {
@@ -325,49 +279,5 @@ mod tests {
         );
         let folded = MapFile::of("query = SELECT a\n  FROM b\n  WHERE c = '%s'\n");
         assert_eq!(folded.query().unwrap(), "SELECT a FROM b WHERE c = '%s'");
-    }
-
-    #[test]
-    fn ldap_tables_are_asked_in_our_words() {
-        let text = "server_host = ldap.example.net\nserver_port = 3890\nsearch_base = ou=x,domain=%d\nbind_dn = cn=v\n\
-                    bind_pw = s3cret\nstart_tls = yes\nquery_filter = (&(objectClass=mailUser)(|(mail=%s)(shadow=%u@%d)))\n";
-        let file = MapFile::of(text);
-        let Asked::Ldap {
-            url,
-            filter,
-            base,
-            start_tls,
-            bind_dn,
-            ..
-        } = file.asked(Kind::Ldap, Key::Address).unwrap()
-        else {
-            panic!("{file:?}");
-        };
-        url.parse::<LdapUrl>().unwrap();
-        filter.parse::<Filter>().unwrap();
-        assert_eq!(
-            (
-                url.as_str(),
-                filter.as_str(),
-                base.as_str(),
-                start_tls,
-                bind_dn.as_deref()
-            ),
-            (
-                "ldap://ldap.example.net:3890",
-                "(&(objectClass=mailUser)(|(mail=:address)(shadow=:local@:domain)))",
-                "ou=x,domain=%d",
-                true,
-                Some("cn=v")
-            )
-        );
-        assert!(file.secret(Kind::Ldap).is_some());
-        assert!(
-            MapFile::of("bind = no\nbind_dn = x\nbind_pw = y\n")
-                .secret(Kind::Ldap)
-                .is_none()
-        );
-        assert!(MapFile::of("domain = example.org, example.net\n").answers_for("Example.org"));
-        assert!(!MapFile::of("domain = example.org\n").answers_for("example.com"));
     }
 }
