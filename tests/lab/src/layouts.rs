@@ -62,7 +62,7 @@ pub async fn run(options: Options, site: Site) -> io::Result<Report> {
         .map_err(io::Error::other)?
 }
 
-/// Sets Backstop up with `backstop setup` beside a Postfix that has all layouts of the site, sends mail through all of them,
+/// Sets Backstop up with `backstop setup` beside an MTA that has all layouts of the site, sends mail through all of them,
 /// and takes the set-up back.
 ///
 /// # Errors

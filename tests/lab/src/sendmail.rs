@@ -4,8 +4,8 @@
 //! ([`crate::smtp::Client::connect_from`]), and give the addresses names with [`Options::hosts`].
 
 use crate::mailboxes::Mailboxes;
-use crate::mta::{HOSTNAME, Running, folder, make_folder, must_be_root, unpacked};
-use crate::process::{free_port, has_ipv6, run, smtp_on_stdin};
+use crate::mta::{HOSTNAME, PATIENCE, Running, folder, make_folder, must_be_root, unpacked};
+use crate::process::{free_port, has_ipv6, is_listening, run, smtp_on_stdin, wait_until};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -94,6 +94,19 @@ shift 2
 exec "$@"
 "#;
 
+/// Gives a program an /etc with little more than this Sendmail in it. Takes: folder, host name, then the command.
+const BESIDE: &str = r#"set -eu
+etc="$1/beside"
+mkdir -p "$etc/mail"
+cp /etc/passwd /etc/group /etc/resolv.conf "$1/etc/nsswitch.conf" "$etc"
+echo "$2" >"$etc/hostname"
+mount --bind "$etc" /etc
+mount --bind "$1" /etc/mail
+mount --bind "$1" /var/log
+shift 2
+exec "$@"
+"#;
+
 impl Sendmail {
     /// Starts it, and returns when it listens. In a container this takes CAP_SYS_ADMIN, for namespaces.
     pub fn start(options: &Options) -> io::Result<Self> {
@@ -108,15 +121,11 @@ impl Sendmail {
         make_log(path)?;
         fs::write(path.join("mailboxes"), options.mailboxes.join("\n"))?;
         fs::write(path.join("statistics"), "")?;
-        let mc = path.join("sendmail.mc");
-        fs::write(&mc, source(options, port, path, &mailboxes))?;
-        let macros = tree.join("usr/share/sendmail/cf");
-        let mut m4 = Command::new("m4");
-        m4.arg(format!("-D_CF_DIR_={}/", macros.display()))
-            .arg(macros.join("m4/cf.m4"))
-            .arg(&mc);
-        let cf = path.join("sendmail.cf");
-        fs::write(&cf, run(&mut m4)?.stdout)?;
+        fs::write(
+            path.join("sendmail.mc"),
+            source(options, port, path, &mailboxes),
+        )?;
+        make_cf(&tree, path)?;
         let mut daemon = command(&tree, path, &options.hostname);
         daemon.arg("-bD").process_group(0);
         let hostname = options.hostname.clone();
@@ -125,6 +134,27 @@ impl Sendmail {
             tree,
             hostname,
         })
+    }
+
+    /// Makes `sendmail.cf` of `sendmail.mc` again, and has the daemon start anew with it.
+    pub fn rebuild(&self) -> io::Result<()> {
+        make_cf(&self.tree, self.folder())?;
+        let starts = || self.log().matches("starting daemon").count();
+        let before = starts();
+        self.hangup()?;
+        let port = self.smtp_addr().port();
+        wait_until(PATIENCE, || Ok(starts() > before && is_listening(port)?))
+    }
+
+    /// A program that finds this Sendmail where one is installed: its folder is `/etc/mail`, its log `/var/log/mail.log`.
+    pub fn beside(&self, program: &Path) -> Command {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", BESIDE, "beside"])
+            .arg(self.folder())
+            .arg(&self.hostname)
+            .arg(program);
+        command
     }
 
     /// An SMTP session on the standard input of `sendmail -bs`.
@@ -145,6 +175,16 @@ fn command(tree: &Path, path: &Path, hostname: &str) -> Command {
         .arg("-C")
         .arg(path.join("sendmail.cf"));
     command
+}
+
+/// m4 with Sendmail's own macros.
+fn make_cf(tree: &Path, path: &Path) -> io::Result<()> {
+    let macros = tree.join("usr/share/sendmail/cf");
+    let mut m4 = Command::new("m4");
+    m4.arg(format!("-D_CF_DIR_={}/", macros.display()))
+        .arg(macros.join("m4/cf.m4"))
+        .arg(path.join("sendmail.mc"));
+    fs::write(path.join("sendmail.cf"), run(&mut m4)?.stdout)
 }
 
 fn make_etc(options: &Options, path: &Path) -> io::Result<()> {

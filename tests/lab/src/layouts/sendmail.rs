@@ -26,6 +26,19 @@ pub(super) fn start(
 ) -> io::Result<Mta> {
     let read = |name: &str| fs::read_to_string(packaging.join("sendmail").join(name));
     let milter = format!("{}@{}", milter.port(), milter.ip());
+    let ours = [
+        read("backstop.mc")?.replace("8894@127.0.0.1", &milter),
+        read("prvs.mc")?,
+    ];
+    start_with(site, ours, folder)
+}
+
+/// The same as it is before anybody has heard of Backstop.
+pub(super) fn start_without(site: Site, folder: &Path) -> io::Result<Mta> {
+    start_with(site, [String::new(), String::new()], folder)
+}
+
+fn start_with(site: Site, [filter, rules]: [String; 2], folder: &Path) -> io::Result<Mta> {
     let mut domains: Vec<_> = site.layouts().iter().map(Layout::domain).collect();
     domains.push("counted.test".to_owned());
     let tables = folder.display();
@@ -39,7 +52,7 @@ pub(super) fn start(
         mailbox_domains: vec!["box.test".to_owned(), "friend.example".to_owned()],
         undeliverable: vec!["gone.example".to_owned()],
         mc: vec![
-            read("backstop.mc")?.replace("8894@127.0.0.1", &milter),
+            filter,
             format!(
                 "define(`ALIAS_FILE', `{tables}/aliases')dnl
 define(`confALIAS_WAIT', `0')dnl
@@ -48,7 +61,7 @@ FEATURE(`mailertable', `hash -o {tables}/mailertable')dnl
 RELAY_DOMAIN(`mailer.test')dnl
 {luser}"
             ),
-            read("prvs.mc")?,
+            rules,
         ],
         ..Options::default()
     })?;

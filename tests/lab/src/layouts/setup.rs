@@ -1,52 +1,47 @@
-//! `backstop setup` beside a real Postfix: what it finds, mail through what it writes, and all of it taken back.
+//! `backstop setup` beside a real MTA: what it finds, mail through what it writes, and all of it taken back.
 
-use std::{
-    fs, io,
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    process::Output,
-};
+mod bed;
 
+use std::{fs, io, net::SocketAddr};
+
+use self::bed::Bed;
 use super::{
     Options, Report,
     layout::{Layout, Service, Site},
     mta::{Mta, Who},
-    postfix,
 };
 use crate::{
     backstop::Backstop,
     mta::{PATIENCE, folder, folder_in_memory},
-    postfix::Postfix,
     process::{free_port, wait_until},
-    smtp::{Client, Identity},
 };
 
-/// A service where users log in, which nothing but its restrictions shows.
-const SUBMISSION: &str = "-o syslog_name=postfix/submission
-  -o smtpd_client_restrictions=permit_sasl_authenticated,reject";
+/// Besides a friend and a user, strangers write with this many domains: more than a host itself does.
+const SENDERS: u8 = 3;
 
 pub(super) fn run(options: &Options, site: Site, nameserver: SocketAddr) -> io::Result<Report> {
     let (tables, settings) = (folder()?, folder_in_memory()?);
-    let (submission, port) = (free_port()?, free_port()?);
-    let service = format!("127.0.0.1:{submission} inet n - n - - smtpd\n  {SUBMISSION}");
-    let mta = postfix::start_without(site, &service, tables.path())?;
-    let Mta::Postfix { postfix, .. } = &mta else {
-        return Err(io::Error::other("this is for Postfix"));
-    };
-    let before = Files::of(postfix)?;
+    let port = free_port()?;
+    let bed = Bed::start(site, tables.path())?;
+    let before = bed.files()?;
     let yaml = settings.path().join("milter.yaml");
     let listen = format!("inet:{port}@127.0.0.1");
-    setup(options, postfix, &yaml, &["--apply", "--listen", &listen])?;
+    bed.setup(options, &yaml, &["--apply", "--listen", &listen])?;
     let mut player = Player {
-        mta: &mta,
+        mta: &bed.mta,
+        site,
         report: Report::default(),
     };
 
     // As an administrator would go on: the name server, and where nothing but the store is.
-    let text =
+    let mut text =
         fs::read_to_string(&yaml)? + &format!("\ndns: {{nameservers: [\"{nameserver}\"]}}\n");
+    if site.is_sendmail() {
+        // The strangers of this play come from loopback, too.
+        text = text.replace("local:\n", "local:\n  networks: [127.0.0.1]\n");
+    }
     let backstop = Backstop::start_in(&options.backstop, &text, folder_in_memory()?)?;
-    postfix.reload()?;
+    bed.take()?;
     let layouts: Vec<Layout> = site
         .layouts()
         .into_iter()
@@ -55,19 +50,23 @@ pub(super) fn run(options: &Options, site: Site, nameserver: SocketAddr) -> io::
     for (number, layout) in layouts.iter().enumerate() {
         player.judged(&backstop, layout, number)?;
     }
-    player.outgoing(&backstop, submission, "while it runs")?;
+    let reply = bed.user()?;
+    player.expect("a user while it runs", &reply, "250");
+    let line = line(&backstop, "pc.example");
+    player.expect("a user while it runs", &line, bed.outgoing());
 
-    // Without it, strangers come again later, and users can send.
+    // Without it, strangers come again later, and users who log in can send.
     drop(backstop);
-    let reply = player.letter("joe@mailbox.test", "down")?;
+    let known = format!("joe@{}", layouts[0].domain());
+    let reply = player.letter(&known, "down")?;
     player.expect("a stranger while it is down", &reply, "451");
-    let reply = user(submission)?;
-    player.expect("a user while it is down", &reply, "250");
+    let reply = bed.user()?;
+    player.expect("a user while it is down", &reply, bed.while_down());
 
-    setup(options, postfix, &yaml, &["--undo"])?;
-    postfix.reload()?;
-    if Files::of(postfix)? != before {
-        player.wrong("main.cf and master.cf are not as they were before".to_owned());
+    bed.setup(options, &yaml, &["--undo"])?;
+    bed.take()?;
+    if bed.files()? != before {
+        player.wrong("the files of the MTA are not as they were before".to_owned());
     }
     if yaml.exists() {
         player.wrong("milter.yaml is still there".to_owned());
@@ -75,60 +74,15 @@ pub(super) fn run(options: &Options, site: Site, nameserver: SocketAddr) -> io::
     for (number, layout) in layouts.iter().enumerate() {
         player.unjudged(layout, number)?;
     }
+    if site.is_sendmail() {
+        player.strangers_are_read(&bed, options, &known)?;
+    }
     Ok(player.report)
-}
-
-#[derive(PartialEq)]
-struct Files([Vec<u8>; 2]);
-
-impl Files {
-    fn of(postfix: &Postfix) -> io::Result<Self> {
-        let folder = postfix.config_dir();
-        Ok(Self([
-            fs::read(folder.join("main.cf"))?,
-            fs::read(folder.join("master.cf"))?,
-        ]))
-    }
-}
-
-fn setup(
-    options: &Options,
-    postfix: &Postfix,
-    yaml: &Path,
-    arguments: &[&str],
-) -> io::Result<Output> {
-    let output = postfix
-        .with_tools(&options.backstop)
-        .arg("--config")
-        .arg(yaml)
-        .arg("setup")
-        .arg("--postfix")
-        .arg(postfix.config_dir())
-        .args(arguments)
-        .output()?;
-    match output.status.success() {
-        true => Ok(output),
-        false => Err(io::Error::other(format!(
-            "backstop setup {arguments:?}: {output:?}"
-        ))),
-    }
-}
-
-/// A letter of a user who has logged in.
-fn user(port: u16) -> io::Result<String> {
-    let mut client = Client::connect(SocketAddr::from(([127, 0, 0, 1], port)))?;
-    client.xclient(&Identity {
-        login: Some("joe"),
-        ..Identity::stranger(IpAddr::from([198, 51, 100, 99]))
-    })?;
-    client.ehlo("pc.example")?;
-    let text = b"From: joe@mailbox.test\r\nTo: bob@friend.example\r\nMessage-ID: <u@mailbox.test>\r\n\r\nHello.\r\n";
-    let reply = client.message("joe@mailbox.test", "bob@friend.example", text)?;
-    Ok(reply.code.to_string())
 }
 
 struct Player<'a> {
     mta: &'a Mta,
+    site: Site,
     report: Report,
 }
 
@@ -180,11 +134,25 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn outgoing(&mut self, backstop: &Backstop, port: u16, place: &str) -> io::Result<()> {
-        let reply = user(port)?;
-        self.expect(place, &reply, "250");
-        let line = line(backstop, "pc.example");
-        self.expect(place, &line, " reason=outgoing_authenticated ");
+    /// Its own log shows that strangers' mail enters by loopback.
+    fn strangers_are_read(&mut self, bed: &Bed, options: &Options, to: &str) -> io::Result<()> {
+        for number in 0..SENDERS {
+            let (from, id) = (
+                format!("bob@far{number}.example"),
+                format!("far{number}.example"),
+            );
+            let reply = self.send(Service::Listed, &from, to, &id)?;
+            self.expect(&from, &reply, "250");
+        }
+        let folder = folder()?;
+        let shown = bed.setup(options, &folder.path().join("milter.yaml"), &[])?;
+        let shown = String::from_utf8_lossy(&shown.stdout);
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.expect(
+            "the log",
+            &shown,
+"127.0.0.0/8 is left out: mail of 5 other domains came from there (127.0.0.1, sender in mailbox.test, ",
+        );
         Ok(())
     }
 
@@ -204,7 +172,7 @@ impl Player<'_> {
 
     /// The headers with which a letter arrived.
     fn copy(&self, layout: &Layout, id: &str) -> io::Result<String> {
-        let boxes = layout.boxes("joe", Site::Postfix);
+        let boxes = layout.boxes("joe", self.site);
         let mut found = Vec::new();
         wait_until(PATIENCE, || {
             found = self.mta.copies(&boxes[0], id)?;
