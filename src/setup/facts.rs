@@ -37,6 +37,8 @@ pub struct Facts {
     pub networks: Vec<String>,
     /// Whether these follow from `mynetworks_style` only.
     pub networks_by_style: Option<String>,
+    /// Where it sends mail on, and the files of programs that it hands mail to.
+    pub deliveries: Deliveries,
     /// A day of its log.
     pub log: Option<Day>,
     /// The host.
@@ -159,4 +161,60 @@ pub enum List {
         /// Why.
         why: String,
     },
+}
+
+/// Where an MTA sends on what it has accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Deliveries {
+    /// Lines of tables and of forward files.
+    pub entries: Vec<Entry>,
+    /// The names of accounts and aliases; none where not all could be read.
+    pub local_names: Option<BTreeSet<String>>,
+    /// The addresses of mailboxes and of relayed domains; none where not all could be read.
+    pub recipients: Option<BTreeSet<String>>,
+    /// Files of filters, of Dovecot and of procmail, and programs in text.
+    pub texts: Vec<TextFile>,
+}
+
+/// What a line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// aliases(5).
+    Alias,
+    /// virtual(5), or Sendmail's virtusertable.
+    Virtual,
+    /// transport(5), or Sendmail's mailertable.
+    Transport,
+    /// mailbox_transport_maps and fallback_transport_maps.
+    Mailer,
+    /// relocated(5).
+    Relocated,
+    /// `FILTER` in an access table, or in header_checks.
+    Filter,
+    /// A user's .forward: the key is the user.
+    Forward,
+}
+
+/// A line of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is for.
+    pub role: Role,
+    /// The file.
+    pub file: PathBuf,
+    /// From 1; none for a key in main.cf itself.
+    pub line: Option<usize>,
+    /// In small letters.
+    pub key: String,
+    /// What stands behind it.
+    pub value: String,
+}
+
+/// A file in text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: String,
 }

@@ -11,6 +11,8 @@ pub struct Service {
     chroot: Option<bool>,
     /// The program: `smtpd`.
     pub program: String,
+    /// What else stands behind it, such as `argv=/usr/bin/procmail`; each word by itself.
+    pub arguments: Vec<String>,
     /// Its `-o name=value`, in order.
     pub overrides: Vec<(String, String)>,
     /// The lines of the file that it takes, from 0.
@@ -32,11 +34,15 @@ fn service(text: &str, lines: Vec<usize>) -> Option<Service> {
     let (name, kind) = (fields.next()?, fields.next()?);
     let (_private, _unprivileged, chroot) = (fields.next()?, fields.next()?, fields.next()?);
     let (_wakeup, _limit, program) = (fields.next()?, fields.next()?, fields.next()?);
-    let mut overrides = Vec::new();
+    let (mut overrides, mut arguments) = (Vec::new(), Vec::new());
     while let Some(field) = fields.next() {
         let pair = match field.strip_prefix("-o") {
             Some("") => fields.next(),
-            pair => pair,
+            Some(pair) => Some(pair),
+            None => {
+                arguments.push(field.to_owned());
+                continue;
+            }
         };
         if let Some((name, value)) = pair.and_then(|pair| assignment(unbraced(pair))) {
             overrides.push((name.to_owned(), value));
@@ -50,6 +56,7 @@ fn service(text: &str, lines: Vec<usize>) -> Option<Service> {
             _ => None,
         },
         program: program.to_owned(),
+        arguments,
         overrides,
         lines,
     })
@@ -80,6 +87,12 @@ impl Service {
     /// Whether it runs in a chroot, where `default` is what `-` means.
     pub fn is_chrooted(&self, default: bool) -> bool {
         self.chroot.unwrap_or(default)
+    }
+
+    /// The program that pipe(8) runs.
+    pub fn piped(&self) -> Option<&str> {
+        let mut arguments = self.arguments.iter();
+        arguments.find_map(|argument| argument.strip_prefix("argv="))
     }
 
     /// Its port or the name of one, and the host that it listens on if it says one: `127.0.0.1:10025/inet`.
@@ -193,5 +206,7 @@ maildrop  unix  -       n       n       -       -       pipe
         );
         assert_eq!(submission.override_of("commented"), None);
         assert_eq!(submission.overrides.len(), 4);
+        let maildrop = services.last().unwrap();
+        assert_eq!(maildrop.piped(), Some("/usr/bin/maildrop"));
     }
 }

@@ -2,6 +2,7 @@
 //! them, and [`apply`] writes it, and takes it back.
 
 pub mod apply;
+pub mod backscatter;
 pub mod decide;
 pub mod facts;
 pub mod gather;
@@ -17,5 +18,6 @@ mod settings;
 mod sql_query;
 mod table;
 mod text_map;
+mod time;
 
 pub use machine::Machine;

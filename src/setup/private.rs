@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::core::address::Domain;
+
 /// Whether no host on the Internet has it (RFC 1918, RFC 6598, RFC 4193, and link-local ones).
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address {
@@ -19,6 +21,23 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
+}
+
+/// Names that no stranger has (RFC 6762, RFC 8375, and what hosts call themselves at home).
+pub(super) fn is_special(domain: &Domain) -> bool {
+    let name = domain.as_str();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let special = [
+        "localdomain",
+        "localhost",
+        "local",
+        "lan",
+        "internal",
+        "intranet",
+        "home",
+        "invalid",
+    ];
+    !name.contains('.') || special.contains(&last) || name.ends_with(".home.arpa")
 }
 
 #[cfg(test)]

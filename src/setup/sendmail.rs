@@ -9,6 +9,8 @@ pub struct Sendmail {
     pub mc: Option<PathBuf>,
     /// Its text.
     pub mc_text: String,
+    /// The text of sendmail.cf.
+    pub cf_text: String,
     /// Names in class w.
     pub local: Vec<String>,
     /// Files with more of them.

@@ -15,10 +15,16 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("compatibility_level", "0"),
     ("config_directory", "/etc/postfix"),
     ("default_database_type", "hash"),
+    ("default_transport", "smtp"),
+    ("delay_warning_time", "0h"),
     (
         "local_recipient_maps",
         "proxy:unix:passwd.byname $alias_maps",
     ),
+    ("local_transport", "local:$myhostname"),
+    ("mailbox_size_limit", "51200000"),
+    ("maximal_queue_lifetime", "5d"),
+    ("message_size_limit", "10240000"),
     ("milter_default_action", "tempfail"),
     ("milter_macro_daemon_name", "$myhostname"),
     ("milter_protocol", "6"),
@@ -38,8 +44,14 @@ const DEFAULTS: &[(&str, &str)] = &[
     ),
     ("relay_transport", "relay"),
     ("smtpd_reject_unlisted_recipient", "yes"),
+    (
+        "smtpd_relay_restrictions",
+        "${{$compatibility_level} <level {1} ? {} : {permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination}}",
+    ),
+    ("unverified_recipient_reject_code", "450"),
     ("virtual_alias_domains", "$virtual_alias_maps"),
     ("virtual_alias_maps", "$virtual_maps"),
+    ("virtual_mailbox_limit", "51200000"),
     ("virtual_transport", "virtual"),
 ];
 
@@ -49,6 +61,8 @@ pub struct Settings {
     values: BTreeMap<String, String>,
     /// Those that main.cf sets.
     set: BTreeSet<String>,
+    /// Where it sets them: lines from 1.
+    lines: BTreeMap<String, usize>,
     /// Those that this Postfix has; empty if it could not be asked.
     known: BTreeSet<String>,
 }
@@ -69,6 +83,7 @@ impl Settings {
         Self {
             values,
             set: set.into_keys().collect(),
+            lines: BTreeMap::new(),
             known,
         }
     }
@@ -89,6 +104,7 @@ impl Settings {
         let mut settings = Self {
             values,
             set,
+            lines: lines(text),
             known: BTreeSet::new(),
         };
         let name = settings.value("myhostname");
@@ -101,6 +117,18 @@ impl Settings {
             .entry("mydomain".to_owned())
             .or_insert(above);
         settings
+    }
+
+    /// The same with the lines of this main.cf.
+    #[must_use]
+    pub fn with_lines_of(mut self, text: &str) -> Self {
+        self.lines = lines(text);
+        self
+    }
+
+    /// Where main.cf sets it: a line, from 1.
+    pub fn line(&self, name: &str) -> Option<usize> {
+        self.lines.get(name).copied()
     }
 
     /// The same where a service of master.cf has `-o` of its own.
@@ -159,6 +187,16 @@ impl Settings {
         }
         .expanded(text, 0)
     }
+}
+
+/// The line of each parameter: the last that sets it.
+fn lines(text: &str) -> BTreeMap<String, usize> {
+    let logical = logical_lines(text).into_iter();
+    let line = logical.filter_map(|line| {
+        let (name, _) = assignment(&line.text)?;
+        Some((name.to_owned(), line.lines.first()? + 1))
+    });
+    line.collect()
 }
 
 struct Expansion<'a> {

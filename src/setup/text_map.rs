@@ -58,7 +58,7 @@ impl Keys {
 }
 
 /// The key and the value of a line. The key ends at a blank, or at a colon as in aliases(5); quotes belong together.
-fn split(line: &str) -> (&str, &str) {
+pub(super) fn split(line: &str) -> (&str, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, c) in line.char_indices() {
         match c {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::setup::{
     apply::{self, Present},
+    backscatter::Finding,
     decide::{Change, Plan, What},
     facts::{Facts, Mta},
 };
@@ -24,6 +25,7 @@ pub(super) struct Report {
     changes: Vec<ChangeReport>,
     blocked: Option<String>,
     notes: Vec<String>,
+    backscatter: Vec<FindingReport>,
     unread: Vec<String>,
     written: Vec<PathBuf>,
 }
@@ -33,6 +35,14 @@ struct ChangeReport {
     file: PathBuf,
     change: String,
     reason: String,
+}
+
+#[derive(Serialize)]
+struct FindingReport {
+    file: PathBuf,
+    line: Option<usize>,
+    message: String,
+    help: String,
 }
 
 pub(super) fn report(file: &Path, present: Present, plan: &Plan, written: &[PathBuf]) -> Report {
@@ -57,8 +67,18 @@ pub(super) fn report(file: &Path, present: Present, plan: &Plan, written: &[Path
         changes: plan.changes.iter().map(change).collect(),
         blocked: plan.blocked.clone(),
         notes: plan.notes.clone(),
+        backscatter: plan.backscatter.iter().map(finding).collect(),
         unread: plan.unread.clone(),
         written: written.to_vec(),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingReport {
+    FindingReport {
+        file: finding.file.clone(),
+        line: finding.line,
+        message: finding.message.clone(),
+        help: finding.help(),
     }
 }
 
@@ -139,8 +159,19 @@ fn changes(plan: &Plan) {
 }
 
 fn remarks(plan: &Plan) {
+    let findings = plan.backscatter.iter().map(|finding| {
+        let place = finding.file.display();
+        let line = finding
+            .line
+            .map_or(String::new(), |line| format!(":{line}"));
+        format!("{place}{line}: {}; {}", finding.message, finding.help())
+    });
     for (title, lines) in [
         ("Remarks", &plan.notes),
+        (
+            "What the MTA accepts first and bounces later",
+            &findings.collect(),
+        ),
         ("What could not be read", &plan.unread),
     ] {
         if lines.is_empty() {

@@ -6,7 +6,10 @@ mod recipients;
 mod sendmail;
 mod yaml;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 pub use self::{
     networks::NetworkChoice,
@@ -17,6 +20,7 @@ use self::{
     recipients::{Entry, Passwords, Rest},
 };
 use super::{
+    backscatter::{self, Finding},
     facts::{Class, Facts, FoundDomain, Mta},
     map_file::Secret,
 };
@@ -40,6 +44,8 @@ pub struct Plan {
     pub blocked: Option<String>,
     /// What was left out, and other remarks.
     pub notes: Vec<String>,
+    /// What the MTA accepts first and bounces later.
+    pub backscatter: Vec<Finding>,
     /// What could not be read.
     pub unread: Vec<String>,
 }
@@ -126,6 +132,7 @@ pub fn plan(facts: &Facts, listen: &ListenAddress, folder: &Path) -> Plan {
         changes,
         blocked,
         notes,
+        backscatter: backscatter::findings(facts, &BTreeSet::new()),
         unread: facts.unread.clone(),
     }
 }

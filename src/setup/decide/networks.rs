@@ -8,7 +8,7 @@ use super::super::{
     facts::{Facts, Mta},
     mail_log::HERE,
     master::Service,
-    private::{is_link_local, is_private},
+    private::{is_link_local, is_private, is_special},
 };
 use crate::core::{address::Domain, network::Network};
 
@@ -183,23 +183,6 @@ fn strangers<'a>(net: &IpNet, facts: &'a Facts, ours: &BTreeSet<&Domain>) -> Vec
         .collect();
     found.sort_by_key(|stranger| (stranger.client, stranger.sender));
     found
-}
-
-/// Names that no stranger has (RFC 6762, RFC 8375, and what hosts call themselves at home).
-fn is_special(domain: &Domain) -> bool {
-    let name = domain.as_str();
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let special = [
-        "localdomain",
-        "localhost",
-        "local",
-        "lan",
-        "internal",
-        "intranet",
-        "home",
-        "invalid",
-    ];
-    !name.contains('.') || special.contains(&last) || name.ends_with(".home.arpa")
 }
 
 /// Whether a content filter hands mail of strangers back from this host.

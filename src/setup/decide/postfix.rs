@@ -3,7 +3,7 @@
 //! Backstop stands in them as a parameter of its own, `$backstop_milter`. So the lists of milters stay as they are, with one
 //! word more; a service of master.cf can have another value of that parameter alone; and to undo is to take these out.
 
-use super::super::{lines::words, master::Service, settings::Settings};
+use super::super::{lines::words, master::Service, settings::Settings, time::seconds};
 use crate::milter::ListenAddress;
 
 /// Our parameter.
@@ -166,7 +166,7 @@ fn parameter(
         options.push("protocol=6".to_owned());
         reasons.push("milters see refused recipients only with protocol 6".to_owned());
     }
-    if seconds(&settings.value("milter_command_timeout"))
+    if seconds(&settings.value("milter_command_timeout"), 's')
         .is_some_and(|seconds| seconds < SHORTEST_TIMEOUT)
     {
         options.push("command_timeout=30s".to_owned());
@@ -318,16 +318,5 @@ fn first(reference: &str, others: &str) -> String {
     match others.trim() {
         "" => reference.to_owned(),
         others => format!("{reference}, {others}"),
-    }
-}
-
-fn seconds(time: &str) -> Option<u64> {
-    let digits = time.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().ok()?;
-    match time.get(digits.len()..)? {
-        "" | "s" => Some(number),
-        "m" => Some(number * 60),
-        "h" => Some(number * 3600),
-        _ => None,
     }
 }

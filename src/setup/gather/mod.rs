@@ -1,5 +1,6 @@
 //! Reads the MTA of a host into facts.
 
+mod deliveries;
 mod lists;
 mod postfix;
 mod sendmail;

@@ -1,5 +1,6 @@
 //! Reads Postfix.
 
+mod deliveries;
 mod domains;
 mod recipients;
 
@@ -56,6 +57,7 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
     }
     reading.next_hops().await;
     let lists = reading.lists().await;
+    let deliveries = deliveries::of(machine, &settings, &master, &folder);
     let mut remarks = lists::hidden(machine, lists.values().flatten());
     remarks.extend(writer(machine, &folder));
     let networks = reading.networks();
@@ -68,6 +70,7 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
         all_domains_read,
         covered: BTreeSet::new(),
         lists,
+        deliveries,
         networks,
         networks_by_style: style.filter(|style| style != "host"),
         log,
@@ -89,7 +92,8 @@ async fn settings(machine: &Machine) -> Result<Option<(Settings, PathBuf)>, Stri
         let set = machine.postconf(&["-n"]).await?.unwrap_or_default();
         let settings = Settings::of_postconf(&all, &set);
         let folder = folder.unwrap_or_else(|| PathBuf::from(settings.value("config_directory")));
-        return Ok(Some((settings, folder)));
+        let main = machine.read(&folder.join("main.cf")).unwrap_or_default();
+        return Ok(Some((settings.with_lines_of(&main), folder)));
     }
     let folder = folder.unwrap_or_else(|| PathBuf::from(MAIN));
     let main = folder.join("main.cf");

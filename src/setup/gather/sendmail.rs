@@ -7,12 +7,14 @@ use std::{
 
 use super::{
     super::{
-        facts::{Class, Facts, List, Mta},
+        facts::{Class, Deliveries, Facts, List, Mta, Role},
         machine::Machine,
         mail_log::SENDMAIL,
         sendmail::Sendmail,
     },
-    Domains, day, lists,
+    Domains, day,
+    deliveries::Collector,
+    lists,
 };
 use crate::core::address::Domain;
 
@@ -32,7 +34,12 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
     }
     let mut unread = Vec::new();
     let mut sendmail = match cf {
-        Some(path) => Sendmail::of_cf(&machine.read(Path::new(path))?),
+        Some(path) => {
+            let text = machine.read(Path::new(path))?;
+            let mut sendmail = Sendmail::of_cf(&text);
+            sendmail.cf_text = text;
+            sendmail
+        }
         None => Sendmail::default(),
     };
     if has_mc {
@@ -122,6 +129,7 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
         hop.is_none_or(|hop| !hop.starts_with("error:"))
     });
     let lists = lists_of(machine, &sendmail);
+    let deliveries = deliveries(machine, &sendmail);
     let all_domains_read = unread.is_empty();
     let networks = networks(machine, &sendmail, &access);
     let log = day(machine, &SENDMAIL, "", &mut unread).await;
@@ -132,6 +140,7 @@ pub(super) async fn facts(machine: &Machine, named: &[Domain]) -> Result<Option<
         covered: BTreeSet::new(),
         remarks: lists::hidden(machine, lists.values().flatten()),
         lists,
+        deliveries,
         networks,
         networks_by_style: None,
         log,
@@ -165,6 +174,26 @@ fn lists_of(machine: &Machine, sendmail: &Sendmail) -> BTreeMap<Class, Vec<List>
         local.push(List::Everybody { why });
     }
     BTreeMap::from([(Class::Local, local), (Class::Alias, virtuser)])
+}
+
+fn deliveries(machine: &Machine, sendmail: &Sendmail) -> Deliveries {
+    let mut collector = Collector::new(machine);
+    for file in &sendmail.aliases {
+        collector.text(file, Role::Alias);
+    }
+    for (role, name) in [
+        (Role::Virtual, "virtuser"),
+        (Role::Transport, "mailertable"),
+    ] {
+        if let Some(path) = text_of(sendmail.map(name)) {
+            collector.text(&path, role);
+        }
+    }
+    collector.host(matches!(
+        lists::accounts(machine),
+        List::Accounts { elsewhere: Some(_) }
+    ));
+    collector.found
 }
 
 /// Whether it names a domain: neither a network, nor one of a kind (`connect:`).
