@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Read only files: the configuration, its lists, the store where it is one; ask no server, and not Postfix
     #[arg(long)]
     offline: bool,
+    /// Also read the MTA's files for what makes it accept mail first and bounce it later
+    #[arg(long, conflicts_with = "offline")]
+    mta: bool,
     /// As root: the user of the daemon, as which its files are read [default: backstop]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -112,7 +115,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     if !arguments.offline {
         ask_servers(&engine, &mut report).await;
         look_at_postfix(&config.policy, &mut report).await;
-        look_at_mta(&config, &mut report).await;
+        look_at_mta(&config, arguments.mta, &mut report).await;
     }
     if let Err(error) = check_owner(&config.listen, &config.socket) {
         report.problems.push(error.to_string().into());
@@ -184,12 +187,14 @@ async fn look_at_postfix(policy: &Policy, report: &mut CheckReport) {
     }
 }
 
-/// Compares domains and networks with those of the MTA.
-async fn look_at_mta(config: &Config, report: &mut CheckReport) {
-    match mta::differences(config).await {
-        Ok(warnings) => report
-            .warnings
-            .extend(warnings.into_iter().map(Problem::from)),
+/// Compares domains and networks with those of the MTA, and with `bounces` looks what it bounces.
+async fn look_at_mta(config: &Config, bounces: bool, report: &mut CheckReport) {
+    match mta::look(config, bounces).await {
+        Ok(mta) => {
+            report.on.extend(mta.known);
+            report.warnings.extend(mta.warnings);
+        }
+        Err(why) if bounces => report.problems.push(format!("the MTA: {why}").into()),
         Err(why) => report.on.push(format!(
             "the domains and networks of the MTA are not known: {why}"
         )),

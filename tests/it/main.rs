@@ -12,6 +12,7 @@ mod apt;
 mod arrows;
 mod as_daemon;
 mod attack;
+mod backscatter;
 mod batv;
 mod bounce;
 mod bounces;

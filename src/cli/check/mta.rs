@@ -1,38 +1,82 @@
-//! Where the file and the MTA of this host disagree about whose mail is whose.
+//! Where the file and the MTA of this host disagree about whose mail is whose, and what the MTA bounces that it has accepted.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::timeout;
 
 use crate::{
     config::Config,
-    core::pattern::DomainPattern,
+    core::{
+        address::Domain, pattern::DomainPattern, recipients::Class as RecipientClass, verdict::Mode,
+    },
     setup::{
-        Machine, decide,
+        Machine, backscatter, decide,
         facts::{Class, Facts},
         gather,
     },
 };
 
+use super::problem::Problem;
+
 /// How long reading it may take: files, and tables that ask servers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Warnings. None where there is no MTA.
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What is to be known.
+    pub(super) known: Vec<String>,
+    /// What is probably wrong.
+    pub(super) warnings: Vec<Problem>,
+}
+
+/// Looks at the MTA, if there is one; with `bounces` also for what it bounces that it has accepted.
 ///
 /// # Errors
 /// There is one, and it can't be read.
-pub(super) async fn differences(config: &Config) -> Result<Vec<String>, String> {
+pub(super) async fn look(config: &Config, bounces: bool) -> Result<Seen, String> {
     let machine = Machine::default();
     if !gather::has_mta(&machine).await {
-        return Ok(Vec::new());
+        let nothing = "MTA: neither Postfix nor Sendmail is on this host".to_owned();
+        return Ok(Seen {
+            known: bounces.then_some(nothing).into_iter().collect(),
+            warnings: Vec::new(),
+        });
     }
-    match timeout(PATIENCE, gather::facts(&machine, &[], &config.dns)).await {
-        Ok(facts) => Ok(warnings(config, &facts?)),
-        Err(_elapsed) => Err(format!(
-            "reading it took longer than {} s",
-            PATIENCE.as_secs()
-        )),
+    let read = timeout(PATIENCE, gather::facts(&machine, &[], &config.dns)).await;
+    let facts =
+        read.map_err(|_elapsed| format!("reading it took longer than {} s", PATIENCE.as_secs()))??;
+    let warnings = warnings(config, &facts).into_iter();
+    let mut seen = Seen {
+        known: Vec::new(),
+        warnings: warnings.map(Problem::from).collect(),
+    };
+    if bounces {
+        let found = backscatter::findings(&facts, &refused(config));
+        // What nobody could look at may make bounces all the same.
+        let unread = facts.unread.iter();
+        seen.known
+            .extend(unread.map(|what| format!("MTA: not read: {what}")));
+        if found.is_empty() {
+            let nothing = "MTA: nothing was found that makes it bounce mail which it has accepted";
+            seen.known.push(nothing.to_owned());
+        }
+        seen.warnings.extend(found.into_iter().map(Problem::from));
     }
+    Ok(seen)
+}
+
+/// The domains in which the file has mail to unknown addresses refused.
+fn refused(config: &Config) -> BTreeSet<Domain> {
+    if config.policy.mode != Mode::Enforce {
+        return BTreeSet::new();
+    }
+    let domains = config.policy.recipients.iter();
+    let strict = domains.filter(|domain| {
+        let rule = domain.rest_answer.mail;
+        domain.rest == RecipientClass::Unknown && rule.action.acts() && !rule.monitor
+    });
+    strict.map(|domain| domain.domain.clone()).collect()
 }
 
 fn warnings(config: &Config, facts: &Facts) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Diagnostic;
+use crate::{config::Diagnostic, setup::backscatter::Finding};
 
 /// Something that is wrong, or probably wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,7 @@ impl fmt::Display for Problem {
         if let Some(file) = &self.file {
             match (self.line, self.column) {
                 (Some(line), Some(column)) => write!(f, "{file}:{line}:{column}: ")?,
+                (Some(line), None) => write!(f, "{file}:{line}: ")?,
                 _ => write!(f, "{file}: ")?,
             }
         }
@@ -51,6 +52,19 @@ impl From<String> for Problem {
             column: None,
             message,
             help: None,
+            shown: None,
+        }
+    }
+}
+
+impl From<Finding> for Problem {
+    fn from(finding: Finding) -> Self {
+        Self {
+            file: Some(finding.file.display().to_string()),
+            line: finding.line,
+            column: None,
+            help: Some(finding.help()),
+            message: finding.message,
             shown: None,
         }
     }
