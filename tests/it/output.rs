@@ -3,11 +3,15 @@
 use std::{
     collections::BTreeSet,
     fs::{self, OpenOptions},
-    process::{Command, Output, Stdio},
-    time::SystemTime,
+    io::{Read, Write},
+    os::unix::{net::UnixListener, process::CommandExt},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use backstop::store::open;
+use lab::process::{Daemon, wait_until};
 use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,6 +56,17 @@ impl Desk {
         fs::write(path("ledger.yaml"), ledger).unwrap();
         let mail = "Return-Path: <a@b.example>\nX-Original-To: joe@example.org\nFrom: a@b.example\nSubject: hello\n\nHello.\n";
         fs::write(path("one.eml"), mail).unwrap();
+        fs::create_dir_all(path("host/etc/postfix")).unwrap();
+        fs::write(
+            path("host/etc/postfix/main.cf"),
+            "mydestination = example.org\n",
+        )
+        .unwrap();
+        fs::write(
+            path("host/etc/postfix/master.cf"),
+            "smtp inet n - y - - smtpd\n",
+        )
+        .unwrap();
         let log = "2026-11-28T12:00:00Z mx postfix/local[1]: 4dYA1: to=<joe@example.org>, status=sent (ok)\n".to_owned();
         let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         fs::write(
@@ -75,13 +90,28 @@ impl Desk {
         command
             .args(arguments)
             .current_dir(self.0.path())
+            .env("RUNTIME_DIRECTORY", self.0.path())
+            .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null());
         command
     }
+
+    /// A daemon that reloads whenever it is asked.
+    fn reloads(&self) {
+        let control = UnixListener::bind(self.0.path().join("control")).unwrap();
+        thread::spawn(move || {
+            for asked in control.incoming() {
+                let mut asked = asked.unwrap();
+                let mut question = [0; 7];
+                asked.read_exact(&mut question).unwrap();
+                asked.write_all(b"done\nreloaded\n").unwrap();
+            }
+        });
+    }
 }
 
-/// Each command that prints, with its options.
-const COMMANDS: [&[&str]; 14] = [
+/// Each command that prints, with its options. The last four have no `--json`.
+const COMMANDS: [&[&str]; 21] = [
     &["status"],
     &["check", "--offline"],
     &[
@@ -120,38 +150,61 @@ const COMMANDS: [&[&str]; 14] = [
         "mail.log",
     ],
     &["keygen", "--file=keys"],
+    &["setup", "--root=host"],
+    &["setup", "--root=host", "--apply"],
+    &["setup", "--root=host", "--undo"],
+    &["reload"],
+    &["completions", "bash"],
+    &["help"],
+    &["help", "report"],
 ];
+const WITH_JSON: usize = COMMANDS.len() - 4;
 
 /// The file, for all but those that read none.
 fn with_file(command: &[&'static str]) -> Vec<&'static str> {
     let mut command = command.to_vec();
-    if !["spf", "keygen", "trace", "ledger"].contains(&command[0]) {
-        command.push("--config=milter.yaml");
+    match command[0] {
+        "spf" | "keygen" | "trace" | "ledger" | "reload" | "completions" | "help" => {}
+        // Below the folder of the host.
+        "setup" => command.push("--config=/etc/backstop/milter.yaml"),
+        _ => command.push("--config=milter.yaml"),
     }
     command
 }
 
-/// The names of commands in a help text.
-fn named(help: &Output) -> BTreeSet<String> {
-    let text = String::from_utf8(help.stdout.clone()).unwrap();
-    let commands = text.split("Commands:\n").nth(1).unwrap();
-    let commands = commands.split("\n\n").next().unwrap();
-    let name = Regex::new(r"(?m)^  ([a-z]+)\b").unwrap();
-    let found = name
-        .captures_iter(commands)
-        .map(|found| found[1].to_owned());
-    found
-        .filter(|name| !["help", "run", "reload", "setup", "completions"].contains(&&**name))
-        .collect()
+impl Desk {
+    /// All commands, and those below them, by their help.
+    fn all_commands(&self, group: &[String]) -> Vec<Vec<String>> {
+        let help = self.command(&["help"]).args(group).output().unwrap();
+        let text = String::from_utf8(help.stdout).unwrap();
+        let Some(commands) = text.split("Commands:\n").nth(1) else {
+            return vec![group.to_vec()];
+        };
+        let commands = commands.split("\n\n").next().unwrap();
+        let name = Regex::new(r"(?m)^  ([a-z]+)\b").unwrap();
+        let names = name
+            .captures_iter(commands)
+            .map(|found| found[1].to_owned());
+        names
+            .filter(|name| name != "help" || group.is_empty())
+            .flat_map(|name| match &*name {
+                "help" => vec![vec![name]],
+                _ => self.all_commands(&[group, &[name]].concat()),
+            })
+            .collect()
+    }
 }
 
 #[test]
 fn a_full_disk_fails_each_command_that_prints() {
     let desk = Desk::new();
+    desk.reloads();
     let mut all: Vec<Vec<&str>> = vec![vec!["--help"], vec!["--version"], vec!["report", "--help"]];
-    for command in COMMANDS {
+    for (number, command) in COMMANDS.iter().enumerate() {
         all.push(with_file(command));
-        all.push([with_file(command), vec!["--json"]].concat());
+        if number < WITH_JSON {
+            all.push([with_file(command), vec!["--json"]].concat());
+        }
     }
     for command in &all {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -162,17 +215,13 @@ fn a_full_disk_fails_each_command_that_prints() {
         assert!(told, "{command:?}: {said}");
     }
     // None is forgotten.
-    for (group, place) in [(&[][..], 0), (&["report"], 1), (&["ledger"], 1)] {
-        let help = desk
-            .command(&[group, &["--help"]].concat())
-            .output()
-            .unwrap();
-        for name in named(&help) {
-            let is_there = COMMANDS
-                .iter()
-                .any(|command| command.get(place) == Some(&&*name));
-            assert!(is_there, "{name} is not tried");
-        }
+    let named = desk.all_commands(&[]);
+    assert!(named.len() > 15, "{named:?}");
+    for name in named.iter().filter(|name| *name != &["run"]) {
+        let is_there = COMMANDS.iter().any(|command| {
+            command.iter().zip(name).all(|(word, name)| word == name) && command.len() >= name.len()
+        });
+        assert!(is_there, "{name:?} is not tried");
     }
     // A reader that has gone is no mistake.
     let mut child = desk
@@ -182,6 +231,38 @@ fn a_full_disk_fails_each_command_that_prints() {
         .unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// It prints nothing, and what it logs is worth less than the mail.
+#[test]
+fn a_full_disk_does_not_stop_the_daemon() {
+    let desk = Desk::new();
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let socket = desk.0.path().join("socket");
+    let yaml = fs::read_to_string(desk.0.path().join("milter.yaml")).unwrap();
+    let listen = format!("listen: unix:{}", socket.display());
+    fs::write(
+        desk.0.path().join("milter.yaml"),
+        yaml.replace("listen: inet:9@127.0.0.1", &listen),
+    )
+    .unwrap();
+    let mut run = desk.command(&["run", "--config=milter.yaml"]);
+    run.stdout(full()).stderr(full()).process_group(0);
+    let mut daemon = Daemon::spawn(&mut run, desk.0.path()).unwrap();
+    let patience = Duration::from_secs(20);
+    let control = desk.0.path().join("control");
+    wait_until(patience, || Ok(socket.exists() && control.exists())).unwrap();
+    for (command, told) in [("status", "answers"), ("reload", "reloaded ")] {
+        let output = desk
+            .command(&[command, "--config=milter.yaml"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command}: {text}");
+        assert!(text.contains(told), "{command}: {text}");
+    }
+    daemon.terminate().unwrap();
+    assert_eq!(daemon.ended(patience).unwrap().code(), Some(0));
 }
 
 /// Every key, and every text that looks like a time or a number that may be one.
@@ -221,7 +302,7 @@ fn json_has_the_keys_of_the_manual_page_and_its_times() {
     let time = Regex::new(r"\d{4}-\d\d-\d\d|\d\d:\d\d").unwrap();
     let day = Regex::new(r"^\d{4}-\d\d-\d\d$").unwrap();
     let mut all = BTreeSet::new();
-    for command in COMMANDS {
+    for command in &COMMANDS[..WITH_JSON] {
         let arguments = [with_file(command), vec!["--json"]].concat();
         let output = desk.command(&arguments).output().unwrap();
         let json: Value = serde_json::from_slice(&output.stdout)
