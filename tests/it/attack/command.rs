@@ -202,3 +202,29 @@ fn the_page_takes_the_place_of_a_file_but_not_of_a_link() {
     assert_eq!(output.status.code(), Some(69));
     assert_eq!(fs::read_to_string(site.path("target")).unwrap(), "mine");
 }
+
+/// Nobody takes a report of three months for one of a year.
+#[test]
+fn a_report_of_more_than_is_kept_says_so() {
+    let site = Site::new("");
+    site.store(|_| {});
+    for (report, says) in [
+        (
+            "attack",
+            "only the last 90 days are kept, so the report begins on 20",
+        ),
+        (
+            "would",
+            "only the last 30 days are kept, so the report begins there",
+        ),
+    ] {
+        for (since, is_more) in [("1y", true), ("91d", true), ("1d", false)] {
+            for more in [&[][..], &["--json"]] {
+                let output = site.report(&[&[report, "--since", since], more].concat());
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert!(output.status.success(), "{report} {since}: {said}");
+                assert_eq!(said.contains(says), is_more, "{report} {since}: {said}");
+            }
+        }
+    }
+}
