@@ -118,7 +118,7 @@ fn each_check_says_what_it_found() {
         ),
         (
             nobody("Precedence: bulk\nIn-Reply-To: <1@list.example>\n"),
-            "null_sender.not_a_notification: null sender, and nothing in the headers says that it is a notification: In-Reply-To and Precedence(bulk) are signs that newsletters have, too",
+            "null_sender.not_a_notification: null sender, and nothing in the headers says that it is a notification: Precedence(bulk) and InReplyTo are signs that newsletters have, too",
         ),
     ] {
         let lines = shown(&policy, &sent);
