@@ -27,6 +27,41 @@ await has_logged '^reloaded .*, mode enforce'
 postfix_with inet:127.0.0.1:8894
 judged
 
+say 'what became of a message, from the journal'
+queued=$(friend)
+queued=${queued##* }
+# What `backstop trace` says to root of this name, once Postfix has logged the end of it.
+traced() { has "$(backstop trace "$queued")" 'left the queue'; }
+await traced
+trace=$(backstop trace "$queued")
+has "$trace" "^$queued \\(id=[0-9a-f]+\\)\$"
+for words in 'came from mx\.friend\.example\[198\.51\.100\.20\]' 'backstop: from <ann@friend\.example> to <joe@example\.org>.*: accepted' \
+    'delivered to <joe@localhost> by local'; do
+    has "$trace" "$words"
+done
+trace=$(backstop trace joe@example.org)
+has "$trace" "^$queued "
+has "$trace" '203\.0\.113\.9 .*: refused for good \(5xx\)'
+no backstop trace nobody@example.net
+# Another user may not read it, unless root says so.
+no runuser -u joe -- backstop trace joe@example.org
+usermod -aG systemd-journal joe
+has "$(runuser -u joe -- backstop trace joe@example.org)" "^$queued "
+# Kept elsewhere, and compressed.
+journalctl --output=export | gzip >/root/kept.gz
+mkdir -p /root/journal && cp /var/log/journal/*/system.journal /root/journal/
+for kept in /root/kept.gz /root/journal/system.journal; do
+    has "$(backstop trace "$queued" --log "$kept")" 'left the queue'
+done
+
+say 'what the unit hides from the daemon'
+cp "$config" /root/kept.yaml
+cp /etc/postfix/virtual /home/virtual
+sed -i 's#/etc/postfix/virtual#/home/virtual#' "$config"
+has "$(backstop check --offline)" '/home/virtual: backstop\.service hides it from the daemon \(ProtectHome=yes\)'
+cp /root/kept.yaml "$config"
+no grep -q hides <<<"$(backstop check --offline)"
+
 say 'upgraded over: what was written stays, and mail is judged'
 former=$(main_pid)
 before=$(sha256sum "$config")

@@ -65,6 +65,10 @@ rule=$(sed -n 's/.*`\(.* r,\)`.*/\1/p' <<<"$errors" | head -n 1)
 is "$rule" '/srv/recipients r,'
 has "$(denied)" 'name="/srv/recipients"'
 expected+='|name="/srv/recipients"'
+# Who checks the file before hears the same.
+said=$(backstop check --offline 2>&1) && no true
+has "$said" 'as user backstop: .*/srv/recipients can.t be read: Permission denied'
+has "$said" 'AppArmor'
 echo "$rule" >>"$more"
 apparmor_parser -r "$profile"
 systemctl reload backstop

@@ -83,6 +83,11 @@ fn set_up_over_the_file_that_it_brings() {
 }
 
 #[test]
+fn pages_hold_word_for_word() {
+    holds("bookworm", "pages.sh");
+}
+
+#[test]
 fn a_socket_file_in_the_chroot_of_postfix() {
     holds(CONTAINER, "bookworm", "chroot.sh");
 }
