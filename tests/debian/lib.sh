@@ -175,6 +175,7 @@ old_package() {
     dpkg-deb -R "$1" /root/old
     sed -i 's/^Version: .*/Version: 0.0.1-1/' /root/old/DEBIAN/control
     dpkg-deb -b -Znone /root/old /root/old.deb >/dev/null
+    rm -rf /root/old
 }
 
 install_package() { dpkg -i "${1:-/root/backstop.deb}"; }

@@ -20,7 +20,8 @@ echo "backstop serves at $served us, postfix begins at $postfix us"
 
 say 'mail, over a socket file in the chroot'
 await mail_port
-judged
+has "$(friend)" '^250 2\.0\.0'
+has "$(backscatter)" '^550 5\.7\.'
 
 say "root's commands read and write where root says"
 cp "$config" /srv/mine.yaml
