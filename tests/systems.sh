@@ -56,7 +56,7 @@ bootstrap() {
 system() {
     local packages=systemd,systemd-sysv,dbus,procps,postfix,ca-certificates,swaks,dnsmasq-base
     [ "$1" != bookworm ] || packages+=,apparmor,logcheck,logwatch,fail2ban,python3-systemd,dovecot-sieve
-    bootstrap "clean-$1" "$1" --variant=essential --include="$packages" \
+    bootstrap "clean-$1" "$1" --variant=apt --include="$packages" \
         '--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"'
 }
 

@@ -84,7 +84,7 @@ fn set_up_over_the_file_that_it_brings() {
 
 #[test]
 fn pages_hold_word_for_word() {
-    holds("bookworm", "pages.sh");
+    holds(CONTAINER, "bookworm", "pages.sh");
 }
 
 #[test]
