@@ -21,9 +21,12 @@ use crate::{
 };
 
 /// What an empty answer means.
-const HINT: &str = "so no host has handed over such a message here, or the log of that time is gone. If a bounce is missing, look \
+const NOTHING: &str = "so no host has handed over such a message here, or the log of that time is gone. If a bounce is missing, look \
      for the message that was to bounce: the lines of its delivery say whether it was returned, and by which host; a bounce \
      to a backup MX is in the log of that host. `log.level` in milter.yaml must be info or debug";
+
+/// What it means where a log could not be read.
+const UNREAD: &str = "but not all of it could be read, so that says little; root may read it";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -128,8 +131,12 @@ impl TraceReport {
         }
         if self.messages.is_empty() {
             let logs = self.logs.join(", ");
+            let meaning = match self.unreadable.is_empty() {
+                true => NOTHING,
+                false => UNREAD,
+            };
             println!(
-                "nothing about {} since {} in {}: {HINT}",
+                "nothing about {} since {} in {}: {meaning}",
                 without_controls(&self.wanted),
                 self.since,
                 without_controls(&logs)

@@ -43,8 +43,12 @@ trace=$(backstop trace joe@example.org)
 has "$trace" "^$queued "
 has "$trace" '203\.0\.113\.9 .*: refused for good \(5xx\)'
 no backstop trace nobody@example.net
-# Another user may not read it, unless root says so.
-no runuser -u joe -- backstop trace joe@example.org
+# Another user may not read it, and is told.
+for user in backstop joe; do
+    said=$(runuser -u "$user" -- backstop trace joe@example.org 2>&1) && no true
+    has "$said" "^backstop trace: the journal: .*'systemd-journal'"
+    has "$said" 'not all of it could be read'
+done
 usermod -aG systemd-journal joe
 has "$(runuser -u joe -- backstop trace joe@example.org)" "^$queued "
 # Kept elsewhere, and compressed.

@@ -122,4 +122,9 @@ fn it_tells_what_became_of_a_message() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("mail.log.3.xz: compressed as xz"), "{said}");
     assert_eq!(output.status.code(), Some(0));
+    // And what is not found may be in there.
+    let output = trace(folder.path(), &["nobody@example.org"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("not all of it could be read"), "{text}");
+    assert_eq!(output.status.code(), Some(1));
 }

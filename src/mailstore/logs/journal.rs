@@ -12,6 +12,12 @@ use super::{super::READ_AT_ONCE, export};
 /// How much of what it complains about is kept, in octets.
 const COMPLAINT: u64 = 1024;
 
+/// How lines begin that are none: how to be rid of a hint, and that this host has no journal.
+const NO_COMPLAINT: [&str; 2] = ["Pass -q", "No journal files were found"];
+
+/// The group of those who may read the journal.
+const READERS: &str = "systemd-journal";
+
 /// Whether a file that begins like this is one of the journal.
 pub(super) fn is_file(start: &[u8]) -> bool {
     start.starts_with(b"LPKSHHRH")
@@ -82,12 +88,17 @@ impl Journal {
         let complaint: Vec<&str> = complaint
             .lines()
             .map(|line| line.trim().trim_start_matches("Hint: "))
-            .filter(|line| !line.is_empty() && !line.starts_with("Pass -q"))
+            .filter(|line| !line.is_empty() && !NO_COMPLAINT.iter().any(|no| line.starts_with(no)))
             .collect();
-        match complaint.as_slice() {
-            [] if status.success() => Ok(()),
-            [] => Err(io::Error::other(format!("journalctl: {status}"))),
-            some => Err(io::Error::other(format!("journalctl: {}", some.join(" ")))),
+        let complaint = complaint.join(" ");
+        let help = match complaint.contains("permission") && !complaint.contains(READERS) {
+            true => format!(" Root and users in the group '{READERS}' may read them."),
+            false => String::new(),
+        };
+        match complaint.as_str() {
+            "" if status.success() => Ok(()),
+            "" => Err(io::Error::other(format!("journalctl: {status}"))),
+            some => Err(io::Error::other(format!("journalctl: {some}{help}"))),
         }
     }
 }
