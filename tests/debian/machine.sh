@@ -72,6 +72,7 @@ has "$said" 'as user backstop: .*/srv/recipients can.t be read: Permission denie
 has "$said" 'AppArmor'
 echo "$rule" >>"$more"
 apparmor_parser -r "$profile"
+backstop check --offline
 systemctl reload backstop
 
 say 'a restart'
