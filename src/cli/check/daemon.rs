@@ -153,8 +153,7 @@ async fn state(config: &Config) -> Vec<Problem> {
     if !folder.exists() && is_made_by_systemd(folder) {
         return Vec::new();
     }
-    // One with a name: AppArmor knows no others, and denies them.
-    if let Err(error) = tempfile::NamedTempFile::new_in(folder) {
+    if let Err(error) = tempfile::tempfile_in(folder) {
         let why = format!("no file can be made in it: {error}");
         let help = "the user of the daemon must own the folder of `store`";
         return vec![helped(in_file(folder, why), help)];
