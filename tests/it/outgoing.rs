@@ -8,7 +8,7 @@ use backstop::{
         header::Headers,
         proof::{
             Keys, today,
-            watermark::{self, WatermarkResult},
+            watermark::{self, Signer, WatermarkResult},
         },
     },
 };
@@ -224,7 +224,7 @@ fn a_roll_over_has_no_gap<M: Mta>() {
         let letter = Letter::headed(&format!("From: {JOE}\r\n{DATE}"));
         let (headers, _) = Headers::parse(&signing.sent(&letter));
         match signing.answer(&headers) {
-            WatermarkResult::Valid { key: signed_by, .. } => assert_eq!(signed_by, key),
+            WatermarkResult::Valid { signer, .. } => assert_eq!(signer, Signer::Own(key)),
             other => panic!("{other:?}"),
         }
         let sender = headers.first("Return-Path").unwrap().unfolded();

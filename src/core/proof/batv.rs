@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha1::Sha1;
 
-use super::{DAYS_AHEAD, Key, Keys};
+use super::{DAYS_AHEAD, ImportedKey, Keys};
 use crate::core::{
     address::{Domain, Mailbox},
     srs,
@@ -131,7 +131,7 @@ pub fn sign(
     let key = keys.signing().ok_or(Unsigned::NoKey)?;
     let day = (today % WHEEL + lifetime % WHEEL) % WHEEL;
     let head = format!("{}{day:03}", key.id());
-    let mac = mac(key, &head, sender).ok_or(Unsigned::NoKey)?;
+    let mac = mac(key.secret(), &head, sender).ok_or(Unsigned::NoKey)?;
     let mac: Vec<u8> = mac.finalize().into_bytes().into_iter().take(MAC).collect();
     let tag = [head, HEXLOWER.encode(&mac)].concat().into_bytes();
     let tagged = match layout {
@@ -270,17 +270,26 @@ pub fn verify(tag: &Tag, keys: &Keys, today: u64, lifetime: u64) -> Proof {
     let original = &tag.original;
     // Some hosts change the case of what they return; others than us, Exim say, sign in any case.
     let lower_case = in_lower_case(original);
-    let signed = keys
+    let is_made_with = |secret: &[u8]| {
+        let macs = [original, &lower_case].map(|address| mac(secret, &head, address));
+        let mut macs = macs.into_iter().flatten();
+        macs.any(|mac| mac.verify_truncated_left(&tag.mac).is_ok())
+    };
+    let own = keys
         .live(today, lifetime)
         .filter(|key| key.id() == tag.key)
-        .flat_map(|key| [original, &lower_case].map(|address| mac(key, &head, address)))
-        .flatten()
-        .any(|mac| mac.verify_truncated_left(&tag.mac).is_ok());
+        .any(|key| is_made_with(key.secret()))
+        .then(|| lifetime.saturating_add(DAYS_AHEAD));
+    let of_others = || {
+        let live = keys.imported_live(today);
+        let made = live.filter(|key| key.signs(tag.key, original) && is_made_with(key.secret()));
+        made.map(ImportedKey::days).max()
+    };
     let left = (u64::from(tag.day) + WHEEL - today % WHEEL) % WHEEL;
-    match (signed, left <= lifetime.saturating_add(DAYS_AHEAD)) {
-        (true, true) => Proof::Valid { key: tag.key },
-        (true, false) => Proof::Expired,
-        (false, _) => Proof::Wrong,
+    match own.or_else(of_others) {
+        Some(longest) if left <= longest => Proof::Valid { key: tag.key },
+        Some(_) => Proof::Expired,
+        None => Proof::Wrong,
     }
 }
 
@@ -289,8 +298,8 @@ fn in_lower_case(address: &Mailbox) -> Mailbox {
 }
 
 /// HMAC takes keys of any length (RFC 2104 section 2), so there always is one.
-fn mac(key: &Key, head: &str, address: &Mailbox) -> Option<Hmac<Sha1>> {
-    let mac = Hmac::<Sha1>::new_from_slice(key.secret()).ok()?;
+fn mac(secret: &[u8], head: &str, address: &Mailbox) -> Option<Hmac<Sha1>> {
+    let mac = Hmac::<Sha1>::new_from_slice(secret).ok()?;
     Some(mac.chain_update(head).chain_update(address.to_bytes()))
 }
 

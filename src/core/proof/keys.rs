@@ -1,4 +1,5 @@
-//! The keys that sign, and their file: one key a line, the last one that isn't retired signs.
+//! The keys that sign, and their file: one key a line, the last one that isn't retired signs. Those of other programs are
+//! there, too.
 
 use std::{
     fmt,
@@ -9,7 +10,11 @@ use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 
-use super::{DAY, today};
+use super::{
+    DAY,
+    imported::{ImportedKey, Program},
+    today,
+};
 
 /// The shortest secret that a key file can have, in octets: 128 bits.
 pub const MIN_SECRET: usize = 16;
@@ -102,7 +107,10 @@ impl fmt::Debug for Key {
 
 /// All keys, in the order of their file: oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    own: Vec<Key>,
+    imported: Vec<ImportedKey>,
+}
 
 impl Keys {
     /// Reads the text of a key file.
@@ -120,79 +128,119 @@ impl Keys {
                 line: number + 1,
                 what,
             };
+            let program = line
+                .split_ascii_whitespace()
+                .next()
+                .and_then(Program::named);
+            if let Some(program) = program {
+                let words = line.split_ascii_whitespace().skip(1);
+                let key = ImportedKey::read(program, words).map_err(wrong)?;
+                keys.imported.push(key);
+                continue;
+            }
             let key = key(line).map_err(wrong)?;
             if key.retired.is_none() && keys.in_use(key.id).is_some() {
                 return Err(wrong("another key in use has this id already"));
             }
-            keys.0.push(key);
+            keys.own.push(key);
         }
         Ok(keys)
     }
 
     /// The text of the key file.
     pub fn to_text(&self) -> String {
-        self.0
-            .iter()
-            .fold(HEAD.to_owned(), |text, key| text + &key.line())
+        let own = self.own.iter().map(Key::line);
+        let imported = self.imported.iter().map(ImportedKey::line);
+        let head = if self.imported.is_empty() {
+            ""
+        } else {
+            HEAD_OF_IMPORTED
+        };
+        own.chain([head.to_owned()])
+            .chain(imported)
+            .fold(HEAD.to_owned(), |text, line| text + &line)
     }
 
     /// The one that signs: the newest that isn't retired.
     pub fn signing(&self) -> Option<&Key> {
-        self.0.iter().rev().find(|key| key.retired.is_none())
+        self.own.iter().rev().find(|key| key.retired.is_none())
     }
 
     /// Those whose tags count: a retired one for as long as its last tag lives, in days. Newest first.
     pub fn live(&self, today: u64, lifetime: u64) -> impl Iterator<Item = &Key> {
-        let newest_first = self.0.iter().rev();
+        let newest_first = self.own.iter().rev();
         newest_first.filter(move |key| key.is_live(today, lifetime))
     }
 
     /// The key in use with this id.
     pub fn in_use(&self, id: u8) -> Option<&Key> {
-        self.0
+        self.own
             .iter()
             .find(|key| key.id == id && key.retired.is_none())
     }
 
-    /// All of them, oldest first.
+    /// All that sign or did, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.0.iter()
+        self.own.iter()
     }
 
-    /// How many there are.
+    /// How many of them there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.own.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is none, nor an imported one.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.own.is_empty() && self.imported.is_empty()
+    }
+
+    /// Those of other programs, ended or not.
+    pub fn imported(&self) -> impl Iterator<Item = &ImportedKey> {
+        self.imported.iter()
+    }
+
+    /// Those of other programs that verify.
+    pub fn imported_live(&self, today: u64) -> impl Iterator<Item = &ImportedKey> {
+        self.imported.iter().filter(move |key| today <= key.ends())
+    }
+
+    /// Adds a key of another program. One that is there already verifies until the new end.
+    pub fn import(&mut self, key: ImportedKey) {
+        self.imported.retain(|other| !other.is_same(&key));
+        self.imported.push(key);
+    }
+
+    /// Removes the keys of other programs that verify no more; says how many.
+    pub fn remove_ended(&mut self, today: u64) -> usize {
+        let before = self.imported.len();
+        self.imported.retain(|key| today <= key.ends());
+        before - self.imported.len()
     }
 
     /// Adds a key, which signs from now on. It is given back where its id is in use.
     pub fn add(&mut self, key: Key) -> Result<(), Key> {
-        self.insert(self.0.len(), key)
+        self.insert(self.own.len(), key)
     }
 
     /// Adds a key that verifies from now on, and signs when the one that signs now is retired. It is given back where its
     /// id is in use.
     pub fn add_standby(&mut self, key: Key) -> Result<(), Key> {
-        let signing = self.0.iter().rposition(|key| key.retired.is_none());
-        self.insert(signing.unwrap_or(self.0.len()), key)
+        let signing = self.own.iter().rposition(|key| key.retired.is_none());
+        self.insert(signing.unwrap_or(self.own.len()), key)
     }
 
     fn insert(&mut self, at: usize, key: Key) -> Result<(), Key> {
         if self.in_use(key.id).is_some() {
             return Err(key);
         }
-        self.0.insert(at, key);
+        self.own.insert(at, key);
         Ok(())
     }
 
     /// Retires the key in use with this id; `false` where there is none.
     pub fn retire(&mut self, id: u8, today: u64) -> bool {
         let key = self
-            .0
+            .own
             .iter_mut()
             .find(|key| key.id == id && key.retired.is_none());
         key.is_some_and(|key| {
@@ -204,7 +252,10 @@ impl Keys {
 
 impl FromIterator<Key> for Keys {
     fn from_iter<T: IntoIterator<Item = Key>>(keys: T) -> Self {
-        Self(keys.into_iter().collect())
+        Self {
+            own: keys.into_iter().collect(),
+            imported: Vec::new(),
+        }
     }
 }
 
@@ -224,11 +275,19 @@ const HEAD: &str = "\
 # others are for tags that were signed before. `backstop keygen` adds a key, `backstop keygen --retire ID` retires one.
 ";
 
+const HEAD_OF_IMPORTED: &str = "\
+# Keys of other programs: program, day of import, secret, last day, and what the program needs besides. They never sign.
+";
+
 fn key(line: &str) -> Result<Key, &'static str> {
     let mut words = line.split_ascii_whitespace();
     let id = match words.next().map(str::as_bytes) {
         Some([digit @ b'0'..=b'9']) => digit - b'0',
-        _ => return Err("a key begins with its id, one digit"),
+        _ => {
+            return Err(
+                "a key begins with its id, one digit, or the program that it was imported from",
+            );
+        }
     };
     let created = words
         .next()
@@ -259,7 +318,8 @@ pub fn date(day: u64) -> String {
     text
 }
 
-fn day(date: &str) -> Option<u64> {
+/// The day since 1970-01-01 of such a text.
+pub fn day(date: &str) -> Option<u64> {
     if date.len() != "2026-01-31".len() {
         return None;
     }

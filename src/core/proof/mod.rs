@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod dkim;
 pub mod evidence;
 pub mod guesses;
+pub mod imported;
 mod keys;
 pub mod ledger;
 pub mod proven;
@@ -17,7 +18,8 @@ pub mod watermark;
 
 use std::fmt;
 
-pub use keys::{Key, KeyFileError, Keys, MIN_SECRET, date};
+pub use imported::ImportedKey;
+pub use keys::{Key, KeyFileError, Keys, MIN_SECRET, date, day};
 pub use settings::{Batv, Except, Ledger, MIN_REPLAYS, ProofSettings, Watermark, Weak};
 
 /// A day, in seconds.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    DAY, Keys, ProofKind,
+    DAY, ImportedKey, Keys, ProofKind,
     batv::{Layout, Unsigned},
     dkim,
 };
@@ -104,7 +104,9 @@ impl ProofSettings {
             true => self.ledger.keep_days(),
             false => 0,
         };
-        (self.lifetime_days().max(ledger) + 2) * DAY
+        let imported = self.keys.imported().map(ImportedKey::days).max();
+        let longest = self.lifetime_days().max(ledger);
+        (longest.max(imported.unwrap_or_default()) + 2) * DAY
     }
 
     /// The proofs that outgoing mail leaves with.

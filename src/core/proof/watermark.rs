@@ -15,13 +15,16 @@ use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{DAYS_AHEAD, Key, Keys};
+use super::{
+    DAYS_AHEAD, Key, Keys,
+    imported::{self, Program},
+};
 use crate::core::header::{Header, Headers};
 
 /// The name of the header.
 pub const HEADER: &str = "X-Backstop-Watermark";
 /// How many of them are tried: ours, and those of earlier journeys. A stranger chooses how many there are.
-const MAX_TRIED: usize = 4;
+pub(super) const MAX_TRIED: usize = 4;
 /// The longest one that is read, in octets, folds included: about twice what is written.
 const MAX_LENGTH: usize = 400;
 /// What is signed first, so that nothing else signed by the same key is a watermark. None is the beginning of another.
@@ -81,7 +84,7 @@ pub fn write(
     let expires = today.saturating_add(lifetime_days);
     // A message that is sent once more on a later day gets a second one: the first ends too early for its bounces.
     if let WatermarkResult::Valid { expires: until, .. } =
-        verify(headers, keys, today, lifetime_days)
+        of_ours(headers, keys, today, lifetime_days)
         && until.saturating_add(1) >= expires
     {
         return Err(Unmarked::AlreadyMarked);
@@ -115,14 +118,32 @@ pub enum WatermarkResult {
         message_id: Vec<u8>,
         /// The last day on which it counts, since 1970-01-01.
         expires: u64,
-        /// The digit of the key.
-        key: u8,
+        /// Who made it.
+        signer: Signer,
     },
 }
 
-/// Verifies the watermarks in returned headers. One of another version, of a key that isn't ours or is gone, or without
-/// its end does not count as one.
+/// Who made a watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signer {
+    /// The key of this digit.
+    Own(u8),
+    /// A program whose key was imported.
+    Imported(Program),
+}
+
+/// Verifies the watermarks in returned headers, and the marks of programs whose keys were imported. One of another version,
+/// of a key that isn't ours or is gone, or without its end does not count as one.
 pub fn verify(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> WatermarkResult {
+    let ours = of_ours(headers, keys, today, lifetime_days);
+    match (ours, imported::verify(headers, keys, today, lifetime_days)) {
+        // Who makes up ours can make up any.
+        (WatermarkResult::Wrong, WatermarkResult::Unverifiable) => WatermarkResult::Wrong,
+        (ours, imported) => ours.max(imported),
+    }
+}
+
+fn of_ours(headers: &Headers, keys: &Keys, today: u64, lifetime_days: u64) -> WatermarkResult {
     let mut marks = headers
         .all(HEADER)
         .take(MAX_TRIED)
@@ -147,9 +168,6 @@ struct Signed {
 impl Signed {
     /// None where one is missing, empty or there more than once: a second one would be what a reader sees.
     fn of(headers: &Headers) -> Option<Self> {
-        if headers.is_cut() {
-            return None;
-        }
         let mut digest = Sha256::new();
         for name in ["From", "Date"] {
             count_in(&mut digest, &only(headers, name)?);
@@ -170,14 +188,19 @@ fn count_in(digest: &mut Sha256, value: &[u8]) {
 }
 
 fn only(headers: &Headers, name: &str) -> Option<Vec<u8>> {
+    Some(relaxed(sole(headers, name)?)).filter(|value| !value.is_empty())
+}
+
+/// The header of this name, where there is one and no more, and nothing is missing.
+pub(super) fn sole<'a>(headers: &'a Headers, name: &'a str) -> Option<&'a Header> {
     let mut all = headers.all(name);
-    let value = relaxed(all.next()?);
-    (all.next().is_none() && !value.is_empty()).then_some(value)
+    let header = all.next()?;
+    (all.next().is_none() && !headers.is_cut()).then_some(header)
 }
 
 /// The value in the form that hosts on the way do not change: unfolded, one blank for several (as RFC 6376 section
 /// 3.4.2).
-fn relaxed(header: &Header) -> Vec<u8> {
+pub(super) fn relaxed(header: &Header) -> Vec<u8> {
     let mut value = header.unfolded();
     value
         .iter_mut()
@@ -262,7 +285,7 @@ impl Mark {
             Some(signed) => WatermarkResult::Valid {
                 message_id: signed.message_id.clone(),
                 expires: self.expires,
-                key: self.key,
+                signer: Signer::Own(self.key),
             },
         }
     }

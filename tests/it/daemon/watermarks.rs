@@ -6,7 +6,7 @@ use backstop::core::{
     header::Headers,
     proof::{
         Keys, today,
-        watermark::{self, WatermarkResult},
+        watermark::{self, Signer, WatermarkResult},
     },
 };
 use lab::{
@@ -86,7 +86,13 @@ fn it_stands_below_the_received_that_the_mta_writes() {
     assert_eq!((*index, &name[..]), (1, watermark::HEADER.as_bytes()));
     let found = answer(&HEADERS, value);
     assert!(
-        matches!(found, WatermarkResult::Valid { key: 3, .. }),
+        matches!(
+            found,
+            WatermarkResult::Valid {
+                signer: Signer::Own(3),
+                ..
+            }
+        ),
         "{found:?}"
     );
     let line = stage.decision("a@b.example");

@@ -8,7 +8,7 @@ use crate::core::{
         evidence::{ProofFinding, ProofResult},
         ledger::message_id,
         proven::Proven,
-        watermark,
+        watermark::{self, Signer},
     },
 };
 
@@ -46,13 +46,21 @@ impl Search<'_> {
                     "the watermark is ours, but its lifetime is over",
                 ),
                 watermark::WatermarkResult::Valid {
-                    message_id: signed, ..
+                    message_id: signed,
+                    signer,
+                    ..
                 } => {
                     let id = message_id(signed).unwrap_or_else(|| signed.clone());
                     // A store that is down leaves it to To: and Cc:.
                     let remembered = self.in_ledger(&id)?.unwrap_or_default().cloned();
                     let proven = Proven::of_headers(&id, headers, remembered);
-                    let what = format!("the watermark of {} is ours", shown(&id));
+                    let what = match signer {
+                        Signer::Own(_) => format!("the watermark of {} is ours", shown(&id)),
+                        Signer::Imported(program) => format!(
+                            "the mark of {program} on {} is by a key that was imported",
+                            shown(&id)
+                        ),
+                    };
                     self.worth(ProofKind::Watermark, what, &proven)?
                 }
             });

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::proof::Key;
 
 fn keys(id: u8, secret: &[u8]) -> Keys {
     Key::new(id, 0, secret, None).into_iter().collect()

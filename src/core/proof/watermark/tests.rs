@@ -49,7 +49,7 @@ fn valid(expires: u64, key: u8) -> WatermarkResult {
     WatermarkResult::Valid {
         message_id: ID.to_vec(),
         expires,
-        key,
+        signer: Signer::Own(key),
     }
 }
 
@@ -309,7 +309,7 @@ proptest! {
         let expected = match late {
             _ if late <= lifetime => {
                 let message_id = fields[2].join(" ").into_bytes();
-                WatermarkResult::Valid { message_id, expires: today + lifetime, key: id }
+                WatermarkResult::Valid { message_id, expires: today + lifetime, signer: Signer::Own(id) }
             }
             _ if retired => WatermarkResult::Absent,
             _ => WatermarkResult::Expired,
