@@ -1,6 +1,7 @@
 //! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
 mod daemon;
+mod imported;
 mod mta;
 mod postfix;
 mod problem;
@@ -109,6 +110,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
             Weight::Problem => report.problems.push(event.to_string().into()),
         }
     }
+    imported::look(&config.policy.proof, today(), &mut report);
     if !arguments.offline || config.store.file().is_some() {
         look_at_store(&config, &mut report).await;
     }

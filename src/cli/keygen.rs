@@ -1,15 +1,25 @@
-//! `backstop keygen`: makes a key for signing, or retires one.
+//! `backstop keygen`: makes a key for signing, retires one, or imports those of another program.
 
-use std::{os::unix::fs::MetadataExt, path::PathBuf, process::ExitCode};
+mod import;
 
-use clap::{Args, value_parser};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
+};
 use nix::unistd::Uid;
 use serde::Serialize;
 
 use super::{CONFIGURATION, USAGE, daemon_user::DaemonUser, print_json, today, unavailable};
 use crate::{
     config::key_file::{self, Unusable},
-    core::proof::{Key, Keys},
+    core::proof::{self, Key, Keys, MIN_SECRET, imported::Program},
 };
 
 /// The length of a secret in octets, enough for every hash that uses it.
@@ -31,6 +41,19 @@ pub(super) struct Arguments {
     /// Make no key, but retire the one with this id: it no longer signs, and verifies tags until they expire
     #[arg(long, value_name = "DIGIT", value_parser = value_parser!(u8).range(0..=9))]
     retire: Option<u8>,
+    /// Make no key, but import those of a program that signed your mail before: they verify its marks, and never sign
+    #[arg(long, value_name = "PROGRAM", value_parser = program(), requires = "from", conflicts_with_all = ["retire", "standby"])]
+    import: Option<Program>,
+    /// What to import: batv-milter.conf, MailScanner.conf, Haraka's bounce.ini, or a file with Exim's secret alone (with --id,
+    /// its key number)
+    #[arg(long, value_name = "PATH", requires = "import")]
+    from: Option<PathBuf>,
+    /// The last day on which imported keys verify [default: when the marks that are made today end]
+    #[arg(long, value_name = "DATE", value_parser = day, requires = "import")]
+    until: Option<u64>,
+    /// Make no key, but remove imported keys that verify no more
+    #[arg(long, conflicts_with_all = ["id", "standby", "retire", "import"])]
+    remove_ended: bool,
     /// As root: the user of the daemon, who gets the file [default: backstop]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -47,6 +70,28 @@ struct KeygenReport {
     retired: Option<u8>,
     signs: Option<u8>,
     keys: usize,
+    imported: Vec<ImportReport>,
+    removed: Option<usize>,
+    #[serde(skip)]
+    notes: Vec<String>,
+}
+
+/// An imported key; also the JSON object.
+#[derive(Serialize)]
+struct ImportReport {
+    program: &'static str,
+    marks: String,
+    until: String,
+}
+
+/// What was done to the keys.
+#[derive(Default)]
+struct Done {
+    made: Option<u8>,
+    retired: Option<u8>,
+    imported: Vec<ImportReport>,
+    removed: Option<usize>,
+    notes: Vec<String>,
 }
 
 /// Why it did nothing.
@@ -54,6 +99,8 @@ enum Failure {
     File(Unusable),
     /// The arguments do not fit these keys.
     Arguments(String),
+    /// What is to be imported can't be.
+    Import(String),
     Random(getrandom::Error),
 }
 
@@ -73,16 +120,16 @@ pub(super) fn keygen(arguments: &Arguments) -> ExitCode {
         }
     };
     let report: Result<KeygenReport, Failure> = key_file::change(&arguments.file, owner, |keys| {
-        let (made, retired) = match arguments.retire {
-            Some(id) => (None, Some(retire(keys, id, today)?)),
-            None => (Some(add(keys, arguments, today)?), None),
-        };
+        let done = done(keys, arguments, today)?;
         Ok(KeygenReport {
             file: arguments.file.clone(),
-            made,
-            retired,
+            made: done.made,
+            retired: done.retired,
             signs: keys.signing().map(Key::id),
             keys: keys.len(),
+            imported: done.imported,
+            removed: done.removed,
+            notes: done.notes,
         })
     });
     match report {
@@ -106,6 +153,68 @@ fn owner(arguments: &Arguments) -> Result<Option<(u32, u32)>, String> {
         Some(name) => Some(DaemonUser::find(Some(name))?),
     };
     Ok(user.map(|user| (user.uid.as_raw(), user.gid.as_raw())))
+}
+
+fn program() -> impl TypedValueParser<Value = Program> {
+    let words = PossibleValuesParser::new(Program::ALL.map(Program::as_str));
+    words.try_map(|word| Program::named(&word).ok_or("no such program"))
+}
+
+/// A day that a file can have.
+fn day(text: &str) -> Result<u64, String> {
+    proof::day(text).ok_or_else(|| "expected a day, such as 2026-01-31".to_owned())
+}
+
+fn done(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<Done, Failure> {
+    if let Some(id) = arguments.retire {
+        return Ok(Done {
+            retired: Some(retire(keys, id, today)?),
+            ..Done::default()
+        });
+    }
+    if arguments.remove_ended {
+        return Ok(Done {
+            removed: Some(keys.remove_ended(today)),
+            ..Done::default()
+        });
+    }
+    if let (Some(program), Some(from)) = (arguments.import, &arguments.from) {
+        return import(keys, arguments, program, from, today);
+    }
+    Ok(Done {
+        made: Some(add(keys, arguments, today)?),
+        ..Done::default()
+    })
+}
+
+fn import(
+    keys: &mut Keys,
+    arguments: &Arguments,
+    program: Program,
+    from: &Path,
+    today: u64,
+) -> Result<Done, Failure> {
+    let found = import::read(program, from, arguments.id, arguments.until, today)
+        .map_err(Failure::Import)?;
+    let mut done = Done::default();
+    for key in found.keys {
+        if key.is_short() {
+            done.notes.push(format!(
+                "its secret has fewer than {MIN_SECRET} octets, so others may find it out: let it end soon"
+            ));
+        }
+        done.imported.push(ImportReport {
+            program: program.as_str(),
+            marks: key.marks().to_string(),
+            until: proof::date(key.ends()),
+        });
+        keys.import(key);
+    }
+    done.notes.dedup();
+    done.notes.extend(found.delimiter.map(|delimiter| {
+        format!("its tags stand behind `{delimiter}`: local.recipient_delimiter must have it")
+    }));
+    Ok(done)
 }
 
 fn add(keys: &mut Keys, arguments: &Arguments, today: u64) -> Result<u8, Failure> {
@@ -167,6 +276,22 @@ impl KeygenReport {
                 None => println!("no key is left for signing; use `backstop keygen` to make one"),
             }
         }
+        for ImportReport {
+            program,
+            marks,
+            until,
+        } in &self.imported
+        {
+            println!(
+                "{file}: imported a key of {program} ({marks}); it verifies after the next reload, until {until}"
+            );
+        }
+        for note in &self.notes {
+            println!("{note}");
+        }
+        if let Some(removed) = self.removed {
+            println!("{file}: removed {removed} imported keys that verify no more");
+        }
         let root_owns = std::fs::metadata(&self.file).is_ok_and(|file| file.uid() == 0);
         if root_owns {
             println!(
@@ -186,6 +311,10 @@ impl Failure {
             Self::Arguments(why) => {
                 eprintln!("backstop: {why}");
                 ExitCode::from(USAGE)
+            }
+            Self::Import(why) => {
+                eprintln!("backstop: {why}");
+                ExitCode::from(CONFIGURATION)
             }
             Self::Random(error) => {
                 unavailable(&format!("the system gives no random numbers: {error}"))

@@ -219,10 +219,16 @@ pub(super) fn load(settings: &mut proof::ProofSettings, outline: &Outline) -> Ve
         return vec![Mistake::error(place, message, add)];
     }
     if settings.signs() && settings.keys.signing().is_none() {
-        let message = format!(
-            "all keys in {} are retired, so no key can sign",
-            file.display()
-        );
+        let message = match settings.keys.len() {
+            0 => format!(
+                "{} has only keys of other programs, so no key can sign",
+                file.display()
+            ),
+            _ => format!(
+                "all keys in {} are retired, so no key can sign",
+                file.display()
+            ),
+        };
         return vec![Mistake::error(place, message, add)];
     }
     Vec::new()

@@ -163,7 +163,7 @@ fn batv(proof: &proof::ProofSettings) -> String {
     }
     let verified = format!(
         "BATV tags: verified with {}, wrong and expired ones: {}",
-        counted(keys.len(), "key", "keys"),
+        counted(keys.len() + keys.imported().count(), "key", "keys"),
         answer(*forged)
     );
     match keys.signing().filter(|_| batv.sign) {

@@ -259,3 +259,205 @@ fn json_says_the_same() {
     assert_eq!((&json["retired"], &json["keys"]), (&5.into(), &1.into()));
     assert!(json["signs"].is_null() && json["made"].is_null());
 }
+
+/// The keys of other programs: their own files, no doubles, and an end that `check` tells.
+#[test]
+fn keys_of_other_programs_come_and_go() {
+    let desk = Desk::new();
+    let folder = desk.0.path();
+    let scanner = folder.join("MailScanner.conf");
+    fs::write(
+        &scanner,
+        "%org-name% = Example\nWatermark Secret = %org-name%-hush\n\
+         Watermark Header = X-%org-name%-MailScanner-Watermark:\n",
+    )
+    .unwrap();
+    let haraka = folder.join("bounce.ini");
+    fs::write(
+        &haraka,
+        "[validation]\nsecret=a secret of 32 characters or more\n",
+    )
+    .unwrap();
+    let scanner = scanner.to_str().unwrap();
+    assert_eq!(code(&desk.keygen(&[])), 0);
+    for _ in 0..2 {
+        let output = desk.keygen(&["--import", "mailscanner", "--from", scanner]);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        let words = "imported a key of mailscanner (X-Example-MailScanner-Watermark)";
+        assert!(said(&output).contains(words), "{}", said(&output));
+        assert!(said(&output).contains("others may find it out"));
+        assert!(!said(&output).contains("hush"));
+    }
+    let import = [
+        "--import",
+        "haraka",
+        "--json",
+        "--from",
+        haraka.to_str().unwrap(),
+    ];
+    let output = desk.keygen(&import);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["imported"][0]["program"], "haraka");
+    assert_eq!(json["imported"][0]["marks"], "sha256");
+    assert_eq!((&json["signs"], &json["keys"]), (&0.into(), &1.into()));
+
+    let file = folder.join("milter.yaml");
+    let yaml = format!(
+        "local: {{domains: [example.org]}}\nproof: {{key_file: {}}}\nstore: sqlite:{}\n",
+        desk.file().display(),
+        folder.join("state.db").display()
+    );
+    fs::write(&file, yaml).unwrap();
+    let check = || {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        check.args(["check", "--offline", "--config"]).arg(&file);
+        said(&check.output().unwrap())
+    };
+    let until = json["imported"][0]["until"].as_str().unwrap();
+    let shown = check();
+    let live = format!("the key of haraka (sha256) verifies until {until}");
+    assert!(shown.contains(&live), "{shown}");
+    assert!(!shown.contains("can be removed"), "{shown}");
+
+    let text = fs::read_to_string(desk.file()).unwrap();
+    let long_ago = text
+        .lines()
+        .map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+            ["haraka", _, secret, _, marks] => {
+                format!("haraka 2026-01-01 {secret} 2026-01-08 {marks}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect::<String>();
+    fs::write(desk.file(), long_ago).unwrap();
+    let shown = check();
+    let ended = format!(
+        "the key of haraka (sha256) in {0} verified until 2026-01-08, and can be removed: use `backstop keygen --file {0} --remove-ended`",
+        desk.file().display()
+    );
+    assert!(shown.contains(&ended), "{shown}");
+    let output = desk.keygen(&["--remove-ended"]);
+    assert!(
+        said(&output).contains("removed 1 imported"),
+        "{}",
+        said(&output)
+    );
+    let keys = key_file::read(&desk.file()).unwrap();
+    assert_eq!((keys.len(), keys.imported().count()), (1, 1));
+    for (arguments, expected, part) in [
+        (&["--import", "exim"][..], 64, "--from"),
+        (&["--import", "postfix", "--from", "x"], 64, "postfix"),
+        (&["--from", "x"], 64, "--import"),
+        (
+            &["--import", "exim", "--from", "/nonexistent"],
+            78,
+            "can't be read",
+        ),
+        (
+            &["--import", "haraka", "--from", scanner],
+            78,
+            "has no secret",
+        ),
+        (
+            &["--import", "mailscanner", "--id", "1", "--from", scanner],
+            78,
+            "--id 1",
+        ),
+        (
+            &["--import", "mailscanner", "--until", "x", "--from", scanner],
+            64,
+            "expected a day",
+        ),
+        (
+            &[
+                "--import",
+                "mailscanner",
+                "--until",
+                "2026-01-01",
+                "--from",
+                scanner,
+            ],
+            78,
+            "a later day",
+        ),
+        (
+            &["--remove-ended", "--retire", "0"],
+            64,
+            "cannot be used with",
+        ),
+    ] {
+        let output = desk.keygen(arguments);
+        assert_eq!(code(&output), expected, "{arguments:?} {}", said(&output));
+        assert!(
+            said(&output).contains(part),
+            "{arguments:?} {}",
+            said(&output)
+        );
+    }
+}
+
+/// A bounce that MailScanner's mark proves, from the import to the verdict.
+#[test]
+fn a_bounce_of_mail_that_mailscanner_marked_is_genuine() {
+    let desk = Desk::new();
+    let folder = desk.0.path();
+    let scanner = folder.join("MailScanner.conf");
+    fs::write(
+        &scanner,
+        "Watermark Secret = Example-WilliWonka\nWatermark Header = X-Example-MailScanner-Watermark:\n",
+    )
+    .unwrap();
+    let bounce = folder.join("bounce.eml");
+    // The mark is the one of core/proof/imported/tests.rs: MailScanner's own lines made it, and it ends on 2026-12-07.
+    let marked = "X-Example-MailScanner-Watermark: 1796636483.77052@ahh3BLS8Qx68pTkF+AeS2w";
+    let ends = UNIX_EPOCH + std::time::Duration::from_secs(1_796_636_483);
+    let is_over = std::time::SystemTime::now() > ends;
+    fs::write(
+        &bounce,
+        format!(
+            "Return-Path: <>\nFrom: MAILER-DAEMON@friend.example\nTo: joe@example.org\n\
+             Subject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
+             --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; friend.example\n\n\
+             Final-Recipient: rfc822; bob@friend.example\nAction: failed\nStatus: 5.1.1\n\n\
+             --b\nContent-Type: text/rfc822-headers\n\nFrom: Joe <joe@example.org>\nTo: bob@friend.example\n\
+             Subject: hi\nDate: Mon, 30 Nov 2026 09:00:00 +0100\nMessage-ID: <m1@example.org>\n{marked}\n\n--b--\n"
+        ),
+    )
+    .unwrap();
+    let explained = || {
+        let file = folder.join("milter.yaml");
+        let yaml = format!(
+            "local: {{domains: [example.org]}}\nproof: {{key_file: {}, unproven: reject, dkim: {{verify: false}}}}\n",
+            desk.file().display()
+        );
+        fs::write(&file, yaml).unwrap();
+        let mut explain = Command::new(env!("CARGO_BIN_EXE_backstop"));
+        explain.args([
+            "explain",
+            "--mail-from",
+            "<>",
+            "--rcpt",
+            "joe@example.org",
+            "--eml",
+        ]);
+        explain.arg(&bounce).arg("--config").arg(&file);
+        said(&explain.output().unwrap())
+    };
+    assert_eq!(code(&desk.keygen(&[])), 0);
+    let before = explained();
+    assert!(before.contains("unproven"), "{before}");
+    let import = [
+        "--import",
+        "mailscanner",
+        "--from",
+        scanner.to_str().unwrap(),
+    ];
+    assert_eq!(code(&desk.keygen(&import)), 0);
+    let after = explained();
+    let found = match is_over {
+        false => "the mark of mailscanner on m1@example.org is by a key that was imported",
+        true => "the watermark is ours, but its lifetime is over",
+    };
+    assert!(after.contains(found), "{after}");
+}
