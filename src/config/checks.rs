@@ -40,6 +40,7 @@ pub(super) fn of(file: &File, outline: &Outline) -> Vec<Mistake> {
     checks.forwarders();
     checks.forgery();
     checks.never_send();
+    checks.outbound();
     checks.dnsbl();
     checks.headers();
     checks.proof();
@@ -338,6 +339,11 @@ impl Checks<'_> {
                 }
             }
         }
+    }
+
+    fn outbound(&mut self) {
+        let list = Path::of(&["outbound", "forwarded", "no_dsn"]);
+        self.addresses(&list, &self.file.outbound.forwarded.no_dsn);
     }
 
     /// Finds our own domains in a list of addresses, where they are read as local parts.

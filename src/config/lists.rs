@@ -52,6 +52,7 @@ fn no_list_of_addresses_takes_what_would_never_match() {
         "null_sender.never_send.addresses.[]",
         "null_sender.exempt.recipients.[]",
         "exempt.recipients.[]",
+        "outbound.forwarded.no_dsn.[]",
         "recipients.[].known.[].addresses.[]",
         "proof.batv.except.senders.[]",
     ] {

@@ -167,6 +167,7 @@ fn config(
             recipients,
             dnsbl: file.dnsbl,
             headers: file.headers.into(),
+            outbound: file.outbound,
             proof: file.proof,
             siege: file.siege,
             keep_samples: file.report.keep_samples,

@@ -31,6 +31,8 @@ pub(crate) const PLACES: &[&[&str]] = &[
     &["recipients", "[]", "unknown"],
     &["dnsbl", "[]"],
     &["headers", "[]"],
+    &["outbound"],
+    &["outbound", "forwarded"],
     &["proof"],
     &["proof", "batv"],
     &["proof", "batv", "except"],

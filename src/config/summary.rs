@@ -79,6 +79,12 @@ impl Config {
         if !policy.headers.is_empty() {
             lines.push(format!("header rules: {}", headers(&policy.headers)));
         }
+        let silenced = policy.outbound.forwarded.no_dsn.len();
+        if silenced > 0 {
+            lines.push(format!(
+                "forwarded mail with a forged sender ({silenced} recipients listed): no bounce to the sender"
+            ));
+        }
         lines.push(batv(&policy.proof));
         let of_proofs = [watermark, ledger, dkim, unproven];
         lines.extend(of_proofs.map(|line| line(&policy.proof)));

@@ -6,12 +6,14 @@
 pub mod address;
 pub mod attack;
 pub mod authserv_id;
+pub mod dmarc;
 pub mod dnsbl;
 pub mod duration;
 pub mod envelope;
 pub mod exempt;
 mod folded;
 pub mod forgery;
+pub mod forwarded;
 pub mod from_header;
 pub mod header;
 pub mod header_rules;

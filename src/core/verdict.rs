@@ -14,7 +14,9 @@ pub use reason::{Exempt, Outgoing, Reason, UnderSiege};
 pub use rule::Rule;
 pub use words::{proof_words, reason_words};
 
-use super::{notification::Notification, outside::Outside, proof::evidence::Outcome};
+use super::{
+    forwarded::NoDsn, notification::Notification, outside::Outside, proof::evidence::Outcome,
+};
 
 /// Whether verdicts act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,6 +56,8 @@ pub struct Verdict {
     pub notification: Option<Notification>,
     /// What it proves, where that was asked, whatever decided.
     pub proof: Option<Outcome>,
+    /// Why the sender gets no notice of what becomes of the mail, where that is so by `outbound.forwarded.no_dsn`.
+    pub no_dsn: Option<NoDsn>,
 }
 
 impl Verdict {
@@ -67,6 +71,7 @@ impl Verdict {
             by: None,
             notification: None,
             proof: None,
+            no_dsn: None,
         }
     }
 
@@ -99,6 +104,7 @@ impl Verdict {
             by: None,
             notification: None,
             proof: None,
+            no_dsn: None,
         }
     }
 

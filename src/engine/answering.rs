@@ -7,10 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Engine, asking::Answerer, returned, waiting::Waiting};
+use super::{Engine, asking::Answerer, dmarc::dmarc, returned, waiting::Waiting};
 use crate::{
     core::{
-        address::{Mailbox, ReversePath},
+        address::{Domain, Mailbox, ReversePath},
         message::{Answer, Guess, Message, Part, Question},
         outside::{Outside, Unanswered},
         proof,
@@ -92,7 +92,7 @@ impl Answerer for Answers<'_> {
             {
                 Some(Answer::NotAsked)
             }
-            Question::SpfOfReturned { .. } if !self.allowed.dns => {
+            Question::SpfOfReturned { .. } | Question::Dmarc(_) if !self.allowed.dns => {
                 Some(Answer::Unanswered(Outside::Dns))
             }
             Question::Use { .. } if !self.allowed.counts => Some(Answer::NotAsked),
@@ -144,7 +144,8 @@ impl Answers<'_> {
                 let directory = &self.engine.directory;
                 Answer::Known(directory.known(*entry, mailbox, delimiters).await)
             }
-            Question::Signatures(part) => Box::pin(self.signatures(message, *part)).await,
+            Question::Signatures(part) => Box::pin(self.signatures(message, part)).await,
+            Question::Dmarc(author) => Box::pin(self.dmarc(author)).await,
             Question::Chain => Box::pin(self.chain(message)).await,
             Question::Siege(_) | Question::WrongTags(_) | Question::WrongTag(_) => Answer::NotAsked,
             stored => Box::pin(self.stored(stored)).await,
@@ -195,7 +196,14 @@ impl Answers<'_> {
         Answer::Listings(asked.await)
     }
 
-    async fn signatures(&self, message: &Message, part: Part) -> Answer {
+    async fn dmarc(&self, author: &Domain) -> Answer {
+        match dmarc(author, &self.lookup).await {
+            Ok(published) => Answer::Dmarc(published),
+            Err(unanswered) => Answer::Unanswered(unanswered.outside),
+        }
+    }
+
+    async fn signatures(&self, message: &Message, part: &Part) -> Answer {
         let keys = &self.engine.dkim_keys;
         let signed = match self.allowed.dns {
             true => returned::signatures(message, part, keys, &self.lookup, self.now).await,

@@ -3,6 +3,7 @@
 
 mod answering;
 mod asking;
+mod dmarc;
 mod drain;
 mod effects;
 mod guesses;

@@ -16,22 +16,30 @@ use crate::{
 /// What the signatures of a part of the message prove; none where it has no such part. `now` is in seconds since 1970.
 pub(super) async fn signatures(
     message: &Message,
-    part: Part,
+    part: &Part,
     keys: &DkimKeys,
     lookup: &impl Lookup,
     now: u64,
 ) -> Option<Vec<Signed>> {
-    let content = message.content()?;
+    let content = || message.content();
     let lifetime = lifetime(message);
     Some(match part {
+        Part::Author(organization) => {
+            let claims = &message.facts()?.claims;
+            let headers = raw_headers(message);
+            let of_authors =
+                |domain: &Domain| claims.are_of(domain) || domain.is_at_or_below(organization);
+            dkim::verify(&headers, None, of_authors, keys, lookup, now, lifetime).await
+        }
         Part::Itself => {
+            let content = content()?;
             let claims = &message.facts()?.claims;
             let (headers, body) = (raw_headers(message), Some(content.octets()));
             let of_authors = |domain: &Domain| claims.are_of(domain);
             dkim::verify(&headers, body, of_authors, keys, lookup, now, lifetime).await
         }
         Part::Returned(place) => {
-            let returned = content.report()?.returned.get(place)?;
+            let returned = content()?.report()?.returned.get(*place)?;
             let (headers, body) = (&returned.raw, returned.body.as_deref());
             let is_ours = |domain: &Domain| message.policy().local.is_ours(domain);
             dkim::verify(headers, body, is_ours, keys, lookup, now, lifetime).await

@@ -186,6 +186,12 @@ impl Transaction {
     ) -> Ending {
         let begun = Instant::now();
         let (engine, message) = (&self.engine, &mut self.message);
+        let silences = !message.policy().outbound.forwarded.no_dsn.is_empty();
+        if silences && !negotiated.change_recipients {
+            let text =
+                "this MTA takes no NOTIFY=NEVER from a milter, so forged senders get bounces";
+            warnings.warn("outbound.forwarded.no_dsn", text, begun);
+        }
         let stage = |message: &mut Message, now| message.end(negotiated, now);
         let mut end = engine.decide(message, Allowed::ALL, warnings, stage).await;
         if let Some(sent) = end.effects.remember.take()

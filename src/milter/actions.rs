@@ -5,7 +5,7 @@ use std::ffi::CString;
 use milter::{Actions, ContextActions};
 
 use crate::core::{
-    message::{Ending, Untagged},
+    message::{Ending, Readded},
     proof::watermark,
     trace_header::Deletion,
 };
@@ -28,7 +28,7 @@ pub(super) async fn apply(
             actions.delete_recipient(path).await?;
         }
     }
-    untag(actions, offered, &ending.untag_recipients).await?;
+    readd(actions, offered, &ending.readd_recipients).await?;
     if let Some(sender) = ending.change_sender.as_deref().and_then(path) {
         actions.change_sender(sender, None::<CString>).await?;
     }
@@ -68,10 +68,10 @@ pub(super) async fn apply(
 
 /// Deletes first, then adds: an MTA for which both are one mailbox would otherwise delete what was added. Where one of the
 /// two is not offered, the recipient stays as it was.
-async fn untag(
+async fn readd(
     actions: &impl ContextActions,
     offered: Actions,
-    recipients: &[Untagged],
+    recipients: &[Readded],
 ) -> Result<(), milter::ActionError> {
     let extended = offered.contains(Actions::ADD_RCPT_EXT);
     if !offered.contains(Actions::DELETE_RCPT) || !(extended || offered.contains(Actions::ADD_RCPT))
@@ -79,20 +79,18 @@ async fn untag(
         return Ok(());
     }
     for recipient in recipients {
-        let (Ok(tagged), Some(untagged), Ok(parameters)) = (
+        let (Ok(former), Some(address), Ok(parameters)) = (
             CString::new(recipient.path.clone()),
             path(&recipient.address),
             CString::new(recipient.parameters.clone()),
         ) else {
             continue;
         };
-        actions.delete_recipient(tagged).await?;
+        actions.delete_recipient(former).await?;
         if extended && !parameters.is_empty() {
-            actions
-                .add_recipient_ext(untagged, Some(parameters))
-                .await?;
+            actions.add_recipient_ext(address, Some(parameters)).await?;
         } else {
-            actions.add_recipient(untagged).await?;
+            actions.add_recipient(address).await?;
         }
     }
     Ok(())

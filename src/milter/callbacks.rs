@@ -285,6 +285,11 @@ async fn end_of_message(context: &mut EomContext<Box<Connection>>) -> Status {
     let negotiated = Negotiated {
         change_sender: connection.actions.contains(Actions::CHANGE_SENDER),
         add_header: connection.actions.contains(Actions::ADD_HEADER),
+        // Sendmail (8.17) knows a recipient again that was taken off, and adds what is asked for now to what was.
+        change_recipients: connection.mta != Mta::Sendmail
+            && connection
+                .actions
+                .contains(Actions::DELETE_RCPT | Actions::ADD_RCPT_EXT),
     };
     let session = &mut connection.session;
     let ended = async {

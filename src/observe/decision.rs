@@ -52,7 +52,7 @@ impl Display for Decision<'_> {
         let notification = verdict.notification.as_ref();
         write!(
             f,
-            "id={} queue_id={} client={} helo={} mail_from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} would={}",
+            "id={} queue_id={} client={} helo={} mail_from=<{}> rcpt=<{}> verdict={} reason={} by={} spf={} spf_helo={} kind={} evidence={} batv={} proof={} signed={} no_dsn={} would={}",
             self.id,
             word(self.queue_id),
             Or(self.client),
@@ -69,6 +69,7 @@ impl Display for Decision<'_> {
             self.batv.unwrap_or("-"),
             Or(verdict.proof.as_ref()),
             Or(listed(self.signed)),
+            Or(verdict.no_dsn),
             verdict.would.map_or("-", |action| action.as_str()),
         )
     }
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(
             line,
             "id=1a queue_id=- client=192.0.2.1 helo=x\\x0d\\x0averdict=accept mail_from=<a\\x20b@example.com> \
-             rcpt=<\\xff@example.org> verdict=tag reason=never_sends by=- spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark would=reject"
+             rcpt=<\\xff@example.org> verdict=tag reason=never_sends by=- spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=batv,watermark no_dsn=- would=reject"
         );
     }
 }

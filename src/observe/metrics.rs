@@ -22,6 +22,7 @@ use prometheus_client::{
 
 use super::{Readings, Timings};
 use crate::core::{
+    forwarded::NoDsn,
     policy::SpfAnswers,
     spf::{Identity, SpfResult},
     verdict::Verdict,
@@ -35,6 +36,7 @@ pub(super) const MEDIA_TYPE: &str = CONTENT_TYPE;
 pub struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
     proofs: Family<ProofLabels, Counter>,
+    no_dsn: Family<NoDsnLabels, Counter>,
     spf: Family<SpfLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     /// Recipients that were refused, whatever the reason.
@@ -57,6 +59,11 @@ struct ProofLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoDsnLabels {
+    failed: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SpfLabels {
     identity: &'static str,
     result: &'static str,
@@ -73,6 +80,7 @@ impl Metrics {
         let metrics = Self {
             verdicts: Family::default(),
             proofs: Family::default(),
+            no_dsn: Family::default(),
             spf: Family::default(),
             reloads: Family::default(),
             refused: AtomicU64::new(0),
@@ -83,6 +91,9 @@ impl Metrics {
             for result in SpfResult::ALL {
                 let _ = metrics.spf.get_or_create(&SpfLabels::of(identity, result));
             }
+        }
+        for failed in NoDsn::ALL.map(NoDsn::as_str) {
+            let _ = metrics.no_dsn.get_or_create(&NoDsnLabels { failed });
         }
         for result in ["done", "failed"] {
             let _ = metrics.reloads.get_or_create(&ReloadLabels { result });
@@ -100,6 +111,9 @@ impl Metrics {
         self.verdicts.get_or_create(&labels).inc();
         if !verdict.action.is_accepted() {
             self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(failed) = verdict.no_dsn.map(NoDsn::as_str) {
+            self.no_dsn.get_or_create(&NoDsnLabels { failed }).inc();
         }
         if let Some(proof) = &verdict.proof {
             let outcome = proof.code();
@@ -157,6 +171,11 @@ impl Metrics {
             "backstop_proofs",
             "Recipients of bounces whose proof was looked for, by the result",
             self.proofs.clone(),
+        );
+        registry.register(
+            "backstop_no_dsn",
+            "Recipients of outbound.forwarded.no_dsn whose sender gets no notice, by what failed",
+            self.no_dsn.clone(),
         );
         registry.register(
             "backstop_spf",

@@ -27,6 +27,7 @@ mod dkim;
 mod docs;
 mod exim;
 mod explain;
+mod forwarded;
 mod headers_mta;
 mod import;
 mod joe_job;

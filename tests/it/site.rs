@@ -45,6 +45,8 @@ example.org:
   - TXT: "v=spf1 ip4:NET.25 ?all"
 bank.example:
   - TXT: "v=spf1 ip4:NET.10 -all exp=why.bank.example"
+_dmarc.bank.example:
+  - TXT: "v=DMARC1; p=reject"
 why.bank.example:
   - TXT: "%{i} is none of ours, we are 100%% sure"
 wordy.example:

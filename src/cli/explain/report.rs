@@ -110,6 +110,8 @@ pub(super) struct MessageReport {
     removed: Vec<String>,
     quarantine: Option<&'static str>,
     discard: bool,
+    /// Recipients whose sender gets no notice, with what failed.
+    no_dsn: Vec<String>,
 }
 
 impl ExplainReport {
@@ -225,6 +227,7 @@ impl MessageReport {
             removed: ending.map(removed).unwrap_or_default(),
             quarantine: ending.and_then(|ending| ending.quarantine),
             discard: ending.is_some_and(|ending| ending.discard),
+            no_dsn: ending.map(no_dsn).unwrap_or_default(),
         }
     }
 
@@ -261,6 +264,9 @@ impl MessageReport {
         }
         if let Some(reason) = self.quarantine {
             println!("  held in the queue: {reason}");
+        }
+        for recipient in &self.no_dsn {
+            println!("  no notice to the sender: {recipient}");
         }
         for header in &self.removed {
             println!("  removed: {header}");
@@ -317,6 +323,14 @@ fn written(ending: &Ending) -> Vec<String> {
     headers
         .map(|(name, value)| format!("{name}: {value}"))
         .collect()
+}
+
+fn no_dsn(ending: &Ending) -> Vec<String> {
+    let silenced = ending.readd_recipients.iter().filter_map(|readded| {
+        let why = readded.no_dsn?;
+        Some(format!("{} ({why} fails)", shown(&readded.address)))
+    });
+    silenced.collect()
 }
 
 /// In the order of the message.

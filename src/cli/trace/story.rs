@@ -275,11 +275,11 @@ mod tests {
 2026-11-28T12:00:00Z mx postfix/smtpd[1]: connect from a[192.0.2.1]
 2026-11-28T12:00:01Z mx postfix/smtpd[1]: 4dYA1: client=a[192.0.2.1]
 2026-11-28T12:00:01Z mx postfix/cleanup[1]: 4dYA1: message-id=<1@a.example>
-2026-11-28T12:00:02Z mx backstop[2]: id=1a queue_id=4dYA1 client=192.0.2.1 helo=a mail_from=<> rcpt=<joe@example.org> verdict=tag reason=unproven by=- spf=none spf_helo=none kind=dsn evidence=- batv=- proof=unproven signed=- would=reject
+2026-11-28T12:00:02Z mx backstop[2]: id=1a queue_id=4dYA1 client=192.0.2.1 helo=a mail_from=<> rcpt=<joe@example.org> verdict=tag reason=unproven by=- spf=none spf_helo=none kind=dsn evidence=- batv=- proof=unproven signed=- no_dsn=- would=reject
 2026-11-28T12:00:02Z mx postfix/qmgr[1]: 4dYA1: from=<>, size=9, nrcpt=1 (queue active)
 2026-11-28T12:00:03Z mx postfix/local[1]: 4dYA1: to=<joe@example.org>, relay=local, status=sent (delivered to mailbox)
 2026-11-28T12:00:03Z mx postfix/qmgr[1]: 4dYA1: removed
-2026-11-28T12:00:04Z mx backstop[2]: id=1b queue_id=- client=192.0.2.9 helo=b mail_from=<x@b.example> rcpt=<joe@example.org> verdict=reject reason=spf_fail by=- spf=fail spf_helo=none kind=- evidence=- batv=- proof=- signed=- would=-
+2026-11-28T12:00:04Z mx backstop[2]: id=1b queue_id=- client=192.0.2.9 helo=b mail_from=<x@b.example> rcpt=<joe@example.org> verdict=reject reason=spf_fail by=- spf=fail spf_helo=none kind=- evidence=- batv=- proof=- signed=- no_dsn=- would=-
 2026-11-28T12:00:05Z mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from c[192.0.2.3]: 550 5.1.1 no; from=<> to=<ann@example.org> proto=SMTP
 2026-11-28T12:00:06Z mx postfix/pickup[1]: 4dYB2: uid=0 from=<root>
 2026-11-28T12:00:06Z mx postfix/smtp[1]: 4dYB2: to=<far@c.example>, relay=none, status=bounced (no)

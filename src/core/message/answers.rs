@@ -8,6 +8,7 @@ use super::{
 };
 use crate::core::{
     address::{Domain, Mailbox},
+    dmarc::Published,
     dnsbl::Listing,
     learned::Learned,
     outside::Outside,
@@ -167,6 +168,13 @@ impl<'a> Asker<'a> {
     pub(super) fn signatures(&self, part: Part) -> Asked<&'a [Signed]> {
         self.ask(Question::Signatures(part), |answer| match answer {
             Answer::Signatures(signed) => Some(signed.as_slice()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn dmarc(&self, author: &Domain) -> Asked<Option<&'a Published>> {
+        self.ask(Question::Dmarc(author.clone()), |answer| match answer {
+            Answer::Dmarc(published) => Some(published.as_ref()),
             _ => None,
         })
     }

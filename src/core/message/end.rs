@@ -18,6 +18,8 @@ pub struct Negotiated {
     pub change_sender: bool,
     /// One more header.
     pub add_header: bool,
+    /// Other parameters for a recipient, in place of those that it came with.
+    pub change_recipients: bool,
 }
 
 impl Negotiated {
@@ -25,6 +27,7 @@ impl Negotiated {
     pub const ALL: Self = Self {
         change_sender: true,
         add_header: true,
+        change_recipients: true,
     };
 }
 
@@ -55,10 +58,17 @@ impl End {
 impl Message {
     /// The end of a message that nothing refused. `now` is in seconds since 1970.
     pub fn end(&mut self, negotiated: Negotiated, now: u64) -> Step<End> {
-        let learn = match self.step(|asker| self.to_learn(now, asker)) {
+        let asked = self.step(|asker| {
+            // These don't depend on each other.
+            let learn = self.to_learn(now, asker);
+            let no_dsn = self.no_dsn(negotiated, asker);
+            Ok((learn?, no_dsn?))
+        });
+        let (learn, no_dsn) = match asked {
             Step::Ask(questions) => return Step::Ask(questions),
-            Step::Decided(learn) => learn,
+            Step::Decided(decided) => decided,
         };
+        self.silence(no_dsn);
         let departure = self.departure(now);
         let departure = departure.within(negotiated.change_sender, negotiated.add_header);
         let mut effects = self.effects_of_all(now);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Accepted, Message};
 use crate::core::{
+    address::bracketless,
+    forwarded::{NoDsn, without_notice},
     notification::Notification,
     trace_header::{Deletion, Notice, Tags},
     verdict::Action,
@@ -16,8 +18,9 @@ pub struct Ending {
     pub discard: bool,
     /// Recipients to take off, as the MTA wrote them.
     pub delete_recipients: Vec<Vec<u8>>,
-    /// Recipients that get it under another address than the one they were named by.
-    pub untag_recipients: Vec<Untagged>,
+    /// Recipients that are taken off and put back: under another address than the one they were named by, or so that no
+    /// notice is sent.
+    pub readd_recipients: Vec<Readded>,
     /// The sender it leaves with, where that is another one.
     pub change_sender: Option<Vec<u8>>,
     /// Hold it, for this reason.
@@ -30,15 +33,17 @@ pub struct Ending {
     pub insert_headers: Vec<(&'static str, String)>,
 }
 
-/// A recipient whose tag is ours to take off.
+/// A recipient who is taken off and put back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Untagged {
+pub struct Readded {
     /// As the MTA wrote it.
     pub path: Vec<u8>,
-    /// The address without the tag.
+    /// The address, without a tag of ours.
     pub address: Vec<u8>,
     /// The parameters of RCPT (RFC 3461), parted by blanks.
     pub parameters: Vec<u8>,
+    /// Why they ask for no notice, where they do not as they came.
+    pub no_dsn: Option<NoDsn>,
 }
 
 impl Ending {
@@ -48,7 +53,7 @@ impl Ending {
         let mut tags = Tags::default();
         let (mut discarded, mut delivered) = (BTreeSet::new(), BTreeSet::new());
         let mut quarantine = None;
-        let mut untagged = BTreeSet::new();
+        let mut readded = BTreeSet::new();
         for Accepted {
             addressed,
             path,
@@ -57,12 +62,17 @@ impl Ending {
             ..
         } in accepted
         {
-            if addressed.is_untagged() && verdict.is_accepted() && verdict.action != Action::Discard
-            {
-                untagged.insert(Untagged {
+            let is_changed = addressed.is_untagged() || verdict.no_dsn.is_some();
+            if is_changed && verdict.is_accepted() && verdict.action != Action::Discard {
+                let silenced = verdict.no_dsn.and_then(|_| without_notice(parameters));
+                readded.insert(Readded {
                     path: path.clone(),
-                    address: addressed.recipient.mailbox.to_bytes(),
-                    parameters: parameters.clone(),
+                    address: match addressed.is_untagged() {
+                        true => addressed.recipient.mailbox.to_bytes(),
+                        false => bracketless(path).to_vec(),
+                    },
+                    parameters: silenced.unwrap_or_else(|| parameters.clone()),
+                    no_dsn: verdict.no_dsn,
                 });
             }
             tags.note(verdict);
@@ -93,7 +103,7 @@ impl Ending {
                 .difference(&delivered)
                 .map(|path| path.to_vec())
                 .collect(),
-            untag_recipients: untagged.into_iter().collect(),
+            readd_recipients: readded.into_iter().collect(),
             change_sender: None,
             watermark: None,
             quarantine,

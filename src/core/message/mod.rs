@@ -13,6 +13,7 @@ mod dns;
 mod effects;
 mod end;
 mod ending;
+mod no_dsn;
 mod question;
 mod recipient;
 mod search;
@@ -28,7 +29,7 @@ pub use self::{
     content::Content,
     effects::{Effects, Guess, SiegeHit},
     end::{End, Negotiated},
-    ending::{Ending, Untagged},
+    ending::{Ending, Readded},
     question::{Answer, Part, Question},
     recipient::{Accepted, Judged, Lookups, RcptTo},
 };

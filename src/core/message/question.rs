@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::core::{
     address::{Domain, Mailbox},
+    dmarc::Published,
     dnsbl::Listing,
     learned::Learned,
     outside::Outside,
@@ -54,6 +55,8 @@ pub enum Question {
     Sent(Vec<Hash>),
     /// What the DKIM signatures of a part of the message prove.
     Signatures(Part),
+    /// What this domain of an author publishes for DMARC.
+    Dmarc(Domain),
     /// What the DKIM2 chain of the message proves.
     Chain,
     /// Whether a client that a returned message came through may send for this address of ours, by SPF.
@@ -82,10 +85,12 @@ pub enum Question {
 }
 
 /// Whose DKIM signatures are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Those of the message itself that are in line with From:.
     Itself,
+    /// Those of the message itself that are in line with From:, or at or below this domain, as far as its headers go.
+    Author(Domain),
     /// Those of ours on the message that it returns, by its place, from 0.
     Returned(usize),
 }
@@ -115,6 +120,8 @@ pub enum Answer {
     Sent(Option<Remembered>),
     /// To [`Question::Signatures`].
     Signatures(Vec<Signed>),
+    /// To [`Question::Dmarc`]; none where nothing is published.
+    Dmarc(Option<Published>),
     /// To [`Question::Chain`].
     Chain(Chain),
     /// To [`Question::Use`].
@@ -133,6 +140,7 @@ impl Question {
             | Self::Forwarder(_)
             | Self::Listings
             | Self::Signatures(_)
+            | Self::Dmarc(_)
             | Self::Chain
             | Self::SpfOfReturned { .. } => Some(Outside::Dns),
             Self::Known { .. } => Some(Outside::Directory),
@@ -177,6 +185,7 @@ impl Answer {
             | Self::Holds(_)
             | Self::Sent(_)
             | Self::Use(_)
+            | Self::Dmarc(_)
             | Self::NotAsked => false,
         }
     }

@@ -25,6 +25,7 @@ use super::{
     envelope::{Client, Envelope, Recipient},
     exempt::{Exempting, Exemptions},
     forgery::Forgery,
+    forwarded::Outbound,
     header_rules::{HeaderRules, Matches},
     local::Local,
     notification::Notification,
@@ -70,6 +71,8 @@ pub struct Policy {
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
     pub headers: HeaderRules,
+    /// What becomes of mail that is sent on.
+    pub outbound: Outbound,
     /// How bounces prove to be ours.
     pub proof: proof::ProofSettings,
     /// What a flood is, and what is answered while it lasts.

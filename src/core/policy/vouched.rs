@@ -81,10 +81,29 @@ impl Policy {
             && !self.forgery.mail_from.accepts();
         let from_is_judged = self.forgery.header_from.action.acts();
         !trusted
-            && (speaks_against(&spf.helo)
+            && (self.silences(spf)
+                || speaks_against(&spf.helo)
                 || speaks_against(&spf.mail_from)
                 || claims_ours
                 || from_is_judged)
+    }
+
+    /// Whether SPF may take the sender's notices away.
+    fn silences(&self, spf: &SpfAnswers) -> bool {
+        !self.outbound.forwarded.no_dsn.is_empty() && mail_from(spf) != SpfResult::Pass
+    }
+
+    /// Whether the client is a trusted forwarder, whichever.
+    pub(in crate::core) fn vouched_forwarder(
+        &self,
+        envelope: &Envelope,
+        spf: &SpfAnswers,
+    ) -> Vouched<()> {
+        match self.trusted_forwarder(envelope, spf) {
+            Vouched::Yes(_) => Vouched::Yes(()),
+            Vouched::No => Vouched::No,
+            Vouched::Unanswered => Vouched::Unanswered,
+        }
     }
 
     /// Whether the client is a trusted forwarder.

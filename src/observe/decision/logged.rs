@@ -1,7 +1,7 @@
 //! Reads decision lines back, as they were logged.
 
 /// The fields of a decision line, in their order.
-pub const FIELDS: [&str; 17] = [
+pub const FIELDS: [&str; 18] = [
     "id",
     "queue_id",
     "client",
@@ -18,6 +18,7 @@ pub const FIELDS: [&str; 17] = [
     "batv",
     "proof",
     "signed",
+    "no_dsn",
     "would",
 ];
 
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn other_lines_are_none() {
         let line = "id=1a queue_id=- client=192.0.2.1 helo=x mail_from=<> rcpt=<a@example.org> verdict=tag reason=never_sends by=- \
-                    spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=- would=reject";
+                    spf=- spf_helo=- kind=- evidence=- batv=- proof=- signed=- no_dsn=- would=reject";
         let read = LoggedDecision::read(line).unwrap();
         assert_eq!(
             (read.field("mail_from"), read.field("queue_id")),

@@ -15,7 +15,7 @@ use nix::{
 use super::{ENFORCE, SENDER, STRANGER, Stage, asking, assert_refused, binary, dns, field, zone};
 
 /// The fields, in their order.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "id",
     "queue_id",
     "client",
@@ -32,6 +32,7 @@ const FIELDS: [&str; 17] = [
     "batv",
     "proof",
     "signed",
+    "no_dsn",
     "would",
 ];
 

@@ -32,6 +32,7 @@ mod reports;
 mod sequences;
 mod shared_store;
 mod siege;
+mod silenced;
 mod sockets;
 mod status_page;
 mod systemd;

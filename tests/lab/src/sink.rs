@@ -20,6 +20,8 @@ pub struct Mail {
     pub parameters: String,
     /// Without angle brackets.
     pub recipients: Vec<String>,
+    /// What stood behind each of them: `NOTIFY=NEVER`.
+    pub recipient_parameters: Vec<String>,
     /// Byte for byte, lines ending in CRLF, dots undone.
     pub message: Vec<u8>,
 }
@@ -128,6 +130,7 @@ fn converse(
                     sender,
                     parameters,
                     recipients: Vec::new(),
+                    recipient_parameters: Vec::new(),
                     message: Vec::new(),
                 });
                 b"250 2.1.0 Ok\r\n"
@@ -135,7 +138,9 @@ fn converse(
             "RCPT" if refuses(&path(&line).0) => b"550 5.1.1 No such user\r\n",
             "RCPT" => match &mut coming {
                 Some(mail) => {
-                    mail.recipients.push(path(&line).0);
+                    let (recipient, parameters) = path(&line);
+                    mail.recipients.push(recipient);
+                    mail.recipient_parameters.push(parameters);
                     b"250 2.1.5 Ok\r\n"
                 }
                 None => b"503 5.5.1 MAIL first\r\n",

@@ -54,7 +54,7 @@ fn a_tag_is_taken_off_where_the_message_is_delivered() {
             ..MAIL
         };
         let ending = ending(sent, &recipients);
-        let found = ending.untag_recipients.into_iter();
+        let found = ending.readd_recipients.into_iter();
         let found: Vec<_> = found.map(|found| (found.path, found.address)).collect();
         assert_eq!(found, untagged, "{rule}");
         assert_eq!(ending.discard, discard, "{rule}");

@@ -11,6 +11,7 @@ mod proofs;
 mod properties;
 mod questions;
 mod sent;
+mod silenced;
 mod unasked;
 mod weak;
 mod world;

@@ -93,6 +93,8 @@ pub(super) fn word(question: &Question) -> String {
         Question::SignaturesLeft { .. } => "signatures left".to_owned(),
         Question::Sent(_) => "ledger".to_owned(),
         Question::Signatures(Part::Itself) => "author's signature".to_owned(),
+        Question::Signatures(Part::Author(domain)) => format!("signatures of {domain}"),
+        Question::Dmarc(domain) => format!("dmarc {domain}"),
         Question::Signatures(Part::Returned(place)) => format!("signatures {place}"),
         Question::Chain => "chain".to_owned(),
         Question::SpfOfReturned { client, .. } => format!("spf of {client}"),
@@ -125,6 +127,7 @@ pub(super) fn answer(question: &Question, sent: Sent) -> Answer {
         Question::SignaturesLeft { .. } | Question::RemembersAll { .. } => Answer::Holds(false),
         Question::Sent(_) => Answer::Sent(None),
         Question::Signatures(_) => Answer::Signatures(Vec::new()),
+        Question::Dmarc(_) => Answer::Dmarc(None),
         Question::Chain => Answer::Chain(Chain::Unsigned),
         Question::Use { .. } => Answer::NotAsked,
     }

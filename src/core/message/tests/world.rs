@@ -14,6 +14,7 @@ use crate::{
     config,
     core::{
         address::{Domain, Mailbox, ReversePath},
+        dmarc::Published,
         dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
         header::Headers,
@@ -145,6 +146,7 @@ recipients:
     rules: [{{match: 'shop-[0-9]+', mail: accept, bounces: {}}}, {{match: old, mail: {}, bounces: accept}}]
     {catch_all}: {{mail: {}, bounces: {}}}
 dnsbl: [{{zone: bl.example, action: {}}}]
+outbound: {{forwarded: {{no_dsn: ['@example.org']}}}}
 headers: [{{header: Subject, match: spam, when: always, action: {}}}]
 proof:
   key_file: /etc/backstop/keys
@@ -397,6 +399,10 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
                 },
             },
         }]),
+        Question::Dmarc(domain) => Answer::Dmarc((of(3) > 0).then(|| Published {
+            organization: domain.clone(),
+            enforces: of(3) == 1,
+        })),
         Question::Chain => Answer::Chain(match of(3) {
             0 => Chain::Unsigned,
             1 => Chain::Failed("bad"),
