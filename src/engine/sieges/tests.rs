@@ -197,9 +197,9 @@ async fn cost_of_a_round(hosts: u64) -> [f64; 3] {
 async fn a_round_costs_each_of_20_hosts_what_it_costs_each_of_2() {
     let [of_2, of_20] = [cost_of_a_round(2).await, cost_of_a_round(20).await];
     eprintln!("reads, writes, octets of a round: {of_2:?} with 2 hosts, {of_20:?} with 20");
-    for (cost_of_2, cost_of_20) in of_2.into_iter().zip(of_20) {
-        assert!(cost_of_20 <= cost_of_2 * 1.2, "{of_2:?} {of_20:?}");
-    }
-    let [reads, writes, _] = of_20;
-    assert!(reads <= 1.1 && writes <= 2.2, "{of_20:?}");
+    let [reads, writes, octets] = of_20;
+    assert!(reads <= of_2[0] * 1.1, "{of_2:?} {of_20:?}");
+    assert!(octets <= of_2[2] * 1.2, "{of_2:?} {of_20:?}");
+    // The record of the domain; and, until all know that the flood is its own, that of all domains together.
+    assert!(of_2[1] <= 2.1 && writes <= 2.1, "{of_2:?} {of_20:?}");
 }

@@ -125,10 +125,11 @@ fn binary(octets: &mut impl BufRead, field: Option<&mut Vec<u8>>) -> io::Result<
         octets.by_ref().take(kept).read_to_end(field)?;
     }
     let is_long = kept > 0 && kept < length;
-    // The end of the line follows.
-    let rest = (length - kept).saturating_add(1);
+    let rest = length - kept;
     if io::copy(&mut octets.by_ref().take(rest), &mut io::sink())? < rest {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
+    // The end of the line follows, unless the log ends here.
+    io::copy(&mut octets.by_ref().take(1), &mut io::sink())?;
     Ok(is_long)
 }
