@@ -9,6 +9,17 @@ const DEEPEST: usize = 30;
 /// How many references are followed for one value: names that stand in each other would have no end.
 const MAX_REFERENCES: usize = 10_000;
 
+/// Where smtpd lets a client in or refuses it, in the order of a session.
+pub const RESTRICTIONS: [&str; 7] = [
+    "smtpd_client_restrictions",
+    "smtpd_helo_restrictions",
+    "smtpd_sender_restrictions",
+    "smtpd_relay_restrictions",
+    "smtpd_recipient_restrictions",
+    "smtpd_data_restrictions",
+    "smtpd_end_of_data_restrictions",
+];
+
 /// postconf(5), for what is read here, where no `postconf` can be asked.
 const DEFAULTS: &[(&str, &str)] = &[
     ("alias_maps", "hash:/etc/aliases"),

@@ -7,7 +7,7 @@ use super::{
         facts::{Class, Facts, FoundDomain},
         lines::words,
         master::Service,
-        settings::Settings,
+        settings::{RESTRICTIONS, Settings},
         table::Table,
     },
     Finding, dovecot, filters, forwards, programs, queue, recipients, services, transports,
@@ -15,16 +15,6 @@ use super::{
 };
 use crate::core::address::Domain;
 
-/// Where a client is let in or refused.
-const RESTRICTIONS: [&str; 7] = [
-    "smtpd_client_restrictions",
-    "smtpd_helo_restrictions",
-    "smtpd_sender_restrictions",
-    "smtpd_relay_restrictions",
-    "smtpd_recipient_restrictions",
-    "smtpd_data_restrictions",
-    "smtpd_end_of_data_restrictions",
-];
 /// How deep restriction classes may stand in each other.
 const DEEPEST: usize = 5;
 

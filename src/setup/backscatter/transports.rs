@@ -25,16 +25,12 @@ fn behind_acceptance(postfix: &Postfix<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     const MEND: &str = "smtpd_reject_unlisted_recipient = yes: then error: refuses at RCPT";
-    let mut found = Vec::new();
-    for name in ["local_transport", "virtual_transport", "relay_transport"] {
-        if is_error(&postfix.value(name)) {
-            let message = format!(
-                "{}: smtpd does not look at it, because smtpd_reject_unlisted_recipient is off, so mail is accepted and bounced",
-                postfix.shown(name)
-            );
-            found.push(postfix.finding(name, message, MEND));
-        }
-    }
+    let mut found = errors_in(
+        postfix,
+        &["local_transport", "virtual_transport", "relay_transport"],
+        "smtpd does not look at it, because smtpd_reject_unlisted_recipient is off, so mail is accepted and bounced",
+        MEND,
+    );
     let entries = postfix.facts.deliveries.entries.iter();
     let refused = entries.filter(|entry| match entry.role {
         Role::Transport => is_error(&entry.value) && is_ours(postfix, &entry.key),
@@ -53,6 +49,16 @@ fn behind_acceptance(postfix: &Postfix<'_>) -> Vec<Finding> {
     });
     found.extend(bounded(refused.collect()));
     found
+}
+
+/// Those of these parameters that are `error:`.
+fn errors_in(postfix: &Postfix<'_>, names: &[&str], why: &str, mend: &str) -> Vec<Finding> {
+    let names = names.iter().filter(|name| is_error(&postfix.value(name)));
+    let found = names.map(|name| {
+        let message = format!("{}: {why}", postfix.shown(name));
+        postfix.finding(name, message, mend)
+    });
+    found.collect()
 }
 
 fn is_ours(postfix: &Postfix<'_>, key: &str) -> bool {
@@ -74,23 +80,17 @@ fn finding(entry: &Entry, message: String, mend: String) -> Finding {
 /// local(8) asks these when the message is in the queue.
 fn of_local(postfix: &Postfix<'_>) -> Vec<Finding> {
     const MEND: &str = "no `error:` here; name in local_recipient_maps who can get mail, and smtpd refuses all others at RCPT";
-    let mut found = Vec::new();
-    for name in ["mailbox_transport", "fallback_transport"] {
-        if is_error(&postfix.value(name)) {
-            let message = format!(
-                "{}: local(8) finds this only when the message was accepted, and bounces it",
-                postfix.shown(name)
-            );
-            found.push(postfix.finding(name, message, MEND));
-        }
-    }
+    const WHY: &str = "local(8) finds this only when the message was accepted, and bounces it";
+    let mut found = errors_in(
+        postfix,
+        &["mailbox_transport", "fallback_transport"],
+        WHY,
+        MEND,
+    );
     let entries = postfix.facts.deliveries.entries.iter();
     let refused = entries.filter(|entry| entry.role == Role::Mailer && is_error(&entry.value));
     let refused = refused.map(|entry| {
-        let message = format!(
-            "`{}` for {}: local(8) finds this only when the message was accepted, and bounces it",
-            entry.value, entry.key
-        );
+        let message = format!("`{}` for {}: {WHY}", entry.value, entry.key);
         finding(entry, message, MEND.to_owned())
     });
     found.extend(bounded(refused.collect()));

@@ -8,7 +8,7 @@ use super::{
             facts::{Deliveries, List, Role},
             machine::Machine,
             master::Service,
-            settings::Settings,
+            settings::{RESTRICTIONS, Settings},
             table::{Table, tables},
         },
         deliveries::Collector,
@@ -17,15 +17,8 @@ use super::{
     words,
 };
 
-/// Where `FILTER` may stand.
-const CHECKS: [&str; 13] = [
-    "smtpd_client_restrictions",
-    "smtpd_helo_restrictions",
-    "smtpd_sender_restrictions",
-    "smtpd_relay_restrictions",
-    "smtpd_recipient_restrictions",
-    "smtpd_data_restrictions",
-    "smtpd_end_of_data_restrictions",
+/// Where `FILTER` may stand, beside the restrictions.
+const OTHER_CHECKS: [&str; 6] = [
     "smtpd_etrn_restrictions",
     "header_checks",
     "mime_header_checks",
@@ -61,9 +54,10 @@ pub(super) fn of(
         }
     }
     let overrides = services.iter().flat_map(|service| &service.overrides);
-    let of_services = overrides.filter(|(name, _)| CHECKS.contains(&name.as_str()));
+    let checks = [&RESTRICTIONS[..], &OTHER_CHECKS].concat();
+    let of_services = overrides.filter(|(name, _)| checks.contains(&name.as_str()));
     let of_services = of_services.map(|(_, value)| value.clone());
-    let of_main = CHECKS.iter().map(|name| settings.value(name));
+    let of_main = checks.iter().map(|name| settings.value(name));
     for value in of_main.chain(of_services) {
         for table in words(&value).iter().filter_map(|word| Table::of(word)) {
             collector.table(&table, Role::Filter, &main);
