@@ -40,10 +40,7 @@ impl Joiner {
 
     /// Whether it went to a host of ours. What others answer is theirs to choose.
     fn is_of_ours(&self, delivery: &Delivery<'_>) -> bool {
-        let in_networks = |address: IpAddr| {
-            let mut networks = self.local.networks.iter();
-            address.is_loopback() || networks.any(|network| network.contains(address))
-        };
+        let in_networks = |address: IpAddr| address.is_loopback() || self.local.has_client(address);
         delivery.is_to_socket() || delivery.address().is_some_and(in_networks)
     }
 

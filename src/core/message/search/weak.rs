@@ -41,10 +41,7 @@ impl Search<'_> {
 
     fn is_our_relay(&self, hop: &Hop) -> bool {
         let local = &self.policy().local;
-        let inside = |address: IpAddr| {
-            let networks = &local.networks;
-            !address.is_loopback() && networks.iter().any(|network| network.contains(address))
-        };
+        let inside = |address: IpAddr| !address.is_loopback() && local.has_client(address);
         let ours = |name: &Vec<u8>| {
             let name = Domain::from_bytes(name);
             name.is_some_and(|name| local.has_host(&name))
