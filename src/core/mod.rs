@@ -4,6 +4,7 @@
 //! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
 
 pub mod address;
+pub mod aggregate;
 pub mod attack;
 pub mod authserv_id;
 pub mod dmarc;

@@ -1,5 +1,5 @@
 //! What outlives a message: the ledger of outgoing mail, how often each proof was used, the counts of the reports, samples
-//! of refused bounces, the learned addresses, and the siege of each domain. They are in an SQLite file, or on a Redis or
+//! of refused bounces, DMARC reports, the learned addresses, and the siege of each domain. They are in an SQLite file, or on a Redis or
 //! Valkey server that several MX hosts share.
 //!
 //! All writes go through a queue. An outgoing message waits for its entry in the ledger, a second at most, and not at all
@@ -32,8 +32,8 @@ use futures_util::future::BoxFuture;
 pub use health::Health;
 pub use losses::{Losses, Lost};
 pub use questions::{
-    AttackStore, CoverageStore, LearnedStore, LedgerStore, ProofUseStore, Questions, SiegeStore,
-    StoreAnswer, WouldStore,
+    AttackStore, CoverageStore, LearnedStore, LedgerStore, ProofUseStore, Questions, ReportStore,
+    SiegeStore, StoreAnswer, WouldStore,
 };
 use queue::Queue;
 pub use receipt::Receipt;

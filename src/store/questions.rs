@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::{SiegeRecords, Unavailable};
 use crate::core::{
+    aggregate::{AggregateReport, Kept},
     attack::{AttackRow, Sample},
     learned::Learned,
     proof::{
@@ -106,9 +107,32 @@ pub trait WouldStore {
     ) -> StoreAnswer<'_, HashMap<String, u64>>;
 }
 
+/// DMARC aggregate reports: who sends with our domains in From:, as strangers report it.
+///
+/// What `backstop report senders` and other readers need of them: ask day by day, for a day can have 16 MiB of them, and add each
+/// day to a `core::aggregate::Senders`. That sums up, by domain of ours and source address, the messages by what SPF and DKIM
+/// said, with the domains that passed, the reporters and the days.
+pub trait ReportStore {
+    /// Adds reports, and waits until they are there for good. Gives what became of each, in their order. Each counts once, by
+    /// its [`ReportKey`]. After an error some of them may be there: it can be done again.
+    ///
+    /// [`ReportKey`]: crate::core::aggregate::ReportKey
+    fn import_reports(&self, reports: Vec<AggregateReport>) -> StoreAnswer<'_, Vec<Kept>>;
+
+    /// The reports of these days, which are days since 1970-01-01, in order of day, reporter and domain.
+    fn reports(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AggregateReport>>;
+}
+
 /// All questions.
 pub trait Questions:
-    LedgerStore + ProofUseStore + CoverageStore + LearnedStore + SiegeStore + AttackStore + WouldStore
+    LedgerStore
+    + ProofUseStore
+    + CoverageStore
+    + LearnedStore
+    + SiegeStore
+    + AttackStore
+    + WouldStore
+    + ReportStore
 {
 }
 
@@ -120,5 +144,6 @@ impl<T> Questions for T where
         + SiegeStore
         + AttackStore
         + WouldStore
+        + ReportStore
 {
 }

@@ -5,6 +5,7 @@ use std::{collections::HashMap, ops::RangeInclusive, path::Path, sync::Arc};
 use backstop::{
     config,
     core::{
+        aggregate::{AggregateReport, Kept},
         attack::{AttackCount, AttackRow, Sample},
         learned::{Learn, Learned},
         proof::{
@@ -21,7 +22,7 @@ use backstop::{
     milter::{Counters, Listener, serve},
     store::{
         AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, Losses, ProofUseStore,
-        Receipt, SiegeRecords, SiegeStore, Store, StoreAnswer, WouldStore,
+        Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer, WouldStore,
     },
 };
 use futures_util::future::BoxFuture;
@@ -99,6 +100,16 @@ impl WouldStore for Buggy {
         _: RangeInclusive<u64>,
         _: Vec<String>,
     ) -> StoreAnswer<'_, HashMap<String, u64>> {
+        panic!("nobody asks")
+    }
+}
+
+impl ReportStore for Buggy {
+    fn import_reports(&self, _: Vec<AggregateReport>) -> StoreAnswer<'_, Vec<Kept>> {
+        panic!("nobody asks")
+    }
+
+    fn reports(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AggregateReport>> {
         panic!("nobody asks")
     }
 }

@@ -12,6 +12,7 @@
 //! | `backstop:1:sieges` | the records of all sieges |
 //! | `backstop:1:attack:HOUR:KIND` | what the attack report counts |
 //! | `backstop:1:would:DAY[:PART]` | what was accepted only because of monitoring: counts, examples, groups by reason, senders |
+//! | `backstop:1:dmarc:DAY`, `backstop:1:dmarc:DAY:taken` | DMARC reports, and how much room they take |
 //! | `backstop:1:samples`, `backstop:1:sampled:HOUR:NETWORK` | samples, and how many there are of a network in an hour |
 //!
 //! 1 is the version of the schema.
@@ -22,6 +23,7 @@ mod coverage;
 mod failure;
 mod learned;
 mod ledger;
+mod reports;
 mod sentinels;
 mod siege;
 mod uses;

@@ -11,6 +11,7 @@ mod learned;
 mod ledger;
 mod prune;
 mod readers;
+mod reports;
 mod rows;
 mod schema;
 mod siege;
@@ -250,6 +251,7 @@ impl Backend for Sqlite {
             coverage::prune(writer, today(now)).await?;
             attack::prune(writer, now).await?;
             would::prune(writer, today(now)).await?;
+            reports::prune(writer, today(now)).await?;
             ledger::shrink(writer, LARGEST).await?;
             let max = integer(self.retention.max_learned);
             learned::prune(writer, self.learned_since(today(now)), max).await?;

@@ -115,6 +115,17 @@ pub(super) const LATER_TABLES: &str = "
         count INTEGER NOT NULL,
         PRIMARY KEY (day, sender)
     ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE IF NOT EXISTS dmarc_reports (
+        day INTEGER NOT NULL,
+        reporter TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        report_id TEXT NOT NULL,
+        begun_at INTEGER NOT NULL,
+        ended_at INTEGER NOT NULL,
+        report BLOB NOT NULL,
+        PRIMARY KEY (day, reporter, domain, report_id, begun_at, ended_at)
+    ) STRICT;
 ";
 
 /// Makes the file if it isn't there, 0600: SQLite gives its other files the same permissions.

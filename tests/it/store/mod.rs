@@ -27,6 +27,7 @@ mod learned;
 mod losses;
 pub mod place;
 mod redis;
+pub mod reports;
 mod siege;
 mod sqlite;
 mod suite;
