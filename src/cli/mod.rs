@@ -25,6 +25,7 @@ mod siege;
 mod spf;
 mod status;
 mod stored;
+mod suspected;
 mod trace;
 
 use std::{
@@ -224,6 +225,7 @@ fn engine(
         timings: former.map_or_else(Arc::default, |former| Arc::clone(&former.timings)),
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
+        accounts: former.map_or_else(Arc::default, |former| Arc::clone(&former.accounts)),
         store,
     };
     if former.is_none() {

@@ -1,8 +1,10 @@
 //! `backstop run`: the daemon.
 
+mod accounts;
 mod daily;
 mod descriptors;
 mod metrics;
+mod notices;
 mod parts;
 mod process_group;
 mod requests;
@@ -27,6 +29,7 @@ use tokio::{
 };
 
 use self::{
+    notices::Notices,
     requests::Requests,
     running::Running,
     systemd::{Status, notify},
@@ -84,7 +87,9 @@ async fn serve_mail(path: &Path) -> ExitCode {
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
-    tokio::spawn(siege::watch(Arc::clone(&shared)));
+    let notices = Notices::start();
+    tokio::spawn(siege::watch(Arc::clone(&shared), notices.clone()));
+    tokio::spawn(accounts::watch(Arc::clone(&shared), notices));
     let failed = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,

@@ -11,10 +11,14 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{NO, load, open_store_to_ask, print_json, today, uses_store};
+use super::{
+    NO, load, now, open_store_to_ask, print_json,
+    suspected::{SuspectedAccount, suspected_now},
+    today, uses_store,
+};
 use crate::{
     config::Config,
-    core::{address::Domain, proof::coverage::CoverageSummary, siege},
+    core::{address::Domain, attack::hour, proof::coverage::CoverageSummary, siege},
     directory::{Directory, Event, Weight},
     engine::{Rounds, Sieges},
     milter::reach,
@@ -40,6 +44,8 @@ struct Status {
     recipient_lists: Vec<Part>,
     /// None if floods are not watched for.
     sieges: Option<Vec<Siege>>,
+    /// Accounts that somebody may abuse; none if floods are not watched for.
+    accounts: Option<Vec<SuspectedAccount>>,
     /// The URL of the metrics, if they are served.
     metrics: Option<String>,
     is_well: bool,
@@ -64,9 +70,10 @@ struct Siege {
 
 impl Status {
     async fn of(config: &Config) -> Self {
-        let (daemon, (store, sieges), recipient_lists) =
+        let (daemon, (store, flooded), recipient_lists) =
             tokio::join!(daemon(config), store(config), recipient_lists(config));
         let mut others = store.iter().chain(&recipient_lists);
+        let (sieges, accounts) = flooded.unzip();
         let is_well = daemon.is_well && others.all(|part| part.is_well);
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -78,6 +85,7 @@ impl Status {
             store,
             recipient_lists,
             sieges,
+            accounts,
             metrics: config
                 .observe
                 .http
@@ -110,6 +118,9 @@ impl Status {
         }
         if let Some([]) = self.sieges.as_deref() {
             println!("sieges: none, and no bounces that could begin one");
+        }
+        for account in self.accounts.iter().flatten() {
+            println!("account_suspected: {}", account.line());
         }
         if let Some(address) = &self.metrics {
             println!("metrics: {address}");
@@ -157,8 +168,8 @@ async fn daemon(config: &Config) -> Part {
     }
 }
 
-/// The store as this process finds it (the daemon has its own connection), and the sieges in it.
-async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
+/// The store as this process finds it (the daemon has its own connection), and the sieges and suspected accounts in it.
+async fn store(config: &Config) -> (Option<Part>, Option<(Vec<Siege>, Vec<SuspectedAccount>)>) {
     if !uses_store(config) {
         return (None, None);
     }
@@ -174,7 +185,9 @@ async fn store(config: &Config) -> (Option<Part>, Option<Vec<Siege>>) {
         Some(store) => match store.coverage(since..=today()).await {
             Ok(rows) => {
                 if config.policy.siege.watch {
-                    known = Some(sieges(config, &*store).await);
+                    // One that went away a moment ago has none.
+                    let accounts = suspected_now(config, &*store, hour(now())).await;
+                    known = Some((sieges(config, &*store).await, accounts.unwrap_or_default()));
                 }
                 let says = match CoverageSummary::of(rows).lost_by_ledger() {
                     0 => "answers".to_owned(),

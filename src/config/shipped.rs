@@ -44,6 +44,7 @@ pub(crate) const PLACES: &[&[&str]] = &[
     &["siege"],
     &["siege", "catch_all"],
     &["siege", "learn"],
+    &["siege", "accounts"],
     &["observe"],
     &["drain"],
     &["log"],

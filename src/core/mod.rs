@@ -3,6 +3,7 @@
 //! Nothing in here waits, looks at a clock, reads a file or writes a log line: `now` and every answer are
 //! arguments. So whatever the daemon, `backstop explain` and the tests ask, it is this code that answers.
 
+pub mod account;
 pub mod address;
 pub mod aggregate;
 pub mod attack;

@@ -27,6 +27,7 @@ impl Engine {
             learn,
             counts,
             attack,
+            proven,
             sample,
             would,
             accepted_sender,
@@ -46,7 +47,12 @@ impl Engine {
             self.signatures.note(today, &count);
             store.count(today, count);
         }
-        store.count_attack(hour(now), attack);
+        let hour = hour(now);
+        store.count_attack(hour, attack);
+        for bounce in proven {
+            let counts = self.accounts.count(&self.policy, hour, bounce);
+            store.count_attack(hour, counts);
+        }
         if let Some(sample) = sample {
             store.keep_sample(sample);
         }

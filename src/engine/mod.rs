@@ -1,6 +1,7 @@
 //! Judges messages as they come: asks the adapters what the core wants to know, and carries out what it decided. It knows
 //! no milter, and decides nothing.
 
+mod accounts;
 mod answering;
 mod asking;
 mod dmarc;
@@ -21,6 +22,7 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 pub use self::{
+    accounts::{AccountNews, AccountRounds, Accounts, account_floods},
     answering::{Allowed, Answers},
     asking::{Answerer, STAGE_LIMIT, decided},
     drain::{Drain, DrainSettings, MessageGuard},
@@ -64,6 +66,8 @@ pub struct Engine {
     pub dkim_keys: dkim::DkimKeys,
     /// Knows which domains are besieged.
     pub sieges: Arc<Sieges>,
+    /// Knows which accounts are suspected.
+    pub accounts: Arc<Accounts>,
     /// Knows how long answers take.
     pub timings: Arc<Timings>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.

@@ -33,6 +33,8 @@ pub struct Readings {
     pub store: Option<StoreReading>,
     /// The sieges of domains that are named in `local.domains`.
     pub sieges: Vec<SiegeReading>,
+    /// How many accounts are suspected.
+    pub accounts_suspected: usize,
 }
 
 /// Tags that were not made here.
@@ -139,6 +141,11 @@ impl Collector for Readings {
             "backstop_backscatter_baseline_per_minute",
             "The usual value at this hour of the week.",
             sieges.iter().map(|siege| (&*siege.domain, siege.usual)),
+        )?;
+        page.gauge(
+            "backstop_accounts_suspected",
+            "Senders of yours whose mail brings a flood of proven bounces; backstop status names them.",
+            &whole(self.accounts_suspected),
         )?;
         let Some(store) = self.store else {
             return Ok(());

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::{SiegeRecords, Unavailable};
 use crate::core::{
     aggregate::{AggregateReport, Kept},
-    attack::{AttackRow, Sample},
+    attack::{AttackKind, AttackRow, Sample},
     learned::Learned,
     proof::{
         coverage::CoverageRow,
@@ -89,6 +89,13 @@ pub trait SiegeStore {
 pub trait AttackStore {
     /// The counts of these hours, which are hours since 1970, in order of hour and what was counted.
     fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>>;
+
+    /// The counts of one kind in these hours, in the same order.
+    fn attack_of(
+        &self,
+        kind: AttackKind,
+        hours: RangeInclusive<u64>,
+    ) -> StoreAnswer<'_, Vec<AttackRow>>;
 
     /// The samples of this time, which is in seconds since 1970, the oldest first.
     fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;

@@ -6,7 +6,7 @@ use backstop::{
     config,
     core::{
         aggregate::{AggregateReport, Kept},
-        attack::{AttackCount, AttackRow, Sample},
+        attack::{AttackCount, AttackKind, AttackRow, Sample},
         learned::{Learn, Learned},
         proof::{
             Keys,
@@ -83,6 +83,10 @@ impl SiegeStore for Buggy {
 impl AttackStore for Buggy {
     fn attack(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
         panic!("nobody asks")
+    }
+
+    fn attack_of(&self, _: AttackKind, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
+        bug()
     }
 
     fn samples(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>> {
@@ -171,6 +175,7 @@ fn engine() -> Engine {
         signatures: Arc::default(),
         dkim_keys: config.dkim_keys,
         sieges: Arc::default(),
+        accounts: Arc::default(),
         store: Some(Arc::new(Buggy)),
     }
 }

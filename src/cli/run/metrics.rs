@@ -132,6 +132,7 @@ pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
             failures: health.failures,
         }),
         sieges: sieges(&engine),
+        accounts_suspected: engine.accounts.suspected().len(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     cli::{now, page},
+    core::account::Flood,
     engine::{Engine, Shared},
     milter::{Counters, SelfCheck},
     observe::{Kept, Lately, ObserveSettings, Pages, Readiness, StatusPage},
@@ -46,6 +47,16 @@ impl Site {
         }
     }
 
+    /// The accounts that are suspected, their addresses as they may be shown.
+    fn accounts(&self, engine: &Engine) -> Vec<Flood> {
+        let suspected = engine.accounts.suspected();
+        let shown = suspected.iter().map(|flood| Flood {
+            account: self.shared.lately.shown(&flood.account),
+            ..flood.clone()
+        });
+        shown.collect()
+    }
+
     async fn look(&self, engine: &Engine) -> Arc<[Part]> {
         let self_check = self.self_check.borrow().clone();
         self.parts.look(engine, &self_check).await
@@ -76,6 +87,7 @@ impl Pages for Site {
             mode: engine.policy.mode,
             watches: engine.policy.siege.watch && !engine.policy.local.domains.is_empty(),
             sieges: engine.sieges.view(),
+            accounts: self.accounts(&engine),
             hour: self.shared.lately.hour(now),
             parts,
             messages: self.shared.drain.messages(),

@@ -15,12 +15,15 @@ const MAX_KEEP: u64 = 400 * DAY;
 const MAX_ADDRESSES: u64 = 10_000_000;
 /// With less than twice the baseline, every busy hour would be a flood.
 const FACTORS: std::ops::RangeInclusive<u32> = 2..=100;
+/// One network counts for a fifth of it.
+const ACCOUNT_FLOORS: std::ops::RangeInclusive<u32> = 5..=100_000;
 const FLOORS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
 impl Checks<'_> {
     pub(super) fn siege(&mut self) {
         self.flood();
         self.stays();
+        self.accounts();
         self.learning();
         self.catch_all_without_keys();
         self.more_than_are_shared();
@@ -69,6 +72,17 @@ impl Checks<'_> {
                 &Path::of(&["siege", "floor"]),
                 format!("`siege.floor` is {}; expected 1 to 100000", siege.floor),
                 "use the default, 20 bounces a minute, or `watch: false` to watch for no floods",
+            );
+        }
+    }
+
+    fn accounts(&mut self) {
+        let floor = self.file.siege.accounts.floor;
+        if !ACCOUNT_FLOORS.contains(&floor) {
+            self.findings.error(
+                &Path::of(&["siege", "accounts", "floor"]),
+                format!("`siege.accounts.floor` is {floor}; expected 5 to 100000"),
+                "use the default, 30 proven bounces of one sender's mail within an hour",
             );
         }
     }

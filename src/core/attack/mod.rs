@@ -39,8 +39,10 @@ pub const HOUR: u64 = 60 * 60;
 pub const KEEP_DAYS: u64 = 90;
 /// How many hosts, networks and addresses are counted each for itself in an hour, for each domain of ours that they came to
 /// and for each [`Fate`]. Further ones are counted together, without their text: strangers must
-/// not fill the store. 90 days have some 2 million rows at the very most.
+/// not fill the store. 90 days have some 4 million rows at the very most.
 pub const MAX_PER_HOUR: u64 = 250;
+/// The same for accounts, each with the networks that its bounces come from.
+const MAX_ACCOUNTS_PER_HOUR: u64 = 500;
 /// The longest text that is counted, in characters: longer ones are cut.
 const MAX_TEXT: usize = 256;
 /// The minimum of different things of one kind that a report names: where there are twice as many, the rarer half is
@@ -84,11 +86,13 @@ pub enum AttackKind {
     OriginHelo,
     /// Who sent that message, and the hash of its subject.
     OriginCampaign,
+    /// A sender of ours whose mail it proves to return, and the network of the host that bounced; only where several come.
+    Account,
 }
 
 impl AttackKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reason,
         Self::Proof,
         Self::Host,
@@ -97,11 +101,15 @@ impl AttackKind {
         Self::Origin,
         Self::OriginHelo,
         Self::OriginCampaign,
+        Self::Account,
     ];
 
     /// How many are counted each for itself in an hour. The words for a reason and for a proof are ours, and few.
     pub fn max_per_hour(self) -> Option<u64> {
-        self.is_listed().then_some(MAX_PER_HOUR)
+        match self {
+            Self::Account => Some(MAX_ACCOUNTS_PER_HOUR),
+            kind => kind.is_listed().then_some(MAX_PER_HOUR),
+        }
     }
 
     /// Whether it is a stranger's word, in a list of its own.
@@ -120,6 +128,7 @@ impl AttackKind {
             Self::Origin => "origin",
             Self::OriginHelo => "origin_helo",
             Self::OriginCampaign => "origin_campaign",
+            Self::Account => "account",
         }
     }
 }
@@ -174,7 +183,7 @@ impl Policy {
     /// Whether what came to this recipient is one of the bounces that are counted: a stranger's, to one of our domains,
     /// with the null sender or from a mail system, or a bounce by its headers. Gives the domain, as `local.domains` has
     /// it.
-    fn bounced_to(
+    pub(super) fn bounced_to(
         &self,
         envelope: &Envelope,
         recipient: &Mailbox,

@@ -165,6 +165,8 @@ impl AttackSummary {
                 kind @ (AttackKind::Origin
                 | AttackKind::OriginHelo
                 | AttackKind::OriginCampaign) => self.origins.add(kind, &row.count.text, times),
+                // Told apart from bounces that prove nothing: see `account::floods`.
+                AttackKind::Account => {}
             }
         }
     }

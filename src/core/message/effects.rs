@@ -3,6 +3,7 @@
 
 use super::{Accepted, Message};
 use crate::core::{
+    account::ProvenBounce,
     address::{Domain, Mailbox},
     attack::{self, Sample},
     header::Headers,
@@ -34,6 +35,8 @@ pub struct Effects {
     pub counts: Vec<CoverageCount>,
     /// What the attack report counts.
     pub attack: Vec<attack::AttackCount>,
+    /// Bounces that prove to return mail of a sender of ours.
+    pub proven: Vec<ProvenBounce>,
     /// A bounce that was refused, or would have been.
     pub sample: Option<Sample>,
     /// What was accepted only because of monitoring.
@@ -74,6 +77,7 @@ impl Effects {
             learn,
             counts,
             attack,
+            proven,
             sample,
             would,
             accepted_sender,
@@ -84,6 +88,7 @@ impl Effects {
         self.learn.extend(learn);
         self.counts.extend(counts);
         self.attack.extend(attack);
+        self.proven.extend(proven);
         self.sample = sample.or(self.sample.take());
         self.would.extend(would);
         self.accepted_sender = accepted_sender.or(self.accepted_sender.take());
@@ -116,6 +121,10 @@ impl Message {
                 .chain(srs)
                 .collect(),
             attack: policy.attack(&self.envelope, mailbox, verdict, self.returned_headers()),
+            proven: policy
+                .proven_bounce(&self.envelope, mailbox, verdict)
+                .into_iter()
+                .collect(),
             ..Effects::default()
         }
     }

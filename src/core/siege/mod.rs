@@ -67,6 +67,7 @@ pub use deltas::{Deltas, Hit, MAX_DOMAINS, Taken, Tally};
 pub use exchange::{Exchanged, Shared};
 pub use host::{Done, Host, Round, Stored, StoredRecords, Write, Written, record_name};
 pub use machine::State;
+pub(in crate::core) use networks::SHARES;
 pub use networks::{FirstRecipients, Networks};
 pub use record::Record;
 pub use settings::{Learn, Settings};

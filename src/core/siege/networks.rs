@@ -18,7 +18,7 @@ const ROWS: usize = 2;
 /// How many bits of a hash choose the counter of a row.
 const INDEX_BITS: u32 = COUNTERS.trailing_zeros();
 /// One network counts for so little of a limit, whatever it sends: so many it takes to reach it.
-pub(super) const SHARES: f64 = 5.0;
+pub(in crate::core) const SHARES: f64 = 5.0;
 
 /// Hits by network. What is more than a counter holds is as much as that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::time;
 use serde::{Deserialize, Deserializer};
 
 use crate::core::{
+    account::AccountSettings,
     duration::Duration,
     proof::DAY,
     recipients::ClassAnswer,
@@ -39,6 +40,8 @@ pub struct Settings {
     pub extra_recipients: Rule,
     /// Which recipients of a catch-all domain are learned, and so keep their mail.
     pub learn: Learn,
+    /// What makes an account of ours suspected.
+    pub accounts: AccountSettings,
     /// The command that is run on each change, and its arguments; empty for none.
     pub notify: Vec<String>,
 }
@@ -57,6 +60,7 @@ impl Default for Settings {
             listed: Rule::new(Action::Reject),
             extra_recipients: Rule::new(Action::Reject),
             learn: Learn::default(),
+            accounts: AccountSettings::default(),
             notify: Vec::new(),
         }
     }
@@ -66,6 +70,11 @@ impl Settings {
     /// Whether it is learned which addresses are in use.
     pub fn learns(&self) -> bool {
         self.watch && self.learn.max_addresses > 0
+    }
+
+    /// How many proven bounces of one sender within an hour are a flood, where so many are usual.
+    pub(in crate::core) fn account_limit(&self, usual: f64) -> f64 {
+        f64::from(self.accounts.floor).max(f64::from(self.factor) * usual)
     }
 
     /// [`Self::min_duration`] in seconds.

@@ -132,6 +132,14 @@ impl Lately {
         }
     }
 
+    /// An address of ours, printable, as this may show it.
+    pub fn shown(&self, address: &str) -> String {
+        match self.memory().kept {
+            Kept::Addresses => address.to_owned(),
+            Kept::Masked | Kept::Nothing => masked(address.as_bytes()),
+        }
+    }
+
     /// The hour that ends now, in seconds since 1970.
     pub fn hour(&self, now: u64) -> Hour {
         self.memory().hour(now / 60)

@@ -49,7 +49,17 @@ const SAMPLES_AT_ONCE: usize = 50;
 impl AttackStore for Handle<Redis> {
     fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
         self.ask(REPORT, async move |_, mut connection| {
-            rows(&mut connection, hours, now()).await
+            rows(&mut connection, hours, &AttackKind::ALL, now()).await
+        })
+    }
+
+    fn attack_of(
+        &self,
+        kind: AttackKind,
+        hours: RangeInclusive<u64>,
+    ) -> StoreAnswer<'_, Vec<AttackRow>> {
+        self.ask(REPORT, async move |_, mut connection| {
+            rows(&mut connection, hours, &[kind], now()).await
         })
     }
 
@@ -124,16 +134,17 @@ pub(super) async fn prune(connection: &mut MultiplexedConnection, now: u64) -> R
     command.query_async(connection).await
 }
 
-/// The counts of these hours, in order. Reads no hours that have expired at `now`.
+/// The counts of these kinds in these hours, in order. Reads no hours that have expired at `now`.
 async fn rows(
     connection: &mut MultiplexedConnection,
     hours: RangeInclusive<u64>,
+    kinds: &[AttackKind],
     now: u64,
 ) -> RedisResult<Vec<AttackRow>> {
     let first = hour(now.saturating_sub(KEEP_DAYS * DAY)).max(*hours.start());
     let last = hour(now).saturating_add(1).min(*hours.end());
     let asked: Vec<_> = (first..=last)
-        .flat_map(|hour| AttackKind::ALL.map(|kind| (hour, kind)))
+        .flat_map(|hour| kinds.iter().map(move |kind| (hour, *kind)))
         .collect();
     let mut rows = Vec::new();
     for asked in asked.chunks(HOURS_AT_ONCE * AttackKind::ALL.len()) {

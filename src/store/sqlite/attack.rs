@@ -9,14 +9,14 @@ use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::W
 use crate::{
     core::{
         attack::{
-            AttackCount, AttackRow, HOUR, KEEP_DAYS, MAX_SAMPLES, SAMPLE_DAYS, SAMPLES_AN_HOUR,
-            Sample, hour, network,
+            AttackCount, AttackKind, AttackRow, HOUR, KEEP_DAYS, MAX_SAMPLES, SAMPLE_DAYS,
+            SAMPLES_AN_HOUR, Sample, hour, network,
         },
         proof::DAY,
     },
     store::{
         AttackStore, StoreAnswer,
-        batch::{self, Counts},
+        batch::{self, Counts, now},
         handle::{Handle, REPORT},
     },
 };
@@ -25,6 +25,16 @@ impl AttackStore for Handle<Sqlite> {
     fn attack(&self, hours: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
         self.ask(REPORT, async move |_, open| {
             rows(&open.readers, hours).await
+        })
+    }
+
+    fn attack_of(
+        &self,
+        kind: AttackKind,
+        hours: RangeInclusive<u64>,
+    ) -> StoreAnswer<'_, Vec<AttackRow>> {
+        self.ask(REPORT, async move |_, open| {
+            rows_of(&open.readers, kind, hours).await
         })
     }
 
@@ -113,6 +123,41 @@ pub(super) async fn rows(
     groups.sort_unstable();
     let mut rows: Vec<AttackRow> = groups.iter().flat_map(of_group).collect();
     // They are in order already, unless SQLite has another one.
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// The counts of one kind in these hours, in order. Each hour is looked up by itself: other kinds have most of the rows.
+async fn rows_of(
+    readers: &Readers,
+    kind: AttackKind,
+    hours: RangeInclusive<u64>,
+) -> sqlx::Result<Vec<AttackRow>> {
+    const ROWS: &str = "WITH RECURSIVE hours(hour) AS (SELECT ?1 UNION ALL SELECT hour + 1 FROM hours WHERE hour < ?2) \
+        SELECT attack.hour, kind, domain, fate, text, count FROM hours CROSS JOIN attack ON attack.hour = hours.hour \
+        WHERE kind = ?3 AND attack.hour <= ?2";
+    // What begins before it is not kept.
+    let oldest = hour(now().saturating_sub((KEEP_DAYS + 1) * DAY));
+    let last = (*hours.end()).min(hour(now()).saturating_add(1));
+    let mut reader = readers.lend().await?;
+    let found = sqlx::query(ROWS)
+        .bind(integer((*hours.start()).max(oldest)))
+        .bind(integer(last))
+        .bind(kind.as_str())
+        .fetch_all(reader.connection()?)
+        .await?;
+    reader.done();
+    let mut rows = Vec::with_capacity(found.len());
+    for row in &found {
+        let (hour, times) = (natural(row.try_get(0)?), natural(row.try_get(5)?));
+        let count = AttackCount::stored(
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+            row.try_get(4)?,
+        );
+        rows.extend(count.map(|count| AttackRow { hour, count, times }));
+    }
     rows.sort_unstable();
     Ok(rows)
 }

@@ -1,5 +1,6 @@
 //! The real daemon over the milter protocol, with a DNS of the tests' own and no MTA.
 
+mod accounts;
 mod attack;
 mod bad_input;
 mod bad_tags;

@@ -20,6 +20,7 @@ on_both! {
     an_hour_tells_only_so_many_apart
     reasons_are_all_told_apart
     counts_of_a_flood_are_one_write
+    one_kind_is_read_by_itself
     samples_are_kept_as_they_came
     one_network_leaves_few_samples
     old_samples_go
@@ -139,6 +140,41 @@ async fn counts_of_a_flood_are_one_write(place: Place) {
     let rows = store.attack(hour..=hour).await.unwrap();
     assert_eq!((rows.len(), rows[0].times), (1, 8_000));
     assert_eq!(store.health().lost.counts, 0);
+}
+
+async fn one_kind_is_read_by_itself(place: Place) {
+    let store = place.open().await;
+    let hour = hour(now());
+    let account = |network: &str| {
+        let text = format!("joe@example.org {network}");
+        count(AttackKind::Account, Fate::Proven, &text)
+    };
+    for ago in [0, 1, 600] {
+        let counts = vec![account("192.0.2.0/24"), host("192.0.2.7")];
+        store.count_attack(hour - ago, counts);
+    }
+    store.count_attack(
+        hour,
+        vec![account("192.0.2.0/24"), account("198.51.100.0/24")],
+    );
+    until_written(&*store).await;
+    let row = |hour, count, times| AttackRow { hour, count, times };
+    let of = async |hours| store.attack_of(AttackKind::Account, hours).await.unwrap();
+    let expected = [
+        row(hour - 600, account("192.0.2.0/24"), 1),
+        row(hour - 1, account("192.0.2.0/24"), 1),
+        row(hour, account("192.0.2.0/24"), 2),
+        row(hour, account("198.51.100.0/24"), 1),
+    ];
+    assert_eq!(of(0..=u64::MAX).await, expected);
+    assert_eq!(of(hour - 1..=hour - 1).await, expected[1..2]);
+    let (first, last) = (hour, hour - 1);
+    assert_eq!(of(first..=last).await, []);
+    let hosts = store
+        .attack_of(AttackKind::Host, 0..=u64::MAX)
+        .await
+        .unwrap();
+    assert_eq!(hosts.len(), 3);
 }
 
 fn sample(client: &str, at: u64, id: &str) -> Sample {

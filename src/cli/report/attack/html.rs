@@ -57,6 +57,7 @@ fn render(view: &View) -> Markup {
             section { p { "No bounces came." } }
         } @else {
             (tiles(view))
+            (accounts(view))
             (view.origins.markup())
             (by_hour(view))
             (reasons(view))
@@ -77,6 +78,21 @@ fn tiles(view: &View) -> Markup {
             li { b { (all.suspect()) } "without proof that they return mail of yours" }
             @for fate in view.fates() {
                 li class=(fate.as_str()) { b { (all.of(fate)) } (fate.words()) }
+            }
+        }
+    }
+}
+
+fn accounts(view: &View) -> Markup {
+    let shown = view.accounts.get(..MAX_NAMED).unwrap_or(&view.accounts);
+    let left = view.accounts.len() - shown.len();
+    html! {
+        @if !shown.is_empty() {
+            section aria-labelledby="accounts" {
+                h2 id="accounts" { "Accounts that may be abused: " (view.accounts.len()) }
+                p.soft { "Somebody may send with the password of these, or through a script. Change it, and look at their mail." }
+                ul { @for account in shown { li { code { (account.account) } ": " (account.words()) } } }
+                @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " shows all." } }
             }
         }
     }

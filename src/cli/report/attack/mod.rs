@@ -17,11 +17,11 @@ use futures_util::{StreamExt, stream};
 use self::{period::Period, view::View};
 use super::{NO_STORE, ask};
 use crate::{
-    cli::{USAGE, print_json, unavailable},
+    cli::{USAGE, print_json, suspected::suspected, unavailable},
     config::Config,
     core::{
         address::Domain,
-        attack::{AttackSummary, KEEP_DAYS},
+        attack::{AttackSummary, KEEP_DAYS, hour},
         proof::date,
     },
     store::{Store, Unavailable},
@@ -73,7 +73,13 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         Ok(summary) => summary,
         Err(why) => return failed(why),
     };
-    let view = View::of(summary, period, domain, &config.policy.local);
+    let hours = period.first..=period.last;
+    let mut accounts = match suspected(config, &*store, hours, hour(now)).await {
+        Ok(accounts) => accounts,
+        Err(why) => return failed(why),
+    };
+    accounts.retain(|account| domain.is_none_or(|domain| domain == account.domain));
+    let view = View::of(summary, accounts, period, domain, &config.policy.local);
     let mut notes = Vec::new();
     if arguments.period.begins_too_early(now) {
         let first = date(view.period.first / 24);

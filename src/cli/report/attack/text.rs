@@ -34,6 +34,7 @@ impl View {
         for fate in self.fates() {
             println!("{:>10}  {}", all.of(fate), fate.words());
         }
+        self.print_accounts();
         self.origins.print();
         self.print_hours();
         println!("\nanswers, with their reasons");
@@ -47,6 +48,25 @@ impl View {
         print_list("hosts that sent them, without proven bounces", &self.hosts);
         print_list("networks of these hosts", &self.networks);
         print_list("forged addresses (their recipients)", &self.recipients);
+    }
+
+    fn print_accounts(&self) {
+        if self.accounts.is_empty() {
+            return;
+        }
+        println!(
+            "\naccount_suspected: somebody may send with the password of these, or through a script"
+        );
+        for account in self.accounts.iter().take(MAX_NAMED) {
+            println!("{:>10}  {}", "", account.line());
+        }
+        let left = self.accounts.len().saturating_sub(MAX_NAMED);
+        if left > 0 {
+            println!(
+                "{:>10}  and {left} more; use --html or --json to see more",
+                ""
+            );
+        }
     }
 
     fn print_hours(&self) {

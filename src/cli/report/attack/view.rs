@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{origins::Origins, period::Period};
 use crate::{
-    cli::rfc3339,
+    cli::{rfc3339, suspected::SuspectedAccount},
     core::{
         attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked},
         local::Local,
@@ -22,6 +22,8 @@ pub(super) struct View {
     /// The only domain of the report; `None` for all.
     pub domain: Option<String>,
     pub bounces: Numbers,
+    /// Accounts that somebody may have abused.
+    pub accounts: Vec<SuspectedAccount>,
     /// Who sent in our name, by those who bounced.
     pub origins: Origins,
     pub worst_hour: Option<Worst>,
@@ -99,7 +101,13 @@ impl Serialize for Numbers {
 }
 
 impl View {
-    pub fn of(summary: AttackSummary, period: Period, domain: Option<&str>, local: &Local) -> Self {
+    pub fn of(
+        summary: AttackSummary,
+        accounts: Vec<SuspectedAccount>,
+        period: Period,
+        domain: Option<&str>,
+        local: &Local,
+    ) -> Self {
         let end = period.last.saturating_add(1).saturating_mul(HOUR) - 1;
         let domains = summary.domains.iter();
         let hours = summary.hours.iter();
@@ -119,6 +127,7 @@ impl View {
             to: rfc3339(end),
             domain: domain.map(str::to_owned),
             bounces: Numbers(summary.all),
+            accounts,
             origins: Origins::of(&summary, local),
             worst_hour: worst.map(|(hour, suspect)| Worst {
                 hour: rfc3339(hour.saturating_mul(HOUR)),

@@ -38,6 +38,11 @@ fn worst(view: &View) -> (&'static str, String) {
         };
         return ("ill", text);
     }
+    match view.accounts.as_slice() {
+        [] => {}
+        [one] => return ("alert", format!("{} may be abused", one.account)),
+        several => return ("alert", format!("{} accounts may be abused", several.len())),
+    }
     let besieged = besieged(view);
     match besieged.as_slice() {
         [] => {}

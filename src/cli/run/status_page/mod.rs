@@ -1,5 +1,6 @@
 //! The status page: how it goes, in the order in which somebody who is worried asks.
 
+mod accounts;
 mod headline;
 mod hour;
 mod sieges;
@@ -16,6 +17,7 @@ use crate::{
         rfc3339,
     },
     core::{
+        account::Flood,
         siege,
         verdict::{Mode, reason_words},
     },
@@ -36,6 +38,8 @@ pub(super) struct View {
     /// Whether floods are watched for.
     pub watches: bool,
     pub sieges: Arc<siege::View>,
+    /// The accounts that are suspected.
+    pub accounts: Vec<Flood>,
     pub hour: Hour,
     pub parts: Arc<[Part]>,
     /// Messages in progress.
@@ -53,6 +57,7 @@ pub(super) fn render(view: &View) -> Markup {
             h1 class=(headline.class) { (headline.text) }
             @for line in &headline.lead { p.lead { (line) } }
         }
+        (accounts::section(view))
         (sieges::section(view))
         (hour::tiles(&view.hour))
         (hour::section(&view.hour))

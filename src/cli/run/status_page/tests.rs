@@ -37,6 +37,7 @@ fn view(mode: Mode, verdicts: &[Verdict], parts: Vec<Part>) -> View {
         mode,
         watches: true,
         sieges: Arc::default(),
+        accounts: Vec::new(),
         hour: lately.hour(NOW),
         parts: parts.into(),
         messages: 1,
@@ -88,6 +89,32 @@ fn the_first_sentence_is_the_worst() {
         let found = headline(&view);
         assert_eq!((found.class, found.text.as_str()), (class, text));
     }
+}
+
+#[test]
+fn an_account_that_may_be_abused_is_said_first() {
+    let mut view = view(Mode::Enforce, &[], Vec::new());
+    view.accounts = vec![Flood {
+        account: "j…@example.org".to_owned(),
+        domain: "example.org".to_owned(),
+        first: NOW / 3600,
+        last: NOW / 3600,
+        bounces: 312,
+        networks: 41,
+        usual: 0.0,
+        limit: 30.0,
+    }];
+    assert_eq!(headline(&view).text, "j…@example.org may be abused");
+    let page = render(&view).into_string();
+    for words in [
+        "312 bounces prove",
+        "from 41 networks",
+        "Nothing is refused",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    view.accounts.push(view.accounts[0].clone());
+    assert_eq!(headline(&view).text, "2 accounts may be abused");
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn only_what_strangers_choose_has_a_limit() {
             (AttackKind::Origin, true),
             (AttackKind::OriginHelo, true),
             (AttackKind::OriginCampaign, true),
+            (AttackKind::Account, true),
         ]
     );
 }
