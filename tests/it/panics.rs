@@ -86,7 +86,7 @@ impl AttackStore for Buggy {
     }
 
     fn attack_of(&self, _: AttackKind, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
-        bug()
+        panic!("nobody asks")
     }
 
     fn samples(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>> {

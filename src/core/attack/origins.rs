@@ -2,13 +2,13 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{AttackKind, MIN_NAMED};
+use super::{AttackCount, AttackKind, MIN_NAMED};
 use crate::core::{
     header::Headers,
     network::Network,
@@ -73,6 +73,8 @@ pub struct OriginTally {
     helos: BTreeMap<String, u64>,
     /// The hashes of the subjects of what it sent.
     campaigns: BTreeMap<String, u64>,
+    /// The domains of ours that it forged, as `local.domains` has them.
+    domains: BTreeSet<String>,
 }
 
 impl OriginTally {
@@ -96,6 +98,11 @@ impl OriginTally {
     pub fn helo(&self) -> Option<&str> {
         let most = self.helos.iter().max_by_key(|(_, times)| **times);
         most.map(|(helo, _)| helo.as_str())
+    }
+
+    /// The domains of ours that it forged, as `local.domains` has them; 100 at most.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.domains.iter().map(String::as_str)
     }
 
     /// How many different subjects it used, 100 at most.
@@ -129,8 +136,9 @@ impl Origins {
     }
 
     /// Adds what was counted so often.
-    pub(super) fn add(&mut self, kind: AttackKind, text: &str, times: u64) {
-        let Some((address, rest)) = text.split_once(' ') else {
+    pub(super) fn add(&mut self, count: &AttackCount, times: u64) {
+        let kind = count.kind;
+        let Some((address, rest)) = count.text.split_once(' ') else {
             if kind == AttackKind::Origin {
                 self.others = self.others.saturating_add(times);
             }
@@ -161,6 +169,9 @@ impl Origins {
                 *sum = sum.saturating_add(times);
                 let sum = tally.reporters.entry(reporter.to_owned()).or_default();
                 *sum = sum.saturating_add(times);
+                if tally.domains.len() < MAX_PARTICULARS {
+                    tally.domains.insert(count.domain.clone());
+                }
             }
         }
     }
@@ -176,13 +187,23 @@ fn add(particulars: &mut BTreeMap<String, u64>, one: &str, times: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::attack::Fate;
 
     fn origins(rows: &[(AttackKind, &str, u64)]) -> Origins {
         let mut origins = Origins::default();
         for (kind, text, times) in rows {
-            origins.add(*kind, text, *times);
+            origins.add(&count(*kind, text), *times);
         }
         origins
+    }
+
+    fn count(kind: AttackKind, text: &str) -> AttackCount {
+        AttackCount {
+            kind,
+            domain: "example.org".to_owned(),
+            fate: Fate::Refused,
+            text: text.to_owned(),
+        }
     }
 
     #[test]
@@ -218,6 +239,7 @@ mod tests {
             (3, 4)
         );
         assert_eq!((bot.helo(), bot.campaigns()), (Some("other"), 1));
+        assert_eq!(bot.domains().collect::<Vec<_>>(), ["example.org"]);
         assert_eq!(origins.others, 12);
     }
 
@@ -233,7 +255,7 @@ mod tests {
         let mut origins = Origins::default();
         for number in 0..1_000 {
             let text = format!("203.0.113.9 name{number}");
-            origins.add(AttackKind::OriginHelo, &text, 1);
+            origins.add(&count(AttackKind::OriginHelo, &text), 1);
         }
         let tally = &origins.named[&"203.0.113.9".parse::<IpAddr>().unwrap()];
         assert_eq!(tally.helos.len(), MAX_PARTICULARS);

@@ -162,9 +162,9 @@ impl AttackSummary {
                 AttackKind::Host => self.hosts.add(row),
                 AttackKind::Network => self.networks.add(row),
                 AttackKind::Recipient => self.recipients.add(row),
-                kind @ (AttackKind::Origin
-                | AttackKind::OriginHelo
-                | AttackKind::OriginCampaign) => self.origins.add(kind, &row.count.text, times),
+                AttackKind::Origin | AttackKind::OriginHelo | AttackKind::OriginCampaign => {
+                    self.origins.add(&row.count, times);
+                }
                 // Told apart from bounces that prove nothing: see `account::floods`.
                 AttackKind::Account => {}
             }

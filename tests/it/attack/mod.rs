@@ -3,10 +3,12 @@
 mod command;
 mod exported;
 mod long;
+mod origins;
 mod page;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::PathBuf,
     process::{Command, Output},
     time::{Duration, Instant},
@@ -35,9 +37,18 @@ struct Site {
 
 impl Site {
     fn new(more: &str) -> Self {
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+        Self::asking(
+            nobody,
+            &format!("local: {{domains: [example.org, example.net]}}\n{more}"),
+        )
+    }
+
+    /// One that asks this name server.
+    fn asking(dns: SocketAddr, yaml: &str) -> Self {
         let folder = lab::mta::folder_in_memory().unwrap();
         let yaml = format!(
-            "local: {{domains: [example.org, example.net]}}\nstore: sqlite:{}\n{more}",
+            "{yaml}\nstore: sqlite:{}\ndns: {{nameservers: ['{dns}'], timeout: 200ms, budget: 400ms}}\n",
             folder.path().join("state.db").display()
         );
         fs::write(folder.path().join("milter.yaml"), yaml).unwrap();

@@ -312,10 +312,10 @@ fn returned(bot: &str, by: &str) -> String {
 fn who_sent_in_our_name_opens_the_report() {
     let scene = Scene::set("enforce");
     for (reporter, bot, by, times) in [
-        ("198.51.100.1", "203.0.113.9", "mx.client.example", 2),
-        ("198.18.5.1", "203.0.113.9", "mx.client.example", 1),
-        ("2001:db8:77::5", "203.0.113.9", "mx.other.example", 1),
-        ("198.18.5.2", "203.0.113.77", "mx.client.example", 9),
+        ("198.51.100.1", "203.0.115.9", "mx.client.example", 2),
+        ("198.18.5.1", "203.0.115.9", "mx.client.example", 1),
+        ("2001:db8:77::5", "203.0.115.9", "mx.other.example", 1),
+        ("198.18.5.2", "203.0.115.77", "mx.client.example", 9),
         ("198.18.5.3", "203.0.114.5", "mx.client.example", 1),
     ] {
         for _ in 0..times {
@@ -338,8 +338,8 @@ fn who_sent_in_our_name_opens_the_report() {
         .collect();
     let expected = [
         ("203.0.114.5", true, [1, 1, 1]),
-        ("203.0.113.9", false, [3, 4, 3]),
-        ("203.0.113.77", false, [1, 9, 9]),
+        ("203.0.115.9", false, [3, 4, 3]),
+        ("203.0.115.77", false, [1, 9, 9]),
     ];
     assert_eq!(top, expected, "{told:#}");
     assert_eq!(told["origins"]["top"][1]["helo"], "pc.bot.example");

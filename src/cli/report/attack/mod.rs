@@ -8,13 +8,14 @@ mod origins;
 mod period;
 mod text;
 mod view;
+mod whose;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::UNIX_EPOCH};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
-use self::{period::Period, view::View};
+use self::{period::Period, view::View, whose::Owners};
 use super::{NO_STORE, ask};
 use crate::{
     cli::{USAGE, print_json, suspected::suspected, unavailable},
@@ -79,7 +80,8 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         Err(why) => return failed(why),
     };
     accounts.retain(|account| domain.is_none_or(|domain| domain == account.domain));
-    let view = View::of(summary, accounts, period, domain, &config.policy.local);
+    let owners = Owners::of(config, &summary.origins).await;
+    let view = View::of(summary, accounts, period, domain, &owners);
     let mut notes = Vec::new();
     if arguments.period.begins_too_early(now) {
         let first = date(view.period.first / 24);

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::{html, text};
+use super::{
+    html, text,
+    whose::{Owners, Whose},
+};
 use crate::core::{
     attack::{AttackSummary, OriginTally, network},
-    local::Local,
     origin::Standing,
 };
 
@@ -24,8 +26,10 @@ pub(super) struct Origins {
 pub(super) struct Origin {
     pub address: IpAddr,
     pub network: String,
-    /// Whether it is in `local.networks`.
+    /// Whether it is in `local.networks`, or SPF of a domain of ours names it.
     pub ours: bool,
+    /// Whose it is, as far as that is known.
+    pub whose: Whose,
     /// How many networks have hosts that bounced what it sent.
     pub reporting_networks: usize,
     pub bounces: u64,
@@ -40,11 +44,11 @@ pub(super) struct Origin {
 impl Origin {
     /// What else is known of it, for people: ` (through your own hosts; HELO pc.example)`.
     pub fn particulars(&self) -> String {
-        let ours = self.ours.then(|| "through your own hosts".to_owned());
+        let whose = self.whose.words();
         let claimed = (self.reported == 0).then(|| "claimed only".to_owned());
         let helo = self.helo.as_ref().map(|helo| format!("HELO {helo}"));
         let subjects = (self.campaigns > 1).then(|| format!("{} subjects", self.campaigns));
-        let all: Vec<_> = [ours, claimed, helo, subjects]
+        let all: Vec<_> = [whose, claimed, helo, subjects]
             .into_iter()
             .flatten()
             .collect();
@@ -57,12 +61,13 @@ impl Origin {
 
 impl Origins {
     /// Those of a summary.
-    pub fn of(summary: &AttackSummary, local: &Local) -> Self {
+    pub fn of(summary: &AttackSummary, owners: &Owners) -> Self {
         let top = summary.origins.top().into_iter();
         let origin = |(address, tally): (IpAddr, &OriginTally)| Origin {
             address,
             network: network(address),
-            ours: local.has_client(address),
+            ours: owners.whose(address).is_ours(),
+            whose: owners.whose(address),
             reporting_networks: tally.reporters(),
             bounces: tally.bounces(),
             reported: tally.of(Standing::Reported),

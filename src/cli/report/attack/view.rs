@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{origins::Origins, period::Period};
+use super::{origins::Origins, period::Period, whose::Owners};
 use crate::{
     cli::{rfc3339, suspected::SuspectedAccount},
     core::{
         attack::{AttackSummary, AttackTally, Fate, HOUR, Ranked},
-        local::Local,
         verdict::reason_words,
     },
 };
@@ -106,7 +105,7 @@ impl View {
         accounts: Vec<SuspectedAccount>,
         period: Period,
         domain: Option<&str>,
-        local: &Local,
+        owners: &Owners,
     ) -> Self {
         let end = period.last.saturating_add(1).saturating_mul(HOUR) - 1;
         let domains = summary.domains.iter();
@@ -128,7 +127,7 @@ impl View {
             domain: domain.map(str::to_owned),
             bounces: Numbers(summary.all),
             accounts,
-            origins: Origins::of(&summary, local),
+            origins: Origins::of(&summary, owners),
             worst_hour: worst.map(|(hour, suspect)| Worst {
                 hour: rfc3339(hour.saturating_mul(HOUR)),
                 suspect,
