@@ -3,7 +3,11 @@
 //! A stranger chooses these bytes. Nothing is refused for its looks here: what can't be a domain name is kept
 //! as it came ([`Host::Other`]), so that every rule can still name it, log it and answer it.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    str::FromStr,
+};
 
 use serde::Serialize;
 use unicase::UniCase;
@@ -32,9 +36,14 @@ impl Domain {
 
     /// The names above it, the nearest first: `b.example`, `example` of `a.b.example`.
     pub fn above(&self) -> impl Iterator<Item = Domain> {
+        self.names_above().map(|parent| Self(parent.to_owned()))
+    }
+
+    /// The same, where the text is enough.
+    pub fn names_above(&self) -> impl Iterator<Item = &str> {
         let parents =
             std::iter::successors(self.0.split_once('.'), |(_, rest)| rest.split_once('.'));
-        parents.map(|(_, parent)| Self(parent.to_owned()))
+        parents.map(|(_, parent)| parent)
     }
 
     /// Whether this is `parent` itself or a name below it.
@@ -48,6 +57,13 @@ impl Domain {
     /// names under which strangers register side by side (`co.uk`) is needed, because siblings are not in line.
     pub fn is_in_line_with(&self, other: &Domain) -> bool {
         self.is_at_or_below(other) || other.is_at_or_below(self)
+    }
+}
+
+/// Names are looked up by their text.
+impl Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

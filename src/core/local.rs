@@ -1,9 +1,12 @@
 //! Who we are: `local:` of `milter.yaml`, and which mail is outgoing by it.
 
+mod domains;
+
 use std::net::IpAddr;
 
 use serde::Deserialize;
 
+pub use self::domains::Domains;
 use super::{
     address::{Domain, Host, Mailbox},
     authserv_id::AuthservId,
@@ -16,13 +19,15 @@ use super::{
 
 /// How many names above one are looked at: a stranger chooses how many there are.
 const MAX_ABOVE: usize = 8;
+/// How many of our names below one are looked at. A tag is verified with each: a millisecond, however many the file lists.
+const MAX_BELOW: usize = 1_000;
 
 /// `local:` of `milter.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Local {
     /// The domains whose mail we receive and send.
-    pub domains: Vec<DomainPattern>,
+    pub domains: Domains,
     /// Clients whose mail is outgoing.
     pub networks: Vec<Network>,
     /// What mail of a client that logged in is.
@@ -42,7 +47,7 @@ pub struct Local {
 impl Default for Local {
     fn default() -> Self {
         Self {
-            domains: Vec::new(),
+            domains: Domains::default(),
             networks: ["127.0.0.0/8", "::1"]
                 .iter()
                 .filter_map(|text| text.parse().ok())
@@ -81,7 +86,7 @@ impl Local {
 
     /// The entry of `local.domains` that makes the domain ours.
     pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
-        self.domains.iter().find(|pattern| pattern.matches(domain))
+        self.domains.entry(domain)
     }
 
     /// The domain of an address that has none, where the MTA calls itself `host`.
@@ -94,12 +99,7 @@ impl Local {
             .chain(dots)
             .filter_map(|start| host.get(start..)?.parse().ok())
             .collect();
-        let is_named = |name: &&Domain| {
-            let mut patterns = self.domains.iter();
-            patterns
-                .any(|pattern| matches!(pattern, DomainPattern::Itself(domain) if domain == *name))
-        };
-        let named = names.iter().find(is_named);
+        let named = names.iter().find(|name| self.domains.names(name));
         named
             .or_else(|| names.first().filter(|name| self.is_ours(name)))
             .cloned()
@@ -122,33 +122,16 @@ impl Local {
 
     /// Whether a host of this name can be ours: it is one of our domains, or lies below one.
     pub fn has_host(&self, name: &Domain) -> bool {
-        self.domains.iter().any(|pattern| match pattern {
-            DomainPattern::Itself(domain) | DomainPattern::Below(domain) => {
-                name.is_at_or_below(domain)
-            }
-        })
+        self.domains.has_at_or_above(name)
     }
 
     /// Others of our domains of which one is at or below the other, as the names of hosts and the domain that their mail
     /// leaves with are. Below `.example.org`, those are meant that the domain itself lies below.
     pub fn relatives(&self, domain: &Domain) -> Vec<Domain> {
-        let mut relatives = Vec::new();
-        for pattern in &self.domains {
-            let found = match pattern {
-                DomainPattern::Itself(other) => vec![other.clone()],
-                DomainPattern::Below(_) => {
-                    let above = domain.above().take(MAX_ABOVE);
-                    above.filter(|above| pattern.matches(above)).collect()
-                }
-            };
-            for other in found {
-                let related = other.is_at_or_below(domain) || domain.is_at_or_below(&other);
-                if related && other != *domain && !relatives.contains(&other) {
-                    relatives.push(other);
-                }
-            }
-        }
-        relatives
+        let above = domain.above().take(MAX_ABOVE);
+        let above = above.filter(|above| self.is_ours(above));
+        let below = self.domains.named_below(domain).take(MAX_BELOW).cloned();
+        above.chain(below).collect()
     }
 
     /// Why mail of this client is outgoing; none where it comes from a stranger, as all does that shows no sign of being
@@ -186,7 +169,7 @@ mod tests {
     #[test]
     fn what_only_this_host_takes_is_ours() {
         let local = Local {
-            domains: vec!["example.org".parse().unwrap()],
+            domains: vec!["example.org".parse().unwrap()].into(),
             ..Local::default()
         };
         for (address, ours) in [

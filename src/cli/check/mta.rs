@@ -113,7 +113,7 @@ fn domains(config: &Config, facts: &Facts) -> Vec<String> {
         )
     });
     let mut warnings: Vec<String> = lacking.collect();
-    for pattern in &local.domains {
+    for pattern in local.domains.iter() {
         let DomainPattern::Itself(domain) = pattern else {
             continue;
         };

@@ -23,7 +23,8 @@ pub(super) fn local() -> Local {
         domains: vec![
             "example.org".parse().unwrap(),
             ".example.net".parse().unwrap(),
-        ],
+        ]
+        .into(),
         ..Local::default()
     }
 }

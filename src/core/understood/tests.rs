@@ -4,7 +4,7 @@ use super::*;
 
 fn local() -> Local {
     Local {
-        domains: vec!["own.test".parse().unwrap(), ".own.test".parse().unwrap()],
+        domains: vec!["own.test".parse().unwrap(), ".own.test".parse().unwrap()].into(),
         ..Local::default()
     }
 }
@@ -291,11 +291,11 @@ fn the_mta_s_macro_decides() {
 #[test]
 fn the_mta_s_own_name_is_no_domain_of_ours() {
     let alone = Local {
-        domains: vec!["own.test".parse().unwrap()],
+        domains: vec!["own.test".parse().unwrap()].into(),
         ..Local::default()
     };
     let elsewhere = Local {
-        domains: vec!["other.test".parse().unwrap()],
+        domains: vec!["other.test".parse().unwrap()].into(),
         ..Local::default()
     };
     for (local, argument, resolved, understood) in [

@@ -14,7 +14,7 @@ const WRITTEN: u64 = 1_798_871_100;
 
 fn local() -> Local {
     Local {
-        domains: vec!["example.org".parse().unwrap()],
+        domains: vec!["example.org".parse().unwrap()].into(),
         networks: ["127.0.0.0/8", "::1", "10.0.0.0/8", "2001:db8:1::/48"]
             .map(|network| network.parse().unwrap())
             .to_vec(),

@@ -103,7 +103,7 @@ pub fn run(data: &[u8]) {
 fn joined(lines: &[(Vec<u8>, u64)]) -> Vec<OutgoingMessage> {
     let networks = ["127.0.0.0/8", "::1", "10.0.0.0/8"];
     let local = Local {
-        domains: vec!["example.org".parse().unwrap()],
+        domains: vec!["example.org".parse().unwrap()].into(),
         networks: networks
             .iter()
             .map(|network| network.parse().unwrap())

@@ -17,7 +17,8 @@ static LOCAL: LazyLock<Local> = LazyLock::new(|| Local {
     domains: vec![
         "own.example".parse().unwrap(),
         ".own.example".parse().unwrap(),
-    ],
+    ]
+    .into(),
     ..Local::default()
 });
 /// Nobody else is called so.

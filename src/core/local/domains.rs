@@ -1,0 +1,209 @@
+//! Our domains: the list of the file, and where each name stands in it, so that the last of thousands is found as soon as
+//! the first.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Deref,
+};
+
+use serde::Deserialize;
+
+use crate::core::{address::Domain, pattern::DomainPattern};
+
+/// `local.domains`, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Vec<DomainPattern>")]
+pub struct Domains {
+    listed: Vec<DomainPattern>,
+    /// Which of them name this domain itself, and which the names below it.
+    places: HashMap<Domain, Place>,
+    /// The names that are listed themselves, by their labels from the right: what lies below a name follows it.
+    by_labels: BTreeMap<String, Domain>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    itself: Option<usize>,
+    below: Option<usize>,
+}
+
+impl Domains {
+    /// The entry that makes the domain ours: its own, else the nearest that it lies below.
+    pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
+        let itself = || self.places.get(domain)?.itself;
+        let below = || {
+            let mut above = domain.names_above();
+            above.find_map(|name| self.places.get(name)?.below)
+        };
+        self.listed.get(itself().or_else(below)?)
+    }
+
+    /// Whether an entry names this very domain, not only those below it.
+    pub fn names(&self, domain: &Domain) -> bool {
+        let place = self.places.get(domain);
+        place.is_some_and(|place| place.itself.is_some())
+    }
+
+    /// Whether the domain is named by an entry of either kind, or lies below one that is.
+    pub fn has_at_or_above(&self, domain: &Domain) -> bool {
+        self.places.contains_key(domain)
+            || domain
+                .names_above()
+                .any(|name| self.places.contains_key(name))
+    }
+
+    /// The domains that entries name themselves, and that lie below this one.
+    pub fn named_below(&self, domain: &Domain) -> impl Iterator<Item = &Domain> {
+        let start = format!("{}.", by_labels(domain));
+        let from_there = self.by_labels.range(start.clone()..);
+        from_there
+            .take_while(move |(labels, _)| labels.starts_with(&start))
+            .map(|(_, domain)| domain)
+    }
+}
+
+/// `org.example.mx` of `mx.example.org`.
+fn by_labels(domain: &Domain) -> String {
+    let labels: Vec<&str> = domain.as_str().rsplit('.').collect();
+    labels.join(".")
+}
+
+impl From<Vec<DomainPattern>> for Domains {
+    fn from(listed: Vec<DomainPattern>) -> Self {
+        let mut places: HashMap<Domain, Place> = HashMap::with_capacity(listed.len());
+        let mut labels = BTreeMap::new();
+        for (number, pattern) in listed.iter().enumerate() {
+            match pattern {
+                DomainPattern::Itself(domain) => {
+                    let place = places.entry(domain.clone()).or_default();
+                    place.itself.get_or_insert(number);
+                    labels.insert(by_labels(domain), domain.clone());
+                }
+                DomainPattern::Below(domain) => {
+                    let place = places.entry(domain.clone()).or_default();
+                    place.below.get_or_insert(number);
+                }
+            }
+        }
+        Self {
+            listed,
+            places,
+            by_labels: labels,
+        }
+    }
+}
+
+impl FromIterator<DomainPattern> for Domains {
+    fn from_iter<I: IntoIterator<Item = DomainPattern>>(patterns: I) -> Self {
+        Vec::from_iter(patterns).into()
+    }
+}
+
+impl Deref for Domains {
+    type Target = [DomainPattern];
+
+    fn deref(&self) -> &[DomainPattern] {
+        &self.listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn domains(entries: &[&str]) -> Domains {
+        entries.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_nearest_entry_makes_a_domain_ours() {
+        let ours = domains(&[
+            ".example.org",
+            "example.org",
+            "a.example.org",
+            ".b.example.org",
+            "example.net",
+            ".org.example",
+        ]);
+        for (domain, entry) in [
+            ("example.org", Some("example.org")),
+            ("a.example.org", Some("a.example.org")),
+            ("x.a.example.org", Some(".example.org")),
+            ("b.example.org", Some(".example.org")),
+            ("x.b.example.org", Some(".b.example.org")),
+            ("x.y.b.example.org", Some(".b.example.org")),
+            ("example.net", Some("example.net")),
+            ("x.example.net", None),
+            ("org.example", None),
+            ("x.org.example", Some(".org.example")),
+            ("badexample.org", None),
+            ("org", None),
+        ] {
+            let found = ours.entry(&domain.parse().unwrap());
+            let found = found.map(ToString::to_string);
+            assert_eq!(found.as_deref(), entry, "{domain}");
+        }
+    }
+
+    #[test]
+    fn what_lies_below_is_what_has_more_labels() {
+        let ours = domains(&[
+            "example.org",
+            "mx.example.org",
+            "a.mx.example.org",
+            "example-x.org",
+            "mx.example-x.org",
+            "badexample.org",
+            ".below.example.org",
+            "mx.example.net",
+        ]);
+        for (domain, below) in [
+            ("example.org", &["mx.example.org", "a.mx.example.org"][..]),
+            ("mx.example.org", &["a.mx.example.org"]),
+            ("example-x.org", &["mx.example-x.org"]),
+            ("example.net", &["mx.example.net"]),
+            ("ample.org", &[]),
+            ("below.example.org", &[]),
+        ] {
+            let found: Vec<_> = ours
+                .named_below(&domain.parse().unwrap())
+                .map(Domain::as_str)
+                .collect();
+            assert_eq!(found, below, "{domain}");
+        }
+    }
+
+    #[test]
+    fn whose_host_a_name_is() {
+        let ours = domains(&["example.org", ".example.net"]);
+        for (name, is_one, named) in [
+            ("example.org", true, true),
+            ("mx.example.org", true, false),
+            ("example.net", true, false),
+            ("mx.example.net", true, false),
+            ("example.com", false, false),
+            ("net", false, false),
+        ] {
+            let name = name.parse().unwrap();
+            assert_eq!(ours.has_at_or_above(&name), is_one, "{name}");
+            assert_eq!(ours.names(&name), named, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_many_is_found_as_the_first() {
+        let many: Domains = (0..20_000)
+            .map(|number| DomainPattern::Itself(format!("d{number}.example").parse().unwrap()))
+            .collect();
+        for number in 0..20_000 {
+            let domain: Domain = format!("d{number}.example").parse().unwrap();
+            assert_eq!(
+                many.entry(&domain),
+                Some(&DomainPattern::Itself(domain.clone()))
+            );
+            let host = format!("mx.{domain}").parse().unwrap();
+            assert!(many.has_at_or_above(&host) && many.entry(&host).is_none());
+            assert_eq!(many.named_below(&domain).next(), None);
+        }
+    }
+}
