@@ -13,6 +13,8 @@ use super::{
     received::{Hop, Through},
 };
 
+mod names;
+
 /// The most `Received` that are walked; Postfix calls 50 a loop (`hopcount_limit`).
 const MAX_HOPS: usize = 50;
 
@@ -58,84 +60,118 @@ pub struct Reporter<'a> {
     pub name: Option<&'a Domain>,
 }
 
+/// What the next line is, by the client of this one.
+enum Below {
+    /// The word of a host of the same owner.
+    Owned,
+    /// That of a host that seems to be one.
+    Perhaps,
+    /// The client's own word.
+    Stranger,
+}
+
+/// Whether the lines so far are those of the host that bounced.
+#[derive(Default)]
+struct Clarity {
+    /// One of them has its owner's name.
+    named: bool,
+    /// One has another name, or it was not clear whose it is.
+    doubted: bool,
+}
+
 impl Reporter<'_> {
     /// The origin of the message with these headers, which the reporter returned; `is_ours` says which addresses are those
     /// of our own hosts. None where the lines name no client outside.
     pub fn origin(&self, headers: &Headers, is_ours: impl Fn(IpAddr) -> bool) -> Option<Origin> {
         let lines = headers.all("Received").take(MAX_HOPS);
-        let mut standing = None;
+        let mut clarity = Clarity::default();
         for hop in lines.map(|line| Hop::read(&line.unfolded())) {
-            if standing.is_none() && hop.by.is_some() {
-                standing = Some(self.standing(&hop));
+            self.weigh(&hop, &mut clarity);
+            match self.below(&hop, &is_ours)? {
+                Below::Owned => {}
+                Below::Perhaps => clarity.doubted = true,
+                Below::Stranger => return self.found(hop, &clarity),
             }
-            match hop.address {
-                // Private addresses are those of the hosts that wrote the lines, whatever we use them for.
-                Some(address)
-                    if is_public(address) && (is_ours(address) || !self.owns(&hop, address)) => {}
-                // A program of a user of that host, and no client.
-                None if hop.through == Through::Submission => return None,
-                // qmail's `invoked from network`, a step inside, or a host of the same owner.
-                None | Some(_) => continue,
-            }
-            let standing = standing.unwrap_or(Standing::Claimed);
-            return Some(Origin {
-                address: hop.address?,
-                // An inner host that its owner gives no such name calls itself so; and so do forgers.
-                standing: match self.is_of_same_owner(hop.helo.as_deref()) {
-                    true => Standing::Claimed,
-                    false => standing,
-                },
-                helo: hop.helo,
-            });
         }
         None
     }
 
-    /// Whose word the lines are, by the first that says who wrote it.
-    fn standing(&self, first: &Hop) -> Standing {
-        match self.is_of_same_owner(first.by.as_deref()) {
-            true => Standing::Reported,
-            false => Standing::Claimed,
+    /// Looks at who wrote a line, by the name that it gives itself.
+    fn weigh(&self, hop: &Hop, clarity: &mut Clarity) {
+        let Some(by) = hop.by.as_deref().filter(|by| !names::is_internal(by)) else {
+            return;
+        };
+        match self.is_of_same_owner(Some(by)) {
+            true => clarity.named = true,
+            false => clarity.doubted = true,
         }
     }
 
-    /// Whether the client of a hop is a host of the same owner, so that the line below is its word.
+    /// Whose word the next line is; none where this line does not say whom the message came from.
+    fn below(&self, hop: &Hop, is_ours: &impl Fn(IpAddr) -> bool) -> Option<Below> {
+        let address = match (hop.through, hop.address) {
+            // A program of a user of that host, and no client.
+            (Through::Submission, _) => return None,
+            // qmail's `invoked from network`, or a step inside.
+            (Through::Delivery, None) => return Some(Below::Owned),
+            // What was fetched was written by who kept it until then.
+            (Through::Delivery, Some(address)) => {
+                let inside = !is_public(address) || self.owns(hop, address);
+                return Some(if inside { Below::Owned } else { Below::Perhaps });
+            }
+            // What it called itself is all that is left, and anybody can call itself so.
+            (Through::Smtp, None) => {
+                let helo = hop.helo.as_deref()?;
+                let inside = names::is_internal(helo) || self.is_of_same_owner(Some(helo));
+                return inside.then_some(Below::Perhaps);
+            }
+            (Through::Smtp, Some(address)) => address,
+        };
+        Some(match address {
+            // Those of the hosts that wrote the lines, whatever we use them for.
+            _ if !is_public(address) => Below::Owned,
+            _ if is_ours(address) => Below::Stranger,
+            _ if self.owns(hop, address) => Below::Owned,
+            _ if self.is_beside(hop, address) => Below::Perhaps,
+            _ => Below::Stranger,
+        })
+    }
+
+    /// The client of a hop as the origin.
+    fn found(&self, hop: Hop, clarity: &Clarity) -> Option<Origin> {
+        // An inner host that its owner gives no such name calls itself so; and so do forgers.
+        let calls_itself_so = self.is_of_same_owner(hop.helo.as_deref());
+        let is_clear = clarity.named && !clarity.doubted && !calls_itself_so;
+        Some(Origin {
+            address: hop.address?,
+            helo: hop.helo,
+            standing: match is_clear {
+                true => Standing::Reported,
+                false => Standing::Claimed,
+            },
+        })
+    }
+
+    /// Whether the client of a hop is surely a host of the same owner: by its name, or because it is the reporter itself.
     fn owns(&self, hop: &Hop, address: IpAddr) -> bool {
-        let beside = Network::around(self.address).contains(address);
-        let is_of_pool = |name: &[u8]| names_address(name, address);
-        let name = hop.name.as_deref().filter(|name| !is_of_pool(name));
-        beside || self.is_of_same_owner(name)
+        let name = hop.name.as_deref();
+        let name = name.filter(|name| !names::tells_apart(name, address));
+        address == self.address.to_canonical() || self.is_of_same_owner(name)
+    }
+
+    /// Whether it is a neighbour that may be one: of the same network, and no customer's line.
+    fn is_beside(&self, hop: &Hop, address: IpAddr) -> bool {
+        let name = hop.name.as_deref();
+        let is_line = name.is_some_and(|name| names::tells_apart(name, address));
+        Network::around(self.address).contains(address) && !is_line
     }
 
     /// Whether a host of this name has the owner of the reporter: both names are below one that a registry gave away.
     fn is_of_same_owner(&self, name: Option<&[u8]>) -> bool {
-        let registered = |name: &Domain| {
-            let registered = psl::domain_str(name.as_str())?;
-            registered.parse::<Domain>().ok()
-        };
-        let of_reporter = self.name.and_then(registered);
+        let of_reporter = self.name.and_then(names::registered);
         let of_name = name.and_then(Domain::from_bytes);
-        of_reporter.is_some() && of_name.as_ref().and_then(registered) == of_reporter
+        of_reporter.is_some() && of_name.as_ref().and_then(names::registered) == of_reporter
     }
-}
-
-/// Whether a name tells the address apart from its neighbours, as providers name the lines of their customers: these have
-/// many owners. `4-113-0-203.dsl.provider.example` is one.
-fn names_address(name: &[u8], address: IpAddr) -> bool {
-    let IpAddr::V4(address) = address.to_canonical() else {
-        return false;
-    };
-    let numbers = name.split(|byte| !byte.is_ascii_digit());
-    let numbers: Vec<u8> = numbers
-        .filter_map(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
-        .collect();
-    let octets = address.octets();
-    let [.., third, fourth] = octets;
-    let hex = format!("{:08x}", u32::from(address));
-    let has_hex = name
-        .windows(hex.len())
-        .any(|window| window.eq_ignore_ascii_case(hex.as_bytes()));
-    has_hex || numbers.contains(&third) && numbers.contains(&fourth)
 }
 
 #[cfg(test)]

@@ -1,11 +1,20 @@
 //! One `Received`, as far as it names the client and the host that wrote it.
 //!
 //! RFC 5321 section 4.4 has `from HELO (NAME [IP]) by US with PROTOCOL`, as Postfix, Sendmail and OpenSMTPD write it;
-//! Exim puts the HELO name into the comment, qmail has two comments, Exchange no brackets.
+//! Exim puts the HELO name into the comment, qmail has two comments, Exchange no brackets. `received/tests/makes.rs` has the
+//! lines of all makes.
 
 use std::net::IpAddr;
 
-use super::header::comment_end;
+use self::{
+    address::{address, at_fields, bracketed, parsed},
+    lexeme::{Lexeme, lexemes},
+    make::{Make, is_program, is_submission},
+};
+
+mod address;
+mod lexeme;
+mod make;
 
 /// One `Received`.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,9 +50,6 @@ impl Hop {
         let lexemes = lexemes(value);
         let mut lexemes = lexemes.iter();
         let mut clauses = lexemes.clone();
-        let is_exim = lexemes
-            .clone()
-            .any(|lexeme| matches!(lexeme, Lexeme::Comment(text) if text.starts_with(b"Exim ")));
         let is_from = matches!(lexemes.next(), Some(Lexeme::Word(word)) if is(word, "from"));
         let mut hop = Self {
             through: Through::Smtp,
@@ -54,19 +60,21 @@ impl Hop {
             authenticated: false,
         };
         if is_from {
-            hop.client(&mut lexemes, is_exim);
-            clauses = lexemes.clone();
-        } else {
-            hop.through = Through::Delivery;
+            clauses = behind_client(lexemes.clone());
+        }
+        let make = Make::of(clauses.clone());
+        if is_from {
+            hop.client(lexemes, make);
         }
         hop.by = behind(clauses.clone(), "by").map(<[u8]>::to_vec);
         let protocol = behind(clauses.clone(), "with");
         let protocol = protocol.unwrap_or_default().to_ascii_lowercase();
-        let by_user =
-            |lexeme: &Lexeme<'_>| matches!(lexeme, Lexeme::Comment(text) if names_user(text));
-        if !is_from && clauses.any(by_user) || protocol == b"local" {
+        if !is_from && clauses.any(is_submission) || protocol == b"local" {
             hop.through = Through::Submission;
         } else if DELIVERY.iter().any(|name| protocol.starts_with(name)) {
+            hop.through = Through::Delivery;
+        } else if !is_from && make != Make::OpenSmtpd {
+            // OpenSMTPD leaves the client out where it was told so (`mask-src`).
             hop.through = Through::Delivery;
         }
         // ESMTPA, ESMTPSA, UTF8SMTPA, UTF8SMTPSA; older Exim: asmtp.
@@ -77,43 +85,43 @@ impl Hop {
 
     /// Reads what stands between `from` and `by`: a name, and comments. Before a comment with an address, Exim's name is that
     /// which the address leads to, and leads back.
-    fn client<'a>(
-        &mut self,
-        lexemes: &mut (impl Iterator<Item = &'a Lexeme<'a>> + Clone),
-        is_exim: bool,
-    ) {
+    fn client<'a>(&mut self, mut lexemes: impl Iterator<Item = &'a Lexeme<'a>>, make: Make) {
         let name = match lexemes.next() {
             Some(Lexeme::Word(name)) => *name,
             _ => return,
         };
+        let said = bracketed(name).or_else(|| parsed(name));
         let mut helo = name;
-        loop {
-            let mut ahead = lexemes.clone();
-            let Some(Lexeme::Comment(comment)) = ahead.next() else {
+        for lexeme in lexemes {
+            let Lexeme::Comment(comment) = lexeme else {
                 break;
             };
-            *lexemes = ahead;
             // The name that a client's address resolves to has no blank, so none of these can be a stranger's.
-            if let Some(said) = comment.strip_prefix(b"HELO ") {
+            if let Some(said) = HELO.iter().find_map(|verb| comment.strip_prefix(*verb)) {
                 helo = said;
-            } else if comment.starts_with(b"Authenticated sender: ")
-                || comment.starts_with(b"authenticated bits=")
-            {
+            } else if LOGGED_IN.iter().any(|words| comment.starts_with(words)) {
                 self.authenticated = true;
-            } else if self.address.is_none() {
-                let (before, said) = at_helo(comment);
-                helo = said.unwrap_or(helo);
-                self.address = address(before);
-                self.name = match is_exim && comment.starts_with(b"[") {
-                    true => Some(name),
-                    false => confirmed(before),
+                // CommuniGate Pro: `(account joe HELO name)`.
+                let mut words = comment.rsplit(u8::is_ascii_whitespace);
+                if let (Some(name), Some(b"HELO")) = (words.next(), words.next()) {
+                    helo = name;
                 }
-                .map(<[u8]>::to_vec);
+            } else if is_program(comment) {
+                self.through = Through::Submission;
+            } else if self.address.is_none() {
+                let (before, field) = at_fields(comment);
+                helo = field.unwrap_or(helo);
+                self.address = address(before, make);
+                if self.address.is_some() {
+                    self.name = make.confirmed(name, before).map(<[u8]>::to_vec);
+                }
+                // chasquid has the address first: `[ip] (HELO)`.
+                if self.address.is_none() && field.is_none() && said.is_some() && is_name(comment) {
+                    helo = comment;
+                }
             }
         }
-        if self.address.is_none() {
-            self.address = bracketed(name);
-        }
+        self.address = self.address.or(said);
         self.helo = Some(helo.trim_ascii().to_vec());
     }
 }
@@ -128,8 +136,31 @@ pub fn recipient(value: &[u8]) -> Option<Vec<u8>> {
     behind(lexemes, "for").map(<[u8]>::to_vec)
 }
 
+/// What stands before the name from HELO in a comment of its own; the second is Yahoo's and James's.
+const HELO: [&[u8]; 2] = [b"HELO ", b"EHLO "];
+
+/// How a comment begins that says who had logged in: Postfix, Sendmail, Kerio, CommuniGate Pro.
+const LOGGED_IN: [&[u8]; 4] = [
+    b"Authenticated sender: ",
+    b"authenticated bits=",
+    b"authenticated user ",
+    b"account ",
+];
+
 /// How mail is carried inside, beginning like this: LMTP to the mailbox, and what fetches mail from elsewhere.
 const DELIVERY: [&[u8]; 4] = [b"lmtp", b"utf8lmtp", b"pop3", b"imap"];
+
+/// What stands behind the client's name and its comments: what the host says of itself. Before, the client may have chosen.
+fn behind_client<'a, I: Iterator<Item = &'a Lexeme<'a>> + Clone>(mut lexemes: I) -> I {
+    lexemes.next();
+    loop {
+        let mut ahead = lexemes.clone();
+        let Some(Lexeme::Comment(_)) = ahead.next() else {
+            return lexemes;
+        };
+        lexemes = ahead;
+    }
+}
 
 /// The word behind this keyword.
 fn behind<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>, keyword: &str) -> Option<&'a [u8]> {
@@ -141,113 +172,10 @@ fn behind<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>, keyword: &str) -> O
     words.next()
 }
 
-/// Postfix: `(Postfix, from userid 1000)`; qmail: `(qmail 123 invoked by uid 1000)`.
-fn names_user(comment: &[u8]) -> bool {
-    let has = |text: &[u8]| comment.windows(text.len()).any(|window| window == text);
-    has(b", from userid ") || has(b" invoked by uid ")
-}
-
-/// Exim: `([192.0.2.1]:4711 helo=name)`: what stands before it, and the name.
-fn at_helo(comment: &[u8]) -> (&[u8], Option<&[u8]>) {
-    const KEY: &[u8] = b"helo=";
-    let at = comment
-        .windows(KEY.len())
-        .enumerate()
-        .position(|(at, window)| {
-            window == KEY && (at == 0 || comment.get(at - 1).is_some_and(u8::is_ascii_whitespace))
-        });
-    let Some(at) = at else {
-        return (comment, None);
-    };
-    let (before, rest) = comment.split_at(at);
-    let said = rest.strip_prefix(KEY).unwrap_or_default();
-    let said = said.split(u8::is_ascii_whitespace).next();
-    (before, said.filter(|said| !said.is_empty()))
-}
-
-/// The address in a comment: `name [ip]`, `[ip]:port`, `[ip] (may be forged)`, `ident@ip`, `ip`.
-fn address(comment: &[u8]) -> Option<IpAddr> {
-    let opens = comment
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'[')
-        .map(|(at, _)| at);
-    // The last: what stands before is a name, which the owner of the address chose.
-    let in_brackets = opens
-        .filter_map(|at| bracketed(comment.get(at..)?))
-        .next_back();
-    in_brackets.or_else(|| {
-        let bare = comment.rsplit(|&byte| byte == b'@').next()?;
-        parsed(bare.trim_ascii())
-    })
-}
-
-/// What Sendmail writes behind the address where its name does not lead back to it.
-const FORGED: &[u8] = b"(may be forged)";
-
-/// The name before an address, as Postfix and Sendmail write it in the comment: `name [ip]`. All others but Exim write what
-/// they have, seen to lead back or not.
-fn confirmed(comment: &[u8]) -> Option<&[u8]> {
-    let at = comment.iter().rposition(|&byte| byte == b'[')?;
-    let (name, address) = comment.split_at(at);
-    let is_forged = address.windows(FORGED.len()).any(|window| window == FORGED);
-    let name = name.trim_ascii();
-    let is_name = !name.is_empty() && !name.starts_with(b"[") && !is(name, "unknown");
-    (is_name && !is_forged).then_some(name)
-}
-
-/// `[ip]`, at the front.
-fn bracketed(text: &[u8]) -> Option<IpAddr> {
-    let inner = text.strip_prefix(b"[")?;
-    // The longest address, with its tag, has 50 octets.
-    let end = inner.iter().take(64).position(|&byte| byte == b']')?;
-    parsed(inner.get(..end)?)
-}
-
-fn parsed(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text).ok()?;
-    let tagged = text
-        .get(..5)
-        .is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
-    let text = if tagged { text.get(5..)? } else { text };
-    text.parse::<IpAddr>()
-        .ok()
-        .map(|address| address.to_canonical())
-}
-
-/// A word, or a comment without its outer parentheses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lexeme<'a> {
-    Word(&'a [u8]),
-    Comment(&'a [u8]),
-}
-
-/// Everything up to the semicolon that the date follows. Comments nest (RFC 5322 section 3.2.2); one that doesn't end
-/// goes on to the end.
-fn lexemes(value: &[u8]) -> Vec<Lexeme<'_>> {
-    let mut found = Vec::new();
-    let mut rest = value.trim_ascii_start();
-    while let Some(&first) = rest.first() {
-        let end = match first {
-            b';' => break,
-            b'(' => comment_end(rest),
-            _ => word_end(rest),
-        };
-        let (lexeme, behind) = rest.split_at(end.max(1).min(rest.len()));
-        found.push(if first == b'(' {
-            let inner = lexeme.strip_prefix(b"(").unwrap_or(lexeme);
-            Lexeme::Comment(inner.strip_suffix(b")").unwrap_or(inner))
-        } else {
-            Lexeme::Word(lexeme)
-        });
-        rest = behind.trim_ascii_start();
-    }
-    found
-}
-
-fn word_end(text: &[u8]) -> usize {
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'(' | b';');
-    text.iter().position(ends).unwrap_or(text.len())
+/// Whether a comment can be the name of a host, and nothing else.
+fn is_name(comment: &[u8]) -> bool {
+    let can_be = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    !comment.is_empty() && comment.iter().all(can_be)
 }
 
 fn is(word: &[u8], name: &str) -> bool {

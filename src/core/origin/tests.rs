@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod forged;
+
 /// The bot, and what it wrote below: a host that has nothing to do with it.
 const BOT: &str = "203.0.113.9";
 const BELOW: &str = "Received: from innocent.example (innocent.example [192.0.2.200]) by mx.innocent.example (Postfix)\r\n";
@@ -52,7 +54,8 @@ fn the_first_client_outside_is_the_origin() {
             "Received: from edge (unknown [198.51.100.99]) by mx1.friend.example (Postfix)\r\n\
              Received: from pc (bot.example [203.0.113.9]) by edge (Postfix)\r\n",
             NAME,
-            Some((BOT, Reported)),
+            // So can a neighbour be that its provider gave another customer.
+            Some((BOT, Claimed)),
         ),
         (
             "Postfix with amavis",
@@ -146,6 +149,60 @@ fn the_first_client_outside_is_the_origin() {
             "a customer of the same provider, by a name of its pool",
             "Received: from pc (host-9-113.dsl.provider.example [203.0.113.9]) by home.provider.example (Postfix)\r\n",
             Some("home.provider.example"),
+            Some((BOT, Reported)),
+        ),
+        (
+            "a neighbour of the reporter, by a name of the provider's pool",
+            "Received: from pc (static.99.100.51.198.provider.example [198.51.100.99]) by mx1.friend.example (Postfix)\r\n",
+            NAME,
+            Some(("198.51.100.99", Reported)),
+        ),
+        (
+            "a neighbour of IPv6, by such a name",
+            "Received: from pc (2001-db8-0-0-0-0-abcd-9.provider.example [IPv6:2001:db8::abcd:9]) by v6.provider.example (Postfix)\r\n",
+            Some("v6.provider.example"),
+            Some(("2001:db8::abcd:9", Reported)),
+        ),
+        (
+            "Google: a step inside that an address wrote",
+            "Received: by 2002:a05:6214:1:b0:6:7:8 with SMTP id a1; x\r\n\
+             Received: from pc (a.dsl.example. [203.0.113.9]) by mx.friend.example with ESMTPS id a1; x\r\n",
+            NAME,
+            Some((BOT, Reported)),
+        ),
+        (
+            "Exchange inside, by a name of no registry",
+            "Received: from EX01.corp.local (10.0.0.5) by EX02.corp.local (10.0.0.6) with Microsoft SMTP Server id 15.2; x\r\n\
+             Received: from pc (203.0.113.9) by mx1.friend.example (192.0.2.77) with Microsoft SMTP Server id 15.2; x\r\n",
+            NAME,
+            Some((BOT, Reported)),
+        ),
+        (
+            "a provider's filter before it: its lines have another owner",
+            "Received: from in.filter.example (in.filter.example [198.51.100.80]) by mx1.friend.example (Postfix)\r\n\
+             Received: from pc (unknown [203.0.113.9]) by in.filter.example (Postfix)\r\n",
+            NAME,
+            Some((BOT, Claimed)),
+        ),
+        (
+            "an edge MX that its make does not know for sure",
+            "Received: from edge.friend.example (edge.friend.example [198.18.0.1]) by mx1.friend.example (OpenSMTPD) with ESMTP id 1\r\n\
+             Received: from pc (unknown [203.0.113.9]) by edge.friend.example (Postfix)\r\n",
+            NAME,
+            Some(("198.18.0.1", Claimed)),
+        ),
+        (
+            "the reporter itself, by its public address",
+            "Received: from mx1.friend.example (unknown [198.51.100.7]) by mx1.friend.example (Postfix)\r\n\
+             Received: from pc (unknown [203.0.113.9]) by mx1.friend.example (Postfix)\r\n",
+            NAME,
+            Some((BOT, Reported)),
+        ),
+        (
+            "Dovecot at the end",
+            "Received: from mx1.friend.example ([198.51.100.7]) by imap.friend.example with LMTP id 1; x\r\n\
+             Received: from pc (unknown [203.0.113.9]) by mx1.friend.example (Postfix)\r\n",
+            NAME,
             Some((BOT, Reported)),
         ),
         (

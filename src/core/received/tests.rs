@@ -6,6 +6,8 @@ use super::{
     recipient,
 };
 
+mod makes;
+
 /// A value, how it came, the client's address, its HELO, the host, whether it had logged in.
 type Row = (
     &'static str,
