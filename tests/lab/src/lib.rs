@@ -12,12 +12,14 @@
     missing_docs
 )]
 
+pub mod amavis;
 pub mod backstop;
 pub mod bouncer;
 pub mod certificates;
 pub mod directory;
 pub mod dns;
 pub mod exim;
+pub mod internet;
 pub mod joe_job;
 pub mod layouts;
 pub mod mailboxes;

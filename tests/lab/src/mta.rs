@@ -1,7 +1,7 @@
 //! What the private MTAs have in common.
 
 use crate::mailboxes::Mailboxes;
-use crate::process::{Daemon, is_listening, run, wait_until};
+use crate::process::{Daemon, run, wait_until};
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io;
@@ -21,8 +21,8 @@ pub const HOSTNAME: &str = "mx.lab.test";
 /// The first id that [`write_accounts`] gives: Debian keeps this range free (Policy 9.2.2).
 const FIRST_ID: u32 = 65_500;
 
-/// The unpacked package tree `name` (`postfix`, `sendmail`, `exim`, `opensmtpd`, `opendkim` or `opendmarc`) below `$BACKSTOP_LAB_MTAS`,
-/// else below `target/mtas` of the workspace.
+/// The unpacked package tree `name` (`postfix`, `sendmail`, `exim`, `opensmtpd`, `amavis`, `opendkim` or `opendmarc`) below
+/// `$BACKSTOP_LAB_MTAS`, else below `target/mtas` of the workspace.
 pub fn unpacked(name: &str) -> io::Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let workspace = workspace.canonicalize().unwrap_or(workspace);
@@ -121,8 +121,9 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command` and waits until it listens on `port`. It is to log to `mail.log` in `folder`.
+    /// Starts `command` and waits until it listens on `port`, as `listens` tells. It is to log to `mail.log` in `folder`.
     pub fn start(
+        listens: fn(u16) -> io::Result<bool>,
         name: &'static str,
         command: &mut Command,
         port: u16,
@@ -139,10 +140,10 @@ impl Running {
             mailboxes,
             folder,
         };
-        let listens = wait_until(PATIENCE, || {
-            Ok(!running.daemon.is_running()? || is_listening(port)?)
+        let waited = wait_until(PATIENCE, || {
+            Ok(!running.daemon.is_running()? || listens(port)?)
         });
-        if listens.is_ok() && running.daemon.is_running()? {
+        if waited.is_ok() && running.daemon.is_running()? {
             return Ok(running);
         }
         let said = fs::read_to_string(&said).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! A private OpenSMTPD on loopback that bounces: its own queue, log and accounts.
 
-use crate::bouncer::{ADDRESS, DOMAIN, HOSTNAME};
+use crate::bouncer::Host;
 use crate::mailboxes::Mailboxes;
 use crate::mta::{Running, folder, make_folder, must_be_root, unpacked, write_accounts};
-use crate::process::{free_port, has_ipv6};
+use crate::process::{free_port, has_ipv6, is_listening};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -23,9 +23,9 @@ shift 3
 exec "$@"
 "#;
 
-/// Starts a daemon that takes mail for [`DOMAIN`] and can't deliver it; its bounces go to `home`. In a container this takes
-/// CAP_SYS_ADMIN, for namespaces.
-pub fn start(home: SocketAddr) -> io::Result<Running> {
+/// Starts a daemon that takes mail for the host's domain and can't deliver it; its bounces go to `home`. In a container this
+/// takes CAP_SYS_ADMIN, for namespaces.
+pub fn start(host: &Host, home: SocketAddr) -> io::Result<Running> {
     must_be_root()?;
     let tree = unpacked("opensmtpd")?;
     let port = free_port()?;
@@ -45,34 +45,46 @@ pub fn start(home: SocketAddr) -> io::Result<Running> {
     }
     fs::write(path.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
     let config = path.join("smtpd.conf");
-    fs::write(&config, configuration(home, port, &mailboxes))?;
+    fs::write(&config, configuration(host, home, port, &mailboxes))?;
     let mut command = Command::new("unshare");
     command
         .args(["--uts", "--mount", "sh", "-c", ENTER, "enter"])
         .arg(path)
         .arg(&tree)
-        .arg(HOSTNAME)
+        .arg(&host.name)
         .arg(tree.join("usr/sbin/smtpd"))
         .args(["-d", "-f"])
         .arg(&config)
         .process_group(0);
-    Running::start("OpenSMTPD", &mut command, port, mailboxes, folder)
+    Running::start(
+        is_listening,
+        "OpenSMTPD",
+        &mut command,
+        port,
+        mailboxes,
+        folder,
+    )
 }
 
-fn configuration(home: SocketAddr, port: u16, mailboxes: &Mailboxes) -> String {
+fn configuration(host: &Host, home: SocketAddr, port: u16, mailboxes: &Mailboxes) -> String {
+    let (domain, address) = (&host.domain, host.address);
     let v6 = if has_ipv6() {
         format!("listen on ::1 port {port}\n")
     } else {
         String::new()
     };
+    let public = match host.is_public {
+        true => format!("listen on {address} port 25\n"),
+        false => String::new(),
+    };
     let refuse = mailboxes.refuse.display();
     let owner = Mailboxes::OWNER;
     format!(
-        "table all {{ \"@{DOMAIN}\" = {owner} }}
+        "table all {{ \"@{domain}\" = {owner} }}
 listen on 127.0.0.1 port {port}
-{v6}action refuse mda \"{refuse}\" virtual <all>
-action home relay host \"smtp+notls://{home}\" src {ADDRESS}
-match from any for domain {DOMAIN} action refuse
+{v6}{public}action refuse mda \"{refuse}\" virtual <all>
+action home relay host \"smtp+notls://{home}\" src {address}
+match from any for domain {domain} action refuse
 match from any for any action home
 "
     )

@@ -2,7 +2,7 @@
 
 use crate::mailboxes::Mailboxes;
 use crate::mta::{HOSTNAME, PATIENCE, Running, folder, make_folder, must_be_root, unpacked};
-use crate::process::{free_port, has_ipv6, run, smtp_on_stdin, wait_until};
+use crate::process::{free_port, has_ipv6, is_listening, run, smtp_on_stdin, wait_until};
 use crate::sasl;
 use serde::Deserialize;
 use std::fs::{self, File};
@@ -112,7 +112,14 @@ impl Postfix {
         age(&config)?;
         // master makes itself a group leader, and refuses to start if it is one already.
         let mut master = command(&tree, "lib/postfix/sbin/master", &config);
-        let running = Running::start("Postfix", master.arg("-s"), port, mailboxes, folder)?;
+        let running = Running::start(
+            is_listening,
+            "Postfix",
+            master.arg("-s"),
+            port,
+            mailboxes,
+            folder,
+        )?;
         Ok(Self { running, tree })
     }
 

@@ -27,6 +27,8 @@ pub struct Options {
     pub milters: Vec<String>,
     /// Names of client addresses. The addresses not named here have none.
     pub hosts: Vec<(IpAddr, String)>,
+    /// Whether the system's DNS is asked for the names of the others.
+    pub asks_dns: bool,
     /// What it calls itself. It does not deliver to a host that says the same.
     pub hostname: String,
     /// Those of `domains` for which mail is taken, and then found to be undeliverable.
@@ -47,6 +49,7 @@ impl Default for Options {
             mailboxes: Vec::new(),
             milters: Vec::new(),
             hosts: Vec::new(),
+            asks_dns: false,
             hostname: HOSTNAME.to_owned(),
             undeliverable: Vec::new(),
             mailbox_domains: Vec::new(),
@@ -130,7 +133,14 @@ impl Sendmail {
         daemon.arg("-bD").process_group(0);
         let hostname = options.hostname.clone();
         Ok(Self {
-            running: Running::start("Sendmail", &mut daemon, port, mailboxes, folder)?,
+            running: Running::start(
+                is_listening,
+                "Sendmail",
+                &mut daemon,
+                port,
+                mailboxes,
+                folder,
+            )?,
             tree,
             hostname,
         })
@@ -196,15 +206,18 @@ fn make_etc(options: &Options, path: &Path) -> io::Result<()> {
         .map(|(addr, name)| format!("{addr} {name}\n"))
         .collect();
     fs::write(etc.join("hosts"), hosts)?;
+    let dns = if options.asks_dns { " dns" } else { "" };
     fs::write(
         etc.join("nsswitch.conf"),
-        "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
+        format!(
+            "passwd: files\ngroup: files\nhosts: files{dns}\nservices: files\nprotocols: files\n"
+        ),
     )?;
     fs::write(etc.join("hosts.allow"), "")?;
     fs::write(etc.join("hosts.deny"), "")?;
     fs::write(
         path.join("switch"),
-        "hosts files\naliases files\npasswd files\n",
+        format!("hosts files{dns}\naliases files\npasswd files\n"),
     )
 }
 

@@ -63,6 +63,9 @@ fn a_setting_that_there_is_not() {
         (Kind::Exim, Setting::NoMime),
         (Kind::OpenSmtpd, Setting::NoMime),
         (Kind::OpenSmtpd, Setting::HeadersOnly),
+        (Kind::Sendmail, Setting::Amavis),
+        (Kind::Exim, Setting::Amavis),
+        (Kind::OpenSmtpd, Setting::Amavis),
     ] {
         let error = Bouncer::start_set(kind, nowhere, setting).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
