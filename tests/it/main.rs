@@ -35,6 +35,7 @@ mod keygen;
 mod layouts;
 mod licences;
 mod opendmarc;
+mod origins;
 mod outgoing;
 mod output;
 mod package;
