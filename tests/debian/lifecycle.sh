@@ -58,6 +58,18 @@ for kept in /root/kept.gz /root/journal/system.journal; do
     has "$(backstop trace "$queued" --log "$kept")" 'left the queue'
 done
 
+say 'what left before there was a ledger, from the journal'
+printf 'Message-ID: <left@example.org>\nFrom: joe@example.org\n\nhello\n' |
+    runuser -u joe -- sendmail -f joe@example.org ann@friend.example
+sed 's#^proof: .*#proof: {key_file: /root/keys, ledger: {remember: true}}#' "$config" >/root/import.yaml
+echo 'store: sqlite:/root/import.db' >>/root/import.yaml
+backstop keygen --file /root/keys
+imported() { backstop --config /root/import.yaml ledger import --user root --journal "$@"; }
+imports() { has "$(imported "$@")" "^ +1  outgoing: of users of the host\$"; }
+await imports --dry-run
+imports
+has "$(imported)" '^new in the ledger: 0;'
+
 say 'what the unit hides from the daemon'
 cp "$config" /root/kept.yaml
 cp /etc/postfix/virtual /home/virtual
