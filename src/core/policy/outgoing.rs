@@ -1,6 +1,8 @@
 //! What outgoing mail leaves with, so that its bounces prove themselves. Nothing here refuses or delays it: what can't be
 //! signed leaves as it is.
 
+use std::collections::BTreeSet;
+
 use super::Policy;
 use crate::core::{
     address::{Domain, Mailbox, ReversePath},
@@ -15,6 +17,9 @@ use crate::core::{
         watermark::{self, Unmarked},
     },
 };
+
+/// How many signatures of a message are counted by their selectors.
+const MAX_SELECTORS: usize = 4;
 
 /// What a message leaves with; or why it leaves as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +185,25 @@ impl Policy {
         }
         let mut counts = CoverageCount::of_outgoing(domain.as_str(), &made, &without);
         counts.extend(self.srs_count(mailbox, SrsSeen::Sent));
+        counts.extend(self.selectors(headers));
         counts
+    }
+
+    /// The selectors of our signatures that are there by now, each once.
+    fn selectors(&self, headers: &Headers) -> BTreeSet<CoverageCount> {
+        let signatures = headers.iter().filter(|header| header.is("DKIM-Signature"));
+        let ours = signatures.filter_map(|header| {
+            let value = header.unfolded();
+            let tags = Tags::parse(&value)?;
+            let domain = Domain::from_bytes(tags.value("d")?)?;
+            // A selector is a name of DNS (RFC 6376 section 3.1).
+            let selector = Domain::from_bytes(tags.value("s")?)?;
+            self.local.is_ours(&domain).then(|| CoverageCount::Signed {
+                domain: domain.to_string(),
+                selector: selector.to_string(),
+            })
+        });
+        ours.take(MAX_SELECTORS).collect()
     }
 
     /// Whether a signature of ours is there by now that will prove bounces. What signs behind us can't be known.

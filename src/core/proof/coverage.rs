@@ -15,10 +15,11 @@ use crate::core::{
 
 /// How many different things of one [kind](CoverageCount::kind) are counted on a day ([`CoverageCount::max_per_day`]).
 /// Together they are the maximum of rows for a day.
-const MAX_OUTGOING: u64 = 8_000;
+const MAX_OUTGOING: u64 = 7_500;
 const MAX_BOUNCES: u64 = 500;
 const MAX_WOULD_REFUSE: u64 = 1_000;
 const MAX_SRS: u64 = 500;
+const MAX_SIGNED: u64 = 500;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
 /// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
@@ -71,11 +72,18 @@ pub enum CoverageCount {
         /// Where it was seen.
         seen: SrsSeen,
     },
+    /// A DKIM signature of ours on an outgoing message.
+    Signed {
+        /// Its `d=`: one of `local.domains`, or below one.
+        domain: String,
+        /// Its `s=`.
+        selector: String,
+    },
 }
 
 impl CoverageCount {
     /// All that [`Self::kind`] gives.
-    pub const KINDS: [&str; 4] = ["outgoing", "bounce", "would_refuse", "srs"];
+    pub const KINDS: [&str; 5] = ["outgoing", "bounce", "would_refuse", "srs", "signed"];
     /// The domain of all senders that are not in `local.domains`.
     pub const NOT_OURS: &str = "-";
     /// The outcome that every outgoing message has.
@@ -155,7 +163,7 @@ impl CoverageCount {
             Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {
                 outcome == ProofKind::Dkim.as_str()
             }
-            Self::WouldRefuse { .. } | Self::Srs { .. } => false,
+            Self::WouldRefuse { .. } | Self::Srs { .. } | Self::Signed { .. } => false,
         }
     }
 
@@ -174,6 +182,7 @@ impl CoverageCount {
             Self::Bounce { .. } => "bounce",
             Self::WouldRefuse { .. } => "would_refuse",
             Self::Srs { .. } => "srs",
+            Self::Signed { .. } => "signed",
         }
     }
 
@@ -184,6 +193,7 @@ impl CoverageCount {
             Self::Bounce { outcome } => (outcome, ""),
             Self::WouldRefuse { recipient } => (recipient, ""),
             Self::Srs { domain, seen } => (domain, seen.as_str()),
+            Self::Signed { domain, selector } => (domain, selector),
         }
     }
 
@@ -202,6 +212,10 @@ impl CoverageCount {
                     .into_iter()
                     .find(|seen| seen.as_str() == second)?,
             }),
+            "signed" => Some(Self::Signed {
+                domain: first,
+                selector: second,
+            }),
             _ => None,
         }
     }
@@ -214,6 +228,7 @@ impl CoverageCount {
             Self::Bounce { .. } => MAX_BOUNCES,
             Self::WouldRefuse { .. } => MAX_WOULD_REFUSE,
             Self::Srs { .. } => MAX_SRS,
+            Self::Signed { .. } => MAX_SIGNED,
         }
     }
 
@@ -305,6 +320,10 @@ mod tests {
                 domain: "example.org".to_owned(),
                 seen: SrsSeen::Bounced,
             },
+            CoverageCount::Signed {
+                domain: "example.org".to_owned(),
+                selector: "s2026".to_owned(),
+            },
         ];
         for count in counts {
             let (first, second) = count.texts();
@@ -316,7 +335,7 @@ mod tests {
             CoverageCount::stored("new", String::new(), String::new()),
             None
         );
-        let most = MAX_OUTGOING + MAX_BOUNCES + MAX_WOULD_REFUSE + MAX_SRS;
+        let most = MAX_OUTGOING + MAX_BOUNCES + MAX_WOULD_REFUSE + MAX_SRS + MAX_SIGNED;
         assert_eq!(most, 10_000);
     }
 

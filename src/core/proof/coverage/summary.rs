@@ -24,6 +24,8 @@ pub struct CoverageSummary {
     /// SRS addresses in domains that `null_sender.srs` doesn't list: by domain, how often one was seen in outgoing mail,
     /// and how often in a bounce.
     pub srs: BTreeMap<String, (u64, u64)>,
+    /// DKIM signatures of ours on outgoing mail, by domain and selector.
+    pub signed: BTreeMap<(String, String), u64>,
     /// The first day on which outgoing mail was counted, since 1970-01-01.
     pub first_day: Option<u64>,
 }
@@ -106,6 +108,9 @@ impl CoverageSummary {
                         .entry(domain)
                         .or_default()
                         .add(&outcome, times);
+                }
+                CoverageCount::Signed { domain, selector } => {
+                    add(&mut summary.signed, (domain, selector), times);
                 }
                 CoverageCount::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
                 CoverageCount::WouldRefuse { recipient } => {
