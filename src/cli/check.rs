@@ -5,6 +5,7 @@ mod imported;
 mod mta;
 mod postfix;
 mod problem;
+mod published;
 mod sandbox;
 mod submission;
 
@@ -116,6 +117,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     }
     if !arguments.offline {
         ask_servers(&engine, &mut report).await;
+        published::look(&config, &engine, &mut report).await;
         look_at_postfix(&config.policy, &mut report).await;
         look_at_mta(&config, arguments.mta, &mut report).await;
     }

@@ -7,6 +7,7 @@
 #[macro_use]
 mod print;
 
+pub mod advise;
 mod asking;
 mod check;
 mod completions;
@@ -98,6 +99,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Check SPF once, and show each step
     Spf(spf::Arguments),
+    /// Show what your domains publish for SPF, DKIM and DMARC, what is wrong with it, and which records come next
+    Advise(advise::Arguments),
     /// Report from the store how mail was answered in the last days
     Report(report::Arguments),
     /// Show what became of a message, or of mail from or to an address, from the logs
@@ -162,6 +165,7 @@ pub fn main() -> ExitCode {
             Command::Explain(arguments) => explain::explain(&config, &arguments).await,
             Command::Replay(arguments) => replay::replay(&config, &arguments).await,
             Command::Spf(arguments) => spf::spf(&arguments).await,
+            Command::Advise(arguments) => advise::advise(&config, &arguments).await,
             Command::Report(arguments) => report::report(&config, &arguments).await,
             Command::Trace(arguments) => trace::trace(&arguments),
             Command::Siege(arguments) => siege::siege(&config, &arguments).await,

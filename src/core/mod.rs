@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod address;
+pub mod advise;
 pub mod aggregate;
 pub mod attack;
 pub mod authserv_id;

@@ -33,6 +33,11 @@ impl Network {
         self.0.contains(&address.to_canonical())
     }
 
+    /// The same for programs that compute with it.
+    pub fn net(&self) -> IpNet {
+        self.0
+    }
+
     /// Whether the other network lies in it, or is it.
     pub fn covers(&self, other: &Self) -> bool {
         self.0.contains(&other.0)

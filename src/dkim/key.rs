@@ -133,16 +133,16 @@ pub(super) fn name(selector: &str, domain: &Domain) -> Option<Domain> {
 
 /// A key record.
 #[derive(Clone)]
-struct PublicKey {
-    public: Arc<DomainKey>,
-    is_ed25519: bool,
+pub(super) struct PublicKey {
+    pub(super) public: Arc<DomainKey>,
+    pub(super) is_ed25519: bool,
     /// `t=s`: `i=` and `d=` name one domain.
     strict: bool,
 }
 
 /// Why a record is not a key for mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unusable {
+pub(super) enum Unusable {
     Missing,
     NotAKey,
     Revoked,
@@ -156,7 +156,7 @@ enum Unusable {
 impl PublicKey {
     /// `t=y` is ignored: it says that the domain tests DKIM, and asks to treat its failures as if there were no
     /// signature. A signature that verifies is as good as any.
-    fn parse(record: &[u8]) -> Result<Self, Unusable> {
+    pub(super) fn parse(record: &[u8]) -> Result<Self, Unusable> {
         let tags = Tags::parse(record).ok_or(Unusable::NotAKey)?;
         let version = tags.value("v");
         if version.is_some_and(|version| version != b"DKIM1" || !tags.begins_with("v")) {
@@ -204,7 +204,7 @@ impl PublicKey {
 }
 
 impl Unusable {
-    fn why(self) -> &'static str {
+    pub(super) fn why(self) -> &'static str {
         match self {
             Self::Missing => "no key is published",
             Self::NotAKey => "what is published is not a key",

@@ -10,11 +10,13 @@
 //! | `body`      | what a body's hash is over (3.4.3, 3.4.4) |
 //! | `fields`    | which fields a signature covers (5.4.2) |
 //! | `key`       | public keys, from the configuration or from DNS (3.6) |
+//! | `inspect`   | what the records of a selector are worth, for `backstop advise` |
 //! | `chain`     | the same proof by DKIM2, which is a draft |
 
 mod body;
 mod chain;
 mod fields;
+mod inspect;
 mod key;
 mod signature;
 
@@ -22,6 +24,7 @@ mod signature;
 mod tests;
 
 pub use chain::verify_dsn;
+pub use inspect::{key_state, published_key};
 pub use key::DkimKeys;
 
 use std::borrow::Cow;

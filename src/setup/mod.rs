@@ -7,6 +7,7 @@ pub mod decide;
 pub mod facts;
 pub mod gather;
 mod ldap_query;
+mod leaving;
 mod lines;
 mod machine;
 mod mail_log;
@@ -20,4 +21,5 @@ mod table;
 mod text_map;
 mod time;
 
+pub use leaving::{Leaving, leaving};
 pub use machine::Machine;

@@ -16,6 +16,8 @@
 //! | `name`        | names that DNS can be asked for (4.8, 7.3) |
 //! | `limits`      | every bound on a stranger's record (4.6.4) |
 //! | `trace`       | the steps of a check, for people |
+//! | `survey`      | a record and all that it leads to, for every client |
+//! | `trial`       | a check against a record that is not published yet |
 
 mod ahead;
 mod check_host;
@@ -30,11 +32,15 @@ mod query;
 mod question;
 mod record;
 mod reverse;
+mod survey;
 mod target;
 mod trace;
+mod trial;
 
 #[cfg(test)]
 mod tests;
 
 pub use lookup::{Lookup, Mx};
 pub use query::{SpfQuery, check_helo, check_mail_from};
+pub use survey::survey;
+pub use trial::{check_domain, try_record};

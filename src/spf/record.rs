@@ -67,6 +67,13 @@ pub(super) struct SyntaxError {
     reason: &'static str,
 }
 
+impl SyntaxError {
+    /// Why, without the term.
+    pub(super) fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 /// Whether a TXT record is an SPF record: its version ends in a blank or with the record (4.5).
 pub(super) fn is_record(txt: &[u8]) -> bool {
     match txt.split_at_checked(VERSION.len()) {

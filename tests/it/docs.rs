@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "reload",
     "setup",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 15] = [
     "explain",
     "replay",
     "spf",
+    "advise",
     "report",
     "report would",
     "trace",

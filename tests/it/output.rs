@@ -111,7 +111,7 @@ impl Desk {
 }
 
 /// Each command that prints, with its options. The last four have no `--json`.
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["status"],
     &["check", "--offline"],
     &[
@@ -136,6 +136,7 @@ const COMMANDS: [&[&str]; 21] = [
         "--timeout=100ms",
         "--budget=200ms",
     ],
+    &["advise", "--sender=192.0.2.25", "--rua=dmarc@example.org"],
     &["report"],
     &["report", "attack", "--html=report.html"],
     &["report", "coverage"],

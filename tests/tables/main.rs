@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod advise;
 mod besieged;
 mod company;
 mod config;

@@ -1,0 +1,148 @@
+//! What the store has counted of a domain's mail in the last weeks.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    cli::{today, uses_store},
+    config::Config,
+    core::{
+        address::Domain,
+        advise::facts::{Claim, NotCounted, Traffic},
+        pattern::DomainPattern,
+        proof::{ProofKind, coverage::CoverageSummary},
+        would::{Spare, WouldRow},
+    },
+    store::Store,
+};
+
+/// Four weeks: every day of the week as often.
+const DAYS: u64 = 28;
+
+/// The counts of the last weeks.
+pub(super) struct Counts {
+    coverage: Result<CoverageSummary, NotCounted>,
+    would: Result<Vec<WouldRow>, NotCounted>,
+    /// The only domain of ours, where there is one only: who else has From: of ours must mean that.
+    only: Option<Domain>,
+    today: u64,
+}
+
+impl Counts {
+    /// Asks the store.
+    pub(super) async fn read(config: &Config, store: Option<Arc<dyn Store>>) -> Self {
+        let today = today();
+        let first = today.saturating_sub(DAYS - 1);
+        let off = match (uses_store(config), &store) {
+            (false, _) => Some(
+                "nothing is counted; use `proof` or `siege.watch` in milter.yaml, for `local.domains`",
+            ),
+            (true, None) => {
+                Some("the store does not exist yet; the daemon makes it when it starts")
+            }
+            (true, Some(_)) => None,
+        };
+        let (coverage, would) = match (off, store) {
+            (None, Some(store)) => {
+                let unanswered =
+                    |why: crate::store::Unavailable| NotCounted::Unanswered(why.to_string());
+                let coverage = store.coverage(first..=today).await;
+                let would = match config.policy.monitors() {
+                    true => store.would(first..=today).await.map_err(unanswered),
+                    false => Err(NotCounted::Off(
+                        "mail that claims to be of it is counted only in mode monitor, or by rules with `monitor: true`",
+                    )),
+                };
+                (coverage.map(CoverageSummary::of).map_err(unanswered), would)
+            }
+            (why, _) => {
+                let off = NotCounted::Off(why.unwrap_or("nothing is counted"));
+                (Err(off.clone()), Err(off))
+            }
+        };
+        Self {
+            coverage,
+            would,
+            only: only(config),
+            today,
+        }
+    }
+
+    /// The selectors of the domain's signatures, and how many messages left with each, the most first.
+    pub(super) fn selectors(&self, domain: &Domain) -> Vec<(String, Option<u64>)> {
+        let signed = self.coverage.iter().flat_map(|coverage| &coverage.signed);
+        let own = signed.filter(|((signer, _), _)| signer == domain.as_str());
+        let mut found: Vec<(String, Option<u64>)> = own
+            .map(|((_, selector), times)| (selector.clone(), Some(*times)))
+            .collect();
+        found.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        found
+    }
+
+    /// What was counted of a domain's mail.
+    pub(super) fn traffic(&self, domain: &Domain) -> Result<Traffic, NotCounted> {
+        let coverage = self.coverage.as_ref().map_err(Clone::clone)?;
+        let first = coverage.first_day;
+        let Some(first) = first else {
+            return Err(NotCounted::Off("no outgoing mail has been counted yet"));
+        };
+        let outgoing = coverage.domains.get(domain.as_str());
+        let of = |kind| {
+            outgoing
+                .and_then(|outgoing| outgoing.by.get(&kind))
+                .copied()
+        };
+        // Where signatures are not verified, they are counted all the same.
+        let selectors = self.selectors(domain);
+        let most = selectors.iter().filter_map(|(_, times)| *times).max();
+        let signed = of(ProofKind::Dkim).max(most).unwrap_or_default();
+        let messages = outgoing.map_or(0, |outgoing| outgoing.messages);
+        Ok(Traffic {
+            days: self.today.saturating_sub(first) + 1,
+            messages,
+            signed: signed.min(messages),
+            claims: self
+                .would
+                .as_ref()
+                .map(|rows| self.claims(rows, domain))
+                .map_err(Clone::clone),
+        })
+    }
+
+    fn claims(&self, rows: &[WouldRow], domain: &Domain) -> Vec<Claim> {
+        let mut claims: BTreeMap<(String, String), (bool, u64)> = BTreeMap::new();
+        for row in rows.iter().filter(|row| !row.group.is_others()) {
+            let group = &row.group;
+            let sender = group.sender.rsplit('@').next().unwrap_or_default();
+            let has_from =
+                group.reason == "header_from_forged" && self.only.as_ref() == Some(domain);
+            if sender != domain.as_str() && !has_from {
+                continue;
+            }
+            let answers = matches!(group.spare, Some(Spare::MailingList(_)));
+            let key = (group.client.clone(), sender.to_owned());
+            let (seen, times) = claims.entry(key).or_default();
+            *seen |= answers;
+            *times = times.saturating_add(row.times);
+        }
+        let claims = claims.into_iter();
+        claims
+            .map(
+                |((client, mail_from), (answers_for_itself, messages))| Claim {
+                    client,
+                    mail_from,
+                    answers_for_itself,
+                    messages,
+                },
+            )
+            .collect()
+    }
+}
+
+/// The only domain that the file has.
+fn only(config: &Config) -> Option<Domain> {
+    let mut domains = config.policy.local.domains.iter();
+    match (domains.next(), domains.next()) {
+        (Some(DomainPattern::Itself(domain)), None) => Some(domain.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,276 @@
+//! Each zone in `fixtures/advise` has beside it the exact text that `backstop advise` prints about it. The zones are served
+//! over the wire, and every record that is printed was tried by our engine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use backstop::{
+    cli::advise::{Known, Lists, advise_on, facts, text},
+    core::{
+        address::Domain,
+        advise::{
+            Advice,
+            contradiction::{contradictions, unanswered},
+            facts::{Claim, NotCounted, Purpose, Traffic},
+        },
+        dnsbl::Dnsbl,
+        forgery::Forgery,
+        spf::SpfResult,
+    },
+    dns::{Blocklists, DnsSettings, Resolver},
+    spf::try_record,
+};
+use lab::dns::{Server, Zone};
+use serde::Deserialize;
+use serde_yaml::Value;
+use tokio::time::{Duration, Instant};
+
+/// A zone, and what else is known.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    /// What it is an example of.
+    about: String,
+    domain: Domain,
+    #[serde(default)]
+    purpose: String,
+    #[serde(default)]
+    senders: Vec<String>,
+    /// Hosts that mail leaves by.
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    unknown_hosts: Vec<String>,
+    /// Selectors, and how many messages left with them.
+    #[serde(default)]
+    selectors: Vec<(String, Option<u64>)>,
+    #[serde(default)]
+    rua: Option<String>,
+    #[serde(default)]
+    mailing_lists: Vec<String>,
+    #[serde(default)]
+    dnsbl: Vec<Dnsbl>,
+    #[serde(default)]
+    mail: Option<Mail>,
+    /// `forgery` of milter.yaml, for what `check` says.
+    #[serde(default)]
+    forgery: Option<Forgery>,
+    zone: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mail {
+    days: u64,
+    messages: u64,
+    signed: u64,
+    /// The client, MAIL FROM, whether SPF passes for that, and the messages; none in mode enforce.
+    claims: Option<Vec<(String, String, bool, u64)>>,
+}
+
+impl Fixture {
+    fn known(&self) -> Known {
+        let unknown = NotCounted::Off("only mode monitor counts that");
+        let mail = self.mail.as_ref().map(|mail| Traffic {
+            days: mail.days,
+            messages: mail.messages,
+            signed: mail.signed,
+            claims: mail.claims.as_ref().ok_or(unknown).map(|claims| {
+                let claims = claims.iter().cloned();
+                claims
+                    .map(|(client, mail_from, answers_for_itself, messages)| Claim {
+                        client,
+                        mail_from,
+                        answers_for_itself,
+                        messages,
+                    })
+                    .collect()
+            }),
+        });
+        Known {
+            purpose: match self.purpose.as_str() {
+                "" => Purpose::People,
+                "transactional" => Purpose::Transactional,
+                "never_sends" => Purpose::NeverSends,
+                other => panic!("{other}"),
+            },
+            senders: self
+                .senders
+                .iter()
+                .map(|text| text.parse().unwrap())
+                .collect(),
+            selectors: self.selectors.clone(),
+            hosts: self
+                .hosts
+                .iter()
+                .map(|text| (text.parse().unwrap(), "smtp_bind_address".to_owned()))
+                .collect(),
+            unknown_hosts: self.unknown_hosts.clone(),
+            reports_to: self.rua.clone(),
+            mailing_lists: self.mailing_lists.clone(),
+            mail: mail.ok_or(NotCounted::Off("no outgoing mail has been counted yet")),
+        }
+    }
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/advise");
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The text about a zone, after what holds for every one was checked.
+async fn said(file: &Path) -> String {
+    let fixture: Fixture = serde_yaml::from_str(&fs::read_to_string(file).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert!(!fixture.about.is_empty());
+    let zone = serde_yaml::to_string(&fixture.zone).unwrap();
+    let zone = Zone::from_yaml(&zone).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let server = Server::start(zone).await;
+    let settings = DnsSettings {
+        nameservers: vec![server.addr().to_string().parse().unwrap()],
+        timeout: "300ms".parse().unwrap(),
+        budget: "1s".parse().unwrap(),
+        ..DnsSettings::default()
+    };
+    let resolver = Resolver::new(&settings).unwrap();
+    let tested = Blocklists::default();
+    let _ = tested.self_test(&fixture.dnsbl, &resolver).await;
+    let lookup = resolver.budgeted(Instant::now() + Duration::from_secs(20));
+    let lists = Lists {
+        lists: &fixture.dnsbl,
+        tested: &tested,
+    };
+    let advice = advise_on(&fixture.domain, fixture.known(), lists, &lookup).await;
+    let printed = text(&advice);
+    check(file, &printed, &advice);
+    for record in advice.steps.iter().flat_map(|step| &step.records) {
+        if record.value.starts_with("v=spf1") {
+            let domain: Domain = record.name.parse().unwrap();
+            for client in named(&record.value) {
+                let result = try_record(&lookup, &domain, record.value.as_bytes(), client).await;
+                assert_eq!(
+                    result.result,
+                    SpfResult::Pass,
+                    "{}: {client}",
+                    file.display()
+                );
+            }
+        }
+    }
+    // A port of the system's choosing.
+    let mut said = printed.replace(&server.addr().to_string(), "127.0.0.1:53535");
+    if let Some(forgery) = &fixture.forgery {
+        let facts = facts(&fixture.domain, fixture.known(), &lookup).await;
+        said.push_str("\n\n`backstop check` warns:");
+        for warning in contradictions(&facts, forgery) {
+            said.push_str(&format!("\n{warning}"));
+        }
+        for silent in unanswered(&facts) {
+            let silent = silent.replace(&server.addr().to_string(), "127.0.0.1:53535");
+            said.push_str(&format!("\n(not known: {silent})"));
+        }
+    }
+    said
+}
+
+/// The addresses that a record names by themselves.
+fn named(record: &str) -> Vec<std::net::IpAddr> {
+    let terms = record.split(' ');
+    let networks = terms.filter_map(|term| term.strip_prefix("ip4:").or(term.strip_prefix("ip6:")));
+    let addresses = networks.map(|network| network.split('/').next().unwrap());
+    addresses.map(|address| address.parse().unwrap()).collect()
+}
+
+/// What holds for every text: it fits a terminal, which it does not command; and JSON has the same.
+fn check(file: &Path, printed: &str, advice: &Advice) {
+    for line in printed.lines() {
+        assert!(line.chars().count() <= 100, "{}: {line}", file.display());
+        assert!(
+            !line.chars().any(char::is_control),
+            "{}: {line:?}",
+            file.display()
+        );
+        assert!(line.is_ascii(), "{}: {line:?}", file.display());
+        assert_eq!(line.trim_end(), line, "{}: {line:?}", file.display());
+    }
+    let json = serde_json::to_value(advice).unwrap();
+    let keys: Vec<&str> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut expected = [
+        "domain",
+        "purpose",
+        "published",
+        "findings",
+        "counted",
+        "questions",
+        "steps",
+        "end",
+    ];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+}
+
+/// With BLESS=1 in the environment it writes the texts; read the difference before you commit it.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_zone_gets_its_advice() {
+    let files = fixtures();
+    assert!(files.len() >= 40, "only {} zones", files.len());
+    let running: Vec<_> = files
+        .iter()
+        .cloned()
+        .map(|file| tokio::spawn(async move { said(&file).await }))
+        .collect();
+    let mut wrong = Vec::new();
+    for (file, running) in files.iter().zip(running) {
+        let said = format!("{}\n", running.await.unwrap());
+        let expected = file.with_extension("expected");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(expected, said).unwrap();
+        } else if fs::read_to_string(expected).unwrap_or_default() != said {
+            wrong.push(format!("{}:\n{said}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nobody enters a record by what was counted: only by the owner's word, or because the record has it already.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_claims_enters_no_record() {
+    for file in fixtures() {
+        let fixture: Fixture = serde_yaml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let claims = fixture
+            .mail
+            .iter()
+            .filter_map(|mail| mail.claims.as_ref())
+            .flatten();
+        let expected = fs::read_to_string(file.with_extension("expected")).unwrap();
+        let records = expected.lines().filter(|line| line.starts_with("    "));
+        let records: Vec<&str> = records.collect();
+        for (client, ..) in claims {
+            let is_named = fixture.senders.contains(client) || fixture.zone_has(client);
+            let enters = records
+                .iter()
+                .any(|line| line.contains(&format!(":{client}")));
+            assert!(is_named || !enters, "{}: {client}", file.display());
+        }
+    }
+}
+
+impl Fixture {
+    fn zone_has(&self, client: &str) -> bool {
+        serde_yaml::to_string(&self.zone).unwrap().contains(client)
+    }
+}
