@@ -29,6 +29,15 @@ pub(super) fn signed<'a>(fields: &[RawField<'a>], names: &[String]) -> Vec<RawFi
     names.iter().filter_map(taken_by).collect()
 }
 
+/// Whether the signed fields are all that the message has of this name: else anybody can have added one on top.
+pub(super) fn covers_all(name: &[u8], signed: &[RawField<'_>], fields: &[RawField<'_>]) -> bool {
+    let count = |fields: &[RawField<'_>]| {
+        let of = |field: &&RawField<'_>| compared(field.name, name).is_eq();
+        fields.iter().filter(of).count()
+    };
+    count(signed) == count(fields)
+}
+
 /// Whether a field is made of lines as RFC 5322 section 2.2.3 has them. Anything else (a bare CR, a form feed) is a blank
 /// to one reader and nothing to another, and so for the canonicaliser: it is not what was signed.
 pub(super) fn is_well_formed(field: &RawField<'_>) -> bool {

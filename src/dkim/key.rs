@@ -70,14 +70,16 @@ impl DkimKeys {
         Ok(keys)
     }
 
-    /// The key for a signature, or why there is none.
+    /// The key for a signature, or why there is none; and whether its domain only tests it (`t=y`).
     pub(super) async fn find(
         &self,
         name: &Domain,
         signature: &Signature<'_>,
         lookup: &impl Lookup,
-    ) -> Result<Arc<DomainKey>, SignatureResult> {
-        self.key(name, lookup).await?.for_signature(signature)
+    ) -> Result<(Arc<DomainKey>, bool), SignatureResult> {
+        let key = self.key(name, lookup).await?;
+        let is_test = key.is_test;
+        Ok((key.for_signature(signature)?, is_test))
     }
 
     /// The key of this name, for whatever it is meant, or why there is none.
@@ -138,6 +140,8 @@ pub(super) struct PublicKey {
     pub(super) is_ed25519: bool,
     /// `t=s`: `i=` and `d=` name one domain.
     strict: bool,
+    /// `t=y`: its domain tests DKIM, and asks to treat mail that it signs no better than other mail.
+    is_test: bool,
 }
 
 /// Why a record is not a key for mail.
@@ -154,8 +158,6 @@ pub(super) enum Unusable {
 }
 
 impl PublicKey {
-    /// `t=y` is ignored: it says that the domain tests DKIM, and asks to treat its failures as if there were no
-    /// signature. A signature that verifies is as good as any.
     pub(super) fn parse(record: &[u8]) -> Result<Self, Unusable> {
         let tags = Tags::parse(record).ok_or(Unusable::NotAKey)?;
         let version = tags.value("v");
@@ -186,6 +188,7 @@ impl PublicKey {
             public: Arc::new(public),
             is_ed25519,
             strict: tags.value("t").is_some() && tags.allows("t", &["s"]),
+            is_test: tags.value("t").is_some() && tags.allows("t", &["y"]),
         })
     }
 

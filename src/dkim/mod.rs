@@ -7,13 +7,11 @@
 //! | module      | what it does, in one sentence |
 //! |-------------|-------------------------------|
 //! | `signature` | one DKIM-Signature, and what it shows without its key (3.5) |
-//! | `body`      | what a body's hash is over (3.4.3, 3.4.4) |
 //! | `fields`    | which fields a signature covers (5.4.2) |
 //! | `key`       | public keys, from the configuration or from DNS (3.6) |
 //! | `inspect`   | what the records of a selector are worth, for `backstop advise` |
 //! | `chain`     | the same proof by DKIM2, which is a draft |
 
-mod body;
 mod chain;
 mod fields;
 mod inspect;
@@ -36,7 +34,7 @@ use crate::{
         address::Domain,
         header::{RawField, raw_fields},
         printable::printable,
-        proof::dkim::{SignatureResult, Signed, SignedFields, tags::Tags},
+        proof::dkim::{SignatureResult, Signed, SignedFields, body::BodyHashes, tags::Tags},
     },
     spf::Lookup,
 };
@@ -62,6 +60,45 @@ pub async fn verify(
     now: u64,
     lifetime: u64,
 ) -> Vec<Signed> {
+    let purpose = Purpose::Returned { body, lifetime };
+    verified(raw_headers, is_ours, purpose, keys, lookup, now).await
+}
+
+/// Verifies the DKIM-Signatures of a message that came, by a domain that `is_author` says speaks for its author; four at most,
+/// from the bottom up. What counts is [`SignatureResult::Whole`]: it covers every From: and all of the body, its key is no
+/// test, and it has not expired.
+pub async fn verify_author(
+    raw_headers: &[u8],
+    body: &BodyHashes,
+    is_author: impl Fn(&Domain) -> bool,
+    keys: &DkimKeys,
+    lookup: &impl Lookup,
+    now: u64,
+) -> Vec<Signed> {
+    let purpose = Purpose::Author { body };
+    verified(raw_headers, is_author, purpose, keys, lookup, now).await
+}
+
+/// What a signature is to show.
+#[derive(Clone, Copy)]
+enum Purpose<'b> {
+    /// That a message which came back is one of ours: its body may be lost, and its signature not be old.
+    Returned {
+        body: Option<&'b [u8]>,
+        lifetime: u64,
+    },
+    /// That a message is its author's.
+    Author { body: &'b BodyHashes },
+}
+
+async fn verified(
+    raw_headers: &[u8],
+    is_signer: impl Fn(&Domain) -> bool,
+    purpose: Purpose<'_>,
+    keys: &DkimKeys,
+    lookup: &impl Lookup,
+    now: u64,
+) -> Vec<Signed> {
     // The last field can have lost its line end, which was signed.
     let ended = match raw_headers.ends_with(b"\n") {
         true => Cow::Borrowed(raw_headers),
@@ -72,16 +109,12 @@ pub async fn verify(
         .iter()
         .enumerate()
         .rev()
-        .filter_map(|(at, field)| Ours::of(at, *field, &is_ours))
+        .filter_map(|(at, field)| Ours::of(at, *field, &is_signer))
         .take(MAX_SIGNATURES)
         .collect();
     let mut verified = Vec::with_capacity(ours.len());
     for signature in ours {
-        verified.push(
-            signature
-                .verify(&fields, body, keys, lookup, now, lifetime)
-                .await,
-        );
+        verified.push(signature.verify(&fields, purpose, keys, lookup, now).await);
     }
     verified
 }
@@ -123,11 +156,10 @@ impl<'a> Ours<'a> {
     async fn verify(
         self,
         fields: &[RawField<'a>],
-        body: Option<&[u8]>,
+        purpose: Purpose<'_>,
         keys: &DkimKeys,
         lookup: &impl Lookup,
         now: u64,
-        lifetime: u64,
     ) -> Signed {
         let signed = |outcome, signed_at, message| Signed {
             domain: self.domain,
@@ -157,10 +189,22 @@ impl<'a> Ours<'a> {
             }
             Some(name) => match keys.find(&name, &signature, lookup).await {
                 Err(outcome) => outcome,
-                Ok(key) if !signature.verifies(&covered, &key) => {
+                Ok((key, _)) if !signature.verifies(&covered, &key) => {
                     SignatureResult::Failed("the signed fields are not what was signed")
                 }
-                Ok(_) => worth(&signature, &message, body, now, lifetime),
+                Ok((_, is_test)) => match purpose {
+                    // A test key of ours signs our mail all the same.
+                    Purpose::Returned { body, lifetime } => {
+                        worth(&signature, &message, body, now, lifetime)
+                    }
+                    Purpose::Author { .. } if is_test => {
+                        SignatureResult::NoKey("the key is for tests (t=y)")
+                    }
+                    Purpose::Author { .. } if !fields::covers_all(b"From", &covered, &others) => {
+                        SignatureResult::Failed("h= does not cover every From:")
+                    }
+                    Purpose::Author { body } => of_author(&signature, &message, body, now),
+                },
             },
         };
         signed(outcome, signature.signed_at, message)
@@ -184,6 +228,27 @@ fn worth(
             SignatureResult::Weak
         }
         Age::Young => of_body(signature, body),
+    }
+}
+
+/// The worth of a signature of the author's that verifies. How old it is does not matter, unless it says so itself.
+fn of_author(
+    signature: &Signature<'_>,
+    message: &SignedFields,
+    body: &BodyHashes,
+    now: u64,
+) -> SignatureResult {
+    match signature.age(message.date, now, u64::MAX) {
+        Age::Future => SignatureResult::Failed("it was signed in the future"),
+        _ if signature.has_expired(now) => SignatureResult::Expired,
+        // Anybody who has the message can append to what `l=` covers.
+        _ if signature.is_partial() => {
+            SignatureResult::Failed("it leaves a part of the body unsigned (l=)")
+        }
+        _ if !signature.covers_hashed(body) => {
+            SignatureResult::Failed("the body is not what was signed")
+        }
+        _ => SignatureResult::Whole,
     }
 }
 

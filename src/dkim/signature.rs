@@ -1,12 +1,18 @@
 //! One DKIM-Signature: what it shows before its key is there.
 
-use mail_auth::{common::crypto::Algorithm, dkim};
+use mail_auth::{
+    common::crypto::Algorithm,
+    dkim::{self, Canonicalization},
+};
 
-use super::{body, fields::is_well_formed};
+use super::fields::is_well_formed;
 use crate::core::{
     address::Domain,
     header::RawField,
-    proof::dkim::tags::{Tags, without_signature},
+    proof::dkim::{
+        body::{BodyHash, BodyHashes, Canonical},
+        tags::{Tags, without_signature},
+    },
 };
 
 /// How far the clock of a signer can be wrong, in seconds.
@@ -124,8 +130,23 @@ impl<'a> Signature<'a> {
 
     /// Whether the body, or the part of it that was signed, is what was signed.
     pub(super) fn covers(&self, body: &[u8]) -> bool {
-        let hash = body::hash(self.tags.cb, body, self.length);
+        let mut hash = BodyHash::of_part(self.canonical(), self.length);
+        hash.push(body);
+        hash.finish()
+            .is_some_and(|hash| hash.as_slice() == self.tags.bh)
+    }
+
+    /// The same of a body that is not there any more.
+    pub(super) fn covers_hashed(&self, body: &BodyHashes) -> bool {
+        let hash = body.hash(self.canonical());
         hash.is_some_and(|hash| hash.as_slice() == self.tags.bh)
+    }
+
+    fn canonical(&self) -> Canonical {
+        match self.tags.cb {
+            Canonicalization::Simple => Canonical::Simple,
+            Canonicalization::Relaxed => Canonical::Relaxed,
+        }
     }
 
     /// Whether `x=` has passed.

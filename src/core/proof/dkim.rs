@@ -4,6 +4,7 @@
 //! anybody who has one message of ours can put a second To: or Message-ID: on top of it and the signature holds. Nothing
 //! of that is in [`SignedFields`].
 
+pub mod body;
 mod finding;
 pub mod tags;
 

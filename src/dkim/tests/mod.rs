@@ -1,6 +1,7 @@
 //! Signatures that dkimpy makes, so that another's reading of RFC 6376 meets ours; OpenDKIM's are in `tests/it/dkim.rs`.
 
 mod age;
+mod author;
 mod chain;
 mod genuine;
 mod hostile;
