@@ -83,7 +83,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         let mut rounds = Rounds::new(Arc::clone(&engine.sieges));
         rounds.look(&engine.policy, store).await;
     }
-    let max_body = engine.policy.proof.body_limit.octets();
+    let max_body = engine.policy.stored_body_limit();
     let read = |path| message(path, max_body);
     let stored = match arguments.eml.as_deref().map(read).transpose() {
         Ok(stored) => stored,

@@ -69,7 +69,7 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok(engine) => engine,
         Err(code) => return code,
     };
-    let max_body = first.policy.proof.body_limit.octets();
+    let max_body = first.policy.stored_body_limit();
     let store = match MailStore::open(&arguments.path, max_body) {
         Ok(store) => store,
         Err(error) => {

@@ -1,5 +1,8 @@
-//! What the owner of a domain asks of mail that fails DMARC (RFC 9989), as far as that decides here.
+//! What the owner of a domain publishes for DMARC (RFC 9989), as far as that decides here.
 
+mod alignment;
+
+pub use self::alignment::{Alignment, Method, is_aligned, may_align};
 use super::{address::Domain, proof::dkim::tags::Tags};
 
 /// The most names that are asked for one domain (RFC 9989 section 4.10).
@@ -12,6 +15,10 @@ pub struct Published {
     pub organization: Domain,
     /// Whether mail that fails is to be quarantined or rejected, all of it, and not for a test.
     pub enforces: bool,
+    /// How close `d=` of a DKIM signature must be to the author's domain (`adkim`).
+    pub adkim: Alignment,
+    /// How close the domain that SPF passes for must be (`aspf`).
+    pub aspf: Alignment,
 }
 
 /// A DMARC record.
@@ -20,6 +27,8 @@ pub struct Record {
     enforces: bool,
     enforces_below: bool,
     is_public_suffix: Option<bool>,
+    adkim: Alignment,
+    aspf: Alignment,
 }
 
 impl Record {
@@ -40,6 +49,11 @@ impl Record {
             return None;
         }
         let acts = |name| is(name, "quarantine") || is(name, "reject");
+        // RFC 9989 section 4.7: anything else is relaxed.
+        let alignment = |name| match is(name, "s") {
+            true => Alignment::Strict,
+            false => Alignment::Relaxed,
+        };
         // Who tests, by RFC 9989's `t` or by RFC 7489's `pct`, does not mean it yet.
         let means_it = !is("t", "y") && tags.value("pct").is_none_or(|share| share == b"100");
         let below = if tags.value("sp").is_some() {
@@ -55,6 +69,8 @@ impl Record {
                 (_, true) => Some(false),
                 _ => None,
             },
+            adkim: alignment("adkim"),
+            aspf: alignment("aspf"),
         })
     }
 }
@@ -87,14 +103,16 @@ pub fn published(names: &[Domain], records: &[Option<Record>]) -> Option<Publish
     };
     let of = |at: usize| found.iter().find(|(place, _)| *place == at);
     // The author's own, or the organization's, or the public suffix's (section 4.10.1).
-    let enforces = match (of(0), of(organization)) {
-        (Some((_, own)), _) => own.enforces,
-        (None, Some((_, above))) => above.enforces_below,
-        (None, None) => record.enforces_below,
+    let (policy, enforces) = match (of(0), of(organization)) {
+        (Some((_, own)), _) => (own, own.enforces),
+        (None, Some((_, above))) => (above, above.enforces_below),
+        (None, None) => (record, record.enforces_below),
     };
     Some(Published {
         organization: names.get(organization)?.clone(),
         enforces,
+        adkim: policy.adkim,
+        aspf: policy.aspf,
     })
 }
 
@@ -168,6 +186,38 @@ mod tests {
                 )
             });
             assert_eq!(found, expected, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn the_alignment_is_that_of_the_policy_that_holds() {
+        use Alignment::{Relaxed, Strict};
+        for (author, records, expected) in [
+            ("example.com", &["v=DMARC1", ""][..], (Relaxed, Relaxed)),
+            ("example.com", &["v=DMARC1; adkim=s", ""], (Strict, Relaxed)),
+            ("example.com", &["v=DMARC1; aspf=S", ""], (Relaxed, Strict)),
+            (
+                "example.com",
+                &["v=DMARC1; adkim=strict; aspf=r", ""],
+                (Relaxed, Relaxed),
+            ),
+            // That of the organization, where the author's domain has none; else its own.
+            (
+                "a.example.com",
+                &["", "v=DMARC1; adkim=s; aspf=s", ""],
+                (Strict, Strict),
+            ),
+            (
+                "a.example.com",
+                &["v=DMARC1", "v=DMARC1; adkim=s; aspf=s", ""],
+                (Relaxed, Relaxed),
+            ),
+        ] {
+            let names = names(&domain(author));
+            let read = |text: &&str| Record::read(&[text.as_bytes().to_vec()]);
+            let records: Vec<_> = records.iter().map(read).collect();
+            let found = published(&names, &records).unwrap();
+            assert_eq!((found.adkim, found.aspf), expected, "{author}");
         }
     }
 

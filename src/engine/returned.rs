@@ -38,6 +38,11 @@ pub(super) async fn signatures(
             let of_authors = |domain: &Domain| claims.are_of(domain);
             dkim::verify(&headers, body, of_authors, keys, lookup, now, lifetime).await
         }
+        Part::Own(domains) => {
+            let (headers, body) = (raw_headers(message), message.body_hashes()?);
+            let of_authors = |domain: &Domain| domains.contains(domain);
+            dkim::verify_author(&headers, body, of_authors, keys, lookup, now).await
+        }
         Part::Returned(place) => {
             let returned = content()?.report()?.returned.get(*place)?;
             let (headers, body) = (&returned.raw, returned.body.as_deref());

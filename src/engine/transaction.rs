@@ -148,7 +148,12 @@ impl Transaction {
                 return refusal;
             }
         }
-        let (judged, guesses) = self.message.end_of_headers(content_comes);
+        let begun = Instant::now();
+        let (engine, message) = (&self.engine, &mut self.message);
+        let stage = |message: &mut Message, now| message.end_of_headers(content_comes, now);
+        let decided = engine.decide(message, Allowed::ALL, warnings, stage);
+        let (judged, guesses) = decided.await;
+        engine.timings.judged(Stage::Headers, begun.elapsed());
         self.show_all(&judged);
         self.count_all(&guesses, warnings);
         self.refusal()

@@ -16,7 +16,7 @@ use crate::{
 pub struct Mail<'a> {
     /// The headers.
     pub headers: &'a Headers,
-    /// The beginning of the body: at least as much as the policy reads, or all of it.
+    /// The body: all of it where a signature of its author's may decide, else at least as much as the policy reads.
     pub body: &'a [u8],
 }
 
@@ -96,7 +96,8 @@ pub async fn whole(
         for header in headers.iter() {
             message.header(header.name(), header.value());
         }
-        let (judged, guesses) = message.end_of_headers(true);
+        let stage = |message: &mut Message, now| message.end_of_headers(true, now);
+        let (judged, guesses) = engine.decide(message, allowed, &warnings, stage).await;
         count(guesses);
         note(&mut courses, message, judged, |course, found| {
             course.headers = Some(found)

@@ -22,6 +22,8 @@ pub enum Stage {
     Rcpt,
     /// The answer to DATA.
     Data,
+    /// What the headers show.
+    Headers,
     /// What the content shows.
     Content,
     /// The end of an accepted message: what is added to it, and its entry in the ledger.
@@ -30,13 +32,20 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rcpt, Self::Data, Self::Content, Self::End];
+    pub const ALL: [Self; 5] = [
+        Self::Rcpt,
+        Self::Data,
+        Self::Headers,
+        Self::Content,
+        Self::End,
+    ];
 
     /// The word in the metrics.
     fn as_str(self) -> &'static str {
         match self {
             Self::Rcpt => "rcpt",
             Self::Data => "data",
+            Self::Headers => "headers",
             Self::Content => "content",
             Self::End => "end",
         }

@@ -12,7 +12,7 @@ use crate::core::{
     learned::Learn,
     proof::{
         coverage::CoverageCount,
-        ledger::{Hash, MAX_RECIPIENTS, Sent},
+        ledger::{Hash, MAX_HOSTS, MAX_RECIPIENTS, Remembered, Sent},
         uses::Attempt,
     },
     would::{WouldExample, WouldGroup, WouldRow},
@@ -189,6 +189,7 @@ pub fn newest_of_each(entries: Vec<Sent>, since: u64) -> Vec<Sent> {
     let mut unnamed = Vec::new();
     for mut entry in entries.into_iter().filter(|entry| entry.at >= since) {
         entry.recipients.truncate(MAX_RECIPIENTS);
+        entry.hosts.truncate(MAX_HOSTS);
         let Some(hash) = entry.message else {
             unnamed.push(entry);
             continue;
@@ -206,16 +207,67 @@ pub fn newest_of_each(entries: Vec<Sent>, since: u64) -> Vec<Sent> {
     newest.into_values().chain(unnamed).collect()
 }
 
-/// The hashes of recipients, one after the other.
-pub fn packed(hashes: &[Hash]) -> Vec<u8> {
-    hashes
-        .iter()
-        .flat_map(|hash| hash.as_bytes().iter().copied())
-        .collect()
+/// The hashes of an entry: a mark of what is there, the sender, and how many recipients there are, then these, then the hosts.
+pub fn packed(entry: &Sent) -> Vec<u8> {
+    let recipients = entry.recipients.iter().take(MAX_RECIPIENTS);
+    let hosts = entry.hosts.iter().take(MAX_HOSTS);
+    let count = u8::try_from(recipients.len()).unwrap_or(u8::MAX);
+    let marks = [u8::from(entry.sender.is_some()), count];
+    let hashes = entry.sender.iter().chain(recipients).chain(hosts);
+    let hashes = hashes.flat_map(|hash| hash.as_bytes().iter().copied());
+    marks.into_iter().chain(hashes).collect()
 }
 
-/// The hashes that [`packed`] made octets of; what is left at the end is ignored.
-pub fn unpacked(bytes: &[u8]) -> Vec<Hash> {
+/// What [`packed`] made octets of, with the time and the count that are kept beside it; what can't be read is left out.
+pub fn unpacked(at: u64, recipient_count: u32, bytes: &[u8]) -> Remembered {
+    let (has_sender, count, bytes) = match bytes {
+        [marks, count, rest @ ..] => (*marks == 1, usize::from(*count), rest),
+        _ => (false, 0, &[][..]),
+    };
     let (hashes, _) = bytes.as_chunks();
-    hashes.iter().copied().map(Hash::from_bytes).collect()
+    let mut hashes = hashes.iter().copied().map(Hash::from_bytes);
+    Remembered {
+        at,
+        recipient_count,
+        sender: has_sender.then(|| hashes.next()).flatten(),
+        recipients: hashes.by_ref().take(count).collect(),
+        hosts: hashes.take(MAX_HOSTS).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hashes(most: usize) -> impl Strategy<Value = Vec<Hash>> {
+        let hash = any::<[u8; 16]>().prop_map(Hash::from_bytes);
+        prop::collection::vec(hash, 0..=most)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_is_unpacked(
+            sender in prop::option::of(any::<[u8; 16]>()),
+            recipients in hashes(MAX_RECIPIENTS),
+            hosts in hashes(MAX_HOSTS),
+        ) {
+            let entry = Sent {
+                message: None,
+                sender: sender.map(Hash::from_bytes),
+                recipients,
+                hosts,
+                recipient_count: 7,
+                at: 9,
+                domain: None,
+            };
+            prop_assert_eq!(unpacked(9, 7, &packed(&entry)), Remembered::from(&entry));
+        }
+
+        #[test]
+        fn what_others_stored_is_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = unpacked(0, 0, &bytes);
+        }
+    }
 }

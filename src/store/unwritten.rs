@@ -39,12 +39,7 @@ impl Unwritten {
     pub fn add(&self, sent: &Sent) {
         let mut entries = self.lock();
         if let Some(message) = sent.message {
-            let remembered = Remembered {
-                at: sent.at,
-                recipient_count: sent.recipient_count,
-                recipients: sent.recipients.clone(),
-            };
-            add(&mut entries.messages, message, remembered);
+            add(&mut entries.messages, message, Remembered::from(sent));
         }
         if let Some(sender) = sent.sender {
             add(&mut entries.senders, sender, sent.at);
@@ -143,6 +138,7 @@ mod tests {
             message: Some(hash(1)),
             sender: Some(hash(2)),
             recipients: vec![hash(3)],
+            hosts: Vec::new(),
             recipient_count: 1,
             at,
             domain: None,

@@ -83,6 +83,7 @@ fn judged(filter: SocketAddr, sender: &str, from: &str, problem: Option<&str>) -
         spf: &spf,
         receiver: RECEIVER,
         authserv_id: RECEIVER,
+        dmarc: None,
     };
     let results = trace.authentication_results();
     let received = trace.received_spf();

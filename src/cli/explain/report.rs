@@ -49,7 +49,7 @@ struct Explained {
     /// Only with `--eml`, if RCPT accepted the recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_headers: Option<Stage>,
-    /// Only with `--eml`, if a proof was looked for.
+    /// Only with `--eml`, if a proof or a signature of the author's was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_content: Option<Stage>,
 }

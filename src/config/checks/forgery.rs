@@ -13,17 +13,28 @@ impl Checks<'_> {
         for (index, list) in forgery.mailing_lists.iter().enumerate() {
             self.mailing_list(&section.key("mailing_lists").index(index), list);
         }
+        for (index, provider) in forgery.mailbox_providers.iter().enumerate() {
+            if self.has_ours(provider) {
+                self.findings.error(
+                    &section.key("mailbox_providers").index(index),
+                    format!("`{provider}` is, or contains, a domain of yours, and mail from there would be refused"),
+                    "remove it; this list is for domains where strangers have addresses",
+                );
+            }
+        }
         let rule = forgery.header_from;
         let refuses = !rule.monitor && rule.action.keeps_out();
-        let nothing_vouches =
-            forgery.mailing_lists.is_empty() && self.file.spf.trusted_forwarders.is_empty();
+        let nothing_vouches = forgery.mailing_lists.is_empty()
+            && self.file.spf.trusted_forwarders.is_empty()
+            && !self.file.proof.ledger.remember;
         if refuses && nothing_vouches && !self.file.local.domains.is_empty() {
             self.findings.warning(
                 &section.key("header_from"),
-                "posts of your users to mailing lists come back with your domain in From:, and would be refused"
+                "posts of your users to mailing lists come back with your domain in From:, and those that the list has changed \
+                 would be refused"
                     .to_owned(),
-                "list them in `forgery.mailing_lists`, and forwarders in `spf.trusted_forwarders`; with `tag` the log shows \
-                 which there are",
+                "use `proof.ledger.remember: true`, which knows them, or list them in `forgery.mailing_lists`, and forwarders in \
+                 `spf.trusted_forwarders`; with `tag` the log shows which there are",
             );
         }
     }

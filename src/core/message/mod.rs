@@ -13,6 +13,7 @@ mod dns;
 mod effects;
 mod end;
 mod ending;
+mod from;
 mod no_dsn;
 mod question;
 mod recipient;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use self::{
     answers::{Answers, Asked, Asker, Open},
     dns::Dns,
+    from::Authorship,
 };
 pub use self::{
     content::Content,
@@ -38,6 +40,7 @@ use super::{
     envelope::Envelope,
     header::Headers,
     policy::{Addressed, Case, Company, HeaderFacts, Policy, SpfAnswers},
+    proof::dkim::body::BodyHashes,
     spf::{Identity, SpfCheck},
     trace_header::{Forgeries, SpfTrace},
     verdict::Verdict,
@@ -77,8 +80,12 @@ pub struct Message {
     forgeries: Forgeries,
     /// What the headers say, once all came.
     facts: Option<HeaderFacts>,
+    /// Who may write what From: claims of us; once the headers came.
+    authorship: Authorship,
     /// Only where it decides something.
     content: Option<Content>,
+    /// Only where a signature may vouch for the author.
+    body: Option<BodyHashes>,
     /// Whether somebody reads what each check finds.
     is_read: bool,
 }
@@ -101,7 +108,9 @@ impl Message {
             headers: Headers::new(),
             forgeries,
             facts: None,
+            authorship: Authorship::default(),
             content: None,
+            body: None,
             is_read: true,
         }
     }
@@ -201,6 +210,11 @@ impl Message {
         self.content.as_ref()
     }
 
+    /// The hashes of the body, where a signature may vouch for the author.
+    pub fn body_hashes(&self) -> Option<&BodyHashes> {
+        self.body.as_ref()
+    }
+
     /// Who we are in Authentication-Results (RFC 8601 section 2.5).
     pub fn authserv_id(&self) -> &str {
         authserv_id(&self.policy, &self.receiver)
@@ -226,6 +240,7 @@ impl Message {
             spf: self.spf().unwrap_or(&dns::NOTHING.spf),
             receiver: &self.receiver,
             authserv_id: self.authserv_id(),
+            dmarc: self.authorship.result.as_ref(),
         }
     }
 

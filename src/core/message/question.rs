@@ -91,6 +91,8 @@ pub enum Part {
     Itself,
     /// Those of the message itself that are in line with From:, or at or below this domain, as far as its headers go.
     Author(Domain),
+    /// Those of the message itself by these domains, which speak for an author of ours, over all of it.
+    Own(Vec<Domain>),
     /// Those of ours on the message that it returns, by its place, from 0.
     Returned(usize),
 }

@@ -1,11 +1,11 @@
 //! The stages behind RCPT. The MTA then has one answer for all recipients that were accepted.
 
-use super::{Accepted, Asker, Content, Guess, Message, Open, Step, search::Search};
+use super::{Accepted, Asker, Content, Guess, Message, Open, Step, from, search::Search};
 use crate::core::{
     header_rules::Matches,
     outside::Outside,
     policy::{Check, HeaderFacts, Judgement, settle},
-    proof::{evidence::Evidence, guesses::Guesser},
+    proof::{dkim::body::BodyHashes, evidence::Evidence, guesses::Guesser},
     verdict::{Action, Verdict},
 };
 
@@ -47,16 +47,29 @@ impl Message {
     }
 
     /// Judges the message by its headers, as [`data`](Self::data) does. `content_comes`: the MTA hands over the content.
-    pub fn end_of_headers(&mut self, content_comes: bool) -> (Vec<Vec<Check>>, Vec<Guess>) {
-        let headers = std::mem::take(&mut self.headers);
-        let facts = HeaderFacts {
-            content_comes,
-            ..HeaderFacts::of(&self.envelope.reverse_path, headers, self.forgeries.clone())
+    pub fn end_of_headers(
+        &mut self,
+        content_comes: bool,
+        now: u64,
+    ) -> Step<(Vec<Vec<Check>>, Vec<Guess>)> {
+        if self.facts.is_none() {
+            let headers = std::mem::take(&mut self.headers);
+            self.facts = Some(HeaderFacts {
+                content_comes,
+                ..HeaderFacts::of(&self.envelope.reverse_path, headers, self.forgeries.clone())
+            });
+        }
+        let Some(facts) = &self.facts else {
+            return Step::Decided((Vec::new(), Vec::new()));
+        };
+        let authorship = match self.step(|asker| self.authorship(facts, now, asker)) {
+            Step::Ask(questions) => return Step::Ask(questions),
+            Step::Decided(decided) => decided,
         };
         // With the null sender they were counted at RCPT.
         let guesses = match self.envelope.reverse_path.is_null() {
             true => Vec::new(),
-            false => self.guesses(&facts).map(Guess::Wrong).collect(),
+            false => self.guesses(facts).map(Guess::Wrong).collect(),
         };
         let matches = Matches::new(
             &self.policy.headers,
@@ -64,41 +77,71 @@ impl Message {
             self.envelope.reverse_path.is_null(),
             facts.notification.is_some(),
         );
-        let judged = self.accepted.iter().map(|accepted| {
-            let case = self.case_of(accepted);
-            self.policy.judge_headers(&case, &facts, &matches)
+        let judged = self.accepted.iter().enumerate().map(|(place, accepted)| {
+            let (case, claim) = (self.case_of(accepted), authorship.claim(place));
+            self.policy.judge_headers(&case, facts, &matches, claim)
         });
         let judged = judged.collect();
-        self.facts = Some(facts);
+        let canonicals = match authorship.is_open() {
+            true => from::canonicals(facts, &self.policy),
+            false => Vec::new(),
+        };
         let judged = self.settled(judged);
-        let reads =
-            self.refusal().is_none() && self.accepted.iter().any(|one| self.content_decides(one));
-        self.content = reads.then(|| Content::new(self.policy.proof.body_limit.octets()));
-        (judged, guesses)
+        if self.refusal().is_none() {
+            self.body = authorship.is_open().then(|| BodyHashes::new(&canonicals));
+            let reads = self.accepted.iter().any(|one| self.content_decides(one));
+            self.content = reads.then(|| Content::new(self.policy.proof.body_limit.octets()));
+        }
+        self.authorship = authorship;
+        Step::Decided((judged, guesses))
     }
 
     /// Whether the content decides something for one of the recipients that were accepted.
     pub fn reads_content(&self) -> bool {
-        self.content.is_some()
+        self.content.is_some() || self.body.is_some()
     }
 
     /// Keeps a part of the content; whether more of it is wanted.
     pub fn body(&mut self, part: &[u8]) -> bool {
-        self.content
-            .as_mut()
-            .is_some_and(|content| content.push(part))
+        if let Some(body) = &mut self.body {
+            body.push(part);
+        }
+        let kept = self.content.as_mut();
+        let wants_more = kept.is_some_and(|content| content.push(part));
+        wants_more || self.body.is_some()
     }
 
     /// Judges the message by its content, where that is read, as [`data`](Self::data) does.
     pub fn end_of_content(&mut self, now: u64) -> Step<(Vec<Vec<Check>>, Vec<Guess>)> {
-        let (Some(facts), Some(content)) = (&self.facts, &mut self.content) else {
+        let Some(facts) = &self.facts else {
             return Step::Decided((Vec::new(), Vec::new()));
         };
-        content.read(&self.policy, facts, now);
-        let (judged, guesses) = match self.step(|asker| self.judge_content(now, asker)) {
+        if let Some(content) = &mut self.content {
+            content.read(&self.policy, facts, now);
+        }
+        let judged = self.step(|asker| {
+            // These don't depend on each other.
+            let authorship = match self.body {
+                Some(_) => self.authorship(facts, now, asker).map(Some),
+                None => Ok(None),
+            };
+            let (content, guesses) = self.judge_content(now, asker)?;
+            Ok((authorship?, content, guesses))
+        });
+        let (authorship, mut judged, guesses) = match judged {
             Step::Ask(questions) => return Step::Ask(questions),
             Step::Decided(decided) => decided,
         };
+        if let Some(authorship) = authorship {
+            judged.resize_with(self.accepted.len(), Judgement::nothing_found);
+            let accepted = self.accepted.iter().zip(&mut judged).enumerate();
+            for (place, (accepted, judgement)) in accepted {
+                let case = self.case_of(accepted);
+                let from = self.policy.judge_from(&case, authorship.claim(place));
+                judgement.add(from);
+            }
+            self.authorship = authorship;
+        }
         Step::Decided((self.settled(judged), guesses))
     }
 

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use super::{Case, Policy, Vouched, soften::softened, vouched::Voucher, walk::Walk};
+use super::{Case, Policy, from::Claim, walk::Walk};
 use crate::core::{
     address::ReversePath,
     from_header::Claims,
@@ -61,6 +61,7 @@ impl Policy {
         case: &Case<'_>,
         facts: &HeaderFacts,
         matches: &Matches<'_>,
+        claim: Option<&Claim>,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
         if let Some(why) = self.outgoing(case.envelope) {
@@ -94,7 +95,7 @@ impl Policy {
             }
             self.daemon_like(case, facts, walk)?;
         }
-        self.header_from(case, facts, walk)?;
+        self.header_from(case, claim, walk)?;
         self.header_rules(case, matches, walk)
     }
 
@@ -115,55 +116,6 @@ impl Policy {
         self.left_to_srs(case, walk);
         self.never_send(case, true, walk)?;
         self.recipient_class(case, true, walk)
-    }
-
-    fn header_from(
-        &self,
-        case: &Case<'_>,
-        facts: &HeaderFacts,
-        walk: &mut Walk,
-    ) -> ControlFlow<Verdict> {
-        let claims = &facts.claims;
-        let claimed = claims.addresses.iter().chain(&claims.displayed);
-        let ours = claimed
-            .filter_map(|address| address.domain())
-            .filter(|domain| self.local.is_ours(domain));
-        // Else it would be enough to write ours behind what is read.
-        let unread = claims.cut.then_some(None);
-        // Each needs a voucher of its own: what passes for one domain of ours says nothing of another. So one that nothing
-        // vouches for decides, before one of which that is open.
-        let weakest = ours
-            .map(Some)
-            .chain(unread)
-            .map(|domain| (domain, self.may_claim(case, domain)))
-            .min_by_key(|(_, vouched)| match vouched {
-                Vouched::No => 0,
-                Vouched::Unanswered => 1,
-                Vouched::Yes(_) => 2,
-            });
-        let Some((domain, vouched)) = weakest else {
-            return Continue(());
-        };
-        let claim = match domain {
-            Some(domain) => format!("From: claims {domain}, which is ours"),
-            None => "From: claims more than is read, so it may claim ours".to_owned(),
-        };
-        let unanswered = vouched.unanswered();
-        let finding = match (vouched, unanswered) {
-            (Vouched::Yes(Voucher { entry, why }), _) => {
-                walk.vouch(entry);
-                walk.note("forgery.header_from", format!("{claim}; {why}"));
-                return Continue(());
-            }
-            (_, Some(out)) => format!("{claim}, and {out} did not answer whether the client may"),
-            (_, None) => format!("{claim}, and the client is a stranger"),
-        };
-        let reason = Reason::HeaderFromForged {
-            domain: domain.cloned(),
-        };
-        let rule = softened(self.forgery.header_from, unanswered, case.siege.is_some());
-        let by = domain.and_then(|domain| self.claimed(domain));
-        walk.apply_by("forgery.header_from", finding, rule, reason, by)
     }
 
     fn header_rules(

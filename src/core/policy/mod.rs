@@ -3,6 +3,7 @@
 mod besieged;
 mod company;
 mod eoh;
+mod from;
 mod outgoing;
 mod proving;
 mod rcpt;
@@ -44,6 +45,7 @@ use super::{
 pub use besieged::{Siege, WasLearned};
 pub use company::Company;
 pub use eoh::{HeaderFacts, settle};
+pub use from::{Claim, EnvelopeAlone, Standing, Vouchers, Vouching};
 pub use outgoing::{Departure, NotSigned};
 pub use tag::{Addressed, Otherwise, Tag};
 pub use vouched::Vouched;
@@ -169,15 +171,16 @@ impl Policy {
     }
 
     /// Judges one recipient by the headers, after its envelope was accepted. `matches` is what `headers` of this
-    /// policy find in them.
+    /// policy find in them; `claim` is the address of ours in From: with the weakest voucher.
     pub fn judge_headers(
         &self,
         case: &Case<'_>,
         facts: &HeaderFacts,
         matches: &Matches<'_>,
+        claim: Option<&Claim>,
     ) -> Judgement {
         let mut walk = Walk::new(self.mode, case.is_read);
-        let end = self.at_eoh(case, facts, matches, &mut walk);
+        let end = self.at_eoh(case, facts, matches, claim, &mut walk);
         let mut judgement = walk.judgement(end);
         name_proof(&mut judgement.verdict);
         judgement

@@ -13,7 +13,7 @@ use crate::core::{
         batv::{self, Unsigned},
         coverage::{CoverageCount, SrsSeen},
         dkim::tags::Tags,
-        ledger::{Hashed, MAX_RECIPIENTS, Sent, address, hash, message_id},
+        ledger::{Hashed, MAX_HOSTS, MAX_RECIPIENTS, Sent, address, hash, hosts, message_id},
         watermark::{self, Unmarked},
     },
 };
@@ -297,6 +297,17 @@ impl Policy {
         }
         let hash = |what, text: &[u8]| hash(keys, what, text);
         let domain = sender.domain().cloned();
+        let recipients: Vec<&Mailbox> = recipients.into_iter().take(MAX_RECIPIENTS).collect();
+        let mut names: Vec<Domain> = Vec::new();
+        for name in recipients
+            .iter()
+            .filter_map(|one| one.domain())
+            .flat_map(hosts)
+        {
+            if names.len() < MAX_HOSTS && !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let sender = hash(Hashed::Sender, &address(sender));
         if sender.is_none() {
             return Err(NotSigned::Unmarked(Unmarked::NoKey));
@@ -304,9 +315,12 @@ impl Policy {
         Ok(Sent {
             message: message_id.and_then(|id| hash(Hashed::MessageId, id)),
             sender,
+            hosts: names
+                .iter()
+                .filter_map(|name| hash(Hashed::Host, name.as_str().as_bytes()))
+                .collect(),
             recipients: recipients
                 .into_iter()
-                .take(MAX_RECIPIENTS)
                 .filter_map(|recipient| hash(Hashed::Recipient, &address(recipient)))
                 .collect(),
             recipient_count,

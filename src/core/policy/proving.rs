@@ -10,10 +10,22 @@ use crate::core::{
     verdict::{Action, Entry, Reason, Rule, Verdict},
 };
 
+/// The most octets of a stored body. MTAs have limits of 10 to 50 MB.
+const LARGEST_MESSAGE: usize = 64 << 20;
+
 impl Policy {
     /// Whether the content of some mail is to be read.
     pub fn reads_content(&self) -> bool {
-        self.looks_for_proofs() || self.asks_who_reports()
+        self.looks_for_proofs() || self.asks_who_reports() || self.judges_from()
+    }
+
+    /// How many octets of a stored message's body are read: all of it where a signature of its author's may decide, as far as
+    /// MTAs take messages; else what proofs are looked for in.
+    pub fn stored_body_limit(&self) -> usize {
+        match self.judges_from() {
+            true => LARGEST_MESSAGE,
+            false => self.proof.body_limit.octets(),
+        }
     }
 
     /// Whether something in what a notification returns could prove that it is ours.

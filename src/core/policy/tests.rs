@@ -39,25 +39,28 @@ fn a_proxy_that_hides_strangers_is_noticed() {
     }
 }
 
-/// Content is read where it may prove something, or show who reports; without a domain of ours, neither matters.
+/// Content is read where it may prove something, or show who reports, or whose From: is; without a domain of ours, neither matters.
 #[test]
 fn content_is_read_for_a_reason() {
     let mut policy = policy("local: {domains: [example.org]}");
     policy.proof.ledger.remember = false;
-    for (verify, reports, reads) in [
-        (false, Action::Accept, false),
-        (true, Action::Accept, true),
-        (false, Action::Tag, true),
-        (true, Action::Tag, true),
+    for (verify, reports, from, reads) in [
+        (false, Action::Accept, Action::Accept, false),
+        (true, Action::Accept, Action::Accept, true),
+        (false, Action::Tag, Action::Accept, true),
+        (false, Action::Accept, Action::Tag, true),
+        (false, Action::Accept, Action::Reject, true),
+        (true, Action::Tag, Action::Tag, true),
     ] {
         policy.proof.dkim.verify = verify;
         policy.null_sender.unauthenticated_reports = Rule::new(reports);
-        assert_eq!(policy.reads_content(), reads, "{verify} {reports}");
+        policy.forgery.header_from = Rule::new(from);
+        assert_eq!(policy.reads_content(), reads, "{verify} {reports} {from}");
         let nobodys = Policy {
             local: Local::default(),
             ..policy.clone()
         };
-        assert!(!nobodys.reads_content(), "{verify} {reports}");
+        assert!(!nobodys.reads_content(), "{verify} {reports} {from}");
     }
 }
 

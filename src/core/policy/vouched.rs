@@ -1,8 +1,8 @@
-//! Whether SPF spares mail its rules: a trusted forwarder, a mailing list, or one of us.
+//! Whether SPF spares mail its rules: a trusted forwarder.
 
 use std::{fmt, sync::Arc};
 
-use super::{Case, Policy, SpfAnswers};
+use super::{Policy, SpfAnswers};
 use crate::core::{
     address::Domain,
     envelope::Envelope,
@@ -26,7 +26,7 @@ pub enum Vouched<T> {
 /// What spares mail its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Voucher {
-    /// The entry of `milter.yaml`; none where it is the sender's own SPF.
+    /// The entry of `milter.yaml`.
     pub(super) entry: Option<Entry>,
     /// The same for the administrator.
     pub(super) why: String,
@@ -150,45 +150,6 @@ impl Policy {
             ),
             (Some(_), SpfResult::Temperror) => Vouched::Unanswered,
             _ => Vouched::No,
-        }
-    }
-
-    /// Whether a stranger's message may carry an address of this domain of ours in From:; `None` for one that was not
-    /// read. Each way needs SPF to pass, for everything else in a message can be made up.
-    pub(super) fn may_claim(&self, case: &Case<'_>, claimed: Option<&Domain>) -> Vouched<Voucher> {
-        let forwarder = self.trusted_forwarder(case.envelope, case.spf);
-        if matches!(forwarder, Vouched::Yes(_)) {
-            return forwarder;
-        }
-        // RFC 7208 section 2.4: the null sender is checked as postmaster@HELO. So come bounces of another MTA of ours.
-        let helo = || {
-            let check = case.spf.mail_from.as_ref()?;
-            let is_null = case.envelope.reverse_path.is_null();
-            check.domain.parse::<Domain>().ok().filter(|_| is_null)
-        };
-        let sender = case.envelope.reverse_path.domain().cloned();
-        let Some(sender) = &sender.or_else(helo) else {
-            return forwarder;
-        };
-        let in_line = claimed.is_some_and(|claimed| claimed.is_in_line_with(sender));
-        let mut lists = self.forgery.mailing_lists.iter();
-        let voucher = if let Some(list) = lists.find(|list| list.matches(sender)) {
-            Voucher {
-                entry: Some(Entry::new("forgery.mailing_lists", list)),
-                why: format!("{sender} is in forgery.mailing_lists, and its SPF passes"),
-            }
-        } else if self.local.is_ours(sender) && in_line {
-            Voucher {
-                entry: None,
-                why: format!("SPF passes for {sender}"),
-            }
-        } else {
-            return forwarder;
-        };
-        match mail_from(case.spf) {
-            SpfResult::Pass => Vouched::Yes(voucher),
-            SpfResult::Temperror => Vouched::Unanswered,
-            _ => forwarder,
         }
     }
 }

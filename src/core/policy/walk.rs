@@ -37,6 +37,13 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// What another stage found as well: its checks come first, and the stronger verdict stands.
+    pub fn add(&mut self, other: Self) {
+        let Self { verdict, checks } = std::mem::replace(self, Self::nothing_found());
+        self.verdict = verdict.or_stronger(other.verdict);
+        self.checks = other.checks.into_iter().chain(checks).collect();
+    }
+
     /// Nothing was asked.
     pub fn nothing_found() -> Self {
         Self {

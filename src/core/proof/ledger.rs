@@ -20,6 +20,8 @@ use crate::core::{
 
 /// How many recipients of a message are remembered by their hashes.
 pub const MAX_RECIPIENTS: usize = 100;
+/// How many names of hosts that a message went to are remembered by their hashes.
+pub const MAX_HOSTS: usize = 100;
 /// The longest Message-ID that is remembered: no line of a header can be longer (RFC 5322 section 2.1.1).
 const MAX_MESSAGE_ID: usize = 998;
 /// How much of a Message-ID is shown, in octets.
@@ -58,7 +60,11 @@ pub enum Hashed {
     Sender,
     /// A recipient of an outgoing message, as [`address`] gives it.
     Recipient,
-    /// A notification that used a proof, as it is known again.
+    /// The domain of a recipient of an outgoing message, or a name above it, as [`hosts`] gives them.
+    Host,
+    /// A copy of an outgoing message that a mailing list brings back to a recipient.
+    Copy,
+    /// A notification or a copy that used a proof, as it is known again.
     Notification,
     /// Whose automatic reply used one.
     Replier,
@@ -77,6 +83,8 @@ impl Hashed {
             Self::MessageId => b"backstop ledger message-id\0",
             Self::Sender => b"backstop ledger sender\0",
             Self::Recipient => b"backstop ledger recipient\0",
+            Self::Host => b"backstop ledger host\0",
+            Self::Copy => b"backstop ledger copy\0",
             Self::Notification => b"backstop used by notification\0",
             Self::Replier => b"backstop used by replier\0",
             Self::Learned => b"backstop learned address\0",
@@ -156,6 +164,15 @@ pub fn address(mailbox: &Mailbox) -> Vec<u8> {
     mailbox.with_local(&mailbox.local_key()).to_bytes()
 }
 
+/// The names that may bring a message to this domain back: it itself, and those above it that its owner registered. A mailing
+/// list has one of them in MAIL FROM.
+pub fn hosts(domain: &Domain) -> impl Iterator<Item = Domain> {
+    let registered = psl::domain_str(domain.as_str()).map_or(usize::MAX, str::len);
+    let above = domain.above();
+    let registered = above.take_while(move |name| name.as_str().len() >= registered);
+    std::iter::once(domain.clone()).chain(registered)
+}
+
 /// What the ledger keeps of an outgoing message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -165,6 +182,8 @@ pub struct Sent {
     pub sender: Option<Hash>,
     /// Of its recipients, at most [`MAX_RECIPIENTS`].
     pub recipients: Vec<Hash>,
+    /// Of the [`hosts`] of its recipients, each once, at most [`MAX_HOSTS`].
+    pub hosts: Vec<Hash>,
     /// How many recipients it had.
     pub recipient_count: u32,
     /// When it was sent, in seconds since 1970.
@@ -180,8 +199,24 @@ pub struct Remembered {
     pub at: u64,
     /// How many recipients it had.
     pub recipient_count: u32,
+    /// The hash of its sender.
+    pub sender: Option<Hash>,
     /// The hashes of its recipients, at most [`MAX_RECIPIENTS`].
     pub recipients: Vec<Hash>,
+    /// The hashes of the [`hosts`] of its recipients, at most [`MAX_HOSTS`].
+    pub hosts: Vec<Hash>,
+}
+
+impl From<&Sent> for Remembered {
+    fn from(sent: &Sent) -> Self {
+        Self {
+            at: sent.at,
+            recipient_count: sent.recipient_count,
+            sender: sent.sender,
+            recipients: sent.recipients.clone(),
+            hosts: sent.hosts.clone(),
+        }
+    }
 }
 
 impl Remembered {

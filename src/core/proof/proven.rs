@@ -104,7 +104,9 @@ mod tests {
         Remembered {
             at: 0,
             recipient_count: count,
+            sender: None,
             recipients: mailboxes(sent_to).iter().filter_map(hash).collect(),
+            hosts: Vec::new(),
         }
     }
 

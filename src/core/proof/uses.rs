@@ -30,6 +30,9 @@ pub enum Counter {
     Success,
     /// Nothing but our signature proves it, and To: and Cc: name another recipient.
     Unlisted,
+    /// A copy of a post of ours that a mailing list brings to one recipient. A client that tries again sends the same copy,
+    /// which is no sign of a flood, however soon.
+    Copy,
     /// An automatic reply or a receipt of this replier, of whom one counts.
     Reply(Hash),
 }
@@ -107,6 +110,7 @@ pub struct Uses {
     delays: u32,
     successes: u32,
     unlisted: u32,
+    copies: u32,
     /// The oldest first.
     #[serde(deserialize_with = "at_most::<MAX_REPLIERS, _, _>")]
     repliers: Vec<Hash>,
@@ -131,7 +135,7 @@ impl Uses {
         let before = self.seen_before(attempt);
         if let Some(seen) = before {
             // The clock of the host that accepted it can be ahead.
-            if seen.at.abs_diff(now) < TOO_SOON {
+            if seen.at.abs_diff(now) < TOO_SOON && attempt.counter != Counter::Copy {
                 return Use::TooSoon;
             }
             if seen.repeats < FREE_REPEATS {
@@ -164,6 +168,7 @@ impl Uses {
             Counter::Delay => &mut self.delays,
             Counter::Success => &mut self.successes,
             Counter::Unlisted => &mut self.unlisted,
+            Counter::Copy => &mut self.copies,
             Counter::Reply(replier) => return self.reply(replier),
         };
         if *count >= limit {

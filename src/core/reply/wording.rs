@@ -155,6 +155,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
         },
         Reason::Internal
         | Reason::NothingFound
+        | Reason::HeaderFromDoubtful { .. }
         | Reason::Outgoing(_)
         | Reason::Exempt(_)
         | Reason::RefusedByMta { .. } => own_failure(),

@@ -13,8 +13,9 @@ use crate::core::spf::{Identity, SpfCheck};
 impl SpfTrace<'_> {
     /// The value of Authentication-Results.
     ///
-    /// It shows SPF alone. What else we know has no registered method, and RFC 8601 section 2.7.6 asks readers to
-    /// ignore a header that names an unregistered one, SPF and all: our own findings stand in X-Backstop.
+    /// It shows SPF, and DMARC where the author is ours. What else we know has no registered method, and RFC 8601 section
+    /// 2.7.6 asks readers to ignore a header that names an unregistered one, SPF and all: our own findings stand in
+    /// X-Backstop.
     pub fn authentication_results(&self) -> String {
         let mut value = Folded::new("Authentication-Results");
         value.push(&token_or_quoted(self.authserv_id.as_bytes()));
@@ -29,6 +30,12 @@ impl SpfTrace<'_> {
             }
             let (name, domain) = property(check);
             value.push_joined(&[name, &domain]);
+        }
+        if let Some(dmarc) = self.dmarc {
+            any = true;
+            value.end_statement();
+            value.push_joined(&["dmarc=", dmarc.result.as_str()]);
+            value.push_joined(&["header.from=", dmarc.author.as_str()]);
         }
         if !any {
             value.end_statement();

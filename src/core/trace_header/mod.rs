@@ -23,7 +23,7 @@ mod x_backstop;
 #[cfg(test)]
 mod tests;
 
-use super::{envelope::Envelope, policy::SpfAnswers, spf::SpfCheck};
+use super::{address::Domain, envelope::Envelope, policy::SpfAnswers, spf::SpfCheck};
 pub use forgeries::{Deletion, Forgeries};
 pub use x_backstop::{Notice, Tags};
 
@@ -42,6 +42,42 @@ pub struct SpfTrace<'a> {
     pub receiver: &'a str,
     /// Who we are in Authentication-Results (RFC 8601 section 2.5).
     pub authserv_id: &'a str,
+    /// The result of DMARC, where the author is ours.
+    pub dmarc: Option<&'a DmarcTrace>,
+}
+
+/// The result of DMARC for an author's domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DmarcTrace {
+    /// The domain in From:.
+    pub author: Domain,
+    /// What came of it.
+    pub result: DmarcResult,
+}
+
+/// What came of DMARC, by the words that are registered for Authentication-Results (RFC 9989 section 9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DmarcResult {
+    /// Nothing is published for the domain.
+    None,
+    /// SPF or DKIM passes for an aligned domain.
+    Pass,
+    /// Neither does.
+    Fail,
+    /// DNS did not answer.
+    Temperror,
+}
+
+impl DmarcResult {
+    /// The word in the header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Temperror => "temperror",
+        }
+    }
 }
 
 impl SpfTrace<'_> {

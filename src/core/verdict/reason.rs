@@ -98,6 +98,11 @@ pub enum Reason {
         /// The domain claimed; none where more is claimed than is read.
         domain: Option<Domain>,
     },
+    /// From: claims one of `local.domains`, and what vouches for it may be a copy.
+    HeaderFromDoubtful {
+        /// The domain claimed.
+        domain: Option<Domain>,
+    },
     /// A rule of `headers` matched.
     HeaderRule {
         /// Which one, from 1.
@@ -205,6 +210,7 @@ impl Reason {
             Self::NotANotification => "not_a_notification",
             Self::UnauthenticatedReport => "unauthenticated_report",
             Self::HeaderFromForged { .. } => "header_from_forged",
+            Self::HeaderFromDoubtful { .. } => "header_from_doubtful",
             Self::HeaderRule { .. } => "header_rule",
             Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",
             Self::Siege(UnderSiege::CatchAll { bounce: true }) => "siege_catch_all_bounce",

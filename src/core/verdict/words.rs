@@ -145,6 +145,10 @@ const REASONS: &[(&str, &str)] = &[
         "header_from_forged",
         "a stranger writes your domain in From:",
     ),
+    (
+        "header_from_doubtful",
+        "your domain in From:, and what vouches for it may be a copy",
+    ),
     ("header_rule", "a rule for headers matches"),
     (
         "siege_unproven",

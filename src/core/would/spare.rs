@@ -91,7 +91,7 @@ pub(super) fn of(
             Some(Spare::SpfDomain(domain, result.as_str().to_owned()))
         }
         Reason::Spf { .. } | Reason::MailFromForged { .. } => client.map(Spare::Forwarder),
-        Reason::HeaderFromForged { .. } => {
+        Reason::HeaderFromForged { .. } | Reason::HeaderFromDoubtful { .. } => {
             let check = spf.and_then(|spf| spf.mail_from.as_ref());
             let passes = check.is_some_and(|check| check.result == SpfResult::Pass);
             let list = envelope.reverse_path.domain();

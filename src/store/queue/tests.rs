@@ -38,6 +38,7 @@ async fn a_batch_has_so_many_of_each_kind() {
             message: None,
             sender: None,
             recipients: Vec::new(),
+            hosts: Vec::new(),
             recipient_count: 0,
             at: 0,
             domain: None,

@@ -114,12 +114,9 @@ async fn values(
 /// The entry in a value; `None` for anything else.
 fn read(value: &[u8]) -> Option<Remembered> {
     let (at, rest) = value.split_at_checked(DIGITS)?;
-    let (count, recipients) = rest.split_first_chunk()?;
-    Some(Remembered {
-        at: str::from_utf8(at).ok()?.parse().ok()?,
-        recipient_count: u32::from_be_bytes(*count),
-        recipients: unpacked(recipients),
-    })
+    let (count, hashes) = rest.split_first_chunk()?;
+    let at = str::from_utf8(at).ok()?.parse().ok()?;
+    Some(unpacked(at, u32::from_be_bytes(*count), hashes))
 }
 
 /// The commands that write entries, each kept for `keep` seconds, without those that have expired at `now`.
@@ -139,7 +136,7 @@ pub(super) fn written(entries: &[Sent], keep: u64, now: u64) -> Pipeline {
             let value = [
                 at.as_bytes(),
                 &entry.recipient_count.to_be_bytes(),
-                &packed(&entry.recipients),
+                &packed(entry),
             ]
             .concat();
             let eval = commands.cmd("EVAL").arg(NEWEST).arg(1);
@@ -185,6 +182,7 @@ mod tests {
             message: Some(Hash::from_bytes([1; 16])),
             sender: None,
             recipients: vec![],
+            hosts: vec![],
             recipient_count: 0,
             at,
             domain: None,

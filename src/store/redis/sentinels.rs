@@ -158,6 +158,7 @@ mod tests {
             sender: None,
             recipient_count: 1,
             recipients: Vec::new(),
+            hosts: Vec::new(),
             domain: None,
         }
     }

@@ -66,7 +66,7 @@ pub(super) async fn sent(
     messages: &[Hash],
     since: i64,
 ) -> sqlx::Result<Option<Remembered>> {
-    const SENT: &str = "SELECT sent_at, recipient_count, recipients FROM segments \
+    const SENT: &str = "SELECT sent_at, recipient_count, hashes FROM segments \
         CROSS JOIN ledger ON segment = id AND message_id = ?1 \
         WHERE last_at >= ?2 AND sent_at >= ?2 ORDER BY id DESC LIMIT 1";
     let mut reader = readers.lend().await?;
@@ -106,12 +106,9 @@ pub(super) async fn last_sent(
 }
 
 fn remembered(row: &SqliteRow) -> sqlx::Result<Remembered> {
-    let recipients: &[u8] = row.try_get(2)?;
-    Ok(Remembered {
-        at: natural(row.try_get(0)?),
-        recipient_count: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
-        recipients: unpacked(recipients),
-    })
+    let hashes: &[u8] = row.try_get(2)?;
+    let count = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default();
+    Ok(unpacked(natural(row.try_get(0)?), count, hashes))
 }
 
 /// The entries from `since` on whose Message-IDs no segment has, or has from an earlier time only.
@@ -154,7 +151,7 @@ pub(super) async fn insert(
     now: i64,
 ) -> sqlx::Result<()> {
     const NEWER: &str = " ON CONFLICT DO UPDATE SET sent_at = excluded.sent_at, \
-        recipient_count = excluded.recipient_count, recipients = excluded.recipients \
+        recipient_count = excluded.recipient_count, hashes = excluded.hashes \
         WHERE excluded.sent_at >= sent_at";
     const LATER: &str = " ON CONFLICT DO UPDATE SET last_sent = excluded.last_sent WHERE excluded.last_sent > last_sent";
     let (mut messages, mut senders) = (BTreeMap::<Hash, &Sent>::new(), BTreeMap::new());
@@ -182,7 +179,7 @@ pub(super) async fn insert(
                     .push_bind(hash.as_bytes().to_vec())
                     .push_bind(integer(sent.at))
                     .push_bind(i64::from(sent.recipient_count))
-                    .push_bind(packed(&sent.recipients));
+                    .push_bind(packed(sent));
             });
             insert.push(NEWER).build().execute(&mut *writer).await?;
         }

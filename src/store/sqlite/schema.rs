@@ -33,7 +33,7 @@ const TABLES: &str = "
         message_id BLOB NOT NULL,
         sent_at INTEGER NOT NULL,
         recipient_count INTEGER NOT NULL,
-        recipients BLOB NOT NULL,
+        hashes BLOB NOT NULL,
         PRIMARY KEY (segment, message_id)
     ) STRICT, WITHOUT ROWID;
 

@@ -37,13 +37,24 @@ fn the_content_is_asked_for_only_where_something_in_it_decides() {
     for (proof, agreed) in [
         ("{}".to_owned(), content),
         (
-            "{dkim: {verify: false}}\nnull_sender: {unauthenticated_reports: accept}".to_owned(),
+            "{dkim: {verify: false}}\nnull_sender: {unauthenticated_reports: accept}\nforgery: {header_from: accept}"
+                .to_owned(),
             nothing,
         ),
-        // A report's author may have signed it.
-        ("{dkim: {verify: false}}".to_owned(), content),
+        // A signature may vouch for From:.
         (
-            format!("{{key_file: {keys}, dkim: {{verify: false}}}}"),
+            "{dkim: {verify: false}}\nnull_sender: {unauthenticated_reports: accept}".to_owned(),
+            content,
+        ),
+        // A report's author may have signed it.
+        (
+            "{dkim: {verify: false}}\nforgery: {header_from: accept}".to_owned(),
+            content,
+        ),
+        (
+            format!(
+                "{{key_file: {keys}, dkim: {{verify: false}}}}\nforgery: {{header_from: accept}}"
+            ),
             content,
         ),
         (

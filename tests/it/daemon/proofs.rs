@@ -84,6 +84,7 @@ impl Desk {
                 .iter()
                 .filter_map(|recipient| hashed(Hashed::Recipient, &mailbox(recipient)))
                 .collect(),
+            hosts: Vec::new(),
             recipient_count: recipients.len().try_into().unwrap(),
             at: now() - ago,
             domain: None,

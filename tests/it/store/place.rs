@@ -142,6 +142,7 @@ pub fn message(number: u64) -> Sent {
         message: Some(hash(number)),
         sender: Some(hash(0)),
         recipients: vec![hash(1), hash(2)],
+        hosts: vec![],
         recipient_count: 2,
         at: now(),
         domain: None,

@@ -40,6 +40,7 @@ async fn what_was_sent_is_found(place: Place) {
     let store = place.open().await;
     let sent = Sent {
         recipients: (0..101).map(hash).collect(),
+        hosts: vec![hash(7), hash(8)],
         recipient_count: 7_000_000,
         ..message(1)
     };
@@ -49,6 +50,7 @@ async fn what_was_sent_is_found(place: Place) {
     assert_eq!(found.at, sent.at);
     assert_eq!(found.recipient_count, 7_000_000);
     assert_eq!(found.recipients, sent.recipients[..100]);
+    assert_eq!((found.sender, found.hosts), (sent.sender, sent.hosts));
     assert_eq!(store.last_sent(vec![hash(0)]).await, Ok(Some(sent.at)));
 
     assert_eq!(store.sent(vec![hash(2)]).await, Ok(None));
@@ -173,6 +175,7 @@ async fn entries_without_a_message_id_or_sender(place: Place) {
         message: None,
         sender: None,
         recipients: vec![],
+        hosts: vec![],
         recipient_count: 0,
         at: now(),
         domain: None,

@@ -9,7 +9,9 @@ use backstop::core::{
     header::Headers,
     header_rules::Matches,
     message::{Answer, Judged, Message, Question, RcptTo, Step},
-    policy::{Addressed, Case, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched},
+    policy::{
+        Addressed, Case, EnvelopeAlone, HeaderFacts, Judgement, Policy, Siege, SpfAnswers, Vouched,
+    },
     proof::DAY,
     recipients::Known,
     siege::{Hit, State},
@@ -211,7 +213,10 @@ impl Scenario {
         let null_sender = case.envelope.reverse_path.is_null();
         let is_one = notification.is_some();
         let matches = Matches::new(&policy.headers, &facts.headers, null_sender, is_one);
-        let headers = policy.judge_headers(case, &facts, &matches);
+        let vouchers = EnvelopeAlone(policy);
+        let Ok(claim) = policy.weakest_claim(case.envelope, case.spf, &facts.claims, &vouchers);
+        let claim = claim.filter(|_| policy.judges_from());
+        let headers = policy.judge_headers(case, &facts, &matches, claim.as_ref());
         let goes_on = headers.verdict.is_accepted();
         stages.headers = Some(headers);
         if goes_on && policy.content_decides(case, &facts) {

@@ -8,7 +8,7 @@ use super::{
     world::{NOW, rcpt},
 };
 use crate::core::{
-    message::{Answer, Content},
+    message::{Answer, Content, Message},
     outside::Outside,
 };
 
@@ -20,7 +20,8 @@ fn by_headers(sent: Sent, answers: Answers<'_>) -> String {
     assert!(judged.is_kept, "{judged:?}");
     let _ = decided(&mut message, answer, |message| message.data(NOW));
     headers(&mut message, sent);
-    let _ = message.end_of_headers(false);
+    let stage = |message: &mut Message| message.end_of_headers(false, NOW);
+    let _ = decided(&mut message, answer, stage);
     assert!(!message.reads_content());
     let verdict = &message.accepted()[0].verdict;
     format!("{} {}", verdict.action, verdict.reason.code())
@@ -68,7 +69,7 @@ fn what_came_is_kept() {
     let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
     let _ = decided(&mut message, answer, |message| message.data(NOW));
     assert!(message.content().is_none());
-    content(&mut message, sent);
+    content(&mut message, sent, answer);
     let kept = message.content().map(Content::octets);
     assert_eq!(kept, Some(&b"Sorry.\r\n"[..]));
 }

@@ -95,7 +95,8 @@ fn another_policy_asks_the_store_itself() {
         assert!(decided(&mut message, &mut answer, stage).is_kept);
         let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
         message.header(b"Subject", b"failure notice");
-        let _ = message.end_of_headers(true);
+        let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+        let _ = decided(&mut message, &mut answer, stage);
         message.body(b"Message-ID: <1@example.org>\r\n");
         let stage = |message: &mut Message| message.end_of_content(NOW);
         let _ = decided(&mut message, &mut answer, stage);
@@ -137,7 +138,8 @@ fn what_was_dropped_for_one_is_not_delivered_to_it_for_the_others() {
     let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
     let dsn = b"multipart/report; report-type=delivery-status; boundary=b";
     message.header(b"Content-Type", dsn);
-    let _ = message.end_of_headers(true);
+    let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+    let _ = decided(&mut message, &mut answer, stage);
     let actions = |message: &Message| {
         let accepted = message.accepted().iter();
         accepted.map(|one| one.verdict.action).collect::<Vec<_>>()

@@ -89,9 +89,14 @@ pub(super) fn headers(message: &mut Message, sent: Sent) {
 }
 
 /// Its headers and its body come.
-pub(super) fn content(message: &mut Message, sent: Sent) {
+pub(super) fn content(
+    message: &mut Message,
+    sent: Sent,
+    answer: &mut impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)>,
+) {
     headers(message, sent);
-    let _ = message.end_of_headers(true);
+    let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+    let _ = decided(message, answer, stage);
     message.body(sent.body.replace('\n', "\r\n").as_bytes());
 }
 
@@ -102,7 +107,7 @@ fn behind_rcpt(
 ) -> Effects {
     let _ = decided(message, answer, |message| message.data(NOW));
     if message.refusal().is_none() && !sent.headers.is_empty() {
-        content(message, sent);
+        content(message, sent, answer);
     }
     if message.refusal().is_none() {
         let _ = decided(message, answer, |message| message.end_of_content(NOW));

@@ -23,7 +23,7 @@ fn ending(sent: Sent, recipients: &[RcptTo]) -> Ending {
     assert!(!message.came_to_data());
     let _ = decided(&mut message, answer, |message| message.data(NOW));
     assert!(message.came_to_data());
-    content(&mut message, sent);
+    content(&mut message, sent, answer);
     let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
     assert!(message.refusal().is_none());
     let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);

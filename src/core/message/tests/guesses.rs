@@ -60,7 +60,9 @@ fn counted(sent: &Sent) -> (usize, Vec<Guess>, Vec<Guess>, bool) {
                 Question::Sent(_) => Answer::Sent(sent.is_ours.then(|| Remembered {
                     at: NOW - 100,
                     recipient_count: 0,
+                    sender: None,
                     recipients: Vec::new(),
+                    hosts: Vec::new(),
                 })),
                 Question::Use { .. } => Answer::Use(Use::Counted { times: 1, limit: 5 }),
                 Question::LastSent(_) => Answer::LastSent(None),
@@ -76,7 +78,8 @@ fn counted(sent: &Sent) -> (usize, Vec<Guess>, Vec<Guess>, bool) {
     let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
     message.header(b"Subject", sent.subject.as_bytes());
     message.header(b"Content-Type", sent.content_type.as_bytes());
-    let (_, at_headers) = message.end_of_headers(true);
+    let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+    let (_, at_headers) = decided(&mut message, &mut answer, stage);
     let reads = message.reads_content();
     message.body(RETURNED.as_bytes());
     let stage = |message: &mut Message| message.end_of_content(NOW);
@@ -185,7 +188,8 @@ fn one_message_tries_no_more_tags_than_a_client_may() {
         let _ = decided(&mut message, &mut answer, |message| message.data(NOW));
         message.header(b"Subject", b"failure notice");
         message.header(b"Content-Type", DSN.as_bytes());
-        let (_, guesses) = message.end_of_headers(true);
+        let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+        let (_, guesses) = decided(&mut message, &mut answer, stage);
         assert_eq!(guesses.len(), looked_at, "{before} {from}");
     }
 }

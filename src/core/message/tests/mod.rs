@@ -6,6 +6,7 @@ mod company;
 mod course;
 mod dns;
 mod endings;
+mod from;
 mod guesses;
 mod proofs;
 mod properties;

@@ -49,7 +49,9 @@ fn remembered(days: u64, recipient: &str) -> Answer {
     Answer::Sent(Some(Remembered {
         at: NOW - days * DAY,
         recipient_count: 1,
+        sender: None,
         recipients: hash.into_iter().collect(),
+        hosts: Vec::new(),
     }))
 }
 
@@ -345,7 +347,7 @@ fn uses_are_kept_from_now_on() {
     let rcpt = rcpt(b"any@example.org");
     let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
     let _ = decided(&mut message, answer, |message| message.data(NOW));
-    course::content(&mut message, sent);
+    course::content(&mut message, sent, answer);
     let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
     assert_eq!(kept, [NOW + policy(SITE).proof.uses_kept()]);
 }

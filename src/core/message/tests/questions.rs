@@ -86,7 +86,8 @@ fn behind_rcpt(mut message: Message, sent: Sent) -> Rounds {
     for header in headers.iter() {
         message.header(header.name(), header.value());
     }
-    let _ = message.end_of_headers(true);
+    let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+    let _ = decided(&mut message, &mut answer, stage);
     message.body(sent.body.replace('\n', "\r\n").as_bytes());
     let _ = decided(&mut message, &mut answer, |message| {
         message.end_of_content(NOW)

@@ -94,6 +94,7 @@ pub(super) fn word(question: &Question) -> String {
         Question::Sent(_) => "ledger".to_owned(),
         Question::Signatures(Part::Itself) => "author's signature".to_owned(),
         Question::Signatures(Part::Author(domain)) => format!("signatures of {domain}"),
+        Question::Signatures(Part::Own(_)) => "own signatures".to_owned(),
         Question::Dmarc(domain) => format!("dmarc {domain}"),
         Question::Signatures(Part::Returned(place)) => format!("signatures {place}"),
         Question::Chain => "chain".to_owned(),

@@ -7,7 +7,7 @@ use super::{
     world::{NOW, rcpt},
 };
 use crate::core::{
-    dmarc::Published,
+    dmarc::{Alignment, Published},
     forwarded::NoDsn,
     message::{Answer, Ending, Message, Negotiated, RcptTo},
     outside::Unanswered,
@@ -38,7 +38,7 @@ fn ending(sent: Sent, rcpts: &[RcptTo], negotiated: Negotiated, answers: Answers
         assert!(judged.is_kept, "{judged:?}");
     }
     let _ = decided(&mut message, answer, |message| message.data(NOW));
-    content(&mut message, sent);
+    content(&mut message, sent, answer);
     let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
     let stage = |message: &mut Message| message.end(negotiated, NOW);
     let ending = decided(&mut message, answer, stage).ending;
@@ -65,6 +65,8 @@ fn published(organization: &str, enforces: bool) -> Answer {
     Answer::Dmarc(Some(Published {
         organization: organization.parse().unwrap(),
         enforces,
+        adkim: Alignment::Relaxed,
+        aspf: Alignment::Relaxed,
     }))
 }
 

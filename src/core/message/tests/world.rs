@@ -14,7 +14,7 @@ use crate::{
     config,
     core::{
         address::{Domain, Mailbox, ReversePath},
-        dmarc::Published,
+        dmarc::{Alignment, Published},
         dnsbl::Listing,
         envelope::{Client, Envelope, Recipient},
         header::Headers,
@@ -241,7 +241,9 @@ impl World {
                 for header in headers.iter() {
                     message.header(header.name(), header.value());
                 }
-                note(format!("{:?}", message.end_of_headers(true)));
+                let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+                let judged = decided(&mut message, answer, stage);
+                note(format!("{judged:?}"));
                 message.body(self.body.replace('\n', "\r\n").as_bytes());
             }
             if message.refusal().is_none() {
@@ -374,7 +376,9 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
         Question::Sent(_) => Answer::Sent((of(2) == 0).then(|| Remembered {
             at: NOW - 100,
             recipient_count: u32::try_from(of(3)).unwrap(),
+            sender: None,
             recipients: Vec::new(),
+            hosts: Vec::new(),
         })),
         Question::Signatures(_) => Answer::Signatures(vec![Signed {
             domain: "friend.example".parse().unwrap(),
@@ -402,6 +406,8 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
         Question::Dmarc(domain) => Answer::Dmarc((of(3) > 0).then(|| Published {
             organization: domain.clone(),
             enforces: of(3) == 1,
+            adkim: [Alignment::Relaxed, Alignment::Strict][of(2)],
+            aspf: Alignment::Relaxed,
         })),
         Question::Chain => Answer::Chain(match of(3) {
             0 => Chain::Unsigned,

@@ -69,7 +69,7 @@ fn effects(line: &Line, config: &Config) -> Effects {
         let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
     }
     let _ = decided(&mut message, answer, |message| message.data(NOW));
-    content(&mut message, sent);
+    content(&mut message, sent, answer);
     let _ = decided(&mut message, answer, |message| message.end_of_content(NOW));
     let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);
     decided(&mut message, answer, stage).effects

@@ -19,6 +19,8 @@ fn any_hashed() -> impl Strategy<Value = Hashed> {
         Just(Hashed::MessageId),
         Just(Hashed::Sender),
         Just(Hashed::Recipient),
+        Just(Hashed::Host),
+        Just(Hashed::Copy),
         Just(Hashed::Notification),
         Just(Hashed::Replier),
         Just(Hashed::Learned)
@@ -100,6 +102,27 @@ fn an_address_has_one_form() {
     }
 }
 
+/// A list has one of these in MAIL FROM; no registry, and no provider of names for strangers, has.
+#[test]
+fn hosts_are_the_names_that_one_owner_registered() {
+    for (domain, expected) in [
+        ("example.net", "example.net"),
+        ("lists.example.net", "lists.example.net example.net"),
+        (
+            "a.lists.example.co.uk",
+            "a.lists.example.co.uk lists.example.co.uk example.co.uk",
+        ),
+        ("co.uk", "co.uk"),
+        ("joe.github.io", "joe.github.io"),
+        ("host.corp", "host.corp"),
+        ("corp", "corp"),
+    ] {
+        let found: Vec<_> = hosts(&domain.parse().unwrap()).collect();
+        let found: Vec<_> = found.iter().map(Domain::as_str).collect();
+        assert_eq!(found.join(" "), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn an_entry_is_found_while_it_is_kept(
@@ -163,7 +186,9 @@ fn an_entry_counts_for_its_days() {
     let entry = Remembered {
         at,
         recipient_count: 0,
+        sender: None,
         recipients: Vec::new(),
+        hosts: Vec::new(),
     };
     for (now, is_kept) in [
         (at, true),

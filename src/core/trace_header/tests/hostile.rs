@@ -195,7 +195,7 @@ proptest! {
     fn any_receiver_will_do(receiver in text(), mail_from in checks(Identity::MailFrom), helo in checks(Identity::Helo)) {
         let envelope = super::envelope("192.0.2.1", b"mta.example.com", b"<>");
         let spf = answers(mail_from, helo);
-        let trace = super::SpfTrace { envelope: &envelope, spf: &spf, receiver: &receiver, authserv_id: &receiver };
+        let trace = super::SpfTrace { envelope: &envelope, spf: &spf, receiver: &receiver, authserv_id: &receiver, dmarc: None };
         for value in trace.received_spf() {
             assert_tame("Received-SPF", &value);
             grammar::received_spf(&value).map_err(TestCaseError::fail)?;

@@ -60,6 +60,7 @@ fn written(envelope: &Envelope, spf: &SpfAnswers) -> (Vec<String>, String) {
         spf,
         receiver: RECEIVER,
         authserv_id: RECEIVER,
+        dmarc: None,
     };
     (trace.received_spf(), trace.authentication_results())
 }

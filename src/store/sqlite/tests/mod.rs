@@ -143,6 +143,7 @@ fn sent_as(message: Hash, at: u64) -> Sent {
         message: Some(message),
         sender: Some(message),
         recipients: vec![hash(0); 100],
+        hosts: vec![hash(1); 2],
         recipient_count: 100,
         at,
         domain: None,

@@ -50,6 +50,7 @@ fn message(number: u64) -> Sent {
         message: Some(hash(1, number)),
         sender: Some(hash(2, number % SENDERS)),
         recipients: vec![hash(3, number), hash(3, number + 1)],
+        hosts: vec![hash(4, number), hash(4, number + 1)],
         recipient_count: 2,
         at: now(),
         domain: None,
