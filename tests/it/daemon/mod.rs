@@ -12,6 +12,7 @@ mod decisions;
 mod ending;
 mod failover;
 mod forged_headers;
+mod forgeries;
 mod header_bounds;
 mod headers;
 mod ledger;
