@@ -235,9 +235,7 @@ async fn look_at_store(config: &Config, report: &mut CheckReport) {
                 summary
             }
             Err(why) => {
-                report
-                    .problems
-                    .push(format!("store {}: {why}", config.store).into());
+                report.problems.push(format!("store: {why}").into());
                 return;
             }
         },

@@ -86,7 +86,7 @@ async fn of_coverage(config: &Config, arguments: &CoverageArguments) -> ExitCode
     let first = today.saturating_sub(arguments.days - 1);
     let rows = match store.coverage(first..=today).await {
         Ok(rows) => rows,
-        Err(why) => return unavailable(&format!("{}: {why}", config.store)),
+        Err(why) => return unavailable(&why.to_string()),
     };
     let report = coverage::CoverageReport::of(
         &CoverageSummary::of(rows),

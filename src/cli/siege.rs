@@ -4,6 +4,7 @@ use std::{path::Path, process::ExitCode, time};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
 use super::{NO, load, open_store_to_ask, print_json, unavailable};
 use crate::{
@@ -13,11 +14,15 @@ use crate::{
         duration::Duration,
         siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status, record_name},
     },
-    store::{Store, Unavailable},
+    store::{Reason, Store, Unavailable},
 };
 
 /// How often we try to write a record that hosts write twice a second.
 const TRIES: usize = 20;
+/// How long we try while the store is slow or busy.
+const PATIENCE: time::Duration = time::Duration::from_secs(10);
+/// How long we wait before we try again.
+const PAUSE: time::Duration = time::Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -87,7 +92,7 @@ pub(super) async fn siege(path: &Path, arguments: &Arguments) -> ExitCode {
             "{}: other hosts keep writing the same record; try again",
             config.store
         )),
-        Err(why) => unavailable(&format!("{}: {why}", config.store)),
+        Err(why) => unavailable(&why.to_string()),
     }
 }
 
@@ -114,37 +119,62 @@ fn check(config: &Config, arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes it for all hosts. Returns the new status, or nothing if it could not be written.
+/// Writes it for all hosts. Returns the new status, or nothing if it could not be written. A store that is slow or busy has
+/// [`PATIENCE`]: its own limit is that of mail, and no mail waits for this.
 async fn set(
+    config: &Config,
+    store: &dyn Store,
+    arguments: &Arguments,
+) -> Result<Option<Status>, Unavailable> {
+    let end = Instant::now() + PATIENCE;
+    let mut races = 0;
+    let mut is_told = false;
+    while races < TRIES {
+        match set_once(config, store, arguments).await {
+            Ok(Some(status)) => return Ok(Some(status)),
+            Ok(None) => races += 1,
+            Err(why)
+                if matches!(why.reason(), Reason::Slow | Reason::Busy) && Instant::now() < end =>
+            {
+                if !is_told {
+                    eprintln!("{why}; trying again for {} s", PATIENCE.as_secs());
+                    is_told = true;
+                }
+                sleep(PAUSE).await;
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(None)
+}
+
+/// The same, unless another host writes the record meanwhile.
+async fn set_once(
     config: &Config,
     store: &dyn Store,
     arguments: &Arguments,
 ) -> Result<Option<Status>, Unavailable> {
     let name = record_name(arguments.domain.0.as_ref());
     let lasts = time::Duration::from(arguments.time).as_secs();
-    for _ in 0..TRIES {
-        let shared = store.siege_records().await?;
-        let now = shared.now_millis / 1000;
-        let found = shared.records.iter().find(|record| record.name == name);
-        let stored = found.and_then(|found| Record::from_bytes(&found.bytes).ok());
-        let mut record = stored.unwrap_or_else(|| Record::new(now));
-        let forced = match arguments.state {
-            SiegeSwitch::On => Some(Forced::On),
-            SiegeSwitch::Off => Some(Forced::Off),
-            SiegeSwitch::Auto => None,
-        };
-        let by_hand = forced.map(|forced| ByHand {
-            forced,
-            until: now.saturating_add(lasts),
-        });
-        record.set_by_hand(by_hand, now);
-        let seen = found.map_or(0, |found| found.version);
-        let written = store.write_siege_record(name.to_owned(), seen, record.to_bytes());
-        if written.await?.is_some() {
-            return Ok(Some(record.status(&config.policy.siege, now)));
-        }
-    }
-    Ok(None)
+    let shared = store.siege_records().await?;
+    let now = shared.now_millis / 1000;
+    let found = shared.records.iter().find(|record| record.name == name);
+    let stored = found.and_then(|found| Record::from_bytes(&found.bytes).ok());
+    let mut record = stored.unwrap_or_else(|| Record::new(now));
+    let forced = match arguments.state {
+        SiegeSwitch::On => Some(Forced::On),
+        SiegeSwitch::Off => Some(Forced::Off),
+        SiegeSwitch::Auto => None,
+    };
+    let by_hand = forced.map(|forced| ByHand {
+        forced,
+        until: now.saturating_add(lasts),
+    });
+    record.set_by_hand(by_hand, now);
+    let seen = found.map_or(0, |found| found.version);
+    let written = store.write_siege_record(name.to_owned(), seen, record.to_bytes());
+    let is_written = written.await?.is_some();
+    Ok(is_written.then(|| record.status(&config.policy.siege, now)))
 }
 
 fn print(arguments: &Arguments, status: Status) {

@@ -183,7 +183,7 @@ async fn state(config: &Config) -> Vec<Problem> {
             let asked = store.coverage(today()..=today()).await;
             asked
                 .err()
-                .map(|why| format!("store {}: {why}", config.store).into())
+                .map(|why| format!("store: {why}").into())
                 .into_iter()
                 .collect()
         }

@@ -144,7 +144,7 @@ async fn write(config: &Config, mut batches: Receiver<Vec<Sent>>) -> Result<u64,
     };
     let written = write_all(&*store, &mut batches).await;
     store.close().await;
-    written.map_err(|why| format!("{}: {why}", config.store))
+    written.map_err(|why| why.to_string())
 }
 
 async fn write_all(

@@ -112,7 +112,7 @@ pub(super) async fn would(config: &Config, arguments: &WouldArguments) -> ExitCo
     };
     let summary = match read.await {
         Ok(summary) => summary,
-        Err(why) => return unavailable(&format!("{}: {why}", config.store)),
+        Err(why) => return unavailable(&why.to_string()),
     };
     let report = WouldReport::of(summary, (first, today), config);
     if arguments.json {

@@ -3,8 +3,9 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
@@ -200,4 +201,34 @@ fn status_shows_what_is_lost() {
     });
     let says = "answers; 54 outgoing messages of the last 30 days are not in its ledger";
     assert!(status().contains(says), "{}", status());
+}
+
+/// Nobody's mail waits for a command, so it waits longer than mail does.
+#[test]
+fn a_siege_by_hand_waits_for_a_busy_store() {
+    let (stage, _folder, store) = remembering("");
+    send(&mut stage.session(OURS), 1);
+    let mut other = DNS.block_on(other_program(&store));
+    DNS.block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    let mut siege = Command::new(binary());
+    siege.arg("--config").arg(stage.backstop.config());
+    let siege = siege.args(["siege", "on", "example.org"]);
+    let mut siege = siege
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(siege.stderr.take().unwrap())
+        .read_line(&mut told)
+        .unwrap();
+    let name = format!("sqlite:{}", store.display());
+    assert!(told.starts_with(&name), "{told}");
+    assert_eq!(told.matches(&name).count(), 1, "{told}");
+    assert!(told.ends_with("; trying again for 10 s\n"), "{told}");
+    DNS.block_on(other.execute("ROLLBACK")).unwrap();
+    let output = siege.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("example.org: siege, by hand, "), "{said}");
+    assert_eq!(output.status.code(), Some(0));
 }

@@ -69,7 +69,7 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         Ok(store) => store,
         Err(code) => return code,
     };
-    let failed = |why| unavailable(&format!("{}: {why}", config.store));
+    let failed = |why: Unavailable| unavailable(&why.to_string());
     let summary = match summary(&store, &period, domain).await {
         Ok(summary) => summary,
         Err(why) => return failed(why),
