@@ -87,6 +87,9 @@ impl Target {
     }
 }
 
+/// What a bot says in HELO that would rather write the line of the host itself.
+const HOSTILE: &str = "pc (mail.innocent.example [198.19.200.1]) by mx1.alpha.example (Postfix)";
+
 /// Who sends in our name.
 pub struct Bot {
     pub address: Ipv4Addr,
@@ -102,7 +105,7 @@ pub const BOTS: [Bot; 3] = [
         address: Ipv4Addr::new(203, 0, 113, 9),
         name: None,
         helo: "pc.bot.example",
-        times: [2, 1, 1, 1, 1, 2],
+        times: [3, 2, 2, 2, 1, 2],
     },
     // A customer's line.
     Bot {
@@ -149,10 +152,14 @@ Pay at once.
         .replace('\n', "\r\n")
     }
 
-    /// Sends it to a real MTA.
-    pub fn send(&self, target: &Target, number: u64) {
+    /// Sends it to a real MTA. The bot without a name tries a hostile HELO the second time; whether that was taken.
+    pub fn send(&self, target: &Target, number: u64) -> bool {
         let mut client = internet::connect(target.takes.1, self.address).unwrap();
-        assert_eq!(client.ehlo(self.helo).unwrap().code, 250);
+        let is_hostile = self.name.is_none() && number == 1;
+        let taken = is_hostile && client.ehlo(HOSTILE).unwrap().is_positive();
+        if !taken {
+            assert_eq!(client.ehlo(self.helo).unwrap().code, 250);
+        }
         let message = self.message(target, number);
         deliver(
             &mut client,
@@ -160,10 +167,11 @@ Pay at once.
             &format!("nobody@{}", target.domain),
             &message,
         );
+        taken
     }
 
-    /// Has a host bounce it that is shaped like another make.
-    pub fn bounced(&self, target: &Target, shape: &str, number: u64) {
+    /// Has a host bounce it that is shaped like another make, with the HELO that the bot has.
+    pub fn bounced(&self, target: &Target, shape: &str, number: u64) -> bool {
         let bounce = shape
             .replace('\n', "\r\n")
             .replace("{HELO}", self.helo)
@@ -173,6 +181,7 @@ Pay at once.
         let mut client = internet::connect(HOME, address).unwrap();
         assert_eq!(client.ehlo(name).unwrap().code, 250);
         deliver(&mut client, "", VICTIM, &bounce);
+        false
     }
 
     /// How many networks have hosts that bounce what it sends.
