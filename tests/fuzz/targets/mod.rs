@@ -11,6 +11,7 @@
 //! | `encoded_words`| what was encoded is decoded; a text without encoded words stays |
 //! | `returned`     | what a report returns was in it; a message that was returned whole is read whole; all within bounds |
 //! | `notification` | headers that say nothing change nothing; a subject alone is never enough with a sender |
+//! | `origin`       | whatever a bot says and writes below honest lines, it is named; lines of chance accuse nobody for sure without a name |
 //! | `redaction`    | no address of ours is left, whatever stands around it |
 //! | `maillog`      | of a log, only what shows where it began is outgoing |
 //! | `mbox`         | a store is read to its end; messages that were written are read back |
@@ -30,6 +31,7 @@ mod input;
 pub mod maillog;
 pub mod mbox;
 pub mod notification;
+pub mod origin;
 pub mod redaction;
 pub mod returned;
 pub mod siege;
@@ -40,7 +42,7 @@ pub mod yaml;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const ALL: [(&str, Target); 15] = [
+pub const ALL: [(&str, Target); 16] = [
     ("addresses", addresses::run),
     ("dkim", dkim::run),
     ("encoded_words", encoded_words::run),
@@ -49,6 +51,7 @@ pub const ALL: [(&str, Target); 15] = [
     ("maillog", maillog::run),
     ("mbox", mbox::run),
     ("notification", notification::run),
+    ("origin", origin::run),
     ("redaction", redaction::run),
     ("returned", returned::run),
     ("siege", siege::run),
