@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod advise;
 mod apt;
 mod arrows;
 mod as_daemon;

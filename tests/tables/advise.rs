@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,9 @@ use backstop::{
             Advice,
             contradiction::{contradictions, unanswered},
             facts::{Claim, NotCounted, Purpose, Traffic},
+            reported::Reported,
         },
+        aggregate::{AggregateReport, Checked, ReportKey, Row, Senders},
         dnsbl::Dnsbl,
         forgery::Forgery,
         spf::SpfResult,
@@ -54,6 +57,9 @@ struct Fixture {
     dnsbl: Vec<Dnsbl>,
     #[serde(default)]
     mail: Option<Mail>,
+    /// What DMARC reports tell.
+    #[serde(default)]
+    reports: Vec<Source>,
     /// `forgery` of milter.yaml, for what `check` says.
     #[serde(default)]
     forgery: Option<Forgery>,
@@ -70,7 +76,68 @@ struct Mail {
     claims: Option<Vec<(String, String, bool, u64)>>,
 }
 
+/// A row of a report, and who reports it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    address: IpAddr,
+    messages: u64,
+    reporters: usize,
+    /// The domains that SPF and DKIM passed for.
+    #[serde(default)]
+    spf: Option<Domain>,
+    #[serde(default)]
+    dkim: Option<Domain>,
+}
+
 impl Fixture {
+    /// What reports with these rows tell.
+    fn reported(&self) -> Result<Reported, NotCounted> {
+        let mut senders = Senders::default();
+        for (at, source) in self.reports.iter().enumerate() {
+            for reporter in 0..source.reporters {
+                let share = source.messages / source.reporters as u64;
+                let rest = source.messages % source.reporters as u64;
+                let is_ours = |passed: &Option<Domain>| {
+                    passed
+                        .as_ref()
+                        .is_some_and(|passed| passed.is_in_line_with(&self.domain))
+                };
+                let checked = |passed: &Option<Domain>| {
+                    let passed = passed.iter().cloned();
+                    let checked = passed.map(|domain| Checked {
+                        domain,
+                        selector: String::new(),
+                        passes: true,
+                    });
+                    checked.collect::<Vec<_>>()
+                };
+                let row = Row {
+                    source: source.address,
+                    header_from: self.domain.clone(),
+                    spf_aligned: is_ours(&source.spf),
+                    dkim_aligned: is_ours(&source.dkim),
+                    spf: checked(&source.spf),
+                    dkim: checked(&source.dkim),
+                    messages: share + if reporter == 0 { rest } else { 0 },
+                };
+                let key = ReportKey {
+                    reporter: format!("reporter{reporter}.example").parse().unwrap(),
+                    domain: self.domain.clone(),
+                    id: at.to_string(),
+                    begin: 0,
+                    end: 86_399,
+                };
+                senders.add(&AggregateReport::new(key, "Reporter".to_owned(), [row]));
+            }
+        }
+        let reported = Reported::of(&senders, &self.domain, 28);
+        match self.reports.is_empty() {
+            true => Err(NotCounted::Off("no DMARC report of it was imported")),
+            false => Ok(reported),
+        }
+    }
+
     fn known(&self) -> Known {
         let unknown = NotCounted::Off("only mode monitor counts that");
         let mail = self.mail.as_ref().map(|mail| Traffic {
@@ -111,6 +178,7 @@ impl Fixture {
             reports_to: self.rua.clone(),
             mailing_lists: self.mailing_lists.clone(),
             mail: mail.ok_or(NotCounted::Off("no outgoing mail has been counted yet")),
+            reported: self.reported(),
         }
     }
 }
@@ -183,7 +251,7 @@ async fn said(file: &Path) -> String {
 }
 
 /// The addresses that a record names by themselves.
-fn named(record: &str) -> Vec<std::net::IpAddr> {
+fn named(record: &str) -> Vec<IpAddr> {
     let terms = record.split(' ');
     let networks = terms.filter_map(|term| term.strip_prefix("ip4:").or(term.strip_prefix("ip6:")));
     let addresses = networks.map(|network| network.split('/').next().unwrap());
@@ -251,16 +319,21 @@ async fn each_zone_gets_its_advice() {
 async fn who_only_claims_enters_no_record() {
     for file in fixtures() {
         let fixture: Fixture = serde_yaml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        let claims = fixture
-            .mail
+        let claims = fixture.mail.iter().filter_map(|mail| mail.claims.as_ref());
+        let claims = claims.flatten().map(|(client, ..)| client.clone());
+        let reported = fixture
+            .reports
             .iter()
-            .filter_map(|mail| mail.claims.as_ref())
-            .flatten();
+            .map(|source| source.address.to_string());
+        let all: Vec<String> = claims.chain(reported).collect();
         let expected = fs::read_to_string(file.with_extension("expected")).unwrap();
         let records = expected.lines().filter(|line| line.starts_with("    "));
         let records: Vec<&str> = records.collect();
-        for (client, ..) in claims {
-            let is_named = fixture.senders.contains(client) || fixture.zone_has(client);
+        for client in &all {
+            let is_named = [&fixture.senders, &fixture.hosts]
+                .into_iter()
+                .any(|named| named.contains(client));
+            let is_named = is_named || fixture.zone_has(client);
             let enters = records
                 .iter()
                 .any(|line| line.contains(&format!(":{client}")));

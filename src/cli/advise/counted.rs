@@ -1,13 +1,17 @@
 //! What the store has counted of a domain's mail in the last weeks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use crate::{
     cli::{today, uses_store},
     config::Config,
     core::{
         address::Domain,
-        advise::facts::{Claim, NotCounted, Traffic},
+        advise::{
+            facts::{Claim, NotCounted, Traffic},
+            reported::Reported,
+        },
+        aggregate::Senders,
         pattern::DomainPattern,
         proof::{ProofKind, coverage::CoverageSummary},
         would::{Spare, WouldRow},
@@ -22,6 +26,8 @@ const DAYS: u64 = 28;
 pub(super) struct Counts {
     coverage: Result<CoverageSummary, NotCounted>,
     would: Result<Vec<WouldRow>, NotCounted>,
+    /// What DMARC reports tell.
+    senders: Result<Senders, NotCounted>,
     /// The only domain of ours, where there is one only: who else has From: of ours must mean that.
     only: Option<Domain>,
     today: u64,
@@ -41,27 +47,33 @@ impl Counts {
             }
             (true, Some(_)) => None,
         };
-        let (coverage, would) = match (off, store) {
+        let (coverage, would, senders) = match (off, store) {
             (None, Some(store)) => {
                 let unanswered =
                     |why: crate::store::Unavailable| NotCounted::Unanswered(why.to_string());
                 let coverage = store.coverage(first..=today).await;
+                let senders = senders(store.as_ref(), first..=today).await;
                 let would = match config.policy.monitors() {
                     true => store.would(first..=today).await.map_err(unanswered),
                     false => Err(NotCounted::Off(
                         "mail that claims to be of it is counted only in mode monitor, or by rules with `monitor: true`",
                     )),
                 };
-                (coverage.map(CoverageSummary::of).map_err(unanswered), would)
+                (
+                    coverage.map(CoverageSummary::of).map_err(unanswered),
+                    would,
+                    senders.map_err(unanswered),
+                )
             }
             (why, _) => {
                 let off = NotCounted::Off(why.unwrap_or("nothing is counted"));
-                (Err(off.clone()), Err(off))
+                (Err(off.clone()), Err(off.clone()), Err(off))
             }
         };
         Self {
             coverage,
             would,
+            senders,
             only: only(config),
             today,
         }
@@ -108,6 +120,16 @@ impl Counts {
         })
     }
 
+    /// What DMARC reports tell of a domain's mail.
+    pub(super) fn reported(&self, domain: &Domain) -> Result<Reported, NotCounted> {
+        let senders = self.senders.as_ref().map_err(Clone::clone)?;
+        let reported = Reported::of(senders, domain, DAYS);
+        match reported.sources.is_empty() {
+            true => Err(NotCounted::Off("no DMARC report of it was imported")),
+            false => Ok(reported),
+        }
+    }
+
     fn claims(&self, rows: &[WouldRow], domain: &Domain) -> Vec<Claim> {
         let mut claims: BTreeMap<(String, String), (bool, u64)> = BTreeMap::new();
         for row in rows.iter().filter(|row| !row.group.is_others()) {
@@ -136,6 +158,20 @@ impl Counts {
             )
             .collect()
     }
+}
+
+/// All DMARC reports of these days, read day by day: each can have megabytes.
+async fn senders(
+    store: &dyn Store,
+    days: RangeInclusive<u64>,
+) -> Result<Senders, crate::store::Unavailable> {
+    let mut senders = Senders::default();
+    for day in days {
+        for report in store.reports(day..=day).await? {
+            senders.add(&report);
+        }
+    }
+    Ok(senders)
 }
 
 /// The only domain that the file has.

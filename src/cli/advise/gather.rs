@@ -14,6 +14,7 @@ use crate::{
                 NotCounted, Purpose, ReportTarget, Sender, Traffic,
             },
             report_addresses,
+            reported::Reported,
             survey::{Led, SpfTerm, TermKind},
         },
         dmarc::{Record, names, published},
@@ -48,6 +49,8 @@ pub struct Known {
     pub mailing_lists: Vec<String>,
     /// What was counted.
     pub mail: Result<Traffic, NotCounted>,
+    /// What DMARC reports tell.
+    pub reported: Result<Reported, NotCounted>,
 }
 
 /// DNS lists, and which of them are sane.
@@ -111,6 +114,7 @@ pub async fn facts<L: Lookup>(domain: &Domain, known: Known, lookup: &L) -> Doma
         unknown_hosts: known.unknown_hosts,
         listings: Vec::new(),
         mail: known.mail,
+        reported: known.reported,
         senders,
         reports_to: known.reports_to,
         mailing_lists: known.mailing_lists,

@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     core::{
         address::{Domain, Mailbox},
-        advise::facts::{Purpose, Sender},
+        advise::facts::{NotCounted, Purpose, Sender},
         pattern::DomainPattern,
     },
     dns::{Budgeted, Nameserver},
@@ -171,6 +171,7 @@ fn known(
         reports_to: arguments.rua.clone(),
         mailing_lists: lists.map(ToString::to_string).collect(),
         mail: counts.traffic(domain),
+        reported: counts.reported(domain),
     }
 }
 
@@ -184,6 +185,7 @@ pub(super) fn known_to_check(leaving: &Leaving) -> Known {
         unknown_hosts: Vec::new(),
         reports_to: None,
         mailing_lists: Vec::new(),
-        mail: Err(crate::core::advise::facts::NotCounted::Off("not asked")),
+        mail: Err(NotCounted::Off("not asked")),
+        reported: Err(NotCounted::Off("not asked")),
     }
 }

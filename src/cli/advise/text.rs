@@ -14,7 +14,7 @@ pub fn text(advice: &Advice) -> String {
         _ => "people write with it",
     };
     page.0.push(format!("{} ({used})", advice.domain));
-    page.paragraph("", &format!("{}.", advice.counted));
+    page.paragraph("", &advice.counted);
     page.title("What is published");
     for found in &advice.published {
         page.paragraph(&format!("  {:<6}", found.what), &found.record);

@@ -11,6 +11,7 @@ use crate::core::{
 };
 
 use super::{
+    reported::Reported,
     survey::{SpfSurvey, SpfTerm},
     text::{counted, quoted},
 };
@@ -41,6 +42,8 @@ pub struct DomainFacts {
     pub listings: Vec<ListingFacts>,
     /// What was counted of its mail.
     pub mail: Result<Traffic, NotCounted>,
+    /// What DMARC reports tell of its mail.
+    pub reported: Result<Reported, NotCounted>,
     /// Senders that its owner names, as terms of a record.
     pub senders: Vec<SpfTerm>,
     /// Where its owner wants reports to go.

@@ -10,6 +10,7 @@
 //! | `dmarc`     | DMARC records: what is wrong, and the next one |
 //! | `published` | what is wrong with keys, DMARC, mail exchangers and hosts |
 //! | `steps`     | the steps, and what each does about a joe job |
+//! | `reported`  | what DMARC reports tell of the domain's mail |
 //! | `traffic`   | what was counted: who would break, and whom only the owner can name |
 //! | `contradiction` | where `milter.yaml` contradicts what is published |
 //! | `text`      | records as zone files have them |
@@ -22,6 +23,7 @@ mod dmarc;
 pub mod facts;
 mod published;
 mod repair;
+pub mod reported;
 mod spf;
 mod steps;
 pub mod survey;
@@ -135,6 +137,7 @@ pub fn advice(facts: &DomainFacts, tried: &[Tried]) -> Advice {
         }
     }
     findings.extend(traffic::unexpected(facts));
+    findings.extend(reported::findings(facts));
     let (steps, end) = steps::steps(facts, tried);
     Advice {
         domain: facts.domain.to_string(),
@@ -144,7 +147,7 @@ pub fn advice(facts: &DomainFacts, tried: &[Tried]) -> Advice {
             .map(|(what, record)| Published { what, record })
             .collect(),
         findings,
-        counted: traffic::summed(facts),
+        counted: format!("{}. {}.", traffic::summed(facts), reported::summed(facts)),
         questions: traffic::questions(facts),
         steps,
         end,

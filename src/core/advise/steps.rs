@@ -14,7 +14,7 @@ use super::{
     facts::{DomainFacts, KeyState, Purpose},
     published::ENOUGH_BITS,
     text::{ZoneRecord, counted, quoted},
-    traffic::{Breaks, broken, posts, unexpected},
+    traffic::{Breaks, broken, maybe_posts, posts, unexpected},
 };
 use crate::core::spf::{SpfCheck, SpfResult};
 
@@ -77,7 +77,7 @@ fn of_people(facts: &DomainFacts, tried: &[Tried]) -> (Vec<Step>, String) {
         quarantine(facts, &mut own, evidence.as_deref()),
     ];
     steps.extend(name_steps(facts, tried));
-    let why = evidence.unwrap_or_else(|| {
+    let why = evidence.or_else(|| maybe_posts(facts)).unwrap_or_else(|| {
         "people write to lists and to addresses that forward, whether that was seen here or not"
             .to_owned()
     });
@@ -112,7 +112,7 @@ fn of_programs(facts: &DomainFacts, tried: &[Tried]) -> (Vec<Step>, String) {
     if let Some(evidence) = posts(facts) {
         let end = format!(
             "It ends here, at `~all` and p=quarantine, although you say that only programs send with it: {evidence}, and p=reject \
-             would have their posts refused (RFC 9989 section 7.4)."
+             would have that refused (RFC 9989 section 7.4)."
         );
         return (steps, end);
     }

@@ -3,7 +3,8 @@
 
 use super::{
     Finding,
-    facts::{Claim, DomainFacts, Purpose, Traffic},
+    facts::{Claim, DomainFacts, NotCounted, Purpose, Traffic},
+    reported,
     text::{counted, quoted},
 };
 
@@ -55,18 +56,21 @@ pub(super) fn summed(facts: &DomainFacts) -> String {
     }
 }
 
-/// Senders that only the owner can name.
+/// Senders that only the owner can name, those of most messages first.
 pub(super) fn questions(facts: &DomainFacts) -> Vec<String> {
-    let mut claims = unnamed(facts);
-    claims.sort_by(|one, other| (other.messages, &one.client).cmp(&(one.messages, &other.client)));
-    let more = claims.len().saturating_sub(MAX_QUESTIONS);
+    let claims = unnamed(facts).into_iter();
+    let mut asked: Vec<(u64, String)> = claims
+        .map(|claim| (claim.messages, question(facts, claim)))
+        .collect();
+    asked.extend(reported::questions(facts));
+    asked.sort_by(|one, other| (other.0, &one.1).cmp(&(one.0, &other.1)));
+    let more = asked.len().saturating_sub(MAX_QUESTIONS) as u64;
     let mut questions: Vec<String> = is_it_used(facts).into_iter().collect();
-    let asked = claims.into_iter().take(MAX_QUESTIONS);
-    questions.extend(asked.map(|claim| question(facts, claim)));
+    questions.extend(asked.into_iter().take(MAX_QUESTIONS).map(|(_, text)| text));
     if more > 0 {
         questions.push(format!(
             "... and {} that sent less",
-            counted(more as u64, "sender")
+            counted(more, "sender")
         ));
     }
     questions
@@ -160,59 +164,99 @@ pub(super) enum Breaks {
 
 /// Who would break, and how many messages that were, as far as it was counted.
 pub(super) fn broken(facts: &DomainFacts, breaks: Breaks) -> (String, Option<u64>) {
-    let read = facts.mail.as_ref();
-    let traffic = match read.and_then(|traffic| traffic.claims.as_ref().map(|_| traffic)) {
-        Ok(traffic) => traffic,
-        Err(_) if facts.purpose == Purpose::NeverSends => {
-            return ("nobody, if nothing is sent with it".to_owned(), None);
-        }
-        Err(why) => {
-            let why = quoted(why.to_string().as_bytes());
-            return (format!("not known: {why}"), None);
+    let (here, reported) = (broken_here(facts, breaks), broken_elsewhere(facts, breaks));
+    let messages = match (&here, &reported) {
+        (Err(_), None) => None,
+        (here, reported) => {
+            let here = here.as_ref().map_or(0, |(_, messages)| *messages);
+            Some(here.saturating_add(reported.as_ref().map_or(0, |(_, messages)| *messages)))
         }
     };
+    let here = match here {
+        Ok((text, _)) => text,
+        Err(_) if facts.purpose == Purpose::NeverSends && reported.is_none() => {
+            return ("nobody, if nothing is sent with it".to_owned(), None);
+        }
+        Err(why) => format!(
+            "of mail that came here, not known: {}",
+            quoted(why.to_string().as_bytes())
+        ),
+    };
+    let elsewhere = match (reported, &facts.reported) {
+        (Some((text, _)), _) => text,
+        (None, Ok(_)) => "what others receive with MAIL FROM in it, no report tells".to_owned(),
+        (None, Err(_)) => "what others receive is not known without DMARC reports".to_owned(),
+    };
+    (format!("{here}; {elsewhere}"), messages)
+}
+
+/// Those that came here.
+fn broken_here(facts: &DomainFacts, breaks: Breaks) -> Result<(String, u64), &NotCounted> {
+    let traffic = facts.mail.as_ref()?;
+    traffic.claims.as_ref()?;
     let claims = unnamed(facts).into_iter();
     let sum = sum(claims.filter(|claim| match breaks {
         Breaks::MailFrom(_) => claim.says(&facts.domain),
         Breaks::From(_) => true,
     }));
     let days = counted(traffic.days, "day");
-    let treated = match breaks {
-        Breaks::MailFrom(treated) | Breaks::From(treated) => treated,
-    };
+    let (Breaks::MailFrom(treated) | Breaks::From(treated)) = breaks;
     let mut text = match sum {
         0 => format!("nobody that came here in {days}"),
         _ => format!(
-            "{} of {days} {treated}: of forgers, or of senders that you did not name (see the questions)",
+            "{} that came here in {days} {treated}: of forgers, or of senders that you did not name (see the questions)",
             counted(sum, "message")
         ),
     };
-    if let Breaks::From(treated) = breaks {
-        let unsigned = traffic.messages.saturating_sub(traffic.signed);
-        if unsigned > 0 {
-            text.push_str(&format!(
-                "; and those of your own {} without a DKIM signature that somebody forwards {treated}",
-                counted(unsigned, "message")
-            ));
-        }
-    }
-    text.push_str(". Mail that others receive is not counted here");
-    (text, Some(sum))
-}
-
-/// What shows that users post to lists; none where nothing was seen.
-pub(super) fn posts(facts: &DomainFacts) -> Option<String> {
-    if !facts.mailing_lists.is_empty() {
-        let lists = facts.mailing_lists.join(", ");
-        return Some(format!(
-            "users of it write to mailing lists (forgery.mailing_lists: {lists})"
+    let unsigned = traffic.messages.saturating_sub(traffic.signed);
+    if let (Breaks::From(treated), 1..) = (breaks, unsigned) {
+        text.push_str(&format!(
+            "; and those of your own {} without a DKIM signature that somebody forwards {treated}",
+            counted(unsigned, "message")
         ));
     }
-    let of_others =
-        claims(facts).filter(|claim| claim.answers_for_itself && !claim.says(&facts.domain));
-    let of_others = sum(of_others);
-    (of_others > 0).then(|| {
-        let messages = counted(of_others, "message");
-        format!("{messages} with its From: came back from hosts that answer for themselves, as mailing lists do")
+    Ok((text, sum))
+}
+
+/// Those that others received; none where nobody reports, or where reports don't tell.
+fn broken_elsewhere(facts: &DomainFacts, breaks: Breaks) -> Option<(String, u64)> {
+    let Breaks::From(treated) = breaks else {
+        return None;
+    };
+    let (known, others) = reported::failing(facts)?;
+    let mut text = match known {
+        0 => "none that three reporters tell of".to_owned(),
+        _ => format!(
+            "{} that others received {treated}, as three reporters and more say of each host",
+            counted(known, "message")
+        ),
+    };
+    if others > 0 {
+        text.push_str(&format!(
+            ", and {} that fewer tell of",
+            counted(others, "message")
+        ));
+    }
+    Some((text, known))
+}
+
+/// What shows for certain that mail goes through lists or forwarders: a stranger can't make it up.
+pub(super) fn posts(facts: &DomainFacts) -> Option<String> {
+    if facts.mailing_lists.is_empty() {
+        return reported::forwarded(facts);
+    }
+    let lists = facts.mailing_lists.join(", ");
+    Some(format!(
+        "users of it write to mailing lists (forgery.mailing_lists: {lists})"
+    ))
+}
+
+/// What looks so, and may be a forger with a domain of his own: it can't hold a policy back.
+pub(super) fn maybe_posts(facts: &DomainFacts) -> Option<String> {
+    let here = claims(facts).filter(|claim| claim.answers_for_itself && !claim.says(&facts.domain));
+    let messages = sum(here).saturating_add(reported::of_others(facts));
+    (messages > 0).then(|| {
+        let messages = counted(messages, "message");
+        format!("{messages} with its From: came from hosts that answer for themselves, as mailing lists do (and some forgers)")
     })
 }
