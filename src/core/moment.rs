@@ -16,8 +16,18 @@ pub fn rfc3339(seconds: u64) -> String {
 
 /// The time in the value of a header Date (RFC 5322 section 3.3), in seconds since 1970.
 pub fn of_date(header: &Header) -> Option<u64> {
-    let line = header.unfolded();
-    let date = DateTime::parse_rfc822(str::from_utf8(&line).ok()?)?;
+    of_words(&header.unfolded())
+}
+
+/// The time at the end of a Received (RFC 5321 section 4.4).
+pub fn of_received(header: &Header) -> Option<u64> {
+    let line = header.without_comments();
+    let at = line.iter().rposition(|byte| *byte == b';')?;
+    of_words(line.get(at + 1..)?.trim_ascii())
+}
+
+fn of_words(words: &[u8]) -> Option<u64> {
+    let date = DateTime::parse_rfc822(str::from_utf8(words).ok()?)?;
     // A leap second is no more than its own minute's end.
     let date = DateTime {
         second: date.second.min(59),

@@ -42,13 +42,15 @@ impl Block {
     pub(super) fn headers(&self) -> Headers {
         Headers::parse(&self.octets).0
     }
+
+    /// What was kept of them, as it stands in the store.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
 }
 
 /// The headers of a file that holds one message, and the front of its body. What follows is not read.
-pub(super) fn of_message(
-    reader: &mut impl BufRead,
-    max_body: usize,
-) -> io::Result<(Headers, Body)> {
+pub(super) fn of_message(reader: &mut impl BufRead, max_body: usize) -> io::Result<(Block, Body)> {
     let mut block = Block::default();
     let mut line = Vec::new();
     while next_line(reader, MAX_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
@@ -58,7 +60,7 @@ pub(super) fn of_message(
     while !body.is_full() && next_line(reader, MAX_FIELD, &mut line)? > 0 {
         body.push(&line);
     }
-    Ok((block.headers(), body))
+    Ok((block, body))
 }
 
 /// The front of a body, with line ends as SMTP has them.
@@ -132,7 +134,8 @@ mod tests {
         let long = "x".repeat(3 * MAX_FIELD);
         let folds = format!("y{}", "\n yyyyyyy".repeat(MAX_FIELD));
         let message = format!("A: 1\nB: {long}\nC: {folds}\nD: 4\n\nE: body\n");
-        let (headers, body) = of_message(&mut message.as_bytes(), 99).unwrap();
+        let (block, body) = of_message(&mut message.as_bytes(), 99).unwrap();
+        let headers = block.headers();
         assert_eq!((body.octets(), body.is_cut()), (&b"E: body\r\n"[..], false));
         let (_, cut) = of_message(&mut message.as_bytes(), 4).unwrap();
         assert_eq!((cut.octets(), cut.is_cut()), (&b"E: b"[..], true));

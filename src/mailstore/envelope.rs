@@ -138,6 +138,7 @@ mod tests {
             body: Body::default(),
             name: String::new(),
             headers: Headers::parse(headers.as_bytes()).0,
+            raw_headers: headers.as_bytes().to_vec(),
             from_line: from_line.map(|line| line.as_bytes().to_vec()),
             marks: Marks::of_file(Path::new("x")),
             position: 0,

@@ -6,8 +6,12 @@ use std::{
     vec::IntoIter,
 };
 
-use super::{Body, Stored, Unreadable, block, marks::Marks, packed, shown, stored};
-use crate::core::header::Headers;
+use super::{
+    Body, Stored, Unreadable,
+    block::{self, Block},
+    marks::Marks,
+    packed, shown, stored,
+};
 
 /// The endings of message names outside of maildirs.
 const MESSAGES: [&[u8]; 5] = [b".eml", b".eml.gz", b".eml.zst", b".eml.bz2", b".eml.xz"];
@@ -17,10 +21,18 @@ const DEEPEST: usize = 16;
 /// The messages below a folder, sorted by name within each folder.
 #[derive(Debug)]
 pub(super) struct Folder {
-    /// The folders that are being read, the outermost first, and what is still to be read of each.
-    open: Vec<IntoIter<Found>>,
+    paths: Paths,
     read: u64,
     max_body: usize,
+}
+
+/// The files below a folder that are messages by their place or name, or that are looked for besides.
+#[derive(Debug)]
+pub(super) struct Paths {
+    /// The folders that are being read, the outermost first, and what is still to be read of each.
+    open: Vec<IntoIter<Found>>,
+    /// Which names outside of maildirs are looked for besides, in lower case.
+    also: fn(&[u8]) -> bool,
 }
 
 #[derive(Debug)]
@@ -33,22 +45,31 @@ enum Found {
 impl Folder {
     pub(super) fn new(path: &Path, max_body: usize) -> Self {
         Self {
-            open: vec![entries(path).into_iter()],
+            paths: Paths::new(path, |_| false),
             read: 0,
             max_body,
         }
     }
 
     /// How many messages there are.
-    pub(super) fn length(mut self) -> u64 {
-        let mut count = 0;
-        while self.find().is_some() {
-            count += 1;
-        }
-        count
+    pub(super) fn length(self) -> u64 {
+        self.paths.count() as u64
     }
+}
 
-    fn find(&mut self) -> Option<Result<PathBuf, Unreadable>> {
+impl Paths {
+    pub(super) fn new(path: &Path, also: fn(&[u8]) -> bool) -> Self {
+        Self {
+            open: vec![entries(path, also).into_iter()],
+            also,
+        }
+    }
+}
+
+impl Iterator for Paths {
+    type Item = Result<PathBuf, Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             let Some(found) = self.open.last_mut()?.next() else {
                 self.open.pop();
@@ -58,7 +79,7 @@ impl Folder {
                 Found::Message(path) => return Some(Ok(path)),
                 Found::Failed(unreadable) => return Some(Err(unreadable)),
                 Found::Folder(path) if self.open.len() < DEEPEST => {
-                    self.open.push(entries(&path).into_iter());
+                    self.open.push(entries(&path, self.also).into_iter());
                 }
                 Found::Folder(path) => {
                     return Some(Err(Unreadable {
@@ -75,7 +96,7 @@ impl Iterator for Folder {
     type Item = Result<Stored, Unreadable>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let found = self.find()?;
+        let found = self.paths.next()?;
         self.read += 1;
         Some(found.and_then(|path| {
             let read = read(&path, self.max_body);
@@ -84,13 +105,13 @@ impl Iterator for Folder {
     }
 }
 
-fn read(path: &Path, max_body: usize) -> io::Result<(Headers, Body)> {
+fn read(path: &Path, max_body: usize) -> io::Result<(Block, Body)> {
     block::of_message(&mut packed::open(path)?, max_body)
 }
 
 /// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`, or `.eml.gz` and
 /// the like.
-fn entries(path: &Path) -> Vec<Found> {
+fn entries(path: &Path, also: fn(&[u8]) -> bool) -> Vec<Found> {
     let failed = |error: io::Error| {
         Found::Failed(Unreadable {
             name: shown(path),
@@ -115,7 +136,7 @@ fn entries(path: &Path) -> Vec<Found> {
     found.extend(
         paths
             .into_iter()
-            .filter_map(|path| sort_of(path, in_maildir)),
+            .filter_map(|path| sort_of(path, in_maildir, also)),
     );
     found
 }
@@ -126,7 +147,7 @@ fn is_maildir(path: &Path) -> bool {
 }
 
 /// A link to a folder can lead in a circle, and opening a FIFO waits for its writer: neither is read.
-fn sort_of(path: PathBuf, in_maildir: bool) -> Option<Found> {
+fn sort_of(path: PathBuf, in_maildir: bool, also: fn(&[u8]) -> bool) -> Option<Found> {
     if path.is_dir() {
         let is_tmp = path.ends_with("tmp") && path.parent().is_some_and(is_maildir);
         return (!path.is_symlink() && !is_tmp).then_some(Found::Folder(path));
@@ -135,7 +156,10 @@ fn sort_of(path: PathBuf, in_maildir: bool) -> Option<Found> {
     let name = name.to_ascii_lowercase();
     let is_eml = MESSAGES.iter().any(|ending| name.ends_with(ending));
     let is_hidden = name.starts_with(b".");
-    let is_message = if in_maildir { !is_hidden } else { is_eml };
+    let is_message = match in_maildir {
+        true => !is_hidden,
+        false => is_eml || also(&name),
+    };
     if !is_message {
         return None;
     }

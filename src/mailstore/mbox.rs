@@ -60,7 +60,7 @@ impl<R: BufRead> Mbox<R> {
     }
 
     /// Reads up to the next separator: the headers, the front of the body, and the message's own `From ` line.
-    fn read(&mut self, mut from_line: Vec<u8>) -> io::Result<(Headers, Body, Vec<u8>)> {
+    fn read(&mut self, mut from_line: Vec<u8>) -> io::Result<(Block, Body, Vec<u8>)> {
         if self.number == 1 {
             self.read_line(MAX_SEPARATOR)?;
             from_line.clone_from(&self.line);
@@ -71,7 +71,7 @@ impl<R: BufRead> Mbox<R> {
             // A message that ends within its headers, without the empty line that should separate it from the next.
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
-                return Ok((block.headers(), body, from_line));
+                return Ok((block, body, from_line));
             }
             block.push(&self.line);
         }
@@ -90,7 +90,7 @@ impl<R: BufRead> Mbox<R> {
             }
             body.push(&self.line);
         }
-        Ok((block.headers(), body, from_line))
+        Ok((block, body, from_line))
     }
 }
 
@@ -102,13 +102,14 @@ impl<R: BufRead> Iterator for Mbox<R> {
             let from_line = self.next.take()?;
             self.number += 1;
             let name = format!("{}#{}", self.name, self.number);
-            let (headers, body, from_line) = match self.read(from_line) {
+            let (block, body, from_line) = match self.read(from_line) {
                 Ok(read) => read,
                 Err(error) => {
                     let why = error.to_string();
                     return Some(Err(Unreadable { name, why }));
                 }
             };
+            let headers = block.headers();
             if is_folder_data(&headers) {
                 continue;
             }
@@ -117,6 +118,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
                     name,
                     marks: self.marks.and_of(&headers),
                     headers,
+                    raw_headers: block.into_octets(),
                     body,
                     from_line: Some(from_line.trim_ascii_end().to_vec()),
                     position: self.position,

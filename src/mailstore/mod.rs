@@ -9,6 +9,7 @@
 //! | `block`    | reads the headers of a message, and the front of its body, within bounds |
 //! | `marks`    | what the owner did with a message: where it lies, whether it was read or answered |
 //! | `received` | the client that handed a message over, by the `Received` that our own MTA wrote |
+//! | [`dmarc`]  | finds DMARC reports in mail and files, and reads them |
 //! | `envelope` | MAIL FROM and RCPT TO, as the delivery recorded them |
 //! | [`logs`]   | finds the logs of a host, and reads them line by line |
 //! | `sent_copy`| the copy of a message that its author keeps, and what shows that it is one |
@@ -17,6 +18,7 @@
 //! nothing in it ends the run.
 
 mod block;
+pub mod dmarc;
 mod envelope;
 mod folder;
 pub mod logs;
@@ -33,6 +35,7 @@ use std::{
 };
 
 use crate::core::header::Headers;
+use block::Block;
 pub use block::Body;
 pub use envelope::{Recorded, recipients, reverse_path};
 use folder::Folder;
@@ -52,6 +55,8 @@ pub struct Stored {
     pub name: String,
     /// Its headers.
     pub headers: Headers,
+    /// Its headers as they stand in the store, in the main.
+    raw_headers: Vec<u8>,
     /// The front of its body.
     pub body: Body,
     /// The `From ` line that stands before it in an mbox, without its end.
@@ -60,6 +65,21 @@ pub struct Stored {
     pub marks: Marks,
     /// How far the store is read behind it, in the unit of [`MailStore::length`].
     pub position: u64,
+}
+
+impl Stored {
+    /// Its headers, lines ending in CRLF, without the blank line: as they were signed.
+    pub fn raw_headers(&self) -> Vec<u8> {
+        let skipped = crate::core::header::preamble(&self.raw_headers);
+        let kept = self.raw_headers.get(skipped..).unwrap_or_default();
+        let mut raw = Vec::with_capacity(kept.len() + kept.len() / 32);
+        for line in kept.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            raw.extend_from_slice(text.strip_suffix(b"\r").unwrap_or(text));
+            raw.extend_from_slice(b"\r\n");
+        }
+        raw
+    }
 }
 
 /// An entry that is not a message, or can't be read.
@@ -150,15 +170,16 @@ impl Iterator for MailStore {
 /// Makes a message of what was read, unless it is not one.
 fn stored(
     name: String,
-    read: io::Result<(Headers, Body)>,
+    read: io::Result<(Block, Body)>,
     marks: Marks,
     position: u64,
 ) -> Result<Stored, Unreadable> {
     let read = read.map_err(|error| error.to_string());
-    match read.and_then(|(headers, body)| Ok((mail(headers)?, body))) {
-        Ok((headers, body)) => Ok(Stored {
+    match read.and_then(|(block, body)| Ok((mail(block.headers())?, block, body))) {
+        Ok((headers, block, body)) => Ok(Stored {
             name,
             headers,
+            raw_headers: block.into_octets(),
             body,
             from_line: None,
             marks,

@@ -47,9 +47,14 @@ const DOVECOT_LZ4: &str = "Dovecot's LZ4";
 /// # Errors
 /// It can't be opened, or is compressed in a way that is not read here.
 pub(super) fn open(path: &Path) -> io::Result<BufReader<Source>> {
+    open_to_unpack(path, ALWAYS_ALLOWED)
+}
+
+/// The same, where it can unpack to so much in any case.
+pub(super) fn open_to_unpack(path: &Path, always: u64) -> io::Result<BufReader<Source>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    unpacked(file, length.saturating_mul(MAX_TIMES).max(ALWAYS_ALLOWED))
+    unpacked(file, length.saturating_mul(MAX_TIMES).max(always))
 }
 
 /// Reads a file, and at most so many octets of it where it is compressed.

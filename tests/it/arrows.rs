@@ -28,6 +28,8 @@ const LAYERS: &[&[&str]] = &[
 const HOME: &[(&str, &[&str])] = &[
     ("milter", &["milter"]),
     ("bzip2", &["mailstore"]),
+    ("quick_xml", &["mailstore"]),
+    ("rawzip", &["mailstore"]),
     ("flate2", &["mailstore"]),
     ("lz4_flex", &["mailstore"]),
     ("lzma_rust2", &["mailstore"]),
@@ -87,6 +89,8 @@ const ONLY: &[(&str, &[&str])] = &[
             "flate2",
             "lz4_flex",
             "lzma_rust2",
+            "quick_xml",
+            "rawzip",
             "ruzstd",
             "thiserror",
         ],

@@ -24,6 +24,7 @@ mod outages;
 mod outgoing;
 mod proof;
 mod replies;
+mod reports;
 mod returned;
 mod scenario;
 mod spf;

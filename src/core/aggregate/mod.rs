@@ -3,12 +3,22 @@
 //! A report is the word of its reporter, who may be anybody: the domain that the mail with the report passed DMARC for. What it
 //! calls itself (`org_name`, `email`) is shown, and decides nothing.
 
+mod attached;
+mod class;
+mod reporter;
 mod senders;
 mod stored;
+mod written;
 
 use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive};
 
-pub use senders::{Sender, Senders};
+pub use self::{
+    attached::attached,
+    class::{Backscatter, Class, MIN_REPORTERS, Named, Standing},
+    reporter::{Unbelieved, author},
+    senders::{Sender, Senders},
+    written::{NotCounted, Written, plain},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{address::Domain, proof::DAY};
@@ -160,25 +170,9 @@ pub fn kept(today: u64) -> RangeInclusive<u64> {
 }
 
 impl AggregateReport {
-    /// A report of these rows. Equal ones become one; of more than [`MAX_ROWS`] those with most messages are kept.
+    /// A report of these rows, as [`summed`] makes them fewer.
     pub fn new(key: ReportKey, organization: String, all: impl IntoIterator<Item = Row>) -> Self {
-        let mut sums: BTreeMap<Row, u64> = BTreeMap::new();
-        for mut row in all {
-            let messages = std::mem::take(&mut row.messages);
-            let sum = sums.entry(row).or_default();
-            *sum = sum.saturating_add(messages);
-        }
-        let rows = sums.into_iter();
-        let mut rows: Vec<Row> = rows
-            .map(|(row, messages)| Row { messages, ..row })
-            .collect();
-        let mut others = 0_u64;
-        if rows.len() > MAX_ROWS {
-            rows.sort_by_key(|row| std::cmp::Reverse(row.messages));
-            let dropped = rows.split_off(MAX_ROWS);
-            others = total(&dropped);
-            rows.sort();
-        }
+        let (rows, others) = summed(all);
         Self {
             key,
             organization,
@@ -191,6 +185,28 @@ impl AggregateReport {
     pub fn messages(&self) -> u64 {
         total(&self.rows).saturating_add(self.others)
     }
+}
+
+/// Rows without equal ones, and no more than [`MAX_ROWS`]: those with most messages; and the messages of the others.
+pub fn summed(all: impl IntoIterator<Item = Row>) -> (Vec<Row>, u64) {
+    let mut sums: BTreeMap<Row, u64> = BTreeMap::new();
+    for mut row in all {
+        let messages = std::mem::take(&mut row.messages);
+        let sum = sums.entry(row).or_default();
+        *sum = sum.saturating_add(messages);
+    }
+    let rows = sums.into_iter();
+    let mut rows: Vec<Row> = rows
+        .map(|(row, messages)| Row { messages, ..row })
+        .collect();
+    let mut others = 0;
+    if rows.len() > MAX_ROWS {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.messages));
+        let dropped = rows.split_off(MAX_ROWS);
+        others = total(&dropped);
+        rows.sort();
+    }
+    (rows, others)
 }
 
 fn total(rows: &[Row]) -> u64 {

@@ -23,8 +23,8 @@ pub struct Sender {
     messages: BTreeMap<Shown, u64>,
     /// The reporters by their owners, and what each says of how many messages.
     reporters: BTreeMap<String, BTreeMap<Shown, u64>>,
-    /// The days, since 1970-01-01.
-    days: BTreeSet<u64>,
+    /// The days, since 1970-01-01, with the messages.
+    days: BTreeMap<u64, u64>,
     /// The domains that SPF passed for, with the messages.
     spf: BTreeMap<Domain, u64>,
     /// The domains whose DKIM signatures passed, with the messages.
@@ -57,8 +57,8 @@ impl Sender {
         self.reporters.values().filter(says).count()
     }
 
-    /// The days it sent on, since 1970-01-01.
-    pub fn days(&self) -> &BTreeSet<u64> {
+    /// The days it sent on, since 1970-01-01, with the messages.
+    pub fn days(&self) -> &BTreeMap<u64, u64> {
         &self.days
     }
 
@@ -90,7 +90,7 @@ impl Sender {
             let of = self.reporters.entry(reporter.to_owned()).or_default();
             more(of.entry(shown).or_default(), messages);
         }
-        self.days.insert(day);
+        more(self.days.entry(day).or_default(), messages);
         for (results, domains) in [(&row.spf, &mut self.spf), (&row.dkim, &mut self.dkim)] {
             let passed: BTreeSet<&Domain> = results.iter().filter_map(passed).collect();
             for domain in passed {
@@ -243,7 +243,7 @@ mod tests {
             (sender.saying(Shown::Ours), sender.saying(Shown::Nothing)),
             (1, 1)
         );
-        assert_eq!(sender.days().iter().copied().collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(*sender.days(), [(0, 6), (1, 14)].into());
         assert_eq!(sender.spf(), [&domain("esp.example")]);
         assert_eq!(
             sender.dkim(),

@@ -110,6 +110,11 @@ fn claims(value: &[u8], ours: &[u8]) -> bool {
     }
 }
 
+/// Whether an Authentication-Results has `ours` as its authserv-id, beyond doubt.
+pub(super) fn names(value: &[u8], ours: &[u8]) -> bool {
+    authserv_id(value).is_some_and(|theirs| same(&theirs, ours))
+}
+
 /// RFC 8601 section 2.2: `[CFWS] authserv-id [CFWS authres-version]`. What follows the id doesn't matter: what can't
 /// follow it is still a claim.
 fn authserv_id(value: &[u8]) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@
 //! | `authentication_results` | writes `Authentication-Results` (RFC 8601) |
 //! | `x_backstop`             | collects verdicts, and writes `X-Backstop` |
 //! | `forgeries`              | finds the headers that only we write, in what a stranger sent |
+//! | `results`                | reads the `Authentication-Results` that our own host wrote |
 //! | `words`                  | makes a stranger's bytes the words of these grammars |
 //! | `fold`                   | breaks a value into lines |
 //!
@@ -17,6 +18,7 @@ mod authentication_results;
 mod fold;
 mod forgeries;
 mod received_spf;
+mod results;
 mod words;
 mod x_backstop;
 
@@ -25,6 +27,7 @@ mod tests;
 
 use super::{address::Domain, envelope::Envelope, policy::SpfAnswers, spf::SpfCheck};
 pub use forgeries::{Deletion, Forgeries};
+pub use results::OwnResults;
 pub use x_backstop::{Notice, Tags};
 
 /// The local part of a sender that has none (RFC 7208 section 2.4).

@@ -9,6 +9,7 @@
 //! | `addresses`    | what is printed is parsed again; what BATV signs is read back, or is not signed and says why |
 //! | `headers`      | fields are parts of the message; From: shows the addresses that were written into it |
 //! | `encoded_words`| what was encoded is decoded; a text without encoded words stays |
+//! | `reports`      | a DMARC report is within bounds and read as it was written; only our own host's results are believed |
 //! | `returned`     | what a report returns was in it; a message that was returned whole is read whole; all within bounds |
 //! | `notification` | headers that say nothing change nothing; a subject alone is never enough with a sender |
 //! | `origin`       | whatever a bot says and writes below honest lines, it is named; lines of chance accuse nobody for sure without a name |
@@ -33,6 +34,7 @@ pub mod mbox;
 pub mod notification;
 pub mod origin;
 pub mod redaction;
+pub mod reports;
 pub mod returned;
 pub mod siege;
 pub mod spf;
@@ -53,6 +55,7 @@ pub const ALL: [(&str, Target); 16] = [
     ("notification", notification::run),
     ("origin", origin::run),
     ("redaction", redaction::run),
+    ("reports", reports::run),
     ("returned", returned::run),
     ("siege", siege::run),
     ("spf_macros", spf::macros),
