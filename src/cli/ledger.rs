@@ -1,8 +1,6 @@
 //! `backstop ledger`: what is remembered of outgoing mail.
 
 mod import;
-mod owner;
-mod progress;
 mod reading;
 mod report;
 mod sources;

@@ -17,14 +17,17 @@ mod explain;
 mod keygen;
 mod ledger;
 mod page;
+mod progress;
 mod reload;
 mod replay;
 mod report;
+mod reports;
 mod run;
 mod setup;
 mod siege;
 mod spf;
 mod status;
+mod store_owner;
 mod stored;
 mod suspected;
 mod trace;
@@ -103,6 +106,8 @@ enum Command {
     Advise(advise::Arguments),
     /// Report from the store how mail was answered in the last days
     Report(report::Arguments),
+    /// Take in the DMARC reports that others send
+    Reports(reports::Arguments),
     /// Show what became of a message, or of mail from or to an address, from the logs
     Trace(trace::Arguments),
     /// Begin or end a siege by hand
@@ -167,6 +172,7 @@ pub fn main() -> ExitCode {
             Command::Spf(arguments) => spf::spf(&arguments).await,
             Command::Advise(arguments) => advise::advise(&config, &arguments).await,
             Command::Report(arguments) => report::report(&config, &arguments).await,
+            Command::Reports(arguments) => reports::reports(&config, &arguments).await,
             Command::Trace(arguments) => trace::trace(&arguments),
             Command::Siege(arguments) => siege::siege(&config, &arguments).await,
             Command::Ledger(arguments) => ledger::ledger(&config, &arguments).await,
@@ -270,6 +276,12 @@ fn retention(config: &Config) -> Retention {
 fn open_store_to_ask(config: &Config) -> Option<Arc<dyn Store>> {
     let is_there = config.store.file().is_none_or(Path::exists);
     is_there.then(|| open_store(config, None)).flatten()
+}
+
+/// The same, whatever uses it: reports of others are there without any setting.
+fn open_store_to_ask_always(config: &Config) -> Option<Arc<dyn Store>> {
+    let is_there = config.store.file().is_none_or(Path::exists);
+    is_there.then(|| store::open(&config.store, retention(config)))
 }
 
 /// Days since 1970-01-01.

@@ -2,6 +2,7 @@
 
 mod attack;
 mod coverage;
+mod senders;
 mod would;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
@@ -38,6 +39,9 @@ enum ReportKind {
     /// What `mode: enforce` would have refused, and the line of milter.yaml that would spare each. Read this before you
     /// enforce
     Would(would::WouldArguments),
+    /// Who sends with your domains in From:, how, and what stops it, as the DMARC reports of others say. `backstop reports
+    /// import` takes them in
+    Senders(senders::SendersArguments),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +64,7 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
         Some(ReportKind::Attack(arguments)) => attack::attack(&config, arguments).await,
         Some(ReportKind::Coverage(arguments)) => of_coverage(&config, arguments).await,
         Some(ReportKind::Would(arguments)) => would::would(&config, arguments).await,
+        Some(ReportKind::Senders(arguments)) => senders::senders(&config, arguments).await,
     }
 }
 

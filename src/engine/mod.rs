@@ -9,6 +9,7 @@ mod drain;
 mod effects;
 mod guesses;
 mod remembered;
+mod reporter;
 mod returned;
 mod session;
 mod sieges;
@@ -28,6 +29,7 @@ pub use self::{
     drain::{Drain, DrainSettings, MessageGuard},
     guesses::Guesses,
     remembered::Remembered,
+    reporter::StoredMail,
     session::{QueueId, Session, Shared},
     sieges::{Rounds, Sieges},
     signatures::Signatures,

@@ -155,16 +155,22 @@ async fn verified(headers: &str, body: Option<&str>, server: &Server) -> Vec<Sig
 
 /// The header that OpenDKIM puts on top of the message, as Postfix writes it: CRLF at the folds too.
 fn signature(canonicalization: &str, more: &str) -> String {
+    let message = format!("{HEADERS}\r\n{BODY}");
+    signature_of(&message, "example.org", canonicalization, more)
+}
+
+/// The same for another message and domain.
+pub fn signature_of(message: &str, domain: &str, canonicalization: &str, more: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let key = keys().join("rsa2048.pem");
     let config = format!(
-        "Mode s\nDomain example.org\nSelector s1\nKeyFile {}\nCanonicalization {canonicalization}\n\
+        "Mode s\nDomain {domain}\nSelector s1\nKeyFile {}\nCanonicalization {canonicalization}\n\
          InternalHosts 0.0.0.0/0\nOversignHeaders From\nRequireSafeKeys no\n{more}\n",
         key.display()
     );
     fs::write(path("opendkim.conf"), config).unwrap();
-    fs::write(path("message"), format!("{HEADERS}\r\n{BODY}")).unwrap();
+    fs::write(path("message"), message).unwrap();
     let mut opendkim = Command::new(unpacked("opendkim").unwrap().join("usr/sbin/opendkim"));
     opendkim
         .arg("-x")
@@ -191,7 +197,7 @@ fn keys() -> PathBuf {
     package::path("src/dkim/tests/keys")
 }
 
-fn record() -> String {
+pub fn record() -> String {
     let path: &Path = &keys().join("rsa2048.txt");
     fs::read_to_string(path).unwrap().trim().to_owned()
 }

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "reload",
     "setup",
@@ -20,6 +20,8 @@ const COMMANDS: [&str; 16] = [
     "advise",
     "report",
     "report would",
+    "report senders",
+    "reports import",
     "trace",
     "siege",
     "ledger import",
@@ -99,6 +101,36 @@ fn the_mtas_connect_to_the_address_of_the_shipped_file() {
         text("packaging/systemd/backstop.socket")
             .contains(&format!("\nListenStream={host}:{port}\n"))
     );
+}
+
+#[test]
+fn the_timer_takes_in_reports() {
+    let unit = text("packaging/systemd/backstop-reports@.service");
+    let command = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let command = command
+        .unwrap()
+        .strip_prefix("/usr/sbin/backstop ")
+        .unwrap();
+    assert!(
+        command.starts_with("reports import ") && command.ends_with(" %f"),
+        "{command}"
+    );
+    let helped = options(&help("reports import"));
+    assert!(
+        options(command)
+            .iter()
+            .all(|option| helped.contains(option)),
+        "{command}"
+    );
+    assert!(unit.contains("\nUser=backstop\n"));
+    let rules = text("packaging/debian/rules");
+    for unit in ["service", "timer"] {
+        let unit = format!("backstop-reports@.{unit}");
+        let installed = format!("packaging/systemd/{unit} $(root)/usr/lib/systemd/system/{unit}\n");
+        assert!(rules.contains(&installed), "{installed}");
+    }
 }
 
 /// The lines in README.md are those of packaging/postfix/main.cf.

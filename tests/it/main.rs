@@ -45,6 +45,7 @@ mod pages;
 mod panics;
 mod postfix;
 mod replay;
+mod reports;
 mod rewriting;
 mod sendmail;
 mod sessions;

@@ -56,6 +56,9 @@ impl Desk {
         fs::write(path("ledger.yaml"), ledger).unwrap();
         let mail = "Return-Path: <a@b.example>\nX-Original-To: joe@example.org\nFrom: a@b.example\nSubject: hello\n\nHello.\n";
         fs::write(path("one.eml"), mail).unwrap();
+        let report = "<feedback><report_metadata><report_id>1</report_id><date_range><begin>0</begin><end>1</end></date_range>\
+            </report_metadata><policy_published><domain>example.org</domain></policy_published></feedback>";
+        fs::write(path("report.xml"), report).unwrap();
         fs::create_dir_all(path("host/etc/postfix")).unwrap();
         fs::write(
             path("host/etc/postfix/main.cf"),
@@ -79,6 +82,8 @@ impl Desk {
             let store = open(&url.parse().unwrap(), KEEP);
             let would = crate::store::would::would("spf_fail", "a.example", "192.0.2.1", now());
             store.count_would(now() / 86_400, vec![would], Some("a.example".to_owned()));
+            let report = crate::store::reports::report("far.example", "1", now() / 86_400, 2);
+            store.import_reports(vec![report]).await.unwrap();
             store.flush().await;
             store.close().await;
         });
@@ -111,7 +116,7 @@ impl Desk {
 }
 
 /// Each command that prints, with its options. The last four have no `--json`.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &["status"],
     &["check", "--offline"],
     &[
@@ -141,6 +146,8 @@ const COMMANDS: [&[&str]; 22] = [
     &["report", "attack", "--html=report.html"],
     &["report", "coverage"],
     &["report", "would"],
+    &["report", "senders"],
+    &["reports", "import", "--dry-run", "one.eml", "report.xml"],
     &["trace", "joe@example.org", "--log=mail.log"],
     &["siege", "on", "example.org"],
     &[

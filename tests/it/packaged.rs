@@ -39,8 +39,19 @@ fn the_apparmor_profile_is_one() {
 #[test]
 fn systemd_knows_every_line_of_the_units() {
     let folder = tempfile::tempdir().unwrap();
-    for unit in ["backstop.service", "backstop.socket"] {
-        let unit_text = text(&format!("packaging/systemd/{unit}"));
+    for (unit, unit_text) in [
+        ("backstop.service", "backstop.service"),
+        ("backstop.socket", "backstop.socket"),
+        (
+            "backstop-reports@home-dmarc.service",
+            "backstop-reports@.service",
+        ),
+        (
+            "backstop-reports@home-dmarc.timer",
+            "backstop-reports@.timer",
+        ),
+    ] {
+        let unit_text = text(&format!("packaging/systemd/{unit_text}"));
         let lines = unit_text
             .lines()
             .filter(|line| !line.starts_with("Documentation="))

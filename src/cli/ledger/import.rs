@@ -11,13 +11,12 @@ use clap::Args;
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::{
-    owner,
     reading::Reading,
     report::ImportReport,
     sources::{Source, sort},
 };
 use crate::{
-    cli::{CONFIGURATION, NO, load, now, open_store, print_json, unavailable},
+    cli::{CONFIGURATION, NO, load, now, open_store, print_json, store_owner::Taking, unavailable},
     config::Config,
     core::{
         duration::Duration,
@@ -40,15 +39,8 @@ pub(super) struct Arguments {
     /// How far to look back; at most as long as the ledger keeps its entries [default: proof.ledger.keep]
     #[arg(long, value_name = "DURATION")]
     since: Option<Duration>,
-    /// Show what would be taken, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// As root: the user of the daemon, whose the store must be [default: backstop]
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    taking: Taking,
 }
 
 pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
@@ -62,9 +54,7 @@ pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
         eprintln!("backstop ledger import: {}: {why}", path.display());
         return ExitCode::from(CONFIGURATION);
     }
-    if !arguments.dry_run
-        && let Err(why) = owner::check(&config.store, arguments.user.as_deref())
-    {
+    if let Err(why) = arguments.taking.may_write(&config.store) {
         return unavailable(&why);
     }
     let now = now();
@@ -83,14 +73,14 @@ pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
     let (hand_over, batches) = mpsc::channel(AHEAD);
     let reading = Reading::new(Arc::new(config.policy.clone()), since, now, hand_over);
     let reading = tokio::task::spawn_blocking(move || reading.all(sources));
-    let written = match arguments.dry_run {
+    let written = match arguments.taking.dry_run {
         true => Ok(drain(batches).await),
         false => write(&config, batches).await.map(Some),
     };
     let found = match (reading.await, written) {
         (Ok(found), Ok(new)) => ImportReport {
             since,
-            dry_run: arguments.dry_run,
+            dry_run: arguments.taking.dry_run,
             found,
             new,
         },
@@ -101,7 +91,7 @@ pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
         }
         (Err(_), _) => return unavailable("reading ended early, because of an internal error"),
     };
-    if arguments.json {
+    if arguments.taking.json {
         print_json(&found);
     } else {
         found.print();

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, io, sync::Arc};
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    progress::Progress,
     report::{Found, UnreadableLine},
     sources::Source,
 };
 use crate::{
+    cli::progress::Progress,
     core::{
         policy::Policy,
         proof::{DAY, ledger::Sent},

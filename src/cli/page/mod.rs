@@ -2,9 +2,12 @@
 
 pub(super) mod chart;
 
+use std::{fs, io::Write, path::Path};
+
 use data_encoding::BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -32,6 +35,30 @@ pub(super) fn page(title: &str, content: &Markup) -> Markup {
             body { main { (content) } }
         }
     }
+}
+
+/// Writes the page to a temporary file, which then replaces the old one: a reader sees either of them complete.
+///
+/// # Errors
+/// A file that can't be replaced, and errors of the system.
+pub(super) fn write(page: &Markup, file: &Path) -> Result<(), String> {
+    let failed =
+        |error: &dyn std::fmt::Display| format!("{} can't be written: {error}", file.display());
+    if let Ok(there) = fs::symlink_metadata(file)
+        && !there.is_file()
+    {
+        return Err(failed(&"it is not a regular file; use another name"));
+    }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let written =
+        NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut written| {
+            written.write_all(page.0.as_bytes())?;
+            written.as_file().sync_all()?;
+            Ok(written.persist(file)?)
+        });
+    written.map(drop).map_err(|error| failed(&error))
 }
 
 /// Words as the beginning of a sentence.

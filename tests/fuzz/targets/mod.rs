@@ -44,7 +44,7 @@ pub mod yaml;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const ALL: [(&str, Target); 16] = [
+pub const ALL: [(&str, Target); 17] = [
     ("addresses", addresses::run),
     ("dkim", dkim::run),
     ("encoded_words", encoded_words::run),

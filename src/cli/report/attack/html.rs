@@ -1,9 +1,6 @@
 //! The report as one HTML page. It loads nothing, runs no script, and escapes all text from outside.
 
-use std::{fs, io::Write, path::Path};
-
 use maud::{Markup, html};
-use tempfile::NamedTempFile;
 
 use super::{
     hours,
@@ -19,30 +16,7 @@ pub(super) const MAX_NAMED: usize = 50;
 /// The maximum number of rows in the table of hours.
 const ROWS: u64 = 112;
 
-/// Writes the page to a temporary file, which then replaces the old one: a reader sees either of them complete.
-///
-/// # Errors
-/// A file that can't be replaced, and errors of the system.
-pub(super) fn write(view: &View, file: &Path) -> Result<(), String> {
-    let failed =
-        |error: &dyn std::fmt::Display| format!("{} can't be written: {error}", file.display());
-    if let Ok(there) = fs::symlink_metadata(file)
-        && !there.is_file()
-    {
-        return Err(failed(&"it is not a regular file; use another name"));
-    }
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let written = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).and_then(|mut page| {
-        page.write_all(render(view).into_string().as_bytes())?;
-        page.as_file().sync_all()?;
-        Ok(page.persist(file)?)
-    });
-    written.map(drop).map_err(|error| failed(&error))
-}
-
-fn render(view: &View) -> Markup {
+pub(super) fn render(view: &View) -> Markup {
     let about = view.domain.as_deref().unwrap_or("all your domains");
     let title = format!("Bounces to {about}");
     let content = html! {

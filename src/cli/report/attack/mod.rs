@@ -10,19 +10,20 @@ mod text;
 mod view;
 mod whose;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::UNIX_EPOCH};
+use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode, sync::Arc, time::UNIX_EPOCH};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
+pub(super) use self::whose::{SpfAsker, names_it};
 use self::{period::Period, view::View, whose::Owners};
 use super::{NO_STORE, ask};
 use crate::{
-    cli::{USAGE, print_json, suspected::suspected, unavailable},
+    cli::{USAGE, page, print_json, suspected::suspected, unavailable},
     config::Config,
     core::{
         address::Domain,
-        attack::{AttackSummary, KEEP_DAYS, hour},
+        attack::{AttackSummary, KEEP_DAYS, Origins, hour},
         proof::date,
     },
     store::{Store, Unavailable},
@@ -90,7 +91,7 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         ));
     }
     if let Some(file) = &arguments.html {
-        if let Err(why) = html::write(&view, file) {
+        if let Err(why) = page::write(&html::render(&view), file) {
             return unavailable(&why);
         }
         notes.push(format!("{}: the report as an HTML page", file.display()));
@@ -147,6 +148,18 @@ async fn summary(
         }
     }
     Ok(summary)
+}
+
+/// Who sent in our name in these hours, as the bounces of others say.
+pub(super) async fn origins_of(
+    store: &Arc<dyn Store>,
+    hours: RangeInclusive<u64>,
+) -> Result<Origins, Unavailable> {
+    let period = Period {
+        first: *hours.start(),
+        last: *hours.end(),
+    };
+    Ok(summary(store, &period, None).await?.origins)
 }
 
 fn wrong(why: &str) -> ExitCode {

@@ -119,7 +119,7 @@ impl Owners {
 }
 
 /// Asks SPF, for a limited time in all.
-pub(super) struct SpfAsker(Budgeted);
+pub(in crate::cli::report) struct SpfAsker(Budgeted);
 
 impl SpfAsker {
     /// None where the name servers of the system are not known.
@@ -165,7 +165,7 @@ impl SpfAsker {
 }
 
 /// `+all` names everybody, and so nobody.
-fn names_it(check: &SpfCheck) -> bool {
+pub(in crate::cli::report) fn names_it(check: &SpfCheck) -> bool {
     let term = check.mechanism.as_deref().unwrap_or_default();
     !term.trim_start_matches('+').eq_ignore_ascii_case("all")
 }

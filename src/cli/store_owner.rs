@@ -2,16 +2,44 @@
 
 use std::{io, os::unix::fs::MetadataExt};
 
+use clap::Args;
 use nix::unistd::Uid;
 
 use crate::{cli::daemon_user::DaemonUser, store::StoreUrl};
+
+/// The options of a command that takes something into the store.
+#[derive(Debug, Args)]
+pub(super) struct Taking {
+    /// Show what would be taken, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// As root: the user of the daemon, whose the store must be [default: backstop]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Taking {
+    /// Whether it may write to the store, if it is to.
+    ///
+    /// # Errors
+    /// As root, the store is not the daemon's.
+    pub fn may_write(&self, store: &StoreUrl) -> Result<(), String> {
+        match self.dry_run {
+            true => Ok(()),
+            false => check(store, self.user.as_deref()),
+        }
+    }
+}
 
 /// Whether the daemon can use the store after this process has written to it. SQLite gives what it makes beside a file to the
 /// owner of that, and a new file gets the owner of its folder.
 ///
 /// # Errors
 /// This is root, and the file or its folder is not the daemon's.
-pub(super) fn check(store: &StoreUrl, user: Option<&str>) -> Result<(), String> {
+fn check(store: &StoreUrl, user: Option<&str>) -> Result<(), String> {
     let Some(file) = store.file().filter(|_| Uid::effective().is_root()) else {
         return Ok(());
     };
