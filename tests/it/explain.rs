@@ -174,6 +174,96 @@ fn explain_tells_what_a_bounce_proves() {
     }
 }
 
+/// What vouches for our domain in From:, and why else not; of a body that is larger than what proofs are looked for in.
+#[test]
+fn explain_tells_what_vouches_for_our_domain_in_from() {
+    let lab = Lab::new("enforce");
+    let config = fs::read_to_string(lab.path("milter.yaml")).unwrap();
+    let more = format!(
+        "forgery: {{header_from: reject}}\n\
+         proof: {{dkim: {{keys: [{{domain: example.org, selector: s2026, record: '{}'}}]}}}}\n",
+        bounce::record()
+    );
+    fs::write(lab.path("milter.yaml"), config + &more).unwrap();
+    let headers = |to: &str| {
+        format!(
+            "From: News <news@example.org>\r\nTo: {to}\r\nSubject: News\r\n\
+             Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@service.example>\r\n"
+        )
+    };
+    let body = "News of the day.\r\n".repeat(20_000);
+    let signed = |to: &str| {
+        let message = format!("{}\r\n{body}", headers(to));
+        let names = &["From", "To", "Subject", "Date", "Message-ID"];
+        let signature = bounce::signature("example.org", names, &message);
+        format!("{signature}{message}").replace("\r\n", "\n")
+    };
+    let here = signed("joe@example.org");
+    let by_service = [
+        "--mail-from=bounce@friend.example",
+        "--rcpt=joe@example.org",
+        "--client-ip=192.0.2.20",
+        "--helo=mx.friend.example",
+    ];
+    let spf = "SPF passes for friend.example, which is not aligned with it";
+    let claims = "From: claims example.org, which is ours, and";
+    for (text, code, lines) in [
+        (
+            here.clone(),
+            0,
+            vec![
+                format!(
+                    "{claims} its content will show whether it may: {spf}; it has a DKIM signature of example.org"
+                ),
+                format!(
+                    "{claims} it may: {spf}; the DKIM signature of example.org (s2026) verifies, and its To: or Cc: names somebody here"
+                ),
+                "verdict: accept (nothing_found".to_owned(),
+                "dmarc=none".to_owned(),
+            ],
+        ),
+        (
+            signed("bob@friend.example"),
+            0,
+            vec![
+                format!(
+                    "{claims} what vouches for it may be a copy: {spf}; the DKIM signature of example.org (s2026) verifies, but its signed To: and Cc: name nobody here -> tag"
+                ),
+                "verdict: tag (header_from_doubtful".to_owned(),
+            ],
+        ),
+        (
+            here.replace("day.\n", "day!\n"),
+            1,
+            vec![
+                format!(
+                    "{claims} nothing vouches for it: {spf}; the DKIM signature of example.org (s2026) does not verify: the body is not what was signed -> reject"
+                ),
+                "verdict: reject (header_from_forged".to_owned(),
+            ],
+        ),
+        (
+            here.replacen("From: News", "From: x@friend.example\nFrom: News", 1),
+            1,
+            vec![format!(
+                "{claims} nothing vouches for it: {spf}; the DKIM signature of example.org (s2026) does not cover every From: -> reject"
+            )],
+        ),
+    ] {
+        let eml = lab.file("x.eml", text);
+        let arguments = [
+            &["explain", "--eml", eml.to_str().unwrap()][..],
+            &by_service,
+        ];
+        let output = lab.run(&arguments.concat());
+        let said = said(&output);
+        for line in lines {
+            assert!(said.contains(&line), "{line} in\n{said}");
+        }
+        assert_eq!(output.status.code(), Some(code), "{said}");
+    }
+}
+
 #[test]
 fn explain_tells_of_the_refusal_at_the_end_of_the_headers() {
     let lab = Lab::new("enforce");

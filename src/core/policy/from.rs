@@ -221,11 +221,11 @@ impl Policy {
         }
         Ok(
             match (vouchers.is_aligned(claimed, sender, Method::Spf)?, result) {
-                (Ok(false), _) => {
-                    let why =
-                        format!("SPF says {result} of {sender}, which is not aligned with it");
+                (Ok(false), SpfResult::Pass) => {
+                    let why = format!("SPF passes for {sender}, which is not aligned with it");
                     (otherwise, why)
                 }
+                (Ok(false), _) => (otherwise, format!("{sender} is not aligned with it")),
                 (Ok(true), SpfResult::Pass) => {
                     let why = format!("SPF passes for {sender}, which is aligned with it");
                     (Standing::Vouched(None), why)
