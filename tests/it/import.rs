@@ -102,6 +102,13 @@ fn comes_home<M: Mta>(site: &Site<M>, id: &str) -> (String, String) {
     (codes(&reply), reason.to_owned())
 }
 
+/// What the post is answered that the host of a mailing list brings back.
+fn post_comes<M: Mta>(site: &Site<M>, id: &str) -> String {
+    let post = letter(id, FAR);
+    let reply = site.friend().message("list@far.example", JOE, &post);
+    codes(&reply.unwrap())
+}
+
 fn a_bounce_of_yesterdays_mail_proves_itself<M: Mta>() {
     let ledger = Ledger::new();
     let before = M::plain();
@@ -120,9 +127,14 @@ fn a_bounce_of_yesterdays_mail_proves_itself<M: Mta>() {
     let site = Site::<M>::start_with(&[
         ("networks: []", "networks: [127.0.0.1]"),
         ("proof: {dkim: {verify: false}}", &ledger.proof),
+        (
+            "log: {level: debug}",
+            "log: {level: debug}\nforgery: {header_from: reject}",
+        ),
     ]);
     let unproven = ("550 5.7.1".to_owned(), "unproven".to_owned());
     assert_eq!(comes_home(&site, "left"), unproven);
+    assert_eq!(post_comes(&site, "left"), "550 5.7.1");
     let dry = ledger.json(&["--dry-run"], &[&log]);
     assert_eq!(
         (&dry["outgoing"], &dry["new"]),
@@ -147,6 +159,9 @@ fn a_bounce_of_yesterdays_mail_proves_itself<M: Mta>() {
     let proven = ("250 2.0.0".to_owned(), "ledger".to_owned());
     assert_eq!(comes_home(&site, "left"), proven);
     assert_eq!(comes_home(&site, "forged"), unproven);
+    // And the host that it went to may bring it back.
+    assert_eq!(post_comes(&site, "left"), "250 2.0.0");
+    assert_eq!(post_comes(&site, "forged"), "550 5.7.1");
 }
 
 /// `sendmail -bs`, as its own programs call it: no client stands behind it. And a Message-ID that Sendmail cuts.

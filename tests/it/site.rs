@@ -63,6 +63,8 @@ xn--bcher-kva.example:
   - TXT: "v=spf1 -all"
 friend.example:
   - TXT: "v=spf1 ip4:NET.20 ip6:::1 ip6:2001:db8::20 -all"
+far.example:
+  - TXT: "v=spf1 ip4:NET.20 -all"
 mx.friend.example:
   - A: NET.20
   - TXT: "v=spf1 a -all"

@@ -31,6 +31,7 @@ async fn all_of_a_message_is_its_author_s() {
         "test._domainkey.example.org",
         &format!("t=y:s; {}", record("rsa2048").replace("v=DKIM1; ", "")),
     );
+    let test = test.with("s768._domainkey.example.org", &record("rsa768"));
     let late = (SIGNED_AT + 600).to_string();
     let rows = [
         ("as it came", rsa(), Whole),
@@ -43,6 +44,15 @@ async fn all_of_a_message_is_its_author_s() {
                 ..rsa()
             },
             Whole,
+        ),
+        (
+            "RSA of 768 bits",
+            Wish {
+                key: "rsa768",
+                selector: "s768",
+                ..rsa()
+            },
+            NoKey("an RSA key of less than 1024 bits does not count (RFC 8301)"),
         ),
         (
             "simple",

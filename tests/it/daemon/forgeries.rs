@@ -1,7 +1,7 @@
 //! Mail with an address of ours in From: by the ways that it really comes: a service, mailing lists, a forwarder, forgers;
 //! with real signatures, a key in a DNS that answers over the wire, and a ledger in a file.
 
-use std::fmt::Write;
+use std::{fmt::Write, fs};
 
 use lab::{
     backstop::Backstop,
@@ -14,34 +14,15 @@ use super::{Stage, asking, binary, dns, field, headers, zone};
 use crate::{
     batv::key_file,
     bounce::{SELECTOR, record, signature},
+    package,
 };
 
-/// The post of one of us to a list, as it leaves.
-const POST: &str = "From: Joe <joe@example.org>\r\nTo: dev@lists.friend.example\r\nSubject: The release\r\n\
-    Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <post@example.org>\r\nMIME-Version: 1.0\r\n\
-    Content-Type: text/plain; charset=\"us-ascii\"\r\n";
 const LETTER: &str = "From: Joe <joe@example.org>\r\nTo: bob@friend.example\r\nSubject: Lunch\r\n\
     Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <letter@example.org>\r\n";
 const NEWS: &str = "From: Example News <news@example.org>\r\nTo: ann@example.org\r\nSubject: News\r\n\
     Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <news@service.example>\r\n";
 const BODY: &str = "Let us ship it.\r\n\r\nJoe\r\n";
 const SIGNED: &[&str] = &["From", "To", "Subject", "Date", "Message-ID"];
-
-/// What Mailman 3.3 puts on top of a post, below the Received of its host.
-const MAILMAN: &str = "Message-ID-Hash: 7RXRQ6H2UWVYCWUHMCPLVYSMOX6Q2KCV\r\n\
-    X-Message-ID-Hash: 7RXRQ6H2UWVYCWUHMCPLVYSMOX6Q2KCV\r\nX-MailFrom: joe@example.org\r\n\
-    X-Mailman-Rule-Misses: dmarc-mitigation; no-senders; approved; loop; banned-address; emergency; \
-    member-moderation; nonmember-moderation; administrivia; implicit-dest; max-recipients; max-size; news-moderation; \
-    no-subject; digests; suspicious-header\r\nX-Mailman-Version: 3.3.8\r\nPrecedence: list\r\n\
-    List-Id: Development <dev.lists.friend.example>\r\n\
-    Archived-At: <https://lists.friend.example/archives/list/dev@lists.friend.example/message/7RXRQ6H2UWVYCWUHMCPLVYSMOX6Q2KCV/>\r\n\
-    List-Archive: <https://lists.friend.example/archives/list/dev@lists.friend.example/>\r\n\
-    List-Help: <mailto:dev-request@lists.friend.example?subject=help>\r\n\
-    List-Owner: <mailto:dev-owner@lists.friend.example>\r\nList-Post: <mailto:dev@lists.friend.example>\r\n\
-    List-Subscribe: <mailto:dev-join@lists.friend.example>\r\nList-Unsubscribe: <mailto:dev-leave@lists.friend.example>\r\n";
-/// Its footer for a text, and the rest that it changes by default.
-const FOOTER: &str = "_______________________________________________\r\n\
-    Dev mailing list -- dev@lists.friend.example\r\nTo unsubscribe send an email to dev-leave@lists.friend.example\r\n";
 
 /// The hosts: those of a service, of the list, a forwarder, and a forger; SPF passes for each one's own domain.
 const SERVICE: &str = "192.0.2.10";
@@ -61,6 +42,10 @@ impl Site {
         let spf = |address: &str| format!("v=spf1 ip4:{address} -all");
         let zone = zone()
             .txt(SELECTOR, record())
+            .txt(
+                "s1._domainkey.example.org",
+                file("src/dkim/tests/keys/rsa2048.txt").trim(),
+            )
             .txt("_dmarc.example.org", "v=DMARC1; p=reject; adkim=s; aspf=s")
             .txt("service.example", spf(SERVICE))
             .txt("lists.friend.example", spf(LISTS))
@@ -84,8 +69,9 @@ impl Site {
         }
     }
 
-    /// A message of ours leaves.
+    /// A message of ours leaves, of which these are the headers or all.
     fn leaves(&self, rcpt: &str, lines: &str) {
+        let (lines, _) = lines.split_once("\r\n\r\n").unwrap_or((lines, ""));
         let mut client = self.stage.session("10.0.0.1");
         client.mail("joe@example.org", &[]).unwrap();
         assert_eq!(client.rcpt(rcpt, &[]).unwrap(), Reply::Continue);
@@ -143,133 +129,135 @@ fn signed(headers: &str, body: &str) -> String {
     format!("{}{message}", signature("example.org", SIGNED, &message))
 }
 
-/// What the list makes of a post: its headers on top, perhaps a prefix in the subject, perhaps a footer.
-fn through_mailman(post: &str, prefix: bool, footer: bool) -> String {
-    let (headers, body) = post.split_once("\r\n\r\n").unwrap();
-    let headers = match prefix {
-        true => headers.replace("Subject: ", "Subject: [Dev] "),
-        false => headers.to_owned(),
-    };
-    let mut message = format!(
-        "Received: from lists.friend.example (localhost [127.0.0.1])\r\n\
-         \tby lists.friend.example (Postfix) with ESMTP id 1F00D\r\n{headers}\r\n{MAILMAN}\r\n{body}"
-    );
-    if footer {
-        message.push_str(FOOTER);
-    }
-    message
+/// A file of this repository, with the line ends of SMTP.
+fn file(path: &str) -> String {
+    let text = fs::read_to_string(package::path(path)).unwrap();
+    text.replace('\n', "\r\n")
+}
+
+/// What a real Mailman made of the post, and the same as it left.
+fn post(name: &str) -> String {
+    file(&format!("tests/fixtures/mailman/{name}.eml"))
 }
 
 const ACCEPTED: &str = "accept nothing_found";
 const DOUBTFUL: &str = "tag header_from_doubtful";
 const FORGED: &str = "reject header_from_forged 550 5.7.1";
 
+const BOUNCES: &str = "dev-bounces@lists.friend.example";
+
 #[test]
 fn our_mail_comes_back_and_forgeries_do_not() {
-    const BOUNCES: &str = "dev-bounces@lists.friend.example";
-    let site = Site::start();
-    site.leaves("dev@lists.friend.example", POST);
-    site.leaves("bob@friend.example", LETTER);
-    site.leaves("kim@gmail.com", &LETTER.replace("<letter@", "<gmail@"));
-    let post = signed(POST, BODY);
-    let unknown = post.replace("post@example.org", "unknown@example.org");
-    let unknown = signed(
-        unknown
-            .split_once("\r\n\r\n")
-            .unwrap()
-            .0
-            .split_once("From: ")
-            .map(|(_, rest)| format!("From: {rest}\r\n"))
-            .unwrap()
-            .as_str(),
-        BODY,
-    );
-    let munged = through_mailman(&post, true, true).replace(
-        "From: Joe <joe@example.org>",
-        "From: Joe via Dev <dev@lists.friend.example>\r\nReply-To: Joe <joe@example.org>",
-    );
+    const PASSES: &str = "tag header_from_doubtful pass header.from=example.org";
+    let forged = post("post").replace("Let us ship it.", "Send money.");
+    let (unsigned, _) = LETTER.split_once("Message-ID").unwrap();
     let letter = signed(LETTER, BODY);
-    let forged = format!("{POST}\r\nSend money.\r\n");
-    let mut table = String::new();
-    let chains: &[(&str, &str, &str, String, &str)] = &[
+    // Each with what becomes of it where the post is in the ledger, and where not.
+    let chains: &[(&str, &str, &str, String, [&str; 2])] = &[
         (
             "a service",
             SERVICE,
             "bounce@service.example",
             signed(NEWS, BODY),
-            "accept nothing_found pass header.from=example.org",
+            ["accept nothing_found pass header.from=example.org"; 2],
         ),
         (
             "a service without a key of ours",
             SERVICE,
             "bounce@service.example",
             format!("{NEWS}\r\n{BODY}"),
-            FORGED,
+            [FORGED; 2],
         ),
         (
             "a list that keeps the signature",
             LISTS,
             BOUNCES,
-            through_mailman(&post, false, false),
-            ACCEPTED,
+            post("kept"),
+            [ACCEPTED, PASSES],
         ),
         (
-            "a list that breaks it",
+            "a list with a footer",
             LISTS,
             BOUNCES,
-            through_mailman(&post, true, true),
-            ACCEPTED,
-        ),
-        ("a list that munges From:", LISTS, BOUNCES, munged, ACCEPTED),
-        (
-            "a list that keeps it, and a post that we do not remember",
-            LISTS,
-            BOUNCES,
-            through_mailman(&unknown, false, false),
-            "tag header_from_doubtful pass header.from=example.org",
+            post("footer"),
+            [ACCEPTED, FORGED],
         ),
         (
-            "a list that breaks it, and a post that we do not remember",
+            "a list with a prefix in the subject",
             LISTS,
             BOUNCES,
-            through_mailman(&unknown, true, true),
-            FORGED,
+            post("prefix"),
+            [ACCEPTED, FORGED],
+        ),
+        (
+            "a list with both",
+            LISTS,
+            BOUNCES,
+            post("both"),
+            [ACCEPTED, FORGED],
+        ),
+        (
+            "a post in HTML",
+            LISTS,
+            BOUNCES,
+            post("html"),
+            [ACCEPTED, FORGED],
+        ),
+        (
+            "a list that writes its own address into From:",
+            LISTS,
+            BOUNCES,
+            post("munged"),
+            [ACCEPTED; 2],
+        ),
+        (
+            "a list that wraps posts",
+            LISTS,
+            BOUNCES,
+            post("wrapped"),
+            [ACCEPTED; 2],
         ),
         (
             "a forwarder",
             RELAY,
             "bob@relay.example",
             letter.clone(),
-            "tag header_from_doubtful pass header.from=example.org",
+            [PASSES; 2],
         ),
-        ("a forger", FORGER, "x@evil.example", forged.clone(), FORGED),
+        (
+            "a forger",
+            FORGER,
+            "x@evil.example",
+            format!("{unsigned}\r\n{BODY}"),
+            [FORGED; 2],
+        ),
         (
             "a forger with our signature on another body",
             FORGER,
             "x@evil.example",
-            post.replace(BODY, "Send money.\r\n"),
-            FORGED,
+            forged.clone(),
+            [FORGED; 2],
         ),
         (
             "a signed letter to somebody else, sent on to us",
             FORGER,
             "x@evil.example",
             letter,
-            "tag header_from_doubtful pass header.from=example.org",
+            [PASSES; 2],
         ),
         (
             "a forger who has the Message-ID from the list's archive",
             FORGER,
             "x@evil.example",
-            through_mailman(&forged, true, true),
-            FORGED,
+            forged.clone(),
+            [FORGED; 2],
         ),
         (
-            "the same, who forges the list's sender, too",
+            "one who forges the list's sender, too",
             FORGER,
             BOUNCES,
-            through_mailman(&forged, true, true),
-            "reject spf_fail 550 5.7.2",
+            forged,
+            ["reject spf_fail 550 5.7.2"; 2],
         ),
         (
             "a forger at the provider of somebody whom we wrote to",
@@ -279,44 +267,52 @@ fn our_mail_comes_back_and_forgeries_do_not() {
                 "{}\r\nSend money.\r\n",
                 LETTER.replace("<letter@", "<gmail@")
             ),
-            FORGED,
+            [FORGED; 2],
         ),
     ];
-    for (number, (what, client, from, message, expected)) in chains.iter().enumerate() {
-        let rcpt = format!("ann{number}@example.org");
-        let found = site.comes(client, from, &rcpt, message);
-        if found != *expected {
-            let _ = writeln!(table, "{what}: {found}, expected {expected}");
+    let mut wrong = String::new();
+    for knows_post in [true, false] {
+        let site = Site::start();
+        if knows_post {
+            site.leaves("dev@lists.friend.example", &post("post"));
+        }
+        site.leaves("bob@friend.example", LETTER);
+        site.leaves("kim@gmail.com", &LETTER.replace("<letter@", "<gmail@"));
+        for (number, (what, client, from, message, [known, unknown])) in chains.iter().enumerate() {
+            let rcpt = format!("ann{number}@example.org");
+            let found = site.comes(client, from, &rcpt, message);
+            let expected = if knows_post { known } else { unknown };
+            if found != *expected {
+                let _ = writeln!(wrong, "{what}, {knows_post}: {found}, expected {expected}");
+            }
         }
     }
-    assert!(table.is_empty(), "{table}{}", site.stage.backstop.log());
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// The forgers' copies have not used up those of the list; a client that tries again brings the same copy.
 #[test]
 fn copies_of_a_post_are_counted() {
-    const BOUNCES: &str = "dev-bounces@lists.friend.example";
     let site = Site::start();
-    site.leaves("dev@lists.friend.example", POST);
+    site.leaves("dev@lists.friend.example", &post("post"));
     let copy = |number: usize| {
-        let post = through_mailman(&format!("{POST}\r\n{BODY}"), true, true);
-        post.replace("1F00D", &format!("1F00D{number}"))
+        let hop =
+            "Received: from lists.friend.example by lists.friend.example (Postfix) with ESMTP id";
+        format!("{hop} {number}\r\n{}", post("both"))
     };
-    let fails = " fail header.from=example.org";
     for (rcpt, client, from, number, expected) in [
-        ("a1", FORGER, "x@evil.example", 9, FORGED.to_owned()),
-        ("a", LISTS, BOUNCES, 1, format!("{ACCEPTED}{fails}")),
-        ("a", LISTS, BOUNCES, 1, format!("{ACCEPTED}{fails}")),
-        ("a", LISTS, BOUNCES, 2, format!("{ACCEPTED}{fails}")),
-        ("a", LISTS, BOUNCES, 3, format!("{ACCEPTED}{fails}")),
-        ("b", LISTS, BOUNCES, 4, format!("{ACCEPTED}{fails}")),
-        ("c", LISTS, BOUNCES, 4, format!("{ACCEPTED}{fails}")),
+        ("a1", FORGER, "x@evil.example", 9, FORGED),
+        ("a", LISTS, BOUNCES, 1, ACCEPTED),
+        ("a", LISTS, BOUNCES, 1, ACCEPTED),
+        ("a", LISTS, BOUNCES, 2, ACCEPTED),
+        ("a", LISTS, BOUNCES, 3, ACCEPTED),
+        ("b", LISTS, BOUNCES, 4, ACCEPTED),
+        ("c", LISTS, BOUNCES, 4, ACCEPTED),
+        // The same recipient, written otherwise so that the log line is another one.
+        ("A", LISTS, BOUNCES, 5, DOUBTFUL),
     ] {
         let rcpt = format!("{rcpt}@example.org");
         let found = site.comes(client, from, &rcpt, &copy(number));
         assert_eq!(found, expected, "{rcpt} {number}");
     }
-    // The same recipient, who is written otherwise so that the log line is another one.
-    let found = site.comes(LISTS, BOUNCES, "A@example.org", &copy(5));
-    assert_eq!(found, format!("{DOUBTFUL}{fails}"));
 }

@@ -2,7 +2,10 @@
 
 use lab::smtp::Reply;
 
-use crate::site::{Letter, Mta, Site, codes, through_both};
+use crate::{
+    bounce::{record, signature},
+    site::{Letter, Mta, Site, codes, through_both},
+};
 
 through_both! {
     notifications_are_recognised
@@ -103,7 +106,12 @@ fn a_null_sender_needs_a_notification<M: Mta>() {
 }
 
 fn a_forged_from_is_refused<M: Mta>() {
-    let site = Site::<M>::start_with(RULES);
+    let dkim = format!(
+        "proof: {{dkim: {{keys: [{{domain: example.org, selector: s2026, record: '{}'}}]}}}}",
+        record()
+    );
+    let keys = ("proof: {dkim: {verify: false}}", &*dkim);
+    let site = Site::<M>::start_with(&[RULES, &[keys]].concat());
     let forged = "From: x@news.example,\r\n\t=?utf-8?q?The_B=C3=B6ss?=\r\n <boss@example.org>\r\n";
     let refused = Letter::headed(forged);
     let mut stranger = site.session(66, "pc.spam.example");
@@ -130,6 +138,43 @@ fn a_forged_from_is_refused<M: Mta>() {
     assert_eq!(codes(&reply.unwrap()), "250 2.0.0");
     site.delivered("joe@example.org", &post);
     assert!(site.copies("joe@example.org", &refused).is_empty());
+    a_signature_vouches(&site);
+}
+
+/// A service that signs as our domain: all of the body is hashed, as far as MTAs have it, in pieces and with dots and blanks.
+fn a_signature_vouches<M: Mta>(site: &Site<M>) {
+    let news = |changed: &str| {
+        Letter::written(|id| {
+            let headers = format!(
+                "From: News <news@example.org>\r\nTo: joe@example.org\r\nSubject: News\r\n\
+                 Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: {id}\r\n"
+            );
+            let lines = "News  of the day,\tand blanks \r\n.\r\n..a dot\r\n\r\n";
+            let body = format!("{}The end.\r\n\r\n", lines.repeat(5_000));
+            let message = format!("{headers}\r\n{body}");
+            let names = &["From", "To", "Subject", "Date", "Message-ID"];
+            let signature = signature("example.org", names, &message);
+            let body = body.replace("The end.", changed);
+            format!("{signature}{headers}\r\n{body}").into_bytes()
+        })
+    };
+    let mut service = site.session(66, "mx.service.example");
+    let (signed, changed) = (news("The end."), news("The ends."));
+    for (letter, answer) in [(&signed, "250 2.0.0"), (&changed, "550 5.7.1")] {
+        let reply = service.message("bounce@service.example", "joe@example.org", &letter.bytes);
+        assert_eq!(codes(&reply.unwrap()), answer);
+    }
+    let text = site.delivered("joe@example.org", &signed);
+    let result = text
+        .split("dmarc=none")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{}", text.split("\n\n").next().unwrap()));
+    assert!(
+        result.trim_start().starts_with("header.from=example.org"),
+        "{}",
+        &result[..60]
+    );
+    assert!(site.copies("joe@example.org", &changed).is_empty());
 }
 
 /// One `%` of the file is one for the sender, through MTAs that take a reply for a format.

@@ -19,13 +19,13 @@ use crate::{
         envelope::{Client, Envelope, Recipient},
         header::Headers,
         learned::Learned,
-        message::{Answer, Effects, Message, Negotiated, Question, RcptTo},
+        message::{Answer, Effects, Message, Negotiated, Part, Question, RcptTo},
         policy::Policy,
         proof::{
             DAY, Keys,
             batv::{self, Layout},
             dkim::{Chain, SignatureResult, Signed, SignedFields},
-            ledger::Remembered,
+            ledger::{Hashed, Remembered, hash},
             uses::Use,
             watermark,
         },
@@ -70,7 +70,12 @@ const RECIPIENTS: [&str; 9] = [
     "srs0=hhh=tt=friend.example=bob@srs.example.org",
     "x@elsewhere.example",
 ];
-const HEADERS: [&str; 8] = [
+const HEADERS: [&str; 10] = [
+    "From: Jane <jane@example.org>\nTo: jane@example.org\nSubject: hello\nMessage-ID: <1@example.org>\n\
+     DKIM-Signature: v=1; d=example.org; s=s; h=from:to:message-id; c=relaxed/relaxed\n\
+     DKIM-Signature: v=1; d=srs.example.org; s=s; h=from\n",
+    "From: Jane <jane@example.org>, a@srs.example.org\nTo: bob@friend.example\nMessage-ID: <1@example.org>\n\
+     DKIM-Signature: v=1; d=example.org; s=s; h=from:to\n",
     "From: Bob <bob@friend.example>\nSubject: hello\nMessage-ID: <m@friend.example>\n",
     "From: Jane <jane@example.org>\nSubject: spam\n",
     "From: MAILER-DAEMON@mx.friend.example\nSubject: Undelivered Mail Returned to Sender\nMessage-ID: <d@friend.example>\n\
@@ -373,15 +378,22 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
         Question::SignaturesLeft { .. } | Question::RemembersAll { .. } => {
             Answer::Holds(of(2) == 0)
         }
-        Question::Sent(_) => Answer::Sent((of(2) == 0).then(|| Remembered {
-            at: NOW - 100,
-            recipient_count: u32::try_from(of(3)).unwrap(),
-            sender: None,
-            recipients: Vec::new(),
-            hosts: Vec::new(),
+        Question::Sent(_) => Answer::Sent((of(2) == 0).then(|| {
+            Remembered {
+                at: NOW - 100,
+                recipient_count: u32::try_from(of(3)).unwrap(),
+                sender: hash(&keys(), Hashed::Sender, b"jane@example.org").filter(|_| of(5) > 1),
+                recipients: Vec::new(),
+                hosts: hash(&keys(), Hashed::Host, b"list.example")
+                    .into_iter()
+                    .collect(),
+            }
         })),
-        Question::Signatures(_) => Answer::Signatures(vec![Signed {
-            domain: "friend.example".parse().unwrap(),
+        Question::Signatures(part) => Answer::Signatures(vec![Signed {
+            domain: match part {
+                Part::Own(domains) => domains[of(u64::try_from(domains.len()).unwrap())].clone(),
+                _ => "friend.example".parse().unwrap(),
+            },
             selector: "s".to_owned(),
             outcome: [
                 SignatureResult::Whole,
@@ -397,8 +409,9 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
             message: SignedFields {
                 message_id: Some(b"<1@example.org>".to_vec()),
                 date: Some(NOW),
-                recipients: match of(2) {
+                recipients: match of(3) {
                     0 => vec![Mailbox::from_bytes(b"bob@friend.example")],
+                    1 => vec![Mailbox::from_bytes(b"jane@example.org")],
                     _ => vec![Mailbox::from_bytes(b"carl@friend.example")],
                 },
             },
