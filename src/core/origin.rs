@@ -132,7 +132,7 @@ impl Reporter<'_> {
             _ if !is_public(address) => Below::Owned,
             _ if is_ours(address) => Below::Stranger,
             _ if self.owns(hop, address) => Below::Owned,
-            _ if self.is_beside(hop, address) => Below::Perhaps,
+            _ if self.is_beside(hop, address) || self.is_inside(hop, address) => Below::Perhaps,
             _ => Below::Stranger,
         })
     }
@@ -166,11 +166,27 @@ impl Reporter<'_> {
         Network::around(self.address).contains(address) && !is_line
     }
 
+    /// Whether it calls itself a host of the same owner, and is near to the host that says so: large providers have public
+    /// addresses inside, and Exchange writes no name that was looked up.
+    fn is_inside(&self, hop: &Hop, address: IpAddr) -> bool {
+        let is_near = hop.by_address.is_some_and(|by| are_near(by, address));
+        is_near && self.is_of_same_owner(hop.helo.as_deref())
+    }
+
     /// Whether a host of this name has the owner of the reporter: both names are below one that a registry gave away.
     fn is_of_same_owner(&self, name: Option<&[u8]>) -> bool {
         let of_reporter = self.name.and_then(names::registered);
         let of_name = name.and_then(Domain::from_bytes);
         of_reporter.is_some() && of_name.as_ref().and_then(names::registered) == of_reporter
+    }
+}
+
+/// Whether addresses are likely of one large provider: /16, and /24 of IPv6.
+fn are_near(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..2] == other.octets()[..2],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..3] == other.octets()[..3],
+        _ => false,
     }
 }
 

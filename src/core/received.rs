@@ -29,6 +29,8 @@ pub struct Hop {
     pub helo: Option<Vec<u8>>,
     /// The host that wrote it, as it calls itself.
     pub by: Option<Vec<u8>>,
+    /// Its own address, where its make writes that.
+    pub by_address: Option<IpAddr>,
     /// Whether it had logged in (RFC 3848).
     pub authenticated: bool,
 }
@@ -57,6 +59,7 @@ impl Hop {
             name: None,
             helo: None,
             by: None,
+            by_address: None,
             authenticated: false,
         };
         if is_from {
@@ -67,6 +70,7 @@ impl Hop {
             hop.client(lexemes, make);
         }
         hop.by = behind(clauses.clone(), "by").map(<[u8]>::to_vec);
+        hop.by_address = beside_host(clauses.clone()).and_then(|comment| address(comment, make));
         let protocol = behind(clauses.clone(), "with");
         let protocol = protocol.unwrap_or_default().to_ascii_lowercase();
         if !is_from && clauses.any(is_submission) || protocol == b"local" {
@@ -147,8 +151,9 @@ const LOGGED_IN: [&[u8]; 4] = [
     b"account ",
 ];
 
-/// How mail is carried inside, beginning like this: LMTP to the mailbox, and what fetches mail from elsewhere.
-const DELIVERY: [&[u8]; 4] = [b"lmtp", b"utf8lmtp", b"pop3", b"imap"];
+/// How mail is carried inside, beginning like this: LMTP and Exchange Online's HTTPS to the mailbox, and what fetches mail from
+/// elsewhere.
+const DELIVERY: [&[u8]; 5] = [b"lmtp", b"utf8lmtp", b"https", b"pop3", b"imap"];
 
 /// What stands behind the client's name and its comments: what the host says of itself. Before, the client may have chosen.
 fn behind_client<'a, I: Iterator<Item = &'a Lexeme<'a>> + Clone>(mut lexemes: I) -> I {
@@ -170,6 +175,15 @@ fn behind<'a>(lexemes: impl Iterator<Item = &'a Lexeme<'a>>, keyword: &str) -> O
     });
     let _ = words.find(|word| is(word, keyword));
     words.next()
+}
+
+/// The comment right behind the host's name.
+fn beside_host<'a>(mut lexemes: impl Iterator<Item = &'a Lexeme<'a>>) -> Option<&'a [u8]> {
+    lexemes.find(|lexeme| matches!(lexeme, Lexeme::Word(word) if is(word, "by")))?;
+    match (lexemes.next()?, lexemes.next()?) {
+        (Lexeme::Word(_), Lexeme::Comment(comment)) => Some(comment),
+        _ => None,
+    }
 }
 
 /// Whether a comment can be the name of a host, and nothing else.

@@ -178,6 +178,28 @@ fn the_first_client_outside_is_the_origin() {
             Some((BOT, Reported)),
         ),
         (
+            "Exchange Online, with public addresses inside",
+            "Received: from AS8PR04MB8372.eurprd04.prod.outlook.com (2603:10a6:20b:3b1::12) by DB9PR04MB8107.eurprd04.prod.outlook.com with HTTPS; x\r\n\
+             Received: from DU2PR04CA0001.eurprd04.prod.outlook.com (2603:10a6:10:3b::6) by AS8PR04MB8372.eurprd04.prod.outlook.com (2603:10a6:20b:3b1::12) with Microsoft SMTP Server (version=TLS1_2, cipher=x) id 15.20.8182.18; x\r\n\
+             Received: from DB5EUR03FT012.eop-EUR03.prod.protection.outlook.com (2603:10a6:10:3b:cafe::9d) by DU2PR04CA0001.outlook.office365.com (2603:10a6:10:3b::6) with Microsoft SMTP Server (version=TLS1_3, cipher=x) id 15.20.8182.18 via Frontend Transport; x\r\n\
+             Received: from pc (203.0.113.9) by DB5EUR03FT012.mail.protection.outlook.com (10.152.20.99) with Microsoft SMTP Server id 15.20.8182.14 via Frontend Transport; x\r\n",
+            Some("mail-db5eur03on2060.outbound.protection.outlook.com"),
+            Some((BOT, Claimed)),
+        ),
+        (
+            "a bot that calls itself a host of Exchange Online, and is not near",
+            "Received: from AS8PR04MB8372.eurprd04.prod.outlook.com (203.0.113.9) by DB5EUR03FT012.mail.protection.outlook.com (10.152.20.99) with Microsoft SMTP Server id 15.20.8182.14 via Frontend Transport; x\r\n",
+            Some("mail-db5eur03on2060.outbound.protection.outlook.com"),
+            Some((BOT, Claimed)),
+        ),
+        (
+            "Exchange on a campus with public addresses",
+            "Received: from ex1.friend.example (198.51.9.5) by ex2.friend.example (198.51.100.9) with Microsoft SMTP Server id 15.2; x\r\n\
+             Received: from pc (203.0.113.9) by ex1.friend.example (198.51.9.5) with Microsoft SMTP Server id 15.2; x\r\n",
+            NAME,
+            Some((BOT, Claimed)),
+        ),
+        (
             "a provider's filter before it: its lines have another owner",
             "Received: from in.filter.example (in.filter.example [198.51.100.80]) by mx1.friend.example (Postfix)\r\n\
              Received: from pc (unknown [203.0.113.9]) by in.filter.example (Postfix)\r\n",

@@ -205,6 +205,7 @@ fn a_hop_is_read_as_its_make_wrote_it() {
             through: *through,
             address: address.map(|address| address.parse().unwrap()),
             name: hop.name.clone(),
+            by_address: hop.by_address,
             helo: octets(helo),
             by: octets(by),
             authenticated: *authenticated,
@@ -281,5 +282,37 @@ fn a_name_counts_where_its_writer_saw_it_lead_back() {
     ] {
         let hop = Hop::read(value.as_bytes());
         assert_eq!(hop.name.as_deref(), name.map(str::as_bytes), "{value}");
+    }
+}
+
+#[test]
+fn a_host_may_tell_its_own_address() {
+    for (value, address) in [
+        (
+            "from a (10.0.0.5) by mx.test (192.0.2.7) with Microsoft SMTP Server id 15.2",
+            Some("192.0.2.7"),
+        ),
+        (
+            "from a (2001:db8::5) by mx.test (2001:db8::7) with Microsoft SMTP Server id 15.2",
+            Some("2001:db8::7"),
+        ),
+        (
+            "from a ([10.0.0.5]) by mx.test (mxgmx108 [192.0.2.7]) with ESMTPS (Nemesis) id 1",
+            Some("192.0.2.7"),
+        ),
+        ("by mx.test (192.0.2.7) id 1", Some("192.0.2.7")),
+        (
+            "from a (a [192.0.2.7]) by mx.test (Postfix) with ESMTP",
+            None,
+        ),
+        (
+            "from a (a [192.0.2.7]) by mx.test with ESMTP ([192.0.2.7])",
+            None,
+        ),
+        ("from by (192.0.2.7) with ESMTP", None),
+    ] {
+        let hop = Hop::read(value.as_bytes());
+        let expected = address.map(|address| address.parse().unwrap());
+        assert_eq!(hop.by_address, expected, "{value}");
     }
 }
