@@ -74,6 +74,9 @@ struct Mail {
     signed: u64,
     /// The client, MAIL FROM, whether SPF passes for that, and the messages; none in mode enforce.
     claims: Option<Vec<(String, String, bool, u64)>>,
+    /// Mailing lists, and the posts that they brought back.
+    #[serde(default)]
+    posts: Vec<(String, u64)>,
 }
 
 /// A row of a report, and who reports it.
@@ -144,6 +147,7 @@ impl Fixture {
             days: mail.days,
             messages: mail.messages,
             signed: mail.signed,
+            posts: mail.posts.clone(),
             claims: mail.claims.as_ref().ok_or(unknown).map(|claims| {
                 let claims = claims.iter().cloned();
                 claims
@@ -340,6 +344,173 @@ async fn who_only_claims_enters_no_record() {
             assert!(is_named || !enters, "{}: {client}", file.display());
         }
     }
+}
+
+/// Words that records are made of, right, wrong and hostile ones.
+const WORDS: [&str; 40] = [
+    "v=spf1",
+    "v=spf1",
+    "a",
+    "mx",
+    "ptr",
+    "all",
+    "-all",
+    "~all",
+    "?all",
+    "+all",
+    "ip4:192.0.2.0/28",
+    "ip4:198.51.100.7",
+    "ip6:2001:db8::/32",
+    "ipv4:203.0.113.9",
+    "ip4=203.0.113.8",
+    "ip4:0.0.0.0/0",
+    "ip4:300.1.1.1",
+    "a:mx.example.org",
+    "mx:none.example.org",
+    "-ip4:192.0.2.3",
+    "?include:d1.test",
+    "include:d2.test",
+    "include:d3.test",
+    "include:gone.test",
+    "redirect=d4.test",
+    "redirect=d5.test",
+    "exists:%{i}.d1.test",
+    "exp=why.test",
+    "unknown=%{d}",
+    "%{",
+    "\"",
+    "\\",
+    "\u{1b}[2J",
+    "\u{7f}",
+    "\u{e4}",
+    "ip4:192.0.2.1ip4:192.0.2.9",
+    "spf2.0/pra",
+    "include:",
+    "a//",
+    "mx/33",
+];
+const TAGS: [&str; 24] = [
+    "v=DMARC1",
+    "v=DMARC1",
+    "v=dmarc1",
+    "p=none",
+    "p=quarantine",
+    "p=reject",
+    "p=",
+    "sp=reject",
+    "sp=none",
+    "np=none",
+    "t=y",
+    "t=n",
+    "t=z",
+    "pct=10",
+    "rua=mailto:a@example.org",
+    "rua=mailto:a@d1.test,b",
+    "ruf=mailto:x@y.example",
+    "fo=1:d",
+    "fo=9",
+    "adkim=s",
+    "aspf=x",
+    "psd=y",
+    "\u{1b}]0;x\u{7}",
+    "=",
+];
+
+/// A generator whose numbers are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+
+    fn text(&mut self, words: &[&str], between: &str) -> String {
+        let length = 1 + self.roll(9);
+        let chosen: Vec<&str> = (0..length).map(|_| words[self.roll(words.len())]).collect();
+        chosen.join(between)
+    }
+}
+
+/// Whatever stands there: the text fits a terminal, and each record that is printed lets those pass whom it names, and no
+/// stranger. Records lead to one another, also in circles.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_printed_holds_whatever_is_published() {
+    const DOMAINS: usize = 250;
+    let mut dice = Dice(20_261_130);
+    let mut zone = Zone::new().a("mx.example.org", "192.0.2.25".parse().unwrap());
+    for at in 0..DOMAINS {
+        let name = format!("d{at}.test");
+        for _ in 0..1 + dice.roll(4) / 3 {
+            let first = if dice.roll(5) > 0 { "v=spf1 " } else { "" };
+            zone = zone.txt(&name, format!("{first}{}", dice.text(&WORDS, " ")));
+        }
+        let first = if dice.roll(5) > 0 { "v=DMARC1; " } else { "" };
+        zone = zone.txt(
+            &format!("_dmarc.{name}"),
+            format!("{first}{}", dice.text(&TAGS, "; ")),
+        );
+        if dice.roll(3) > 0 {
+            zone = zone.mx(
+                &name,
+                10,
+                ["mx.example.org", "mx.gone.test", "."][dice.roll(3)],
+            );
+        }
+    }
+    let server = Server::start(zone).await;
+    let settings = DnsSettings {
+        nameservers: vec![server.addr().to_string().parse().unwrap()],
+        ..DnsSettings::default()
+    };
+    let resolver = Resolver::new(&settings).unwrap();
+    let tested = Blocklists::default();
+    let lists = Lists {
+        lists: &[],
+        tested: &tested,
+    };
+    let (mut printed, mut withheld) = (0, 0);
+    for at in 0..DOMAINS {
+        let lookup = resolver.budgeted(Instant::now() + Duration::from_secs(20));
+        let yaml = format!("about: x\ndomain: d{at}.test\nhosts: [192.0.2.25]\nzone: {{}}\n");
+        let mut fixture: Fixture = serde_yaml::from_str(&yaml).unwrap();
+        let purposes = ["", "transactional", "never_sends"];
+        purposes[dice.roll(3)].clone_into(&mut fixture.purpose);
+        let advice = advise_on(&fixture.domain, fixture.known(), lists, &lookup).await;
+        check(Path::new(&format!("d{at}.test")), &text(&advice), &advice);
+        let records = advice.steps.iter().flat_map(|step| &step.records);
+        let spf: Vec<_> = records
+            .filter(|record| record.value.starts_with("v=spf1"))
+            .collect();
+        withheld += usize::from(spf.is_empty());
+        for record in spf {
+            printed += 1;
+            let domain: Domain = record.name.parse().unwrap();
+            let of = async |client: IpAddr| {
+                let value = record.value.as_bytes();
+                try_record(&lookup, &domain, value, client).await.result
+            };
+            for client in named(&record.value) {
+                assert_eq!(
+                    of(client).await,
+                    SpfResult::Pass,
+                    "{domain}: {client}: {record:?}"
+                );
+            }
+            for stranger in ["198.51.100.200", "2001:db9::1"] {
+                let result = of(stranger.parse().unwrap()).await;
+                let expected = [SpfResult::Softfail, SpfResult::Fail];
+                assert!(
+                    expected.contains(&result),
+                    "{domain}: {stranger}: {result}: {record:?}"
+                );
+            }
+        }
+    }
+    assert!(printed > 300 && withheld > 0, "{printed} {withheld}");
 }
 
 impl Fixture {

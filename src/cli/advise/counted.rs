@@ -112,12 +112,24 @@ impl Counts {
             days: self.today.saturating_sub(first) + 1,
             messages,
             signed: signed.min(messages),
+            posts: Self::posts(coverage, domain),
             claims: self
                 .would
                 .as_ref()
                 .map(|rows| self.claims(rows, domain))
                 .map_err(Clone::clone),
         })
+    }
+
+    /// The mailing lists that brought posts back, those of most first.
+    fn posts(coverage: &CoverageSummary, domain: &Domain) -> Vec<(String, u64)> {
+        let posts = coverage.posts.iter();
+        let own = posts.filter(|((of, _), _)| of == domain.as_str());
+        let mut lists: Vec<(String, u64)> = own
+            .map(|((_, list), times)| (list.clone(), *times))
+            .collect();
+        lists.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        lists
     }
 
     /// What DMARC reports tell of a domain's mail.

@@ -258,6 +258,8 @@ pub struct Traffic {
     pub signed: u64,
     /// Incoming messages that claim to be of the domain and that its own SPF does not vouch for, by who sends them.
     pub claims: Result<Vec<Claim>, NotCounted>,
+    /// Posts of its users that came back from mailing lists, by the list's domain: the ledger has sent them there.
+    pub posts: Vec<(String, u64)>,
 }
 
 /// Who sends with an address of ours, and is none of our hosts.

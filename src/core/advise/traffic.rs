@@ -11,6 +11,8 @@ use super::{
 /// How many senders are asked about.
 const MAX_QUESTIONS: usize = 10;
 
+/// How many mailing lists are named.
+const MAX_LISTS: usize = 3;
 /// After how many days it means something that nothing was sent.
 const ENOUGH_DAYS: u64 = 7;
 
@@ -30,6 +32,7 @@ pub(super) fn summed(facts: &DomainFacts) -> String {
         messages,
         signed,
         claims,
+        ..
     } = traffic;
     let days = counted(*days, "day");
     let left = match messages {
@@ -195,7 +198,7 @@ fn broken_here(facts: &DomainFacts, breaks: Breaks) -> Result<(String, u64), &No
     let traffic = facts.mail.as_ref()?;
     traffic.claims.as_ref()?;
     let claims = unnamed(facts).into_iter();
-    let sum = sum(claims.filter(|claim| match breaks {
+    let mut sum = sum(claims.filter(|claim| match breaks {
         Breaks::MailFrom(_) => claim.says(&facts.domain),
         Breaks::From(_) => true,
     }));
@@ -214,6 +217,14 @@ fn broken_here(facts: &DomainFacts, breaks: Breaks) -> Result<(String, u64), &No
             "; and those of your own {} without a DKIM signature that somebody forwards {treated}",
             counted(unsigned, "message")
         ));
+    }
+    let posted = posted(facts);
+    if let (Breaks::From(treated), 1..) = (breaks, posted) {
+        text.push_str(&format!(
+            "; {} of your users that mailing lists brought back {treated}",
+            counted(posted, "post")
+        ));
+        sum = sum.saturating_add(posted);
     }
     Ok((text, sum))
 }
@@ -240,15 +251,33 @@ fn broken_elsewhere(facts: &DomainFacts, breaks: Breaks) -> Option<(String, u64)
     Some((text, known))
 }
 
-/// What shows for certain that mail goes through lists or forwarders: a stranger can't make it up.
+/// What shows that mail goes through lists or forwarders, and not only by the word of who brings it.
 pub(super) fn posts(facts: &DomainFacts) -> Option<String> {
-    if facts.mailing_lists.is_empty() {
-        return reported::forwarded(facts);
+    if !facts.mailing_lists.is_empty() {
+        let lists = facts.mailing_lists.join(", ");
+        return Some(format!(
+            "users of it write to mailing lists (forgery.mailing_lists: {lists})"
+        ));
     }
-    let lists = facts.mailing_lists.join(", ");
-    Some(format!(
-        "users of it write to mailing lists (forgery.mailing_lists: {lists})"
-    ))
+    let posts = facts.mail.iter().flat_map(|traffic| &traffic.posts);
+    let lists: Vec<String> = posts
+        .take(MAX_LISTS)
+        .map(|(list, _)| quoted(list.as_bytes()))
+        .collect();
+    match posted(facts) {
+        0 => reported::forwarded(facts),
+        posted => Some(format!(
+            "{} of its users came back from mailing lists, to which the ledger has sent them ({})",
+            counted(posted, "post"),
+            lists.join(", ")
+        )),
+    }
+}
+
+/// How many posts came back from mailing lists.
+fn posted(facts: &DomainFacts) -> u64 {
+    let posts = facts.mail.iter().flat_map(|traffic| &traffic.posts);
+    posts.fold(0, |sum, (_, times)| sum.saturating_add(*times))
 }
 
 /// What looks so, and may be a forger with a domain of his own: it can't hold a policy back.

@@ -152,6 +152,7 @@ impl Message {
                     .would
                     .extend(self.policy.would(facts, mailbox, verdict, named));
             }
+            effects.counts.extend(self.authorship.post.clone());
         }
         effects.sample = self.sample(now);
         effects

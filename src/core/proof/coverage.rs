@@ -15,11 +15,12 @@ use crate::core::{
 
 /// How many different things of one [kind](CoverageCount::kind) are counted on a day ([`CoverageCount::max_per_day`]).
 /// Together they are the maximum of rows for a day.
-const MAX_OUTGOING: u64 = 7_500;
+const MAX_OUTGOING: u64 = 7_300;
 const MAX_BOUNCES: u64 = 500;
 const MAX_WOULD_REFUSE: u64 = 1_000;
 const MAX_SRS: u64 = 500;
 const MAX_SIGNED: u64 = 500;
+const MAX_POSTS: u64 = 200;
 /// How many days are kept, today included.
 pub const KEEP_DAYS: u64 = 90;
 /// The longest text that is counted, in octets: a reverse-path of RFC 5321 section 4.5.3.1.3 fits.
@@ -79,11 +80,25 @@ pub enum CoverageCount {
         /// Its `s=`.
         selector: String,
     },
+    /// A message of ours that came back from a mailing list, as the ledger shows.
+    Post {
+        /// The domain in From:, which is ours.
+        domain: String,
+        /// The domain of the list's MAIL FROM.
+        list: String,
+    },
 }
 
 impl CoverageCount {
     /// All that [`Self::kind`] gives.
-    pub const KINDS: [&str; 5] = ["outgoing", "bounce", "would_refuse", "srs", "signed"];
+    pub const KINDS: [&str; 6] = [
+        "outgoing",
+        "bounce",
+        "would_refuse",
+        "srs",
+        "signed",
+        "post",
+    ];
     /// The domain of all senders that are not in `local.domains`.
     pub const NOT_OURS: &str = "-";
     /// The outcome that every outgoing message has.
@@ -163,7 +178,10 @@ impl CoverageCount {
             Self::Outgoing { outcome, .. } | Self::Bounce { outcome } => {
                 outcome == ProofKind::Dkim.as_str()
             }
-            Self::WouldRefuse { .. } | Self::Srs { .. } | Self::Signed { .. } => false,
+            Self::WouldRefuse { .. }
+            | Self::Srs { .. }
+            | Self::Signed { .. }
+            | Self::Post { .. } => false,
         }
     }
 
@@ -183,6 +201,7 @@ impl CoverageCount {
             Self::WouldRefuse { .. } => "would_refuse",
             Self::Srs { .. } => "srs",
             Self::Signed { .. } => "signed",
+            Self::Post { .. } => "post",
         }
     }
 
@@ -194,6 +213,7 @@ impl CoverageCount {
             Self::WouldRefuse { recipient } => (recipient, ""),
             Self::Srs { domain, seen } => (domain, seen.as_str()),
             Self::Signed { domain, selector } => (domain, selector),
+            Self::Post { domain, list } => (domain, list),
         }
     }
 
@@ -216,6 +236,10 @@ impl CoverageCount {
                 domain: first,
                 selector: second,
             }),
+            "post" => Some(Self::Post {
+                domain: first,
+                list: second,
+            }),
             _ => None,
         }
     }
@@ -229,6 +253,7 @@ impl CoverageCount {
             Self::WouldRefuse { .. } => MAX_WOULD_REFUSE,
             Self::Srs { .. } => MAX_SRS,
             Self::Signed { .. } => MAX_SIGNED,
+            Self::Post { .. } => MAX_POSTS,
         }
     }
 
@@ -324,6 +349,10 @@ mod tests {
                 domain: "example.org".to_owned(),
                 selector: "s2026".to_owned(),
             },
+            CoverageCount::Post {
+                domain: "example.org".to_owned(),
+                list: "lists.example.net".to_owned(),
+            },
         ];
         for count in counts {
             let (first, second) = count.texts();
@@ -335,7 +364,7 @@ mod tests {
             CoverageCount::stored("new", String::new(), String::new()),
             None
         );
-        let most = MAX_OUTGOING + MAX_BOUNCES + MAX_WOULD_REFUSE + MAX_SRS + MAX_SIGNED;
+        let most = MAX_OUTGOING + MAX_BOUNCES + MAX_WOULD_REFUSE + MAX_SRS + MAX_SIGNED + MAX_POSTS;
         assert_eq!(most, 10_000);
     }
 

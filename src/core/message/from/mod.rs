@@ -13,6 +13,7 @@ use crate::core::{
     dmarc::{self, Method},
     outside::Outside,
     policy::{Claim, HeaderFacts, Policy, Standing, Vouchers, Vouching},
+    proof::coverage::CoverageCount,
     trace_header::DmarcTrace,
 };
 use signed::Candidates;
@@ -31,6 +32,8 @@ pub(super) struct Authorship {
     copies: Vec<bool>,
     /// The result of DMARC for our domain, where it is known.
     pub(super) result: Option<DmarcTrace>,
+    /// That it is a post of ours, where the ledger shows it.
+    pub(super) post: Option<CoverageCount>,
 }
 
 impl Authorship {
@@ -99,8 +102,9 @@ impl Message {
         let is_vouched = |claim: &Claim| matches!(claim.standing, Standing::Vouched(_));
         let counted = claim.as_ref().filter(|claim| is_vouched(claim));
         let mut copies = Vec::new();
-        let mut copied = None;
+        let (mut copied, mut post) = (None, None);
         if let Some(claim) = counted.filter(|_| authors.is_by_ledger.get()) {
+            post = authors.post(claim);
             let (places, why) = authors.copies()?;
             copies = places;
             copied = why.map(|why| Claim {
@@ -114,6 +118,7 @@ impl Message {
             copied,
             copies,
             result,
+            post,
         })
     }
 }
@@ -165,6 +170,14 @@ impl Vouchers for Authors<'_> {
 impl<'a> Authors<'a> {
     fn policy(&self) -> &'a Policy {
         &self.message.policy
+    }
+
+    /// What is counted of a post that a mailing list brings back.
+    fn post(&self, claim: &Claim) -> Option<CoverageCount> {
+        Some(CoverageCount::Post {
+            domain: claim.domain.as_ref()?.to_string(),
+            list: self.message.envelope.reverse_path.domain()?.to_string(),
+        })
     }
 
     fn may_ask(&self, domain: &Domain) -> bool {

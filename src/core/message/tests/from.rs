@@ -14,6 +14,7 @@ use crate::core::{
     outside::{Outside, Unanswered},
     policy::Policy,
     proof::{
+        coverage::CoverageCount,
         dkim::{SignatureResult, Signed, SignedFields},
         ledger::{Hashed, Remembered, hashes},
         today,
@@ -49,7 +50,7 @@ const SIGNED: &str =
 const RELAXED: &[(&str, &str)] = &[("example.org", "v=DMARC1; p=reject")];
 
 /// A message, and all answers about it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Chain {
     site: (&'static str, &'static str),
     mail_from: &'static str,
@@ -225,7 +226,15 @@ impl Chain {
         let verdicts: Vec<_> = verdicts.collect();
         if message.refusal().is_none() {
             let stage = |message: &mut Message| message.end(Negotiated::ALL, NOW);
-            let _ = decided(&mut message, answer, stage);
+            let end = decided(&mut message, answer, stage);
+            let counts = end.effects.counts.into_iter();
+            let posts: Vec<_> = counts.filter(|count| count.kind() == "post").collect();
+            // Copies are counted of what the ledger vouches for, and so is the post.
+            let by_ledger = asked.contains(&"use").then(|| CoverageCount::Post {
+                domain: "example.org".to_owned(),
+                list: self.mail_from.rsplit('@').next().unwrap().to_owned(),
+            });
+            assert_eq!(posts, Vec::from_iter(by_ledger), "{self:?}");
         }
         let asked: Vec<_> = asked
             .into_iter()

@@ -26,6 +26,8 @@ pub struct CoverageSummary {
     pub srs: BTreeMap<String, (u64, u64)>,
     /// DKIM signatures of ours on outgoing mail, by domain and selector.
     pub signed: BTreeMap<(String, String), u64>,
+    /// Posts of ours that came back from mailing lists, by our domain and the list's.
+    pub posts: BTreeMap<(String, String), u64>,
     /// The first day on which outgoing mail was counted, since 1970-01-01.
     pub first_day: Option<u64>,
 }
@@ -111,6 +113,9 @@ impl CoverageSummary {
                 }
                 CoverageCount::Signed { domain, selector } => {
                     add(&mut summary.signed, (domain, selector), times);
+                }
+                CoverageCount::Post { domain, list } => {
+                    add(&mut summary.posts, (domain, list), times);
                 }
                 CoverageCount::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
                 CoverageCount::WouldRefuse { recipient } => {
