@@ -77,6 +77,8 @@ impl Checks<'_> {
     }
 
     fn accounts(&mut self) {
+        let except = Path::of(&["siege", "accounts", "except"]);
+        self.addresses(&except, &self.file.siege.accounts.except);
         let floor = self.file.siege.accounts.floor;
         if !ACCOUNT_FLOORS.contains(&floor) {
             self.findings.error(

@@ -3,7 +3,6 @@
 use std::{path::Path, time::UNIX_EPOCH};
 
 use super::*;
-use crate::store::{Retention, open};
 
 fn policy() -> Policy {
     let yaml = "local: {domains: [example.org]}";
@@ -51,14 +50,7 @@ impl Host {
 
 #[tokio::test]
 async fn hosts_add_up_and_one_of_them_tells_first() {
-    let folder = lab::mta::folder_in_memory().unwrap();
-    let url = format!("sqlite:{}/state.db", folder.path().display());
-    let retention = Retention {
-        ledger_days: 1,
-        learned_days: 1,
-        max_learned: 1,
-    };
-    let opened = open(&url.parse().unwrap(), retention);
+    let (_folder, opened) = crate::engine::sieges::tests::store();
     let store = Some(&*opened);
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     let this_hour = hour(now);

@@ -202,4 +202,4 @@ fn outcome(written: &Result<Option<u64>, Unavailable>) -> Written {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

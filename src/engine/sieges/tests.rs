@@ -48,7 +48,8 @@ fn hits(sieges: &Sieges, numbers: Range<u64>) {
     }
 }
 
-fn store() -> (TempDir, Arc<dyn Store>) {
+/// A store of its own.
+pub(in crate::engine) fn store() -> (TempDir, Arc<dyn Store>) {
     let folder = lab::mta::folder_in_memory().unwrap();
     let url = format!("sqlite:{}/state.db", folder.path().display());
     let retention = Retention {
