@@ -82,6 +82,8 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
     if let Some(store) = engine.store.as_deref() {
         let mut rounds = Rounds::new(Arc::clone(&engine.sieges));
         rounds.look(&engine.policy, store).await;
+        // One that does not answer has none, as in the daemon.
+        let _ = engine.forged.follow(store, now()).await;
     }
     let max_body = engine.policy.stored_body_limit();
     let read = |path| message(path, max_body);

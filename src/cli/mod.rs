@@ -235,6 +235,7 @@ fn engine(
         timings: former.map_or_else(Arc::default, |former| Arc::clone(&former.timings)),
         dkim_keys: config.dkim_keys.clone(),
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
+        forged: former.map_or_else(Arc::default, |former| Arc::clone(&former.forged)),
         accounts: former.map_or_else(Arc::default, |former| Arc::clone(&former.accounts)),
         store,
     };

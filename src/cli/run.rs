@@ -3,6 +3,7 @@
 mod accounts;
 mod daily;
 mod descriptors;
+mod forged;
 mod metrics;
 mod notices;
 mod parts;
@@ -87,6 +88,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
     tokio::spawn(test_blocklists(Arc::clone(&shared)));
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
+    tokio::spawn(forged::follow(Arc::clone(&shared)));
     let notices = Notices::start();
     tokio::spawn(siege::watch(Arc::clone(&shared), notices.clone()));
     tokio::spawn(accounts::watch(Arc::clone(&shared), notices));

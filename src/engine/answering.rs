@@ -81,6 +81,7 @@ impl Answerer for Answers<'_> {
             Question::WrongTags(client) => {
                 Some(Answer::WrongTags(self.engine.guesses.wrong(*client)))
             }
+            Question::Forged(ids) => Some(Answer::Holds(self.engine.forged.has_any(ids))),
             Question::WrongTag(guesser) => {
                 let guess = Guess::Wrong(guesser.clone());
                 self.engine.guesses.count(&guess, self.warnings);
@@ -147,7 +148,10 @@ impl Answers<'_> {
             Question::Signatures(part) => Box::pin(self.signatures(message, part)).await,
             Question::Dmarc(author) => Box::pin(self.dmarc(author)).await,
             Question::Chain => Box::pin(self.chain(message)).await,
-            Question::Siege(_) | Question::WrongTags(_) | Question::WrongTag(_) => Answer::NotAsked,
+            Question::Siege(_)
+            | Question::WrongTags(_)
+            | Question::WrongTag(_)
+            | Question::Forged(_) => Answer::NotAsked,
             stored => Box::pin(self.stored(stored)).await,
         }
     }

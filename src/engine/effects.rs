@@ -28,6 +28,7 @@ impl Engine {
             counts,
             attack,
             proven,
+            forged,
             sample,
             would,
             accepted_sender,
@@ -52,6 +53,10 @@ impl Engine {
         for bounce in proven {
             let counts = self.accounts.count(&self.policy, hour, bounce);
             store.count_attack(hour, counts);
+        }
+        if !forged.is_empty() {
+            self.forged.note(&forged, now);
+            store.keep_forged(now, forged);
         }
         if let Some(sample) = sample {
             store.keep_sample(sample);

@@ -7,6 +7,7 @@ mod asking;
 mod dmarc;
 mod drain;
 mod effects;
+mod forged;
 mod guesses;
 mod remembered;
 mod reporter;
@@ -27,6 +28,7 @@ pub use self::{
     answering::{Allowed, Answers},
     asking::{Answerer, STAGE_LIMIT, decided},
     drain::{Drain, DrainSettings, MessageGuard},
+    forged::ForgedIds,
     guesses::Guesses,
     remembered::Remembered,
     reporter::StoredMail,
@@ -70,6 +72,8 @@ pub struct Engine {
     pub sieges: Arc<Sieges>,
     /// Knows which accounts are suspected.
     pub accounts: Arc<Accounts>,
+    /// Knows Message-IDs of mail that somebody forged.
+    pub forged: Arc<ForgedIds>,
     /// Knows how long answers take.
     pub timings: Arc<Timings>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.

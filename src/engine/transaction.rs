@@ -205,6 +205,7 @@ impl Transaction {
             end = end.without_entry();
         }
         engine.timings.judged(Stage::End, begun.elapsed());
+        self.show_all(&end.checks);
         for (proof, why) in &end.unsigned {
             log::debug!(
                 "id={} check=proof.{proof} not signed: {why}",

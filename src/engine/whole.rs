@@ -41,12 +41,14 @@ pub struct Course {
     pub headers: Option<Judgement>,
     /// At the end of the content.
     pub content: Option<Judgement>,
+    /// At the end of the message.
+    pub end: Option<Judgement>,
 }
 
 impl Course {
     /// What stands in the end.
     pub fn last(&self) -> &Judgement {
-        let stages = [&self.content, &self.headers, &self.data];
+        let stages = [&self.end, &self.content, &self.headers, &self.data];
         let mut reached = stages.into_iter().flatten();
         reached.next().unwrap_or(&self.rcpt.judgement)
     }
@@ -80,6 +82,7 @@ pub async fn whole(
             data: None,
             headers: None,
             content: None,
+            end: None,
         });
     }
     let goes_on = |message: &Message| !message.accepted().is_empty() && message.refusal().is_none();
@@ -113,7 +116,12 @@ pub async fn whole(
         }
         if goes_on(message) {
             let stage = |message: &mut Message, now| message.end(Negotiated::ALL, now);
-            end = Some(engine.decide(message, allowed, &warnings, stage).await);
+            let ended = engine.decide(message, allowed, &warnings, stage).await;
+            let checks = ended.checks.clone();
+            note(&mut courses, message, checks, |course, found| {
+                course.end = said(found)
+            });
+            end = Some(ended);
         }
     }
     Whole {

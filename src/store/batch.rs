@@ -40,6 +40,8 @@ pub struct Counts {
     pub would: BTreeMap<(u64, WouldGroup), WouldTally>,
     /// Senders of what was accepted otherwise on a day, and how often.
     pub senders: BTreeMap<(u64, String), u64>,
+    /// Message-IDs of forged mail, hashed, and when each last came.
+    pub forged: BTreeMap<Hash, u64>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
     /// Uses of proofs that were counted already, in the order they came in.
@@ -80,7 +82,8 @@ impl Counts {
     pub fn len(&self) -> usize {
         let of_mail = self.coverage.len() + self.learned.len();
         let monitored = self.would.len() + self.senders.len();
-        of_mail + monitored + self.attack.len() + self.samples.len() + self.uses.len()
+        let of_bounces = self.attack.len() + self.samples.len() + self.forged.len();
+        of_mail + monitored + of_bounces + self.uses.len()
     }
 
     /// Takes off some, at most `max` of each kind.
@@ -90,6 +93,7 @@ impl Counts {
             attack: first(&mut self.attack, max),
             would: first(&mut self.would, max),
             senders: first(&mut self.senders, max),
+            forged: first(&mut self.forged, max),
             learned: std::iter::from_fn(|| self.learned.pop_first())
                 .take(max)
                 .collect(),
@@ -104,7 +108,8 @@ impl Counts {
         let counted = self.coverage.values().chain(self.attack.values());
         let monitored = self.would.values().map(|tally| &tally.times);
         let counted = counted.chain(monitored).chain(self.senders.values());
-        let once = u64::try_from(self.learned.len() + self.uses.len()).unwrap_or(u64::MAX);
+        let once = self.learned.len() + self.uses.len() + self.forged.len();
+        let once = u64::try_from(once).unwrap_or(u64::MAX);
         counted.fold(once, |sum, times| sum.saturating_add(*times))
     }
 }

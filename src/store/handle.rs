@@ -24,7 +24,7 @@ use crate::core::{
     learned::Learn,
     proof::{
         coverage::CoverageCount,
-        ledger::{MAX_RECIPIENTS, Sent},
+        ledger::{Hash, MAX_RECIPIENTS, Sent},
     },
     would::Would,
 };
@@ -159,6 +159,10 @@ where
                 _place: place,
             });
         }
+    }
+
+    fn keep_forged(&self, at: u64, forged: Vec<Hash>) {
+        self.queue.keep_forged(at, forged);
     }
 
     fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>) {

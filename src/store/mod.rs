@@ -32,8 +32,8 @@ use futures_util::future::BoxFuture;
 pub use health::Health;
 pub use losses::{Losses, Lost};
 pub use questions::{
-    AttackStore, CoverageStore, LearnedStore, LedgerStore, ProofUseStore, Questions, ReportStore,
-    SiegeStore, StoreAnswer, WouldStore,
+    AttackStore, CoverageStore, ForgedStore, LearnedStore, LedgerStore, ProofUseStore, Questions,
+    ReportStore, SiegeStore, StoreAnswer, WouldStore,
 };
 use queue::Queue;
 pub use receipt::Receipt;
@@ -44,7 +44,10 @@ pub use url::StoreUrl;
 use crate::core::{
     attack::{AttackCount, Sample},
     learned::Learn,
-    proof::{coverage::CoverageCount, ledger::Sent},
+    proof::{
+        coverage::CoverageCount,
+        ledger::{Hash, Sent},
+    },
     would::Would,
 };
 
@@ -65,6 +68,9 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
 
     /// Keeps a sample, unless there are enough of its network and hour, or too many wait already. Never waits.
     fn keep_sample(&self, sample: Sample);
+
+    /// Keeps hashes of Message-IDs of forged mail that came at this time, in seconds since 1970. Never waits.
+    fn keep_forged(&self, at: u64, forged: Vec<Hash>);
 
     /// Counts what was accepted only because of monitoring, and the sender of what was accepted otherwise; `day` is in days
     /// since 1970-01-01. Never waits.

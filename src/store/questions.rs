@@ -101,6 +101,12 @@ pub trait AttackStore {
     fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;
 }
 
+/// Message-IDs of mail that somebody sent in our name.
+pub trait ForgedStore {
+    /// Those that came from this time on, in seconds since 1970, hashed, each with the latest time.
+    fn forged_since(&self, since: u64) -> StoreAnswer<'_, Vec<(Hash, u64)>>;
+}
+
 /// What was accepted only because of monitoring.
 pub trait WouldStore {
     /// The counts of these days, which are days since 1970-01-01, in order of day and group.
@@ -140,6 +146,7 @@ pub trait Questions:
     + AttackStore
     + WouldStore
     + ReportStore
+    + ForgedStore
 {
 }
 
@@ -152,5 +159,6 @@ impl<T> Questions for T where
         + AttackStore
         + WouldStore
         + ReportStore
+        + ForgedStore
 {
 }

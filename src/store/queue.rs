@@ -31,7 +31,7 @@ use crate::core::{
     learned::Learn,
     proof::{
         coverage::CoverageCount,
-        ledger::Sent,
+        ledger::{Hash, Sent},
         uses::{KeptUses, Use},
     },
     would::Would,
@@ -110,6 +110,19 @@ impl Queue {
         if let Some(sender) = accepted_sender {
             self.add(1, |counts, room| {
                 more(counts.senders.entry((day, sender)), 1, room.is_for(false))
+            });
+        }
+    }
+
+    /// Keeps a hash of a Message-ID that a stranger's bounce brought.
+    pub fn keep_forged(&self, at: u64, forged: Vec<Hash>) {
+        for hash in forged {
+            self.add(1, |counts, room| {
+                let has_place = counts.forged.contains_key(&hash) || room.is_for(false);
+                if has_place {
+                    counts.forged.insert(hash, at);
+                }
+                has_place
             });
         }
     }
@@ -373,6 +386,9 @@ impl Queue {
             self.add(times, |counts, room| {
                 more(counts.senders.entry(sender), times, room.is_for(false))
             });
+        }
+        for (hash, at) in left.forged {
+            self.keep_forged(at, vec![hash]);
         }
         for learn in left.learned {
             self.learn(learn);

@@ -68,6 +68,8 @@ tac /var/mail/joe | sed '/^From .*joe@example\.org/q' | tac | sed 1d >/home/joe/
 printf 'From: ann@friend.example\nSubject: hello\n\nhello\n' >/home/joe/plain.eml
 cp /usr/share/doc/backstop/examples/sieve/backstop.sieve /home/joe/
 has "$(runuser -u joe -- sieve-test /home/joe/backstop.sieve /home/joe/tagged.eml)" 'folder: Junk'
+printf 'X-Backstop: verdict=tag reason=reply_to_forgery; kind=-; id=1\nFrom: ann@friend.example\nSubject: Re: pills\n\nWhat?\n' >/home/joe/answer.eml
+has "$(runuser -u joe -- sieve-test /home/joe/backstop.sieve /home/joe/answer.eml)" 'folder: Forgeries'
 no grep -q Junk <<<"$(runuser -u joe -- sieve-test /home/joe/backstop.sieve /home/joe/plain.eml)"
 
 say completions

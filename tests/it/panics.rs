@@ -21,8 +21,9 @@ use backstop::{
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
     store::{
-        AttackStore, CoverageStore, Health, LearnedStore, LedgerStore, Losses, ProofUseStore,
-        Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer, WouldStore,
+        AttackStore, CoverageStore, ForgedStore, Health, LearnedStore, LedgerStore, Losses,
+        ProofUseStore, Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer,
+        WouldStore,
     },
 };
 use futures_util::future::BoxFuture;
@@ -94,6 +95,12 @@ impl AttackStore for Buggy {
     }
 }
 
+impl ForgedStore for Buggy {
+    fn forged_since(&self, _: u64) -> StoreAnswer<'_, Vec<(Hash, u64)>> {
+        panic!("nobody asks")
+    }
+}
+
 impl WouldStore for Buggy {
     fn would(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<WouldRow>> {
         panic!("nobody asks")
@@ -132,6 +139,10 @@ impl Store for Buggy {
     fn count_attack(&self, _: u64, _: Vec<AttackCount>) {}
 
     fn keep_sample(&self, _: Sample) {}
+
+    fn keep_forged(&self, _: u64, _: Vec<Hash>) {
+        panic!("a bug where forgeries are kept")
+    }
 
     fn count_would(&self, _: u64, _: Vec<Would>, _: Option<String>) {}
 
@@ -175,6 +186,7 @@ fn engine() -> Engine {
         signatures: Arc::default(),
         dkim_keys: config.dkim_keys,
         sieges: Arc::default(),
+        forged: Arc::default(),
         accounts: Arc::default(),
         store: Some(Arc::new(Buggy)),
     }

@@ -52,6 +52,9 @@ struct Explained {
     /// Only with `--eml`, if a proof or a signature of the author's was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     after_content: Option<Stage>,
+    /// Only with `--eml`, if it answers forged mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_end: Option<Stage>,
 }
 
 /// The checks of a stage after RCPT, and the verdict after it.
@@ -131,6 +134,7 @@ impl ExplainReport {
                 at_data: course.data.as_ref().map(Stage::new),
                 after_headers: course.headers.as_ref().map(Stage::new),
                 after_content: course.content.as_ref().map(Stage::new),
+                at_end: course.end.as_ref().map(Stage::new),
             }
         };
         Self {
@@ -188,6 +192,7 @@ impl Explained {
             ("at DATA", &self.at_data),
             ("at the end of the headers", &self.after_headers),
             ("at the end of the message", &self.after_content),
+            ("before it is delivered", &self.at_end),
         ];
         let reached = stages.into_iter();
         reached.filter_map(|(name, stage)| Some((name, stage.as_ref()?)))

@@ -153,6 +153,11 @@ impl<'a> Asker<'a> {
         self.ask(Question::SignaturesLeft { days }, holds)
     }
 
+    /// Whoever does not know it has none.
+    pub(super) fn forged(&self, ids: Vec<Hash>) -> Result<bool, Open> {
+        Ok(self.ask(Question::Forged(ids), holds)?.unwrap_or_default())
+    }
+
     pub(super) fn remembers_all(&self, domain: &Domain, days: u64) -> Asked<bool> {
         let domain = domain.clone();
         self.ask(Question::RemembersAll { domain, days }, holds)

@@ -12,7 +12,7 @@ use crate::core::{
     proof::{
         coverage::CoverageCount,
         guesses::Guesser,
-        ledger::{Hashed, Sent, hash},
+        ledger::{Hash, Hashed, Sent, hash},
         today,
     },
     siege::Hit,
@@ -37,6 +37,8 @@ pub struct Effects {
     pub attack: Vec<attack::AttackCount>,
     /// Bounces that prove to return mail of a sender of ours.
     pub proven: Vec<ProvenBounce>,
+    /// Message-IDs of mail that somebody forged, hashed.
+    pub forged: Vec<Hash>,
     /// A bounce that was refused, or would have been.
     pub sample: Option<Sample>,
     /// What was accepted only because of monitoring.
@@ -78,6 +80,7 @@ impl Effects {
             counts,
             attack,
             proven,
+            forged,
             sample,
             would,
             accepted_sender,
@@ -89,6 +92,7 @@ impl Effects {
         self.counts.extend(counts);
         self.attack.extend(attack);
         self.proven.extend(proven);
+        self.forged.extend(forged);
         self.sample = sample.or(self.sample.take());
         self.would.extend(would);
         self.accepted_sender = accepted_sender.or(self.accepted_sender.take());
@@ -155,6 +159,7 @@ impl Message {
             effects.counts.extend(self.authorship.post.clone());
         }
         effects.sample = self.sample(now);
+        effects.forged = self.forged_ids();
         effects
     }
 

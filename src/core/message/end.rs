@@ -4,7 +4,7 @@ use super::{Accepted, Asker, Effects, Ending, Message, Open, Step};
 use crate::core::{
     learned::Learn,
     notification::Notification,
-    policy::{Departure, NotSigned},
+    policy::{Check, Departure, NotSigned},
     proof::{ProofKind, coverage::CoverageCount},
     siege::State,
     spf::SpfResult,
@@ -42,6 +42,8 @@ pub struct End {
     pub unsigned: Vec<(&'static str, NotSigned)>,
     /// What is to be counted, remembered and learned.
     pub effects: Effects,
+    /// What was found about each recipient, in their order; empty where nothing was.
+    pub checks: Vec<Vec<Check>>,
 }
 
 impl End {
@@ -62,13 +64,15 @@ impl Message {
             // These don't depend on each other.
             let learn = self.to_learn(now, asker);
             let no_dsn = self.no_dsn(negotiated, asker);
-            Ok((learn?, no_dsn?))
+            let forged = self.answers_forgery(now, asker);
+            Ok((learn?, no_dsn?, forged?))
         });
-        let (learn, no_dsn) = match asked {
+        let (learn, no_dsn, forged) = match asked {
             Step::Ask(questions) => return Step::Ask(questions),
             Step::Decided(decided) => decided,
         };
         self.silence(no_dsn);
+        let checks = self.tag_answer(forged.as_deref());
         let departure = self.departure(now);
         let departure = departure.within(negotiated.change_sender, negotiated.add_header);
         let mut effects = self.effects_of_all(now);
@@ -100,6 +104,7 @@ impl Message {
             signed,
             unsigned,
             effects,
+            checks,
         })
     }
 

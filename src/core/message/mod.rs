@@ -17,6 +17,7 @@ mod from;
 mod no_dsn;
 mod question;
 mod recipient;
+mod replied;
 mod search;
 mod stages;
 

@@ -51,6 +51,8 @@ pub enum Question {
         /// How many days.
         days: u64,
     },
+    /// Whether one of these is the Message-ID of a message that somebody forged: hashes of some.
+    Forged(Vec<Hash>),
     /// What the ledger has of a message: hashes of its Message-ID.
     Sent(Vec<Hash>),
     /// What the DKIM signatures of a part of the message prove.
@@ -116,7 +118,7 @@ pub enum Answer {
     Learned(Option<Learned>),
     /// To [`Question::LastSent`]: in seconds since 1970.
     LastSent(Option<u64>),
-    /// To [`Question::SignaturesLeft`] and [`Question::RemembersAll`].
+    /// To [`Question::SignaturesLeft`], [`Question::RemembersAll`] and [`Question::Forged`].
     Holds(bool),
     /// To [`Question::Sent`].
     Sent(Option<Remembered>),
@@ -152,7 +154,7 @@ impl Question {
             | Self::Sent(_)
             | Self::Use { .. }
             | Self::RemembersAll { .. } => Some(Outside::Store),
-            Self::Siege(_) | Self::WrongTags(_) | Self::WrongTag(_) => None,
+            Self::Siege(_) | Self::WrongTags(_) | Self::WrongTag(_) | Self::Forged(_) => None,
         }
     }
 

@@ -73,6 +73,8 @@ pub enum Hashed {
     Learned,
     /// The network of a client that a siege's sensor counts.
     Network,
+    /// The Message-ID of a message that somebody forged, as [`message_id`] gives it.
+    Forged,
 }
 
 impl Hashed {
@@ -89,6 +91,7 @@ impl Hashed {
             Self::Replier => b"backstop used by replier\0",
             Self::Learned => b"backstop learned address\0",
             Self::Network => b"backstop siege network\0",
+            Self::Forged => b"backstop forged message-id\0",
         }
     }
 }

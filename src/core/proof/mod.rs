@@ -6,6 +6,7 @@ pub mod counted;
 pub mod coverage;
 pub mod dkim;
 pub mod evidence;
+pub mod forged;
 pub mod guesses;
 pub mod imported;
 mod keys;

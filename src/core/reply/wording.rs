@@ -158,6 +158,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
         | Reason::HeaderFromDoubtful { .. }
         | Reason::Outgoing(_)
         | Reason::Exempt(_)
+        | Reason::ReplyToForgery
         | Reason::RefusedByMta { .. } => own_failure(),
     }
 }

@@ -103,6 +103,8 @@ pub enum Reason {
         /// The domain claimed.
         domain: Option<Domain>,
     },
+    /// It answers mail that somebody sent in our name.
+    ReplyToForgery,
     /// A rule of `headers` matched.
     HeaderRule {
         /// Which one, from 1.
@@ -211,6 +213,7 @@ impl Reason {
             Self::UnauthenticatedReport => "unauthenticated_report",
             Self::HeaderFromForged { .. } => "header_from_forged",
             Self::HeaderFromDoubtful { .. } => "header_from_doubtful",
+            Self::ReplyToForgery => "reply_to_forgery",
             Self::HeaderRule { .. } => "header_rule",
             Self::Siege(UnderSiege::Unproven(_)) => "siege_unproven",
             Self::Siege(UnderSiege::CatchAll { bounce: true }) => "siege_catch_all_bounce",

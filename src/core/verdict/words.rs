@@ -149,6 +149,10 @@ const REASONS: &[(&str, &str)] = &[
         "header_from_doubtful",
         "your domain in From:, and what vouches for it may be a copy",
     ),
+    (
+        "reply_to_forgery",
+        "it answers mail that somebody sent in your name",
+    ),
     ("header_rule", "a rule for headers matches"),
     (
         "siege_unproven",

@@ -128,6 +128,7 @@ pub(super) fn of(
         | Reason::ClientUnknown
         | Reason::OtherRecipients
         | Reason::ForgedHeaders
+        | Reason::ReplyToForgery
         | Reason::DirectoryUnavailable
         | Reason::Stopping
         | Reason::Internal => None,

@@ -11,6 +11,7 @@
 //! | `backstop:1:learned:[OF:]SHARD` | some of the addresses that are learned |
 //! | `backstop:1:sieges` | the records of all sieges |
 //! | `backstop:1:attack:HOUR:KIND` | what the attack report counts |
+//! | `backstop:1:forged` | Message-IDs of mail that somebody forged |
 //! | `backstop:1:would:DAY[:PART]` | what was accepted only because of monitoring: counts, examples, groups by reason, senders |
 //! | `backstop:1:dmarc:DAY`, `backstop:1:dmarc:DAY:taken` | DMARC reports, and how much room they take |
 //! | `backstop:1:samples`, `backstop:1:sampled:HOUR:NETWORK` | samples, and how many there are of a network in an hour |
@@ -21,6 +22,7 @@ mod attack;
 mod connect;
 mod coverage;
 mod failure;
+mod forged;
 mod learned;
 mod ledger;
 mod reports;
@@ -169,6 +171,7 @@ impl Backend for Redis {
         commands.atomic();
         coverage::written(&mut commands, &counts.coverage, today(now));
         attack::written(&mut commands, counts, now);
+        forged::written(&mut commands, &counts.forged, now);
         would::written(&mut commands, counts, today(now));
         let all = commands.len();
         let added = run(&mut connection, commands).await;

@@ -7,6 +7,7 @@
 mod attack;
 mod coverage;
 mod failure;
+mod forged;
 mod learned;
 mod ledger;
 mod prune;
@@ -153,6 +154,7 @@ impl Sqlite {
         }
         uses::insert(writer, &counts.uses).await?;
         attack::insert(writer, counts).await?;
+        forged::insert(writer, &counts.forged).await?;
         would::insert(writer, counts).await
     }
 
@@ -250,6 +252,7 @@ impl Backend for Sqlite {
             uses::prune(writer, now).await?;
             coverage::prune(writer, today(now)).await?;
             attack::prune(writer, now).await?;
+            forged::prune(writer, now).await?;
             would::prune(writer, today(now)).await?;
             reports::prune(writer, today(now)).await?;
             ledger::shrink(writer, LARGEST).await?;

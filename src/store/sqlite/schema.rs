@@ -109,6 +109,12 @@ pub(super) const LATER_TABLES: &str = "
         PRIMARY KEY (day, reason, what)
     ) STRICT, WITHOUT ROWID;
 
+    CREATE TABLE IF NOT EXISTS forged (
+        message BLOB PRIMARY KEY,
+        seen_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS forged_by_time ON forged (seen_at);
+
     CREATE TABLE IF NOT EXISTS accepted_senders (
         day INTEGER NOT NULL,
         sender TEXT NOT NULL,

@@ -13,6 +13,7 @@ mod ending;
 mod failover;
 mod forged_headers;
 mod forgeries;
+mod forged_mail;
 mod header_bounds;
 mod headers;
 mod ledger;

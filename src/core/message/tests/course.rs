@@ -100,7 +100,7 @@ pub(super) fn content(
     message.body(sent.body.replace('\n', "\r\n").as_bytes());
 }
 
-fn behind_rcpt(
+pub(super) fn behind_rcpt(
     message: &mut Message,
     sent: Sent,
     answer: &mut impl FnMut(&Message, Vec<Question>) -> Vec<(Question, Answer)>,

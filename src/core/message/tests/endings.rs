@@ -178,6 +178,7 @@ fn what_the_ledger_did_not_keep_is_told() {
             counts: CoverageCount::of_outgoing("example.org", &made, &[]),
             ..Effects::default()
         },
+        checks: Vec::new(),
     };
     let end = end.without_entry();
     assert_eq!(end.signed, [ProofKind::Watermark.as_str()]);

@@ -11,6 +11,7 @@ mod guesses;
 mod proofs;
 mod properties;
 mod questions;
+mod replied;
 mod sent;
 mod silenced;
 mod unasked;

@@ -392,7 +392,7 @@ fn behind_rcpt_cheap_proofs_are_looked_for_before_dear_ones() {
                 body: "I am away.\n",
                 ..MAIL
             },
-            "ledger; chain; remembers all, last sent",
+            "ledger; chain; remembers all, last sent; forged",
         ),
     ] {
         let (_, asked) = rounds(sent);

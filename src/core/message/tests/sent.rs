@@ -86,6 +86,7 @@ pub(super) fn word(question: &Question) -> String {
         Question::Listings => "lists".to_owned(),
         Question::Known { .. } => "known".to_owned(),
         Question::Siege(_) => "siege".to_owned(),
+        Question::Forged(_) => "forged".to_owned(),
         Question::WrongTags(_) => "wrong tags".to_owned(),
         Question::WrongTag(_) => "one more".to_owned(),
         Question::Learned(_) => "learned".to_owned(),
@@ -125,7 +126,9 @@ pub(super) fn answer(question: &Question, sent: Sent) -> Answer {
         Question::WrongTags(_) | Question::WrongTag(_) => Answer::WrongTags(0),
         Question::Learned(_) => Answer::Learned(None),
         Question::LastSent(_) => Answer::LastSent(None),
-        Question::SignaturesLeft { .. } | Question::RemembersAll { .. } => Answer::Holds(false),
+        Question::SignaturesLeft { .. } | Question::RemembersAll { .. } | Question::Forged(_) => {
+            Answer::Holds(false)
+        }
         Question::Sent(_) => Answer::Sent(None),
         Question::Signatures(_) => Answer::Signatures(Vec::new()),
         Question::Dmarc(_) => Answer::Dmarc(None),

@@ -375,7 +375,7 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
             last_sent: None,
         })),
         Question::LastSent(_) => Answer::LastSent((of(2) == 0).then_some(NOW - 10)),
-        Question::SignaturesLeft { .. } | Question::RemembersAll { .. } => {
+        Question::SignaturesLeft { .. } | Question::RemembersAll { .. } | Question::Forged(_) => {
             Answer::Holds(of(2) == 0)
         }
         Question::Sent(_) => Answer::Sent((of(2) == 0).then(|| {

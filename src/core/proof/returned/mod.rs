@@ -108,6 +108,15 @@ pub fn read(headers: &Headers, body: &[u8], cut: bool) -> NotificationReport {
     report
 }
 
+/// The Message-IDs of what a message answers, by its headers, with their angle brackets. The last of References is the message
+/// answered (RFC 5322 section 3.6.4), the first the start of the thread.
+pub fn answered(headers: &Headers) -> Vec<Vec<u8>> {
+    let named = ["In-Reply-To", "References"].into_iter();
+    let fields = named.flat_map(|name| headers.all(name));
+    let ids = fields.flat_map(|header| fields::message_ids(&header.unfolded()).into_iter().rev());
+    ids.collect()
+}
+
 impl NotificationReport {
     /// Whether it names one of these, or its fields name nobody.
     ///
@@ -133,14 +142,9 @@ impl NotificationReport {
         }
     }
 
-    /// The last of References is the message answered (RFC 5322 section 3.6.4), the first the start of the thread.
     fn answer(&mut self, headers: &Headers) {
-        for name in ["In-Reply-To", "References"] {
-            for header in headers.all(name) {
-                for message_id in fields::message_ids(&header.unfolded()).into_iter().rev() {
-                    self.answers(message_id);
-                }
-            }
+        for message_id in answered(headers) {
+            self.answers(message_id);
         }
     }
 
