@@ -64,23 +64,9 @@ impl Dnsbl {
         }
     }
 
-    /// The name to ask for A records: octets reversed, nibbles for IPv6 (RFC 5782 sections 2.1 and 2.4). An IPv4-mapped
-    /// address is asked as IPv6, because such are a list's test points.
+    /// The name to ask for A records.
     pub fn question(&self, client: IpAddr) -> String {
-        let zone = &self.zone;
-        match client {
-            IpAddr::V4(address) => {
-                let [a, b, c, d] = address.octets();
-                format!("{d}.{c}.{b}.{a}.{zone}")
-            }
-            IpAddr::V6(address) => {
-                let mut name = String::with_capacity(64 + zone.as_str().len());
-                for octet in address.octets().iter().rev() {
-                    name.push_str(&format!("{:x}.{:x}.", octet & 0xf, octet >> 4));
-                }
-                name + zone.as_str()
-            }
-        }
+        reversed(client, &self.zone)
     }
 
     /// What the A records mean.
@@ -117,6 +103,24 @@ pub fn is_asked_about(reverse_path: &ReversePath) -> bool {
                 mailbox.local_key().as_slice(),
                 b"postmaster" | b"mailer-daemon"
             )
+        }
+    }
+}
+
+/// The name below a zone that tells of an address: octets reversed, nibbles for IPv6 (RFC 5782 sections 2.1 and 2.4). An
+/// IPv4-mapped address is asked as IPv6, because such are a list's test points.
+pub fn reversed(client: IpAddr, zone: &Domain) -> String {
+    match client {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.{zone}")
+        }
+        IpAddr::V6(address) => {
+            let mut name = String::with_capacity(64 + zone.as_str().len());
+            for octet in address.octets().iter().rev() {
+                name.push_str(&format!("{:x}.{:x}.", octet & 0xf, octet >> 4));
+            }
+            name + zone.as_str()
         }
     }
 }

@@ -13,5 +13,13 @@ impl Checks<'_> {
                 "list your domains: `local: {domains: [example.org]}`",
             );
         }
+        if self.file.report.abuse_contacts.is_some() && !self.file.report.keep_samples {
+            self.findings.error(
+                &Path::of(&["report", "abuse_contacts"]),
+                "`report.abuse_contacts` names a zone, but `report.keep_samples` is off, so there is no bounce to report"
+                    .to_owned(),
+                "use `report: {keep_samples: true}` as well, or leave `abuse_contacts` empty",
+            );
+        }
     }
 }

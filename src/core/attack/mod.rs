@@ -19,7 +19,7 @@ pub use sample::{MAX_SAMPLE_OCTETS, MAX_SAMPLES, Octets, SAMPLE_DAYS, SAMPLES_AN
 pub use summary::{AttackSummary, AttackTally, Ranked};
 
 use super::{
-    address::Mailbox,
+    address::{Domain, Mailbox},
     dnsbl::is_asked_about,
     envelope::Envelope,
     header::Headers,
@@ -30,6 +30,7 @@ use super::{
     printable::shortened,
     proof::coverage,
     recipients::Class,
+    serde_text::unless_empty,
     verdict::{Action, Reason, UnderSiege, Verdict},
 };
 
@@ -50,13 +51,16 @@ const MAX_TEXT: usize = 256;
 const MIN_NAMED: usize = 50_000;
 
 /// `report:` of `milter.yaml`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReportSettings {
     /// Whether some of the refused bounces are kept for `backstop report --export`.
     pub keep_samples: bool,
     /// Whether `backstop report would` names strangers' whole addresses, and not their domains alone.
     pub keep_senders: bool,
+    /// The zone that is asked for the abuse desk of a host; none for no zone.
+    #[serde(deserialize_with = "unless_empty")]
+    pub abuse_contacts: Option<Domain>,
 }
 
 /// Hours since 1970, of a time in seconds since then.

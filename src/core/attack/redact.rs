@@ -1,4 +1,5 @@
-//! Takes our users out of what is shown to strangers (RFC 6590): the local part of each address of ours is replaced by
+//! Takes our users, and where it is wanted everybody, out of what is shown to strangers (RFC 6590): the local part of each
+//! address of ours is replaced by
 //! a keyed hash, the same one for the same address, with a tag (BATV) or without, so that reports can be compared and
 //! nobody learns who it is.
 //!
@@ -39,6 +40,8 @@ const MAX_LINE: usize = 998;
 pub struct Redaction<'a> {
     mac: Hmac<Sha256>,
     local: &'a Local,
+    /// Whether addresses of strangers are redacted, too.
+    of_all: bool,
 }
 
 impl<'a> Redaction<'a> {
@@ -48,7 +51,16 @@ impl<'a> Redaction<'a> {
         Some(Self {
             mac: mac.chain_update(LABEL),
             local,
+            of_all: false,
         })
+    }
+
+    /// The same, with all addresses redacted, whosever they are.
+    pub fn of_all(self) -> Self {
+        Self {
+            of_all: true,
+            ..self
+        }
     }
 
     /// The text with all addresses of ours redacted, those within VERP and SRS addresses (`user=example.org@`,
@@ -93,8 +105,7 @@ impl<'a> Redaction<'a> {
         let mut encoded = Encoded::default();
         lines(&sample.headers.0).for_each(|line| encoded.see(line));
         encoded.see(b"");
-        let headers = self.fields(&sample.headers.0);
-        lines(&headers).for_each(|line| push_line(&mut message, line));
+        message.extend(self.headers(&sample.headers.0));
         message.extend_from_slice(b"\r\n");
         if encoded.is_inside {
             push_line(&mut message, LEFT_OUT);
@@ -113,6 +124,14 @@ impl<'a> Redaction<'a> {
             }
         }
         message
+    }
+
+    /// Headers, redacted, their lines ending in CRLF and none too long, and no control character in them.
+    pub fn headers(&self, headers: &[u8]) -> Vec<u8> {
+        let mut written = Vec::new();
+        let headers = self.fields(headers);
+        lines(&headers).for_each(|line| push_line(&mut written, line));
+        written
     }
 
     /// Headers, each redacted as a whole: a fold parts encoded words of one value.
@@ -202,8 +221,9 @@ impl<'a> Redaction<'a> {
         let name = name.get(..length)?;
         let last = name.iter().rposition(|byte| !b".-".contains(byte))?;
         let name = name.get(..=last)?;
-        let ours = Domain::from_bytes(name).is_some_and(|domain| self.is_ours(&domain));
-        ours.then(|| start..start + name.len())
+        let is_redacted = |domain: Domain| self.of_all || self.is_ours(&domain);
+        let is_redacted = Domain::from_bytes(name).is_some_and(is_redacted);
+        is_redacted.then(|| start..start + name.len())
     }
 
     fn hash(&self, local: &[u8], domain: &[u8]) -> String {

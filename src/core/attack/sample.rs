@@ -62,6 +62,9 @@ pub struct Sample {
     pub id: String,
     /// Who sent it.
     pub client: IpAddr,
+    /// The name that leads to its address and back.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What the client called itself; empty where it did not.
     pub helo: Octets,
     /// MAIL FROM, without its angle brackets: empty for the null sender.
@@ -104,6 +107,7 @@ impl Sample {
             at,
             id: id.to_owned(),
             client: envelope.client.address?,
+            name: envelope.client.name.as_ref().map(ToString::to_string),
             helo: word(envelope.client.helo.as_deref().unwrap_or_default()),
             mail_from: word(&envelope.reverse_path.to_bytes()),
             recipients: recipients.map(|(address, _)| word(address)).collect(),

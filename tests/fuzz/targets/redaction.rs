@@ -66,6 +66,7 @@ pub fn run(data: &[u8]) {
         at: 0,
         id: String::new(),
         client: "192.0.2.1".parse().unwrap(),
+        name: None,
         helo: Octets::default(),
         mail_from: Octets::default(),
         recipients: Vec::new(),

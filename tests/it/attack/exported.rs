@@ -8,7 +8,7 @@ use std::{
 };
 
 use backstop::core::attack::{AttackKind, Fate, Octets, Sample, hour};
-use mail_parser::{MessageParser, MimeHeaders, PartType};
+use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use serde_json::Value;
 
 use super::{Site, attacked, sample};
@@ -194,18 +194,21 @@ fn each_sample_is_a_report_that_others_can_read() {
     assert!(list.contains("`sendmail -i -f postmaster@"), "{list}");
 }
 
+/// The media types of all parts.
+pub fn types(message: &Message<'_>) -> Vec<String> {
+    let types = message.parts.iter().filter_map(|part| part.content_type());
+    types
+        .map(|of| format!("{}/{}", of.ctype(), of.subtype().unwrap_or_default()))
+        .collect()
+}
+
 #[test]
 fn mail_parser_reads_the_same() {
     let site = attacked();
     site.text(&["--export", "reports"]);
     let octets = fs::read(&files(&site.path("reports"))[0]).unwrap();
     let message = MessageParser::default().parse(&octets).unwrap();
-    let types: Vec<_> = message
-        .parts
-        .iter()
-        .filter_map(|part| part.content_type())
-        .map(|of| format!("{}/{}", of.ctype(), of.subtype().unwrap_or_default()))
-        .collect();
+    let types = types(&message);
     assert_eq!(
         types,
         [

@@ -121,6 +121,14 @@ fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<Att
     counts.collect()
 }
 
+/// A bounce of an account of ours that proves to be ours.
+fn account(networks: u64) -> Vec<AttackCount> {
+    let text = |network| format!("joe@example.org 198.18.{network}.0/24");
+    let counts =
+        (0..networks).map(|network| count(AttackKind::Account, Fate::Proven, &text(network)));
+    counts.collect()
+}
+
 /// A joe job of some days: it swells, ebbs and comes again, beside the bounces of every day.
 fn attacked() -> Site {
     let site = Site::new("report: {keep_samples: true}\n");
@@ -170,6 +178,7 @@ fn sample(at: u64) -> Sample {
         at,
         id: "1a".to_owned(),
         client: "198.51.0.10".parse().unwrap(),
+        name: None,
         helo: Octets(b"mx.far.example".to_vec()),
         mail_from: Octets::default(),
         recipients: vec![Octets(b"Joe@example.org".to_vec())],

@@ -182,6 +182,7 @@ fn sample(client: &str, at: u64, id: &str) -> Sample {
         at,
         id: id.to_owned(),
         client: client.parse::<IpAddr>().unwrap(),
+        name: None,
         helo: Octets(b"mx\xff\0\r\n".to_vec()),
         mail_from: Octets::default(),
         recipients: vec![Octets(b"joe@example.org".to_vec())],

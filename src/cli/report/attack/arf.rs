@@ -15,7 +15,7 @@ use super::view::exact;
 use crate::core::{
     address::{Domain, Mailbox},
     attack::{Sample, network, redact::Redaction},
-    header::Headers,
+    header::{Header, Headers},
     local::Local,
     printable::{cut, printable, shortened},
     proof::returned,
@@ -28,6 +28,73 @@ const MAX_QUOTE: usize = 200;
 const MAX_RECEIVED: usize = 20;
 /// The mark before each line from outside.
 pub(super) const UNTRUSTED: &str = "UNTRUSTED| ";
+
+/// A report, and whom it is for.
+pub(super) struct Arf<'a> {
+    /// Our domain that it is from.
+    pub domain: &'a str,
+    /// The abuse desks, where they are known.
+    pub to: &'a [String],
+    pub subject: String,
+    /// A unique word for the Message-ID.
+    pub unique: &'a str,
+    /// The time of writing, in seconds since 1970.
+    pub now: u64,
+    /// The text for humans, ASCII.
+    pub text: String,
+    /// message/feedback-report (RFC 5965 section 3).
+    pub fields: String,
+    pub evidence: Evidence,
+}
+
+/// What is reported: a message, or its headers.
+pub(super) struct Evidence {
+    pub media_type: &'static str,
+    pub description: &'static str,
+    pub content: Vec<u8>,
+}
+
+impl Arf<'_> {
+    /// The message: ASCII except in the evidence, with CRLF after each line. It is not sent.
+    pub fn message(self) -> std::io::Result<Vec<u8>> {
+        let Self { domain, unique, .. } = self;
+        let Evidence {
+            media_type,
+            description,
+            content,
+        } = self.evidence;
+        let encoding = if content.is_ascii() { "7bit" } else { "8bit" };
+        let parts = vec![
+            MimePart::new("text/plain", self.text).transfer_encoding("7bit"),
+            MimePart::new(
+                ContentType::new("message/feedback-report"),
+                BodyPart::Binary(self.fields.into_bytes().into()),
+            )
+            .transfer_encoding("7bit"),
+            MimePart::new(
+                ContentType::new(media_type),
+                BodyPart::Binary(content.into()),
+            )
+            .header("Content-Description", Raw::new(description))
+            .transfer_encoding(encoding),
+        ];
+        let report =
+            ContentType::new("multipart/report").attribute("report-type", "feedback-report");
+        let postmaster = format!("postmaster@{domain}");
+        let mut message = MessageBuilder::new()
+            .from(("Postmaster", postmaster.as_str()))
+            .subject(self.subject)
+            .date(date(self.now))
+            .message_id(format!("{unique}@{domain}"));
+        if !self.to.is_empty() {
+            message = message.to(self.to.to_vec());
+        }
+        // What holds 8bit is 8bit itself (RFC 2045 section 6.4).
+        message
+            .body(MimePart::new(report, parts).transfer_encoding(encoding))
+            .write_to_vec()
+    }
+}
 
 /// The content of one report.
 pub(super) struct AbuseReport<'a> {
@@ -46,39 +113,23 @@ pub(super) struct AbuseReport<'a> {
 }
 
 impl AbuseReport<'_> {
-    /// The message: ASCII except in the bounce, with CRLF after each line. It has no To:, because it is not sent.
+    /// The message. It has no To:, because who is to get it is not known.
     pub fn message(&self) -> std::io::Result<Vec<u8>> {
-        let client = self.sample.client;
-        let Self { domain, unique, .. } = self;
-        let bounce = self.redaction.message(self.sample);
-        let encoding = if bounce.is_ascii() { "7bit" } else { "8bit" };
-        let parts = vec![
-            MimePart::new("text/plain", self.text()).transfer_encoding("7bit"),
-            MimePart::new(
-                ContentType::new("message/feedback-report"),
-                BodyPart::Binary(self.fields().into_bytes().into()),
-            )
-            .transfer_encoding("7bit"),
-            MimePart::new(
-                ContentType::new("message/rfc822"),
-                BodyPart::Binary(bounce.into()),
-            )
-            .header(
-                "Content-Description",
-                Raw::new("the bounce, redacted; its content is UNTRUSTED"),
-            )
-            .transfer_encoding(encoding),
-        ];
-        let report =
-            ContentType::new("multipart/report").attribute("report-type", "feedback-report");
-        MessageBuilder::new()
-            .from(("Postmaster", format!("postmaster@{domain}").as_str()))
-            .subject(format!("Abuse report: backscatter from {client}"))
-            .date(date(self.now))
-            .message_id(format!("{unique}@{domain}"))
-            // What holds 8bit is 8bit itself (RFC 2045 section 6.4).
-            .body(MimePart::new(report, parts).transfer_encoding(encoding))
-            .write_to_vec()
+        let arf = Arf {
+            domain: self.domain,
+            to: &[],
+            subject: format!("Abuse report: backscatter from {}", self.sample.client),
+            unique: self.unique,
+            now: self.now,
+            text: self.text(),
+            fields: self.fields(),
+            evidence: Evidence {
+                media_type: "message/rfc822",
+                description: "the bounce, redacted; its content is UNTRUSTED",
+                content: self.redaction.message(self.sample),
+            },
+        };
+        arf.message()
     }
 
     /// message/feedback-report (RFC 5965 section 3).
@@ -173,19 +224,13 @@ impl AbuseReport<'_> {
         let subject = headers
             .first("Subject")
             .map(|subject| ("its Subject", subject.clone()));
-        let received = report
-            .returned
-            .iter()
-            .flat_map(|returned| returned.headers.all("Received"));
-        let received = received.map(|header| ("returned Received", header.clone()));
-        let mut lines: Vec<_> = subject
+        let mut lines: Vec<String> = subject
             .into_iter()
-            .chain(received.take(MAX_RECEIVED))
-            .map(|(what, header)| {
-                let value = self.redaction.text(header.text().as_bytes());
-                format!("{UNTRUSTED}{what}: {}", spaced(&value))
-            })
+            .map(|(what, header)| quoted_header(self.redaction, what, &header))
             .collect();
+        let returned = report.returned.iter();
+        let received = returned.flat_map(|returned| returned.headers.all("Received"));
+        lines.extend(quoted_received(self.redaction, received));
         if report.returned.is_empty() {
             lines.push(format!(
                 "{UNTRUSTED}no headers of a returned message were read"
@@ -226,6 +271,20 @@ impl AbuseReport<'_> {
             helo => self.quoted(helo),
         }
     }
+}
+
+/// Received lines of a returned message, redacted and marked as untrusted.
+pub(super) fn quoted_received<'h>(
+    redaction: &Redaction<'_>,
+    headers: impl Iterator<Item = &'h Header>,
+) -> Vec<String> {
+    let quoted = |header| quoted_header(redaction, "returned Received", header);
+    headers.take(MAX_RECEIVED).map(quoted).collect()
+}
+
+fn quoted_header(redaction: &Redaction<'_>, what: &str, header: &Header) -> String {
+    let value = redaction.text(header.text().as_bytes());
+    format!("{UNTRUSTED}{what}: {}", spaced(&value))
 }
 
 /// The domain of ours that a sample came to.

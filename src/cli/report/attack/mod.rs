@@ -1,6 +1,9 @@
 //! `backstop report`: who sent backscatter, to which addresses, and how it was answered.
 
 mod arf;
+mod arf_origin;
+mod complaints;
+mod contacts;
 mod export;
 mod hours;
 mod html;
@@ -10,16 +13,16 @@ mod text;
 mod view;
 mod whose;
 
-use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode, sync::Arc, time::UNIX_EPOCH};
+use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
 pub(super) use self::whose::{SpfAsker, names_it};
-use self::{period::Period, view::View, whose::Owners};
+use self::{complaints::Complaints, period::Period, view::View, whose::Owners};
 use super::{NO_STORE, ask};
 use crate::{
-    cli::{USAGE, page, print_json, suspected::suspected, unavailable},
+    cli::{USAGE, now, page, print_json, suspected::suspected, unavailable},
     config::Config,
     core::{
         address::Domain,
@@ -29,67 +32,88 @@ use crate::{
     store::{Store, Unavailable},
 };
 
+/// Which bounces are meant.
 #[derive(Debug, Args)]
-pub(super) struct AttackArguments {
+struct Scope {
     #[command(flatten)]
     period: period::PeriodArguments,
     /// Report only bounces to this domain of local.domains
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<Domain>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttackArguments {
+    #[command(flatten)]
+    scope: Scope,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     /// Write an HTML page with charts to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write each kept sample as a redacted report to an abuse desk, to this new or empty folder
+    /// Write reports to abuse desks, redacted: one for each kept sample, and one for each host that three networks say sent
+    /// in your name; to this new or empty folder
     #[arg(long, value_name = "FOLDER")]
     export: Option<PathBuf>,
 }
 
-pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> ExitCode {
-    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-    let Some(period) = arguments.period.period(now) else {
-        return wrong(
+/// What was counted of them.
+struct Gathered {
+    store: Arc<dyn Store>,
+    view: View,
+    /// What is to be said beside it.
+    notes: Vec<String>,
+}
+
+/// Reads what was counted; or prints why it can't, and gives the exit code.
+async fn gathered(config: &Config, scope: &Scope) -> Result<Gathered, ExitCode> {
+    let now = now();
+    let Some(period) = scope.period.period(now) else {
+        return Err(wrong(
             "this period is empty: it ends before it begins, or is not in the 90 days that are kept",
-        );
+        ));
     };
-    let domain = match &arguments.domain {
+    let domain = match &scope.domain {
         None => None,
         Some(domain) => match config.policy.local.ours(domain) {
             Some(ours) => Some(ours.as_str()),
-            None => return wrong(&format!("{domain} is not in `local.domains`")),
+            None => return Err(wrong(&format!("{domain} is not in `local.domains`"))),
         },
     };
     if config.policy.local.domains.is_empty() {
-        return unavailable(
+        return Err(unavailable(
             "nothing is counted, because `local.domains` is empty; list your domains there",
-        );
+        ));
     }
-    let store = match ask(config, NO_STORE) {
-        Ok(store) => store,
-        Err(code) => return code,
-    };
+    let store = ask(config, NO_STORE)?;
     let failed = |why: Unavailable| unavailable(&why.to_string());
-    let summary = match summary(&store, &period, domain).await {
-        Ok(summary) => summary,
-        Err(why) => return failed(why),
-    };
+    let summary = summary(&store, &period, domain).await.map_err(failed)?;
     let hours = period.first..=period.last;
-    let mut accounts = match suspected(config, &*store, hours, hour(now)).await {
-        Ok(accounts) => accounts,
-        Err(why) => return failed(why),
-    };
+    let accounts = suspected(config, &*store, hours, hour(now)).await;
+    let mut accounts = accounts.map_err(failed)?;
     accounts.retain(|account| domain.is_none_or(|domain| domain == account.domain));
     let owners = Owners::of(config, &summary.origins).await;
     let view = View::of(summary, accounts, period, domain, &owners);
     let mut notes = Vec::new();
-    if arguments.period.begins_too_early(now) {
+    if scope.period.begins_too_early(now) {
         let first = date(view.period.first / 24);
         notes.push(format!(
             "only the last {KEEP_DAYS} days are kept, so the report begins on {first}"
         ));
     }
+    Ok(Gathered { store, view, notes })
+}
+
+pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> ExitCode {
+    let Gathered {
+        store,
+        view,
+        mut notes,
+    } = match gathered(config, &arguments.scope).await {
+        Ok(gathered) => gathered,
+        Err(code) => return code,
+    };
     if let Some(file) = &arguments.html {
         if let Err(why) = page::write(&html::render(&view), file) {
             return unavailable(&why);
@@ -97,15 +121,16 @@ pub(super) async fn attack(config: &Config, arguments: &AttackArguments) -> Exit
         notes.push(format!("{}: the report as an HTML page", file.display()));
     }
     if let Some(folder) = &arguments.export {
-        let samples = match store.samples(period.seconds()).await {
+        let samples = match store.samples(view.period.seconds()).await {
             Ok(samples) => samples,
-            Err(why) => return failed(why),
+            Err(why) => return unavailable(&why.to_string()),
         };
-        let samples = export::of_domain(samples, &config.policy.local, domain);
-        if let Err(why) = export::write(folder, &samples, config, &view) {
+        let samples = export::of_domain(samples, &config.policy.local, view.domain.as_deref());
+        let complaints = Complaints::of(config, &view.origins, &samples).await;
+        if let Err(why) = export::write(folder, &samples, &complaints, config, &view) {
             return unavailable(&why);
         }
-        let reports = samples.len();
+        let reports = samples.len() + complaints.reports.len();
         notes.push(format!(
             "{}: {reports} reports for abuse desks; read each before you send it",
             folder.display()

@@ -128,6 +128,11 @@ impl SpfAsker {
         Some(Self(resolver.budgeted(Instant::now() + PATIENCE)))
     }
 
+    /// What else is asked of DNS, within the same time.
+    pub fn lookup(&self) -> &Budgeted {
+        &self.0
+    }
+
     /// What SPF of a domain says of a host.
     pub async fn check(&self, client: IpAddr, domain: &Domain) -> SpfCheck {
         let query = SpfQuery {
