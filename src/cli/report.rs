@@ -33,6 +33,8 @@ pub(super) struct Arguments {
 enum ReportKind {
     /// Which bounces came, by hour, by host and by forged address, and how they were answered (the default)
     Attack(attack::AttackArguments),
+    /// A letter for the provider or host that holds you responsible for forged mail: what was counted, in plain text
+    Letter(attack::LetterArguments),
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and which would have been refused.
     /// Read this before you set proof.unproven to reject
     Coverage(CoverageArguments),
@@ -62,6 +64,7 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
     match &arguments.report {
         None => attack::attack(&config, &arguments.attack).await,
         Some(ReportKind::Attack(arguments)) => attack::attack(&config, arguments).await,
+        Some(ReportKind::Letter(arguments)) => attack::letter(&config, arguments).await,
         Some(ReportKind::Coverage(arguments)) => of_coverage(&config, arguments).await,
         Some(ReportKind::Would(arguments)) => would::would(&config, arguments).await,
         Some(ReportKind::Senders(arguments)) => senders::senders(&config, arguments).await,

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "reload",
     "setup",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 18] = [
     "report would",
     "report senders",
     "reports import",
+    "report letter",
     "trace",
     "siege",
     "ledger import",

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use backstop::store::open;
+use backstop::{
+    core::attack::{AttackKind, Fate},
+    store::open,
+};
 use lab::process::{Daemon, wait_until};
 use regex::Regex;
 use serde_json::Value;
@@ -84,6 +87,9 @@ impl Desk {
             store.count_would(now() / 86_400, vec![would], Some("a.example".to_owned()));
             let report = crate::store::reports::report("far.example", "1", now() / 86_400, 2);
             store.import_reports(vec![report]).await.unwrap();
+            let bounce =
+                crate::store::attack::count(AttackKind::Reason, Fate::Refused, "reject unproven");
+            store.count_attack(now() / 3600, vec![bounce]);
             store.flush().await;
             store.close().await;
         });
@@ -116,7 +122,7 @@ impl Desk {
 }
 
 /// Each command that prints, with its options. The last four have no `--json`.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["status"],
     &["check", "--offline"],
     &[
@@ -145,6 +151,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["report"],
     &["report", "attack", "--html=report.html"],
     &["report", "coverage"],
+    &["report", "letter"],
     &["report", "would"],
     &["report", "senders"],
     &["reports", "import", "--dry-run", "one.eml", "report.xml"],

@@ -2,6 +2,7 @@
 
 mod command;
 mod exported;
+mod letter;
 mod long;
 mod origins;
 mod page;

@@ -76,7 +76,8 @@ impl OriginReport<'_> {
              WHAT WE COUNTED:\r\n\r\n\
              \x20 host      {} (network {})\r\n\
              \x20 period    {} to {}\r\n\
-             \x20 bounces   {}, from hosts in {} networks, each by itself\r\n\r\n\
+             \x20 bounces   {}, from hosts in {} networks, each by itself; {} of them\r\n\
+             \x20           show by the name of the host that it wrote the lines\r\n\r\n\
              The host is not one of ours: SPF of our domain does not name it.\r\n\r\n\
              WHAT ONE OF THESE BOUNCES RETURNED. It came at {} from\r\n\
              {}. The first line is that of the server which bounced, or of one beside it;\r\n\
@@ -88,6 +89,7 @@ impl OriginReport<'_> {
             self.view.to,
             origin.bounces,
             origin.reporting_networks,
+            origin.reported,
             exact(sample.at),
             sample.client,
         );

@@ -7,6 +7,7 @@ mod contacts;
 mod export;
 mod hours;
 mod html;
+mod letter;
 mod origins;
 mod period;
 mod text;
@@ -18,8 +19,11 @@ use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode, sync::Arc};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
-pub(super) use self::whose::{SpfAsker, names_it};
 use self::{complaints::Complaints, period::Period, view::View, whose::Owners};
+pub(super) use self::{
+    letter::{LetterArguments, letter},
+    whose::{SpfAsker, names_it},
+};
 use super::{NO_STORE, ask};
 use crate::{
     cli::{USAGE, now, page, print_json, suspected::suspected, unavailable},
