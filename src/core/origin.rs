@@ -139,11 +139,15 @@ impl Reporter<'_> {
 
     /// The client of a hop as the origin.
     fn found(&self, hop: Hop, clarity: &Clarity) -> Option<Origin> {
-        // An inner host that its owner gives no such name calls itself so; and so do forgers.
-        let calls_itself_so = self.is_of_same_owner(hop.helo.as_deref());
+        let address = hop.address?;
+        let name = hop.name.as_deref();
+        let name = name.filter(|name| !names::tells_apart(name, address));
+        // An inner host that its owner gives no such name calls itself so; and so do forgers. A host with a number may be rented.
+        let calls_itself_so =
+            self.is_of_same_owner(hop.helo.as_deref()) || self.is_of_same_owner(name);
         let is_clear = clarity.named && !clarity.doubted && !calls_itself_so;
         Some(Origin {
-            address: hop.address?,
+            address,
             helo: hop.helo,
             standing: match is_clear {
                 true => Standing::Reported,
@@ -154,8 +158,8 @@ impl Reporter<'_> {
 
     /// Whether the client of a hop is surely a host of the same owner: by its name, or because it is the reporter itself.
     fn owns(&self, hop: &Hop, address: IpAddr) -> bool {
-        let name = hop.name.as_deref();
-        let name = name.filter(|name| !names::tells_apart(name, address));
+        let rented = |name: &&[u8]| names::tells_apart(name, address) || names::is_numbered(name);
+        let name = hop.name.as_deref().filter(|name| !rented(name));
         address == self.address.to_canonical() || self.is_of_same_owner(name)
     }
 

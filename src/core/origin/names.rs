@@ -70,3 +70,20 @@ pub(super) fn tells_apart(name: &[u8], address: IpAddr) -> bool {
         }
     }
 }
+
+/// Whether a name has a number or a hash as hosts have that are rented: `vps-1a2b3c4d.vps.hoster.example`,
+/// `vmi1234567.hoster.example`. Their neighbours of a like name are others' as a rule.
+pub(super) fn is_numbered(name: &[u8]) -> bool {
+    /// Digits in a row; a site has fewer hosts of its own than that.
+    const DIGITS: usize = 4;
+    const HASH: usize = 8;
+    let is_hash = |part: &[u8]| {
+        let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
+        part.len() >= HASH
+            && part.iter().all(u8::is_ascii_hexdigit)
+            && (1..part.len()).contains(&digits)
+    };
+    let mut runs = name.split(|byte| !byte.is_ascii_digit());
+    let mut parts = name.split(|byte| !byte.is_ascii_alphanumeric());
+    runs.any(|run| run.len() >= DIGITS) || parts.any(is_hash)
+}

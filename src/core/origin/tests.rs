@@ -158,6 +158,25 @@ fn the_first_client_outside_is_the_origin() {
             Some(("198.51.100.99", Reported)),
         ),
         (
+            "a host that somebody else has rented from the same hoster, by a number",
+            "Received: from pc (vmi1234567.hoster.example [203.0.113.9]) by vmi7654321.hoster.example (Postfix)\r\n",
+            Some("vmi7654321.hoster.example"),
+            Some((BOT, Claimed)),
+        ),
+        (
+            "the same by a hash",
+            "Received: from pc (vps-1a2b3c4d.vps.hoster.example [203.0.113.9]) by vps-5e6f7a8b.vps.hoster.example (Postfix)\r\n",
+            Some("vps-5e6f7a8b.vps.hoster.example"),
+            Some((BOT, Claimed)),
+        ),
+        (
+            "an edge MX, by its confirmed name with a number",
+            "Received: from edge (mx-in-103.friend.example [198.18.0.1]) by inner.friend.example (Postfix)\r\n\
+             Received: from pc (bot.example [203.0.113.9]) by mx-in-103.friend.example (Postfix)\r\n",
+            NAME,
+            Some((BOT, Reported)),
+        ),
+        (
             "a neighbour of IPv6, by such a name",
             "Received: from pc (2001-db8-0-0-0-0-abcd-9.provider.example [IPv6:2001:db8::abcd:9]) by v6.provider.example (Postfix)\r\n",
             Some("v6.provider.example"),
