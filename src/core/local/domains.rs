@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     ops::Deref,
 };
 
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use crate::core::{address::Domain, pattern::DomainPattern};
 
 /// `local.domains`, in the order of the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Vec<DomainPattern>")]
 pub struct Domains {
     listed: Vec<DomainPattern>,
@@ -96,6 +97,13 @@ impl From<Vec<DomainPattern>> for Domains {
 impl FromIterator<DomainPattern> for Domains {
     fn from_iter<I: IntoIterator<Item = DomainPattern>>(patterns: I) -> Self {
         Vec::from_iter(patterns).into()
+    }
+}
+
+impl fmt::Debug for Domains {
+    /// What is listed: where it stands follows from that.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.listed).finish()
     }
 }
 
