@@ -27,6 +27,7 @@ const VALUES: &[&str] = &[
     "reject",
     "accept",
     "3",
+    "40",
     "3d",
     "200d",
     "2s",
@@ -67,8 +68,8 @@ const VALUES: &[&str] = &[
     "''",
 ];
 
-/// Keys that have one value so far.
-const NEVER_NEW: &[&str] = &["dnsbl.[].for"];
+/// Keys that have one value so far, or that only a command reads.
+const NEVER_NEW: &[&str] = &["dnsbl.[].for", "report.abuse_contacts"];
 
 /// A file in which this key of this place means something.
 fn base(place: &[&str], key: &str) -> String {
