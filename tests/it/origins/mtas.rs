@@ -160,7 +160,7 @@ fn the_bots_are_named_and_nobody_else() {
         (Home::start(), strangers.join().unwrap())
     });
     let hostile = send();
-    // Postfix, which is the first host of both, takes it, and Sendmail and OpenSMTPD don't.
+    // Postfix, which is the first host of both, takes it; Sendmail and OpenSMTPD refuse it.
     assert_eq!(hostile, BTreeSet::from([ALPHA.domain, BETA.domain]));
     home.wait_for(BOTS.iter().flat_map(|bot| bot.times).sum());
     home.backstop.stop().unwrap();
