@@ -12,13 +12,15 @@ use crate::{
             reported::Reported,
         },
         aggregate::Senders,
-        pattern::DomainPattern,
         proof::{ProofKind, coverage::CoverageSummary},
+        verdict::Entry,
         would::{Spare, WouldRow},
     },
     store::Store,
 };
 
+/// The reason of mail that has an address of ours in From:, and the entry of `local.domains` decides.
+const HEADER_FROM: &str = "header_from_forged";
 /// Four weeks: every day of the week as often.
 const DAYS: u64 = 28;
 
@@ -28,8 +30,6 @@ pub(super) struct Counts {
     would: Result<Vec<WouldRow>, NotCounted>,
     /// What DMARC reports tell.
     senders: Result<Senders, NotCounted>,
-    /// The only domain of ours, where there is one only: who else has From: of ours must mean that.
-    only: Option<Domain>,
     today: u64,
 }
 
@@ -74,7 +74,6 @@ impl Counts {
             coverage,
             would,
             senders,
-            only: only(config),
             today,
         }
     }
@@ -144,11 +143,11 @@ impl Counts {
 
     fn claims(&self, rows: &[WouldRow], domain: &Domain) -> Vec<Claim> {
         let mut claims: BTreeMap<(String, String), (bool, u64)> = BTreeMap::new();
+        let entry = Entry::new("local.domains", domain).to_string();
         for row in rows.iter().filter(|row| !row.group.is_others()) {
             let group = &row.group;
             let sender = group.sender.rsplit('@').next().unwrap_or_default();
-            let has_from =
-                group.reason == "header_from_forged" && self.only.as_ref() == Some(domain);
+            let has_from = group.reason == HEADER_FROM && group.by == entry;
             if sender != domain.as_str() && !has_from {
                 continue;
             }
@@ -184,13 +183,4 @@ async fn senders(
         }
     }
     Ok(senders)
-}
-
-/// The only domain that the file has.
-fn only(config: &Config) -> Option<Domain> {
-    let mut domains = config.policy.local.domains.iter();
-    match (domains.next(), domains.next()) {
-        (Some(DomainPattern::Itself(domain)), None) => Some(domain.clone()),
-        _ => None,
-    }
 }

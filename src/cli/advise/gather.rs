@@ -10,14 +10,14 @@ use crate::{
         advise::{
             Advice, Tried, advice, candidates,
             facts::{
-                Answer, DmarcFacts, DomainFacts, Exchange, HostFacts, KeyFacts, ListingFacts,
-                NotCounted, Purpose, ReportTarget, Sender, Traffic,
+                Answer, DmarcFacts, DomainFacts, Exchange, HostFacts, HostName, KeyFacts,
+                ListingFacts, NotCounted, Purpose, ReportTarget, Sender, Traffic,
             },
             report_addresses,
             reported::Reported,
             survey::{Led, SpfTerm, TermKind},
         },
-        dmarc::{Record, names, published},
+        dmarc::{self, Record, published},
         dnsbl::{Dnsbl, Listing},
         outside::Unanswered,
         spf::SpfResult,
@@ -103,6 +103,7 @@ pub async fn facts<L: Lookup>(domain: &Domain, known: Known, lookup: &L) -> Doma
     let (hosts, keys) = join(hosts, join_all(keys)).await;
     let reports = reports(domain, &walk, known.reports_to.as_deref(), lookup);
     let (reports, mx) = join(reports, exchanges(domain, lookup)).await;
+    let names = names_of_hosts(domain, &mx, &hosts, lookup).await;
     DomainFacts {
         domain: domain.clone(),
         purpose: known.purpose,
@@ -110,6 +111,7 @@ pub async fn facts<L: Lookup>(domain: &Domain, known: Known, lookup: &L) -> Doma
         dmarc: DmarcFacts { walk, reports },
         keys,
         mx,
+        names,
         hosts,
         unknown_hosts: known.unknown_hosts,
         listings: Vec::new(),
@@ -145,7 +147,7 @@ fn hosts(known: &Known) -> impl Iterator<Item = (IpAddr, String)> {
 }
 
 async fn dmarc_walk<L: Lookup>(domain: &Domain, lookup: &L) -> Vec<(Domain, Answer<Vec<Vec<u8>>>)> {
-    let asked = names(domain).into_iter().map(|name| async {
+    let asked = dmarc::names(domain).into_iter().map(|name| async {
         let texts = lookup.txt(&format!("_dmarc.{name}")).await;
         (name, texts)
     });
@@ -222,27 +224,45 @@ async fn exchanges<L: Lookup>(domain: &Domain, lookup: &L) -> Answer<Vec<Exchang
         (one.preference, &one.exchange).cmp(&(other.preference, &other.exchange))
     });
     let exchanges = records.into_iter().take(MOST).map(|record| async move {
-        let name = record.exchange.parse::<Domain>();
-        let (addresses, spf) = match &name {
-            Err(_) => (Ok(Vec::new()), None),
-            Ok(name) => {
-                let spf = async {
-                    match name.is_at_or_below(domain) {
-                        true => Some(survey(lookup, name).await.records.map(|found| found.len())),
-                        false => None,
-                    }
-                };
-                join(addresses(name.as_str(), lookup), spf).await
-            }
+        let addresses = match record.exchange.parse::<Domain>() {
+            Err(_) => Ok(Vec::new()),
+            Ok(name) => addresses(name.as_str(), lookup).await,
         };
         Exchange {
             preference: record.preference,
             name: record.exchange.to_ascii_lowercase(),
             addresses,
-            spf,
         }
     });
     Ok(join_all(exchanges).await)
+}
+
+/// The names of hosts below the domain: of its exchangers, and of those that mail leaves by, where the name leads back.
+async fn names_of_hosts<L: Lookup>(
+    domain: &Domain,
+    mx: &Answer<Vec<Exchange>>,
+    hosts: &[HostFacts],
+    lookup: &L,
+) -> Vec<HostName> {
+    let exchanges = mx.iter().flatten().map(|exchange| exchange.name.as_str());
+    let of_hosts = hosts.iter().flat_map(|host| host.names.iter().flatten());
+    let confirmed = of_hosts.filter(|(_, leads_back)| matches!(leads_back, Ok(true)));
+    let mut names: Vec<Domain> = Vec::new();
+    for text in exchanges.chain(confirmed.map(|(name, _)| name.as_str())) {
+        let name = text.parse::<Domain>().ok();
+        let below = name.filter(|name| name != domain && name.is_at_or_below(domain));
+        names.extend(below.filter(|name| !names.contains(name)));
+    }
+    let asked = names.into_iter().take(MOST).map(|name| async {
+        let spf = async { survey(lookup, &name).await.records.map(|found| found.len()) };
+        let (addresses, spf) = join(addresses(name.as_str(), lookup), spf).await;
+        HostName {
+            addresses,
+            spf,
+            name,
+        }
+    });
+    join_all(asked).await
 }
 
 /// Whether those who are to get reports take them.

@@ -63,7 +63,6 @@ pub(super) struct Published {
     /// `np`.
     pub(super) nowhere: Option<Wish>,
     pub(super) testing: bool,
-    pub(super) strict_spf: bool,
     /// The addresses of `rua`.
     pub(super) reports: Vec<String>,
     /// Tags that stay as they are in the next record.
@@ -204,9 +203,6 @@ impl Published {
                 )),
             }
         }
-        found.strict_spf = tags
-            .value("aspf")
-            .is_some_and(|value| value.eq_ignore_ascii_case(b"s"));
         for (name, comes) in REMOVED {
             if let Some(value) = tags.value(name) {
                 let value = quoted(value);

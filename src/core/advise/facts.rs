@@ -34,6 +34,8 @@ pub struct DomainFacts {
     pub keys: Vec<KeyFacts>,
     /// Its mail exchangers.
     pub mx: Answer<Vec<Exchange>>,
+    /// Names of hosts below it.
+    pub names: Vec<HostName>,
     /// Hosts that its mail leaves by.
     pub hosts: Vec<HostFacts>,
     /// Why hosts that its mail leaves by may be missing there.
@@ -219,8 +221,17 @@ pub struct Exchange {
     pub name: String,
     /// Its addresses.
     pub addresses: Answer<Vec<IpAddr>>,
-    /// How many SPF records its name has, where that was asked: of names at or below the domain.
-    pub spf: Option<Answer<usize>>,
+}
+
+/// A name below the domain that is a host's: of an exchanger, or of one that mail leaves by.
+#[derive(Clone, Debug)]
+pub struct HostName {
+    /// The name.
+    pub name: Domain,
+    /// Its addresses.
+    pub addresses: Answer<Vec<IpAddr>>,
+    /// How many SPF records it has.
+    pub spf: Answer<usize>,
 }
 
 /// A host that mail leaves by.

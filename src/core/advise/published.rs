@@ -263,10 +263,12 @@ pub(super) fn of_mx(facts: &DomainFacts) -> Vec<Finding> {
             Err(unanswered) => found.push(Finding::unanswered(ABOUT, &unanswered.why)),
             Ok(_) => {}
         }
-        if let Some(Err(unanswered)) = &exchange.spf {
-            found.push(Finding::unanswered(ABOUT, &unanswered.why));
-        }
     }
+    let unasked = facts
+        .names
+        .iter()
+        .filter_map(|name| name.spf.as_ref().err());
+    found.extend(unasked.map(|unanswered| Finding::unanswered(ABOUT, &unanswered.why)));
     found
 }
 

@@ -1,8 +1,9 @@
 //! SPF records of the steps: none is printed that our engine has not tried with every client that it names.
 
+use std::net::IpAddr;
+
 use super::{REJECT_DOES, REJECT_DOES_NOT, Step, Tried};
 use crate::core::{
-    address::Domain,
     advise::{
         compose::{Candidate, Composed, composed, of_name},
         facts::{DomainFacts, Purpose},
@@ -23,29 +24,24 @@ pub fn candidates(facts: &DomainFacts) -> Vec<Candidate> {
     all
 }
 
-/// The names of exchangers in the domain that have no SPF record. Mail of their own they don't send.
+/// The names of hosts below the domain that have no SPF record. Mail of their own they don't send.
 fn names(facts: &DomainFacts) -> Vec<Candidate> {
-    let mut found: Vec<Candidate> = Vec::new();
-    for exchange in facts.mx.iter().flatten() {
-        let Ok(name) = exchange.name.parse::<Domain>() else {
-            continue;
-        };
-        let is_bare = matches!(exchange.spf, Some(Ok(0))) && name != facts.domain;
-        let is_new = !found.iter().any(|other| other.domain == name);
-        let (true, true, Ok(addresses)) = (is_bare, is_new, &exchange.addresses) else {
-            continue;
-        };
+    let bare = facts.names.iter().filter(|host| matches!(host.spf, Ok(0)));
+    bare.filter_map(|host| {
         // A name that does not exist is covered by np=, and a record would make it exist.
-        if addresses.is_empty() {
-            continue;
-        }
-        let sends = addresses
-            .iter()
-            .any(|address| facts.hosts.iter().any(|host| host.address == *address));
-        let clients: &[_] = if sends { addresses } else { &[] };
-        found.push(of_name(&name, clients, SpfResult::Fail));
-    }
-    found
+        let addresses = host
+            .addresses
+            .as_deref()
+            .ok()
+            .filter(|found| !found.is_empty())?;
+        let sends = |address: &IpAddr| facts.hosts.iter().any(|host| host.address == *address);
+        let clients: &[_] = match addresses.iter().any(sends) {
+            true => addresses,
+            false => &[],
+        };
+        Some(of_name(&host.name, clients, SpfResult::Fail))
+    })
+    .collect()
 }
 
 /// The SPF part of a step.
