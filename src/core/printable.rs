@@ -46,6 +46,14 @@ pub fn shortened(bytes: &[u8], most: usize) -> String {
     cut(printable(bytes, most), most)
 }
 
+/// `1 message`, `2 messages`.
+pub fn counted(number: u64, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
+}
+
 /// An ASCII text, cut at `most` characters.
 pub fn cut(mut text: String, most: usize) -> String {
     if text.len() > most {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub(super) use crate::core::printable::counted;
 use crate::core::printable::printable;
 
 /// How much of a stranger's text is shown, in octets.
@@ -116,14 +117,6 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// `1 message`, `2 messages`.
-pub(super) fn counted(number: u64, thing: &str) -> String {
-    match number {
-        1 => format!("1 {thing}"),
-        number => format!("{number} {thing}s"),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     cli::page::{chart, grouped, page, sentence},
-    core::aggregate::{Class, MIN_REPORTERS},
+    core::{
+        aggregate::{Class, MIN_REPORTERS},
+        printable::counted,
+    },
 };
 
 /// The maximum number of senders of a class on the page.
@@ -82,8 +85,6 @@ fn of_class(view: &View, class: Class) -> Markup {
                 table.list {
                     thead { tr {
                         th.number scope="col" { "Messages" }
-                        th.number scope="col" { "Reporters" }
-                        th.number scope="col" { "Days" }
                         th scope="col" { "Host" }
                     } }
                     tbody { @for row in shown { (sender(row)) } }
@@ -98,10 +99,12 @@ fn sender(row: &Row) -> Markup {
     html! {
         tr {
             td.number { (grouped(row.messages)) }
-            td.number { (row.reporters.len()) }
-            td.number { (row.active_days) }
             th scope="row" {
                 code { (row.source) } " as " (row.domain)
+                br; span.soft {
+                    "Reported by " (counted(row.reporters.len() as u64, "reporter")) ", on "
+                    (counted(row.active_days as u64, "day"))
+                }
                 @for words in row.particulars() { br; span.soft { (sentence(&words)) } }
             }
         }

@@ -10,6 +10,7 @@ use crate::core::{
     aggregate::{Backscatter, Class, Senders, Standing},
     attack::network,
     moment::rfc3339,
+    printable::counted,
     proof::DAY,
 };
 
@@ -199,8 +200,9 @@ impl Row {
         }
         if let Some(found) = self.backscatter {
             words.push(format!(
-                "also behind {} bounces of {} networks",
-                found.bounces, found.reporting_networks
+                "also behind {} of {}",
+                counted(found.bounces, "bounce"),
+                counted(found.reporting_networks as u64, "network")
             ));
         }
         if let Some(claimed) = self.standing.claimed {
