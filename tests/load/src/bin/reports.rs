@@ -148,13 +148,13 @@ fn report(
         // Some hosts in many reports, and many in few.
         let host = (number * 31 + record * 97) % 40_000;
         let (third, fourth) = (host / 256 % 256, host % 256);
-        write!(
+        writeln!(
             into,
             "<record><row><source_ip>203.0.{third}.{fourth}</source_ip><count>{}</count><policy_evaluated>\
              <disposition>none</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row><identifiers>\
              <header_from>example.org</header_from></identifiers><auth_results><dkim><domain>example.org</domain>\
              <selector>s1</selector><result>fail</result></dkim><spf><domain>example.org</domain><result>fail</result></spf>\
-             </auth_results></record>\n",
+             </auth_results></record>",
             1 + record % 50
         )?;
     }
