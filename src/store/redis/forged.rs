@@ -17,6 +17,15 @@ use crate::{
     },
 };
 
+/// Adds each second argument to the sorted set KEYS[1], with the time before it, unless it has a later one. What `ZADD GT` does,
+/// but servers before Redis 6.2 don't know that.
+const LATEST: &str = "for i = 1, #ARGV, 2 do
+    local before = redis.call('ZSCORE', KEYS[1], ARGV[i + 1])
+    if not before or tonumber(before) < tonumber(ARGV[i]) then
+        redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 1])
+    end
+end";
+
 /// How many are read at once, so that others don't wait for the server long.
 const AT_ONCE: usize = 10_000;
 
@@ -37,7 +46,7 @@ pub(super) fn written(commands: &mut Pipeline, forged: &BTreeMap<Hash, u64>, now
     if forged.is_empty() {
         return;
     }
-    let add = commands.cmd("ZADD").arg(key()).arg("GT");
+    let add = commands.cmd("EVAL").arg(LATEST).arg(1).arg(key());
     for (hash, at) in forged {
         add.arg(*at).arg(hash.as_bytes().as_slice());
     }
