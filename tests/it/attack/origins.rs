@@ -170,6 +170,7 @@ fn strangers_that_three_networks_name_are_reported_to_their_desk() {
     let runtime = Runtime::new().unwrap();
     let zone = zone()
         .txt("forwarder.example", "v=spf1 ip4:203.0.113.83 -all")
+        .txt("lists.example", "v=spf1 ip4:203.0.113.86 -all")
         .txt("77.113.0.203.contacts.example", "abuse@isp.example")
         .fault(
             "76.113.0.203.contacts.example",
@@ -179,7 +180,8 @@ fn strangers_that_three_networks_name_are_reported_to_their_desk() {
     let dns = runtime.block_on(Server::start(zone));
     let yaml = format!(
         "{DOMAINS}report: {{keep_samples: true, abuse_contacts: contacts.example}}\n\
-         spf: {{trusted_forwarders: [203.0.113.82, forwarder.example]}}\nexempt: {{clients: [203.0.113.84]}}\n"
+         spf: {{trusted_forwarders: [203.0.113.82, forwarder.example]}}\nexempt: {{clients: [203.0.113.84]}}\n\
+         forgery: {{mailing_lists: [lists.example]}}\n"
     );
     let site = Site::asking(dns.addr(), &yaml);
     // The host, by how many networks, and what is said of it; none where it is reported.
@@ -204,6 +206,12 @@ fn strangers_that_three_networks_name_are_reported_to_their_desk() {
             "203.0.113.83",
             3,
             Some("it forwards for forwarder.example, as SPF says"),
+        ),
+        (
+            "example.org",
+            "203.0.113.86",
+            3,
+            Some("it forwards for lists.example, as SPF says"),
         ),
         ("example.org", "203.0.113.84", 3, Some("it is exempt")),
         (

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     config::Config,
     core::{
-        attack::Sample, header::Headers, network::Network, origin::Reporter, proof::returned,
-        spf::SpfResult,
+        attack::Sample, header::Headers, network::Network, origin::Reporter,
+        pattern::DomainPattern, proof::returned, spf::SpfResult,
     },
 };
 
@@ -20,7 +20,7 @@ use crate::{
 pub(super) const MIN_NETWORKS: usize = 3;
 /// The maximum number of reports about origins.
 const MAX_REPORTS: usize = 100;
-/// The maximum number of domains of `spf.trusted_forwarders` that are asked about each.
+/// The maximum number of domains of forwarders and mailing lists that are asked about each.
 const MAX_FORWARDERS: usize = 10;
 
 /// One report to write.
@@ -115,7 +115,10 @@ async fn spared(config: &Config, asker: Option<&SpfAsker>, origin: &Origin) -> O
     if holds(&policy.exempt.clients) || holds(&policy.null_sender.exempt.clients) {
         return Some("it is exempt".to_owned());
     }
-    let mut forwarders = policy.spf.forwarder_domains();
+    // A list passes on posts of our users.
+    let lists = policy.forgery.mailing_lists.iter();
+    let lists = lists.map(|(DomainPattern::Itself(domain) | DomainPattern::Below(domain))| domain);
+    let mut forwarders = policy.spf.forwarder_domains().chain(lists);
     for domain in forwarders.by_ref().take(MAX_FORWARDERS) {
         let result = match asker {
             Some(asker) => asker.check(*address, domain).await.result,
@@ -125,13 +128,13 @@ async fn spared(config: &Config, asker: Option<&SpfAsker>, origin: &Origin) -> O
             SpfResult::Pass => return Some(format!("it forwards for {domain}, as SPF says")),
             SpfResult::Temperror | SpfResult::Permerror => {
                 return Some(format!(
-                    "SPF of {domain}, a trusted forwarder, could not be asked"
+                    "perhaps a forwarder: SPF of {domain} could not be asked"
                 ));
             }
             _ => {}
         }
     }
-    forwarders
-        .next()
-        .map(|_| format!("more than {MAX_FORWARDERS} domains are trusted forwarders"))
+    forwarders.next().map(|_| {
+        format!("perhaps a forwarder: SPF of more than {MAX_FORWARDERS} domains is not asked")
+    })
 }
