@@ -12,6 +12,45 @@ fn redacted(text: &str) -> String {
     String::from_utf8(redaction.text(text.as_bytes())).unwrap()
 }
 
+/// A report about a stranger's host goes to a stranger: nobody is in it.
+#[test]
+fn all_users_are_taken_out_of_what_strangers_get() {
+    let local = local();
+    let redaction = Redaction::new(b"secret", &local).unwrap();
+    let ours = redaction.text(b"joe@example.org");
+    let redaction = redaction.of_all();
+    // The same user everywhere.
+    assert_eq!(redaction.text(b"joe@example.org"), ours);
+    for text in [
+        "for <victim@far.example>; Mon",
+        "\"victim\"@far.example",
+        "victim=40far.example",
+        "mailto:victim%40far.example",
+        "<bounce+victim=far.example@lists.example>",
+        "<SRS0=aB=XY=far.example=victim@fwd.example>",
+        "rfc822;victim@FAR.example",
+        "From: =?utf-8?Q?victim=40far=2Eexample?=",
+        "Message-ID: <victim.1@far.example>",
+        "victim@localhost",
+    ] {
+        let headers = format!("X: {text}\r\n");
+        let written = redaction.headers(headers.as_bytes());
+        let written = String::from_utf8(written).unwrap();
+        assert!(!written.contains("victim"), "{text}: {written}");
+        assert!(
+            written.starts_with("X: ") && written.ends_with("\r\n"),
+            "{written:?}"
+        );
+    }
+    // What is no address stays.
+    for text in [
+        "v=1; d=far.example; h=from:to; s=k1",
+        "by mx.far.example (Postfix)",
+    ] {
+        assert_eq!(redaction.text(text.as_bytes()), text.as_bytes());
+    }
+}
+
 #[test]
 fn our_users_are_taken_out_wherever_they_stand() {
     let joe = redacted("joe@example.org");
