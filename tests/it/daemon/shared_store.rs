@@ -157,7 +157,20 @@ fn commands(redis: &Redis) -> u32 {
         let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
         let (calls, _) = rest.split_once(',')?;
         let is_mail = [
-            "mget", "get", "set", "eval", "evalsha", "multi", "exec", "hincrby", "hset", "expire",
+            "mget",
+            "get",
+            "set",
+            "eval",
+            "evalsha",
+            "multi",
+            "exec",
+            "hincrby",
+            "hset",
+            "expire",
+            "zadd",
+            "zscore",
+            "zremrangebyscore",
+            "zremrangebyrank",
         ];
         is_mail
             .contains(&name)
