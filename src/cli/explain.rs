@@ -27,7 +27,7 @@ use crate::{
         understood::{self, MtaMacros},
     },
     engine::{Allowed, Engine, Mail, Rounds, whole},
-    mailstore::{MailStore, Stored},
+    mailstore::{BodyLimit, MailStore, Stored},
 };
 use leaves::Leaves;
 use report::{ExplainReport, MessageReport};
@@ -85,8 +85,9 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
         // One that does not answer has none, as in the daemon.
         let _ = engine.forged.follow(store, now()).await;
     }
-    let max_body = engine.policy.stored_body_limit();
-    let read = |path| message(path, max_body);
+    let policy = Arc::clone(&engine.policy);
+    let limit = BodyLimit::ByHeaders(Arc::new(move |headers| policy.stored_body_limit(headers)));
+    let read = |path| message(path, limit.clone());
     let stored = match arguments.eml.as_deref().map(read).transpose() {
         Ok(stored) => stored,
         Err(why) => {
@@ -115,7 +116,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
 }
 
 /// The first message in the file.
-fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
+fn message(path: &Path, limit: BodyLimit) -> Result<Stored, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if path.metadata().map_err(failed)?.is_dir() {
         return Err(format!(
@@ -123,7 +124,7 @@ fn message(path: &Path, max_body: usize) -> Result<Stored, String> {
             path.display()
         ));
     }
-    match MailStore::open(path, max_body).map_err(failed)?.next() {
+    match MailStore::open(path, limit).map_err(failed)?.next() {
         Some(read) => read.map_err(|unreadable| unreadable.to_string()),
         None => Err(format!("{}: not a mail: it is empty", path.display())),
     }

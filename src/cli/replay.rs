@@ -31,7 +31,7 @@ use crate::{
         verdict::Mode,
     },
     engine::Engine,
-    mailstore::MailStore,
+    mailstore::{BodyLimit, MailStore},
 };
 use judge::Judge;
 use tally::ReplayTally;
@@ -69,8 +69,9 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         Ok(engine) => engine,
         Err(code) => return code,
     };
-    let max_body = first.policy.stored_body_limit();
-    let store = match MailStore::open(&arguments.path, max_body) {
+    let policy = Arc::clone(&first.policy);
+    let limit = BodyLimit::ByHeaders(Arc::new(move |headers| policy.stored_body_limit(headers)));
+    let store = match MailStore::open(&arguments.path, limit) {
         Ok(store) => store,
         Err(error) => {
             eprintln!("backstop replay: {}: {error}", arguments.path.display());

@@ -1,6 +1,10 @@
 //! Reads the headers of a message and the front of its body, within bounds.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    fmt,
+    io::{self, BufRead, Read},
+    sync::Arc,
+};
 
 use crate::core::header::Headers;
 
@@ -50,17 +54,53 @@ impl Block {
 }
 
 /// The headers of a file that holds one message, and the front of its body. What follows is not read.
-pub(super) fn of_message(reader: &mut impl BufRead, max_body: usize) -> io::Result<(Block, Body)> {
+pub(super) fn of_message(
+    reader: &mut impl BufRead,
+    limit: &BodyLimit,
+) -> io::Result<(Block, Body)> {
     let mut block = Block::default();
     let mut line = Vec::new();
     while next_line(reader, MAX_FIELD, &mut line)? > 0 && !is_blank(&line) && !block.is_full() {
         block.push(&line);
     }
-    let mut body = Body::new(max_body);
+    let mut body = Body::new(limit.of(&block));
     while !body.is_full() && next_line(reader, MAX_FIELD, &mut line)? > 0 {
         body.push(&line);
     }
     Ok((block, body))
+}
+
+/// How many octets of a body are read, which may depend on the headers above it.
+#[derive(Clone)]
+pub enum BodyLimit {
+    /// As many of each.
+    Fixed(usize),
+    /// As many as the headers say.
+    ByHeaders(Arc<dyn Fn(&Headers) -> usize + Send + Sync>),
+}
+
+impl BodyLimit {
+    pub(super) fn of(&self, block: &Block) -> usize {
+        match self {
+            Self::Fixed(most) => *most,
+            Self::ByHeaders(most) => most(&block.headers()),
+        }
+    }
+}
+
+impl From<usize> for BodyLimit {
+    fn from(most: usize) -> Self {
+        Self::Fixed(most)
+    }
+}
+
+impl fmt::Debug for BodyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(most) => f.debug_tuple("Fixed").field(most).finish(),
+            Self::ByHeaders(_) => f.write_str("ByHeaders"),
+        }
+    }
 }
 
 /// The front of a body, with line ends as SMTP has them.
@@ -134,15 +174,27 @@ mod tests {
         let long = "x".repeat(3 * MAX_FIELD);
         let folds = format!("y{}", "\n yyyyyyy".repeat(MAX_FIELD));
         let message = format!("A: 1\nB: {long}\nC: {folds}\nD: 4\n\nE: body\n");
-        let (block, body) = of_message(&mut message.as_bytes(), 99).unwrap();
+        let (block, body) = of_message(&mut message.as_bytes(), &BodyLimit::Fixed(99)).unwrap();
         let headers = block.headers();
         assert_eq!((body.octets(), body.is_cut()), (&b"E: body\r\n"[..], false));
-        let (_, cut) = of_message(&mut message.as_bytes(), 4).unwrap();
+        let (_, cut) = of_message(&mut message.as_bytes(), &BodyLimit::Fixed(4)).unwrap();
         assert_eq!((cut.octets(), cut.is_cut()), (&b"E: b"[..], true));
         let names: Vec<_> = headers.iter().map(|header| header.name()).collect();
         assert_eq!(names, [b"A", b"B", b"C", b"D"]);
         assert_eq!(headers.first("D").unwrap().value(), b"4");
         assert!(headers.is_cut());
+    }
+
+    #[test]
+    fn headers_may_say_how_much_of_the_body_is_read() {
+        let limit = BodyLimit::ByHeaders(Arc::new(|headers| headers.len() * 3));
+        for (message, expected) in [
+            ("A: 1\n\nbody\n", "bod"),
+            ("A: 1\nB: 2\n\nbody\n", "body\r\n"),
+        ] {
+            let (_, body) = of_message(&mut message.as_bytes(), &limit).unwrap();
+            assert_eq!(body.octets(), expected.as_bytes());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Body, Stored, Unreadable,
-    block::{self, Block},
+    block::{self, Block, BodyLimit},
     marks::Marks,
     packed, shown, stored,
 };
@@ -23,7 +23,7 @@ const DEEPEST: usize = 16;
 pub(super) struct Folder {
     paths: Paths,
     read: u64,
-    max_body: usize,
+    limit: BodyLimit,
 }
 
 /// The files below a folder that are messages by their place or name, or that are looked for besides.
@@ -43,11 +43,11 @@ enum Found {
 }
 
 impl Folder {
-    pub(super) fn new(path: &Path, max_body: usize) -> Self {
+    pub(super) fn new(path: &Path, limit: impl Into<BodyLimit>) -> Self {
         Self {
             paths: Paths::new(path, |_| false),
             read: 0,
-            max_body,
+            limit: limit.into(),
         }
     }
 
@@ -99,14 +99,14 @@ impl Iterator for Folder {
         let found = self.paths.next()?;
         self.read += 1;
         Some(found.and_then(|path| {
-            let read = read(&path, self.max_body);
+            let read = read(&path, &self.limit);
             stored(shown(&path), read, Marks::of_file(&path), self.read)
         }))
     }
 }
 
-fn read(path: &Path, max_body: usize) -> io::Result<(Block, Body)> {
-    block::of_message(&mut packed::open(path)?, max_body)
+fn read(path: &Path, limit: &BodyLimit) -> io::Result<(Block, Body)> {
+    block::of_message(&mut packed::open(path)?, limit)
 }
 
 /// What lies in a folder: everything in the `cur` and `new` of a maildir, elsewhere what is named `.eml`, or `.eml.gz` and

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Stored, Unreadable,
-    block::{Block, Body, is_blank, next_line},
+    block::{Block, Body, BodyLimit, is_blank, next_line},
     mail,
     marks::Marks,
     shown,
@@ -28,7 +28,7 @@ pub(super) struct Mbox<R> {
     line: Vec<u8>,
     position: u64,
     number: u64,
-    max_body: usize,
+    limit: BodyLimit,
     /// The `From ` line of the next message; none at the end.
     next: Option<Vec<u8>>,
 }
@@ -40,7 +40,7 @@ pub(super) fn is_one(start: &[u8]) -> bool {
 
 impl<R: BufRead> Mbox<R> {
     /// The mbox behind this reader, which stands at its first `From ` line.
-    pub(super) fn new(path: &Path, reader: R, max_body: usize) -> Self {
+    pub(super) fn new(path: &Path, reader: R, limit: impl Into<BodyLimit>) -> Self {
         Self {
             name: shown(path),
             marks: Marks::of_file(path),
@@ -48,7 +48,7 @@ impl<R: BufRead> Mbox<R> {
             line: Vec::new(),
             position: 0,
             number: 0,
-            max_body,
+            limit: limit.into(),
             next: Some(Vec::new()),
         }
     }
@@ -66,15 +66,15 @@ impl<R: BufRead> Mbox<R> {
             from_line.clone_from(&self.line);
         }
         let mut block = Block::default();
-        let mut body = Body::new(self.max_body);
         while self.read_line(MAX_LINE)? && !is_blank(&self.line) {
             // A message that ends within its headers, without the empty line that should separate it from the next.
             if is_separator(&self.line) {
                 self.next = Some(self.line.clone());
-                return Ok((block, body, from_line));
+                return Ok((block, Body::new(0), from_line));
             }
             block.push(&self.line);
         }
+        let mut body = Body::new(self.limit.of(&block));
         loop {
             let wanted = if body.is_full() {
                 MAX_SEPARATOR

@@ -36,7 +36,7 @@ use std::{
 
 use crate::core::header::Headers;
 use block::Block;
-pub use block::Body;
+pub use block::{Body, BodyLimit};
 pub use envelope::{Recorded, recipients, reverse_path};
 use folder::Folder;
 pub use marks::{FolderKind, Marks};
@@ -97,7 +97,7 @@ pub struct Unreadable {
 pub struct MailStore {
     path: PathBuf,
     entries: Entries,
-    max_body: usize,
+    limit: BodyLimit,
 }
 
 #[derive(Debug)]
@@ -109,17 +109,18 @@ enum Entries {
 
 impl MailStore {
     /// Opens the folder or file at this path. A file is an mbox where it begins with a `From ` line. Symbolic links are
-    /// followed here, and below only where they lead to files. Of each body `max_body` octets are read.
+    /// followed here, and below only where they lead to files. Of each body as much is read as `limit` says.
     ///
     /// # Errors
     /// It can't be opened, its first octets can't be read, or it is compressed in a way that isn't read here.
-    pub fn open(path: &Path, max_body: usize) -> io::Result<Self> {
+    pub fn open(path: &Path, limit: impl Into<BodyLimit>) -> io::Result<Self> {
+        let limit = limit.into();
         let entries = if path.metadata()?.is_dir() {
-            Entries::Folder(Folder::new(path, max_body))
+            Entries::Folder(Folder::new(path, limit.clone()))
         } else {
             let mut reader = packed::open(path)?;
             if mbox::is_one(reader.fill_buf()?) {
-                Entries::Mbox(Box::new(Mbox::new(path, reader, max_body)))
+                Entries::Mbox(Box::new(Mbox::new(path, reader, limit.clone())))
             } else {
                 Entries::Message(Some(reader))
             }
@@ -127,7 +128,7 @@ impl MailStore {
         Ok(Self {
             path: path.to_owned(),
             entries,
-            max_body,
+            limit,
         })
     }
 
@@ -160,7 +161,7 @@ impl Iterator for MailStore {
             Entries::Mbox(mbox) => mbox.next(),
             Entries::Message(reader) => {
                 let marks = Marks::of_file(&self.path);
-                let read = block::of_message(&mut reader.take()?, self.max_body);
+                let read = block::of_message(&mut reader.take()?, &self.limit);
                 Some(stored(shown(&self.path), read, marks, 1))
             }
         }

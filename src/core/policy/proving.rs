@@ -4,6 +4,8 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use super::{Case, HeaderFacts, Policy, Tag, soften::softened, walk::Walk};
 use crate::core::{
+    from_header::Claims,
+    header::Headers,
     notification::Notification,
     proof::evidence::{Evidence, Missing, Outcome, Outside, Unproven, WeakEvidence, Why},
     recipients::Class,
@@ -19,10 +21,13 @@ impl Policy {
         self.looks_for_proofs() || self.asks_who_reports() || self.judges_from()
     }
 
-    /// How many octets of a stored message's body are read: all of it where a signature of its author's may decide, as far as
-    /// MTAs take messages; else what proofs are looked for in.
-    pub fn stored_body_limit(&self) -> usize {
-        match self.judges_from() {
+    /// How many octets of a stored message's body are read below these headers: all of it where a signature of an author of
+    /// ours may decide, as far as MTAs take messages; else what proofs are looked for in.
+    pub fn stored_body_limit(&self, headers: &Headers) -> usize {
+        let is_read = self.judges_from()
+            && headers.has("DKIM-Signature")
+            && self.own_authors(&Claims::of(headers)).next().is_some();
+        match is_read {
             true => LARGEST_MESSAGE,
             false => self.proof.body_limit.octets(),
         }

@@ -198,7 +198,7 @@ impl ReportFiles {
         self.open = Some(MailStore {
             path: path.to_owned(),
             entries,
-            max_body: MAX_BODY,
+            limit: MAX_BODY.into(),
         });
         Ok(None)
     }
