@@ -178,6 +178,31 @@ impl Chain {
         }
     }
 
+    /// The message after its headers; `note` gets each question.
+    fn up_to_headers(&self, mut note: impl FnMut(&Question)) -> Message {
+        let policy = Arc::new(policy(SITE));
+        let mut message = message_of(Arc::clone(&policy), "192.0.2.1", self.mail_from);
+        let answer = &mut |_: &Message, questions: Vec<Question>| {
+            let answered = questions.into_iter().map(|question| {
+                note(&question);
+                let (_, answer) = self.answer(&policy, &question);
+                (question, answer)
+            });
+            answered.collect()
+        };
+        for address in self.rcpts {
+            let rcpt = rcpt(address.as_bytes());
+            let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
+        }
+        let (headers, _) = Headers::parse(self.headers.as_bytes());
+        for header in headers.iter() {
+            message.header(header.name(), header.value());
+        }
+        let stage = |message: &mut Message| message.end_of_headers(true, NOW);
+        let _ = decided(&mut message, answer, stage);
+        message
+    }
+
     /// The verdict and reason for each recipient, what was asked behind RCPT, and the result of DMARC.
     fn fate(&self) -> (String, String, String) {
         let yaml = SITE.replace(self.site.0, self.site.1);
@@ -522,32 +547,15 @@ fn copies_of_a_post_are_counted_for_each_recipient() {
     ]);
     // Each recipient and each list has its own count, and what comes again is the same copy.
     let uses = |chain: &Chain| {
-        let policy = Arc::new(policy(SITE));
-        let mut message = message_of(Arc::clone(&policy), "192.0.2.1", chain.mail_from);
         let mut uses = Vec::new();
-        let answer = &mut |_: &Message, questions: Vec<Question>| {
-            let answered = questions.into_iter().map(|question| {
-                if let Question::Use {
-                    message, attempt, ..
-                } = &question
-                {
-                    uses.push((*message, attempt.notification, attempt.limit));
-                }
-                let (_, answer) = chain.answer(&policy, &question);
-                (question, answer)
-            });
-            answered.collect()
-        };
-        for address in chain.rcpts {
-            let rcpt = rcpt(address.as_bytes());
-            let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
-        }
-        let (headers, _) = Headers::parse(chain.headers.as_bytes());
-        for header in headers.iter() {
-            message.header(header.name(), header.value());
-        }
-        let stage = |message: &mut Message| message.end_of_headers(true, NOW);
-        let _ = decided(&mut message, answer, stage);
+        let _ = chain.up_to_headers(|question| {
+            if let Question::Use {
+                message, attempt, ..
+            } = question
+            {
+                uses.push((*message, attempt.notification, attempt.limit));
+            }
+        });
         uses
     };
     let two = uses(&list().to(&[JOE, "ann@example.org"]));
@@ -1093,25 +1101,10 @@ fn nothing_is_asked_of_other_mail() {
 fn records_of_few_domains_are_asked_for() {
     let authors: String = (0..60).map(|n| format!("x@d{n}.below.test, ")).collect();
     let chain = chain("x@y.below.test", &[&format!("From: {authors}\n")]);
-    let policy = Arc::new(policy(SITE));
-    let mut message = message_of(Arc::clone(&policy), "192.0.2.1", chain.mail_from);
     let mut asked = 0;
-    let answer = &mut |_: &Message, questions: Vec<Question>| {
-        let answered = questions.into_iter().map(|question| {
-            asked += usize::from(matches!(question, Question::Dmarc(_)));
-            let (_, answer) = chain.answer(&policy, &question);
-            (question, answer)
-        });
-        answered.collect()
-    };
-    let rcpt = rcpt(JOE.as_bytes());
-    let _ = decided(&mut message, answer, |message| message.rcpt(&rcpt, NOW));
-    let (headers, _) = Headers::parse(chain.headers.as_bytes());
-    for header in headers.iter() {
-        message.header(header.name(), header.value());
-    }
-    let stage = |message: &mut Message| message.end_of_headers(true, NOW);
-    let _ = decided(&mut message, answer, stage);
+    let message = chain.up_to_headers(|question| {
+        asked += usize::from(matches!(question, Question::Dmarc(_)));
+    });
     assert!((1..=8).contains(&asked), "{asked}");
     assert!(message.refusal().is_some());
 }
