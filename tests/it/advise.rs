@@ -177,6 +177,27 @@ async fn what_the_store_has_counted_is_in_the_advice() {
     );
 }
 
+/// Reports are imported by hand, also where the daemon keeps nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_count_where_nothing_else_is_counted() {
+    let desk = Desk::new().await;
+    desk.count().await;
+    let file = desk.folder.path().join("milter.yaml");
+    let yaml = fs::read_to_string(&file)
+        .unwrap()
+        .replace("mode: monitor", "mode: enforce");
+    let off = "siege: {watch: false}\nproof: {dkim: {verify: false}}\n";
+    fs::write(file, format!("{yaml}{off}")).unwrap();
+    let json = desk.json(&["advise"]).await;
+    let counted = json["domains"][0]["counted"].as_str().unwrap();
+    for part in [
+        "Nothing is known of its mail: nothing is counted",
+        "3 reporters told of 30 messages",
+    ] {
+        assert!(counted.contains(part), "{counted}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_store_the_advice_says_what_is_not_known() {
     let desk = Desk::new().await;

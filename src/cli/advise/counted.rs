@@ -16,7 +16,7 @@ use crate::{
         verdict::Entry,
         would::{Spare, WouldRow},
     },
-    store::Store,
+    store::{Store, Unavailable},
 };
 
 /// The reason of mail that has an address of ours in From:, and the entry of `local.domains` decides.
@@ -38,38 +38,35 @@ impl Counts {
     pub(super) async fn read(config: &Config, store: Option<Arc<dyn Store>>) -> Self {
         let today = today();
         let first = today.saturating_sub(DAYS - 1);
-        let off = match (uses_store(config), &store) {
-            (false, _) => Some(
+        let unanswered = |why: Unavailable| NotCounted::Unanswered(why.to_string());
+        let absent = "the store does not exist yet; the daemon makes it when it starts";
+        // Reports are imported by hand, whatever else is counted.
+        let senders = match &store {
+            Some(store) => senders(store.as_ref(), first..=today)
+                .await
+                .map_err(unanswered),
+            None => Err(NotCounted::Off(absent)),
+        };
+        let store = match (uses_store(config), store) {
+            (false, _) => Err(NotCounted::Off(
                 "nothing is counted; use `proof` or `siege.watch` in milter.yaml, for `local.domains`",
-            ),
-            (true, None) => {
-                Some("the store does not exist yet; the daemon makes it when it starts")
-            }
-            (true, Some(_)) => None,
+            )),
+            (true, store) => store.ok_or(NotCounted::Off(absent)),
         };
-        let (coverage, would, senders) = match (off, store) {
-            (None, Some(store)) => {
-                let unanswered =
-                    |why: crate::store::Unavailable| NotCounted::Unanswered(why.to_string());
-                let coverage = store.coverage(first..=today).await;
-                let senders = senders(store.as_ref(), first..=today).await;
-                let would = match config.policy.monitors() {
-                    true => store.would(first..=today).await.map_err(unanswered),
-                    false => Err(NotCounted::Off(
-                        "mail that claims to be of it is counted only in mode monitor, or by rules with `monitor: true`",
-                    )),
-                };
-                (
-                    coverage.map(CoverageSummary::of).map_err(unanswered),
-                    would,
-                    senders.map_err(unanswered),
-                )
-            }
-            (why, _) => {
-                let off = NotCounted::Off(why.unwrap_or("nothing is counted"));
-                (Err(off.clone()), Err(off.clone()), Err(off))
-            }
+        let coverage = match &store {
+            Ok(store) => store.coverage(first..=today).await.map_err(unanswered),
+            Err(why) => Err(why.clone()),
         };
+        let would = match &store {
+            Ok(store) if config.policy.monitors() => {
+                store.would(first..=today).await.map_err(unanswered)
+            }
+            Ok(_) => Err(NotCounted::Off(
+                "mail that claims to be of it is counted only in mode monitor, or by rules with `monitor: true`",
+            )),
+            Err(why) => Err(why.clone()),
+        };
+        let coverage = coverage.map(CoverageSummary::of);
         Self {
             coverage,
             would,
@@ -136,7 +133,9 @@ impl Counts {
         let senders = self.senders.as_ref().map_err(Clone::clone)?;
         let reported = Reported::of(senders, domain, DAYS);
         match reported.sources.is_empty() {
-            true => Err(NotCounted::Off("no DMARC report of it was imported")),
+            true => Err(NotCounted::Off(
+                "no DMARC report of it was imported; see `backstop reports import`",
+            )),
             false => Ok(reported),
         }
     }
@@ -172,10 +171,7 @@ impl Counts {
 }
 
 /// All DMARC reports of these days, read day by day: each can have megabytes.
-async fn senders(
-    store: &dyn Store,
-    days: RangeInclusive<u64>,
-) -> Result<Senders, crate::store::Unavailable> {
+async fn senders(store: &dyn Store, days: RangeInclusive<u64>) -> Result<Senders, Unavailable> {
     let mut senders = Senders::default();
     for day in days {
         for report in store.reports(day..=day).await? {

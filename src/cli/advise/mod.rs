@@ -14,7 +14,7 @@ pub use self::{
     gather::{Known, Lists, advise as advise_on, facts},
     text::text,
 };
-use super::{USAGE, engine, load, open_store_to_ask, print_json, unavailable};
+use super::{USAGE, engine, load, open_store_to_ask_always, print_json, unavailable};
 use crate::{
     config::Config,
     core::{
@@ -102,7 +102,7 @@ pub(super) async fn advise(path: &Path, arguments: &Arguments) -> ExitCode {
         .blocklists
         .self_test(&config.policy.dnsbl, &engine.resolver);
     let _ = tested.await;
-    let counts = Counts::read(&config, open_store_to_ask(&config)).await;
+    let counts = Counts::read(&config, open_store_to_ask_always(&config)).await;
     let leaving = leaving(&Machine::default()).await;
     let mut all = Vec::new();
     for domain in &domains {
