@@ -69,9 +69,10 @@ pub(super) fn steps(facts: &DomainFacts, tried: &[Tried]) -> (Vec<Step>, String)
 
 fn of_people(facts: &DomainFacts, tried: &[Tried]) -> (Vec<Step>, String) {
     let evidence = posts(facts);
+    let spf = spf_of_people(facts);
     let mut own = Dmarc::of(facts);
     let mut steps = vec![
-        senders(facts, tried, spf_of_people(facts)),
+        senders(facts, tried, spf),
         signatures(facts),
         watch(facts, &mut own),
         quarantine(facts, &mut own, evidence.as_deref()),
@@ -81,8 +82,12 @@ fn of_people(facts: &DomainFacts, tried: &[Tried]) -> (Vec<Step>, String) {
         "people write to lists and to addresses that forward, whether that was seen here or not"
             .to_owned()
     });
+    let all = match spf {
+        SpfResult::Fail => "`-all`, which you publish already",
+        _ => "`~all`",
+    };
     let end = format!(
-        "It ends here, at `~all`, aligned DKIM and p=quarantine: {why}. A forwarder's host is not in your SPF record, and a list \
+        "It ends here, at {all}, aligned DKIM and p=quarantine: {why}. A forwarder's host is not in your SPF record, and a list \
          that changes a message breaks its signature; with p=reject the members' hosts would refuse your users' posts, and lists \
          would drop members for that (RFC 9989 section 7.4). For a domain that only programs send with, use `--transactional`."
     );
