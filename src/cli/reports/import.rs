@@ -204,7 +204,7 @@ impl Judge {
         let local = &self.config.policy.local;
         // One that is not about us needs no question.
         let of_mail = match &item.mail {
-            Some(mail) if written.iter().any(|report| local.is_ours(&report.domain)) => {
+            Some(mail) if written.iter().any(|report| report.is_about(local)) => {
                 let mail = StoredMail {
                     headers: &mail.headers,
                     raw_headers: &mail.raw_headers,
@@ -224,10 +224,16 @@ impl Judge {
                 Some(reporter) => reporter.clone()?,
                 None => self.of_file(report, item.mail.is_some())?,
             };
-            let counted = report.clone().by(reporter, local, self.now);
+            let counted = report.clone().by(&reporter, local, self.now);
             counted.map_err(|why| why.to_string())
         };
-        written.iter().map(report).collect()
+        let counted = written.iter().map(report);
+        counted
+            .flat_map(|counted| match counted {
+                Ok(reports) => reports.into_iter().map(Ok).collect(),
+                Err(why) => vec![Err(why)],
+            })
+            .collect()
     }
 
     /// The reporter of a file without a mail.

@@ -1,5 +1,7 @@
 //! What the author of a report wrote, before anybody believes it.
 
+use std::collections::BTreeMap;
+
 use super::{AggregateReport, MAX_TEXT, ReportKey, Row, kept};
 use crate::core::{
     address::Domain,
@@ -42,42 +44,63 @@ pub enum NotCounted {
     TooOld,
 }
 
+/// The maximum number of domains of ours that a report on a domain above them is divided into.
+const MAX_DOMAINS: usize = 16;
+
 impl Written {
-    /// The report as the word of this reporter.
+    /// Whether it says something of a domain of ours.
+    pub fn is_about(&self, local: &Local) -> bool {
+        let is_of_ours = |row: &Row| {
+            row.header_from.is_at_or_below(&self.domain) && local.is_ours(&row.header_from)
+        };
+        local.is_ours(&self.domain) || self.rows.iter().any(is_of_ours)
+    }
+
+    /// The report as the word of this reporter. The policy may be that of a domain above ours (RFC 9989 section 4.10): then there
+    /// is one for each of ours, 16 at most, and nothing of the others.
     ///
     /// # Errors
     /// Why it is not counted.
     pub fn by(
         self,
-        reporter: Domain,
+        reporter: &Domain,
         local: &Local,
         now: u64,
-    ) -> Result<AggregateReport, NotCounted> {
-        if !local.is_ours(&self.domain) {
+    ) -> Result<Vec<AggregateReport>, NotCounted> {
+        if !self.is_about(local) {
             return Err(NotCounted::NotOurs);
         }
         if !ReportKey::is_period(self.begin, self.end) || self.end > now.saturating_add(DAY) {
             return Err(NotCounted::Period);
         }
-        let key = ReportKey {
-            reporter,
-            domain: self.domain,
-            id: self.id,
+        let key = |domain: Domain| ReportKey {
+            reporter: reporter.clone(),
+            domain,
+            id: self.id.clone(),
             begin: self.begin,
             end: self.end,
         };
-        if !kept(today(now)).contains(&key.day()) {
+        if !kept(today(now)).contains(&key(self.domain.clone()).day()) {
             return Err(NotCounted::TooOld);
         }
-        let domain = key.domain.clone();
-        let (rows, strange): (Vec<Row>, Vec<Row>) = self
-            .rows
-            .into_iter()
-            .partition(|row| row.header_from.is_at_or_below(&domain));
-        let mut report = AggregateReport::new(key, self.organization, rows);
-        let strange = super::total(&strange).saturating_add(self.others);
-        report.others = report.others.saturating_add(strange);
-        Ok(report)
+        let within = |row: &Row| row.header_from.is_at_or_below(&self.domain);
+        if local.is_ours(&self.domain) {
+            let (rows, strange): (Vec<Row>, Vec<Row>) = self.rows.into_iter().partition(within);
+            let mut report = AggregateReport::new(key(self.domain), self.organization, rows);
+            let strange = super::total(&strange).saturating_add(self.others);
+            report.others = report.others.saturating_add(strange);
+            return Ok(vec![report]);
+        }
+        let mut of: BTreeMap<Domain, Vec<Row>> = BTreeMap::new();
+        let ours = |row: &Row| within(row) && local.is_ours(&row.header_from);
+        for row in self.rows.into_iter().filter(ours) {
+            if of.len() < MAX_DOMAINS || of.contains_key(&row.header_from) {
+                of.entry(row.header_from.clone()).or_default().push(row);
+            }
+        }
+        let organization = &self.organization;
+        let report = |(domain, rows)| AggregateReport::new(key(domain), organization.clone(), rows);
+        Ok(of.into_iter().map(report).collect())
     }
 }
 
@@ -196,7 +219,7 @@ mod tests {
                 Some(NotCounted::TooOld),
             ),
         ] {
-            let found = changed.clone().by(domain("far.example"), &local, NOW);
+            let found = changed.clone().by(&domain("far.example"), &local, NOW);
             assert_eq!(found.err(), expected, "{changed:?}");
         }
         let mut strange = written();
@@ -204,12 +227,51 @@ mod tests {
             header_from: domain("elsewhere.example"),
             ..row("192.0.2.2", 7)
         });
-        let report = strange.by(domain("far.example"), &local, NOW).unwrap();
+        let reports = strange.by(&domain("far.example"), &local, NOW);
+        let report = reports.unwrap().remove(0);
         assert_eq!((report.rows.len(), report.others), (1, 9));
         assert_eq!(
             AggregateReport::from_bytes(&report.to_bytes()),
             Some(report)
         );
+    }
+
+    #[test]
+    fn a_report_on_a_domain_above_ours_is_divided_among_ours() {
+        let names = ["mail.example.org", "shop.example.org"];
+        let local = Local {
+            domains: names.map(|name| name.parse().unwrap()).to_vec().into(),
+            ..Local::default()
+        };
+        let of = |name: &str, messages| Row {
+            header_from: domain(name),
+            ..row("192.0.2.1", messages)
+        };
+        let rows = vec![
+            of("shop.example.org", 1),
+            of("mail.example.org", 2),
+            of("example.org", 4),
+            of("shop.example.org", 8),
+            of("mail.example.net", 16),
+        ];
+        let reports = Written { rows, ..written() }.by(&domain("far.example"), &local, NOW);
+        let told: Vec<_> = reports
+            .unwrap()
+            .iter()
+            .map(|one| (one.key.domain.to_string(), one.messages()))
+            .collect();
+        let expected = [("mail.example.org", 2), ("shop.example.org", 9)];
+        assert_eq!(
+            told,
+            expected.map(|(name, messages)| (name.to_owned(), messages))
+        );
+        // Others' names below are not ours.
+        let others = Written {
+            rows: vec![of("example.org", 4)],
+            ..written()
+        };
+        let found = others.by(&domain("far.example"), &local, NOW);
+        assert_eq!(found, Err(NotCounted::NotOurs));
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn holds(report: Written) {
         ..Local::default()
     };
     let reporter = "far.example".parse().unwrap();
-    if let Ok(report) = report.by(reporter, &local, NOW) {
+    for report in report.by(&reporter, &local, NOW).into_iter().flatten() {
         let bytes = report.to_bytes();
         assert_eq!(AggregateReport::from_bytes(&bytes), Some(report));
     }
