@@ -15,8 +15,9 @@ use super::{
 
 mod names;
 
-/// The most `Received` that are walked; Postfix calls 50 a loop (`hopcount_limit`).
-const MAX_HOPS: usize = 50;
+/// The most `Received` that are walked: no owner has as many hosts in a row, and strangers choose how many there are. Each
+/// costs more than a microsecond.
+const MAX_HOPS: usize = 12;
 
 /// A host that sent a message in our name.
 #[derive(Clone, Debug, PartialEq, Eq)]
