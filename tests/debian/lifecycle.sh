@@ -70,6 +70,41 @@ await imports --dry-run
 imports
 has "$(imported)" '^new in the ledger: 0;'
 
+say 'DMARC reports of a mailbox that only its owner may read, by the unit that it brings'
+end=$(($(date +%s) - 86400))
+install -d -m 700 -o joe /home/joe/dmarc /home/joe/dmarc/{cur,new,tmp}
+{
+    cat <<MAIL
+Authentication-Results: mx.example.org; dmarc=pass header.from=far.example
+Received: from mail.far.example (mail.far.example [203.0.113.8]) by mx.example.org (Postfix) with ESMTPS id 4cXk1;
+ $(date -R)
+From: reports@far.example
+To: dmarc@example.org
+Subject: Report domain: example.org
+Content-Type: application/gzip
+Content-Transfer-Encoding: base64
+
+MAIL
+    gzip <<XML | base64
+<feedback>
+<report_metadata><org_name>Far</org_name><email>reports@far.example</email><report_id>1</report_id>
+<date_range><begin>$((end - 86399))</begin><end>$end</end></date_range></report_metadata>
+<policy_published><domain>example.org</domain><p>none</p></policy_published>
+<record><row><source_ip>203.0.113.9</source_ip><count>7</count>
+<policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>
+<identifiers><header_from>example.org</header_from></identifiers>
+<auth_results><spf><domain>example.org</domain><result>fail</result></spf></auth_results></record>
+</feedback>
+XML
+} >/home/joe/dmarc/new/1
+chown joe /home/joe/dmarc/new/1 && chmod 600 /home/joe/dmarc/new/1
+reports=backstop-reports@$(systemd-escape --path /home/joe/dmarc)
+systemctl start "$reports.service"
+has "$(journalctl -b -o cat -u "$reports.service")" '^ +1  new in the store$'
+has "$(backstop report senders --no-dns)" '203\.0\.113\.9'
+systemctl enable --now "$reports.timer"
+systemctl is-active "$reports.timer"
+
 say 'what the unit hides from the daemon'
 cp "$config" /root/kept.yaml
 cp /etc/postfix/virtual /home/virtual
@@ -98,6 +133,7 @@ judged
 say 'removed: configuration and store stay'
 dpkg -r backstop
 no systemctl is-active backstop
+no systemctl is-active "$reports.timer"
 [ ! -e /usr/sbin/backstop ]
 is "$(sha256sum "$config")" "$before"
 [ -s /var/lib/backstop/state.db ]
