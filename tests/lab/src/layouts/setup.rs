@@ -143,6 +143,8 @@ impl Player<'_> {
             );
             let reply = self.send(Service::Listed, &from, to, &id)?;
             self.expect(&from, &reply, "250");
+            // What was accepted is logged a moment later.
+            self.mta.wait_for_log(&format!("from=<{from}>"))?;
         }
         let folder = folder()?;
         let shown = bed.setup(options, &folder.path().join("milter.yaml"), &[])?;
