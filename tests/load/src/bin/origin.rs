@@ -36,7 +36,7 @@ const LIMIT: Duration = Duration::from_micros(20);
 const SHAPES: [(&str, usize, usize); 4] = [
     ("one server, and what the bot wrote", 1, 3),
     ("an edge MX, amavis and the server", 4, 3),
-    ("as many lines as are walked", 12, 0),
+    ("as many lines as are walked", 30, 0),
     ("a thousand forged lines", 1, 1_000),
 ];
 
