@@ -41,8 +41,15 @@ pub(super) enum Ends {
     Quit,
 }
 
+/// Who sends in joe's name: what each calls itself, and its address, which the headers that a bounce returns show.
+pub(super) const BOTS: [(&str, &str); 3] = [
+    (PC, "203.0.113.66"),
+    ("camera.spam.example", "198.51.100.130"),
+    ("router.spam.example", "192.0.2.177"),
+];
+const PC: &str = "pc.spam.example";
 /// Who sent what is returned: a spammer in joe's name, or joe himself.
-pub(super) const FORGED: Ends = Ends::Bounce("pc.spam.example");
+pub(super) const FORGED: Ends = Ends::Bounce(PC);
 const GENUINE: Ends = Ends::Bounce(LAPTOP);
 const GENUINE_TOO: Ends = Ends::Bounce(PHONE);
 const LAPTOP: &str = "laptop";

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    acts::{Act, FORGED},
+    acts::{Act, BOTS, Ends, FORGED},
     stage::message,
 };
 use crate::smtp::{Client, Identity};
@@ -125,7 +125,14 @@ fn send(server: SocketAddr, number: u64) -> io::Result<bool> {
     if !smtp.rcpt(&recipient)?.is_positive() {
         return Ok(false);
     }
-    let reply = smtp.data(&message(&BOUNCE))?;
+    // The one sends most of it, the others less.
+    let bot = match number % 6 {
+        0..3 => 0,
+        3 | 4 => 1,
+        _ => 2,
+    };
+    let ends = BOTS.get(bot).map_or(FORGED, |(name, _)| Ends::Bounce(name));
+    let reply = smtp.data(&message(&Act { ends, ..BOUNCE }))?;
     smtp.quit()?;
     Ok(reply.is_positive())
 }

@@ -4,7 +4,7 @@ use std::{fs, io, net::SocketAddr, path::PathBuf, process::Command, time::Durati
 
 use super::{
     Options,
-    acts::{Act, Answer, Ends},
+    acts::{Act, Answer, BOTS, Ends},
     settings,
 };
 use crate::{
@@ -260,6 +260,14 @@ pub(super) fn message(act: &Act) -> Vec<u8> {
         .first()
         .map_or("", |(recipient, _)| recipient);
     let text = if let Ends::Bounce(sender) = act.ends {
+        let bot = BOTS.iter().find(|(name, _)| *name == sender);
+        let received = bot.map_or_else(String::new, |(name, address)| {
+            format!(
+                "Received: from {name} (unknown [{address}])\n\tby {} (Postfix) with ESMTP id 4dYaa;\n\tMon, 30 Nov 2026 \
+                 10:00:00 +0000\n",
+                act.helo
+            )
+        });
         format!(
             "From: Mail Delivery System <MAILER-DAEMON@{helo}>
 To: {to}
@@ -285,7 +293,7 @@ Status: 5.1.1
 --b
 Content-Type: text/rfc822-headers
 
-From: {to}
+{received}From: {to}
 To: bob@friend.example
 Message-ID: <1@{sender}>
 Subject: Lunch
