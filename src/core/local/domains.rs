@@ -18,8 +18,8 @@ pub struct Domains {
     listed: Vec<DomainPattern>,
     /// Which of them name this domain itself, and which the names below it.
     places: HashMap<Domain, Place>,
-    /// The names that are listed themselves, by their labels from the right: what lies below a name follows it.
-    by_labels: BTreeMap<String, Domain>,
+    /// Which of them name a domain itself, by its labels from the right: what lies below a name follows it.
+    by_labels: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,10 @@ impl Domains {
         let from_there = self.by_labels.range(start.clone()..);
         from_there
             .take_while(move |(labels, _)| labels.starts_with(&start))
-            .map(|(_, domain)| domain)
+            .filter_map(|(_, place)| match self.listed.get(*place)? {
+                DomainPattern::Itself(domain) => Some(domain),
+                DomainPattern::Below(_) => None,
+            })
     }
 }
 
@@ -78,7 +81,7 @@ impl From<Vec<DomainPattern>> for Domains {
                 DomainPattern::Itself(domain) => {
                     let place = places.entry(domain.clone()).or_default();
                     place.itself.get_or_insert(number);
-                    labels.insert(by_labels(domain), domain.clone());
+                    labels.insert(by_labels(domain), number);
                 }
                 DomainPattern::Below(domain) => {
                     let place = places.entry(domain.clone()).or_default();
