@@ -107,7 +107,7 @@ pub fn is_asked_about(reverse_path: &ReversePath) -> bool {
     }
 }
 
-/// The name below a zone that tells of an address: octets reversed, nibbles for IPv6 (RFC 5782 sections 2.1 and 2.4). An
+/// The name below a zone at which an address is listed: octets reversed, nibbles for IPv6 (RFC 5782 sections 2.1 and 2.4). An
 /// IPv4-mapped address is asked as IPv6, because such are a list's test points.
 pub fn reversed(client: IpAddr, zone: &Domain) -> String {
     match client {

@@ -128,7 +128,7 @@ impl Counts {
         lists
     }
 
-    /// What DMARC reports tell of a domain's mail.
+    /// What DMARC reports say of a domain's mail.
     pub(super) fn reported(&self, domain: &Domain) -> Result<Reported, NotCounted> {
         let senders = self.senders.as_ref().map_err(Clone::clone)?;
         let reported = Reported::of(senders, domain, DAYS);

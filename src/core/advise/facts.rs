@@ -44,7 +44,7 @@ pub struct DomainFacts {
     pub listings: Vec<ListingFacts>,
     /// What was counted of its mail.
     pub mail: Result<Traffic, NotCounted>,
-    /// What DMARC reports tell of its mail.
+    /// What DMARC reports say of its mail.
     pub reported: Result<Reported, NotCounted>,
     /// Senders that its owner names, as terms of a record.
     pub senders: Vec<SpfTerm>,

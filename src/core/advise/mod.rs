@@ -10,7 +10,7 @@
 //! | `dmarc`     | DMARC records: what is wrong, and the next one |
 //! | `published` | what is wrong with keys, DMARC, mail exchangers and hosts |
 //! | `steps`     | the steps, and what each does about a joe job |
-//! | `reported`  | what DMARC reports tell of the domain's mail |
+//! | `reported`  | what DMARC reports say of the domain's mail |
 //! | `traffic`   | what was counted: who would break, and whom only the owner can name |
 //! | `contradiction` | where `milter.yaml` contradicts what is published |
 //! | `text`      | records as zone files have them |

@@ -1,4 +1,4 @@
-//! What DMARC reports tell of a domain's mail. Anybody can report: what fewer than three reporters say of a host decides
+//! What DMARC reports say of a domain's mail. Anybody can report: what fewer than three reporters say of a host decides
 //! nothing, and is asked about by nobody.
 
 use std::{collections::BTreeSet, net::IpAddr};
@@ -16,7 +16,7 @@ use crate::core::{
 /// How many reporters make it more than one's word.
 const ENOUGH_REPORTERS: usize = 3;
 
-/// What the reports of some days tell of a domain.
+/// What the reports of some days say of a domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
     /// Over how many days, today included.
@@ -27,7 +27,7 @@ pub struct Reported {
     pub sources: Vec<Source>,
 }
 
-/// A host, as reporters tell of it.
+/// A host, as reporters see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Its address.
@@ -47,7 +47,7 @@ pub struct Source {
 }
 
 impl Reported {
-    /// What the reports of these days tell of this domain.
+    /// What the reports of these days say of this domain.
     pub fn of(senders: &Senders, domain: &Domain, days: u64) -> Self {
         let mut reporters: BTreeSet<&str> = BTreeSet::new();
         let mut sources = Vec::new();
@@ -82,7 +82,7 @@ impl Reported {
         failing.fold(0, u64::saturating_add)
     }
 
-    /// Hosts that more than one's word tells of.
+    /// Hosts that more than one reporter names.
     fn known(&self) -> impl Iterator<Item = &Source> {
         let sources = self.sources.iter();
         sources.filter(|source| source.reporters >= ENOUGH_REPORTERS)
@@ -169,7 +169,7 @@ pub(super) fn questions(facts: &DomainFacts) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// How many messages of hosts that are known well enough fail DMARC, and those that nobody else tells of.
+/// How many messages of hosts that are known well enough fail DMARC, and those that nobody else names.
 pub(super) fn failing(facts: &DomainFacts) -> Option<(u64, u64)> {
     let reported = facts.reported.as_ref().ok()?;
     let known = reported.known().map(|source| source.failing);
