@@ -15,7 +15,7 @@ use crate::{
             AccountChange, Announced, Flood, Gate, HISTORY, Passed, ProvenBounce, RECORD, floods,
         },
         address::Mailbox,
-        attack::{AttackCount, AttackKind, hour},
+        attack::{AttackCount, AttackKind, AttackRow, hour},
         policy::Policy,
     },
     store::{SiegeRecord, Store, Unavailable},
@@ -73,10 +73,14 @@ pub async fn account_floods(
     let (first, last) = hours.into_inner();
     let read = first.saturating_sub(HISTORY)..=last;
     let rows = store.attack_of(AttackKind::Account, read).await?;
-    let is_excepted = |account: &str| policy.is_excepted(&Mailbox::from_bytes(account.as_bytes()));
-    let mut floods = floods(rows, &policy.siege, is_excepted);
+    let mut floods = floods_in(policy, rows);
     floods.retain(|flood| flood.last >= first);
     Ok(floods)
+}
+
+fn floods_in(policy: &Policy, rows: impl IntoIterator<Item = AttackRow>) -> Vec<Flood> {
+    let is_excepted = |account: &str| policy.is_excepted(&Mailbox::from_bytes(account.as_bytes()));
+    floods(rows, &policy.siege, is_excepted)
 }
 
 /// What a round has to announce.
@@ -94,6 +98,8 @@ pub struct AccountRounds {
     accounts: Arc<Accounts>,
     /// What this host has announced; none before the first round.
     announced: Option<Announced>,
+    /// The counts of hours that are over, and the hour in which they were read: weeks of them, which no longer change.
+    past: Option<(u64, Vec<AttackRow>)>,
 }
 
 impl AccountRounds {
@@ -102,6 +108,7 @@ impl AccountRounds {
         Self {
             accounts,
             announced: None,
+            past: None,
         }
     }
 
@@ -128,8 +135,11 @@ impl AccountRounds {
         store: &dyn Store,
         hour: u64,
     ) -> Result<Vec<AccountNews>, Unavailable> {
-        // A flood that goes on has had its last loud hour within a day.
-        let mut floods = account_floods(policy, store, hour.saturating_sub(HISTORY)..=hour).await?;
+        // Of the hour before, another host may still write.
+        let recent = hour.saturating_sub(1);
+        let past = self.past(store, hour, recent).await?.iter().cloned();
+        let counted = store.attack_of(AttackKind::Account, recent..=hour).await?;
+        let mut floods = floods_in(policy, past.chain(counted));
         floods.retain(|flood| flood.is_on(hour));
         let current = Announced::of(&floods, hour);
         self.accounts.suspected.store(Arc::new(floods.clone()));
@@ -157,6 +167,22 @@ impl AccountRounds {
         let news = news.collect();
         *before = current;
         Ok(news)
+    }
+
+    /// The counts of the hours before `end` that are looked back at, for what is usual in a flood that goes on. Read once in
+    /// each hour.
+    async fn past(
+        &mut self,
+        store: &dyn Store,
+        hour: u64,
+        end: u64,
+    ) -> Result<&[AttackRow], Unavailable> {
+        if self.past.as_ref().is_none_or(|(read, _)| *read != hour) {
+            let hours = hour.saturating_sub(2 * HISTORY)..=end.saturating_sub(1);
+            let rows = store.attack_of(AttackKind::Account, hours).await?;
+            self.past = Some((hour, rows));
+        }
+        Ok(self.past.as_ref().map_or(&[], |(_, rows)| rows))
     }
 }
 

@@ -75,3 +75,35 @@ async fn hosts_add_up_and_one_of_them_tells_first() {
     assert_eq!(other.says(None, now).await, []);
     assert!(other.accounts.suspected().is_empty());
 }
+
+/// Weeks of hours are looked back at, three times a minute.
+#[tokio::test]
+async fn hours_that_are_over_are_read_once() {
+    let redis = lab::redis::Redis::start(lab::redis::Options::default()).unwrap();
+    let url = format!("redis://127.0.0.1:{}", redis.port());
+    let retention = crate::store::Retention {
+        ledger_days: 1,
+        learned_days: 1,
+        max_learned: 1,
+    };
+    let store = crate::store::open(&url.parse().unwrap(), retention);
+    while store.siege_records().await.is_err() {}
+    let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let this_hour = hour(now);
+    let mut host = Host::new();
+    let asked = || crate::engine::sieges::tests::asked(&redis)[0];
+    let mut costs = Vec::new();
+    for networks in [0..10, 10..20, 20..31] {
+        host.bounces(&*store, this_hour, networks).await;
+        let before = asked();
+        let said = host.says(Some(&*store), now).await;
+        costs.push((asked() - before, said));
+    }
+    assert!(costs[0].0 > 1_000, "{costs:?}");
+    // The two latest hours, and what was announced.
+    assert_eq!(
+        costs[1..],
+        [(3, vec![]), (3, vec![(true, false)])],
+        "{costs:?}"
+    );
+}

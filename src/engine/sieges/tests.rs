@@ -108,7 +108,7 @@ async fn what_one_host_writes_another_reads() {
 
 /// How often a server of Redis was asked for all records and to run a script, and how many octets it answered in all, with
 /// what it says here.
-fn asked(redis: &lab::redis::Redis) -> [u64; 3] {
+pub(in crate::engine) fn asked(redis: &lab::redis::Redis) -> [u64; 3] {
     let said = redis.ask(&["INFO", "everything"]).unwrap();
     let number = |name| {
         let (_, rest) = said.split_once(name).unwrap_or(("", "0"));
