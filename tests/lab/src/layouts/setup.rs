@@ -143,8 +143,11 @@ impl Player<'_> {
             );
             let reply = self.send(Service::Listed, &from, to, &id)?;
             self.expect(&from, &reply, "250");
-            // What was accepted is logged a moment later.
-            self.mta.wait_for_log(&format!("from=<{from}>"))?;
+            // What was accepted, and what became of it, is logged a moment later; set-up wants to see both.
+            let accepted = self.mta.wait_for_log(&format!(": from=<{from}>"))?;
+            let before = accepted.split(": from=<").next().unwrap_or_default();
+            let queue_id = before.rsplit(' ').next().unwrap_or_default();
+            self.mta.wait_for_log(&format!(" {queue_id}: to="))?;
         }
         let folder = folder()?;
         let shown = bed.setup(options, &folder.path().join("milter.yaml"), &[])?;
