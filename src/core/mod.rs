@@ -45,6 +45,7 @@ pub mod spf;
 pub mod spf_rules;
 pub mod srs;
 mod stored;
+pub mod tenant;
 pub mod trace_header;
 pub mod understood;
 pub mod verdict;
