@@ -152,7 +152,7 @@ async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
     report
         .problems
         .extend(failed.into_iter().map(Problem::from));
-    for (directory, answer) in engine.directory.probe().await {
+    for (directory, answer) in engine.directory.probe(&engine.policy.local.domains).await {
         match answer {
             Ok(time) => report.on.push(format!(
                 "directory {directory} answers in {} ms",

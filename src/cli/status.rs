@@ -242,7 +242,10 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
 /// The SQL and LDAP servers, asked once each.
 async fn directories(config: &Config) -> Vec<Part> {
     let directory = Directory::new(config.directories.clone());
-    let probed = directory.probe().await.into_iter();
+    let probed = directory
+        .probe(&config.policy.local.domains)
+        .await
+        .into_iter();
     let parts = probed.map(|(name, answer)| Part {
         is_well: answer.is_ok(),
         says: match answer {

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use crate::{
     core::{
-        address::Domain,
         attack,
         dnsbl::Dnsbl,
         exempt::Exemptions,
@@ -18,7 +17,7 @@ use crate::{
         null_sender::NullSender,
         pattern::AddressPattern,
         proof,
-        recipients::{ClassAnswer, LocalPartRule},
+        recipients::{ClassAnswer, LocalPartRule, Scope},
         siege,
         spf_rules::SpfRules,
         verdict::Mode,
@@ -94,7 +93,7 @@ impl Default for File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    pub domain: Domain,
+    pub domain: Scope,
     #[serde(default)]
     pub known: Vec<KnownList>,
     #[serde(default)]

@@ -164,7 +164,7 @@ fn config(
             spf,
             forgery: file.forgery,
             null_sender: file.null_sender,
-            recipients,
+            recipients: recipients.into(),
             dnsbl: file.dnsbl,
             headers: file.headers.into(),
             outbound: file.outbound,

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     core::{
         address::Domain,
-        pattern::AddressPattern,
-        recipients::{Class, ClassAnswer, DomainRecipients},
+        pattern::{AddressPattern, DomainPattern},
+        recipients::{Class, ClassAnswer, DomainRecipients, Scope, Scopes},
     },
     directory::{DomainSources, Source},
     server::refused,
@@ -37,6 +37,12 @@ pub(super) fn of(
         outline,
         folder,
         features,
+        scopes: file
+            .recipients
+            .iter()
+            .map(|entry| &entry.domain)
+            .enumerate()
+            .collect(),
         seen: HashSet::new(),
         findings: Findings::new(outline),
     };
@@ -44,7 +50,7 @@ pub(super) fn of(
         .recipients
         .iter()
         .enumerate()
-        .map(|(index, entry)| reader.entry(&top().index(index), entry))
+        .map(|(index, entry)| reader.entry(index, entry))
         .unzip();
     (settings, sources, reader.findings.into_mistakes())
 }
@@ -95,6 +101,26 @@ fn open(file: &std_path::Path) -> Result<(), Error> {
     fs::File::open(file).map(drop)
 }
 
+fn in_words(scope: &Scope) -> String {
+    match scope {
+        Scope::Named(DomainPattern::Itself(domain)) => domain.to_string(),
+        Scope::Named(DomainPattern::Below(parent)) => format!("a domain below {parent}"),
+        Scope::Others => "a domain without an entry of its own".to_owned(),
+    }
+}
+
+/// Whether both mean a domain.
+fn could_be_for(pattern: &DomainPattern, scope: &Scope) -> bool {
+    match (scope, pattern) {
+        (Scope::Others, _) => true,
+        (Scope::Named(DomainPattern::Itself(domain)), pattern) => pattern.matches(domain),
+        (scope, DomainPattern::Itself(domain)) => scope.matches(domain),
+        (Scope::Named(DomainPattern::Below(one)), DomainPattern::Below(other)) => {
+            one.is_in_line_with(other)
+        }
+    }
+}
+
 fn top() -> Path {
     Path::of(&["recipients"])
 }
@@ -104,19 +130,25 @@ struct Reader<'a> {
     outline: &'a Outline,
     folder: &'a std_path::Path,
     features: Features,
-    seen: HashSet<Domain>,
+    scopes: Scopes,
+    seen: HashSet<Scope>,
     findings: Findings<'a>,
 }
 
 impl Reader<'_> {
-    fn entry(&mut self, path: &Path, entry: &Entry) -> (DomainRecipients, DomainSources) {
-        self.domain(path, &entry.domain);
+    fn entry(&mut self, number: usize, entry: &Entry) -> (DomainRecipients, DomainSources) {
+        let path = &top().index(number);
+        self.scope(path, &entry.domain);
         let sources: Vec<Source> = entry
             .known
             .iter()
             .enumerate()
             .flat_map(|(index, list)| {
-                self.list(&path.key("known").index(index), list, &entry.domain)
+                self.list(
+                    &path.key("known").index(index),
+                    list,
+                    (number, &entry.domain),
+                )
             })
             .collect();
         directories::together(&mut self.findings, &path.key("known"), &sources);
@@ -136,39 +168,58 @@ impl Reader<'_> {
         }
         let (rest, rest_answer) = self.rest(path, entry);
         let settings = DomainRecipients {
-            domain: entry.domain.clone(),
+            scope: entry.domain.clone(),
             has_lists: !sources.is_empty(),
             rules: entry.rules.clone().into(),
             rest,
             rest_answer,
         };
         let sources = DomainSources {
-            domain: entry.domain.clone(),
+            scope: entry.domain.clone(),
             sources,
             answers_rest: entry.catch_all.is_some() || entry.unknown.is_some(),
         };
         (settings, sources)
     }
 
-    fn domain(&mut self, path: &Path, domain: &Domain) {
+    fn scope(&mut self, path: &Path, scope: &Scope) {
         let path = path.key("domain");
-        if !self.seen.insert(domain.clone()) {
+        if !self.seen.insert(scope.clone()) {
             self.findings.error(
                 &path,
-                format!("`{domain}` already has an entry in `recipients`"),
+                format!("`{scope}` already has an entry in `recipients`"),
                 "join the two entries; only the first would count",
             );
         }
-        if !self.file.local.is_ours(domain) {
-            self.findings.error(
-                &path,
-                format!("`{domain}` is not in `local.domains`"),
-                "add it there, or correct it here",
-            );
+        let local = &self.file.local;
+        match scope {
+            Scope::Named(DomainPattern::Itself(domain)) if !local.is_ours(domain) => {
+                self.findings.error(
+                    &path,
+                    format!("`{domain}` is not in `local.domains`"),
+                    "add it there, or correct it here",
+                );
+            }
+            Scope::Named(below @ DomainPattern::Below(parent))
+                if !local.domains.has_below(parent) =>
+            {
+                let help = match local.is_ours(parent) {
+                    true => format!(
+                        "use `domain: {parent}` for {parent} itself, or add the domains below it there"
+                    ),
+                    false => "add them there, or correct it here".to_owned(),
+                };
+                self.findings.warning(
+                    &path,
+                    format!("`{below}` is for no domain: `local.domains` has none below {parent}"),
+                    &help,
+                );
+            }
+            Scope::Named(_) | Scope::Others => {}
         }
     }
 
-    fn list(&mut self, path: &Path, list: &KnownList, domain: &Domain) -> Vec<Source> {
+    fn list(&mut self, path: &Path, list: &KnownList, of: (usize, &Scope)) -> Vec<Source> {
         let KnownList {
             addresses,
             file,
@@ -179,7 +230,7 @@ impl Reader<'_> {
         let mut sources = Vec::new();
         if let Some(addresses) = addresses {
             for (index, address) in addresses.iter().enumerate() {
-                self.address(&path.key("addresses").index(index), address, domain);
+                self.address(&path.key("addresses").index(index), address, of);
             }
             sources.push(Source::Addresses(addresses.clone()));
         }
@@ -201,6 +252,7 @@ impl Reader<'_> {
             let ldap = ldap.as_ref().clone().relative_to(self.folder);
             sources.push(Source::Ldap(Box::new(ldap)));
         }
+        self.asks_for_the_domain(path, &sources, of.1);
         match sources.len() {
             1 => {}
             0 => self.findings.error(
@@ -217,34 +269,83 @@ impl Reader<'_> {
         sources
     }
 
-    fn address(&mut self, path: &Path, address: &AddressPattern, domain: &Domain) {
-        match address {
-            AddressPattern::Local(local) if Domain::from_bytes(local).as_ref() == Some(domain) => {
-                self.findings.error(
-                    path,
-                    "this is a whole domain, where single addresses are expected".to_owned(),
-                    "use `catch_all: {mail: accept, bounces: accept}` to accept addresses that no list has",
+    /// An entry for many domains whose server is asked for the part before the @ alone: who exists in one exists in all.
+    fn asks_for_the_domain(&mut self, path: &Path, sources: &[Source], scope: &Scope) {
+        if let Scope::Named(DomainPattern::Itself(_)) = scope {
+            return;
+        }
+        let keys = [("sql", "query"), ("ldap", "filter")];
+        for (server, question) in keys {
+            let path = path.key(server).key(question);
+            if self.outline.has(&path) && sources.iter().any(Source::ignores_domain) {
+                self.findings.warning(
+                    &path,
+                    format!("the entry `{scope}` is for many domains, but this asks for the part before the @ alone, so an address of one domain exists in all"),
+                    "use :address or :domain, too; where all these domains share their users, use an entry by name for each",
                 );
             }
+        }
+    }
+
+    fn address(&mut self, path: &Path, address: &AddressPattern, (number, scope): (usize, &Scope)) {
+        match address {
+            AddressPattern::Local(local)
+                if Domain::from_bytes(local)
+                    .is_some_and(|domain| self.means_all(&domain, scope)) =>
+            {
+                self.whole_domain(path);
+            }
+            AddressPattern::Domain(_) => self.whole_domain(path),
             AddressPattern::Local(_) | AddressPattern::Match(_, None) => {}
-            AddressPattern::Mailbox(_, other) if other == domain => {}
-            AddressPattern::Mailbox(_, other) => self.findings.error(
-                path,
-                format!("this address is in {other}, but the entry is for {domain}"),
-                "move it to the entry of its domain",
-            ),
-            AddressPattern::Match(_, Some(other)) if other.matches(domain) => {}
+            AddressPattern::Mailbox(_, other) => {
+                self.domain_of_address(path, other, (number, scope))
+            }
+            AddressPattern::Match(_, Some(other)) if could_be_for(other, scope) => {}
             AddressPattern::Match(_, Some(other)) => self.findings.error(
                 path,
-                format!("this pattern is for {other}, but the entry is for {domain}"),
+                format!("this pattern is for {other}, but the entry is for {scope}"),
                 "move it to the entry of its domain, or remove its `domain`",
             ),
-            AddressPattern::Domain(_) => self.findings.error(
-                path,
-                "this is a whole domain, where single addresses are expected".to_owned(),
-                "use `catch_all: {mail: accept, bounces: accept}` to accept addresses that no list has",
-            ),
         }
+    }
+
+    fn domain_of_address(&mut self, path: &Path, other: &Domain, (number, scope): (usize, &Scope)) {
+        let place = self.scopes.find(other);
+        if scope.names(other) {
+            // It is asked, whoever else has the domain.
+        } else if place != Some(number) && scope.matches(other) {
+            self.findings.error(
+                path,
+                format!("this address is in {other}, for which another entry is"),
+                "move it to the entry of its domain",
+            );
+        } else if place != Some(number) {
+            self.findings.error(
+                path,
+                format!("this address is in {other}, but the entry is for {scope}"),
+                "move it to the entry of its domain",
+            );
+        } else if !self.file.local.is_ours(other) {
+            self.findings.warning(
+                path,
+                format!("this address is in {other}, which is not in `local.domains`"),
+                "add the domain there, or correct it here",
+            );
+        }
+    }
+
+    /// Whether what stands where a local part belongs is a domain of the entry.
+    fn means_all(&self, domain: &Domain, scope: &Scope) -> bool {
+        let is_ours = || domain.as_str().contains('.') && self.file.local.is_ours(domain);
+        scope.names(domain) || scope.matches(domain) && is_ours()
+    }
+
+    fn whole_domain(&mut self, path: &Path) {
+        self.findings.error(
+            path,
+            "this is a whole domain, where single addresses are expected".to_owned(),
+            "use `catch_all: {mail: accept, bounces: accept}` to accept addresses that no list has",
+        );
     }
 
     fn list_file(&mut self, path: &Path, file: &std_path::Path) -> PathBuf {
@@ -293,14 +394,14 @@ impl Reader<'_> {
                 &path.key(key).key("mail"),
                 format!(
                     "no list and no rule has an address in {}, so all its mail would be refused",
-                    entry.domain
+                    in_words(&entry.domain)
                 ),
                 "add a list: `known: [{file: PATH}]`",
             );
         } else if none_is_known && answer.bounces.action.keeps_out() {
             self.findings.warning(
                 &path.key(key).key("bounces"),
-                format!("no list and no rule has an address in {}, so every bounce to it would be refused", entry.domain),
+                format!("no list and no rule has an address in {}, so every bounce to it would be refused", in_words(&entry.domain)),
                 "add a list of the addresses that send mail: `known: [{file: PATH}]`",
             );
         }

@@ -297,7 +297,7 @@ fn domain(settings: &DomainRecipients, directory: &DomainSources) -> String {
     };
     format!(
         "{}: {}, {}; {rest}: mail {}, bounces {}",
-        settings.domain,
+        settings.scope,
         counted(directory.sources.len(), "list", "lists"),
         counted(settings.rules.len(), "rule", "rules"),
         answer(settings.rest_answer.mail),

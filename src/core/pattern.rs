@@ -5,6 +5,7 @@ mod error;
 mod expression;
 mod local_part;
 mod meant;
+mod places;
 mod required;
 
 use std::{fmt, str::FromStr};
@@ -14,13 +15,16 @@ use serde::{
     de::{self, MapAccess, value::MapAccessDeserializer},
 };
 
-pub(in crate::core) use self::expression::{Expression, Texts};
 pub use self::{
     address_list::AddressList,
     error::EntryError,
     expression::PATTERN_SIZE,
     local_part::{LocalPartPattern, PatternError, is_local_part},
     required::Index,
+};
+pub(in crate::core) use self::{
+    expression::{Expression, Texts},
+    places::Places,
 };
 use super::{
     address::{Domain, Host, Mailbox},

@@ -1,11 +1,18 @@
 //! What a recipient is to its domain, and what that class answers to mail and to bounces.
 
+mod entries;
+mod scope;
+
 use std::{fmt, ops::Deref};
 
 use serde::Deserialize;
 
+pub use self::{
+    entries::Recipients,
+    scope::{Scope, Scopes},
+};
 use super::{
-    address::{Domain, Mailbox},
+    address::Mailbox,
     outside::Unanswered,
     pattern::{Index, LocalPartPattern},
     verdict::{Action, Rule},
@@ -148,11 +155,11 @@ impl Deref for LocalPartRules {
     }
 }
 
-/// What one domain answers to each class of recipients.
+/// What the domains of one entry answer to each class of recipients.
 #[derive(Clone, Debug)]
 pub struct DomainRecipients {
-    /// The domain.
-    pub domain: Domain,
+    /// The domains.
+    pub scope: Scope,
     /// Whether there are lists to ask. Without any, nobody is known.
     pub has_lists: bool,
     /// The first that matches answers.
@@ -235,7 +242,7 @@ mod tests {
     fn shop() -> DomainRecipients {
         let rules = "[{match: 'shop-[a-z0-9]+', bounces: reject}, {match: 'x|y', mail: tempfail}]";
         DomainRecipients {
-            domain: "example.org".parse().unwrap(),
+            scope: "example.org".parse().unwrap(),
             has_lists: true,
             rules: serde_yaml::from_str::<Vec<_>>(rules).unwrap().into(),
             rest: Class::CatchAll,

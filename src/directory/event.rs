@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::core::address::Domain;
+use crate::core::{address::Domain, recipients::Scope};
 
 /// What has changed about a list, or about a directory that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,27 +55,30 @@ pub struct WholeDomains {
     pub domains: Vec<Domain>,
     /// How many such lines there are.
     pub lines: usize,
-    /// Those whose entry in `milter.yaml` has this list, and neither `catch_all` nor `unknown`.
-    pub unanswered: Vec<Domain>,
+    /// Those whose entry in `milter.yaml` has this list, and neither `catch_all` nor `unknown`; with what it is for.
+    pub unanswered: Vec<(Domain, Scope)>,
 }
 
 impl fmt::Display for WholeDomains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(first) = self.unanswered.first().or(self.domains.first()) else {
+        let unanswered = self.unanswered.first();
+        let first = unanswered.map(|(domain, _)| domain);
+        let Some(first) = first.or(self.domains.first()) else {
             return Ok(());
         };
         let lines = match self.lines {
             1 => format!("1 line for a whole domain (@{first})"),
             several => format!("{several} lines for whole domains (such as @{first})"),
         };
-        if self.unanswered.is_empty() {
-            write!(f, ", {lines}: `catch_all` or `unknown` answers for those")
-        } else {
-            write!(
-                f,
-                ", {lines}, but the entry of {first} has neither `catch_all` nor `unknown`; as your MTA takes mail for all of \
-                 it, write `catch_all: {{mail: accept, bounces: accept}}` there, or stricter answers"
-            )
+        match unanswered {
+            None => write!(f, ", {lines}: `catch_all` or `unknown` answers for those"),
+            Some((_, scope)) => {
+                write!(
+                    f,
+                    ", {lines}, but the entry of {scope} has neither `catch_all` nor `unknown`; as your MTA takes mail for all \
+                     of {first}, write `catch_all: {{mail: accept, bounces: accept}}` there, or stricter answers"
+                )
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ pub(super) const CONNECTIONS: u32 = 5;
 /// The maximum for that key: PostgreSQL has a hundred for all its clients.
 pub const MAX_CONNECTIONS: u32 = 100;
 
+/// How many questions at a time an LDAP server gets from us. OpenLDAP answers sixteen side by side.
+pub(super) const LDAP_QUESTIONS: u32 = 16;
+
 /// How long the questions for one recipient may take, connecting included.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 /// No server far away answers in less.

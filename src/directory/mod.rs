@@ -25,19 +25,26 @@ mod parse;
 mod remote;
 pub mod sql;
 mod template;
+mod turns;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 pub use self::event::{Event, Weight, WholeDomains};
 use self::{
     address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, remote::Remote,
-    sql::Sql,
+    sql::Sql, template::Placeholder,
 };
 use crate::core::{
     address::{Domain, Mailbox},
+    local::{Domains, Local},
     outside::Unanswered,
-    pattern::AddressPattern,
-    recipients::{Known, lookup_keys},
+    pattern::{AddressPattern, DomainPattern},
+    recipients::{Known, Scope, Scopes, lookup_keys},
 };
 
 /// Where addresses are listed.
@@ -55,11 +62,23 @@ pub enum Source {
     Ldap(Box<Ldap>),
 }
 
-/// Where the recipients of one domain are listed.
+impl Source {
+    /// Whether it is a server that gets only the part before the @ of an address.
+    pub fn ignores_domain(&self) -> bool {
+        let of_domain = |place: Placeholder| place != Placeholder::Local;
+        match self {
+            Self::Sql(sql) => !sql.query.parameters().any(of_domain),
+            Self::Ldap(ldap) => !ldap.filter.placeholders().any(of_domain),
+            Self::Addresses(_) | Self::File(_) | Self::PostfixMap(_) => false,
+        }
+    }
+}
+
+/// Where the recipients of one entry's domains are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainSources {
-    /// The domain.
-    pub domain: Domain,
+    /// The domains.
+    pub scope: Scope,
     /// Its lists, asked in this order.
     pub sources: Vec<Source>,
     /// Whether the file says what those get whom no list knows: it has `catch_all` or `unknown`.
@@ -80,12 +99,13 @@ pub struct FileState {
 /// The recipients that exist, by the entries of `recipients:`.
 pub struct Directory {
     entries: Vec<Entry>,
+    scopes: Scopes,
     files: HashMap<Source, Arc<ListFile>>,
     remotes: HashMap<Source, Arc<Remote>>,
 }
 
 struct Entry {
-    domain: Domain,
+    scope: Scope,
     lists: Vec<List>,
     answers_rest: bool,
 }
@@ -140,7 +160,7 @@ impl Directory {
         };
         let of_entry = |entry: &Entry| {
             let lists: Vec<_> = entry.lists.iter().map(of_list).collect();
-            format!("{} {lists:?} {}", entry.domain, entry.answers_rest)
+            format!("{} {lists:?} {}", entry.scope, entry.answers_rest)
         };
         let entries: Vec<_> = self.entries.iter().map(of_entry).collect();
         entries.join("\n")
@@ -149,11 +169,16 @@ impl Directory {
     fn sharing(former: Option<&Self>, entries: Vec<DomainSources>) -> Self {
         let mut directory = Self {
             entries: Vec::with_capacity(entries.len()),
+            scopes: entries
+                .iter()
+                .map(|entry| &entry.scope)
+                .enumerate()
+                .collect(),
             files: HashMap::new(),
             remotes: HashMap::new(),
         };
         for DomainSources {
-            domain,
+            scope,
             sources,
             answers_rest,
         } in entries
@@ -163,7 +188,7 @@ impl Directory {
                 .map(|source| directory.list(former, source))
                 .collect();
             directory.entries.push(Entry {
-                domain,
+                scope,
                 lists,
                 answers_rest,
             });
@@ -196,16 +221,15 @@ impl Directory {
     }
 
     /// Whether a list of this entry (its place in `recipients:`, from 0) knows the mailbox, with its extension or
-    /// without. A list entry without a domain means the mailbox of that name in the entry's domain. A server takes as
-    /// long as its `timeout` at most.
-    pub async fn known(&self, entry: usize, mailbox: &Mailbox, delimiters: &str) -> Known {
-        let Some(entry) = self.entries.get(entry) else {
+    /// without. A list entry without a domain means the mailbox of that name in each domain that the entry is for. A server
+    /// takes as long as its `timeout` at most.
+    pub async fn known(&self, entry: usize, mailbox: &Mailbox, who: &Local) -> Known {
+        let (Some(entry), Some(domain)) = (self.entries.get(entry), mailbox.domain()) else {
             return Known::NotListed;
         };
-        let local = mailbox.local_key();
-        let listed = |set: &AddressSet| {
-            lookup_keys(&local, delimiters).any(|key| set.contains(key, &entry.domain))
-        };
+        let (local, delimiters) = (mailbox.local_key(), who.recipient_delimiter.as_str());
+        let listed =
+            |set: &AddressSet| lookup_keys(&local, delimiters).any(|key| set.contains(key, domain));
         let mut unanswered = None;
         for list in &entry.lists {
             let (name, answer) = match list {
@@ -216,7 +240,8 @@ impl Directory {
                 }
                 List::Remote(remote) => {
                     // On the heap, for it is long, and most lists are no server's.
-                    let answer = Box::pin(remote.lists(&local, &entry.domain, delimiters));
+                    let whose = who.ours(domain).unwrap_or(domain);
+                    let answer = Box::pin(remote.lists(&local, domain, whose, delimiters));
                     let answer = answer.await;
                     (remote.name().to_owned(), answer)
                 }
@@ -258,31 +283,70 @@ impl Directory {
         files.chain(remotes).collect()
     }
 
-    /// Those of these domains whose entry has this file, and says nothing of all others.
-    fn unanswered(&self, file: &Arc<ListFile>, domains: &[Domain]) -> Vec<Domain> {
-        let has_it = |entry: &&Entry| {
-            let is_it = |list: &List| matches!(list, List::File(one) if Arc::ptr_eq(one, file));
-            !entry.answers_rest && entry.lists.iter().any(is_it) && domains.contains(&entry.domain)
-        };
-        let entries = self.entries.iter().filter(has_it);
-        entries.map(|entry| entry.domain.clone()).collect()
+    /// Those of these domains whose entry has this file, and says nothing of all others, with what the entry is for.
+    fn unanswered(&self, file: &Arc<ListFile>, domains: &[Domain]) -> Vec<(Domain, Scope)> {
+        let is_it = |list: &List| matches!(list, List::File(one) if Arc::ptr_eq(one, file));
+        let unanswered = domains.iter().filter_map(|domain| {
+            let entry = self.entries.get(self.scopes.find(domain)?)?;
+            let has_it = !entry.answers_rest && entry.lists.iter().any(is_it);
+            has_it.then(|| (domain.clone(), entry.scope.clone()))
+        });
+        unanswered.collect()
     }
 
-    /// Asks each server for an address that can't exist: its name, and how long that took or what is wrong with it.
-    pub async fn probe(&self) -> Vec<(String, Result<Duration, String>)> {
+    /// Asks each server for an address that can't exist, in one of our domains: its name, and how long that took or what
+    /// is wrong with it.
+    pub async fn probe(&self, ours: &Domains) -> Vec<(String, Result<Duration, String>)> {
         let mut answers = Vec::new();
-        for remote in self.remotes.values() {
-            let is_it = |list: &List| matches!(list, List::Remote(one) if Arc::ptr_eq(one, remote));
-            let entry = self
-                .entries
-                .iter()
-                .find(|entry| entry.lists.iter().any(is_it));
-            if let Some(Entry { domain, .. }) = entry {
-                answers.push((remote.name().to_owned(), remote.probe(domain).await));
-            }
+        for (remote, domain) in self.probed(ours) {
+            answers.push((remote.name().to_owned(), remote.probe(&domain).await));
         }
         answers.sort_by(|(one, _), (other, _)| one.cmp(other));
         answers
+    }
+
+    /// Each server, and a domain that the first entry with it is for.
+    fn probed(&self, ours: &Domains) -> Vec<(Arc<Remote>, Domain)> {
+        let mut seen = HashSet::new();
+        let entries = self.entries.iter().enumerate();
+        let remotes = entries.flat_map(|(number, entry)| {
+            let lists = entry.lists.iter();
+            let remotes = lists.filter_map(|list| match list {
+                List::Remote(remote) => Some(remote),
+                List::Inline(_) | List::File(_) => None,
+            });
+            remotes.map(move |remote| (number, &entry.scope, remote))
+        });
+        let first = remotes.filter(|(_, _, remote)| seen.insert(Arc::as_ptr(remote)));
+        let asked = first.filter_map(|(number, scope, remote)| {
+            Some((Arc::clone(remote), self.one_of(number, scope, ours)?))
+        });
+        asked.collect()
+    }
+
+    /// A domain that this entry is for.
+    fn one_of(&self, number: usize, scope: &Scope, ours: &Domains) -> Option<Domain> {
+        let mut ours = ours.iter().map(one_meant_by);
+        match scope {
+            Scope::Named(pattern @ DomainPattern::Itself(_)) => Some(one_meant_by(pattern)),
+            _ => ours.find(|domain| self.scopes.find(domain) == Some(number)),
+        }
+        .or_else(|| match scope {
+            Scope::Named(pattern) => Some(one_meant_by(pattern)),
+            // RFC 2606: no domain of anybody's.
+            Scope::Others => "backstop-check.invalid".parse().ok(),
+        })
+    }
+}
+
+/// A domain that the pattern matches.
+fn one_meant_by(pattern: &DomainPattern) -> Domain {
+    match pattern {
+        DomainPattern::Itself(domain) => domain.clone(),
+        DomainPattern::Below(parent) => {
+            let made_up = format!("backstop-check.{parent}").parse();
+            made_up.unwrap_or_else(|_| parent.clone())
+        }
     }
 }
 

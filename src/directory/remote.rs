@@ -5,7 +5,7 @@ use std::{
     time::{self, Duration},
 };
 
-use moka::{Expiry, future, sync};
+use moka::{future, sync};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -33,46 +33,23 @@ pub(super) struct Times {
 /// A directory that is asked address by address.
 pub(super) struct Remote {
     backend: Backend,
-    timeout: Duration,
-    /// What needs no question. Two that ask for one address at a time are one question.
-    fresh: future::Cache<String, bool>,
-    /// The last answers, for when it is down.
-    known: sync::Cache<String, ()>,
-    unknown: sync::Cache<String, ()>,
+    times: Times,
+    /// Questions under way, so that two that ask for one address at a time are one question. It keeps no answer.
+    asking: future::Cache<String, bool>,
+    /// The last answers, and when each came: for a while they need no question, and later they stand in while it is down.
+    /// Each kind is kept by itself, so that invented addresses crowd out none that is listed.
+    known: sync::Cache<String, time::Instant>,
+    unknown: sync::Cache<String, time::Instant>,
     health: Health,
-}
-
-struct Fresh {
-    known: Duration,
-    unknown: Duration,
-}
-
-impl Expiry<String, bool> for Fresh {
-    fn expire_after_create(&self, _: &String, listed: &bool, _: time::Instant) -> Option<Duration> {
-        Some(if *listed { self.known } else { self.unknown })
-    }
 }
 
 impl Remote {
     /// One that is not connected yet.
     pub fn new(backend: Backend) -> Self {
-        let Times {
-            timeout,
-            cache_known,
-            cache_unknown,
-        } = backend.times();
-        let fresh = Fresh {
-            known: cache_known,
-            unknown: cache_unknown,
-        };
         Self {
+            times: backend.times(),
             backend,
-            timeout,
-            fresh: future::Cache::builder()
-                .max_capacity(LARGEST_CACHE)
-                .weigher(|address: &String, _: &bool| weight(address))
-                .expire_after(fresh)
-                .build(),
+            asking: future::Cache::new(0),
             known: lately(LATELY_KNOWN),
             unknown: lately(LATELY_UNKNOWN),
             health: Health::default(),
@@ -84,7 +61,8 @@ impl Remote {
         self.backend.name()
     }
 
-    /// Whether it lists a local part of this domain, with its extension or without.
+    /// Whether it lists a local part of this domain, with its extension or without. The question is one of `whose` of our
+    /// domains, which this one is or lies below.
     ///
     /// # Errors
     /// Why that is not known.
@@ -92,12 +70,13 @@ impl Remote {
         &self,
         local_key: &[u8],
         domain: &Domain,
+        whose: &Domain,
         delimiters: &str,
     ) -> Result<bool, String> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.times.timeout;
         let mut open = None;
         for key in lookup_keys(local_key, delimiters) {
-            let Some(asked) = Asked::new(key, domain) else {
+            let Some(asked) = Asked::new(key, domain, whose) else {
                 continue;
             };
             match self.answer(&asked, deadline).await {
@@ -122,8 +101,8 @@ impl Remote {
             "backstop-check-{:016x}",
             getrandom::u64().unwrap_or_default()
         );
-        let asked = Asked::new(local.as_bytes(), domain).ok_or("the domain is too long")?;
-        match self.ask(&asked, begun + self.timeout).await {
+        let asked = Asked::new(local.as_bytes(), domain, domain).ok_or("the domain is too long")?;
+        match self.ask(&asked, begun + self.times.timeout).await {
             Ok(false) => Ok(begun.elapsed()),
             Ok(true) => Err(format!(
                 "it lists {}, an address that was made up just now; a question that always finds something, such as \
@@ -157,32 +136,51 @@ impl Remote {
 
     async fn answer(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
         let address = asked.address();
-        let fresh = self
-            .fresh
-            .try_get_with_by_ref(address, self.fetch(asked, deadline))
-            .await;
-        fresh.or_else(|why: Arc<String>| self.lately(address).ok_or_else(|| why.to_string()))
+        if let Some(listed) = self.fresh(address) {
+            return Ok(listed);
+        }
+        let answer = async {
+            // It may have come since.
+            match self.fresh(address) {
+                Some(listed) => Ok(listed),
+                None => self.fetch(asked, deadline).await,
+            }
+        };
+        let answer = self.asking.try_get_with_by_ref(address, answer).await;
+        answer.or_else(|why: Arc<String>| self.lately(address).ok_or_else(|| why.to_string()))
+    }
+
+    /// The last answer, if it counts without a question.
+    fn fresh(&self, address: &str) -> Option<bool> {
+        let counts = |at: time::Instant, span| at.elapsed() < span;
+        let known = self.known.get(address);
+        if known.is_some_and(|at| counts(at, self.times.cache_known)) {
+            return Some(true);
+        }
+        let unknown = self.unknown.get(address);
+        let counts = unknown.is_some_and(|at| counts(at, self.times.cache_unknown));
+        counts.then_some(false)
     }
 
     fn lately(&self, address: &str) -> Option<bool> {
         if self.known.get(address).is_some() {
             return Some(true);
         }
-        self.unknown.get(address).map(|()| false)
+        self.unknown.get(address).map(|_| false)
     }
 
     async fn fetch(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
-        self.health.may_ask(Instant::now(), self.timeout)?;
+        self.health.may_ask(Instant::now(), self.times.timeout)?;
         match self.ask(asked, deadline).await {
             Ok(listed) => {
                 self.health.answered();
                 let address = asked.address().to_owned();
                 if listed {
                     self.unknown.invalidate(&address);
-                    self.known.insert(address, ());
+                    self.known.insert(address, time::Instant::now());
                 } else {
                     self.known.invalidate(&address);
-                    self.unknown.insert(address, ());
+                    self.unknown.insert(address, time::Instant::now());
                 }
                 Ok(listed)
             }
@@ -203,7 +201,7 @@ impl Remote {
             Err(_) => {
                 // The connection that hangs went with its question; the others hang too.
                 self.backend.disconnect();
-                let seconds = self.timeout.as_secs_f32();
+                let seconds = self.times.timeout.as_secs_f32();
                 Err(Failure::Down(format!("no answer within {seconds} s")))
             }
         };
@@ -215,10 +213,10 @@ impl Remote {
     }
 }
 
-fn lately(kept: Duration) -> sync::Cache<String, ()> {
+fn lately(kept: Duration) -> sync::Cache<String, time::Instant> {
     sync::Cache::builder()
         .max_capacity(LARGEST_CACHE)
-        .weigher(|address: &String, (): &()| weight(address))
+        .weigher(|address: &String, _: &time::Instant| weight(address))
         .time_to_live(kept)
         .build()
 }
@@ -237,17 +235,37 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn remote() -> Remote {
+        let hour = Duration::from_secs(3600);
+        Remote {
+            times: Times {
+                timeout: hour,
+                cache_known: hour,
+                cache_unknown: hour,
+            },
+            ..Remote::new(Backend::None)
+        }
+    }
+
+    fn address(number: usize) -> String {
+        format!("user{number}@example.org")
+    }
+
+    /// Names are cheap. Twice as many as there is room for are asked for here, each once.
     #[test]
-    fn each_kind_of_answer_counts_for_its_time() {
-        let fresh = Fresh {
-            known: Duration::from_secs(6),
-            unknown: Duration::from_secs(2),
-        };
-        let counts = |listed| {
-            let now = time::Instant::now();
-            fresh.expire_after_create(&String::new(), &listed, now)
-        };
-        assert_eq!(counts(true), Some(fresh.known));
-        assert_eq!(counts(false), Some(fresh.unknown));
+    fn invented_names_crowd_out_nobody_who_is_listed() {
+        let remote = remote();
+        for number in 0..20_000 {
+            remote.known.insert(address(number), time::Instant::now());
+        }
+        for number in 0..100_000 {
+            let name = format!("invented{number}@flooded.example");
+            assert_eq!(remote.fresh(&name), None);
+            remote.unknown.insert(name, time::Instant::now());
+        }
+        let kept = |number: &usize| remote.fresh(&address(*number)) == Some(true);
+        assert_eq!((0..20_000).filter(kept).count(), 20_000);
+        remote.unknown.run_pending_tasks();
+        assert!(remote.unknown.weighted_size() <= LARGEST_CACHE);
     }
 }

@@ -62,22 +62,30 @@ impl Template {
 pub(super) struct Asked {
     address: String,
     at: usize,
+    whose: Domain,
 }
 
 impl Asked {
-    /// None for what no directory could list: it is never sent.
-    pub fn new(local_key: &[u8], domain: &Domain) -> Option<Self> {
+    /// A question of this one of our domains, which the address's own is or lies below. None for what no directory could
+    /// list: it is never sent.
+    pub fn new(local_key: &[u8], domain: &Domain, whose: &Domain) -> Option<Self> {
         let local = std::str::from_utf8(local_key).ok()?;
         let address = format!("{local}@{domain}");
         let fits = address.len() <= LONGEST_ADDRESS && !local.is_empty() && !local.contains('\0');
         fits.then_some(Self {
             address,
             at: local.len(),
+            whose: whose.clone(),
         })
     }
 
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The one of our domains that takes its turn with it.
+    pub fn whose(&self) -> &Domain {
+        &self.whose
     }
 
     pub fn part(&self, placeholder: Placeholder) -> &str {
@@ -95,7 +103,8 @@ mod tests {
     use super::*;
 
     fn asked(local: &[u8]) -> Option<Asked> {
-        Asked::new(local, &"example.org".parse().unwrap())
+        let domain = "example.org".parse().unwrap();
+        Asked::new(local, &domain, &domain)
     }
 
     #[test]

@@ -4,11 +4,9 @@ use futures_util::FutureExt;
 
 use super::*;
 
-const DELIMITERS: &str = "+";
-
 fn directory(sources: Vec<Source>) -> Directory {
     Directory::new(vec![DomainSources {
-        domain: "example.org".parse().unwrap(),
+        scope: "example.org".parse().unwrap(),
         sources,
         answers_rest: true,
     }])
@@ -21,7 +19,8 @@ fn of_file(path: &Path) -> Directory {
 fn known(directory: &Directory, local: &str) -> Known {
     let mailbox = Mailbox::from_bytes(format!("{local}@example.org").as_bytes());
     // Lists are there already, or they aren't: nothing is waited for.
-    let known = directory.known(0, &mailbox, DELIMITERS);
+    let local = Local::default();
+    let known = directory.known(0, &mailbox, &local);
     known.now_or_never().expect("a list in a file")
 }
 
@@ -171,7 +170,7 @@ fn one_file_serves_several_domains() {
     let file = folder.path().join("virtual");
     fs::write(&file, "a@example.org x\nb@example.net x\nc x\n").unwrap();
     let entry = |domain: &str| DomainSources {
-        domain: domain.parse().unwrap(),
+        scope: domain.parse().unwrap(),
         sources: vec![Source::PostfixMap(file.clone())],
         answers_rest: true,
     };
@@ -187,7 +186,8 @@ fn one_file_serves_several_domains() {
         (2, "a@example.org", false),
     ] {
         let mailbox = Mailbox::from_bytes(address.as_bytes());
-        let known = directory.known(entry, &mailbox, DELIMITERS);
+        let local = Local::default();
+        let known = directory.known(entry, &mailbox, &local);
         let known = known.now_or_never().unwrap();
         assert_eq!(matches!(known, Known::Listed(_)), listed, "{address}");
     }
@@ -202,7 +202,7 @@ fn a_reload_keeps_the_copy_that_was_read() {
     before.refresh();
     fs::write(&file, "").unwrap();
     let entries = vec![DomainSources {
-        domain: "example.org".parse().unwrap(),
+        scope: "example.org".parse().unwrap(),
         sources: vec![Source::File(file.clone()), Source::PostfixMap(file)],
         answers_rest: true,
     }];
@@ -234,7 +234,7 @@ fn a_catch_all_of_postfix_is_no_problem_where_the_entry_answers_for_it() {
             fs::write(&file, lines).unwrap();
             for (answers_rest, weight) in [(true, Weight::News), (false, Weight::Warning)] {
                 let directory = Directory::new(vec![DomainSources {
-                    domain: "example.org".parse().unwrap(),
+                    scope: "example.org".parse().unwrap(),
                     sources: vec![source.clone()],
                     answers_rest,
                 }]);
@@ -248,5 +248,117 @@ fn a_catch_all_of_postfix_is_no_problem_where_the_entry_answers_for_it() {
                 assert_eq!(known(&directory, "any"), Known::NotListed);
             }
         }
+    }
+}
+
+/// What stands in a list with a domain is of that domain; what stands there without one, of each that the entry is for.
+#[test]
+fn one_entry_has_the_addresses_of_many_domains() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, map) = (folder.path().join("list"), folder.path().join("map"));
+    fs::write(&file, "joe@example.org\ninfo\n").unwrap();
+    fs::write(
+        &map,
+        "eve@example.net x\n@b.example x\n@example.net x\n@c.example x\n",
+    )
+    .unwrap();
+    let entry = |scope: &str, sources: Vec<Source>, answers_rest| DomainSources {
+        scope: scope.parse().unwrap(),
+        sources,
+        answers_rest,
+    };
+    let inline = Source::Addresses(vec!["ann@a.b.example".parse().unwrap()]);
+    let sources = vec![Source::File(file), Source::PostfixMap(map)];
+    let directory = Directory::new(vec![
+        entry("*", sources.clone(), false),
+        entry(".b.example", [vec![inline], sources.clone()].concat(), true),
+        entry("c.example", sources, true),
+    ]);
+    let local = Local::default();
+    let events = directory.refresh();
+    for (entry, address, listed) in [
+        (0, "joe@example.org", true),
+        (0, "joe@example.net", false),
+        (0, "info@example.net", true),
+        (0, "INFO+x@xn--bcher-kva.example", true),
+        (0, "eve@example.net", true),
+        (0, "eve@example.org", false),
+        (1, "ann@a.b.example", true),
+        (1, "ann@x.b.example", false),
+        (1, "info@x.b.example", true),
+        (1, "joe@example.org", true),
+        // Of no domain, and so of no entry's.
+        (0, "info", false),
+        (0, "info@[192.0.2.1]", false),
+    ] {
+        let mailbox = Mailbox::from_bytes(address.as_bytes());
+        let known = directory.known(entry, &mailbox, &local).now_or_never();
+        let found = matches!(known.unwrap(), Known::Listed(_));
+        assert_eq!(found, listed, "{entry} {address}");
+    }
+    // Of the catch-alls of the map, the entries of two answer for the rest; of which the first has none is told.
+    let told: Vec<_> = events.iter().map(ToString::to_string).collect();
+    let warned: Vec<_> = told
+        .iter()
+        .filter(|text| text.contains("neither"))
+        .collect();
+    let [warning] = &warned[..] else {
+        panic!("{told:?}");
+    };
+    for part in ["the entry of * has neither", "mail for all of b.example"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+}
+
+#[test]
+fn a_server_is_probed_in_a_domain_of_its_entry() {
+    let scopes = |texts: &[&str]| {
+        let sources = |text: &&str| DomainSources {
+            scope: text.parse().unwrap(),
+            sources: Vec::new(),
+            answers_rest: true,
+        };
+        Directory::new(texts.iter().map(sources).collect())
+    };
+    let ours =
+        |texts: &[&str]| -> Domains { texts.iter().map(|text| text.parse().unwrap()).collect() };
+    for (entries, number, domains, probed) in [
+        (&["example.org"][..], 0, &["example.org"][..], "example.org"),
+        (
+            &["example.org", "*"],
+            1,
+            &["example.org", "example.net"],
+            "example.net",
+        ),
+        (
+            &["example.org", "*"],
+            1,
+            &["example.org", ".a.example"],
+            "backstop-check.a.example",
+        ),
+        (
+            &["*", ".a.example"],
+            1,
+            &["x.example", "b.a.example"],
+            "b.a.example",
+        ),
+        (
+            &["*", ".a.example"],
+            0,
+            &["b.a.example", "x.example"],
+            "x.example",
+        ),
+        (
+            &[".a.example"],
+            0,
+            &["x.example"],
+            "backstop-check.a.example",
+        ),
+        (&["*"], 0, &[], "backstop-check.invalid"),
+    ] {
+        let directory = scopes(entries);
+        let scope = &directory.entries[number].scope;
+        let found = directory.one_of(number, scope, &ours(domains)).unwrap();
+        assert_eq!(found.as_str(), probed, "{entries:?} {domains:?}");
     }
 }

@@ -141,9 +141,8 @@ impl Answers<'_> {
             }
             Question::Listings => Box::pin(self.listings(message)).await,
             Question::Known { entry, mailbox } => {
-                let delimiters = &message.policy().local.recipient_delimiter;
-                let directory = &self.engine.directory;
-                Answer::Known(directory.known(*entry, mailbox, delimiters).await)
+                let local = &message.policy().local;
+                Answer::Known(self.engine.directory.known(*entry, mailbox, local).await)
             }
             Question::Signatures(part) => Box::pin(self.signatures(message, part)).await,
             Question::Dmarc(author) => Box::pin(self.dmarc(author)).await,

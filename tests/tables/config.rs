@@ -128,7 +128,7 @@ fn a_full_file_is_summed_up() {
         "1000", "007", "no", "null", "hall-9", "joe+x", "ann", "support",
     ] {
         let mailbox = Mailbox::from_bytes(format!("{address}@example.org").as_bytes());
-        let known = directory.known(0, &mailbox, &local.recipient_delimiter);
+        let known = directory.known(0, &mailbox, local);
         let known = known.now_or_never().unwrap();
         assert!(matches!(known, Known::Listed(_)), "{address}: {known:?}");
     }

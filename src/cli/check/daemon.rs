@@ -99,7 +99,7 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
     problems.extend(notify(&config));
     if !offline {
         let directory = Directory::new(config.directories.clone());
-        for (name, answer) in directory.probe().await {
+        for (name, answer) in directory.probe(&config.policy.local.domains).await {
             problems.extend(
                 answer
                     .err()

@@ -52,7 +52,7 @@ pub(super) async fn look(config: &Config, bounces: bool) -> Result<Seen, String>
         warnings: warnings.map(Problem::from).collect(),
     };
     if bounces {
-        let found = backscatter::findings(&facts, &refused(config));
+        let found = backscatter::findings(&facts, &refused(config, &facts));
         // What nobody could look at may make bounces all the same.
         let unread = facts.unread.iter();
         seen.known
@@ -66,17 +66,21 @@ pub(super) async fn look(config: &Config, bounces: bool) -> Result<Seen, String>
     Ok(seen)
 }
 
-/// The domains in which the file has mail to unknown addresses refused.
-fn refused(config: &Config) -> BTreeSet<Domain> {
-    if config.policy.mode != Mode::Enforce {
+/// The domains of the MTA in which the file has mail to unknown addresses refused.
+fn refused(config: &Config, facts: &Facts) -> BTreeSet<Domain> {
+    let policy = &config.policy;
+    if policy.mode != Mode::Enforce {
         return BTreeSet::new();
     }
-    let domains = config.policy.recipients.iter();
+    let domains = facts.domains.iter().map(|found| &found.domain);
     let strict = domains.filter(|domain| {
-        let rule = domain.rest_answer.mail;
-        domain.rest == RecipientClass::Unknown && rule.action.acts() && !rule.monitor
+        let entry = policy.recipients.entry(domain, &policy.local.domains);
+        entry.is_some_and(|(_, entry)| {
+            let rule = entry.rest_answer.mail;
+            entry.rest == RecipientClass::Unknown && rule.action.acts() && !rule.monitor
+        })
     });
-    strict.map(|domain| domain.domain.clone()).collect()
+    strict.cloned().collect()
 }
 
 fn warnings(config: &Config, facts: &Facts) -> Vec<String> {

@@ -8,7 +8,6 @@ use tokio::{
 };
 
 use crate::{
-    directory::Directory,
     dns::Resolver,
     engine::Engine,
     milter::SelfCheck,
@@ -64,7 +63,7 @@ impl Parts {
         let (milter, dns, directories) = tokio::join!(
             milter(self_check),
             dns(&engine.resolver),
-            directories(&engine.directory),
+            directories(engine),
         );
         let store = engine.store.as_deref().map(store);
         let parts = [milter, dns].into_iter().chain(store).chain(directories);
@@ -146,7 +145,8 @@ fn store(store: &dyn Store) -> Part {
 }
 
 /// The lists of recipients, and the directories that are asked.
-async fn directories(directory: &Directory) -> Vec<Part> {
+async fn directories(engine: &Engine) -> Vec<Part> {
+    let (directory, ours) = (&engine.directory, &engine.policy.local.domains);
     let files = directory.files().into_iter().map(|file| {
         let path = file.path.display();
         let (state, says) = match (file.addresses, file.is_unreadable) {
@@ -165,7 +165,7 @@ async fn directories(directory: &Directory) -> Vec<Part> {
     });
     let mut parts: Vec<Part> = files.collect();
     let name = "Directory";
-    match in_time(directory.probe()).await {
+    match in_time(directory.probe(ours)).await {
         None => parts.push(Part::new(name, PartState::Ill, late())),
         Some(answers) => parts.extend(answers.iter().map(|(server, answer)| {
             let state = match answer {

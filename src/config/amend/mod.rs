@@ -12,7 +12,11 @@ use super::{
     path::{Path, Step},
     text,
 };
-use crate::core::would::Spare;
+use crate::core::{
+    address::Domain,
+    recipients::{Scope, Scopes},
+    would::Spare,
+};
 
 /// A change of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,12 +128,8 @@ fn place(outline: &Outline, spare: &Spare) -> (Path, New) {
         ),
         Spare::Recipient(domain, address) => {
             let entries = keys(&["recipients"]);
-            let mut indices = 0..outline.items(&entries);
-            let entry = indices.find(|index| {
-                let named = outline.scalar(&entries.index(*index).key("domain"));
-                named.is_some_and(|name| name.eq_ignore_ascii_case(domain.as_str()))
-            });
-            let known = entries.index(entry.unwrap_or(usize::MAX)).key("known");
+            let entry = entry_of(outline, &entries, domain).unwrap_or(usize::MAX);
+            let known = entries.index(entry).key("known");
             let mut lists = 0..outline.items(&known);
             let inline = lists.find(|index| outline.has(&known.index(*index).key("addresses")));
             match inline {
@@ -144,6 +144,20 @@ fn place(outline: &Outline, spare: &Spare) -> (Path, New) {
             }
         }
     }
+}
+
+/// The entry of `recipients` that is for the domain.
+fn entry_of(outline: &Outline, entries: &Path, domain: &Domain) -> Option<usize> {
+    let scope = |index| {
+        let scope = outline.scalar(&entries.index(index).key("domain"))?;
+        Some((index, scope.parse::<Scope>().ok()?))
+    };
+    let scopes: Vec<_> = (0..outline.items(entries)).filter_map(scope).collect();
+    let scopes: Scopes = scopes
+        .iter()
+        .map(|(index, scope)| (*index, scope))
+        .collect();
+    scopes.find(domain)
 }
 
 fn already(outline: &Outline, path: &Path, new: &New) -> bool {

@@ -101,6 +101,14 @@ fn recipients_have_lists_of_their_own() {
             format!("5: known: [{{addresses: [{new}]}}]"),
         ),
         (
+            "  - domain: .example.net\n  - domain: '*'\n    known: [{addresses: [a]}]\n",
+            format!("5: known: [{{addresses: [{new}, a]}}]"),
+        ),
+        (
+            "  - domain: '*'\n  - domain: .org\n    catch_all: {}\n",
+            format!("5: known: [{{addresses: [{new}]}}]"),
+        ),
+        (
             "  - {domain: example.org}\n",
             format!("3: - {{known: [{{addresses: [{new}]}}], domain: example.org}}"),
         ),

@@ -187,7 +187,7 @@ impl Checks<'_> {
             self.findings.warning(
                 &Path::of(&["recipients"]).index(index).key("catch_all"),
                 format!(
-                    "under siege, mail to all addresses of {} except the known ones gets `{}`: without `proof.key_file` no \
+                    "under siege, mail to all addresses of `{}` except the known ones gets `{}`: without `proof.key_file` no \
                      address is learned",
                     entry.domain, siege.catch_all.mail.action
                 ),

@@ -1,56 +1,48 @@
 //! Our domains: the list of the file, and where each name stands in it, so that the last of thousands is found as soon as
 //! the first.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::Deref,
-};
+use std::{collections::BTreeMap, fmt, ops::Deref};
 
 use serde::Deserialize;
 
-use crate::core::{address::Domain, pattern::DomainPattern};
+use crate::core::{
+    address::Domain,
+    pattern::{DomainPattern, Places},
+};
 
 /// `local.domains`, in the order of the file.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Vec<DomainPattern>")]
 pub struct Domains {
     listed: Vec<DomainPattern>,
-    /// Which of them name this domain itself, and which the names below it.
-    places: HashMap<Domain, Place>,
+    places: Places,
     /// Which of them name a domain itself, by its labels from the right: what lies below a name follows it.
     by_labels: BTreeMap<String, usize>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
-    itself: Option<usize>,
-    below: Option<usize>,
 }
 
 impl Domains {
     /// The entry that makes the domain ours: its own, else the nearest that it lies below.
     pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
-        let itself = || self.places.get(domain)?.itself;
-        let below = || {
-            let mut above = domain.names_above();
-            above.find_map(|name| self.places.get(name)?.below)
-        };
-        self.listed.get(itself().or_else(below)?)
+        self.listed.get(self.places.find(domain)?)
     }
 
     /// Whether an entry names this very domain, not only those below it.
     pub fn names(&self, domain: &Domain) -> bool {
-        let place = self.places.get(domain);
-        place.is_some_and(|place| place.itself.is_some())
+        self.places.names(domain)
     }
 
     /// Whether the domain is named by an entry of either kind, or lies below one that is.
     pub fn has_at_or_above(&self, domain: &Domain) -> bool {
-        self.places.contains_key(domain)
-            || domain
-                .names_above()
-                .any(|name| self.places.contains_key(name))
+        self.places.has_at_or_above(domain)
+    }
+
+    /// Whether a domain below this one is ours, or would be.
+    pub fn has_below(&self, domain: &Domain) -> bool {
+        let within = |pattern: &DomainPattern| match pattern {
+            DomainPattern::Itself(_) => false,
+            DomainPattern::Below(parent) => parent.is_in_line_with(domain),
+        };
+        self.named_below(domain).next().is_some() || self.listed.iter().any(within)
     }
 
     /// The domains that entries name themselves, and that lie below this one.
@@ -74,19 +66,12 @@ fn by_labels(domain: &Domain) -> String {
 
 impl From<Vec<DomainPattern>> for Domains {
     fn from(listed: Vec<DomainPattern>) -> Self {
-        let mut places: HashMap<Domain, Place> = HashMap::with_capacity(listed.len());
+        let mut places = Places::with_capacity(listed.len());
         let mut labels = BTreeMap::new();
         for (number, pattern) in listed.iter().enumerate() {
-            match pattern {
-                DomainPattern::Itself(domain) => {
-                    let place = places.entry(domain.clone()).or_default();
-                    place.itself.get_or_insert(number);
-                    labels.insert(by_labels(domain), number);
-                }
-                DomainPattern::Below(domain) => {
-                    let place = places.entry(domain.clone()).or_default();
-                    place.below.get_or_insert(number);
-                }
+            places.insert(pattern, number);
+            if let DomainPattern::Itself(domain) = pattern {
+                labels.insert(by_labels(domain), number);
             }
         }
         Self {
@@ -181,6 +166,30 @@ mod tests {
                 .map(Domain::as_str)
                 .collect();
             assert_eq!(found, below, "{domain}");
+        }
+    }
+
+    #[test]
+    fn below_a_domain_something_is_ours_or_nothing() {
+        let ours = domains(&[
+            "example.org",
+            "a.b.example.net",
+            ".c.example.com",
+            "example.de",
+        ]);
+        for (domain, is_so) in [
+            ("org", true),
+            ("example.org", false),
+            ("b.example.net", true),
+            ("example.net", true),
+            ("a.b.example.net", false),
+            ("example.com", true),
+            ("c.example.com", true),
+            ("x.c.example.com", true),
+            ("d.example.com", false),
+            ("xample.de", false),
+        ] {
+            assert_eq!(ours.has_below(&domain.parse().unwrap()), is_so, "{domain}");
         }
     }
 

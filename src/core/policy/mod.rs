@@ -36,7 +36,7 @@ use super::{
         self,
         evidence::{Evidence, Outcome},
     },
-    recipients::{DomainRecipients, Known},
+    recipients::{DomainRecipients, Known, Recipients},
     siege,
     spf::SpfCheck,
     spf_rules::SpfRules,
@@ -68,7 +68,7 @@ pub struct Policy {
     /// What the null sender may do.
     pub null_sender: NullSender,
     /// What our recipients are.
-    pub recipients: Vec<DomainRecipients>,
+    pub recipients: Recipients,
     /// Lists of hosts that send backscatter.
     pub dnsbl: Vec<Dnsbl>,
     /// What headers mean.
@@ -146,10 +146,7 @@ impl Policy {
     /// The settings for the recipient's domain, with their place in the file, if it has any.
     pub fn recipients_of(&self, recipient: &Recipient) -> Option<(usize, &DomainRecipients)> {
         let domain = recipient.mailbox.domain()?;
-        self.recipients
-            .iter()
-            .enumerate()
-            .find(|(_, entry)| entry.domain == *domain)
+        self.recipients.entry(domain, &self.local.domains)
     }
 
     /// Judges one recipient by its envelope.

@@ -18,7 +18,12 @@ use tokio::time::Instant;
 use super::Ldap;
 use crate::{
     directory::{
-        attempts::Attempts, backend::Failure, limits::LONGEST_IDLE, remote::Times, template::Asked,
+        attempts::Attempts,
+        backend::Failure,
+        limits::{LDAP_QUESTIONS, LONGEST_IDLE},
+        remote::Times,
+        template::Asked,
+        turns::Turns,
     },
     server::read_file,
 };
@@ -40,6 +45,7 @@ pub(in crate::directory) struct Client {
     /// Held while connecting, so that only one task does.
     connecting: tokio::sync::Mutex<()>,
     attempts: Attempts,
+    turns: Turns,
 }
 
 struct Open {
@@ -57,6 +63,7 @@ impl Client {
             open: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             attempts: Attempts::default(),
+            turns: Turns::new(LDAP_QUESTIONS),
         }
     }
 
@@ -74,6 +81,10 @@ impl Client {
     }
 
     pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+        let Some(_turn) = self.turns.turn(asked.whose(), deadline).await else {
+            let why = "too many questions are open already".to_owned();
+            return Err(Failure::Question(why));
+        };
         if let Some(connection) = self.connection() {
             match self.search(connection, asked).await {
                 // Mostly, the server was restarted.

@@ -34,6 +34,11 @@ pub enum FilterError {
 }
 
 impl Filter {
+    /// What stands in its places.
+    pub(in crate::directory) fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+        self.0.placeholders()
+    }
+
     /// The text with what stands in its places.
     pub(super) fn filled(&self, mut fill: impl FnMut(Placeholder) -> String) -> String {
         self.0.filled(|_, placeholder| fill(placeholder))

@@ -6,16 +6,14 @@
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 
 use super::super::{
     attempts::{Attempts, Before},
     backend::Failure,
     idle::Idle,
     template::Asked,
+    turns::{Turn, Turns},
 };
 use super::{query::Query, refusal::Fault};
 
@@ -24,7 +22,7 @@ pub(super) type Options<DB> = <<DB as Database>::Connection as Connection>::Opti
 
 pub(super) struct Connections<DB: Database> {
     idle: Idle<DB::Connection>,
-    permits: Semaphore,
+    turns: Turns,
     attempts: Attempts,
     query: Query,
     /// What keeps the server from working on a question for longer than anybody waits: a connection that is closed is
@@ -43,7 +41,7 @@ impl<DB: Database> Connections<DB> {
     ) -> Self {
         Self {
             idle: Idle::default(),
-            permits: Semaphore::new(usize::try_from(most).unwrap_or(1)),
+            turns: Turns::new(most),
             attempts: Attempts::default(),
             query: query.clone(),
             limit,
@@ -73,7 +71,7 @@ where
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let before = self.attempts.before();
-        let _permit = self.permit(before, deadline).await?;
+        let _turn = self.turn(asked, before, deadline).await?;
         let attempt = self.attempts.begin(before, deadline)?;
         if let Some(connection) = self.idle.pop(Instant::now()) {
             match self.ask_over(connection, asked).await {
@@ -90,16 +88,14 @@ where
         answer
     }
 
-    /// Leaves the server half of the time: one that is asked with nothing left would look dead. That we ask a lot says
-    /// nothing of it.
-    async fn permit(
+    async fn turn(
         &self,
+        asked: &Asked,
         before: Before,
         deadline: Instant,
-    ) -> Result<SemaphorePermit<'_>, Failure> {
-        let half = deadline.saturating_duration_since(Instant::now()) / 2;
-        if let Ok(permit) = timeout(half, self.permits.acquire()).await {
-            return permit.map_err(|error| Failure::Down(error.to_string()));
+    ) -> Result<Turn, Failure> {
+        if let Some(turn) = self.turns.turn(asked.whose(), deadline).await {
+            return Ok(turn);
         }
         self.attempts.since(before)?;
         Err(Failure::Question("all connections are busy".to_owned()))

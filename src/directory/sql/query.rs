@@ -54,7 +54,7 @@ impl Query {
     }
 
     /// What each parameter is.
-    pub(super) fn parameters(&self) -> impl ExactSizeIterator<Item = Placeholder> {
+    pub(in crate::directory) fn parameters(&self) -> impl ExactSizeIterator<Item = Placeholder> {
         self.template.placeholders()
     }
 

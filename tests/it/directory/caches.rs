@@ -13,7 +13,7 @@ use lab::{
     milter::{Client, Peer},
 };
 
-use super::{KINDS, RUNTIME, directory, is_listed, known, lent, settled};
+use super::{KINDS, LOCAL, RUNTIME, directory, is_listed, known, lent, settled};
 
 /// How long exactly is shown beside the cache; here, that each kind of answer has a time of its own.
 #[test]
@@ -54,7 +54,7 @@ fn many_who_ask_for_one_address_ask_once() {
         let mailbox = Mailbox::from_bytes(b"asked-by-many@example.org");
         let before = server.asked("asked-by-many");
         let answers = RUNTIME.block_on(join_all(
-            (0..100).map(|_| directory.known(0, &mailbox, "+")),
+            (0..100).map(|_| directory.known(0, &mailbox, &LOCAL)),
         ));
         assert!(answers.iter().all(|answer| *answer == Known::NotListed));
         let asked = settled(|| server.asked("asked-by-many")) - before;
@@ -75,7 +75,7 @@ fn many_who_ask_for_many_are_all_answered() {
         let mailboxes: Vec<_> = (0..200)
             .map(|number| Mailbox::from_bytes(format!("guess{number}@example.org").as_bytes()))
             .collect();
-        let questions = mailboxes.iter().map(|one| directory.known(0, one, "+"));
+        let questions = mailboxes.iter().map(|one| directory.known(0, one, &LOCAL));
         let answers = RUNTIME.block_on(join_all(questions));
         assert!(
             answers.iter().all(|answer| *answer == Known::NotListed),

@@ -40,7 +40,7 @@ impl Clock {
 
     pub fn ask(&self, directory: &Directory, address: &str) -> Known {
         let mailbox = Mailbox::from_bytes(address.as_bytes());
-        self.0.block_on(directory.known(0, &mailbox, "+"))
+        self.0.block_on(directory.known(0, &mailbox, &super::LOCAL))
     }
 
     pub fn is_listed(&self, directory: &Directory, address: &str) -> bool {

@@ -4,12 +4,12 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::
 
 use lab::directory::{BASE, BIND_DN, Kind, PASSWORD, USER};
 
-use super::{KINDS, RUNTIME, clock::Clock, directory, is_listed, known, lent, recipients};
+use super::{KINDS, LOCAL, RUNTIME, clock::Clock, directory, is_listed, known, lent, recipients};
 
 const QUERY: &str = "SELECT 1 FROM mailbox WHERE address = :address";
 
 fn probe(entry: &str) -> Result<(), String> {
-    let mut answers = RUNTIME.block_on(directory(entry).probe());
+    let mut answers = RUNTIME.block_on(directory(entry).probe(&LOCAL.domains));
     assert_eq!(answers.len(), 1);
     answers.remove(0).1.map(drop)
 }

@@ -4,8 +4,10 @@ mod caches;
 mod clock;
 mod connecting;
 mod data;
+mod fair;
 mod files;
 mod idle;
+mod many;
 mod outages;
 #[cfg(feature = "sql")]
 mod trouble;
@@ -19,7 +21,7 @@ use std::{
 
 use backstop::{
     config,
-    core::{address::Mailbox, recipients::Known},
+    core::{address::Mailbox, local::Local, recipients::Known},
     directory::Directory,
 };
 use lab::directory::{BASE, BIND_DN, Kind, PASSWORD, Server, USER};
@@ -28,11 +30,13 @@ use tokio::runtime::Runtime;
 const KINDS: [Kind; 3] = [Kind::Postgresql, Kind::Mariadb, Kind::Openldap];
 
 /// Whom each server lists.
-const LISTED: [&str; 4] = [
+const LISTED: [&str; 6] = [
     "joe@example.org",
     "ann+shop@example.org",
     "o'brien@example.org",
     "dürst@example.org",
+    "eve@example.net",
+    "eve@a.example.com",
 ];
 
 /// One server of each kind for all tests, which start and stop it one after the other.
@@ -41,6 +45,9 @@ static SERVERS: [LazyLock<Mutex<Server>>; 3] = [
     LazyLock::new(|| server(Kind::Mariadb)),
     LazyLock::new(|| server(Kind::Openldap)),
 ];
+
+/// The defaults, with no domain listed.
+static LOCAL: LazyLock<Local> = LazyLock::new(Local::default);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
@@ -102,7 +109,7 @@ fn directory(known: &str) -> Directory {
 }
 
 fn ask_bytes(directory: &Directory, address: &[u8]) -> Known {
-    RUNTIME.block_on(directory.known(0, &Mailbox::from_bytes(address), "+"))
+    RUNTIME.block_on(directory.known(0, &Mailbox::from_bytes(address), &LOCAL))
 }
 
 fn ask(directory: &Directory, address: &str) -> Known {

@@ -15,7 +15,7 @@ use backstop::core::{address::Mailbox, recipients::Known};
 use futures_util::future::join_all;
 use lab::{backstop::Backstop, directory::Server, dns::Zone, milter::Client, process::wait_until};
 
-use super::{KINDS, clock::Clock, directory, is_listed, known, lent, recipients, settled};
+use super::{KINDS, LOCAL, clock::Clock, directory, is_listed, known, lent, recipients, settled};
 
 /// The server runs again, whatever becomes of the test.
 struct Stopped<'a>(&'a mut Server);
@@ -137,7 +137,7 @@ fn a_server_that_hangs_costs_its_timeout_once() {
         let took = |questions: &[&Mailbox]| {
             clock.run_through(async {
                 let begun = tokio::time::Instant::now();
-                let questions = questions.iter().map(|one| directory.known(0, one, "+"));
+                let questions = questions.iter().map(|one| directory.known(0, one, &LOCAL));
                 let answers = join_all(questions).await;
                 (begun.elapsed(), answers)
             })

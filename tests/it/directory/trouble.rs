@@ -17,7 +17,7 @@ use sqlx::{
     mysql::MySqlConnectOptions, postgres::PgConnectOptions,
 };
 
-use super::{RUNTIME, ask, directory, is_listed, is_unavailable, known, lent};
+use super::{LOCAL, RUNTIME, ask, directory, is_listed, is_unavailable, known, lent};
 
 const DATABASES: [Kind; 2] = [Kind::Postgresql, Kind::Mariadb];
 
@@ -257,7 +257,7 @@ fn a_queue_of_our_own_is_no_outage() {
         .map(|number| format!("slow{number}@example.org"))
         .map(|address| Mailbox::from_bytes(address.as_bytes()))
         .collect();
-    let questions = addresses.iter().map(|one| directory.known(0, one, "+"));
+    let questions = addresses.iter().map(|one| directory.known(0, one, &LOCAL));
     let answers = RUNTIME.block_on(join_all(questions));
     let answered = answers.iter().filter(|one| **one == Known::NotListed);
     let busy = answers.iter().filter(
