@@ -1,6 +1,7 @@
 //! `backstop check`: checks the file, its lists, its directories and its name servers, and shows what is on.
 
 mod daemon;
+mod domain;
 mod imported;
 mod mta;
 mod postfix;
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
-    core::{policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
+    core::{address::Domain, policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
     directory::Weight,
     engine::Engine,
     milter::check_owner,
@@ -35,6 +36,9 @@ pub(super) struct Arguments {
     /// Also read the MTA's files for what makes it accept mail first and bounce it later
     #[arg(long, conflicts_with = "offline")]
     mta: bool,
+    /// Show only what applies to this domain, and where the file says so; fails if it is not one of local.domains
+    #[arg(long, value_name = "DOMAIN", conflicts_with_all = ["mta", "user"])]
+    domain: Option<Domain>,
     /// As root: the user of the daemon, as which its files are read [default: backstop]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -94,6 +98,9 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
             return ExitCode::from(CONFIGURATION);
         }
     };
+    if let Some(domain) = &arguments.domain {
+        return domain::check(&config, domain, arguments.offline, arguments.json).await;
+    }
     let (engine, events) = match engine(&config, None, None) {
         Ok(made) => made,
         Err(error) => return unavailable(&error.to_string()),

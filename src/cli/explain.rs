@@ -1,5 +1,6 @@
 //! `backstop explain`: what would happen to a message, with every question, answer and reason, and the SMTP replies.
 
+mod entry;
 mod leaves;
 mod report;
 
@@ -21,6 +22,7 @@ use super::{
     stored::{ClientFrom, Given, Reconstructed, UNKNOWN, known, reconstruct},
 };
 use crate::{
+    config::Located,
     core::{
         address::{Mailbox, ReversePath},
         envelope::{Client, Envelope, Recipient},
@@ -75,8 +77,8 @@ pub(super) struct Arguments {
 const ID: &str = "explain";
 
 pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
-    let engine = match arguments.dns.engine(config).await {
-        Ok((_, engine)) => Arc::new(engine),
+    let (located, engine) = match arguments.dns.engine(config).await {
+        Ok((config, engine)) => (Located::of(&config), Arc::new(engine)),
         Err(code) => return code,
     };
     if let Some(store) = engine.store.as_deref() {
@@ -102,7 +104,7 @@ pub(super) async fn explain(config: &Path, arguments: &Arguments) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let report = judged(engine, &arguments.dns, case, stored).await;
+    let report = judged(engine, &located, &arguments.dns, case, stored).await;
     if arguments.json {
         print_json(&report);
     } else {
@@ -182,6 +184,7 @@ fn case(
 
 async fn judged(
     engine: Arc<Engine>,
+    located: &Located,
     dns: &DnsOptions,
     case: Reconstructed,
     stored: Option<Stored>,
@@ -197,7 +200,7 @@ async fn judged(
     });
     let whole = whole(&engine, &mut message, allowed, &case.recipients, mail).await;
     let client = known(&case.envelope.client);
-    let mut report = ExplainReport::new(engine.policy.mode, &whole, client, message.spf());
+    let mut report = ExplainReport::new((&engine.policy, located), &whole, client, message.spf());
     if !message.accepted().is_empty() {
         let departure = message.departure(now());
         let sender = &case.envelope.reverse_path;

@@ -14,6 +14,7 @@ pub mod key_file;
 mod keys;
 #[cfg(test)]
 mod lists;
+mod located;
 mod outline;
 mod passwords;
 mod path;
@@ -31,10 +32,12 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Deserializer;
 
+pub(crate) use self::summary::{answer, results, siege, unproven};
 use self::{diagnostic::Mistake, file::File, outline::Outline};
 pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Place, Severity},
     file::{Level, Log},
+    located::{At, Located},
 };
 #[cfg(test)]
 pub(crate) use self::{

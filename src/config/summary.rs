@@ -17,6 +17,9 @@ use crate::{
 
 use super::Config;
 
+/// How many entries of `recipients` are described one by one.
+const MAX_ENTRIES: usize = 50;
+
 impl Config {
     /// One line for each part of the file, the most important first.
     pub fn summary(&self) -> Vec<String> {
@@ -99,7 +102,14 @@ impl Config {
             lines.push(format!("metrics: {}", address.page("/metrics")));
         }
         let recipients = policy.recipients.iter().zip(&self.directories);
-        lines.extend(recipients.map(|(settings, directory)| domain(settings, directory)));
+        let shown = recipients.map(|(settings, directory)| domain(settings, directory));
+        lines.extend(shown.take(MAX_ENTRIES));
+        let more = policy.recipients.len().saturating_sub(MAX_ENTRIES);
+        if more > 0 {
+            lines.push(format!(
+                "and {more} more entries of recipients; `backstop check --domain DOMAIN` shows what applies to one domain"
+            ));
+        }
         lines
     }
 }
@@ -115,21 +125,16 @@ fn listed<T: ToString>(items: &[T]) -> String {
     }
 }
 
-fn results(rules: &ResultRules) -> String {
-    [
-        ("none", rules.none),
-        ("fail", rules.fail),
-        ("softfail", rules.softfail),
-        ("temperror", rules.temperror),
-        ("permerror", rules.permerror),
-    ]
-    .into_iter()
-    .filter_map(|(result, rule)| Some(format!("{result} {}", answer(rule?))))
-    .collect::<Vec<_>>()
-    .join(", ")
+/// The answer to each result that has one.
+pub(crate) fn results(rules: &ResultRules) -> String {
+    let said = rules
+        .said()
+        .map(|(result, rule)| format!("{result} {}", answer(rule)));
+    said.collect::<Vec<_>>().join(", ")
 }
 
-fn answer(rule: Rule) -> String {
+/// A rule's action, and whether it acts.
+pub(crate) fn answer(rule: Rule) -> String {
     if rule.monitor {
         format!("{} (only monitored)", rule.action)
     } else {
@@ -238,7 +243,8 @@ fn dkim(proof: &proof::ProofSettings) -> String {
     format!("DKIM signatures of own domains in returned messages: {verified}{altered}{dkim2}")
 }
 
-fn unproven(proof: &proof::ProofSettings) -> String {
+/// What becomes of what proves nothing.
+pub(crate) fn unproven(proof: &proof::ProofSettings) -> String {
     let required = if proof.batv.required {
         "; each must have a tag"
     } else {
@@ -253,7 +259,8 @@ fn unproven(proof: &proof::ProofSettings) -> String {
     )
 }
 
-fn siege(siege: &siege::Settings) -> String {
+/// When a siege begins, and what it answers.
+pub(crate) fn siege(siege: &siege::Settings) -> String {
     if !siege.watch {
         return "siege: floods are not watched for".to_owned();
     }

@@ -61,6 +61,20 @@ impl ResultRules {
         permerror: Some(Rule::new(Action::Tag)),
     };
 
+    /// Those that are given, with their keys.
+    pub fn said(&self) -> impl Iterator<Item = (&'static str, Rule)> {
+        let rules = [
+            ("none", self.none),
+            ("fail", self.fail),
+            ("softfail", self.softfail),
+            ("temperror", self.temperror),
+            ("permerror", self.permerror),
+        ];
+        rules
+            .into_iter()
+            .filter_map(|(key, rule)| Some((key, rule?)))
+    }
+
     fn rule(&self, result: SpfResult) -> Option<Rule> {
         match result {
             SpfResult::None | SpfResult::Neutral => self.none,
@@ -126,20 +140,23 @@ impl SpfRules {
             })
     }
 
-    /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
-    /// longest parent first.
     fn for_domain(&self, domain: &str) -> Option<(&DomainPattern, &ResultRules)> {
         if self.domains.is_empty() {
             return None;
         }
-        let domain: Domain = domain.parse().ok()?;
+        self.entry(&domain.parse().ok()?)
+    }
+
+    /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
+    /// longest parent first.
+    pub fn entry(&self, domain: &Domain) -> Option<(&DomainPattern, &ResultRules)> {
         self.domains
             .get_key_value(&DomainPattern::Itself(domain.clone()))
             .or_else(|| {
                 self.domains
                     .iter()
                     .filter(|(pattern, _)| {
-                        matches!(pattern, DomainPattern::Below(_)) && pattern.matches(&domain)
+                        matches!(pattern, DomainPattern::Below(_)) && pattern.matches(domain)
                     })
                     .max_by_key(|(pattern, _)| pattern.to_string().len())
             })

@@ -18,6 +18,7 @@ mod batv;
 mod bounce;
 mod bounces;
 mod browser;
+mod check_domain;
 mod cli;
 mod comes_home;
 mod daemon;

@@ -122,9 +122,10 @@ impl Desk {
 }
 
 /// Each command that prints, with its options. The last four have no `--json`.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &["status"],
     &["check", "--offline"],
+    &["check", "--offline", "--domain=example.org"],
     &[
         "explain",
         "--client-ip=192.0.2.1",

@@ -4,17 +4,18 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::leaves::Leaves;
+use super::{entry::EntryAsked, leaves::Leaves};
 use crate::{
     cli::stored::{Reconstructed, known},
+    config::Located,
     core::{
         message::Ending,
         notification::Notification,
-        policy::{Check, Judgement, SpfAnswers},
+        policy::{Check, Judgement, Policy, SpfAnswers},
         printable::printable,
         reply::Reply,
         trace_header::Deletion,
-        verdict::{Mode, Verdict},
+        verdict::Verdict,
     },
     engine::{Course, Whole},
     mailstore::Stored,
@@ -42,6 +43,9 @@ struct Explained {
     #[serde(flatten)]
     answer: ShownVerdict,
     reply: String,
+    /// The entry of `recipients` that was asked, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<EntryAsked>,
     checks: Vec<Checked>,
     /// Only if a rule decides at DATA.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +123,7 @@ pub(super) struct MessageReport {
 
 impl ExplainReport {
     pub(super) fn new(
-        mode: Mode,
+        (policy, located): (&Policy, &Located),
         whole: &Whole,
         client: Option<IpAddr>,
         spf: Option<&SpfAnswers>,
@@ -130,6 +134,7 @@ impl ExplainReport {
                 recipient: shown(&course.rcpt.addressed.sent.mailbox.to_bytes()),
                 answer: ShownVerdict::new(verdict),
                 reply: reply(verdict, client).unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
+                entry: EntryAsked::of(course, policy, located),
                 checks: checked(checks),
                 at_data: course.data.as_ref().map(Stage::new),
                 after_headers: course.headers.as_ref().map(Stage::new),
@@ -138,7 +143,7 @@ impl ExplainReport {
             }
         };
         Self {
-            mode: mode.as_str(),
+            mode: policy.mode.as_str(),
             recipients: whole.recipients.iter().map(explained).collect(),
             spf_trace: spf.map(spf_trace).unwrap_or_default(),
             leaves: None,
@@ -167,6 +172,9 @@ impl ExplainReport {
         }
         for explained in &self.recipients {
             println!("{}", explained.recipient);
+            if let Some(entry) = &explained.entry {
+                entry.print();
+            }
             print_checks(&explained.checks);
             explained.answer.print("verdict:", self.mode);
             print_reply(&explained.reply);
