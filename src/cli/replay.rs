@@ -92,9 +92,9 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
         no_dns: arguments.dns.no_dns,
     };
     let kind = store.kind();
-    let mode = judge.configured.policy.mode;
+    let policy = Arc::clone(&judge.configured.policy);
     let tally = tallied(store, judge).await;
-    let report = tally.report(&arguments.path, kind, mode, !arguments.dns.no_dns);
+    let report = tally.report(&arguments.path, kind, &policy, !arguments.dns.no_dns);
     if arguments.json {
         print_json(&report);
     } else {
@@ -107,14 +107,16 @@ pub(super) async fn replay(config: &Path, arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The engine of the same file in mode `enforce`; none if that is its mode.
+/// The engine of the same file in mode `enforce` for all clients; none if that is its mode, and no client has another.
 fn enforcing(config: Config, first: &Engine) -> Result<Option<Engine>, ExitCode> {
-    if config.policy.mode == Mode::Enforce {
+    let has_tenants = config.policy.has_tenants;
+    if config.policy.mode == Mode::Enforce && !has_tenants {
         return Ok(None);
     }
     let config = Config {
         policy: Policy {
             mode: Mode::Enforce,
+            has_modes: false,
             ..config.policy
         },
         ..config

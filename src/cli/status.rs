@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    core::{address::Domain, attack::hour, proof::coverage::CoverageSummary, siege},
+    core::{address::Domain, attack::hour, policy::Modes, proof::coverage::CoverageSummary, siege},
     directory::{Directory, Event, Weight},
     engine::{Rounds, Sieges},
     milter::reach,
@@ -37,6 +37,9 @@ struct Status {
     version: &'static str,
     file: String,
     mode: &'static str,
+    /// Whether clients may have modes of their own.
+    #[serde(skip)]
+    modes: Modes,
     domains: Vec<String>,
     daemon: Part,
     /// None if nothing needs it.
@@ -79,6 +82,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             file: config.file.display().to_string(),
             mode: config.policy.mode.as_str(),
+            modes: config.policy.modes(),
             domains: texts(&config.policy.local.domains),
             is_well,
             daemon,
@@ -97,7 +101,7 @@ impl Status {
     fn print(&self) {
         let Self { version, file, .. } = self;
         println!("backstop {version}, {file}");
-        println!("mode: {}", self.mode);
+        println!("mode: {}", self.modes);
         println!(
             "own domains: {}",
             if self.domains.is_empty() {

@@ -176,6 +176,8 @@ fn config(
             keep_samples: file.report.keep_samples,
             keep_senders: file.report.keep_senders,
             has_monitored_rules: outline.has_monitored_rules(),
+            has_tenants: false,
+            has_modes: true,
         },
         directories,
         store: file.store,

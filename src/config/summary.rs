@@ -6,6 +6,7 @@ use crate::{
         dnsbl::Dnsbl,
         forgery::Forgery,
         header_rules::HeaderRule,
+        policy::Modes,
         proof,
         recipients::{Class, DomainRecipients},
         siege,
@@ -24,9 +25,15 @@ impl Config {
     /// One line for each part of the file, the most important first.
     pub fn summary(&self) -> Vec<String> {
         let policy = &self.policy;
-        let mode = match policy.mode {
-            Mode::Monitor => "mode monitor: every message is judged, none is refused",
-            Mode::Enforce => "mode enforce: verdicts act",
+        let mode = match policy.modes() {
+            Modes::One(Mode::Monitor) => "mode monitor: every message is judged, none is refused",
+            Modes::One(Mode::Enforce) => "mode enforce: verdicts act",
+            Modes::OfEach(Mode::Monitor) => {
+                "mode monitor: every message is judged, none is refused but what a client's row has refused"
+            }
+            Modes::OfEach(Mode::Enforce) => {
+                "mode enforce: verdicts act, except for clients whose row says `mode: monitor`"
+            }
         };
         let null_sender = &policy.null_sender;
         let mut lines = vec![

@@ -79,6 +79,14 @@ pub enum Exempting<'a> {
 }
 
 impl Exempting<'_> {
+    /// Why what it exempts is not judged.
+    pub fn exempt(self) -> Exempt {
+        match self {
+            Self::Client(_) => Exempt::Client,
+            Self::Recipient(_) => Exempt::Recipient,
+        }
+    }
+
     /// Which of `exempt`.
     pub fn entry(self) -> Entry {
         match self {
@@ -97,25 +105,22 @@ impl Exempting<'_> {
 }
 
 impl Exemptions {
-    /// Why this client's mail to this recipient is exempt, if it is. `delimiters` divide an address from its extension.
-    pub fn of(&self, client: &Client, recipient: &Mailbox, delimiters: &str) -> Option<Exempt> {
-        let entry = self.exempting(client, recipient, delimiters);
-        entry.map(|entry| match entry {
-            Exempting::Client(_) => Exempt::Client,
-            Exempting::Recipient(_) => Exempt::Recipient,
-        })
+    /// The entry of `clients` that has this client.
+    pub fn client(&self, client: &Client) -> Option<&Network> {
+        let address = client.address?;
+        let mut clients = self.clients.iter();
+        clients.find(|network| network.contains(address))
     }
 
-    /// By which entry this client's mail to this recipient is exempt, if it is.
+    /// By which entry this client's mail to this recipient is exempt, if it is. `delimiters` divide an address from its
+    /// extension.
     pub fn exempting(
         &self,
         client: &Client,
         recipient: &Mailbox,
         delimiters: &str,
     ) -> Option<Exempting<'_>> {
-        let address = client.address;
-        let holds = |network: &&Network| address.is_some_and(|address| network.contains(address));
-        let of_client = self.clients.iter().find(holds).map(Exempting::Client);
+        let of_client = self.client(client).map(Exempting::Client);
         of_client.or_else(|| {
             let of_recipient = self.recipients.find(recipient, delimiters);
             of_recipient.map(Exempting::Recipient)

@@ -51,15 +51,6 @@ impl Default for NullSender {
 }
 
 impl NullSender {
-    /// The rules that may refuse a bounce after DATA.
-    pub(super) fn after_data(&self) -> [Rule; 3] {
-        [
-            self.never_send.rule,
-            self.not_a_notification,
-            self.unauthenticated_reports,
-        ]
-    }
-
     /// The entry of `srs` by which this address is the SRS daemon's: one that is not well-formed, and any where no daemon
     /// runs, is an ordinary address, because a stranger can make one up.
     pub fn srs_entry(&self, mailbox: &Mailbox) -> Option<&DomainPattern> {

@@ -171,11 +171,6 @@ pub struct DomainRecipients {
 }
 
 impl DomainRecipients {
-    /// The class of a recipient.
-    pub fn class(&self, mailbox: &Mailbox, known: &Known) -> Class {
-        self.answer(mailbox, known, false).0
-    }
-
     /// The rule, and its number from 1, by which the file says that this recipient gets bounces: one that leaves it out
     /// doesn't say so.
     pub fn takes_bounces(
@@ -183,7 +178,7 @@ impl DomainRecipients {
         mailbox: &Mailbox,
         known: &Known,
     ) -> Option<(usize, &LocalPartRule)> {
-        let Class::Rule(number) = self.class(mailbox, known) else {
+        let (Class::Rule(number), _) = self.named(mailbox, known, true)? else {
             return None;
         };
         let rule = self.rules.get(number.checked_sub(1)?)?;
@@ -191,22 +186,17 @@ impl DomainRecipients {
         accepts.then_some((number, rule))
     }
 
-    /// The class of a recipient and what it answers. A list that can't be read knows nobody.
-    pub fn answer(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> (Class, Rule) {
+    /// The class of a recipient that a list or a rule knows, and what that answers; none for the rest.
+    pub fn named(&self, mailbox: &Mailbox, known: &Known, bounce: bool) -> Option<(Class, Rule)> {
         if let Known::Listed(_) = known {
-            return (Class::Known, Rule::new(Action::Accept));
+            return Some((Class::Known, accept()));
         }
-        match self.rules.first(mailbox) {
-            Some((index, rule)) => (
-                Class::Rule(index + 1),
-                if bounce {
-                    rule.bounces.unwrap_or(accept())
-                } else {
-                    rule.mail
-                },
-            ),
-            None => (self.rest, self.rest_answer.rule(bounce)),
-        }
+        let (index, rule) = self.rules.first(mailbox)?;
+        let answer = match bounce {
+            true => rule.bounces.unwrap_or(accept()),
+            false => rule.mail,
+        };
+        Some((Class::Rule(index + 1), answer))
     }
 }
 
@@ -256,55 +246,46 @@ mod tests {
     #[test]
     fn the_first_class_that_fits_answers() {
         let listed = || Known::Listed("inline".to_owned());
-        for (local, known, bounce, class, action) in [
-            ("info", listed(), true, Class::Known, Action::Accept),
-            ("shop-a1", listed(), true, Class::Known, Action::Accept),
+        let one = |class, action| Some((class, Rule::new(action)));
+        for (local, known, bounce, answer) in [
+            ("info", listed(), true, one(Class::Known, Action::Accept)),
+            ("shop-a1", listed(), true, one(Class::Known, Action::Accept)),
             (
                 "SHOP-a1",
                 Known::NotListed,
                 true,
-                Class::Rule(1),
-                Action::Reject,
+                one(Class::Rule(1), Action::Reject),
             ),
             (
                 "\"shop-a1\"",
                 Known::NotListed,
                 true,
-                Class::Rule(1),
-                Action::Reject,
+                one(Class::Rule(1), Action::Reject),
             ),
             (
                 "shop-a1",
                 Known::NotListed,
                 false,
-                Class::Rule(1),
-                Action::Accept,
+                one(Class::Rule(1), Action::Accept),
             ),
-            (
-                "shop-a1-",
-                Known::NotListed,
-                true,
-                Class::CatchAll,
-                Action::Reject,
-            ),
-            (
-                "xx",
-                Known::NotListed,
-                false,
-                Class::CatchAll,
-                Action::Accept,
-            ),
+            ("shop-a1-", Known::NotListed, true, None),
+            ("xx", Known::NotListed, false, None),
             (
                 "y",
                 Known::NotListed,
                 false,
-                Class::Rule(2),
-                Action::Tempfail,
+                one(Class::Rule(2), Action::Tempfail),
+            ),
+            (
+                "y",
+                Known::NotListed,
+                true,
+                one(Class::Rule(2), Action::Accept),
             ),
         ] {
             let mailbox = Mailbox::from_bytes(format!("{local}@example.org").as_bytes());
-            let answer = shop().answer(&mailbox, &known, bounce);
-            assert_eq!(answer, (class, Rule::new(action)), "{local} {bounce}");
+            let found = shop().named(&mailbox, &known, bounce);
+            assert_eq!(found, answer, "{local} {bounce}");
         }
     }
 

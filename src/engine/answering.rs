@@ -147,7 +147,8 @@ impl Answers<'_> {
             Question::Signatures(part) => Box::pin(self.signatures(message, part)).await,
             Question::Dmarc(author) => Box::pin(self.dmarc(author)).await,
             Question::Chain => Box::pin(self.chain(message)).await,
-            Question::Siege(_)
+            Question::Tenant(_)
+            | Question::Siege(_)
             | Question::WrongTags(_)
             | Question::WrongTag(_)
             | Question::Forged(_) => Answer::NotAsked,

@@ -30,4 +30,5 @@ mod scenario;
 mod spf;
 mod srs;
 mod tags;
+mod tenants;
 mod unannounced;

@@ -16,6 +16,7 @@ use backstop::core::{
     },
     recipients::Known,
     spf::SpfResult,
+    tenant::TenantAnswers,
 };
 
 pub use site::{keys, policy, policy_with_keys, tagged, wrong};
@@ -49,6 +50,7 @@ pub struct Scenario {
     signatures_left: YesOrNo,
     is_besieged: bool,
     learned: WasLearned,
+    tenant: Option<TenantAnswers>,
     headers: String,
     evidence: Evidence,
     sent_lately: YesOrNo,
@@ -78,6 +80,7 @@ pub fn mail() -> Scenario {
         signatures_left: Ok(false),
         is_besieged: false,
         learned: WasLearned::No,
+        tenant: None,
         settings: Vec::new(),
         headers: "From: user@example.com\nSubject: hello\n".to_owned(),
         evidence: Evidence::default(),
@@ -175,6 +178,12 @@ impl Scenario {
     pub fn listed(self, local_parts: &[&'static str]) -> Self {
         let listed = local_parts.to_vec();
         Self { listed, ..self }
+    }
+
+    /// The row of the recipient's domain in `tenants`.
+    pub fn tenant(self, row: &TenantAnswers) -> Self {
+        let tenant = Some(row.clone());
+        Self { tenant, ..self }
     }
 
     /// What the lists of recipients say of all others.

@@ -7,7 +7,8 @@ use tokio::time::timeout;
 use crate::{
     config::Config,
     core::{
-        address::Domain, pattern::DomainPattern, recipients::Class as RecipientClass, verdict::Mode,
+        address::Domain, pattern::DomainPattern, policy::Modes,
+        recipients::Class as RecipientClass, verdict::Mode,
     },
     setup::{
         Machine, backscatter, decide,
@@ -66,10 +67,10 @@ pub(super) async fn look(config: &Config, bounces: bool) -> Result<Seen, String>
     Ok(seen)
 }
 
-/// The domains of the MTA in which the file has mail to unknown addresses refused.
+/// The domains of the MTA in which the file has mail to unknown addresses refused; none where a client may not want that.
 fn refused(config: &Config, facts: &Facts) -> BTreeSet<Domain> {
     let policy = &config.policy;
-    if policy.mode != Mode::Enforce {
+    if policy.modes() != Modes::One(Mode::Enforce) {
         return BTreeSet::new();
     }
     let domains = facts.domains.iter().map(|found| &found.domain);

@@ -1,6 +1,6 @@
 //! The report of `explain`; also its JSON object.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::{
         policy::{Check, Judgement, Policy, SpfAnswers},
         printable::printable,
         reply::Reply,
+        tenant::TenantAnswers,
         trace_header::Deletion,
         verdict::Verdict,
     },
@@ -40,6 +41,11 @@ pub(super) struct ExplainReport {
 #[derive(Serialize)]
 struct Explained {
     recipient: String,
+    /// What its client answers, where clients may have rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<Tenant>,
+    /// Its domain's.
+    mode: &'static str,
     #[serde(flatten)]
     answer: ShownVerdict,
     reply: String,
@@ -59,6 +65,15 @@ struct Explained {
     /// Only with `--eml`, if it answers forged mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_end: Option<Stage>,
+}
+
+/// The row of a domain in `tenants`.
+#[derive(Serialize)]
+struct Tenant {
+    /// Where it stands; empty if there is none.
+    from: String,
+    /// The keys that it sets. The file answers the others.
+    answers: BTreeMap<&'static str, String>,
 }
 
 /// The checks of a stage after RCPT, and the verdict after it.
@@ -130,7 +145,10 @@ impl ExplainReport {
     ) -> Self {
         let explained = |course: &Course| {
             let Judgement { verdict, checks } = &course.rcpt.judgement;
+            let tenant = course.rcpt.lookups.tenant.as_deref();
             Explained {
+                tenant: tenant.map(Tenant::of),
+                mode: policy.answers_of(tenant).mode().as_str(),
                 recipient: shown(&course.rcpt.addressed.sent.mailbox.to_bytes()),
                 answer: ShownVerdict::new(verdict),
                 reply: reply(verdict, client).unwrap_or_else(|| "250 2.1.5 Ok".to_owned()),
@@ -176,12 +194,12 @@ impl ExplainReport {
                 entry.print();
             }
             print_checks(&explained.checks);
-            explained.answer.print("verdict:", self.mode);
+            explained.answer.print("verdict:", explained.mode);
             print_reply(&explained.reply);
             for (name, stage) in explained.stages() {
                 println!("  {name}");
                 print_checks(&stage.checks);
-                stage.answer.print("verdict:", self.mode);
+                stage.answer.print("verdict:", explained.mode);
             }
             println!();
         }
@@ -190,6 +208,15 @@ impl ExplainReport {
         }
         if let Some(message) = &self.message {
             message.print_end();
+        }
+    }
+}
+
+impl Tenant {
+    fn of(row: &TenantAnswers) -> Self {
+        Self {
+            from: shown(row.from.as_bytes()),
+            answers: row.keys().into_iter().collect(),
         }
     }
 }

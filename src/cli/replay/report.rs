@@ -17,6 +17,9 @@ pub(super) struct ReplayReport {
     pub(super) recipients: u64,
     /// Verdicts as configured.
     pub(super) as_configured: Vec<Count>,
+    /// Whether clients may have modes of their own.
+    #[serde(skip)]
+    pub(super) has_tenants: bool,
     /// Verdicts in mode `enforce`.
     pub(super) enforced: Vec<Count>,
     /// Notifications among the messages, by kind.
@@ -93,12 +96,16 @@ impl ReplayReport {
             println!("no message was judged");
             return;
         }
+        let (own, all) = match self.has_tenants {
+            true => (" or that of the client's row", " for all clients"),
+            false => ("", ""),
+        };
         print_counts(
-            &format!("in mode {}, as configured", self.mode),
+            &format!("in mode {}{own}, as configured", self.mode),
             &self.as_configured,
         );
-        if self.mode != "enforce" {
-            print_counts("in mode enforce", &self.enforced);
+        if self.mode != "enforce" || self.has_tenants {
+            print_counts(&format!("in mode enforce{all}"), &self.enforced);
         }
         if !self.kinds.is_empty() {
             println!("\nnotifications");

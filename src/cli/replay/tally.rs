@@ -7,7 +7,7 @@ use super::{
     report::{Count, Named, ReplayReport, Slow, Surprising},
     surprise::Surprise,
 };
-use crate::core::verdict::{Mode, Verdict};
+use crate::core::{policy::Policy, verdict::Verdict};
 
 /// How many of the slowest and the most surprising messages are named.
 const NAMED: usize = 10;
@@ -106,7 +106,7 @@ impl ReplayTally {
         self,
         path: &Path,
         kind: &'static str,
-        mode: Mode,
+        policy: &Policy,
         dns: bool,
     ) -> ReplayReport {
         let slow = |(took, name): (Duration, String)| Slow {
@@ -124,7 +124,8 @@ impl ReplayTally {
         ReplayReport {
             path: path.display().to_string(),
             kind,
-            mode: mode.as_str(),
+            mode: policy.mode.as_str(),
+            has_tenants: policy.has_tenants,
             dns_asked: dns,
             messages: self.messages,
             recipients: self.recipients,

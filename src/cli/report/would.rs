@@ -15,6 +15,7 @@ use crate::{
     core::{
         duration::Duration,
         moment::rfc3339,
+        policy::Modes,
         proof::DAY,
         verdict::{Action, Mode},
         would::{KEEP_DAYS, Total, WouldSummary},
@@ -24,7 +25,8 @@ use crate::{
 /// The maximum number of groups in the text.
 const MAX_NAMED: usize = 30;
 /// Why there are no counts.
-const NOTHING: &str = "nothing is counted: `mode` is enforce, and no rule has `monitor: true`";
+const NOTHING: &str =
+    "nothing is counted: `mode` is enforce, no rule has `monitor: true`, and no client has a row";
 /// The default period, in days.
 const DEFAULT: u64 = 7;
 
@@ -49,7 +51,7 @@ struct WouldReport {
     /// How many recipients found no room in the groups, by reason.
     others: BTreeMap<String, u64>,
     #[serde(skip)]
-    enforces: bool,
+    modes: Modes,
 }
 
 #[derive(Serialize)]
@@ -135,16 +137,20 @@ impl WouldReport {
             recipients: summary.times,
             groups: groups.map(|total| Group::of(total, config)).collect(),
             others: summary.others,
-            enforces: config.policy.mode == Mode::Enforce,
+            modes: config.policy.modes(),
         }
     }
 
     fn print(&self) {
         let day = |time: &str| time.get(..10).unwrap_or_default().to_owned();
         let (from, to) = (day(&self.from), day(&self.to));
-        let what = match self.enforces {
-            true => "mail that monitored rules would have refused, deferred or held",
-            false => "mail that `mode: enforce` would have refused, deferred or held",
+        let what = match self.modes {
+            Modes::One(Mode::Enforce) => {
+                "mail that monitored rules would have refused, deferred or held"
+            }
+            Modes::One(Mode::Monitor) | Modes::OfEach(_) => {
+                "mail that `mode: enforce` would have refused, deferred or held"
+            }
         };
         println!("{what}, from {from} to {to} (UTC)");
         if self.recipients == 0 {

@@ -94,7 +94,7 @@ impl Running {
             "backstop {} listens on {}, mode {}",
             env!("CARGO_PKG_VERSION"),
             opened.address(),
-            config.policy.mode.as_str()
+            config.policy.modes()
         );
         let serving = Serving::begin(opened, max_connections, &shared, &counters);
         let self_check = watch::Sender::new(serving.self_check());
@@ -135,7 +135,7 @@ impl Running {
 
     /// The mode and the address, as they are shown.
     pub fn shown(&self) -> String {
-        let mode = self.config.policy.mode.as_str();
+        let mode = self.config.policy.modes();
         format!("listening on {}, mode {mode}", self.serving.place())
     }
 
@@ -205,8 +205,8 @@ impl Running {
         }
         self.config = config;
         set_level(self.config.log.level.into());
-        let (file, mode) = (&self.config.file, self.config.policy.mode);
-        let done = format!("reloaded {}, mode {}", file.display(), mode.as_str());
+        let (file, mode) = (&self.config.file, self.config.policy.modes());
+        let done = format!("reloaded {}, mode {mode}", file.display());
         log::info!("{done}");
         said.push(done);
         Ok(Answer {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::notices::{Notice, Notices};
 use crate::{
     core::{
-        policy::Policy,
+        policy::{Modes, Policy},
         siege::{Cause, Change},
         verdict::Mode,
     },
@@ -70,9 +70,13 @@ fn answered(policy: &Policy, change: &Change) -> String {
     if !change.to.is_besieged() {
         return "the usual answers apply".to_owned();
     }
-    let mode = match policy.mode {
-        Mode::Monitor => " (mode monitor: logged only)",
-        Mode::Enforce => "",
+    let mode = match policy.modes() {
+        Modes::One(Mode::Enforce) => "",
+        Modes::One(Mode::Monitor) => " (mode monitor: logged only)",
+        Modes::OfEach(Mode::Enforce) => ", or what the client's row answers",
+        Modes::OfEach(Mode::Monitor) => {
+            ", or what the client's row answers (mode monitor: logged only, unless its row says enforce)"
+        }
     };
     format!(
         "unproven notifications: {}, catch-all: mail {}, bounces {}, null senders from listed hosts: {}, their second \

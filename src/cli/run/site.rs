@@ -84,7 +84,7 @@ impl Pages for Site {
             started: self.shared.metrics.started(),
             file: self.file.display().to_string(),
             last_reload: self.shared.metrics.last_reload(),
-            mode: engine.policy.mode,
+            modes: engine.policy.modes(),
             watches: engine.policy.siege.watch && !engine.policy.local.domains.is_empty(),
             sieges: engine.sieges.view(),
             accounts: self.accounts(&engine),

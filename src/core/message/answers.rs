@@ -21,6 +21,7 @@ use crate::core::{
     recipients::Known,
     siege::State,
     spf::{Identity, SpfCheck, SpfResult},
+    tenant::TenantAnswers,
 };
 
 /// What was answered.
@@ -106,6 +107,13 @@ impl<'a> Asker<'a> {
         let mailbox = mailbox.clone();
         self.ask(Question::Known { entry, mailbox }, |answer| match answer {
             Answer::Known(known) => Some(known),
+            _ => None,
+        })
+    }
+
+    pub(super) fn tenant(&self, domain: &Domain) -> Asked<&'a Arc<TenantAnswers>> {
+        self.ask(Question::Tenant(domain.clone()), |answer| match answer {
+            Answer::Tenant(answers) => Some(answers),
             _ => None,
         })
     }

@@ -11,7 +11,6 @@ use crate::core::{
     policy::{SpfAnswers, Vouched},
     printable::printable,
     spf::{Identity, SpfCheck, SpfResult},
-    verdict::Exempt,
 };
 
 /// The longest name of DNS (RFC 1035 section 2.3.4), in octets.
@@ -44,8 +43,8 @@ impl Message {
         asker: &Asker<'_>,
     ) -> Result<Option<Dns>, Open> {
         let policy = &*self.policy;
-        let exempt = policy.listed_exempt(&self.envelope, &recipient.mailbox);
-        if !policy.judges(&self.envelope, recipient) || exempt == Some(Exempt::Client) {
+        let is_exempt = policy.exempt.client(&self.envelope.client).is_some();
+        if !policy.judges(&self.envelope, recipient) || is_exempt {
             return Ok(None);
         }
         if self.envelope.client.address.is_none() {

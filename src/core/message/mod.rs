@@ -269,6 +269,7 @@ impl Message {
             known: &lookups.known,
             listings: &dns.listings,
             siege: lookups.siege,
+            tenant: lookups.tenant.as_deref(),
             is_read: self.is_read,
         }
     }

@@ -17,6 +17,7 @@ use crate::core::{
     recipients::Known,
     siege::State,
     spf::{Identity, SpfCheck, SpfResult},
+    tenant::TenantAnswers,
 };
 
 /// A whole look-up; how it is made, its adapter knows. What it says of "the client" and "the message" is the message's
@@ -36,6 +37,8 @@ pub enum Question {
         /// The recipient, without a tag of ours.
         mailbox: Mailbox,
     },
+    /// The row of this domain in `tenants`.
+    Tenant(Domain),
     /// How far the siege of this domain is.
     Siege(Domain),
     /// How many wrong tags this client, or its network, has sent within the hour.
@@ -110,6 +113,8 @@ pub enum Answer {
     Listings(Vec<Listing>),
     /// To [`Question::Known`].
     Known(Known),
+    /// To [`Question::Tenant`].
+    Tenant(Arc<TenantAnswers>),
     /// To [`Question::Siege`].
     Siege(State),
     /// To [`Question::WrongTags`] and [`Question::WrongTag`].
@@ -147,7 +152,7 @@ impl Question {
             | Self::Dmarc(_)
             | Self::Chain
             | Self::SpfOfReturned { .. } => Some(Outside::Dns),
-            Self::Known { .. } => Some(Outside::Directory),
+            Self::Known { .. } | Self::Tenant(_) => Some(Outside::Directory),
             Self::Learned(_)
             | Self::LastSent(_)
             | Self::SignaturesLeft { .. }
@@ -182,6 +187,7 @@ impl Answer {
             }
             Self::Chain(chain) => matches!(chain, Chain::Unanswered(_)),
             Self::Known(_)
+            | Self::Tenant(_)
             | Self::Siege(_)
             | Self::WrongTags(_)
             | Self::Learned(_)

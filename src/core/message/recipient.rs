@@ -1,6 +1,6 @@
 //! The answer at RCPT: what is looked up for a recipient, and what is decided by the envelope.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Asked, Asker, Effects, Message, Open, Step,
@@ -11,13 +11,14 @@ use crate::core::{
     envelope::Recipient,
     notification::Notification,
     outside::Unanswered,
-    policy::{Addressed, Judgement, Policy, Siege, Tag, WasLearned},
+    policy::{Addressed, DomainAnswers, Judgement, Policy, Siege, Tag, WasLearned},
     proof::{
         self,
         guesses::Guesser,
         ledger::{Hashed, address, hashes},
     },
     recipients::Known,
+    tenant::TenantAnswers,
     verdict::{Reason, Verdict},
 };
 
@@ -59,6 +60,8 @@ pub struct Lookups {
     pub known: Known,
     /// That its domain is besieged, where it is.
     pub siege: Option<Siege>,
+    /// The row of its domain in `tenants`, where clients may have one.
+    pub tenant: Option<Arc<TenantAnswers>>,
 }
 
 impl Lookups {
@@ -66,6 +69,7 @@ impl Lookups {
     pub const NOTHING: Self = Self {
         known: Known::NotListed,
         siege: None,
+        tenant: None,
     };
 }
 
@@ -134,8 +138,11 @@ impl Message {
             tag: policy.tag_of_host(&untagged, &self.receiver, today),
             ..untagged
         };
+        // What decides who is exempt, and all else.
+        let tenant = self.tenant(&untagged.recipient, asker)?;
+        let answers = policy.answers_of(tenant.as_deref());
         // A guess is counted before anything is asked that a stranger may slow down: else many could be tried at a time.
-        let tag = self.doubted(&untagged, now, asker)?;
+        let tag = self.doubted(&untagged, answers, now, asker)?;
         let addressed = Addressed { tag, ..untagged };
         if let Some(guesser) = self.guesser_of(&addressed, None) {
             asker.wrong_tag(guesser)?;
@@ -145,12 +152,13 @@ impl Message {
             Some(_) => Ok(None),
             None => self.ask_dns(&addressed.recipient, asker),
         };
-        let known = self.known(&addressed.recipient, asker);
+        let known = self.known(&addressed.recipient, answers, asker);
         let is_besieged = self.is_besieged(&addressed.recipient, asker);
         let dns = dns?;
         let mut lookups = Lookups {
             known: known?,
-            ..Lookups::NOTHING
+            siege: None,
+            tenant: tenant.clone(),
         };
         let said = self.dns.as_ref().or(dns.as_ref()).unwrap_or(&NOTHING);
         let learned = WasLearned::No;
@@ -214,6 +222,7 @@ impl Message {
     fn doubted(
         &self,
         addressed: &Addressed,
+        answers: DomainAnswers<'_>,
         now: u64,
         asker: &Asker<'_>,
     ) -> Result<Option<Tag>, Open> {
@@ -221,11 +230,11 @@ impl Message {
             return Ok(None);
         };
         let policy = &*self.policy;
-        let sent = match policy.may_be_sent_with(&self.envelope, addressed) {
+        let sent = match policy.may_be_sent_with(&self.envelope, addressed, answers) {
             true => self.sent_lately(&addressed.sent.mailbox, now, asker),
             false => Ok(Ok(false)),
         };
-        let signed = match policy.only_signatures_prove(&self.envelope, addressed) {
+        let signed = match policy.only_signatures_prove(&self.envelope, addressed, answers) {
             true => asker.signatures_left(policy.proof.lifetime_days()),
             false => Ok(Ok(false)),
         };
@@ -233,10 +242,15 @@ impl Message {
     }
 
     /// Whether a list knows the recipient, where its verdict depends on that: a directory far away is not asked in vain.
-    fn known(&self, recipient: &Recipient, asker: &Asker<'_>) -> Result<Known, Open> {
+    fn known(
+        &self,
+        recipient: &Recipient,
+        answers: DomainAnswers<'_>,
+        asker: &Asker<'_>,
+    ) -> Result<Known, Open> {
         let policy = &*self.policy;
         let judged = policy.judges(&self.envelope, recipient)
-            && policy.exempt_by(&self.envelope, recipient).is_none();
+            && answers.exempt_by(&self.envelope, recipient).is_none();
         let Some((entry, _)) = policy
             .recipients_of(recipient)
             .filter(|(_, settings)| settings.has_lists && judged)
@@ -250,6 +264,27 @@ impl Message {
                 Known::Unanswered(Unanswered { outside, why })
             }
         })
+    }
+
+    /// What the recipient's domain answers, where clients may say so. Without an answer it is monitored: what its client
+    /// does not want refused must not be.
+    fn tenant(
+        &self,
+        recipient: &Recipient,
+        asker: &Asker<'_>,
+    ) -> Result<Option<Arc<TenantAnswers>>, Open> {
+        let policy = &*self.policy;
+        if !policy.has_tenants || !policy.judges(&self.envelope, recipient) {
+            return Ok(None);
+        }
+        let domain = recipient.mailbox.domain();
+        let Some(domain) = domain.filter(|domain| policy.local.is_ours(domain)) else {
+            return Ok(None);
+        };
+        Ok(Some(match asker.tenant(domain)? {
+            Ok(answers) => Arc::clone(answers),
+            Err(_) => Arc::new(TenantAnswers::unanswered()),
+        }))
     }
 
     fn is_besieged(&self, recipient: &Recipient, asker: &Asker<'_>) -> Result<bool, Open> {

@@ -49,10 +49,10 @@ impl Policy {
     /// Whether a siege closes the catch-all to this recipient, unless it was learned: it is in no list.
     pub(in crate::core) fn closes_catch_all(&self, case: &Case<'_>) -> bool {
         let bounce = case.envelope.reverse_path.is_null();
-        !self.siege.catch_all.rule(bounce).accepts()
+        !self.answers(case).siege_catch_all().rule(bounce).accepts()
             && !case.is_proven_by_tag(None)
             && self.judges(case.envelope, case.recipient)
-            && self.exempt_by(case.envelope, case.recipient).is_none()
+            && self.exempt_by(case).is_none()
             && self.is_caught(case)
             && !self.is_closed_anyway(case, bounce)
     }
@@ -64,8 +64,10 @@ impl Policy {
         let Some((_, entry)) = self.recipients_of(case.recipient) else {
             return false;
         };
-        let quiet = entry.rest_answer.rule(bounce);
-        let besieged = self.siege.catch_all.rule(bounce);
+        let answers = self.answers(case);
+        let (_, quiet) = answers.rest(entry);
+        let quiet = quiet.rule(bounce);
+        let besieged = answers.siege_catch_all().rule(bounce);
         quiet.action.acts()
             && quiet.stricter(besieged) == quiet
             && !matches!(case.known, Known::Unanswered(_))
@@ -75,7 +77,8 @@ impl Policy {
     pub fn is_caught(&self, case: &Case<'_>) -> bool {
         let entry = self.recipients_of(case.recipient);
         entry.is_some_and(|(_, entry)| {
-            let class = entry.class(&case.recipient.mailbox, case.known);
+            let (mailbox, known) = (&case.recipient.mailbox, case.known);
+            let (class, _) = self.answers(case).class(entry, mailbox, known, false);
             class == Class::CatchAll && !self.is_srs(case)
         })
     }
@@ -128,7 +131,8 @@ impl Policy {
             ),
         };
         let finding = format_args!("{domain} is besieged, {finding}");
-        let rule = softened(self.siege.catch_all.rule(bounce), unanswered, true);
+        let rule = self.answers(case).siege_catch_all().rule(bounce);
+        let rule = softened(rule, unanswered, true);
         let reason = Reason::Siege(UnderSiege::CatchAll { bounce });
         walk.apply(CATCH_ALL, finding, rule, reason)
     }
@@ -171,7 +175,7 @@ impl Policy {
             return Continue(());
         };
         let finding = format!("{domain} is besieged, and this notification proves nothing");
-        let rule = softened(self.siege.unproven, unanswered, true);
+        let rule = softened(self.answers(case).siege_unproven(), unanswered, true);
         let reason = Reason::Siege(UnderSiege::Unproven(outcome.clone()));
         walk.apply("siege.unproven", finding, rule, reason)
     }

@@ -266,8 +266,8 @@ impl Policy {
 
     /// The answer to an address of ours in From:, once the content was read for that.
     pub fn judge_from(&self, case: &Case<'_>, claim: Option<&Claim>) -> Judgement {
-        let mut walk = Walk::new(self.mode, case.is_read);
-        let exempt = self.exempt_by(case.envelope, case.recipient).is_some();
+        let mut walk = self.walk(case);
+        let exempt = self.exempt_by(case).is_some();
         let end = match exempt {
             true => Continue(()),
             false => self.header_from(case, claim, &mut walk),

@@ -1,5 +1,6 @@
 //! The order of checks, and how they combine. The first decisive answer wins; every answer is recorded.
 
+mod answers;
 mod besieged;
 mod company;
 mod eoh;
@@ -21,10 +22,9 @@ mod walk;
 use std::{net::IpAddr, ops::ControlFlow, sync::Arc};
 
 use super::{
-    address::Mailbox,
     dnsbl::{Dnsbl, Listing},
     envelope::{Client, Envelope, Recipient},
-    exempt::{Exempting, Exemptions},
+    exempt::Exemptions,
     forgery::Forgery,
     forwarded::Outbound,
     header_rules::{HeaderRules, Matches},
@@ -40,8 +40,10 @@ use super::{
     siege,
     spf::SpfCheck,
     spf_rules::SpfRules,
+    tenant::TenantAnswers,
     verdict::{Exempt, Mode, Outgoing, Reason, Verdict},
 };
+pub use answers::{DomainAnswers, Modes};
 pub use besieged::{Siege, WasLearned};
 pub use company::Company;
 pub use eoh::{HeaderFacts, settle};
@@ -85,6 +87,10 @@ pub struct Policy {
     pub keep_senders: bool,
     /// Whether a rule is monitored by itself.
     pub has_monitored_rules: bool,
+    /// Whether clients may have answers of their own, in `tenants`.
+    pub has_tenants: bool,
+    /// Whether the modes of their rows count; `replay` shows what is answered where all enforce.
+    pub has_modes: bool,
 }
 
 /// What DNS said of the client and the names it used.
@@ -117,6 +123,8 @@ pub struct Case<'a> {
     pub listings: &'a [Listing],
     /// That the recipient's domain is besieged, where it is.
     pub siege: Option<Siege>,
+    /// The row of the recipient's domain in `tenants`, where it was asked for.
+    pub tenant: Option<&'a TenantAnswers>,
     /// Whether somebody reads what each check finds, which then is written.
     pub is_read: bool,
 }
@@ -131,8 +139,7 @@ impl Policy {
     /// the MTA, and hides who sends. Where the file names it, that is meant so.
     pub fn hides_strangers(&self, client: &Client) -> Option<IpAddr> {
         let address = client.private_address()?;
-        let mut exempt = self.exempt.clients.iter();
-        let named = exempt.any(|network| network.contains(address))
+        let named = self.exempt.client(client).is_some()
             || self.spf.forwarder_network(address).is_some()
             || self.local.outgoing(client).is_some();
         (!named).then_some(address)
@@ -151,7 +158,7 @@ impl Policy {
 
     /// Judges one recipient by its envelope.
     pub fn judge(&self, case: &Case<'_>) -> Judgement {
-        let mut walk = Walk::new(self.mode, case.is_read);
+        let mut walk = self.walk(case);
         let end = self.at_rcpt(case, &mut walk);
         let mut judgement = walk.judgement(end);
         name_proof(&mut judgement.verdict);
@@ -162,7 +169,7 @@ impl Policy {
     /// whether the address exists (a callout) is gone by now. `sent_lately`: the store has mail of the recipient's, which
     /// is worth asking where [`lacks_tag`](Self::lacks_tag) says so.
     pub fn judge_data(&self, case: &Case<'_>, sent_lately: bool) -> Judgement {
-        let mut walk = Walk::new(self.mode, case.is_read);
+        let mut walk = self.walk(case);
         let end = self.at_data(case, sent_lately, &mut walk);
         walk.judgement(end)
     }
@@ -176,7 +183,7 @@ impl Policy {
         matches: &Matches<'_>,
         claim: Option<&Claim>,
     ) -> Judgement {
-        let mut walk = Walk::new(self.mode, case.is_read);
+        let mut walk = self.walk(case);
         let end = self.at_eoh(case, facts, matches, claim, &mut walk);
         let mut judgement = walk.judgement(end);
         name_proof(&mut judgement.verdict);
@@ -198,7 +205,7 @@ impl Policy {
         sent_lately: Result<bool, Outside>,
         signed: &Vouched<String>,
     ) -> Judgement {
-        let mut walk = Walk::new(self.mode, case.is_read);
+        let mut walk = self.walk(case);
         let notification = facts.notification.clone();
         let notification = match evidence.status && case.envelope.reverse_path.is_null() {
             true => Notification::with_status_part(notification, evidence.delivery),
@@ -228,32 +235,18 @@ impl Policy {
         judgement
     }
 
-    /// RFC 5321 section 4.5.1: postmaster is always accepted.
-    pub(in crate::core) fn exempt_by(
-        &self,
-        envelope: &Envelope,
-        recipient: &Recipient,
-    ) -> Option<Exempt> {
-        let mailbox = &recipient.mailbox;
-        if mailbox.is_postmaster() {
-            Some(Exempt::Postmaster)
-        } else {
-            self.listed_exempt(envelope, mailbox)
-        }
+    /// A walk of this recipient's mail that nothing has been asked on.
+    fn walk(&self, case: &Case<'_>) -> Walk {
+        Walk::new(self.answers(case).mode(), case.is_read)
     }
 
-    /// Whether an entry of `exempt` has the client or the recipient.
-    pub(in crate::core) fn listed_exempt(
-        &self,
-        envelope: &Envelope,
-        recipient: &Mailbox,
-    ) -> Option<Exempt> {
-        let delimiters = &self.local.recipient_delimiter;
-        self.exempt.of(&envelope.client, recipient, delimiters)
+    /// Why this recipient's mail is not judged.
+    fn exempt_by(&self, case: &Case<'_>) -> Option<Exempt> {
+        self.answers(case).exempt_by(case.envelope, case.recipient)
     }
 
     fn exemption(&self, case: &Case<'_>, walk: &mut Walk) -> Option<Exempt> {
-        let why = self.exempt_by(case.envelope, case.recipient);
+        let why = self.exempt_by(case);
         if let Some(why) = why {
             let text = match why {
                 Exempt::Postmaster => "postmaster is always reachable",
@@ -268,14 +261,11 @@ impl Policy {
     /// The verdict on who is exempt.
     fn exempted(&self, case: &Case<'_>, why: Exempt) -> Verdict {
         let (client, mailbox) = (&case.envelope.client, &case.recipient.mailbox);
-        let delimiters = &self.local.recipient_delimiter;
         let entry = match why {
             Exempt::Postmaster => None,
-            Exempt::Recipient | Exempt::Client => {
-                self.exempt.exempting(client, mailbox, delimiters)
-            }
+            Exempt::Recipient | Exempt::Client => self.answers(case).exempt_entry(client, mailbox),
         };
-        Verdict::accept(Reason::Exempt(why)).by(entry.map(Exempting::entry))
+        Verdict::accept(Reason::Exempt(why)).by(entry)
     }
 }
 

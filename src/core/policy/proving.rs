@@ -85,7 +85,7 @@ impl Policy {
         let answered = case.envelope.reverse_path.is_null() && read.is_some();
         (!answered || case.waits_for_content())
             && self.outgoing(case.envelope).is_none()
-            && self.exempt_by(case.envelope, case.recipient).is_none()
+            && self.exempt_by(case).is_none()
     }
 
     /// Whether this is a bounce that must have a tag, and has none.
@@ -124,7 +124,7 @@ impl Policy {
         walk.prove(&outcome);
         self.rule_takes_bounces(case, walk)?;
         self.besieged_unproven(case, &outcome, None, walk)?;
-        let rule = self.proof.unproven;
+        let rule = self.answers(case).unproven();
         walk.apply("proof.batv", finding, rule, Reason::Proof(outcome))
     }
 
@@ -167,7 +167,8 @@ impl Policy {
                 return Break(Verdict::accept(Reason::Proof(outcome)));
             }
             Outcome::Unproven(unproven) if unproven.why == Why::Repeated => {
-                let (rule, finding) = (self.unproven_rule(notification), in_words(unproven, false));
+                let rule = self.unproven_rule(case, notification);
+                let finding = in_words(unproven, false);
                 return self.repeated(rule, finding, outcome, walk);
             }
             // Weak evidence does not outweigh a proof that is wrong.
@@ -184,7 +185,7 @@ impl Policy {
                     true => "proof.unproven",
                     false => "proof.unproven_replies",
                 };
-                let rule = self.unproven_rule(notification);
+                let rule = self.unproven_rule(case, notification);
                 (check, in_words(unproven, evidence.cut), rule)
             }
         };
@@ -217,8 +218,9 @@ impl Policy {
     }
 
     /// A receipt that looks like a bounce gets no softer answer than a bounce: its content type is soon written.
-    fn unproven_rule(&self, notification: &Notification) -> Rule {
-        let (bounces, replies) = (self.proof.unproven, self.proof.unproven_replies);
+    fn unproven_rule(&self, case: &Case<'_>, notification: &Notification) -> Rule {
+        let answers = self.answers(case);
+        let (bounces, replies) = (answers.unproven(), answers.unproven_replies());
         match notification.is_bounce() {
             true => bounces,
             false if notification.shows_bounce() => replies.stricter(bounces),

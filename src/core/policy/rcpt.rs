@@ -12,14 +12,12 @@ use super::{
     walk::Walk,
 };
 use crate::core::{
-    address::{Domain, Mailbox},
+    address::Domain,
     dnsbl::Listing,
     exempt::Exempting,
     outside::Outside,
-    pattern::AddressPattern,
     recipients::{Class, Known},
     spf::{Identity, SpfCheck, SpfResult},
-    understood,
     verdict::{Action, Entry, Exempt, Outgoing, Reason, Rule, Verdict},
 };
 
@@ -77,6 +75,9 @@ impl Policy {
             return Break(Verdict::accept(Reason::Outgoing(why)));
         }
         walk.note("direction", "incoming");
+        if let Some(tenant) = case.tenant {
+            walk.note("tenants", tenant);
+        }
         Continue(())
     }
 
@@ -228,8 +229,8 @@ impl Policy {
         bounce: bool,
         walk: &mut Walk,
     ) -> ControlFlow<Verdict> {
-        let never_send = &self.null_sender.never_send;
-        let Some(entry) = self.never_sends(&case.recipient.mailbox) else {
+        let mailbox = &case.recipient.mailbox;
+        let Some((rule, entry)) = self.answers(case).never_sends(mailbox) else {
             return Continue(());
         };
         if !bounce || self.is_srs(case) || self.spares_null_sender(case) {
@@ -237,17 +238,7 @@ impl Policy {
         }
         let finding = "a bounce, to an address that never sends";
         let name = "null_sender.never_send";
-        let by = Some(Entry::new(name, entry));
-        walk.apply_by(name, finding, never_send.rule, Reason::NeverSends, by)
-    }
-
-    /// The entry that the address is listed by, or the one that it is delivered to.
-    pub(super) fn never_sends(&self, mailbox: &Mailbox) -> Option<&AddressPattern> {
-        let delimiters = &self.local.recipient_delimiter;
-        let mut named = std::iter::successors(Some(mailbox.clone()), |mailbox| {
-            understood::routed(mailbox, &self.local)
-        });
-        named.find_map(|mailbox| self.null_sender.never_send.entry(&mailbox, delimiters))
+        walk.apply_by(name, finding, rule, Reason::NeverSends, Some(entry))
     }
 
     pub(super) fn recipient_class(
@@ -267,7 +258,12 @@ impl Policy {
             self.besieged_catch_all(case, bounce, walk)?;
         }
         let mailbox = &case.recipient.mailbox;
-        let (class, rule) = entry.answer(mailbox, case.known, bounce && !spared);
+        let answers = self.answers(case);
+        if let Some(class) = answers.refuses_all(entry) {
+            let finding = "no list and no rule has an address, so its row's answer would refuse all its mail: it is not in force";
+            walk.note("tenants", format_args!("{class}: {finding}"));
+        }
+        let (class, rule) = answers.class(entry, mailbox, case.known, bounce && !spared);
         if self.is_srs(case) && matches!(class, Class::CatchAll | Class::Unknown) {
             let finding = "an SRS address: whether it exists, the SRS daemon knows";
             walk.note("recipients", finding);

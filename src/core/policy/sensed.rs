@@ -59,9 +59,9 @@ impl Policy {
     pub fn sensed_recipient(&self, recipient: &Recipient) -> u64 {
         let mailbox = &recipient.mailbox;
         let entry = self.recipients_of(recipient);
-        let class = entry.map(|(_, entry)| entry.class(mailbox, &Known::NotListed));
-        let key = match class {
-            Some(Class::Rule(number)) => format!(" {number}").into_bytes(),
+        let named = entry.and_then(|(_, entry)| entry.named(mailbox, &Known::NotListed, false));
+        let key = match named {
+            Some((Class::Rule(number), _)) => format!(" {number}").into_bytes(),
             _ => {
                 let local = mailbox.local_key();
                 let delimiters = &self.local.recipient_delimiter;
@@ -97,7 +97,7 @@ fn is_refused(verdict: &Verdict) -> bool {
         _ if verdict.is_unanswered() => false,
         Reason::RefusedByMta { .. } => true,
         // It comes again alone, and counts then.
-        Reason::OtherRecipients => false,
+        Reason::OtherRecipients | Reason::OtherAnswers => false,
         Reason::NullSenderExtraRecipient => action == Action::Reject,
         _ => refuses,
     }

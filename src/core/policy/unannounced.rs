@@ -100,7 +100,7 @@ impl Policy {
             return self.report(case, vouched, unanswered, walk);
         }
         let rule = self.null_sender.not_a_notification;
-        let replies = self.proof.unproven_replies;
+        let replies = self.answers(case).unproven_replies();
         let like_a_reply =
             facts.weak_signs.len() >= SIGNS_OF_A_REPLY && self.makes_proofs() && !self.is_srs(case);
         if like_a_reply && rule.stricter(replies) != rule {

@@ -137,11 +137,6 @@ impl ProofSettings {
         self.batv.required && !self.keys.is_empty()
     }
 
-    /// The rules that may refuse a bounce after DATA.
-    pub(in crate::core) fn after_data(&self) -> [Rule; 3] {
-        [self.unproven, self.unproven_replies, self.forged]
-    }
-
     /// Whether anything needs a key that signs.
     pub fn signs(&self) -> bool {
         self.batv.sign || self.watermark.sign || self.ledger.remember

@@ -70,7 +70,7 @@ fn of_reason(reason: &Reason, client: Option<IpAddr>) -> Wording {
                    by one"
                 .to_owned(),
         },
-        Reason::OtherRecipients => Wording {
+        Reason::OtherRecipients | Reason::OtherAnswers => Wording {
             permanent: 554,
             transient: 452,
             subject: 5,

@@ -71,6 +71,8 @@ pub enum Reason {
     NullSenderExtraRecipient,
     /// Recipients that were accepted before get other answers after DATA, where the MTA has one for all.
     OtherRecipients,
+    /// Recipients that were accepted before are in a domain whose client has other answers after DATA.
+    OtherAnswers,
     /// A null sender to an address that never sends mail.
     NeverSends,
     /// What the recipient's class answers.
@@ -204,6 +206,7 @@ impl Reason {
             Self::MailFromForged { .. } => "mail_from_forged",
             Self::NullSenderExtraRecipient => "null_sender_extra_recipient",
             Self::OtherRecipients => "other_recipients",
+            Self::OtherAnswers => "other_answers",
             Self::NeverSends => "never_sends",
             Self::Recipient { class, bounce } => class.code(*bounce),
             Self::Proof(outcome) => outcome.code(),

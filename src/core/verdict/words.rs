@@ -92,6 +92,10 @@ const REASONS: &[(&str, &str)] = &[
         "other_recipients",
         "it has to come separately for each recipient",
     ),
+    (
+        "other_answers",
+        "it has to come separately for each client’s domain",
+    ),
     ("never_sends", "a bounce to an address that never sends"),
     ("known_bounce", "a bounce to a listed address"),
     ("known_mail", "mail to a listed address"),

@@ -120,9 +120,9 @@ pub struct WouldRow {
 }
 
 impl Policy {
-    /// Whether anything is accepted only because of monitoring.
+    /// Whether anything may be accepted only because of monitoring: a row of `tenants` may say so.
     pub fn monitors(&self) -> bool {
-        self.mode == Mode::Monitor || self.has_monitored_rules
+        self.mode == Mode::Monitor || self.has_monitored_rules || self.has_tenants
     }
 
     /// What is counted of a recipient, at `now` in seconds since 1970; nothing where nothing else would have been done.

@@ -127,6 +127,7 @@ pub(super) fn of(
         | Reason::RefusedByMta { .. }
         | Reason::ClientUnknown
         | Reason::OtherRecipients
+        | Reason::OtherAnswers
         | Reason::ForgedHeaders
         | Reason::ReplyToForgery
         | Reason::DirectoryUnavailable

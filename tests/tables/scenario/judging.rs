@@ -133,6 +133,10 @@ impl Scenario {
                 let known = self.known_recipient(mailbox);
                 (Some("directory"), Answer::Known(known))
             }
+            Question::Tenant(_) => {
+                let row = self.tenant.clone().unwrap_or_default();
+                (Some("tenants"), Answer::Tenant(row.into()))
+            }
             Question::Siege(_) => {
                 let state = match self.is_besieged {
                     true => State::Siege,
@@ -253,6 +257,7 @@ impl Scenario {
             siege: self.is_besieged.then_some(Siege {
                 learned: self.learned,
             }),
+            tenant: self.tenant.as_ref(),
             is_read: true,
         })
     }

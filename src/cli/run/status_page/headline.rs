@@ -3,6 +3,7 @@
 use super::{PartState, View, grouped, sieges::besieged};
 use crate::{
     core::{
+        policy::Modes,
         siege::{State, Status},
         verdict::Mode,
     },
@@ -72,26 +73,38 @@ fn lead(view: &View) -> String {
         1 => "1 recipient".to_owned(),
         all => format!("{} recipients", grouped(all)),
     };
-    match (view.mode, all) {
-        (Mode::Monitor, 0) => {
+    match (view.modes, all) {
+        (Modes::OfEach(_), 0) => {
+            "Each client's mail is answered in its own mode. None came in the last hour.".to_owned()
+        }
+        (Modes::OfEach(_), _) => format!(
+            "Each client's mail is answered in its own mode. Of {recipients} in the last hour, {} were refused{}, and \
+             enforcing would have refused {} more.",
+            grouped(refused),
+            too(deferred),
+            grouped(would)
+        ),
+        (Modes::One(Mode::Monitor), 0) => {
             "Monitoring: mail is judged, and nothing is refused. None came in the last hour."
                 .to_owned()
         }
-        (Mode::Enforce, 0) => "Enforcing. No mail came in the last hour.".to_owned(),
-        (Mode::Monitor, _) => format!(
+        (Modes::One(Mode::Enforce), 0) => "Enforcing. No mail came in the last hour.".to_owned(),
+        (Modes::One(Mode::Monitor), _) => format!(
             "Monitoring: mail is judged, and nothing is refused. Of {recipients} in the last hour, enforcing would have \
              refused {}.",
             grouped(would)
         ),
-        (Mode::Enforce, _) => {
-            let deferred = match deferred {
-                0 => String::new(),
-                deferred => format!(", and {} deferred", grouped(deferred)),
-            };
-            format!(
-                "Enforcing. Of {recipients} in the last hour, {} were refused{deferred}.",
-                grouped(refused)
-            )
-        }
+        (Modes::One(Mode::Enforce), _) => format!(
+            "Enforcing. Of {recipients} in the last hour, {} were refused{}.",
+            grouped(refused),
+            too(deferred)
+        ),
+    }
+}
+
+fn too(deferred: u64) -> String {
+    match deferred {
+        0 => String::new(),
+        deferred => format!(", and {} deferred", grouped(deferred)),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
     core::{
         account::Flood,
+        policy::Modes,
         siege,
         verdict::{Mode, reason_words},
     },
@@ -34,7 +35,7 @@ pub(super) struct View {
     pub file: String,
     /// When the file was read again, and whether it could be taken; `None` if it never was.
     pub last_reload: Option<(u64, bool)>,
-    pub mode: Mode,
+    pub modes: Modes,
     /// Whether floods are watched for.
     pub watches: bool,
     pub sieges: Arc<siege::View>,
@@ -83,8 +84,8 @@ fn why(view: &View) -> Markup {
     let would = of(&[Answered::WouldRefuse]);
     html! {
         section aria-labelledby="why" {
-            @match view.mode {
-                Mode::Monitor => {
+            @match view.modes {
+                Modes::One(Mode::Monitor) => {
                     h2 id="why" { "What enforcing would refuse" }
                     (reasons(&would, "Nothing in the last hour."))
                     @if !done.is_empty() {
@@ -92,15 +93,24 @@ fn why(view: &View) -> Markup {
                         (reasons(&done, ""))
                     }
                 }
-                Mode::Enforce => {
+                modes => {
                     h2 id="why" { "What was refused or deferred" }
                     (reasons(&done, "Nothing in the last hour."))
                     @if !would.is_empty() {
-                        h2.next { "What monitored rules would refuse" }
+                        h2.next { (monitored(modes)) }
                         (reasons(&would, ""))
                     }
                 }
             }
+        }
+    }
+}
+
+fn monitored(modes: Modes) -> &'static str {
+    match modes {
+        Modes::One(_) => "What monitored rules would refuse",
+        Modes::OfEach(_) => {
+            "What enforcing would refuse for clients in monitor, or by monitored rules"
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::{
 const NOW: u64 = 1_799_625_600;
 
 fn view(mode: Mode, verdicts: &[Verdict], parts: Vec<Part>) -> View {
+    view_of(Modes::One(mode), verdicts, parts)
+}
+
+fn view_of(modes: Modes, verdicts: &[Verdict], parts: Vec<Part>) -> View {
     let lately = Lately::default();
     lately.keep(Kept::Masked);
     for verdict in verdicts {
@@ -34,7 +38,7 @@ fn view(mode: Mode, verdicts: &[Verdict], parts: Vec<Part>) -> View {
         started: NOW - 86_400,
         file: "/etc/backstop/milter.yaml".to_owned(),
         last_reload: None,
-        mode,
+        modes,
         watches: true,
         sieges: Arc::default(),
         accounts: Vec::new(),
@@ -142,6 +146,32 @@ fn each_mode_says_what_it_does() {
         let page = render(&view(mode, &verdicts, Vec::new())).into_string();
         assert!(page.contains(lead), "{page}");
         assert!(page.contains(heading), "{page}");
+    }
+}
+
+#[test]
+fn clients_have_modes_of_their_own() {
+    let verdicts = [
+        refused(Mode::Enforce),
+        refused(Mode::Monitor),
+        refused(Mode::Monitor),
+    ];
+    for mode in [Mode::Enforce, Mode::Monitor] {
+        let page =
+            |verdicts| render(&view_of(Modes::OfEach(mode), verdicts, Vec::new())).into_string();
+        let some = page(&verdicts[..]);
+        for words in [
+            "Of 3 recipients in the last hour, 1 were refused, and enforcing would have refused 2 more.",
+            "What was refused or deferred",
+            "What enforcing would refuse for clients in monitor",
+        ] {
+            assert!(some.contains(words), "{words}: {some}");
+        }
+        let none = page(&[]);
+        assert!(
+            none.contains("in its own mode. None came in the last hour."),
+            "{none}"
+        );
     }
 }
 

@@ -80,7 +80,8 @@ impl Message {
             && policy.outgoing(&self.envelope).is_none()
             && self.accepted.iter().any(|one| {
                 let recipient = &one.addressed.recipient;
-                policy.exempt_by(&self.envelope, recipient).is_none()
+                let answers = policy.answers_of(one.lookups.tenant.as_deref());
+                answers.exempt_by(&self.envelope, recipient).is_none()
             });
         if !is_judged {
             return Ok(Authorship::default());

@@ -14,6 +14,7 @@ mod questions;
 mod replied;
 mod sent;
 mod silenced;
+mod tenants;
 mod unasked;
 mod weak;
 mod world;

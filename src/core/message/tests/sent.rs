@@ -85,6 +85,7 @@ pub(super) fn word(question: &Question) -> String {
         Question::Forwarder(domain) => format!("forwarder {domain}"),
         Question::Listings => "lists".to_owned(),
         Question::Known { .. } => "known".to_owned(),
+        Question::Tenant(domain) => format!("tenant {domain}"),
         Question::Siege(_) => "siege".to_owned(),
         Question::Forged(_) => "forged".to_owned(),
         Question::WrongTags(_) => "wrong tags".to_owned(),
@@ -122,6 +123,7 @@ pub(super) fn answer(question: &Question, sent: Sent) -> Answer {
         }
         Question::Listings => Answer::Listings(vec![Listing::NotListed]),
         Question::Known { .. } => Answer::Known(Known::NotListed),
+        Question::Tenant(_) => Answer::Tenant(Arc::default()),
         Question::Siege(_) => Answer::Siege(sent.siege),
         Question::WrongTags(_) | Question::WrongTag(_) => Answer::WrongTags(0),
         Question::Learned(_) => Answer::Learned(None),

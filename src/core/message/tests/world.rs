@@ -32,7 +32,8 @@ use crate::{
         recipients::Known,
         siege::State,
         spf::{SpfCheck, SpfResult},
-        verdict::Action,
+        tenant::TenantAnswers,
+        verdict::{Action, Mode, Rule},
     },
 };
 
@@ -94,7 +95,7 @@ pub(super) struct World {
     pub(super) policy: Arc<Policy>,
     client: &'static str,
     sender: &'static str,
-    recipients: Vec<Vec<u8>>,
+    pub(super) recipients: Vec<Vec<u8>>,
     headers: &'static str,
     body: String,
 }
@@ -125,10 +126,10 @@ pub(super) fn policy(yaml: &str) -> Policy {
 fn policies() -> impl Strategy<Value = Arc<Policy>> {
     let action = || prop::sample::select(&ACTIONS[..]);
     let rules = prop::collection::vec(action(), 24);
-    (rules, any::<[bool; 6]>()).prop_map(|(rules, switches)| {
+    (rules, any::<[bool; 7]>()).prop_map(|(rules, switches)| {
         let mut rules = rules.into_iter();
         let mut rule = || rules.next().unwrap();
-        let [required, weak, forwarders, guesses, dkim2, catch] = switches;
+        let [required, weak, forwarders, guesses, dkim2, catch, has_tenants] = switches;
         let catch_all = if catch { "catch_all" } else { "unknown" };
         let yaml = format!(
             "mode: enforce
@@ -177,7 +178,10 @@ siege:
             if weak { "accept" } else { "ignore" },
             rule(), rule(), rule(),
         );
-        Arc::new(policy(&yaml))
+        Arc::new(Policy {
+            has_tenants,
+            ..policy(&yaml)
+        })
     })
 }
 
@@ -362,6 +366,11 @@ pub(super) fn answer(message: &Message, question: &Question, seed: u64) -> Answe
             0 => Known::NotListed,
             _ => Known::Listed("inline".to_owned()),
         }),
+        Question::Tenant(_) => Answer::Tenant(Arc::new(TenantAnswers {
+            mode: (of(4) == 0).then_some(Mode::Monitor),
+            unproven: (of(3) == 0).then(|| Rule::new(Action::ALL[of(6)])),
+            ..TenantAnswers::default()
+        })),
         Question::Siege(_) => Answer::Siege(match of(2) {
             0 => State::Calm,
             _ => State::Siege,

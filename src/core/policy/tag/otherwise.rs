@@ -5,7 +5,7 @@ use super::{Addressed, Tag, bad};
 use crate::core::{
     envelope::Envelope,
     outside::Outside,
-    policy::{Case, Policy},
+    policy::{Case, DomainAnswers, Policy},
     proof::{
         ProofKind,
         evidence::{ProofFinding, ProofResult},
@@ -107,10 +107,11 @@ impl Policy {
         &self,
         envelope: &Envelope,
         addressed: &Addressed,
+        answers: DomainAnswers<'_>,
     ) -> bool {
         self.proof.ledger.remember
             && matches!(addressed.tag, Some(Tag::Wrong(_) | Tag::Foreign(_)))
-            && self.judges_tag(envelope, addressed)
+            && judges_tag(envelope, addressed, answers)
     }
 
     /// Whether DKIM signatures of ours are all that could still prove this bounce.
@@ -118,12 +119,13 @@ impl Policy {
         &self,
         envelope: &Envelope,
         addressed: &Addressed,
+        answers: DomainAnswers<'_>,
     ) -> bool {
         self.proof.dkim.verify
             && !self.requires_tag()
             && !self.proof.marks_content()
             && addressed.tag.and_then(Tag::otherwise).is_some()
-            && self.judges_tag(envelope, addressed)
+            && judges_tag(envelope, addressed, answers)
     }
 
     /// What could prove a bounce whose tag is wrong or old. `sent`: the ledger has mail from that very address; `signed`:
@@ -143,13 +145,13 @@ impl Policy {
             (_, Ok(false)) => Otherwise::Nothing,
         }
     }
+}
 
-    /// With a sender no tag is refused, and neither is one of who is exempt.
-    fn judges_tag(&self, envelope: &Envelope, addressed: &Addressed) -> bool {
-        envelope.reverse_path.is_null()
-            && addressed.recipient.refused.is_none()
-            && self.exempt_by(envelope, &addressed.recipient).is_none()
-    }
+/// With a sender no tag is refused, and neither is one of who is exempt.
+fn judges_tag(envelope: &Envelope, addressed: &Addressed, answers: DomainAnswers<'_>) -> bool {
+    envelope.reverse_path.is_null()
+        && addressed.recipient.refused.is_none()
+        && answers.exempt_by(envelope, &addressed.recipient).is_none()
 }
 
 impl Case<'_> {
