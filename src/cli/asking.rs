@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 
-use super::{engine, load, open_store_to_ask, unavailable};
+use super::{domains::load_with_domains, engine, open_store_to_ask, unavailable};
 use crate::{config::Config, dns::Nameserver, engine::Engine};
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct DnsOptions {
 impl DnsOptions {
     /// The configuration, and its engine.
     pub(super) async fn engine(&self, path: &Path) -> Result<(Config, Engine), ExitCode> {
-        let mut config = load(path)?;
+        let mut config = load_with_domains(path).await?;
         if !self.nameserver.is_empty() {
             config.dns.nameservers.clone_from(&self.nameserver);
         }

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod domain;
+mod domains;
 mod imported;
 mod mta;
 mod postfix;
@@ -17,8 +18,8 @@ use serde::Serialize;
 
 use self::problem::Problem;
 use super::{
-    CONFIGURATION, NO, engine, open_store_to_ask, print_json, report::of_a_lifetime, today,
-    unavailable, uses_store,
+    CONFIGURATION, NO, domains::know, engine, open_store_to_ask, print_json, report::of_a_lifetime,
+    today, unavailable, uses_store,
 };
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
@@ -87,7 +88,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         print_json(&daemon::own_problems(path, arguments.offline).await);
         return ExitCode::SUCCESS;
     }
-    let config = match config::load(path) {
+    let mut config = match config::load(path) {
         Ok(config) => config,
         Err(diagnostics) => {
             if arguments.json {
@@ -99,17 +100,19 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
         }
     };
     if let Some(domain) = &arguments.domain {
+        know(&mut config, !arguments.offline).await;
         return domain::check(&config, domain, arguments.offline, arguments.json).await;
     }
-    let (engine, events) = match engine(&config, None, None) {
-        Ok(made) => made,
-        Err(error) => return unavailable(&error.to_string()),
-    };
     let mut report = CheckReport {
         file: path.display().to_string(),
         on: config.summary(),
         warnings: config.warnings.iter().map(Problem::from).collect(),
         problems: Vec::new(),
+    };
+    domains::look(&mut config, arguments.offline, &mut report).await;
+    let (engine, events) = match engine(&config, None, None) {
+        Ok(made) => made,
+        Err(error) => return unavailable(&error.to_string()),
     };
     for event in &events {
         match event.weight() {

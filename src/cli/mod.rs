@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod control;
 mod daemon_user;
+mod domains;
 mod explain;
 mod keygen;
 mod ledger;
@@ -237,6 +238,7 @@ fn engine(
         sieges: former.map_or_else(Arc::default, |former| Arc::clone(&former.sieges)),
         forged: former.map_or_else(Arc::default, |former| Arc::clone(&former.forged)),
         accounts: former.map_or_else(Arc::default, |former| Arc::clone(&former.accounts)),
+        domains: Arc::clone(&config.lists),
         store,
     };
     if former.is_none() {
@@ -247,13 +249,8 @@ fn engine(
 
 /// Whether anything reads or writes the store.
 fn uses_store(config: &Config) -> bool {
-    let Policy {
-        proof,
-        siege,
-        local,
-        ..
-    } = &config.policy;
-    let watched = (siege.watch || config.policy.monitors()) && !local.domains.is_empty();
+    let Policy { proof, siege, .. } = &config.policy;
+    let watched = (siege.watch || config.policy.monitors()) && !config.has_no_domain();
     watched || proof.signs() || config.policy.looks_for_proofs() || config.report.keep_samples
 }
 

@@ -9,7 +9,9 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use clap::{Args, Subcommand};
 
-use super::{load, open_store_to_ask, print_json, today, unavailable, uses_store};
+use super::{
+    domains::load_with_domains, open_store_to_ask, print_json, today, unavailable, uses_store,
+};
 use crate::{
     config::Config,
     core::proof::coverage::{CoverageSummary, KEEP_DAYS},
@@ -57,7 +59,7 @@ struct CoverageArguments {
 }
 
 pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -3,6 +3,7 @@
 mod accounts;
 mod daily;
 mod descriptors;
+mod domains;
 mod forged;
 mod metrics;
 mod notices;
@@ -26,6 +27,7 @@ use std::{
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
+    sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
 
@@ -35,9 +37,9 @@ use self::{
     running::Running,
     systemd::{Status, notify},
 };
-use super::{control::Answer, load, unavailable};
+use super::{control::Answer, domains::begin, load, unavailable};
 use crate::{
-    directory::{Event, Weight},
+    directory::{Event, Weight, domains::DomainLists},
     engine::Shared,
     milter::Counters,
     observe::{end_logging, start_logging},
@@ -65,13 +67,14 @@ async fn serve_mail(path: &Path) -> ExitCode {
     ) else {
         return unavailable("signals can't be caught");
     };
-    let config = match load(path) {
+    let mut config = match load(path) {
         Ok(config) => config,
         Err(code) => return code,
     };
     if let Err(error) = start_logging(config.log.level.into()) {
         return unavailable(&format!("the log can't be started: {error}"));
     }
+    begin(&mut config, &DomainLists::default()).await;
     let mut running = match Running::start(config) {
         Ok(running) => running,
         Err(error) => return unavailable(&error),
@@ -89,13 +92,15 @@ async fn serve_mail(path: &Path) -> ExitCode {
     tokio::spawn(housekeeping(Arc::clone(&shared), counters));
     tokio::spawn(daily::coverage(Arc::clone(&shared)));
     tokio::spawn(forged::follow(Arc::clone(&shared)));
+    let (changed, changes) = mpsc::channel(1);
+    tokio::spawn(domains::follow(Arc::clone(&shared), changed));
     let notices = Notices::start();
     tokio::spawn(siege::watch(Arc::clone(&shared), notices.clone()));
     tokio::spawn(accounts::watch(Arc::clone(&shared), notices));
     let failed = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
-        failed = follow(requests, &mut running, &status) => Some(failed),
+        failed = follow(requests, changes, &mut running, &status) => Some(failed),
     };
     if let Some(error) = failed {
         return unavailable(&error);
@@ -120,12 +125,21 @@ async fn serve_mail(path: &Path) -> ExitCode {
     }
 }
 
-/// Reads the file again at each request. Mistakes in it are logged, and the running configuration stays. It ends when the
-/// listener fails, and says why.
-async fn follow(mut requests: Requests, running: &mut Running, status: &Status) -> String {
+/// Reads the file again at each request. Mistakes in it are logged, and the running configuration stays. Changes of the
+/// lists of domains are taken without reading it. It ends when the listener fails, and says why.
+async fn follow(
+    mut requests: Requests,
+    mut changes: mpsc::Receiver<()>,
+    running: &mut Running,
+    status: &Status,
+) -> String {
     loop {
         let request = tokio::select! {
             request = requests.next(systemd::reloading) => request,
+            Some(()) = changes.recv() => {
+                running.follow_domains();
+                continue;
+            }
             failed = running.failed() => return failed,
         };
         let reloaded = running.reload().await;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::{NO, load, open_store_to_ask, print_json, unavailable};
+use super::{NO, domains::load_with_domains, open_store_to_ask, print_json, unavailable};
 use crate::{
     config::Config,
     core::{
@@ -69,7 +69,7 @@ struct SiegeReport {
 }
 
 pub(super) async fn siege(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -5,25 +5,33 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use clap::Args;
 use serde::Serialize;
 
 use super::{
-    NO, load, now, open_store_to_ask, print_json,
+    NO,
+    domains::{age, load_with_domains, trouble},
+    now, open_store_to_ask, print_json,
     suspected::{SuspectedAccount, suspected_now},
     today, uses_store,
 };
 use crate::{
     config::Config,
-    core::{address::Domain, attack::hour, policy::Modes, proof::coverage::CoverageSummary, siege},
-    directory::{Directory, Event, Weight},
+    core::{
+        address::Domain, attack::hour, moment::rfc3339, policy::Modes,
+        proof::coverage::CoverageSummary, siege,
+    },
+    directory::{Directory, Event, Weight, domains::ListState},
     engine::{Rounds, Sieges},
     milter::reach,
     store::Store,
 };
+
+/// How many domains are shown by name.
+const MAX_NAMED: usize = 50;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -40,7 +48,9 @@ struct Status {
     /// Whether clients may have modes of their own.
     #[serde(skip)]
     modes: Modes,
+    /// Those that the file names.
     domains: Vec<String>,
+    domain_lists: Vec<DomainListPart>,
     daemon: Part,
     /// None if nothing needs it.
     store: Option<Part>,
@@ -63,6 +73,19 @@ struct Part {
     says: String,
 }
 
+/// A list of domains, as this process finds it.
+#[derive(Serialize)]
+struct DomainListPart {
+    #[serde(flatten)]
+    part: Part,
+    /// How many its last good answer has; none where there is none.
+    domains: Option<usize>,
+    /// How old that answer is, in seconds.
+    age: Option<u64>,
+    /// Since when there is no good answer.
+    failing_since: Option<String>,
+}
+
 /// The siege of one domain, or of `all` domains together.
 #[derive(Serialize)]
 struct Siege {
@@ -75,7 +98,9 @@ impl Status {
     async fn of(config: &Config) -> Self {
         let (daemon, (store, flooded), recipient_lists) =
             tokio::join!(daemon(config), store(config), recipient_lists(config));
-        let mut others = store.iter().chain(&recipient_lists);
+        let domain_lists: Vec<_> = config.lists.states().iter().map(domain_list).collect();
+        let lists = domain_lists.iter().map(|list| &list.part);
+        let mut others = store.iter().chain(&recipient_lists).chain(lists);
         let (sieges, accounts) = flooded.unzip();
         let is_well = daemon.is_well && others.all(|part| part.is_well);
         Self {
@@ -83,7 +108,8 @@ impl Status {
             file: config.file.display().to_string(),
             mode: config.policy.mode.as_str(),
             modes: config.policy.modes(),
-            domains: texts(&config.policy.local.domains),
+            domains: texts(&config.named_domains),
+            domain_lists,
             is_well,
             daemon,
             store,
@@ -102,14 +128,10 @@ impl Status {
         let Self { version, file, .. } = self;
         println!("backstop {version}, {file}");
         println!("mode: {}", self.modes);
-        println!(
-            "own domains: {}",
-            if self.domains.is_empty() {
-                "none".to_owned()
-            } else {
-                self.domains.join(", ")
-            }
-        );
+        println!("own domains: {}", named(&self.domains));
+        for list in &self.domain_lists {
+            println!("domains: {}", list.part.says);
+        }
         println!("daemon on {}: {}", self.daemon.name, self.daemon.says);
         if let Some(store) = &self.store {
             println!("store {}: {}", store.name, store.says);
@@ -141,7 +163,7 @@ impl Status {
 }
 
 pub(super) async fn status(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };
@@ -297,6 +319,42 @@ impl fmt::Display for Siege {
             )?;
         }
         write!(f, "; {status}")
+    }
+}
+
+fn named(domains: &[String]) -> String {
+    match domains.get(..MAX_NAMED) {
+        _ if domains.is_empty() => "none".to_owned(),
+        Some(first) if domains.len() > MAX_NAMED => {
+            format!(
+                "{}, and {} more",
+                first.join(", "),
+                domains.len() - MAX_NAMED
+            )
+        }
+        _ => domains.join(", "),
+    }
+}
+
+/// A list of domains: what the daemon keeps of it, or where that is old what it is now.
+fn domain_list(state: &ListState) -> DomainListPart {
+    let shown = |time: SystemTime| Some(rfc3339(time.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+    let says = trouble(state).unwrap_or_else(|| {
+        let domains = state.domains.unwrap_or_default();
+        let age = age(state).unwrap_or_default();
+        format!("{}: {domains} domains, as of {age} s ago", state.name)
+    });
+    // Without a daemon that says since when, no answer was good since the last one was.
+    let failing = state.failing.as_ref();
+    DomainListPart {
+        part: Part {
+            name: state.name.clone(),
+            is_well: failing.is_none() && state.domains.is_some(),
+            says,
+        },
+        domains: state.domains,
+        age: age(state),
+        failing_since: failing.and_then(|(since, _)| shown(state.good.unwrap_or(*since))),
     }
 }
 

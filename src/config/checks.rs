@@ -158,7 +158,7 @@ impl Checks<'_> {
     fn local(&mut self) {
         let local = &self.file.local;
         let at = |key| Path::of(&["local", key]);
-        if local.domains.is_empty() {
+        if local.has_no_domain() {
             self.findings.warning(
                 &at("domains"),
                 "`local.domains` is empty, so mail that forges your domains is not recognised"
@@ -166,12 +166,13 @@ impl Checks<'_> {
                 "list the domains that you receive and send mail for: `local: {domains: [example.org]}`",
             );
         }
-        for (index, domain) in local.domains.iter().enumerate() {
+        for (index, domain) in &local.names {
+            let path = at("domains").index(*index);
             if let DomainPattern::Itself(domain) = domain
                 && domain.to_string() == "all"
             {
                 self.findings.error(
-                    &at("domains").index(index),
+                    &path,
                     "`all` is reserved: it means all domains together in `backstop siege` and in the metrics"
                         .to_owned(),
                     "use the full name, such as all.example.org",
@@ -181,7 +182,7 @@ impl Checks<'_> {
                 && is_single_label(parent)
             {
                 self.findings.warning(
-                    &at("domains").index(index),
+                    &path,
                     format!("`{domain}` makes every domain that ends in {domain} one of yours"),
                     "list your own domains by name; mail of the others would be refused as forged",
                 );
@@ -267,9 +268,7 @@ impl Checks<'_> {
     }
 
     fn forwarder_domain(&mut self, path: &Path, domain: &Domain) {
-        let above_ours = self.file.local.domains.iter().any(|ours| match ours {
-            DomainPattern::Itself(ours) | DomainPattern::Below(ours) => ours.is_at_or_below(domain),
-        });
+        let above_ours = self.file.local.domains.has_at_or_below(domain);
         if self.file.local.is_ours(domain) || above_ours {
             self.findings.error(
                 path,

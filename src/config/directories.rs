@@ -1,4 +1,4 @@
-//! Checks of `sql` and `ldap` in `recipients[].known`.
+//! Checks of `sql` and `ldap` in `recipients[].known` and in `local.domains`.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use crate::{
     core::duration::Duration,
     directory::{
         Source,
-        ldap::Ldap,
+        ldap::{Ldap, LdapList},
         limits::{
-            LONGEST_CACHE_KNOWN, LONGEST_CACHE_UNKNOWN, LONGEST_TIMEOUT, MAX_CONNECTIONS,
-            SHORTEST_TIMEOUT,
+            LIST_TIMEOUT, LONGEST_CACHE_KNOWN, LONGEST_CACHE_UNKNOWN, LONGEST_LIST_TIMEOUT,
+            LONGEST_TIMEOUT, MAX_CONNECTIONS, SHORTEST_TIMEOUT,
         },
-        sql::{Sql, Tls},
+        sql::{Sql, SqlList, Tls},
     },
     server::{Password, read_file, refused},
 };
@@ -32,8 +32,55 @@ impl Features {
     };
 }
 
-/// Checks a database.
+/// Checks a database of recipients.
 pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features: Features) {
+    let at = |key| path.key(key);
+    database(findings, path, sql, features);
+    if sql.query.has_question_mark() && !sql.url.is_postgres() {
+        findings.error(
+            &at("query"),
+            "no value is put at the `?` in this query".to_owned(),
+            "use :address, :local or :domain",
+        );
+    }
+    if sql.connections == 0 || sql.connections > MAX_CONNECTIONS {
+        findings.error(
+            &at("connections"),
+            format!("`{}` is {}", at("connections"), sql.connections),
+            &format!("expected 1 to {MAX_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
+        );
+    }
+    times(
+        findings,
+        path,
+        sql.timeout,
+        sql.cache_known,
+        sql.cache_unknown,
+    );
+}
+
+/// Checks a database of domains.
+pub(super) fn sql_list(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    list: &SqlList,
+    features: Features,
+) {
+    if let Ok(server) = list.server() {
+        database(findings, path, &server, features);
+    }
+    if list.query.has_question_mark() && !list.url.is_postgres() {
+        findings.error(
+            &path.key("query"),
+            "no value is put at the `?` in this query".to_owned(),
+            "use a query for all domains, e.g. SELECT domain FROM domain WHERE active",
+        );
+    }
+    list_timeout(findings, path, list.timeout);
+}
+
+/// Checks how a database is reached.
+fn database(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features: Features) {
     let at = |key| path.key(key);
     if !features.sql {
         not_built_in(findings, path, "sql");
@@ -78,31 +125,35 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features:
             "use `tls: verify`, with `ca: PATH` for a self-signed certificate",
         );
     }
-    if sql.query.has_question_mark() && !sql.url.is_postgres() {
-        findings.error(
-            &at("query"),
-            "no value is put at the `?` in this query".to_owned(),
-            "use :address, :local or :domain",
-        );
-    }
-    if sql.connections == 0 || sql.connections > MAX_CONNECTIONS {
-        findings.error(
-            &at("connections"),
-            format!("`{}` is {}", at("connections"), sql.connections),
-            &format!("expected 1 to {MAX_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
-        );
-    }
+}
+
+/// Checks an LDAP server with recipients.
+pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
+    server(findings, path, ldap, features);
     times(
         findings,
         path,
-        sql.timeout,
-        sql.cache_known,
-        sql.cache_unknown,
+        ldap.timeout,
+        ldap.cache_known,
+        ldap.cache_unknown,
     );
 }
 
-/// Checks an LDAP server.
-pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
+/// Checks an LDAP server with domains.
+pub(super) fn ldap_list(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    list: &LdapList,
+    features: Features,
+) {
+    if let Ok(ldap) = list.server() {
+        server(findings, path, &ldap, features);
+    }
+    list_timeout(findings, path, list.timeout);
+}
+
+/// Checks how an LDAP server is reached.
+fn server(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
     let at = |key| path.key(key);
     if !features.ldap {
         not_built_in(findings, path, "ldap");
@@ -163,13 +214,6 @@ pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, featur
             "use `start_tls: true`, or ldaps: in the URL",
         );
     }
-    times(
-        findings,
-        path,
-        ldap.timeout,
-        ldap.cache_known,
-        ldap.cache_unknown,
-    );
 }
 
 /// Checks that all directories of one entry answer before the MTA gives up.
@@ -186,6 +230,20 @@ pub(super) fn together(findings: &mut Findings<'_>, path: &Path, sources: &[Sour
             path,
             format!("the timeouts of the directories here add up to {sum}; the maximum is {LONGEST_TIMEOUT}"),
             "use shorter timeouts, because Postfix waits 30s for a milter",
+        );
+    }
+}
+
+fn list_timeout(findings: &mut Findings<'_>, path: &Path, timeout: Duration) {
+    if !(SHORTEST_TIMEOUT..=LONGEST_LIST_TIMEOUT).contains(&timeout) {
+        let path = path.key("timeout");
+        findings.error(
+            &path,
+            format!("`{path}` is {timeout}"),
+            &format!(
+                "expected {SHORTEST_TIMEOUT} to {LONGEST_LIST_TIMEOUT}, because the list is fetched each minute; the default is \
+                 {LIST_TIMEOUT}"
+            ),
         );
     }
 }

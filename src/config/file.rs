@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use log::LevelFilter;
 use serde::Deserialize;
 
+use super::local::LocalSection;
 use crate::{
     core::{
         attack,
@@ -13,7 +14,6 @@ use crate::{
         forgery::Forgery,
         forwarded::Outbound,
         header_rules::HeaderRule,
-        local::Local,
         null_sender::NullSender,
         pattern::AddressPattern,
         proof,
@@ -37,7 +37,7 @@ pub(super) struct File {
     pub listen: ListenAddress,
     pub socket: SocketOptions,
     pub mode: Mode,
-    pub local: Local,
+    pub local: LocalSection,
     pub dns: dns::DnsSettings,
     pub spf: SpfRules,
     pub forgery: Forgery,
@@ -68,7 +68,7 @@ impl Default for File {
             socket: SocketOptions::default(),
             // Nothing is refused until the administrator says so.
             mode: Mode::Monitor,
-            local: Local::default(),
+            local: LocalSection::default(),
             dns: dns::DnsSettings::default(),
             spf: SpfRules::default(),
             forgery: Forgery::default(),

@@ -14,8 +14,10 @@ pub mod key_file;
 mod keys;
 #[cfg(test)]
 mod lists;
+mod local;
 mod located;
 mod outline;
+mod own_domains;
 mod passwords;
 mod path;
 mod recipients;
@@ -26,9 +28,13 @@ mod shown_line;
 mod summary;
 mod syntax;
 mod text;
+mod unlisted;
 mod wording;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_yaml::Deserializer;
 
@@ -45,8 +51,11 @@ pub(crate) use self::{
     shipped::{PLACES, set},
 };
 use crate::{
-    core::{attack, policy::Policy, spf_rules::ResultRules},
-    directory::DomainSources,
+    core::{attack, local::Domains, policy::Policy, spf_rules::ResultRules},
+    directory::{
+        DomainSources,
+        domains::{DomainLists, DomainSource},
+    },
     dkim, dns,
     engine::DrainSettings,
     milter::{ListenAddress, SocketOptions},
@@ -63,8 +72,15 @@ pub struct Config {
     pub socket: SocketOptions,
     /// Which name servers to ask, and for how long.
     pub dns: dns::DnsSettings,
-    /// Everything that decides, including the mode.
+    /// Everything that decides, including the mode. Its domains are those that the file names, and those of lists once
+    /// [`Self::know`] has added them.
     pub policy: Policy,
+    /// The domains that the file names.
+    pub named_domains: Domains,
+    /// Where others of our domains are listed.
+    pub domain_lists: Vec<DomainSource>,
+    /// Those lists, once somebody has read them.
+    pub lists: Arc<DomainLists>,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
     pub directories: Vec<DomainSources>,
     /// The store. It is opened only if something needs it.
@@ -86,6 +102,22 @@ pub struct Config {
 }
 
 impl Config {
+    /// Makes those domains ours that the lists have now. Gives whether others are ours than before.
+    pub fn know(&mut self, lists: Arc<DomainLists>) -> bool {
+        let domains = lists.with(&self.named_domains);
+        self.lists = lists;
+        let is_new = domains != self.policy.local.domains;
+        if is_new {
+            self.policy.local.domains = domains;
+        }
+        is_new
+    }
+
+    /// Whether no domain can be ours.
+    pub fn has_no_domain(&self) -> bool {
+        self.policy.local.domains.is_empty() && self.domain_lists.is_empty()
+    }
+
     /// Drops what was found to be wrong with the socket file that we would make, where systemd makes it: the unit says who
     /// can open that one.
     pub fn leave_socket_to_systemd(&mut self) {
@@ -104,6 +136,8 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
         .map_err(|(mistake, text)| Diagnostics(vec![mistake.found_in(&name, &text)]))?;
     config(path, &text, |directories, file, outline| {
         let mut mistakes = recipients::unreadable(directories, outline);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        mistakes.extend(own_domains::unreadable(file, outline, folder));
         mistakes.extend(key_file::load(&mut file.proof, outline));
         mistakes.extend(passwords::exposed(path, file, directories, outline));
         mistakes
@@ -142,6 +176,9 @@ fn config(
     let (recipients, directories, wrong) =
         recipients::of(&file, &outline, folder, directories::Features::BUILT_IN);
     mistakes.extend(wrong);
+    let (domain_lists, wrong) =
+        own_domains::of(&file, &outline, folder, directories::Features::BUILT_IN);
+    mistakes.extend(wrong);
     if let Some(keys) = &mut file.proof.key_file {
         *keys = folder.join(&keys);
     }
@@ -151,6 +188,7 @@ fn config(
     if is_fatal(&mistakes) {
         return Err(Diagnostics(found(mistakes)));
     }
+    let local = file.local.into_local();
     let mut spf = file.spf;
     spf.helo = filled(spf.helo, ResultRules::HELO);
     spf.mail_from = filled(spf.mail_from, ResultRules::MAIL_FROM);
@@ -162,7 +200,7 @@ fn config(
         dns: file.dns,
         policy: Policy {
             mode: file.mode,
-            local: file.local,
+            local: local.clone(),
             exempt: file.exempt,
             spf,
             forgery: file.forgery,
@@ -179,6 +217,9 @@ fn config(
             has_tenants: false,
             has_modes: true,
         },
+        named_domains: local.domains,
+        domain_lists,
+        lists: Arc::default(),
         directories,
         store: file.store,
         report: file.report,

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path as std_path};
 
-use super::{diagnostic::Mistake, file::File, outline::Outline, path::Path};
+use super::{diagnostic::Mistake, file::File, outline::Outline, own_domains, path::Path};
 use crate::{
     directory::{DomainSources, Source},
     server::Password,
@@ -40,6 +40,23 @@ fn passwords(file: &File, directories: &[DomainSources]) -> Vec<Path> {
     let mut places = Vec::new();
     if is_written(file.store.password()) {
         places.push(Path::of(&["store"]));
+    }
+    for (place, list) in &file.local.lists {
+        let list_at = own_domains::at(*place);
+        if list
+            .sql
+            .as_ref()
+            .is_some_and(|sql| is_written(sql.url.password()))
+        {
+            places.push(list_at.key("sql").key("url"));
+        }
+        if list
+            .ldap
+            .as_ref()
+            .is_some_and(|ldap| is_written(ldap.password.as_ref()))
+        {
+            places.push(list_at.key("ldap").key("password"));
+        }
     }
     for (entry, directory) in directories.iter().enumerate() {
         for (index, source) in directory.sources.iter().enumerate() {

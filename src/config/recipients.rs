@@ -93,7 +93,8 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
     mistakes
 }
 
-fn open(file: &std_path::Path) -> Result<(), Error> {
+/// Whether a list can be opened.
+pub(super) fn open(file: &std_path::Path) -> Result<(), Error> {
     // To open a pipe waits for its writer.
     if !fs::metadata(file)?.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
@@ -118,6 +119,31 @@ fn could_be_for(pattern: &DomainPattern, scope: &Scope) -> bool {
         (Scope::Named(DomainPattern::Below(one)), DomainPattern::Below(other)) => {
             one.is_in_line_with(other)
         }
+    }
+}
+
+/// Finds what is no path of a list.
+pub(super) fn list_path(findings: &mut Findings<'_>, path: &Path, file: &std_path::Path) {
+    let text = file.to_string_lossy();
+    if text.is_empty() {
+        findings.error(path, format!("`{path}` is empty"), "use the path of a file");
+    } else if let Some((kind, rest)) = text.split_once(':')
+        && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
+        findings.error(
+            path,
+            format!("`{text}` names a map of the type `{kind}:`, which we can't read"),
+            &format!("use the text file from which the map is made: {rest}"),
+        );
+    } else if [".db", ".lmdb", ".cdb", ".dir", ".pag"]
+        .iter()
+        .any(|ending| text.ends_with(ending))
+    {
+        findings.error(
+            path,
+            format!("`{text}` is a compiled map"),
+            "use the text file from which postmap or postalias makes it",
+        );
     }
 }
 
@@ -193,7 +219,9 @@ impl Reader<'_> {
         }
         let local = &self.file.local;
         match scope {
-            Scope::Named(DomainPattern::Itself(domain)) if !local.is_ours(domain) => {
+            Scope::Named(DomainPattern::Itself(domain))
+                if local.names_all() && !local.is_ours(domain) =>
+            {
                 self.findings.error(
                     &path,
                     format!("`{domain}` is not in `local.domains`"),
@@ -201,7 +229,7 @@ impl Reader<'_> {
                 );
             }
             Scope::Named(below @ DomainPattern::Below(parent))
-                if !local.domains.has_below(parent) =>
+                if local.names_all() && !local.domains.has_below(parent) =>
             {
                 let help = match local.is_ours(parent) {
                     true => format!(
@@ -349,28 +377,7 @@ impl Reader<'_> {
     }
 
     fn list_file(&mut self, path: &Path, file: &std_path::Path) -> PathBuf {
-        let text = file.to_string_lossy();
-        if text.is_empty() {
-            self.findings
-                .error(path, format!("`{path}` is empty"), "use the path of a file");
-        } else if let Some((kind, rest)) = text.split_once(':')
-            && kind.bytes().all(|byte| byte.is_ascii_lowercase())
-        {
-            self.findings.error(
-                path,
-                format!("`{text}` names a map of the type `{kind}:`, which we can't read"),
-                &format!("use the text file from which the map is made: {rest}"),
-            );
-        } else if [".db", ".lmdb", ".cdb", ".dir", ".pag"]
-            .iter()
-            .any(|ending| text.ends_with(ending))
-        {
-            self.findings.error(
-                path,
-                format!("`{text}` is a compiled map"),
-                "use the text file from which postmap or postalias makes it",
-            );
-        }
+        list_path(&mut self.findings, path, file);
         self.folder.join(file)
     }
 

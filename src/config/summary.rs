@@ -20,6 +20,8 @@ use super::Config;
 
 /// How many entries of `recipients` are described one by one.
 const MAX_ENTRIES: usize = 50;
+/// How many domains are shown by name.
+const MAX_NAMED: usize = 50;
 
 impl Config {
     /// One line for each part of the file, the most important first.
@@ -39,7 +41,7 @@ impl Config {
         let mut lines = vec![
             mode.to_owned(),
             format!("listens on {}", self.listen),
-            format!("own domains: {}", listed(&policy.local.domains)),
+            format!("own domains: {}", own_domains(self)),
             format!(
                 "own networks, not judged: {}",
                 listed(&policy.local.networks)
@@ -98,7 +100,7 @@ impl Config {
         lines.push(batv(&policy.proof));
         let of_proofs = [watermark, ledger, dkim, unproven];
         lines.extend(of_proofs.map(|line| line(&policy.proof)));
-        if !policy.local.domains.is_empty() {
+        if !self.has_no_domain() {
             lines.push(siege(&policy.siege));
         }
         if self.report.keep_samples {
@@ -119,6 +121,25 @@ impl Config {
         }
         lines
     }
+}
+
+/// The names of the file, as far as anybody reads on, and the lists.
+fn own_domains(config: &Config) -> String {
+    let names = &config.named_domains;
+    let lists = config.domain_lists.iter();
+    let lists: Vec<String> = lists.map(|list| format!("those of {list}")).collect();
+    let mut parts = Vec::new();
+    match names.get(..MAX_NAMED) {
+        Some(first) if names.len() > MAX_NAMED => parts.push(format!(
+            "{}, and {} more",
+            listed(first),
+            names.len() - MAX_NAMED
+        )),
+        _ if names.is_empty() && !lists.is_empty() => {}
+        _ => parts.push(listed(names)),
+    }
+    parts.extend(lists);
+    parts.join(", ")
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

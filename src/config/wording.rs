@@ -209,6 +209,12 @@ fn keys_below(path: &Path) -> &'static str {
         (None, Some("known")) => {
             "{addresses: [info, sales]}, {file: PATH}, {postfix_map: PATH}, {sql: {...}} or {ldap: {...}}"
         }
+        (None, Some("domains")) => {
+            "example.org, {file: PATH}, {postfix_map: PATH}, {sql: {...}} or {ldap: {...}}"
+        }
+        (Some("ldap"), _) if path.steps().first() == Some(&Step::Key("local".to_owned())) => {
+            "{url: ..., base: ..., filter: ..., attribute: ...}"
+        }
         (Some("sql"), _) => "{url: ..., query: ...}",
         (Some("ldap"), _) => "{url: ..., base: ..., filter: ...}",
         (None, Some("rules")) => "{match: 'shop-[a-z0-9]+', bounces: reject}",

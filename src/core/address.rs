@@ -7,9 +7,10 @@ use std::{
     borrow::{Borrow, Cow},
     fmt,
     str::FromStr,
+    sync::Arc,
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use unicase::UniCase;
 
 use super::serde_text::deserialize_from_str;
@@ -19,9 +20,10 @@ const MAX_DOMAIN: usize = 253;
 /// The longest label, in octets (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
 
-/// A domain name in its one comparable form: A-labels, lower case, no trailing dot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct Domain(String);
+/// A domain name in its one comparable form: A-labels, lower case, no trailing dot. A copy is another handle on the same
+/// text: tens of thousands of names of ours stand in several tables, and once in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Domain(Arc<str>);
 
 impl Domain {
     /// Parses the bytes of a domain, U-labels (UTF-8) included. `None` when they can't be a domain name.
@@ -36,7 +38,7 @@ impl Domain {
 
     /// The names above it, the nearest first: `b.example`, `example` of `a.b.example`.
     pub fn above(&self) -> impl Iterator<Item = Domain> {
-        self.names_above().map(|parent| Self(parent.to_owned()))
+        self.names_above().map(|parent| Self(parent.into()))
     }
 
     /// The same, where the text is enough.
@@ -87,7 +89,7 @@ impl FromStr for Domain {
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             });
         if well_formed {
-            Ok(Self(ascii))
+            Ok(Self(ascii.into()))
         } else {
             Err(not_a_domain())
         }
@@ -101,6 +103,12 @@ impl fmt::Display for Domain {
 }
 
 deserialize_from_str!(Domain);
+
+impl Serialize for Domain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
 
 /// What stands right of the last `@`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

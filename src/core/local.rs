@@ -13,7 +13,6 @@ use super::{
     envelope::Client,
     network::Network,
     pattern::DomainPattern,
-    serde_text::unless_empty,
     verdict::Outgoing,
 };
 
@@ -23,8 +22,7 @@ const MAX_ABOVE: usize = 8;
 const MAX_BELOW: usize = 1_000;
 
 /// `local:` of `milter.yaml`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
     /// The domains whose mail we receive and send.
     pub domains: Domains,
@@ -35,12 +33,10 @@ pub struct Local {
     /// MTA daemons whose mail is outgoing, by `{daemon_name}`.
     pub daemons: Vec<String>,
     /// The domain of addresses that have none; none for the one of `domains` that is the MTA's own name, or stands above it.
-    #[serde(deserialize_with = "unless_empty")]
     pub default_domain: Option<Domain>,
     /// The characters that divide `user` from an extension, as in Postfix's `recipient_delimiter`.
     pub recipient_delimiter: String,
     /// Who we are in Authentication-Results; none for the MTA's own name.
-    #[serde(deserialize_with = "unless_empty")]
     pub authserv_id: Option<AuthservId>,
 }
 

@@ -20,7 +20,7 @@ macro_rules! deserialize_from_str {
 pub(crate) use deserialize_from_str;
 
 /// Reads a type from text, where an empty text stands for none.
-pub(super) fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
     D: Deserializer<'de>,

@@ -48,6 +48,33 @@ pub(super) const LONGEST_IDLE: time::Duration = time::Duration::from_secs(60);
 /// How often a failing directory is logged.
 pub(super) const SILENCE: time::Duration = time::Duration::from_secs(60);
 
+/// How long it may take to list all that a server has, connecting included, and how much that may be.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeList {
+    /// The time.
+    pub timeout: time::Duration,
+    /// The maximum of rows or entries. More are a failure: a part of a list must not pass for all of it.
+    pub most: usize,
+}
+
+/// For a set-up, which waits for it.
+pub const FOR_SET_UP: WholeList = WholeList {
+    timeout: time::Duration::from_secs(10),
+    most: 10_000,
+};
+
+/// The maximum of domains in a list.
+pub const MAX_DOMAINS: usize = 100_000;
+/// How long a server may take to list domains. No mail waits for it.
+pub const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum for that key: the list is fetched each minute.
+pub const LONGEST_LIST_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// For serde, where the key is left out.
+pub(super) fn list_timeout() -> Duration {
+    LIST_TIMEOUT
+}
+
 /// For serde, where the key is left out.
 pub(super) fn connections() -> u32 {
     CONNECTIONS

@@ -15,6 +15,7 @@
 mod address_set;
 mod attempts;
 mod backend;
+pub mod domains;
 mod event;
 mod health;
 mod idle;
@@ -24,8 +25,10 @@ mod list_file;
 mod parse;
 mod remote;
 pub mod sql;
+pub mod table;
 mod template;
 mod turns;
+mod watched;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -96,7 +99,8 @@ pub struct FileState {
     pub is_unreadable: bool,
 }
 
-/// The recipients that exist, by the entries of `recipients:`.
+/// The recipients that exist, by the entries of `recipients:`. A copy shares the lists.
+#[derive(Clone)]
 pub struct Directory {
     entries: Vec<Entry>,
     scopes: Scopes,
@@ -104,6 +108,7 @@ pub struct Directory {
     remotes: HashMap<Source, Arc<Remote>>,
 }
 
+#[derive(Clone)]
 struct Entry {
     scope: Scope,
     lists: Vec<List>,

@@ -15,13 +15,13 @@ const MOST_ADDRESSES: usize = 2_000_000;
 /// The longest line, in octets: twice the longest address, and then some.
 const LONGEST_LINE: usize = 1_000;
 /// How many skipped lines are reported one by one.
-const TOLD: usize = 10;
+pub(super) const TOLD: usize = 10;
 
 /// Why an entry is none that would be compared as it stands.
 const PATTERN: &str = "a pattern; use a rule: rules: [{match: ...}] in milter.yaml, or the part before the @ in \
                        \"quotes\" if it means just this address";
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// One address or local part a line; `#` begins a comment.
     Text,
@@ -45,35 +45,24 @@ pub(super) struct Parsed {
 /// # Errors
 /// A list of more than two million addresses.
 pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let lines = memchr_iter(b'\n', bytes).count().min(MOST_ADDRESSES);
     let mut parsed = Parsed {
         addresses: AddressSet::for_about(lines),
         ..Parsed::default()
     };
-    let mut lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    while let Some((number, line)) = lines.next() {
-        let address = match format {
-            Format::Text => text_line(line),
-            Format::PostfixMap => map_key(line, || {
-                let mut rest = lines.clone().map(|(_, line)| line);
-                let next = rest.find(|line| !is_ignored(line));
-                next.filter(|line| continues(line)).unwrap_or_default()
-            }),
-        };
-        match address.and_then(|address| address.map(entry).transpose()) {
-            Ok(Some(Entry::Mailbox(mailbox))) => parsed
+    for (number, found) in entries(format, bytes) {
+        match found.and_then(entry) {
+            Ok(Entry::Mailbox(mailbox)) => parsed
                 .addresses
                 .insert(mailbox.local_key(), mailbox.domain()),
-            Ok(Some(Entry::WholeDomain(domain))) => {
+            Ok(Entry::WholeDomain(domain)) => {
                 parsed.whole_domain_lines += 1;
                 parsed.whole_domains.insert(domain);
             }
-            Ok(None) => {}
             Err(why) => {
                 parsed.skipped_count += 1;
                 if parsed.skipped.len() < TOLD {
-                    parsed.skipped.push(format!("line {}: {why}", number + 1));
+                    parsed.skipped.push(format!("line {number}: {why}"));
                 }
             }
         }
@@ -82,6 +71,31 @@ pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, String> {
         }
     }
     Ok(parsed)
+}
+
+/// What stands in each line that has an entry, or why it is none; with the number of the line, from 1.
+pub(super) fn entries(
+    format: Format,
+    bytes: &[u8],
+) -> impl Iterator<Item = (usize, Result<&[u8], &'static str>)> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let mut lines = bytes.split(|&byte| byte == b'\n').zip(1..);
+    std::iter::from_fn(move || {
+        loop {
+            let (line, number) = lines.next()?;
+            let found = match format {
+                Format::Text => text_line(line),
+                Format::PostfixMap => map_key(line, || {
+                    let mut rest = lines.clone().map(|(line, _)| line);
+                    let next = rest.find(|line| !is_ignored(line));
+                    next.filter(|line| continues(line)).unwrap_or_default()
+                }),
+            };
+            if let Some(found) = found.transpose() {
+                return Some((number, found));
+            }
+        }
+    })
 }
 
 type Line<'a> = Result<Option<&'a [u8]>, &'static str>;
@@ -95,7 +109,7 @@ fn text_line(line: &[u8]) -> Line<'_> {
     let (address, rest) = line.split_at(end_of_word(line, |byte| byte.is_ascii_whitespace()));
     match rest.trim_ascii_start() {
         [] | [b'#', ..] => Ok(Some(address)),
-        _ => Err("more than one word; expected one address a line"),
+        _ => Err("more than one word; expected one a line"),
     }
 }
 

@@ -226,7 +226,7 @@ fn weight(address: &str) -> u32 {
 }
 
 /// One line that a log can take.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let one_line = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(one_line).take(LONGEST_TEXT).collect()
 }

@@ -1,6 +1,8 @@
 //! The text of a question, with places for the parts of an address. What stands there is never part of the text: a
 //! database gets it as a value of its own, a filter gets it escaped.
 
+use std::fmt;
+
 use super::limits::LONGEST_ADDRESS;
 use crate::core::address::Domain;
 
@@ -21,6 +23,17 @@ impl Placeholder {
             "domain" => Some(Self::Domain),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Placeholder {
+    /// As it stands in a question.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => ":address",
+            Self::Local => ":local",
+            Self::Domain => ":domain",
+        })
     }
 }
 

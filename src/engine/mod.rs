@@ -42,7 +42,7 @@ use crate::{
         message::{Message, Step},
         policy::Policy,
     },
-    directory::Directory,
+    directory::{Directory, domains::DomainLists},
     dkim,
     dns::{Blocklists, Resolver},
     observe::{Timings, Warnings},
@@ -50,7 +50,8 @@ use crate::{
 };
 
 /// What the configuration made: the policy, and the adapters that answer its questions. A reload makes a new one;
-/// messages in progress keep theirs.
+/// messages in progress keep theirs. A copy shares all that it knows and has open.
+#[derive(Clone)]
 pub struct Engine {
     /// What decides.
     pub policy: Arc<Policy>,
@@ -74,6 +75,8 @@ pub struct Engine {
     pub accounts: Arc<Accounts>,
     /// Knows Message-IDs of mail that somebody forged.
     pub forged: Arc<ForgedIds>,
+    /// The lists that the policy has some of its domains from.
+    pub domains: Arc<DomainLists>,
     /// Knows how long answers take.
     pub timings: Arc<Timings>,
     /// Knows what was sent, and how often it came back; none where nothing asks that.

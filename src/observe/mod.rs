@@ -20,7 +20,7 @@ pub use self::{
         without_priority,
     },
     metrics::Metrics,
-    readings::{GuessReading, Readings, SiegeReading, StoreReading},
+    readings::{DomainListReading, GuessReading, Readings, SiegeReading, StoreReading},
     settings::{HttpAddress, ObserveSettings},
     timings::{Stage, Timings},
     warnings::Warnings,

@@ -29,12 +29,27 @@ pub struct Readings {
     pub guesses: GuessReading,
     /// Lists of recipients that can't be read.
     pub unreadable_lists: usize,
+    /// The lists of our domains.
+    pub domain_lists: Vec<DomainListReading>,
     /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
     /// The sieges of domains that are named in `local.domains`.
     pub sieges: Vec<SiegeReading>,
     /// How many accounts are suspected.
     pub accounts_suspected: usize,
+}
+
+/// A list of our domains.
+#[derive(Clone, Debug)]
+pub struct DomainListReading {
+    /// Its file or server, as `milter.yaml` has it.
+    pub name: String,
+    /// How many domains its last good answer has.
+    pub domains: usize,
+    /// How old that answer is, in seconds; none where there was none yet.
+    pub age: Option<u64>,
+    /// Whether it can't be read now.
+    pub is_failing: bool,
 }
 
 /// Tags that were not made here.
@@ -126,20 +141,42 @@ impl Collector for Readings {
             "Lists of recipients that can't be read, and directories that are down; their last good answer stays in use.",
             &whole(self.unreadable_lists),
         )?;
+        let lists = || self.domain_lists.iter();
+        page.gauges(
+            "backstop_domain_list_domains",
+            "Domains in the last good answer of a list of local.domains.",
+            "list",
+            lists().map(|list| (&*list.name, i64::try_from(list.domains).unwrap_or(i64::MAX))),
+        )?;
+        page.gauges(
+            "backstop_domain_list_age_seconds",
+            "How old that answer is.",
+            "list",
+            lists().filter_map(|list| Some((&*list.name, i64::try_from(list.age?).ok()?))),
+        )?;
+        page.gauges(
+            "backstop_domain_list_failing",
+            "1 while the list can't be read, or lists no domain; its last good answer stays in use.",
+            "list",
+            lists().map(|list| (&*list.name, i64::from(list.is_failing))),
+        )?;
         let sieges = &self.sieges;
         page.gauges(
             "backstop_siege_state",
             "The state of a domain's siege: 0 calm, 1 alert, 2 easing, 3 siege.",
+            "domain",
             sieges.iter().map(|siege| (&*siege.domain, siege.state)),
         )?;
         page.gauges(
             "backstop_backscatter_per_minute",
             "Unproven, forged and refused bounces of the last minute.",
+            "domain",
             sieges.iter().map(|siege| (&*siege.domain, siege.rate)),
         )?;
         page.gauges(
             "backstop_backscatter_baseline_per_minute",
             "The usual value at this hour of the week.",
+            "domain",
             sieges.iter().map(|siege| (&*siege.domain, siege.usual)),
         )?;
         page.gauge(
@@ -188,19 +225,18 @@ impl Page<'_> {
             .encode_gauge(value)
     }
 
-    /// One for each domain.
+    /// One for each value of a label.
     fn gauges<'d, V: EncodeGaugeValue>(
         &mut self,
         name: &str,
         help: &str,
+        label: &str,
         values: impl Iterator<Item = (&'d str, V)>,
     ) -> fmt::Result {
         let encoder = &mut self.0;
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (domain, value) in values {
-            metric
-                .encode_family(&[("domain", domain)])?
-                .encode_gauge(&value)?;
+        for (of, value) in values {
+            metric.encode_family(&[(label, of)])?.encode_gauge(&value)?;
         }
         Ok(())
     }

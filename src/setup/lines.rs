@@ -1,5 +1,7 @@
 //! The logical lines of Postfix's files: main.cf, master.cf, lookup tables in text, and the files of SQL and LDAP tables.
 
+pub(super) use crate::directory::table::words;
+
 /// One logical line, and the lines of the file that it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LogicalLine {
@@ -40,29 +42,6 @@ pub(super) fn assignment(line: &str) -> Option<(&str, String)> {
     let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '{');
     let value: Vec<&str> = value.lines().map(str::trim).collect();
     is_name.then(|| (name, value.join(" ").trim().to_owned()))
-}
-
-/// The words of a list, which commas and blanks separate; what stands in braces is one word.
-pub(super) fn words(list: &str) -> Vec<String> {
-    let (mut found, mut word, mut depth) = (Vec::new(), String::new(), 0_usize);
-    for c in list.chars() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 && (c == ',' || c.is_whitespace()) {
-            if !word.is_empty() {
-                found.push(std::mem::take(&mut word));
-            }
-        } else {
-            word.push(c);
-        }
-    }
-    if !word.is_empty() {
-        found.push(word);
-    }
-    found
 }
 
 /// The content of a file as text that becomes the same bytes again: UTF-8, or one character for each byte.

@@ -17,9 +17,10 @@ mod private;
 mod sendmail;
 mod settings;
 mod sql_query;
-mod table;
 mod text_map;
 mod time;
+
+use crate::directory::table;
 
 pub use leaving::{Leaving, leaving};
 pub use machine::Machine;

@@ -188,6 +188,7 @@ fn engine() -> Engine {
         sieges: Arc::default(),
         forged: Arc::default(),
         accounts: Arc::default(),
+        domains: Arc::default(),
         store: Some(Arc::new(Buggy)),
     }
 }

@@ -14,7 +14,9 @@ pub use self::{
     gather::{Known, Lists, advise as advise_on, facts},
     text::text,
 };
-use super::{USAGE, engine, load, open_store_to_ask_always, print_json, unavailable};
+use super::{
+    USAGE, domains::load_with_domains, engine, open_store_to_ask_always, print_json, unavailable,
+};
 use crate::{
     config::Config,
     core::{
@@ -76,8 +78,11 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
+/// How many domains it looks at without having them named.
+const MAX_UNNAMED: usize = 200;
+
 pub(super) async fn advise(path: &Path, arguments: &Arguments) -> ExitCode {
-    let mut config = match load(path) {
+    let mut config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };
@@ -91,6 +96,15 @@ pub(super) async fn advise(path: &Path, arguments: &Arguments) -> ExitCode {
     if domains.is_empty() {
         eprintln!(
             "backstop advise: local.domains names no domain; name one, e.g. `backstop advise example.org`"
+        );
+        return ExitCode::from(USAGE);
+    }
+    if arguments.domains.is_empty() && domains.len() > MAX_UNNAMED {
+        eprintln!(
+            "backstop advise: you have {} domains, and each takes dozens of DNS queries; name up to {MAX_UNNAMED}, e.g. \
+             `backstop advise {}`",
+            domains.len(),
+            domains.first().map_or("example.org", Domain::as_str)
         );
         return ExitCode::from(USAGE);
     }
@@ -123,7 +137,7 @@ pub(super) async fn advise(path: &Path, arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The domains that the file names. What stands for all below one names none.
+/// The domains of ours that have a name. What stands for all below one names none.
 pub(super) fn own_domains(config: &Config) -> Vec<Domain> {
     let patterns = config.policy.local.domains.iter();
     patterns

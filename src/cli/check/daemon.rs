@@ -15,9 +15,13 @@ use tokio::{process::Command, time::timeout};
 
 use super::{Arguments, problem::Problem};
 use crate::{
-    cli::{daemon_user::DaemonUser, open_store_to_ask, today},
+    cli::{
+        daemon_user::DaemonUser,
+        domains::{folders, lists as lists_of_domains, trouble},
+        open_store_to_ask, today,
+    },
     config::{self, Config, Severity},
-    directory::{Directory, Source, Weight},
+    directory::{Directory, Source, Weight, domains::DomainSource},
     milter::{ListenAddress, try_socket},
 };
 
@@ -95,6 +99,7 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
         Some(in_file(&file, format!("it can't be read: {error}")))
     }));
     problems.extend(state(&config).await);
+    problems.extend(domains(&config, offline).await);
     problems.extend(socket(&config));
     problems.extend(notify(&config));
     if !offline {
@@ -110,9 +115,53 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
     problems
 }
 
+/// Whether the lists of domains can be read, and kept for the next start.
+async fn domains(config: &Config, offline: bool) -> Vec<Problem> {
+    let lists = lists_of_domains(config);
+    lists.read().await;
+    if !offline {
+        lists.ask_all().await;
+    }
+    let states = lists.states();
+    let troubles = states.iter().filter_map(trouble);
+    let mut problems: Vec<_> = troubles
+        .map(|why| Problem::from(format!("local.domains: {why}")))
+        .collect();
+    let kept = folders(config).into_iter().next();
+    if let Some(folder) = kept.filter(|_| !states.is_empty())
+        && (folder.exists() || !is_made_by_systemd(&folder))
+        && let Err(error) = tempfile::tempfile_in(&folder)
+    {
+        let why = format!("lists of domains can't be kept there for the next start: {error}");
+        let help = "the user of the daemon must own the folder";
+        problems.push(helped(in_file(&folder, why), help));
+    }
+    problems
+}
+
+/// The files that lists of domains need.
+fn files_of_domains(config: &Config) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for source in &config.domain_lists {
+        match source {
+            DomainSource::Sql(list) => {
+                files.extend(list.ca.clone());
+                files.extend(list.password_file.clone());
+                files.extend(list.url.file().map(Path::to_owned));
+            }
+            DomainSource::Ldap(list) => {
+                files.extend(list.ca.clone());
+                files.extend(list.password_file.clone());
+            }
+            DomainSource::File(_) | DomainSource::PostfixMap(_) => {}
+        }
+    }
+    files
+}
+
 /// Files that are opened when they are needed, and not before.
 pub(super) fn files(config: &Config) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+    let mut files = files_of_domains(config);
     for source in config.directories.iter().flat_map(|entry| &entry.sources) {
         match source {
             Source::Sql(sql) => {
@@ -130,15 +179,19 @@ pub(super) fn files(config: &Config) -> Vec<PathBuf> {
     files
 }
 
-/// Files with lists of recipients.
+/// Files with lists of recipients and of domains.
 pub(super) fn lists(config: &Config) -> Vec<PathBuf> {
     let sources = config.directories.iter().flat_map(|entry| &entry.sources);
-    sources
-        .filter_map(|source| match source {
-            Source::File(file) | Source::PostfixMap(file) => Some(file.clone()),
-            Source::Addresses(_) | Source::Sql(_) | Source::Ldap(_) => None,
-        })
-        .collect()
+    let recipients = sources.filter_map(|source| match source {
+        Source::File(file) | Source::PostfixMap(file) => Some(file.clone()),
+        Source::Addresses(_) | Source::Sql(_) | Source::Ldap(_) => None,
+    });
+    let domains = config.domain_lists.iter();
+    let domains = domains.filter_map(|source| match source {
+        DomainSource::File(file) | DomainSource::PostfixMap(file) => Some(file.clone()),
+        DomainSource::Sql(_) | DomainSource::Ldap(_) => None,
+    });
+    recipients.chain(domains).collect()
 }
 
 /// Whether the store can be written to. SQLite makes files beside its own.

@@ -1,6 +1,9 @@
 //! Where the file and the MTA of this host disagree about whose mail is whose, and what the MTA bounces that it has accepted.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 
@@ -12,7 +15,7 @@ use crate::{
     },
     setup::{
         Machine, backscatter, decide,
-        facts::{Class, Facts},
+        facts::{Class, Facts, FoundDomain},
         gather,
     },
 };
@@ -21,6 +24,9 @@ use super::problem::Problem;
 
 /// How long reading it may take: files, and tables that ask servers.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many warnings of one kind are shown.
+const MAX_OF_A_KIND: usize = 20;
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -117,24 +123,41 @@ fn domains(config: &Config, facts: &Facts) -> Vec<String> {
             found.domain, found.source
         )
     });
-    let mut warnings: Vec<String> = lacking.collect();
+    let mut warnings = bounded(lacking.collect());
+    let of_mta: HashMap<&Domain, &FoundDomain> = facts
+        .domains
+        .iter()
+        .map(|found| (&found.domain, found))
+        .collect();
+    let (mut backups, mut unknown) = (Vec::new(), Vec::new());
     for pattern in local.domains.iter() {
         let DomainPattern::Itself(domain) = pattern else {
             continue;
         };
-        let found = facts.domains.iter().find(|found| found.domain == *domain);
-        match found {
-            Some(found) if found.class == Class::Relay && found.next_hop.is_none() => warnings.push(format!(
+        match of_mta.get(domain) {
+            Some(found) if found.class == Class::Relay && found.next_hop.is_none() => backups.push(format!(
                 "`local.domains` has {domain}, for which this host is only a backup MX ({}): its mail comes from elsewhere, \
                  too, and would be refused as forged",
                 found.source
             )),
             Some(_) => {}
-            None if facts.all_domains_read => warnings.push(format!(
+            None if facts.all_domains_read => unknown.push(format!(
                 "`local.domains` has {domain}, for which the MTA does not receive mail; remove it, unless your users send with it"
             )),
             None => {}
         }
+    }
+    warnings.extend(bounded(backups));
+    warnings.extend(bounded(unknown));
+    warnings
+}
+
+/// The first of many warnings of one kind, and how many more there are.
+fn bounded(mut warnings: Vec<String>) -> Vec<String> {
+    let more = warnings.len().saturating_sub(MAX_OF_A_KIND);
+    warnings.truncate(MAX_OF_A_KIND);
+    if more > 0 {
+        warnings.push(format!("the same holds for {more} more domains"));
     }
     warnings
 }

@@ -16,7 +16,10 @@ use super::{
     sources::{Source, sort},
 };
 use crate::{
-    cli::{CONFIGURATION, NO, load, now, open_store, print_json, store_owner::Taking, unavailable},
+    cli::{
+        CONFIGURATION, NO, domains::load_with_domains, now, open_store, print_json,
+        store_owner::Taking, unavailable,
+    },
     config::Config,
     core::{
         duration::Duration,
@@ -44,7 +47,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };

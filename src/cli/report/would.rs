@@ -91,7 +91,7 @@ struct Line {
 }
 
 pub(super) async fn would(config: &Config, arguments: &WouldArguments) -> ExitCode {
-    if config.policy.local.domains.is_empty() {
+    if config.has_no_domain() {
         return unavailable(
             "nothing is counted, because `local.domains` is empty; list your domains there",
         );

@@ -15,7 +15,10 @@ use super::{
     tally::ImportTally,
 };
 use crate::{
-    cli::{NO, load, now, print_json, retention, store_owner::Taking, unavailable},
+    cli::{
+        NO, domains::load_with_domains, now, print_json, retention, store_owner::Taking,
+        unavailable,
+    },
     config::Config,
     core::{
         address::Domain,
@@ -47,11 +50,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn import(path: &Path, arguments: &Arguments) -> ExitCode {
-    let config = match load(path) {
+    let config = match load_with_domains(path).await {
         Ok(config) => config,
         Err(code) => return code,
     };
-    if config.policy.local.domains.is_empty() {
+    if config.has_no_domain() {
         return unavailable(
             "no report is about you, because `local.domains` is empty; list your domains there",
         );

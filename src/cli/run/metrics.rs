@@ -9,16 +9,18 @@ use tokio::{
 
 use super::site::Site;
 use crate::{
+    cli::domains::age,
     core::{
         address::Domain,
         pattern::DomainPattern,
         siege::{State, Status},
     },
+    directory::domains::ListState,
     engine::{Engine, Shared},
     milter::{Counters, SocketFile, Violation, bind_for_group, bind_tcp},
     observe::{
-        Hosts, HttpAddress, HttpSocket, Readings, SiegeReading, StoreReading, log_lines_lost,
-        serve_http,
+        DomainListReading, Hosts, HttpAddress, HttpSocket, Readings, SiegeReading, StoreReading,
+        log_lines_lost, serve_http,
     },
 };
 
@@ -125,6 +127,7 @@ pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
         log_lines_lost: log_lines_lost(),
         guesses: engine.guesses.reading(),
         unreadable_lists: engine.directory.unreadable(),
+        domain_lists: engine.domains.states().iter().map(domain_list).collect(),
         store: store.map(|health| StoreReading {
             is_up: health.down.is_none(),
             lost_messages: health.lost.messages.saturating_add(health.lost.late),
@@ -133,6 +136,15 @@ pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
         }),
         sieges: sieges(&engine),
         accounts_suspected: engine.accounts.suspected().len(),
+    }
+}
+
+fn domain_list(state: &ListState) -> DomainListReading {
+    DomainListReading {
+        name: state.name.clone(),
+        domains: state.domains.unwrap_or_default(),
+        age: age(state),
+        is_failing: state.failing.is_some(),
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::{
 };
 
 use crate::{
+    cli::domains::trouble,
+    directory::domains::ListState,
     dns::Resolver,
     engine::Engine,
     milter::SelfCheck,
@@ -66,14 +68,16 @@ impl Parts {
             directories(engine),
         );
         let store = engine.store.as_deref().map(store);
-        let parts = [milter, dns].into_iter().chain(store).chain(directories);
+        let lists = engine.domains.states();
+        let parts = [milter, dns].into_iter().chain(store);
+        let parts = parts.chain(lists.iter().map(domains)).chain(directories);
         let parts: Arc<[Part]> = parts.collect();
         *last = Some((Instant::now(), Arc::clone(&parts)));
         parts
     }
 }
 
-/// Ready is whoever defers no mail for want of a part. A store that is down is none: mail is judged without it, and hosts
+/// Ready is whoever defers no mail for want of a part, and knows its domains. A store that is down is none: mail is judged without it, and hosts
 /// that share one would all be not ready at once.
 pub(super) fn readiness(parts: &[Part]) -> Readiness {
     let is_ready = parts.iter().all(|part| part.state != PartState::Ill);
@@ -142,6 +146,26 @@ fn store(store: &dyn Store) -> Part {
             Part::new("Store", PartState::Alert, says)
         }
     }
+}
+
+/// A list of domains of ours. Without it, mail for them is judged as strangers', and what they send leaves unsigned.
+fn domains(state: &ListState) -> Part {
+    let (part_state, says) = match (trouble(state), state.domains) {
+        (Some(why), Some(_)) => (PartState::Alert, why),
+        (Some(why), None) => (PartState::Ill, why),
+        (None, Some(domains)) => (
+            PartState::Well,
+            format!("{}: {domains} domains", state.name),
+        ),
+        (None, None) => {
+            let says = format!(
+                "{} has not answered yet; its domains are not known",
+                state.name
+            );
+            (PartState::Ill, says)
+        }
+    };
+    Part::new("List of domains", part_state, says)
 }
 
 /// The lists of recipients, and the directories that are asked.

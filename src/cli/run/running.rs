@@ -10,7 +10,7 @@ use super::{
     site::{self, Site},
 };
 use crate::{
-    cli::{control::Answer, engine, open_store, retention},
+    cli::{control::Answer, domains::begin, engine, open_store, retention},
     config::{self, Config},
     directory::Event,
     engine::{Drain, Engine, Shared},
@@ -35,6 +35,8 @@ pub(super) struct Running {
     /// Listeners whose place another has taken.
     retiring: JoinSet<()>,
     ending: watch::Sender<bool>,
+    /// What was last found at odds with the lists of domains.
+    at_odds: Vec<String>,
 }
 
 /// Why a reload failed.
@@ -106,6 +108,10 @@ impl Running {
             config.file.clone(),
         ));
         let http = http.map(|socket| Http::begin(socket, &hosts, &site));
+        let at_odds = config.against_lists();
+        for found in &at_odds {
+            log::warn!("{found}");
+        }
         Ok(Self {
             config,
             shared,
@@ -118,6 +124,7 @@ impl Running {
             http,
             retiring: JoinSet::new(),
             ending: watch::Sender::new(false),
+            at_odds,
         })
     }
 
@@ -131,6 +138,36 @@ impl Running {
         let next = tokio::task::spawn_blocking(prepare).await;
         let next = next.unwrap_or_else(|panic| Err(panic.to_string().into()))?;
         self.take(next)
+    }
+
+    /// Takes the domains that the lists have now. All else stays, and what is in memory of it.
+    pub fn follow_domains(&mut self) {
+        let former = self.shared.engine.load_full();
+        if !self.config.know(Arc::clone(&former.domains)) {
+            return;
+        }
+        let engine = Engine {
+            policy: Arc::new(self.config.policy.clone()),
+            ..Engine::clone(&former)
+        };
+        let domains = &engine.policy.local.domains;
+        log::info!("domains that are ours: {}", domains.len());
+        engine.sieges.watch(domains);
+        self.shared.engine.store(Arc::new(engine));
+        self.warn_of_odds();
+    }
+
+    /// Logs what the file says and its lists contradict, unless that was logged before.
+    fn warn_of_odds(&mut self) -> Vec<String> {
+        let at_odds = self.config.against_lists();
+        if at_odds == self.at_odds {
+            return Vec::new();
+        }
+        for found in &at_odds {
+            log::warn!("{found}");
+        }
+        self.at_odds.clone_from(&at_odds);
+        at_odds
     }
 
     /// The mode and the address, as they are shown.
@@ -204,6 +241,7 @@ impl Running {
             self.http = socket.map(|socket| Http::begin(socket, &self.hosts, &self.site));
         }
         self.config = config;
+        said.extend(self.warn_of_odds());
         set_level(self.config.log.level.into());
         let (file, mode) = (&self.config.file, self.config.policy.modes());
         let done = format!("reloaded {}, mode {mode}", file.display());
@@ -254,6 +292,8 @@ impl Next {
             line: diagnostics.in_one_line(),
             whole: diagnostics.to_string(),
         })?;
+        // A new list on a server is waited for, for a moment.
+        tokio::runtime::Handle::current().block_on(begin(&mut config, &former.domains));
         let ours: Vec<_> = http.iter().cloned().chain(place.socket()).collect();
         let is_moved = (&config.listen, &config.socket) != (&running.listen, &running.socket);
         let opened = if place.is_inherited() {

@@ -1,10 +1,7 @@
 //! Checks of `forgery`.
 
 use super::{Checks, is_single_label};
-use crate::{
-    config::path::Path,
-    core::{address::Domain, pattern::DomainPattern},
-};
+use crate::{config::path::Path, core::pattern::DomainPattern};
 
 impl Checks<'_> {
     pub(super) fn forgery(&mut self) {
@@ -27,7 +24,7 @@ impl Checks<'_> {
         let nothing_vouches = forgery.mailing_lists.is_empty()
             && self.file.spf.trusted_forwarders.is_empty()
             && !self.file.proof.ledger.remember;
-        if refuses && nothing_vouches && !self.file.local.domains.is_empty() {
+        if refuses && nothing_vouches && !self.file.local.has_no_domain() {
             self.findings.warning(
                 &section.key("header_from"),
                 "posts of your users to mailing lists come back with your domain in From:, and those that the list has changed \
@@ -60,17 +57,6 @@ impl Checks<'_> {
 
     /// Whether the pattern and `local.domains` have names in common.
     pub(super) fn has_ours(&self, pattern: &DomainPattern) -> bool {
-        let local = &self.file.local;
-        let strictly_below =
-            |name: &Domain, parent: &Domain| name != parent && name.is_at_or_below(parent);
-        match pattern {
-            DomainPattern::Itself(domain) => local.is_ours(domain),
-            DomainPattern::Below(parent) => local.domains.iter().any(|ours| match ours {
-                DomainPattern::Itself(ours) => strictly_below(ours, parent),
-                DomainPattern::Below(ours) => {
-                    ours.is_at_or_below(parent) || parent.is_at_or_below(ours)
-                }
-            }),
-        }
+        self.file.local.domains.overlap(pattern)
     }
 }

@@ -31,7 +31,10 @@ impl Checks<'_> {
             self.header_pattern(&path.key("match"), rule);
             self.header_answer(&path, rule);
             for (index, pattern) in rule.domains.iter().enumerate() {
-                if !self.file.local.domains.is_empty() && !self.has_ours(pattern) {
+                let local = &self.file.local;
+                // With lists, only they know.
+                let is_known = !local.has_no_domain() && local.names_all();
+                if is_known && !self.has_ours(pattern) {
                     self.findings.warning(
                         &path.key("domains").index(index),
                         format!("`{pattern}` is not in `local.domains`, so no recipient matches this rule"),

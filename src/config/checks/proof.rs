@@ -55,7 +55,7 @@ impl Checks<'_> {
                     "use `backstop keygen --file /etc/backstop/keys` to make one, and `proof: {key_file: /etc/backstop/keys}`",
                 );
             }
-            if self.file.local.domains.is_empty() {
+            if self.file.local.has_no_domain() {
                 self.findings.error(
                     &Path::of(key),
                     format!(

@@ -5,7 +5,7 @@ use crate::config::path::Path;
 
 impl Checks<'_> {
     pub(super) fn report(&mut self) {
-        if self.file.report.keep_samples && self.file.local.domains.is_empty() {
+        if self.file.report.keep_samples && self.file.local.has_no_domain() {
             self.findings.error(
                 &Path::of(&["report", "keep_samples"]),
                 "`report.keep_samples` is on, but `local.domains` is empty, so no bounce is to an address of yours"

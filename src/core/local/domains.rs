@@ -1,97 +1,136 @@
 //! Our domains: the list of the file, and where each name stands in it, so that the last of thousands is found as soon as
 //! the first.
 
-use std::{collections::BTreeMap, fmt, ops::Deref};
-
-use serde::Deserialize;
+use std::{cmp::Ordering, fmt, ops::Deref, sync::Arc};
 
 use crate::core::{
     address::Domain,
     pattern::{DomainPattern, Places},
 };
 
-/// `local.domains`, in the order of the file.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "Vec<DomainPattern>")]
-pub struct Domains {
-    listed: Vec<DomainPattern>,
+/// `local.domains`, in the order of the file, each name once. A copy is another handle on the same list.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Domains(Arc<Listed>);
+
+#[derive(Default, PartialEq, Eq)]
+struct Listed {
+    patterns: Vec<DomainPattern>,
+    /// The place of each.
     places: Places,
-    /// Which of them name a domain itself, by its labels from the right: what lies below a name follows it.
-    by_labels: BTreeMap<String, usize>,
+    /// The places in the order of [`by_labels`]: what lies below a name follows it.
+    by_labels: Vec<u32>,
 }
 
 impl Domains {
     /// The entry that makes the domain ours: its own, else the nearest that it lies below.
     pub fn entry(&self, domain: &Domain) -> Option<&DomainPattern> {
-        self.listed.get(self.places.find(domain)?)
+        self.0.patterns.get(self.0.places.find(domain)?)
     }
 
     /// Whether an entry names this very domain, not only those below it.
     pub fn names(&self, domain: &Domain) -> bool {
-        self.places.names(domain)
+        self.0.places.names(domain)
     }
 
     /// Whether the domain is named by an entry of either kind, or lies below one that is.
     pub fn has_at_or_above(&self, domain: &Domain) -> bool {
-        self.places.has_at_or_above(domain)
+        self.0.places.has_at_or_above(domain)
     }
 
     /// Whether a domain below this one is ours, or would be.
     pub fn has_below(&self, domain: &Domain) -> bool {
-        let within = |pattern: &DomainPattern| match pattern {
-            DomainPattern::Itself(_) => false,
-            DomainPattern::Below(parent) => parent.is_in_line_with(domain),
-        };
-        self.named_below(domain).next().is_some() || self.listed.iter().any(within)
+        self.overlap(&DomainPattern::Below(domain.clone()))
+    }
+
+    /// Whether a domain of ours is this one or lies below it, or all names below such a one are ours.
+    pub fn has_at_or_below(&self, domain: &Domain) -> bool {
+        self.0.places.has(domain) || self.0.below(domain).next().is_some()
+    }
+
+    /// Whether the pattern and our domains have names in common.
+    pub fn overlap(&self, pattern: &DomainPattern) -> bool {
+        match pattern {
+            DomainPattern::Itself(domain) => self.entry(domain).is_some(),
+            DomainPattern::Below(parent) => {
+                let places = &self.0.places;
+                let mut above = std::iter::once(parent.as_str()).chain(parent.names_above());
+                above.any(|name| places.has_below(name)) || self.0.below(parent).next().is_some()
+            }
+        }
     }
 
     /// The domains that entries name themselves, and that lie below this one.
     pub fn named_below(&self, domain: &Domain) -> impl Iterator<Item = &Domain> {
-        let start = format!("{}.", by_labels(domain));
-        let from_there = self.by_labels.range(start.clone()..);
-        from_there
-            .take_while(move |(labels, _)| labels.starts_with(&start))
-            .filter_map(|(_, place)| match self.listed.get(*place)? {
-                DomainPattern::Itself(domain) => Some(domain),
-                DomainPattern::Below(_) => None,
-            })
+        self.0.below(domain).filter_map(|pattern| match pattern {
+            DomainPattern::Itself(domain) => Some(domain),
+            DomainPattern::Below(_) => None,
+        })
     }
 }
 
-/// `org.example.mx` of `mx.example.org`.
-fn by_labels(domain: &Domain) -> String {
-    let labels: Vec<&str> = domain.as_str().rsplit('.').collect();
-    labels.join(".")
+impl Listed {
+    fn at(&self, place: u32) -> Option<&DomainPattern> {
+        self.patterns.get(usize::try_from(place).ok()?)
+    }
+
+    /// The entries whose name lies below this one.
+    fn below(&self, domain: &Domain) -> impl Iterator<Item = &DomainPattern> {
+        let is_before = |place: &u32| {
+            let name = self.at(*place).map(name);
+            name.is_some_and(|name| by_labels(name, domain) != Ordering::Greater)
+        };
+        let start = self.by_labels.partition_point(is_before);
+        let behind = self.by_labels.get(start..).unwrap_or_default().iter();
+        let patterns = behind.filter_map(|place| self.at(*place));
+        let domain = domain.clone();
+        patterns.take_while(move |pattern| name(pattern).is_at_or_below(&domain))
+    }
 }
 
-impl From<Vec<DomainPattern>> for Domains {
-    fn from(listed: Vec<DomainPattern>) -> Self {
-        let mut places = Places::with_capacity(listed.len());
-        let mut labels = BTreeMap::new();
-        for (number, pattern) in listed.iter().enumerate() {
-            places.insert(pattern, number);
-            if let DomainPattern::Itself(domain) = pattern {
-                labels.insert(by_labels(domain), number);
-            }
-        }
-        Self {
-            listed,
-            places,
-            by_labels: labels,
-        }
-    }
+fn name(pattern: &DomainPattern) -> &Domain {
+    let (DomainPattern::Itself(name) | DomainPattern::Below(name)) = pattern;
+    name
+}
+
+/// Compares the labels from the right.
+fn by_labels(one: &Domain, other: &Domain) -> Ordering {
+    one.as_str().rsplit('.').cmp(other.as_str().rsplit('.'))
 }
 
 impl FromIterator<DomainPattern> for Domains {
     fn from_iter<I: IntoIterator<Item = DomainPattern>>(patterns: I) -> Self {
-        Vec::from_iter(patterns).into()
+        let (mut listed, mut places) = (Vec::new(), Places::default());
+        for pattern in patterns {
+            if places.insert(&pattern, listed.len()) {
+                listed.push(pattern);
+            }
+        }
+        // They live long.
+        listed.shrink_to_fit();
+        let at = |place: u32| listed.get(usize::try_from(place).ok()?).map(name);
+        let mut sorted: Vec<u32> = (0..).take(listed.len()).collect();
+        sorted.sort_by(|one, other| match (at(*one), at(*other)) {
+            (Some(one), Some(other)) => by_labels(one, other),
+            _ => Ordering::Equal,
+        });
+        Self(Arc::new(Listed {
+            patterns: listed,
+            places,
+            by_labels: sorted,
+        }))
+    }
+}
+
+impl From<Vec<DomainPattern>> for Domains {
+    fn from(patterns: Vec<DomainPattern>) -> Self {
+        patterns.into_iter().collect()
     }
 }
 
 impl fmt::Debug for Domains {
     /// What is listed: where it stands follows from that.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.listed).finish()
+        f.debug_list().entries(&self.0.patterns).finish()
     }
 }
 
@@ -99,7 +138,7 @@ impl Deref for Domains {
     type Target = [DomainPattern];
 
     fn deref(&self) -> &[DomainPattern] {
-        &self.listed
+        &self.0.patterns
     }
 }
 
@@ -190,6 +229,52 @@ mod tests {
             ("xample.de", false),
         ] {
             assert_eq!(ours.has_below(&domain.parse().unwrap()), is_so, "{domain}");
+        }
+    }
+
+    #[test]
+    fn each_name_is_there_once() {
+        let ours = domains(&[
+            "example.org",
+            ".example.org",
+            "EXAMPLE.org.",
+            "a.example",
+            ".Example.org",
+        ]);
+        let listed: Vec<_> = ours.iter().map(ToString::to_string).collect();
+        assert_eq!(listed, ["example.org", ".example.org", "a.example"]);
+        assert_eq!(ours, domains(&["example.org", ".example.org", "a.example"]));
+    }
+
+    /// As one by one: a pattern has a name in common with ours, or a name of ours is there or below.
+    #[test]
+    fn what_overlaps() {
+        let ours = domains(&["example.org", ".b.example.net", "x.y.example"]);
+        for (pattern, overlaps, at_or_below) in [
+            ("example.org", true, true),
+            (".example.org", false, true),
+            (".org", true, true),
+            ("org", false, true),
+            ("b.example.net", false, true),
+            (".b.example.net", true, true),
+            ("a.b.example.net", true, false),
+            (".a.b.example.net", true, false),
+            (".example.net", true, true),
+            ("example.net", false, true),
+            (".example", true, true),
+            (".y.example", true, true),
+            (".x.y.example", false, true),
+            ("ample.org", false, false),
+            (".ample.org", false, false),
+            ("y-z.example", false, false),
+        ] {
+            let pattern: DomainPattern = pattern.parse().unwrap();
+            assert_eq!(ours.overlap(&pattern), overlaps, "{pattern}");
+            assert_eq!(
+                ours.has_at_or_below(name(&pattern)),
+                at_or_below,
+                "{pattern}"
+            );
         }
     }
 

@@ -11,25 +11,25 @@ pub(in crate::core) struct Places(HashMap<Domain, Place>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
-    itself: Option<usize>,
-    below: Option<usize>,
+    itself: Option<u32>,
+    below: Option<u32>,
 }
 
 impl Places {
-    /// None, with room for so many.
-    pub fn with_capacity(expected: usize) -> Self {
-        Self(HashMap::with_capacity(expected))
-    }
-
-    /// Takes in an entry. Of two for the same names, the first stays.
-    pub fn insert(&mut self, pattern: &DomainPattern, number: usize) {
+    /// Takes in an entry. Of two for the same names, the first stays, and for the other it gives false.
+    pub fn insert(&mut self, pattern: &DomainPattern, number: usize) -> bool {
         let (DomainPattern::Itself(domain) | DomainPattern::Below(domain)) = pattern;
         let place = self.0.entry(domain.clone()).or_default();
         let place = match pattern {
             DomainPattern::Itself(_) => &mut place.itself,
             DomainPattern::Below(_) => &mut place.below,
         };
-        place.get_or_insert(number);
+        let is_new = place.is_none();
+        if is_new {
+            // There are no more than memory has room for.
+            *place = u32::try_from(number).ok();
+        }
+        is_new
     }
 
     /// The entry for a domain: its own, else the nearest that it lies below.
@@ -39,7 +39,19 @@ impl Places {
             let mut above = domain.names_above();
             above.find_map(|name| self.0.get(name)?.below)
         };
-        itself().or_else(below)
+        let place = itself().or_else(below)?;
+        usize::try_from(place).ok()
+    }
+
+    /// Whether an entry is for this very domain, or for the names below it.
+    pub fn has(&self, domain: &Domain) -> bool {
+        self.0.contains_key(domain)
+    }
+
+    /// Whether an entry is for the names below this very one.
+    pub fn has_below(&self, name: &str) -> bool {
+        let place = self.0.get(name);
+        place.is_some_and(|place| place.below.is_some())
     }
 
     /// Whether an entry names this very domain, not only those below it.

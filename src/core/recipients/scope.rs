@@ -75,7 +75,9 @@ impl<'a> FromIterator<(usize, &'a Scope)> for Scopes {
         let mut scopes = Self::default();
         for (number, scope) in entries {
             match scope {
-                Scope::Named(pattern) => scopes.named.insert(pattern, number),
+                Scope::Named(pattern) => {
+                    scopes.named.insert(pattern, number);
+                }
                 Scope::Others => {
                     scopes.others.get_or_insert(number);
                 }

@@ -1,19 +1,22 @@
-//! Lists what a directory has, once: for a set-up, which needs the domains and not an answer about one address.
+//! Lists what a directory has: the domains of ours, or those of a set-up, and not an answer about one address.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use ldap3::{
     SearchEntry,
     adapters::{Adapter, EntriesOnly, PagedResults},
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
-use super::{super::backend::Failure, Ldap, client::Client};
+use super::{
+    super::{backend::Failure, limits::WholeList},
+    Ldap,
+    client::Client,
+};
 
-/// How long connecting and listing may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The most entries.
-const MAX_ENTRIES: usize = 10_000;
 /// How many of them a server is asked for at a time (RFC 2696): some give no more in one answer.
 const PAGE: i32 = 500;
 
@@ -25,15 +28,21 @@ pub async fn entries(
     server: Ldap,
     filter: &str,
     attributes: Vec<String>,
+    limit: WholeList,
 ) -> Result<Vec<HashMap<String, Vec<String>>>, String> {
     let name = server.url.to_string();
     let filter = filter.to_owned();
-    let listed = async move { list(server, &filter, attributes).await };
-    // ldap3 panics on an entry that is none.
-    let answer = match timeout(PATIENCE, tokio::spawn(listed)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_panic)) => Err("its answer can't be read".to_owned()),
-        Err(_elapsed) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    let listed = async move { list(server, &filter, attributes, limit).await };
+    // ldap3 panics on an entry that is none. The task ends with the set, so that those that hang don't pile up.
+    let mut task = JoinSet::new();
+    task.spawn(listed);
+    let answer = match timeout(limit.timeout, task.join_next()).await {
+        Ok(Some(Ok(answer))) => answer,
+        Ok(Some(Err(_)) | None) => Err("its answer can't be read".to_owned()),
+        Err(_elapsed) => Err(format!(
+            "no answer within {} s",
+            limit.timeout.as_secs_f32()
+        )),
     };
     answer.map_err(|why| format!("{name}: {why}"))
 }
@@ -42,10 +51,11 @@ async fn list(
     server: Ldap,
     filter: &str,
     attributes: Vec<String>,
+    limit: WholeList,
 ) -> Result<Vec<HashMap<String, Vec<String>>>, String> {
     let (base, scope) = (server.base.clone(), server.scope.into());
     let client = Client::new(server);
-    let mut connection = match client.connected(Instant::now() + PATIENCE).await {
+    let mut connection = match client.connected(Instant::now() + limit.timeout).await {
         Ok(connection) => connection,
         Err(Failure::Down(why) | Failure::Question(why)) => return Err(why),
     };
@@ -66,8 +76,8 @@ async fn list(
                 .map(|(name, values)| (name.to_ascii_lowercase(), values))
                 .collect(),
         );
-        if found.len() > MAX_ENTRIES {
-            return Err(format!("more than {MAX_ENTRIES} entries"));
+        if found.len() > limit.most {
+            return Err(format!("more than {} entries", limit.most));
         }
     }
     search.finish().await.success().map_err(error)?;

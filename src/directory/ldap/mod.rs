@@ -5,6 +5,7 @@ mod client;
 #[cfg(feature = "ldap")]
 mod entries;
 mod filter;
+mod list;
 mod url;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub(super) use self::client::Client;
 pub use self::entries::entries;
 pub use self::{
     filter::{Filter, FilterError},
+    list::{Attribute, LdapList, ListFilter, ListFilterError, NoAttribute},
     url::LdapUrl,
 };
 use super::{limits, remote::Times};
@@ -124,6 +126,7 @@ pub async fn entries(
     _: Ldap,
     _: &str,
     _: Vec<String>,
+    _: limits::WholeList,
 ) -> Result<Vec<std::collections::HashMap<String, Vec<String>>>, String> {
     Err("this backstop was built without `ldap`".to_owned())
 }

@@ -16,7 +16,7 @@ use super::{
     rows,
     url::{Kind, Place, Server},
 };
-use crate::directory::{backend::Failure, remote::Times, template::Asked};
+use crate::directory::{backend::Failure, limits::WholeList, remote::Times, template::Asked};
 
 /// A database, and its connections.
 pub(in crate::directory) struct Client {
@@ -90,15 +90,22 @@ impl Client {
     }
 
     /// The first column of all rows that a query finds.
-    pub(super) async fn rows(&self, query: &str) -> Result<Vec<String>, String> {
+    pub(super) async fn rows(&self, query: &str, limit: WholeList) -> Result<Vec<String>, String> {
+        let WholeList { timeout, most } = limit;
         match self.settings.url.target() {
             Place::Sqlite(path) => {
-                let options = sqlite(path, self.settings.timeout.into());
-                rows::of::<Sqlite>(&options, query).await
+                let options = sqlite(path, timeout);
+                rows::of::<Sqlite>(&options, None, query, most).await
             }
             Place::Server(server) => match server.kind {
-                Kind::Postgres => rows::of::<Postgres>(&self.postgres(server)?, query).await,
-                Kind::Mysql => rows::of::<MySql>(&self.mysql(server)?, query).await,
+                Kind::Postgres => {
+                    let (options, before) = (self.postgres(server)?, postgres_limit(timeout));
+                    rows::of::<Postgres>(&options, Some(before), query, most).await
+                }
+                Kind::Mysql => {
+                    let (options, before) = (self.mysql(server)?, mysql_limit(timeout));
+                    rows::of::<MySql>(&options, Some(before), query, most).await
+                }
             },
         }
     }

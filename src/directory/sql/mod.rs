@@ -4,6 +4,7 @@
 mod client;
 #[cfg(feature = "sql")]
 mod connections;
+mod list;
 mod query;
 #[cfg(feature = "sql")]
 mod refusal;
@@ -20,6 +21,7 @@ pub(super) use self::client::Client;
 #[cfg(feature = "sql")]
 pub use self::rows::rows;
 pub use self::{
+    list::{ListQuery, ListQueryError, SqlList},
     query::{Query, QueryError},
     url::SqlUrl,
 };
@@ -87,17 +89,17 @@ impl Sql {
         }
     }
 
-    /// One with the defaults, whose query nobody asks.
-    #[cfg(feature = "sql")]
-    fn of_url(url: SqlUrl) -> Result<Self, String> {
+    /// One with the defaults, whose query nobody asks, and with a connection that is as clear as that of Postfix.
+    ///
+    /// # Errors
+    /// Never: it is a query.
+    pub fn of_url(url: SqlUrl) -> Result<Self, QueryError> {
         Ok(Self {
             url,
             password_file: None,
             tls: Some(Tls::Off),
             ca: None,
-            query: "SELECT :address"
-                .parse()
-                .map_err(|error: QueryError| error.to_string())?,
+            query: "SELECT :address".parse()?,
             connections: 1,
             timeout: limits::timeout(),
             cache_known: limits::cache_known(),
@@ -119,6 +121,6 @@ impl Sql {
 /// # Errors
 /// Always.
 #[cfg(not(feature = "sql"))]
-pub async fn rows(_: SqlUrl, _: &str) -> Result<Vec<String>, String> {
+pub async fn rows(_: Sql, _: &str, _: limits::WholeList) -> Result<Vec<String>, String> {
     Err("this backstop was built without `sql`".to_owned())
 }

@@ -62,12 +62,9 @@ impl Query {
     pub fn has_question_mark(&self) -> bool {
         self.has_question_mark
     }
-}
 
-impl FromStr for Query {
-    type Err = QueryError;
-
-    fn from_str(text: &str) -> Result<Self, QueryError> {
+    /// Reads a question, with placeholders or without.
+    pub(super) fn read(text: &str) -> Result<Self, QueryError> {
         let first: String = text
             .trim_start_matches(|c: char| c.is_whitespace() || c == '(')
             .chars()
@@ -85,8 +82,17 @@ impl FromStr for Query {
             },
         };
         reader.read()?;
-        if reader.query.parameters().len() > 0 {
-            return Ok(reader.query);
+        Ok(reader.query)
+    }
+}
+
+impl FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        let query = Self::read(text)?;
+        if query.parameters().len() > 0 {
+            return Ok(query);
         }
         let postfix = ["%s", "%u", "%d"].iter().any(|word| text.contains(word));
         Err(if postfix {

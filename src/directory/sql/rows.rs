@@ -1,6 +1,4 @@
-//! Lists what a database has, once: for a set-up, which needs the domains and not an answer about one address.
-
-use std::time::Duration;
+//! Lists what a database has: the domains of ours, or those of a set-up, and not an answer about one address.
 
 use futures_util::TryStreamExt;
 use sqlx::{
@@ -9,31 +7,36 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::{Client, Sql, SqlUrl, connections::Options};
+use super::{Client, Sql, connections::Options};
+use crate::directory::limits::WholeList;
 
-/// How long connecting and listing may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The most rows.
-const MAX_ROWS: usize = 10_000;
-
-/// The first column of the rows that this query finds, as texts. The connection is as clear as that of Postfix, whose query
-/// it is.
+/// The first column of the rows that this query finds on this server, as texts.
 ///
 /// # Errors
 /// Why there are none.
-pub async fn rows(url: SqlUrl, query: &str) -> Result<Vec<String>, String> {
-    let name = url.to_string();
-    let client = Client::new(Sql::of_url(url)?);
-    let listed = timeout(PATIENCE, client.rows(query));
+pub async fn rows(server: Sql, query: &str, limit: WholeList) -> Result<Vec<String>, String> {
+    let name = server.url.to_string();
+    let client = Client::new(server);
+    let listed = timeout(limit.timeout, client.rows(query, limit));
     let answer = match listed.await {
         Ok(answer) => answer,
-        Err(_elapsed) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_elapsed) => Err(format!(
+            "no answer within {} s",
+            limit.timeout.as_secs_f32()
+        )),
     };
     answer.map_err(|why| format!("{name}: {why}"))
 }
 
 /// Those of one kind of database.
-pub(super) async fn of<DB>(options: &Options<DB>, query: &str) -> Result<Vec<String>, String>
+///
+/// `before`: what keeps the server from working on it for longer than anybody waits.
+pub(super) async fn of<DB>(
+    options: &Options<DB>,
+    before: Option<String>,
+    query: &str,
+    most: usize,
+) -> Result<Vec<String>, String>
 where
     DB: Database,
     DB::Arguments: IntoArguments<DB>,
@@ -44,7 +47,11 @@ where
 {
     let error = |error: sqlx::Error| error.to_string();
     let mut connection = DB::Connection::connect_with(options).await.map_err(error)?;
-    // The text is that of a table of the MTA, and nothing of a stranger's is in it.
+    if let Some(before) = before {
+        let before = AssertSqlSafe(before).into_sql_str();
+        connection.execute(before).await.map_err(error)?;
+    }
+    // The text is the administrator's or that of a table of the MTA, and nothing of a stranger's is in it.
     let text = AssertSqlSafe(query.to_owned()).into_sql_str();
     let mut stream = sqlx::query(text).fetch(&mut connection);
     let mut found = Vec::new();
@@ -52,8 +59,8 @@ where
         let bytes = || row.try_get::<Vec<u8>, _>(0).ok();
         let text = row.try_get::<String, _>(0).ok();
         found.extend(text.or_else(|| String::from_utf8(bytes()?).ok()));
-        if found.len() > MAX_ROWS {
-            return Err(format!("more than {MAX_ROWS} rows"));
+        if found.len() > most {
+            return Err(format!("more than {most} rows"));
         }
     }
     Ok(found)

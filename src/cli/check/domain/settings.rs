@@ -10,6 +10,7 @@ use crate::{
         recipients::Class,
         verdict::Mode,
     },
+    directory::domains::DomainLists,
 };
 
 /// How many entries of one list are shown.
@@ -18,6 +19,7 @@ const MAX_ENTRIES: usize = 20;
 /// Those found so far.
 pub(super) struct Settings<'a> {
     policy: &'a Policy,
+    lists: &'a DomainLists,
     located: &'a Located,
     domain: &'a Domain,
     found: Vec<Setting>,
@@ -27,6 +29,7 @@ impl<'a> Settings<'a> {
     pub(super) fn new(config: &'a Config, located: &'a Located, domain: &'a Domain) -> Self {
         Self {
             policy: &config.policy,
+            lists: &config.lists,
             located,
             domain,
             found: Vec::new(),
@@ -64,7 +67,9 @@ impl<'a> Settings<'a> {
         // Those behind the names of the file come from its lists.
         let text = self.located.text(&at);
         let is_there = text.is_some_and(|text| text.parse().as_ref() == Ok(pattern));
-        let says = format!("{domain} is yours, by the entry `{pattern}`");
+        let list = self.lists.naming(pattern).filter(|_| !is_there);
+        let of = list.map_or_else(String::new, |list| format!(" of {list}"));
+        let says = format!("{domain} is yours, by the entry `{pattern}`{of}");
         self.found("local.domains", says, if is_there { &at } else { &[] });
     }
 

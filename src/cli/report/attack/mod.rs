@@ -85,7 +85,7 @@ async fn gathered(config: &Config, scope: &Scope) -> Result<Gathered, ExitCode> 
             None => return Err(wrong(&format!("{domain} is not in `local.domains`"))),
         },
     };
-    if config.policy.local.domains.is_empty() {
+    if config.has_no_domain() {
         return Err(unavailable(
             "nothing is counted, because `local.domains` is empty; list your domains there",
         ));

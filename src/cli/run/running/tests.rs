@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     cli::uses_store,
     config::{PLACES, keys_at, set},
-    directory::Directory,
+    directory::{Directory, domains::DomainLists},
     dns::Resolver,
     milter::ListenAddress,
     observe::Lately,
@@ -56,6 +56,8 @@ const VALUES: &[&str] = &[
     "0640",
     "cn=other",
     "'(mail=:address)'",
+    "'(mail=*)'",
+    "SELECT 2",
     "SELECT 2 WHERE :address = ''",
     "'ldap://127.0.0.1:9'",
     "'postgres://x@127.0.0.1:9/x'",
@@ -74,7 +76,27 @@ const NEVER_NEW: &[&str] = &["dnsbl.[].for", "report.abuse_contacts"];
 /// A file in which this key of this place means something.
 fn base(place: &[&str], key: &str) -> String {
     let recipients = |more: &str| format!("recipients: [{{domain: example.org, {more}}}]");
+    let domains = |list: &str| format!("local: {{domains: [example.org, {list}]}}");
     match (place, key) {
+        (["local", "domains", "[]", "sql"], _) => domains(
+            "{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: SELECT 1}}",
+        )
+        .replace("off", if key == "ca" { "verify" } else { "off" }),
+        (["local", "domains", "[]", "ldap"], _) => domains(
+            "{ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, filter: (dc=*), attribute: dc}}",
+        )
+        .replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
+        .replace(
+            "password: x",
+            match key {
+                "password_file" => "password_file: FOLDER/keys",
+                _ => "password: x",
+            },
+        ),
+        (["local", "domains", "[]"], "file" | "postfix_map") => {
+            domains(&format!("{{{key}: FOLDER/domains}}"))
+        }
+        (["local", "domains", "[]"], _) => domains("{file: FOLDER/domains}"),
         (["recipients", "[]", "known", "[]", "sql"], _) => recipients(
             "known: [{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: 'SELECT 1 WHERE :address = 1'}}]",
         )
@@ -155,7 +177,14 @@ impl Site {
             );
         }
         fs::write(self.path(), serde_yaml::to_string(&file).unwrap()).unwrap();
-        config::load(&self.path()).ok()
+        let mut config = config::load(&self.path()).ok()?;
+        // As the daemon does before it starts.
+        tokio::task::block_in_place(|| {
+            let former = DomainLists::default();
+            let begun = begin(&mut config, &former);
+            tokio::runtime::Handle::current().block_on(begun);
+        });
+        Some(config)
     }
 }
 
@@ -170,6 +199,7 @@ fn acts_by(running: &Running) -> Vec<String> {
         format!("{:?}", engine.policy),
         engine.resolver.acts_by(),
         engine.directory.acts_by(),
+        engine.domains.acts_by(),
         format!("{:?}", engine.dkim_keys),
         format!("{:?}", running.hosts),
         format!("{:?}", running.shared.lately),
@@ -204,6 +234,7 @@ fn started(config: &Config, made: String) -> Vec<String> {
         format!("{:?}", config.policy),
         Resolver::new(&config.dns).unwrap().acts_by(),
         Directory::new(config.directories.clone()).acts_by(),
+        config.lists.acts_by(),
         format!("{:?}", config.dkim_keys),
         format!("{hosts:?}"),
         format!("{lately:?}"),
@@ -228,7 +259,8 @@ fn site() -> Site {
     let key = "1 2026-01-31 bm90IHNvIHNlY3JldCBhZnRlciBhbGwsIG5vdCBhdCBhbGw\n";
     let another = "2 2026-02-07 YW5vdGhlciBzZWNyZXQgZm9yIHRlc3RzLCBpdCBpcyB0aGlz\n";
     for (name, text) in [
-        ("other", "x\n".to_owned()),
+        ("other", "x.example\n".to_owned()),
+        ("domains", "listed.example\n".to_owned()),
         ("keys", key.to_owned()),
         ("more-keys", format!("{key}{another}")),
     ] {
@@ -237,6 +269,54 @@ fn site() -> Site {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
     Site { folder }
+}
+
+/// A change of a list is taken without the file, and all that is not of domains stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_list_is_followed() {
+    let site = site();
+    let list = site.folder.path().join("domains");
+    let place = ["local", "domains", "[]"];
+    let config = site.write(&place, "file", Some("FOLDER/domains")).unwrap();
+    let mut running = Running::start(config).unwrap();
+    let ours = |running: &Running| {
+        let engine = running.shared.engine.load();
+        let domains = engine.policy.local.domains.iter();
+        domains.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(ours(&running), ["example.org", "listed.example"]);
+    // Whatever the file says now is for a reload.
+    fs::write(site.path(), "nonsense").unwrap();
+    let before = running.shared.engine.load_full();
+    running.follow_domains();
+    assert!(
+        Arc::ptr_eq(&before, &running.shared.engine.load()),
+        "nothing has changed"
+    );
+    for (text, expected) in [
+        (
+            "listed.example\nnew.example\n",
+            &["example.org", "listed.example", "new.example"][..],
+        ),
+        ("", &["example.org", "listed.example", "new.example"]),
+        ("new.example\n", &["example.org", "new.example"]),
+    ] {
+        fs::write(&list, text).unwrap();
+        for _ in 0..3 {
+            before.domains.look();
+        }
+        running.follow_domains();
+        assert_eq!(ours(&running), expected, "{text}");
+        let after = running.shared.engine.load_full();
+        assert_eq!(before.resolver.acts_by(), after.resolver.acts_by());
+        assert!(Arc::ptr_eq(&before.sieges, &after.sieges));
+        assert!(Arc::ptr_eq(&before.guesses, &after.guesses));
+        assert!(Arc::ptr_eq(
+            before.store.as_ref().unwrap(),
+            after.store.as_ref().unwrap()
+        ));
+    }
+    running.end().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,8 @@ use super::{
 use crate::{
     directory::{
         ldap::entries,
-        sql::{SqlUrl, rows},
+        limits::FOR_SET_UP,
+        sql::{QueryError, Sql, SqlUrl, rows},
     },
     server::UrlError,
 };
@@ -141,7 +142,8 @@ impl Reading<'_> {
         let url = url.with_password(secret);
         let mut found = BTreeSet::new();
         for query in queries {
-            let rows = rows(url.clone(), &query).await?.into_iter();
+            let server = Sql::of_url(url.clone()).map_err(|error: QueryError| error.to_string())?;
+            let rows = rows(server, &query, FOR_SET_UP).await?.into_iter();
             found.extend(rows.map(|row| match row.rsplit_once('@') {
                 Some((_, domain)) => domain.to_owned(),
                 None => row,
@@ -162,7 +164,7 @@ impl Reading<'_> {
         let mut attributes: Vec<String> = listing.keys.iter().map(|key| key.name.clone()).collect();
         attributes.extend(needed.iter().flatten().cloned());
         let mut found = BTreeSet::new();
-        for entry in entries(server, &listing.filter, attributes).await? {
+        for entry in entries(server, &listing.filter, attributes, FOR_SET_UP).await? {
             let has = |name: &String| entry.contains_key(name);
             if needed
                 .as_ref()

@@ -3,6 +3,7 @@
 mod aligned;
 mod asked;
 mod copies;
+mod many;
 mod outages;
 mod signature;
 mod ways;

@@ -3,8 +3,6 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::lines::words;
-
 /// A word of a list such as `virtual_mailbox_domains` or `mynetworks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
@@ -111,6 +109,29 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)
     }
+}
+
+/// The words of a list, which commas and blanks separate; what stands in braces is one word.
+pub fn words(list: &str) -> Vec<String> {
+    let (mut found, mut word, mut depth) = (Vec::new(), String::new(), 0_usize);
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && (c == ',' || c.is_whitespace()) {
+            if !word.is_empty() {
+                found.push(std::mem::take(&mut word));
+            }
+        } else {
+            word.push(c);
+        }
+    }
+    if !word.is_empty() {
+        found.push(word);
+    }
+    found
 }
 
 /// The words of a list.
