@@ -32,7 +32,7 @@ pub struct Settings {
     /// What a notification gets that proves nothing.
     pub unproven: Rule,
     /// What recipients get that only the catch-all takes.
-    #[serde(deserialize_with = "catch_all")]
+    #[serde(deserialize_with = "Settings::deserialize_catch_all")]
     pub catch_all: ClassAnswer,
     /// What null senders get from hosts that a DNS list has.
     pub listed: Rule,
@@ -67,6 +67,17 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// `siege.catch_all`, whose defaults are others than those of `recipients`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn deserialize_catch_all<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ClassAnswer, D::Error> {
+        CatchAll::deserialize(deserializer).map(ClassAnswer::from)
+    }
+
     /// Whether it is learned which addresses are in use.
     pub fn learns(&self) -> bool {
         self.watch && self.learn.max_addresses > 0
@@ -144,10 +155,6 @@ impl From<CatchAll> for ClassAnswer {
     fn from(CatchAll { mail, bounces }: CatchAll) -> Self {
         Self { mail, bounces }
     }
-}
-
-fn catch_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClassAnswer, D::Error> {
-    CatchAll::deserialize(deserializer).map(ClassAnswer::from)
 }
 
 fn seconds(span: Duration) -> u64 {

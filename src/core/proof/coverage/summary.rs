@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{CoverageCount, CoverageRow, SrsSeen};
-use crate::core::proof::{ProofKind, ProofSettings};
+use crate::core::{
+    address::Domain,
+    proof::{ProofKind, ProofSettings},
+};
 
 /// The share of outgoing mail, in thousandths, that must be able to prove its bounces before those that prove nothing
 /// are refused: one message of two hundred can lack it, which is less than what gets lost for other reasons.
@@ -61,6 +64,9 @@ pub enum Doubt {
     /// Nothing was counted.
     #[error("no outgoing mail of your domains has been counted")]
     NoMail,
+    /// The same for one domain.
+    #[error("no outgoing mail of {0} has been counted")]
+    NoMailOf(String),
     /// Mail that left before counting began can still bounce.
     #[error(
         "outgoing mail was counted for only {days} days, and earlier mail can bounce for {lifetime} days"
@@ -218,6 +224,26 @@ impl CoverageSummary {
             });
         }
         doubts
+    }
+
+    /// What speaks against refusing bounces to one domain that prove nothing, by its own outgoing mail; none where nothing
+    /// does.
+    pub fn doubt_of(&self, domain: &Domain, today: u64, proof: &ProofSettings) -> Option<Doubt> {
+        let outgoing = self.domains.get(domain.as_str());
+        let (Some(outgoing), Some(first)) =
+            (outgoing.filter(|sent| sent.messages > 0), self.first_day)
+        else {
+            return Some(Doubt::NoMailOf(domain.to_string()));
+        };
+        let (days, lifetime) = (today.saturating_sub(first), proof.lifetime_days());
+        if days < lifetime {
+            return Some(Doubt::TooShort { days, lifetime });
+        }
+        let share = outgoing.share(outgoing.provable);
+        (share < ENOUGH).then(|| Doubt::Unprovable {
+            domain: domain.to_string(),
+            share,
+        })
     }
 
     fn our_domains(&self) -> impl Iterator<Item = (&str, &OutgoingCoverage)> {
