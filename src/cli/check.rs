@@ -10,6 +10,7 @@ mod problem;
 mod published;
 mod sandbox;
 mod submission;
+mod tenants;
 
 use std::{path::Path, process::ExitCode};
 
@@ -18,13 +19,17 @@ use serde::Serialize;
 
 use self::problem::Problem;
 use super::{
-    CONFIGURATION, NO, domains::know, engine, open_store_to_ask, print_json, report::of_a_lifetime,
+    CONFIGURATION, NO,
+    domains::know,
+    engine, open_store_to_ask, print_json,
+    report::of_a_lifetime,
+    tenants::{stricter, uncovered},
     today, unavailable, uses_store,
 };
 use crate::{
     config::{self, Config, Diagnostic, Diagnostics, Severity},
     core::{address::Domain, policy::Policy, proof::coverage::CoverageSummary, verdict::Mode},
-    directory::Weight,
+    directory::{Event, Weight},
     engine::Engine,
     milter::check_owner,
 };
@@ -116,6 +121,10 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     };
     for event in &events {
         match event.weight() {
+            // Each mistake comes with its line.
+            Weight::Warning if matches!(event, Event::Tenants(_)) => {
+                tenants::rows(&engine, &mut report)
+            }
             Weight::News => report.on.push(event.to_string()),
             Weight::Warning => report.warnings.push(event.to_string().into()),
             Weight::Problem => report.problems.push(event.to_string().into()),
@@ -123,7 +132,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
     }
     imported::look(&config.policy.proof, today(), &mut report);
     if !arguments.offline || config.store.file().is_some() {
-        look_at_store(&config, &mut report).await;
+        look_at_store(&config, &engine, &mut report).await;
     }
     if !arguments.offline {
         ask_servers(&engine, &mut report).await;
@@ -173,6 +182,7 @@ async fn ask_servers(engine: &Engine, report: &mut CheckReport) {
                 .push(format!("directory {directory}: {why}").into()),
         }
     }
+    tenants::server(engine, report).await;
     for (nameserver, answer) in engine.resolver.probe().await {
         match answer {
             Ok(time) => report.on.push(format!(
@@ -229,7 +239,7 @@ fn refused_if_unsigned(policy: &Policy) -> Vec<String> {
 }
 
 /// Checks whether the store answers, and whether its counts speak against refusing unproven bounces.
-async fn look_at_store(config: &Config, report: &mut CheckReport) {
+async fn look_at_store(config: &Config, engine: &Engine, report: &mut CheckReport) {
     if !uses_store(config) {
         return;
     }
@@ -251,6 +261,9 @@ async fn look_at_store(config: &Config, report: &mut CheckReport) {
         },
     };
     report.warnings.extend(srs(&summary).map(Problem::from));
+    let clients = stricter(engine.tenants.rows(), &config.policy);
+    let uncovered = uncovered(&clients, &summary, today(), &config.policy);
+    report.warnings.extend(uncovered.map(Problem::from));
     let refused = refuse_unproven(&config.policy);
     if !refused.is_empty() {
         let refused = refused.join(" and ");

@@ -31,6 +31,7 @@ mod status;
 mod store_owner;
 mod stored;
 mod suspected;
+mod tenants;
 mod trace;
 
 use std::{
@@ -47,7 +48,7 @@ use self::daemon_user::DaemonUser;
 use crate::{
     config::{self, Config},
     core::{moment::rfc3339, policy::Policy, proof},
-    directory::{Directory, Event},
+    directory::{Directory, Event, tenants::Tenants},
     dns::{Resolver, SettingsError},
     engine::Engine,
     observe::end_logging,
@@ -224,11 +225,17 @@ fn engine(
         Some(former) => former.directory.succeeded_by(lists),
         None => Directory::new(lists),
     };
-    let events = directory.refresh();
+    let tenants = match former {
+        Some(former) => former.tenants.succeeded_by(&config.tenants),
+        None => Tenants::new(&config.tenants),
+    };
+    let mut events = directory.refresh();
+    events.extend(tenants.refresh().into_iter().map(Event::from));
     let engine = Engine {
         policy: Arc::new(config.policy.clone()),
         resolver: Resolver::new(&config.dns)?,
         directory,
+        tenants,
         blocklists: former.map_or_else(Arc::default, |former| Arc::clone(&former.blocklists)),
         guesses: former.map_or_else(Arc::default, |former| Arc::clone(&former.guesses)),
         remembered: former.map_or_else(Arc::default, |former| Arc::clone(&former.remembered)),

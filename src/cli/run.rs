@@ -172,7 +172,11 @@ async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
         ticks.tick().await;
         let engine = shared.engine.load_full();
         // Files block, so other threads read them than those that serve mail.
-        let read = move || (engine.directory.refresh(), engine.resolver.refresh());
+        let read = move || {
+            let mut events = engine.directory.refresh();
+            events.extend(engine.tenants.refresh().into_iter().map(Event::from));
+            (events, engine.resolver.refresh())
+        };
         if let Ok((events, nameservers)) = tokio::task::spawn_blocking(read).await {
             log_events(&events);
             for nameserver in nameservers.iter().flatten() {

@@ -24,7 +24,11 @@ use crate::{
         address::Domain, attack::hour, moment::rfc3339, policy::Modes,
         proof::coverage::CoverageSummary, siege,
     },
-    directory::{Directory, Event, Weight, domains::ListState},
+    directory::{
+        Directory, Event, Weight,
+        domains::ListState,
+        tenants::{Probed, Tenants},
+    },
     engine::{Rounds, Sieges},
     milter::reach,
     store::Store,
@@ -55,6 +59,8 @@ struct Status {
     /// None if nothing needs it.
     store: Option<Part>,
     recipient_lists: Vec<Part>,
+    /// None if no client has answers of his own.
+    tenants: Option<Part>,
     /// None if floods are not watched for.
     sieges: Option<Vec<Siege>>,
     /// Accounts that somebody may abuse; none if floods are not watched for.
@@ -96,11 +102,16 @@ struct Siege {
 
 impl Status {
     async fn of(config: &Config) -> Self {
-        let (daemon, (store, flooded), recipient_lists) =
-            tokio::join!(daemon(config), store(config), recipient_lists(config));
+        let (daemon, (store, flooded), recipient_lists, tenants) = tokio::join!(
+            daemon(config),
+            store(config),
+            recipient_lists(config),
+            tenants(config)
+        );
         let domain_lists: Vec<_> = config.lists.states().iter().map(domain_list).collect();
         let lists = domain_lists.iter().map(|list| &list.part);
-        let mut others = store.iter().chain(&recipient_lists).chain(lists);
+        let others = store.iter().chain(&recipient_lists).chain(lists);
+        let mut others = others.chain(&tenants);
         let (sieges, accounts) = flooded.unzip();
         let is_well = daemon.is_well && others.all(|part| part.is_well);
         Self {
@@ -114,6 +125,7 @@ impl Status {
             daemon,
             store,
             recipient_lists,
+            tenants,
             sieges,
             accounts,
             metrics: config
@@ -138,6 +150,9 @@ impl Status {
         }
         for list in &self.recipient_lists {
             println!("recipients: {}", list.says);
+        }
+        if let Some(tenants) = &self.tenants {
+            println!("tenants: {}", tenants.says);
         }
         for siege in self.sieges.iter().flatten() {
             println!("{siege}");
@@ -253,6 +268,11 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
                 event.weight() != Weight::Problem,
                 event.to_string(),
             ),
+            Event::Tenants(event) => (
+                "tenants".into(),
+                event.weight() != Weight::Problem,
+                event.to_string(),
+            ),
         })
         .map(|(list, is_well, says)| Part {
             name: list.display().to_string(),
@@ -263,6 +283,32 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
     parts.extend(directories(config).await);
     parts.sort_by(|one, other| one.name.cmp(&other.name));
     parts
+}
+
+/// Clients' rows, as this process finds them: of a file all, of a server whether it answers.
+async fn tenants(config: &Config) -> Option<Part> {
+    let tenants = Arc::new(Tenants::new(&config.tenants));
+    if let Some(Probed { name, answer, .. }) = tenants.probe().await {
+        return Some(Part {
+            is_well: answer.is_ok(),
+            says: match answer {
+                Ok(time) => format!("{name}: answers in {} ms", time.as_millis()),
+                Err(why) => format!("{name}: {why}"),
+            },
+            name,
+        });
+    }
+    let reading = Arc::clone(&tenants);
+    // Reading files blocks.
+    let read = tokio::task::spawn_blocking(move || reading.refresh());
+    let events = read.await.unwrap_or_default();
+    let state = tenants.state()?;
+    let said = events.first().map(ToString::to_string).unwrap_or_default();
+    Some(Part {
+        name: state.name,
+        is_well: !state.is_down,
+        says: said.strip_prefix("tenants: ").unwrap_or(&said).to_owned(),
+    })
 }
 
 /// The SQL and LDAP servers, asked once each.

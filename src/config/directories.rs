@@ -34,13 +34,31 @@ impl Features {
 
 /// Checks a database of recipients.
 pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features: Features) {
+    let parts = "use :address, :local or :domain";
+    sql_server(findings, path, sql, parts, features);
+    times(
+        findings,
+        path,
+        sql.timeout,
+        &caches(sql.cache_known, sql.cache_unknown),
+    );
+}
+
+/// Checks a database. `parts` says what can stand in its query.
+pub(super) fn sql_server(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    sql: &Sql,
+    parts: &str,
+    features: Features,
+) {
     let at = |key| path.key(key);
     database(findings, path, sql, features);
     if sql.query.has_question_mark() && !sql.url.is_postgres() {
         findings.error(
             &at("query"),
             "no value is put at the `?` in this query".to_owned(),
-            "use :address, :local or :domain",
+            parts,
         );
     }
     if sql.connections == 0 || sql.connections > MAX_CONNECTIONS {
@@ -50,13 +68,6 @@ pub(super) fn sql(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features:
             &format!("expected 1 to {MAX_CONNECTIONS}; the default, 5, answers thousands of queries a second"),
         );
     }
-    times(
-        findings,
-        path,
-        sql.timeout,
-        sql.cache_known,
-        sql.cache_unknown,
-    );
 }
 
 /// Checks a database of domains.
@@ -129,13 +140,12 @@ fn database(findings: &mut Findings<'_>, path: &Path, sql: &Sql, features: Featu
 
 /// Checks an LDAP server with recipients.
 pub(super) fn ldap(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
-    server(findings, path, ldap, features);
+    ldap_server(findings, path, ldap, features);
     times(
         findings,
         path,
         ldap.timeout,
-        ldap.cache_known,
-        ldap.cache_unknown,
+        &caches(ldap.cache_known, ldap.cache_unknown),
     );
 }
 
@@ -147,13 +157,18 @@ pub(super) fn ldap_list(
     features: Features,
 ) {
     if let Ok(ldap) = list.server() {
-        server(findings, path, &ldap, features);
+        ldap_server(findings, path, &ldap, features);
     }
     list_timeout(findings, path, list.timeout);
 }
 
 /// Checks how an LDAP server is reached.
-fn server(findings: &mut Findings<'_>, path: &Path, ldap: &Ldap, features: Features) {
+pub(super) fn ldap_server(
+    findings: &mut Findings<'_>,
+    path: &Path,
+    ldap: &Ldap,
+    features: Features,
+) {
     let at = |key| path.key(key);
     if !features.ldap {
         not_built_in(findings, path, "ldap");
@@ -248,13 +263,18 @@ fn list_timeout(findings: &mut Findings<'_>, path: &Path, timeout: Duration) {
     }
 }
 
-fn times(
-    findings: &mut Findings<'_>,
-    path: &Path,
-    timeout: Duration,
-    known: Duration,
-    unknown: Duration,
-) {
+/// A key for how long answers count, its value, its maximum, and its default.
+pub(super) type Cache = (&'static str, Duration, Duration, &'static str);
+
+fn caches(known: Duration, unknown: Duration) -> [Cache; 2] {
+    [
+        ("cache_known", known, LONGEST_CACHE_KNOWN, "10m"),
+        ("cache_unknown", unknown, LONGEST_CACHE_UNKNOWN, "1m"),
+    ]
+}
+
+/// Checks how long one question may take, and how long its answers count.
+pub(super) fn times(findings: &mut Findings<'_>, path: &Path, timeout: Duration, caches: &[Cache]) {
     let at = |key| path.key(key);
     if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout) {
         findings.error(
@@ -263,10 +283,7 @@ fn times(
             &format!("expected {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT}, because Postfix waits 30s for a milter; the default is 3s"),
         );
     }
-    for (key, value, most, default) in [
-        ("cache_known", known, LONGEST_CACHE_KNOWN, "10m"),
-        ("cache_unknown", unknown, LONGEST_CACHE_UNKNOWN, "1m"),
-    ] {
+    for &(key, value, most, default) in caches {
         if value > most {
             findings.error(
                 &at(key),

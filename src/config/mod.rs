@@ -27,6 +27,7 @@ mod shipped;
 mod shown_line;
 mod summary;
 mod syntax;
+mod tenants;
 mod text;
 mod unlisted;
 mod wording;
@@ -55,6 +56,7 @@ use crate::{
     directory::{
         DomainSources,
         domains::{DomainLists, DomainSource},
+        tenants::TenantSettings,
     },
     dkim, dns,
     engine::DrainSettings,
@@ -83,6 +85,8 @@ pub struct Config {
     pub lists: Arc<DomainLists>,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
     pub directories: Vec<DomainSources>,
+    /// Where clients' answers for their own domains stand.
+    pub tenants: TenantSettings,
     /// The store. It is opened only if something needs it.
     pub store: StoreUrl,
     /// What is kept for `backstop report`.
@@ -138,6 +142,7 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
         let mut mistakes = recipients::unreadable(directories, outline);
         let folder = path.parent().unwrap_or(Path::new(""));
         mistakes.extend(own_domains::unreadable(file, outline, folder));
+        mistakes.extend(tenants::unreadable(&file.tenants, outline));
         mistakes.extend(key_file::load(&mut file.proof, outline));
         mistakes.extend(passwords::exposed(path, file, directories, outline));
         mistakes
@@ -179,6 +184,12 @@ fn config(
     let (domain_lists, wrong) =
         own_domains::of(&file, &outline, folder, directories::Features::BUILT_IN);
     mistakes.extend(wrong);
+    mistakes.extend(tenants::check(
+        &file,
+        &outline,
+        directories::Features::BUILT_IN,
+    ));
+    file.tenants = file.tenants.relative_to(folder);
     if let Some(keys) = &mut file.proof.key_file {
         *keys = folder.join(&keys);
     }
@@ -214,13 +225,14 @@ fn config(
             keep_samples: file.report.keep_samples,
             keep_senders: file.report.keep_senders,
             has_monitored_rules: outline.has_monitored_rules(),
-            has_tenants: false,
+            has_tenants: file.tenants.is_on(),
             has_modes: true,
         },
         named_domains: local.domains,
         domain_lists,
         lists: Arc::default(),
         directories,
+        tenants: file.tenants,
         store: file.store,
         report: file.report,
         observe: file.observe,

@@ -75,6 +75,17 @@ fn passwords(file: &File, directories: &[DomainSources]) -> Vec<Path> {
             }
         }
     }
+    let tenants = Path::of(&["tenants"]);
+    if let Some(sql) = &file.tenants.sql
+        && is_written(sql.url.password())
+    {
+        places.push(tenants.key("sql").key("url"));
+    }
+    if let Some(ldap) = &file.tenants.ldap
+        && is_written(ldap.password.as_ref())
+    {
+        places.push(tenants.key("ldap").key("password"));
+    }
     places
 }
 
@@ -93,6 +104,9 @@ recipients:
       - sql: {url: 'mysql://u:s3cret@127.0.0.1/mail', query: 'SELECT :address'}
       - sql: {url: 'mysql://u@127.0.0.1/mail', query: 'SELECT :address', password_file: pw}
       - ldap: {url: 'ldap://127.0.0.1', bind_dn: cn=x, password: s3cret, base: '', filter: '(mail=:address)'}
+tenants:
+  allow: [mode]
+  sql: {url: 'mysql://u:s3cret@127.0.0.1/mail', query: 'SELECT mode FROM t WHERE d = :domain'}
 ";
 
     #[test]
@@ -106,8 +120,8 @@ recipients:
         set_mode(&password, 0o640);
         for (mode, lines) in [
             (0o640, vec![]),
-            (0o644, vec![2, 6, 8]),
-            (0o604, vec![2, 6, 8]),
+            (0o644, vec![2, 6, 8, 11]),
+            (0o604, vec![2, 6, 8, 11]),
         ] {
             set_mode(&file, mode);
             let warnings = config::load(&file).unwrap().warnings;

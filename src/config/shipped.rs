@@ -32,6 +32,9 @@ pub(crate) const PLACES: &[&[&str]] = &[
     &["recipients", "[]", "rules", "[]"],
     &["recipients", "[]", "catch_all"],
     &["recipients", "[]", "unknown"],
+    &["tenants"],
+    &["tenants", "sql"],
+    &["tenants", "ldap"],
     &["dnsbl", "[]"],
     &["headers", "[]"],
     &["outbound"],
@@ -95,7 +98,14 @@ fn no_place_with_keys_is_forgotten_here() {
 #[test]
 fn every_key_stands_in_it() {
     // An example may replace a default that is written with more keys.
-    let texts = [SHIPPED, &with_all_examples()].map(|text| serde_yaml::from_str(text).unwrap());
+    let alone = blocks()
+        .into_iter()
+        .map(|block| uncommented(SHIPPED, &block));
+    let texts: Vec<serde_yaml::Value> = [SHIPPED.to_owned(), with_all_examples()]
+        .into_iter()
+        .chain(alone)
+        .map(|text| serde_yaml::from_str(&text).unwrap())
+        .collect();
     for place in PLACES {
         let shown: BTreeSet<_> = texts
             .iter()
@@ -353,6 +363,15 @@ fn the_manual_page_has_the_defaults_of_directories() {
         says(&format!("sql.{key}"), &sql.to_string());
         says(&format!("ldap.{key}"), &ldap.to_string());
     }
+    let rows = "tenants: {allow: [mode], sql: {url: 'sqlite:/x', query: 'SELECT mode FROM t WHERE d = :domain'}}";
+    let rows = read(rows).tenants.sql.unwrap();
+    let of_rows = |key: &str, default: String| {
+        let entry = entries.iter().find(|(entry, _)| entry == key);
+        let (_, text) = entry.unwrap_or_else(|| panic!("{key}"));
+        assert_eq!(labelled(text, "Default"), Some(&*default), "{key}");
+    };
+    of_rows("tenants.sql.timeout", rows.timeout.to_string());
+    of_rows("tenants.sql.cache", rows.cache.to_string());
     says("ldap.start_tls", &ldap.start_tls.to_string());
     says("ldap.scope", "sub");
 }

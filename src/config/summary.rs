@@ -13,7 +13,7 @@ use crate::{
         spf_rules::ResultRules,
         verdict::{Mode, Rule},
     },
-    directory::DomainSources,
+    directory::{DomainSources, tenants::TenantSettings},
 };
 
 use super::Config;
@@ -110,6 +110,7 @@ impl Config {
         if let Some(address) = &self.observe.http {
             lines.push(format!("metrics: {}", address.page("/metrics")));
         }
+        lines.extend(tenants(&self.tenants));
         let recipients = policy.recipients.iter().zip(&self.directories);
         let shown = recipients.map(|(settings, directory)| domain(settings, directory));
         lines.extend(shown.take(MAX_ENTRIES));
@@ -140,6 +141,19 @@ fn own_domains(config: &Config) -> String {
     }
     parts.extend(lists);
     parts.join(", ")
+}
+
+fn tenants(settings: &TenantSettings) -> Option<String> {
+    let file = settings.file.as_ref();
+    let place = file.map(|file| file.display().to_string());
+    let place = place
+        .or_else(|| settings.sql.as_ref().map(|sql| sql.url.to_string()))
+        .or_else(|| settings.ldap.as_ref().map(|ldap| ldap.url.to_string()))?;
+    let allowed: Vec<_> = settings.allow.iter().map(|key| key.as_str()).collect();
+    let allowed = allowed.join(", ");
+    Some(format!(
+        "clients' own answers: from {place}, which may set {allowed}"
+    ))
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::ldap;
 #[cfg(feature = "sql")]
 use super::sql;
-use super::{Source, remote::Times, template::Asked};
+use super::{Source, cells::Cells, remote::Times, template::Asked};
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,18 +61,45 @@ impl Backend {
 
     /// Whether an address is listed. Takes as long as it takes; nothing new is begun when others failed meanwhile, who
     /// gave up at their deadlines as the caller does at this one.
-    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+    pub async fn lists(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
         match self {
             #[cfg(feature = "sql")]
-            Self::Sql(client) => client.ask(asked, deadline).await,
+            Self::Sql(client) => client.lists(asked, deadline).await,
             #[cfg(feature = "ldap")]
-            Self::Ldap(client) => client.ask(asked, deadline).await,
-            Self::None => {
-                let address = asked.address();
-                let why = format!("this program was built without what could ask for {address}");
-                Err(Failure::Down(why))
-            }
+            Self::Ldap(client) => client.lists(asked, deadline).await,
+            Self::None => Err(Self::not_built_in(asked)),
         }
+    }
+
+    /// The rows for a domain, or the entries with these attributes, up to the second. The rest is as above.
+    pub async fn rows(
+        &self,
+        asked: &Asked,
+        attributes: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<Cells>, Failure> {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => client.rows_for(asked, deadline).await,
+            #[cfg(feature = "ldap")]
+            Self::Ldap(client) => client.entries(asked, attributes, deadline).await,
+            Self::None => Err(Self::not_built_in(asked)),
+        }
+    }
+
+    /// The columns of the rows, without a row; none where nobody can know them so.
+    pub async fn columns(&self) -> Option<Result<Vec<String>, String>> {
+        match self {
+            #[cfg(feature = "sql")]
+            Self::Sql(client) => Some(client.columns().await),
+            _ => None,
+        }
+    }
+
+    fn not_built_in(asked: &Asked) -> Failure {
+        let address = asked.address();
+        let why = format!("this program was built without what could ask for {address}");
+        Failure::Down(why)
     }
 
     /// Closes the connections that are idle.

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use super::tenants::TenantEvent;
 use crate::core::{address::Domain, recipients::Scope};
 
 /// What has changed about a list, or about a directory that is asked.
@@ -45,6 +46,14 @@ pub enum Event {
         /// How many questions it left open since its silence was last logged.
         questions: u64,
     },
+    /// Something about clients' answers.
+    Tenants(Box<TenantEvent>),
+}
+
+impl From<TenantEvent> for Event {
+    fn from(event: TenantEvent) -> Self {
+        Self::Tenants(Box::new(event))
+    }
 }
 
 /// Lines that mean all addresses of a domain, such as `@example.org`. They make nobody known: what all others get there,
@@ -107,6 +116,7 @@ impl Event {
             Self::Loaded { .. } => Weight::Warning,
             Self::Failed { .. } | Self::Silent { .. } => Weight::Problem,
             Self::Back { .. } => Weight::News,
+            Self::Tenants(event) => event.weight(),
         }
     }
 }
@@ -163,6 +173,7 @@ impl fmt::Display for Event {
                 f,
                 "{directory}: answers again; questions left open meanwhile: {questions}"
             ),
+            Self::Tenants(event) => event.fmt(f),
         }
     }
 }

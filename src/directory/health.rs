@@ -30,6 +30,7 @@ struct State {
 
 #[derive(Debug)]
 struct Down {
+    since: Instant,
     why: String,
     pause: Duration,
     /// When the next question may go to it.
@@ -87,6 +88,7 @@ impl Health {
             Some(down) => (down.pause * 2).min(LONGEST_PAUSE),
         };
         state.down = Some(Down {
+            since: state.down.as_ref().map_or(now, |down| down.since),
             why: why.to_owned(),
             pause,
             next: now + pause,
@@ -97,6 +99,13 @@ impl Health {
     /// Whether it failed when it was last asked.
     pub fn is_down(&self) -> bool {
         self.state().down.is_some()
+    }
+
+    /// For how long it has failed.
+    pub fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let state = self.state();
+        let down = state.down.as_ref()?;
+        Some(now.saturating_duration_since(down.since))
     }
 
     /// What is new; to be asked every few seconds.
@@ -170,8 +179,15 @@ mod tests {
             now += SECOND;
             health.failed("down", now);
         }
+        assert!(
+            health
+                .silent_for(now)
+                .is_some_and(|silent| silent > 35 * SECOND)
+        );
         health.answered();
+        assert_eq!(health.silent_for(now), None);
         health.failed("down", now);
+        assert_eq!(health.silent_for(now + SECOND), Some(SECOND));
         assert!(health.may_ask(now + SECOND, TIMEOUT).is_ok());
     }
 

@@ -28,6 +28,11 @@ pub const LONGEST_CACHE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
 /// See [`LONGEST_CACHE_KNOWN`].
 pub const LONGEST_CACHE_UNKNOWN: Duration = Duration::from_secs(60 * 60);
 
+/// How long a client's answers count without asking again.
+pub(super) const CACHE_ROWS: Duration = Duration::from_secs(60);
+/// The maximum for that: a client who sets something tries it out.
+pub const LONGEST_CACHE_ROWS: Duration = Duration::from_secs(60 * 60);
+
 /// For how long the last good answer stands in for a directory that is down, where it let somebody in.
 pub(super) const LATELY_KNOWN: time::Duration = time::Duration::from_secs(24 * 60 * 60);
 /// The same where it didn't: a refusal can't be taken back, and the address may exist by now.
@@ -83,6 +88,11 @@ pub(super) fn connections() -> u32 {
 /// For serde, where the key is left out.
 pub(super) fn timeout() -> Duration {
     TIMEOUT
+}
+
+/// For serde, where the key is left out.
+pub(super) fn cache_rows() -> Duration {
+    CACHE_ROWS
 }
 
 /// For serde, where the key is left out.

@@ -15,6 +15,7 @@
 mod address_set;
 mod attempts;
 mod backend;
+mod cells;
 pub mod domains;
 mod event;
 mod health;
@@ -22,11 +23,13 @@ mod idle;
 pub mod ldap;
 pub mod limits;
 mod list_file;
+mod listed;
 mod parse;
 mod remote;
 pub mod sql;
 pub mod table;
 mod template;
+pub mod tenants;
 mod turns;
 mod watched;
 
@@ -39,8 +42,8 @@ use std::{
 
 pub use self::event::{Event, Weight, WholeDomains};
 use self::{
-    address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, remote::Remote,
-    sql::Sql, template::Placeholder,
+    address_set::AddressSet, backend::Backend, ldap::Ldap, list_file::ListFile, listed::Listed,
+    remote::Remote, sql::Sql, template::Placeholder,
 };
 use crate::core::{
     address::{Domain, Mailbox},
@@ -105,7 +108,7 @@ pub struct Directory {
     entries: Vec<Entry>,
     scopes: Scopes,
     files: HashMap<Source, Arc<ListFile>>,
-    remotes: HashMap<Source, Arc<Remote>>,
+    remotes: HashMap<Source, Arc<Remote<Listed>>>,
 }
 
 #[derive(Clone)]
@@ -119,7 +122,7 @@ struct Entry {
 enum List {
     Inline(Arc<AddressSet>),
     File(Arc<ListFile>),
-    Remote(Arc<Remote>),
+    Remote(Arc<Remote<Listed>>),
 }
 
 impl Directory {
@@ -210,7 +213,7 @@ impl Directory {
             Source::Sql(_) | Source::Ldap(_) => {
                 let old = former.and_then(|former| former.remotes.get(&source).cloned());
                 let remote = self.remotes.entry(source).or_insert_with_key(|source| {
-                    old.unwrap_or_else(|| Arc::new(Remote::new(Backend::of(source))))
+                    old.unwrap_or_else(|| Arc::new(Remote::new(Backend::of(source), Listed)))
                 });
                 return List::Remote(Arc::clone(remote));
             }
@@ -311,7 +314,7 @@ impl Directory {
     }
 
     /// Each server, and a domain that the first entry with it is for.
-    fn probed(&self, ours: &Domains) -> Vec<(Arc<Remote>, Domain)> {
+    fn probed(&self, ours: &Domains) -> Vec<(Arc<Remote<Listed>>, Domain)> {
         let mut seen = HashSet::new();
         let entries = self.entries.iter().enumerate();
         let remotes = entries.flat_map(|(number, entry)| {

@@ -1,4 +1,5 @@
-//! A directory on a server: its answers are kept, and the last good one stands in while it is down.
+//! A directory on a server: its answers are kept, and the last good one stands in while it is down. What is looked for in
+//! it is another's: whether an address is listed, or what a client's row answers for its domain.
 
 use std::{
     sync::Arc,
@@ -9,15 +10,12 @@ use moka::{future, sync};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Event,
     backend::{Backend, Failure},
     health::{Health, News},
-    limits::{LARGEST_CACHE, LATELY_KNOWN, LATELY_UNKNOWN},
+    limits::LARGEST_CACHE,
     template::Asked,
 };
-use crate::core::{address::Domain, recipients::lookup_keys};
-
-/// What an entry of a cache takes up beside the address, in octets, roughly.
+/// What an entry of a cache takes up beside the address and what was found, in octets, roughly.
 const ENTRY: usize = 100;
 /// The maximum length of a server's text in the log, in characters.
 const LONGEST_TEXT: usize = 300;
@@ -30,28 +28,52 @@ pub(super) struct Times {
     pub cache_unknown: Duration,
 }
 
-/// A directory that is asked address by address.
-pub(super) struct Remote {
+/// What is looked for in a directory.
+pub(super) trait Search: Send + Sync + 'static {
+    /// What is found.
+    type Found: Clone + Send + Sync + 'static;
+
+    /// For how long the last good answer stands in for a server that is down: where something was found, and where
+    /// nothing was. None is for as long as there is room.
+    const LATELY: [Option<Duration>; 2];
+
+    /// What the server has; none where it has nothing. See [`Backend`].
+    fn ask(
+        &self,
+        backend: &Backend,
+        asked: &Asked,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Option<Self::Found>, Failure>> + Send;
+
+    /// How much room this takes up in a cache, in octets, roughly.
+    fn size(found: &Self::Found) -> usize;
+}
+
+/// A directory that is asked address by address, or domain by domain.
+pub(super) struct Remote<S: Search> {
     backend: Backend,
+    search: S,
     times: Times,
-    /// Questions under way, so that two that ask for one address at a time are one question. It keeps no answer.
-    asking: future::Cache<String, bool>,
+    /// Questions under way, so that two that ask for the same at a time are one question. It keeps no answer.
+    asking: future::Cache<String, Option<S::Found>>,
     /// The last answers, and when each came: for a while they need no question, and later they stand in while it is down.
     /// Each kind is kept by itself, so that invented addresses crowd out none that is listed.
-    known: sync::Cache<String, time::Instant>,
-    unknown: sync::Cache<String, time::Instant>,
+    known: sync::Cache<String, (time::Instant, S::Found)>,
+    unknown: sync::Cache<String, (time::Instant, ())>,
     health: Health,
 }
 
-impl Remote {
+impl<S: Search> Remote<S> {
     /// One that is not connected yet.
-    pub fn new(backend: Backend) -> Self {
+    pub fn new(backend: Backend, search: S) -> Self {
+        let [known, unknown] = S::LATELY;
         Self {
             times: backend.times(),
             backend,
+            search,
             asking: future::Cache::new(0),
-            known: lately(LATELY_KNOWN),
-            unknown: lately(LATELY_UNKNOWN),
+            known: lately(known, S::size),
+            unknown: lately(unknown, |()| 0),
             health: Health::default(),
         }
     }
@@ -61,88 +83,60 @@ impl Remote {
         self.backend.name()
     }
 
-    /// Whether it lists a local part of this domain, with its extension or without. The question is one of `whose` of our
-    /// domains, which this one is or lies below.
-    ///
-    /// # Errors
-    /// Why that is not known.
-    pub async fn lists(
-        &self,
-        local_key: &[u8],
-        domain: &Domain,
-        whose: &Domain,
-        delimiters: &str,
-    ) -> Result<bool, String> {
-        let deadline = Instant::now() + self.times.timeout;
-        let mut open = None;
-        for key in lookup_keys(local_key, delimiters) {
-            let Some(asked) = Asked::new(key, domain, whose) else {
-                continue;
-            };
-            match self.answer(&asked, deadline).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(why) => open = Some(why),
-            }
-        }
-        match open {
-            None => Ok(false),
-            Some(why) => Err(format!("{}: {why}", self.name())),
-        }
-    }
-
-    /// Connects and asks for an address that can't exist; how long it took.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub async fn probe(&self, domain: &Domain) -> Result<Duration, String> {
-        let begun = Instant::now();
-        let local = format!(
-            "backstop-check-{:016x}",
-            getrandom::u64().unwrap_or_default()
-        );
-        let asked = Asked::new(local.as_bytes(), domain, domain).ok_or("the domain is too long")?;
-        match self.ask(&asked, begun + self.times.timeout).await {
-            Ok(false) => Ok(begun.elapsed()),
-            Ok(true) => Err(format!(
-                "it lists {}, an address that was made up just now; a question that always finds something, such as \
-                 one that counts, makes everybody known",
-                asked.address()
-            )),
-            Err(Failure::Down(why) | Failure::Question(why)) => Err(why),
-        }
-    }
-
     /// Whether it failed when it was last asked.
     pub fn is_down(&self) -> bool {
         self.health.is_down()
     }
 
-    /// What to log since the last time.
-    pub fn news(&self) -> Option<Event> {
-        let directory = self.name().to_owned();
-        Some(match self.health.news(Instant::now())? {
-            News::Silent { why, questions } => Event::Silent {
-                directory,
-                why,
-                questions,
-            },
-            News::Back { questions } => Event::Back {
-                directory,
-                questions,
-            },
-        })
+    /// For how long it has been down.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.health.silent_for(Instant::now())
     }
 
-    async fn answer(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
+    /// What to log of its health since the last time.
+    pub fn health_news(&self) -> Option<News> {
+        self.health.news(Instant::now())
+    }
+
+    /// What is looked for.
+    pub fn search(&self) -> &S {
+        &self.search
+    }
+
+    /// What it had lately, by what was asked for.
+    pub fn known(&self) -> Vec<(String, S::Found)> {
+        let known = self.known.iter();
+        known
+            .map(|(asked, (_, found))| ((*asked).clone(), found))
+            .collect()
+    }
+
+    /// The columns that it answers with, asked now; none where nobody can know them without a row.
+    pub async fn columns(&self) -> Option<Result<Vec<String>, String>> {
+        match timeout_at(self.deadline(), self.backend.columns()).await {
+            Ok(columns) => columns.map(|columns| columns.map_err(|why| plain(&why))),
+            Err(_) => Some(Err(self.late())),
+        }
+    }
+
+    /// When a question that begins now has to be answered.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.times.timeout
+    }
+
+    /// What it has, or had lately; none where it has nothing.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn find(&self, asked: &Asked, deadline: Instant) -> Result<Option<S::Found>, String> {
         let address = asked.address();
-        if let Some(listed) = self.fresh(address) {
-            return Ok(listed);
+        if let Some(found) = self.fresh(address) {
+            return Ok(found);
         }
         let answer = async {
             // It may have come since.
             match self.fresh(address) {
-                Some(listed) => Ok(listed),
+                Some(found) => Ok(found),
                 None => self.fetch(asked, deadline).await,
             }
         };
@@ -151,38 +145,38 @@ impl Remote {
     }
 
     /// The last answer, if it counts without a question.
-    fn fresh(&self, address: &str) -> Option<bool> {
+    fn fresh(&self, address: &str) -> Option<Option<S::Found>> {
         let counts = |at: time::Instant, span| at.elapsed() < span;
-        let known = self.known.get(address);
-        if known.is_some_and(|at| counts(at, self.times.cache_known)) {
-            return Some(true);
+        if let Some((at, found)) = self.known.get(address)
+            && counts(at, self.times.cache_known)
+        {
+            return Some(Some(found));
         }
-        let unknown = self.unknown.get(address);
-        let counts = unknown.is_some_and(|at| counts(at, self.times.cache_unknown));
-        counts.then_some(false)
+        let (at, ()) = self.unknown.get(address)?;
+        counts(at, self.times.cache_unknown).then_some(None)
     }
 
-    fn lately(&self, address: &str) -> Option<bool> {
-        if self.known.get(address).is_some() {
-            return Some(true);
+    fn lately(&self, address: &str) -> Option<Option<S::Found>> {
+        if let Some((_, found)) = self.known.get(address) {
+            return Some(Some(found));
         }
-        self.unknown.get(address).map(|_| false)
+        self.unknown.get(address).map(|_| None)
     }
 
-    async fn fetch(&self, asked: &Asked, deadline: Instant) -> Result<bool, String> {
+    async fn fetch(&self, asked: &Asked, deadline: Instant) -> Result<Option<S::Found>, String> {
         self.health.may_ask(Instant::now(), self.times.timeout)?;
         match self.ask(asked, deadline).await {
-            Ok(listed) => {
+            Ok(found) => {
                 self.health.answered();
-                let address = asked.address().to_owned();
-                if listed {
+                let (address, now) = (asked.address().to_owned(), time::Instant::now());
+                if let Some(found) = &found {
                     self.unknown.invalidate(&address);
-                    self.known.insert(address, time::Instant::now());
+                    self.known.insert(address, (now, found.clone()));
                 } else {
                     self.known.invalidate(&address);
-                    self.unknown.insert(address, time::Instant::now());
+                    self.unknown.insert(address, (now, ()));
                 }
-                Ok(listed)
+                Ok(found)
             }
             Err(Failure::Question(why)) => {
                 self.health.refused(&why);
@@ -195,14 +189,15 @@ impl Remote {
         }
     }
 
-    async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
-        let answer = match timeout_at(deadline, self.backend.ask(asked, deadline)).await {
+    /// Asks now, whatever is known.
+    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<Option<S::Found>, Failure> {
+        let answer = self.search.ask(&self.backend, asked, deadline);
+        let answer = match timeout_at(deadline, answer).await {
             Ok(answer) => answer,
             Err(_) => {
                 // The connection that hangs went with its question; the others hang too.
                 self.backend.disconnect();
-                let seconds = self.times.timeout.as_secs_f32();
-                Err(Failure::Down(format!("no answer within {seconds} s")))
+                Err(Failure::Down(self.late()))
             }
         };
         // A server's error may quote the address, which a stranger chose.
@@ -211,18 +206,27 @@ impl Remote {
             Failure::Question(why) => Failure::Question(plain(&why)),
         })
     }
+
+    fn late(&self) -> String {
+        format!("no answer within {} s", self.times.timeout.as_secs_f32())
+    }
 }
 
-fn lately(kept: Duration) -> sync::Cache<String, time::Instant> {
-    sync::Cache::builder()
+fn lately<F: Clone + Send + Sync + 'static>(
+    kept: Option<Duration>,
+    size: fn(&F) -> usize,
+) -> sync::Cache<String, (time::Instant, F)> {
+    let cache = sync::Cache::builder()
         .max_capacity(LARGEST_CACHE)
-        .weigher(|address: &String, _: &time::Instant| weight(address))
-        .time_to_live(kept)
-        .build()
+        .weigher(move |asked: &String, (_, found): &(time::Instant, F)| weight(asked, size(found)));
+    match kept {
+        Some(kept) => cache.time_to_live(kept).build(),
+        None => cache.build(),
+    }
 }
 
-fn weight(address: &str) -> u32 {
-    u32::try_from(address.len() + ENTRY).unwrap_or(u32::MAX)
+fn weight(asked: &str, found: usize) -> u32 {
+    u32::try_from(asked.len() + found + ENTRY).unwrap_or(u32::MAX)
 }
 
 /// One line that a log can take.
@@ -233,9 +237,9 @@ pub(super) fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::listed::Listed, *};
 
-    fn remote() -> Remote {
+    fn remote() -> Remote<Listed> {
         let hour = Duration::from_secs(3600);
         Remote {
             times: Times {
@@ -243,7 +247,7 @@ mod tests {
                 cache_known: hour,
                 cache_unknown: hour,
             },
-            ..Remote::new(Backend::None)
+            ..Remote::new(Backend::None, Listed)
         }
     }
 
@@ -256,14 +260,15 @@ mod tests {
     fn invented_names_crowd_out_nobody_who_is_listed() {
         let remote = remote();
         for number in 0..20_000 {
-            remote.known.insert(address(number), time::Instant::now());
+            let now = time::Instant::now();
+            remote.known.insert(address(number), (now, ()));
         }
         for number in 0..100_000 {
             let name = format!("invented{number}@flooded.example");
             assert_eq!(remote.fresh(&name), None);
-            remote.unknown.insert(name, time::Instant::now());
+            remote.unknown.insert(name, (time::Instant::now(), ()));
         }
-        let kept = |number: &usize| remote.fresh(&address(*number)) == Some(true);
+        let kept = |number: &usize| remote.fresh(&address(*number)) == Some(Some(()));
         assert_eq!((0..20_000).filter(kept).count(), 20_000);
         remote.unknown.run_pending_tasks();
         assert!(remote.unknown.weighted_size() <= LARGEST_CACHE);

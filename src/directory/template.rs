@@ -92,6 +92,15 @@ impl Asked {
         })
     }
 
+    /// A domain as a whole, which this one of our domains is or lies above.
+    pub fn whole(domain: &Domain, whose: &Domain) -> Self {
+        Self {
+            address: format!("@{domain}"),
+            at: 0,
+            whose: whose.clone(),
+        }
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -147,8 +147,14 @@ impl Answers<'_> {
             Question::Signatures(part) => Box::pin(self.signatures(message, part)).await,
             Question::Dmarc(author) => Box::pin(self.dmarc(author)).await,
             Question::Chain => Box::pin(self.chain(message)).await,
-            Question::Tenant(_)
-            | Question::Siege(_)
+            Question::Tenant(domain) => {
+                let local = &message.policy().local;
+                match self.engine.tenants.of(domain, local).await {
+                    Ok(answers) => Answer::Tenant(answers),
+                    Err(unanswered) => Answer::Unanswered(unanswered.outside),
+                }
+            }
+            Question::Siege(_)
             | Question::WrongTags(_)
             | Question::WrongTag(_)
             | Question::Forged(_) => Answer::NotAsked,

@@ -42,7 +42,7 @@ use crate::{
         message::{Message, Step},
         policy::Policy,
     },
-    directory::{Directory, domains::DomainLists},
+    directory::{Directory, domains::DomainLists, tenants::Tenants},
     dkim,
     dns::{Blocklists, Resolver},
     observe::{Timings, Warnings},
@@ -59,6 +59,8 @@ pub struct Engine {
     pub resolver: Resolver,
     /// Knows the recipients.
     pub directory: Directory,
+    /// Knows what clients answer for their domains.
+    pub tenants: Tenants,
     /// Knows which DNS lists can be believed.
     pub blocklists: Arc<Blocklists>,
     /// Counts wrong tags.

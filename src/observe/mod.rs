@@ -20,7 +20,9 @@ pub use self::{
         without_priority,
     },
     metrics::Metrics,
-    readings::{DomainListReading, GuessReading, Readings, SiegeReading, StoreReading},
+    readings::{
+        DomainListReading, GuessReading, Readings, SiegeReading, StoreReading, TenantReading,
+    },
     settings::{HttpAddress, ObserveSettings},
     timings::{Stage, Timings},
     warnings::Warnings,

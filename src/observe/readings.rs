@@ -31,6 +31,8 @@ pub struct Readings {
     pub unreadable_lists: usize,
     /// The lists of our domains.
     pub domain_lists: Vec<DomainListReading>,
+    /// The rows of clients, where they have any.
+    pub tenants: Option<TenantReading>,
     /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
     /// The sieges of domains that are named in `local.domains`.
@@ -59,6 +61,19 @@ pub struct GuessReading {
     pub wrong: u64,
     /// How often those of an hour for one domain were so many that somebody may be guessing.
     pub alerts: u64,
+}
+
+/// The rows of clients.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantReading {
+    /// Whether the file can be read, or the server answers.
+    pub is_up: bool,
+    /// How many domains have one: of a server, those that it was asked for.
+    pub rows: usize,
+    /// How many of them are wrong.
+    pub wrong: usize,
+    /// For how long the server has been down, in seconds.
+    pub silent_for: u64,
 }
 
 /// The state of a siege.
@@ -160,6 +175,28 @@ impl Collector for Readings {
             "list",
             lists().map(|list| (&*list.name, i64::from(list.is_failing))),
         )?;
+        if let Some(tenants) = self.tenants {
+            page.gauge(
+                "backstop_tenants_up",
+                "1 while the rows of clients can be read, else 0; the last good ones stay in use.",
+                &i64::from(tenants.is_up),
+            )?;
+            page.gauge(
+                "backstop_tenants_silent_seconds",
+                "For how long the server with the rows of clients has not answered; 0 while it does.",
+                &whole(tenants.silent_for),
+            )?;
+            page.gauge(
+                "backstop_tenant_rows",
+                "Domains with a row of their client; of a server, those that it was asked for.",
+                &whole(tenants.rows),
+            )?;
+            page.gauge(
+                "backstop_tenant_rows_wrong",
+                "Rows of clients with a mistake; the last good one counts, or monitor.",
+                &whole(tenants.wrong),
+            )?;
+        }
         let sieges = &self.sieges;
         page.gauges(
             "backstop_siege_state",

@@ -60,4 +60,5 @@ mod status;
 mod store;
 mod stored;
 mod submission;
+mod tenants;
 mod trace;

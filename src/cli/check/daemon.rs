@@ -21,7 +21,7 @@ use crate::{
         open_store_to_ask, today,
     },
     config::{self, Config, Severity},
-    directory::{Directory, Source, Weight, domains::DomainSource},
+    directory::{Directory, Source, Weight, domains::DomainSource, tenants::Tenants},
     milter::{ListenAddress, try_socket},
 };
 
@@ -111,6 +111,11 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
                     .map(|why| format!("directory {name}: {why}").into()),
             );
         }
+        let tenants = Tenants::new(&config.tenants).probe().await;
+        problems.extend(tenants.and_then(|probed| {
+            let why = probed.answer.err()?;
+            Some(format!("tenants {}: {why}", probed.name).into())
+        }));
     }
     problems
 }
@@ -176,6 +181,16 @@ pub(super) fn files(config: &Config) -> Vec<PathBuf> {
             Source::Addresses(_) | Source::File(_) | Source::PostfixMap(_) => {}
         }
     }
+    if let Some(sql) = &config.tenants.sql {
+        files.extend(sql.ca.clone());
+        files.extend(sql.password_file.clone());
+        files.extend(sql.url.file().map(Path::to_owned));
+    }
+    if let Some(ldap) = &config.tenants.ldap {
+        files.extend(ldap.ca.clone());
+        files.extend(ldap.password_file.clone());
+    }
+    files.extend(config.tenants.file.clone());
     files
 }
 

@@ -3,7 +3,7 @@
 mod lists;
 mod settings;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use crate::{
     cli::{NO, open_store_to_ask, print_json, report::of_a_lifetime, uses_store},
     config::{At, Config, Located, Place},
     core::address::Domain,
+    directory::tenants::{TenantEvent, Tenants},
     engine::{Rounds, Sieges},
 };
 
@@ -90,11 +91,51 @@ async fn report(config: &Config, domain: &Domain, offline: bool) -> DomainReport
     settings.proofs();
     settings.headers();
     settings.siege();
+    if config.tenants.is_on() {
+        tenant(config, domain, offline, &mut settings, &mut report.problems).await;
+    }
     if policy.siege.watch && (!offline || config.store.file().is_some()) {
         siege_now(config, domain, &mut settings, &mut report.problems).await;
     }
     report.on = settings.into_found();
     report
+}
+
+/// What the row of its client answers in the place of the file, and where that stands.
+async fn tenant(
+    config: &Config,
+    domain: &Domain,
+    offline: bool,
+    settings: &mut Settings<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    let at = ["tenants".into()];
+    if offline && config.tenants.file.is_none() {
+        settings.found("tenants", "its row is not asked for".to_owned(), &at);
+        return;
+    }
+    let tenants = Arc::new(Tenants::new(&config.tenants));
+    let reading = Arc::clone(&tenants);
+    // Reading files blocks.
+    let _ = tokio::task::spawn_blocking(move || reading.refresh()).await;
+    match tenants.of(domain, &config.policy.local).await {
+        Ok(row) => settings.found("tenants", row.to_string(), &at),
+        Err(why) => problems.push(why.to_string().into()),
+    }
+    let mistakes = tenants.state().map(|state| state.mistakes);
+    let of_file = mistakes.unwrap_or_default().into_iter();
+    let of_server = tenants
+        .refresh()
+        .into_iter()
+        .filter_map(|event| match event {
+            TenantEvent::Wrong { latest, .. } => Some(latest),
+            _ => None,
+        });
+    let of_domain = of_file.chain(of_server).filter(|mistake| {
+        let parsed = mistake.domain.parse::<Domain>();
+        parsed.is_ok_and(|of| of == *domain)
+    });
+    problems.extend(of_domain.map(|mistake| Problem::from(format!("tenants: {mistake}"))));
 }
 
 /// How far the siege of the domain is, as all hosts with this store see it.
@@ -114,9 +155,9 @@ async fn siege_now(
         problems.push(format!("store: {why}").into());
         return;
     }
-    let sieges = std::sync::Arc::<Sieges>::default();
+    let sieges = Arc::<Sieges>::default();
     sieges.watch(&config.policy.local.domains);
-    Rounds::new(std::sync::Arc::clone(&sieges))
+    Rounds::new(Arc::clone(&sieges))
         .look(&config.policy, &*store)
         .await;
     let state = sieges.state(domain);

@@ -1,11 +1,15 @@
-//! Logs one line each day: how much of the previous day's mail can prove its bounces.
+//! Logs one line each day: how much of the previous day's mail can prove its bounces; and a warning where clients refuse
+//! bounces that their mail can't prove.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    cli::today,
+    cli::{
+        tenants::{stricter, uncovered},
+        today,
+    },
     core::proof::{coverage::CoverageSummary, date},
     engine::Shared,
     store::Store,
@@ -17,14 +21,34 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Logs the line after each midnight (UTC). If the store does not answer then, it is asked again.
 pub(super) async fn coverage(shared: Arc<Shared>) {
     let store = || shared.engine.load().store.clone();
-    lines(LOOK, today, store, |line| log::info!("{line}")).await;
+    let then = |store, today| clients(Arc::clone(&shared), store, today);
+    lines(LOOK, today, store, |line| log::info!("{line}"), then).await;
 }
 
-async fn lines(
+/// Warns of clients that refuse bounces which their mail can't prove.
+async fn clients(shared: Arc<Shared>, store: Arc<dyn Store>, today: u64) {
+    let engine = shared.engine.load_full();
+    let stricter = stricter(engine.tenants.rows(), &engine.policy);
+    if stricter.is_empty() {
+        return;
+    }
+    let first = today.saturating_sub(engine.policy.proof.lifetime_days());
+    // If the store does not answer, it is tomorrow's turn.
+    let Ok(rows) = store.coverage(first..=today).await else {
+        return;
+    };
+    let summary = CoverageSummary::of(rows);
+    if let Some(warning) = uncovered(&stricter, &summary, today, &engine.policy) {
+        log::warn!("{warning}");
+    }
+}
+
+async fn lines<Then: Future<Output = ()>>(
     look: Duration,
     today: impl Fn() -> u64,
     store: impl Fn() -> Option<Arc<dyn Store>>,
     write: impl Fn(String),
+    then: impl Fn(Arc<dyn Store>, u64) -> Then,
 ) {
     let mut ticks = interval(look);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -48,6 +72,7 @@ async fn lines(
                 date(yesterday),
                 CoverageSummary::of(rows)
             ));
+            then(store, today).await;
             done = today;
         }
     }
@@ -116,7 +141,12 @@ mod tests {
         };
         let open = || Some(Arc::clone(&store));
         let write = |line| written.lock().unwrap().push(line);
-        let lines = lines(LOOK, today, open, write);
+        let days = Mutex::new(Vec::new());
+        let then = |_, day| {
+            days.lock().unwrap().push(day);
+            std::future::ready(())
+        };
+        let lines = lines(LOOK, today, open, write, then);
         let written = timeout(Duration::from_secs(20), async {
             tokio::select! {
                 () = lines => Vec::new(),
@@ -130,5 +160,7 @@ mod tests {
         let nothing = "0 messages sent; 0 notifications came";
         let last = date(first + 2);
         assert_eq!(written[2], format!("coverage of {last}: {nothing}"));
+        // What is done once a day is done with each of them.
+        assert_eq!(*days.lock().unwrap(), [first + 1, first + 1, first + 3]);
     }
 }

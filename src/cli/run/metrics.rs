@@ -20,7 +20,7 @@ use crate::{
     milter::{Counters, SocketFile, Violation, bind_for_group, bind_tcp},
     observe::{
         DomainListReading, Hosts, HttpAddress, HttpSocket, Readings, SiegeReading, StoreReading,
-        log_lines_lost, serve_http,
+        TenantReading, log_lines_lost, serve_http,
     },
 };
 
@@ -128,6 +128,12 @@ pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
         guesses: engine.guesses.reading(),
         unreadable_lists: engine.directory.unreadable(),
         domain_lists: engine.domains.states().iter().map(domain_list).collect(),
+        tenants: engine.tenants.state().map(|state| TenantReading {
+            is_up: !state.is_down,
+            rows: state.rows.unwrap_or_default(),
+            wrong: state.mistaken,
+            silent_for: state.silent_for.unwrap_or_default().as_secs(),
+        }),
         store: store.map(|health| StoreReading {
             is_up: health.down.is_none(),
             lost_messages: health.lost.messages.saturating_add(health.lost.late),

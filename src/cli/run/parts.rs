@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     cli::domains::trouble,
-    directory::domains::ListState,
+    directory::{domains::ListState, tenants::TenantState},
     dns::Resolver,
     engine::Engine,
     milter::SelfCheck,
@@ -67,10 +67,14 @@ impl Parts {
             dns(&engine.resolver),
             directories(engine),
         );
+        let tenants = engine.tenants.state().map(tenants);
         let store = engine.store.as_deref().map(store);
         let lists = engine.domains.states();
         let parts = [milter, dns].into_iter().chain(store);
-        let parts = parts.chain(lists.iter().map(domains)).chain(directories);
+        let parts = parts
+            .chain(lists.iter().map(domains))
+            .chain(directories)
+            .chain(tenants);
         let parts: Arc<[Part]> = parts.collect();
         *last = Some((Instant::now(), Arc::clone(&parts)));
         parts
@@ -200,6 +204,36 @@ async fn directories(engine: &Engine) -> Vec<Part> {
         })),
     }
     parts
+}
+
+/// Clients' rows. Where they can't be had, mail is judged by the last ones, and else none is refused.
+fn tenants(state: TenantState) -> Part {
+    let TenantState {
+        name,
+        rows,
+        mistaken,
+        is_down,
+        silent_for,
+        ..
+    } = state;
+    let known = match rows {
+        None => "never read, so every domain is in monitor".to_owned(),
+        Some(rows) => format!("{rows} rows, {mistaken} of them wrong"),
+    };
+    let part = "Clients' answers";
+    match (is_down, silent_for) {
+        (false, _) if mistaken == 0 => Part::new(part, PartState::Well, format!("{name}: {known}")),
+        (false, _) => Part::new(part, PartState::Alert, format!("{name}: {known}")),
+        (true, None) => {
+            let says = format!("{name} can't be read; {known}");
+            Part::new(part, PartState::Alert, says)
+        }
+        (true, Some(silent)) => {
+            let seconds = silent.as_secs();
+            let says = format!("{name} has been silent for {seconds} s; {known}");
+            Part::new(part, PartState::Alert, says)
+        }
+    }
 }
 
 fn one(server: &impl Display, answer: &Result<Duration, String>) -> String {

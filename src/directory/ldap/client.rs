@@ -2,12 +2,14 @@
 
 use std::{
     fmt::Display,
+    panic::AssertUnwindSafe,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ldap3::{
-    LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope, SearchOptions, ldap_escape,
+    LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope, SearchEntry, SearchOptions,
+    SearchResult, ldap_escape,
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -20,6 +22,7 @@ use crate::{
     directory::{
         attempts::Attempts,
         backend::Failure,
+        cells::{Cell, Cells},
         limits::{LDAP_QUESTIONS, LONGEST_IDLE},
         remote::Times,
         template::Asked,
@@ -80,13 +83,37 @@ impl Client {
         *self.open() = None;
     }
 
-    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+    /// Whether there is an entry.
+    pub async fn lists(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+        let found = self.ask(asked, 1, &NO_ATTRIBUTE, deadline).await?;
+        Ok(!found.is_empty())
+    }
+
+    /// The entries, each with these attributes of it, up to the second.
+    pub async fn entries(
+        &self,
+        asked: &Asked,
+        attributes: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<Cells>, Failure> {
+        let found = self.ask(asked, 2, attributes, deadline).await?;
+        let entries = found.into_iter().map(|entry| cells(entry, attributes));
+        entries.collect()
+    }
+
+    async fn ask<A: AsRef<str> + Sync>(
+        &self,
+        asked: &Asked,
+        most: usize,
+        attributes: &[A],
+        deadline: Instant,
+    ) -> Result<Vec<ResultEntry>, Failure> {
         let Some(_turn) = self.turns.turn(asked.whose(), deadline).await else {
             let why = "too many questions are open already".to_owned();
             return Err(Failure::Question(why));
         };
         if let Some(connection) = self.connection() {
-            match self.search(connection, asked).await {
+            match self.search(connection, asked, most, attributes).await {
                 // Mostly, the server was restarted.
                 Err(Failure::Down(_)) => self.disconnect(),
                 answer => {
@@ -96,7 +123,7 @@ impl Client {
             }
         }
         let connection = self.connected(deadline).await?;
-        let answer = self.search(connection, asked).await;
+        let answer = self.search(connection, asked, most, attributes).await;
         if let Err(Failure::Down(_)) = &answer {
             self.disconnect();
         }
@@ -190,27 +217,56 @@ impl Client {
             .with_no_client_auth())
     }
 
-    async fn search(&self, mut connection: ldap3::Ldap, asked: &Asked) -> Result<bool, Failure> {
+    async fn search<A: AsRef<str> + Sync>(
+        &self,
+        mut connection: ldap3::Ldap,
+        asked: &Asked,
+        most: usize,
+        attributes: &[A],
+    ) -> Result<Vec<ResultEntry>, Failure> {
         let filter = self
             .settings
             .filter
             .filled(|placeholder| ldap_escape(asked.part(placeholder)).into_owned());
         let scope = self.settings.scope.into();
-        let found = connection
-            .with_search_options(SearchOptions::new().sizelimit(1))
-            .search(&self.settings.base, scope, &filter, NO_ATTRIBUTE)
+        let limit = i32::try_from(most).unwrap_or(i32::MAX);
+        let attributes: Vec<&str> = attributes.iter().map(AsRef::as_ref).collect();
+        let SearchResult(mut found, result) = connection
+            .with_search_options(SearchOptions::new().sizelimit(limit))
+            .search(&self.settings.base, scope, &filter, attributes)
             .await
             .map_err(down)?;
-        let entry = |entry: &ResultEntry| !entry.is_ref() && !entry.is_intermediate();
-        let any = found.0.iter().any(entry);
-        match found.1.rc {
-            SUCCESS => Ok(any),
-            // There are more than the one that we asked for.
-            SIZE_LIMIT_EXCEEDED if any => Ok(true),
-            BUSY | UNAVAILABLE | UNWILLING => Err(Failure::Down(found.1.to_string())),
-            _ => Err(Failure::Question(found.1.to_string())),
+        found.retain(|entry| !entry.is_ref() && !entry.is_intermediate());
+        match result.rc {
+            SUCCESS => Ok(found),
+            // There are more than those that we asked for.
+            SIZE_LIMIT_EXCEEDED if !found.is_empty() => Ok(found),
+            BUSY | UNAVAILABLE | UNWILLING => Err(Failure::Down(result.to_string())),
+            _ => Err(Failure::Question(result.to_string())),
         }
     }
+}
+
+/// What an entry has in these attributes, whose names compare without case (RFC 4512 section 2.5).
+fn cells(entry: ResultEntry, attributes: &[String]) -> Result<Cells, Failure> {
+    // ldap3 panics on an entry that is none.
+    let entry = std::panic::catch_unwind(AssertUnwindSafe(|| SearchEntry::construct(entry)))
+        .map_err(|_panic| Failure::Question("its answer can't be read".to_owned()))?;
+    let SearchEntry {
+        attrs, bin_attrs, ..
+    } = entry;
+    let cell = |name: &String| {
+        let is_it = |found: &&String| found.eq_ignore_ascii_case(name);
+        if bin_attrs.keys().any(|found| is_it(&found)) {
+            return Cell::Other("a text that is not UTF-8".to_owned());
+        }
+        let values = attrs.iter().find(|(found, _)| is_it(found));
+        values.map_or(Cell::Empty, |(_, values)| Cell::Values(values.clone()))
+    };
+    Ok(attributes
+        .iter()
+        .map(|name| (name.clone(), cell(name)))
+        .collect())
 }
 
 fn down(error: LdapError) -> Failure {

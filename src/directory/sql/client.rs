@@ -12,11 +12,15 @@ use tokio::time::Instant;
 
 use super::{
     Sql,
+    cells::Wanted,
+    columns,
     connections::Connections,
     rows,
     url::{Kind, Place, Server},
 };
-use crate::directory::{backend::Failure, limits::WholeList, remote::Times, template::Asked};
+use crate::directory::{
+    backend::Failure, cells::Cells, limits::WholeList, remote::Times, template::Asked,
+};
 
 /// A database, and its connections.
 pub(in crate::directory) struct Client {
@@ -66,23 +70,39 @@ impl Client {
         self.settings.times()
     }
 
-    pub async fn ask(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+    /// Whether the query finds a row.
+    pub async fn lists(&self, asked: &Asked, deadline: Instant) -> Result<bool, Failure> {
+        let rows = self.found(asked, Wanted::Any, deadline).await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// The rows that the query finds, each with its columns, up to the second.
+    pub async fn rows_for(&self, asked: &Asked, deadline: Instant) -> Result<Vec<Cells>, Failure> {
+        self.found(asked, Wanted::Columns, deadline).await
+    }
+
+    async fn found(
+        &self,
+        asked: &Asked,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<Vec<Cells>, Failure> {
+        let most = wanted.most();
         match (&self.connections, self.settings.url.target()) {
             (Kinds::Sqlite(connections), Place::Sqlite(path)) => {
-                let busy = self.settings.timeout.into();
-                connections
-                    .ask(|| Ok(sqlite(path, busy)), asked, deadline)
-                    .await
+                let options = || Ok(sqlite(path, self.settings.timeout.into()));
+                let rows = connections.ask(options, asked, most, deadline).await?;
+                Ok(wanted.of(&rows))
             }
             (Kinds::Postgres(connections), Place::Server(server)) => {
-                connections
-                    .ask(|| self.postgres(server), asked, deadline)
-                    .await
+                let options = || self.postgres(server);
+                let rows = connections.ask(options, asked, most, deadline).await?;
+                Ok(wanted.of(&rows))
             }
             (Kinds::Mysql(connections), Place::Server(server)) => {
-                connections
-                    .ask(|| self.mysql(server), asked, deadline)
-                    .await
+                let options = || self.mysql(server);
+                let rows = connections.ask(options, asked, most, deadline).await?;
+                Ok(wanted.of(&rows))
             }
             // Each was made for the other.
             _ => Err(Failure::Down("it is another kind of database".to_owned())),
@@ -105,6 +125,28 @@ impl Client {
                 Kind::Mysql => {
                     let (options, before) = (self.mysql(server)?, mysql_limit(timeout));
                     rows::of::<MySql>(&options, Some(before), query, most).await
+                }
+            },
+        }
+    }
+
+    /// The columns of the rows that the query finds, asked of a connection of its own.
+    pub async fn columns(&self) -> Result<Vec<String>, String> {
+        let query = &self.settings.query;
+        let question_mark = |_| "?".to_owned();
+        match self.settings.url.target() {
+            Place::Sqlite(path) => {
+                let options = sqlite(path, self.settings.timeout.into());
+                columns::of::<Sqlite>(&options, query.text(question_mark)).await
+            }
+            Place::Server(server) => match server.kind {
+                Kind::Postgres => {
+                    let text = query.text(|number| format!("${number}"));
+                    columns::of::<Postgres>(&self.postgres(server)?, text).await
+                }
+                Kind::Mysql => {
+                    let text = query.text(question_mark);
+                    columns::of::<MySql>(&self.mysql(server)?, text).await
                 }
             },
         }

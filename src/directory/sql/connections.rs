@@ -3,6 +3,7 @@
 //! Not sqlx's own pool: that one tries a server which refuses the connection again until all the time is up, and then
 //! only says that it is; a dead server must fail at once, and say why.
 
+use futures_util::{StreamExt, TryStreamExt};
 use sqlx::{
     AssertSqlSafe, Connection, Database, Encode, Error, Executor, IntoArguments, SqlSafeStr, Type,
 };
@@ -62,26 +63,27 @@ where
     for<'q> &'q str: Encode<'q, DB>,
     for<'q> String: Encode<'q, DB> + Type<DB>,
 {
-    /// Whether the query finds a row. A connection whose question is given up is closed, so no answer is ever taken
-    /// for that of another question.
+    /// The first rows that the query finds, at most so many. A connection whose question is given up is closed, so no
+    /// answer is ever taken for that of another question.
     pub async fn ask(
         &self,
         options: impl FnOnce() -> Result<Options<DB>, String>,
         asked: &Asked,
+        most: usize,
         deadline: Instant,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Vec<DB::Row>, Failure> {
         let before = self.attempts.before();
         let _turn = self.turn(asked, before, deadline).await?;
         let attempt = self.attempts.begin(before, deadline)?;
         if let Some(connection) = self.idle.pop(Instant::now()) {
-            match self.ask_over(connection, asked).await {
+            match self.ask_over(connection, asked, most).await {
                 Ok(found) => return Ok(found),
                 Err((Fault::Question, error)) => return Err(Failure::Question(error.to_string())),
                 // Mostly, the server was restarted, and the other connections are dead too, or their statements old.
                 Err((Fault::Statement | Fault::Server, _)) => self.close(),
             }
         }
-        let answer = self.connect_and_ask(options, asked).await;
+        let answer = self.connect_and_ask(options, asked, most).await;
         if let Err(Failure::Down(_)) = &answer {
             attempt.failed();
         }
@@ -105,7 +107,8 @@ where
         &self,
         options: impl FnOnce() -> Result<Options<DB>, String>,
         asked: &Asked,
-    ) -> Result<bool, Failure> {
+        most: usize,
+    ) -> Result<Vec<DB::Row>, Failure> {
         let down = |error: Error| Failure::Down(error.to_string());
         let options = options().map_err(Failure::Down)?;
         let mut connection = DB::Connection::connect_with(&options).await.map_err(down)?;
@@ -113,7 +116,7 @@ where
             let limit = AssertSqlSafe(limit.as_str()).into_sql_str();
             connection.execute(limit).await.map_err(down)?;
         }
-        let answer = self.ask_over(connection, asked).await;
+        let answer = self.ask_over(connection, asked, most).await;
         answer.map_err(|(fault, error)| match fault {
             Fault::Question | Fault::Statement => Failure::Question(error.to_string()),
             Fault::Server => down(error),
@@ -125,8 +128,9 @@ where
         &self,
         mut connection: DB::Connection,
         asked: &Asked,
-    ) -> Result<bool, (Fault, Error)> {
-        let answer = self.row(&mut connection, asked).await;
+        most: usize,
+    ) -> Result<Vec<DB::Row>, (Fault, Error)> {
+        let answer = self.rows(&mut connection, asked, most).await;
         let answer = answer.map_err(|error| (Fault::of(&error), error));
         if matches!(answer, Ok(_) | Err((Fault::Question, _))) {
             self.idle.push(connection, Instant::now());
@@ -134,13 +138,26 @@ where
         answer
     }
 
-    async fn row(&self, connection: &mut DB::Connection, asked: &Asked) -> Result<bool, Error> {
+    async fn rows(
+        &self,
+        connection: &mut DB::Connection,
+        asked: &Asked,
+        most: usize,
+    ) -> Result<Vec<DB::Row>, Error> {
         // The text is the administrator's; what a stranger chose is bound to it.
         let text = AssertSqlSafe(self.text.as_str()).into_sql_str();
         let mut query = sqlx::query(text);
         for placeholder in self.query.parameters() {
             query = query.bind(asked.part(placeholder).to_owned());
         }
-        Ok(query.fetch_optional(connection).await?.is_some())
+        if most == 1 {
+            // It has the server stop at the first.
+            return Ok(query
+                .fetch_optional(connection)
+                .await?
+                .into_iter()
+                .collect());
+        }
+        query.fetch(connection).take(most).try_collect().await
     }
 }

@@ -1,7 +1,11 @@
 //! Recipients in a database: SQLite, PostgreSQL, or MySQL and MariaDB.
 
 #[cfg(feature = "sql")]
+mod cells;
+#[cfg(feature = "sql")]
 mod client;
+#[cfg(feature = "sql")]
+mod columns;
 #[cfg(feature = "sql")]
 mod connections;
 mod list;

@@ -166,15 +166,37 @@ fn a_store_that_is_down_and_a_list_that_is_gone_are_told() {
     let folder = mta::folder_in_memory().unwrap();
     let list = folder.path().join("list");
     fs::write(&list, "joe\n").unwrap();
+    let rows = folder.path().join("rows.yaml");
+    fs::write(
+        &rows,
+        "example.org: {mode: enforce}\nexample.net: {mode: x}\n",
+    )
+    .unwrap();
     // A port where nobody listens.
     let port = free_port().unwrap();
     let more = format!(
-        "{OBSERVED}store: redis://127.0.0.1:{port}/0\nrecipients:\n  - domain: example.org\n    known: [{{file: {}}}]\n",
-        list.display()
+        "{OBSERVED}store: redis://127.0.0.1:{port}/0\nrecipients:\n  - domain: example.org\n    known: [{{file: {}}}]\n\
+         tenants: {{allow: [mode], file: {}}}\n",
+        list.display(),
+        rows.display()
     );
     let stage = Stage::set(&more);
     let numbers = stage.numbers_with("backstop_store_up", 0.0);
     assert_eq!(numbers["backstop_recipient_lists_unreadable"], 0.0);
+    assert_eq!(numbers["backstop_tenants_up"], 1.0);
+    assert_eq!(numbers["backstop_tenants_silent_seconds"], 0.0);
+    assert_eq!(numbers["backstop_tenant_rows"], 2.0);
+    assert_eq!(numbers["backstop_tenant_rows_wrong"], 1.0);
+    fs::write(
+        &rows,
+        "example.org: {mode: enforce}\nexample.net: {}\na.example: {}\n",
+    )
+    .unwrap();
+    let numbers = stage.numbers_with("backstop_tenant_rows", 3.0);
+    assert_eq!(numbers["backstop_tenant_rows_wrong"], 0.0);
+    fs::remove_file(&rows).unwrap();
+    let numbers = stage.numbers_with("backstop_tenants_up", 0.0);
+    assert_eq!(numbers["backstop_tenant_rows"], 3.0);
     fs::remove_file(&list).unwrap();
     stage.numbers_with("backstop_recipient_lists_unreadable", 1.0);
     fs::write(&list, "ann\n").unwrap();
@@ -479,7 +501,13 @@ fn others_can_parse_it() {
 /// backstop(8) has each name, and no other.
 #[test]
 fn the_manual_page_lists_them() {
-    let stage = Stage::set(&format!("{OBSERVED}proof: {{unproven: reject}}\n"));
+    let folder = mta::folder_in_memory().unwrap();
+    let rows = folder.path().join("rows.yaml");
+    fs::write(&rows, "{}\n").unwrap();
+    let stage = Stage::set(&format!(
+        "{OBSERVED}proof: {{unproven: reject}}\ntenants: {{allow: [mode], file: {}}}\n",
+        rows.display()
+    ));
     let mut client = Client::tcp(stage.backstop.addr()).unwrap();
     introduce(&mut client, SENDER);
     client.mail("", &[]).unwrap();

@@ -9,6 +9,8 @@ mod files;
 mod idle;
 mod many;
 mod outages;
+#[cfg(all(feature = "sql", feature = "ldap"))]
+mod tenants;
 #[cfg(feature = "sql")]
 mod trouble;
 

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     cli::uses_store,
     config::{PLACES, keys_at, set},
-    directory::{Directory, domains::DomainLists},
+    directory::{Directory, domains::DomainLists, tenants::Tenants},
     dns::Resolver,
     milter::ListenAddress,
     observe::Lately,
@@ -65,6 +65,11 @@ const VALUES: &[&str] = &[
     "'unix:FOLDER/other.sock'",
     "FOLDER/other",
     "FOLDER/more-keys",
+    "FOLDER/other.yaml",
+    "[unproven]",
+    "{mode: other}",
+    "(dc=:domain)",
+    "SELECT unproven FROM t WHERE d = :domain",
     "'v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='",
     "{x.example: {fail: tag}}",
     "''",
@@ -97,6 +102,24 @@ fn base(place: &[&str], key: &str) -> String {
             domains(&format!("{{{key}: FOLDER/domains}}"))
         }
         (["local", "domains", "[]"], _) => domains("{file: FOLDER/domains}"),
+        (["tenants"], _) => "tenants: {allow: [mode], file: FOLDER/rows.yaml}".to_owned(),
+        (["tenants", "sql"], _) => {
+            let rows = "tenants: {allow: [mode], sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, \
+                        query: 'SELECT mode FROM t WHERE d = :domain'}}";
+            rows.replace("off", if key == "ca" { "verify" } else { "off" })
+        }
+        (["tenants", "ldap"], _) => {
+            let rows = "tenants: {allow: [mode], ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, \
+                        filter: '(uid=:domain)', attributes: {mode: info}}}";
+            rows.replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
+                .replace(
+                    "password: x",
+                    match key {
+                        "password_file" => "password_file: FOLDER/keys",
+                        _ => "password: x",
+                    },
+                )
+        }
         (["recipients", "[]", "known", "[]", "sql"], _) => recipients(
             "known: [{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: 'SELECT 1 WHERE :address = 1'}}]",
         )
@@ -200,6 +223,7 @@ fn acts_by(running: &Running) -> Vec<String> {
         engine.resolver.acts_by(),
         engine.directory.acts_by(),
         engine.domains.acts_by(),
+        engine.tenants.acts_by(),
         format!("{:?}", engine.dkim_keys),
         format!("{:?}", running.hosts),
         format!("{:?}", running.shared.lately),
@@ -235,6 +259,7 @@ fn started(config: &Config, made: String) -> Vec<String> {
         Resolver::new(&config.dns).unwrap().acts_by(),
         Directory::new(config.directories.clone()).acts_by(),
         config.lists.acts_by(),
+        Tenants::new(&config.tenants).acts_by(),
         format!("{:?}", config.dkim_keys),
         format!("{hosts:?}"),
         format!("{lately:?}"),
@@ -261,6 +286,8 @@ fn site() -> Site {
     for (name, text) in [
         ("other", "x.example\n".to_owned()),
         ("domains", "listed.example\n".to_owned()),
+        ("rows.yaml", "{}\n".to_owned()),
+        ("other.yaml", "{}\n".to_owned()),
         ("keys", key.to_owned()),
         ("more-keys", format!("{key}{another}")),
     ] {

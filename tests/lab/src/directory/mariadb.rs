@@ -1,4 +1,4 @@
-use super::{Kind, PASSWORD, Server, USER, feed, insertions, new, quoted};
+use super::{COLUMNS, KEEPER, Kind, PASSWORD, READER, Server, USER, feed, insertions, new, quoted};
 use crate::mta::unpacked;
 use std::fs;
 use std::io;
@@ -34,6 +34,8 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
     }
     let rows = insertions(addresses);
     let password = quoted(PASSWORD);
+    let columns = COLUMNS.join(" TEXT, ");
+    let seen = COLUMNS.join(", ");
     sql += &format!(
         "\nSET NAMES utf8mb4;\nCREATE DATABASE mail;\nUSE mail;\n\
          CREATE TABLE mailbox (address VARCHAR(255) CHARACTER SET utf8mb4 PRIMARY KEY) ENGINE=InnoDB;\n{rows}\
@@ -41,7 +43,13 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
          CREATE USER '{USER}'@'localhost' IDENTIFIED BY {password};\n\
          CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY {password};\n\
          GRANT SELECT ON mail.* TO '{USER}'@'localhost';\n\
-         GRANT SELECT ON mail.* TO '{USER}'@'127.0.0.1';\n"
+         GRANT SELECT ON mail.* TO '{USER}'@'127.0.0.1';\n\
+         CREATE TABLE client ({columns} TEXT, secret TEXT) CHARACTER SET utf8mb4 ENGINE=InnoDB;\n\
+         CREATE USER '{KEEPER}'@'127.0.0.1' IDENTIFIED BY {password};\n\
+         CREATE USER '{READER}'@'127.0.0.1' IDENTIFIED BY {password};\n\
+         GRANT ALL ON mail.client TO '{KEEPER}'@'127.0.0.1';\n\
+         CREATE DEFINER='{KEEPER}'@'127.0.0.1' VIEW answers AS SELECT {seen} FROM client;\n\
+         GRANT SELECT ON mail.answers TO '{READER}'@'127.0.0.1';\n"
     );
     server.arguments = common.iter().map(Into::into).collect();
     let mut bootstrap = server.command();

@@ -25,6 +25,24 @@ pub const BIND_DN: &str = "cn=backstop,dc=example,dc=org";
 /// Below which entries stand.
 pub const BASE: &str = "dc=example,dc=org";
 
+/// Who may read the view `answers` of clients' rows and nothing else, and who keeps their table, `client`. Both have
+/// [`PASSWORD`].
+pub const READER: &str = "reader";
+pub const KEEPER: &str = "keeper";
+/// The columns of both.
+pub const COLUMNS: [&str; 10] = [
+    "domain",
+    "mode",
+    "catch_all",
+    "unknown",
+    "never_send",
+    "unproven",
+    "unproven_replies",
+    "siege_unproven",
+    "siege_catch_all",
+    "exempt_recipients",
+];
+
 /// What each server makes of its data; `mail` is the database, `mailbox` its table with the column `address`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -1,4 +1,4 @@
-use super::{Kind, PASSWORD, Server, USER, feed, insertions, new, quoted};
+use super::{COLUMNS, KEEPER, Kind, PASSWORD, READER, Server, USER, feed, insertions, new, quoted};
 use crate::mta::unpacked;
 use crate::process::run;
 use std::fs;
@@ -48,13 +48,24 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
     let password = quoted(PASSWORD);
     single(
         "postgres",
-        &format!("CREATE ROLE {USER} LOGIN PASSWORD {password};\nCREATE DATABASE mail;\n"),
+        &format!(
+            "CREATE ROLE {USER} LOGIN PASSWORD {password};\n\
+             CREATE ROLE {READER} LOGIN PASSWORD {password};\n\
+             CREATE ROLE {KEEPER} LOGIN PASSWORD {password};\n\
+             CREATE DATABASE mail;\n"
+        ),
     )?;
     let rows = insertions(addresses);
+    let columns = COLUMNS.join(" text, ");
+    let seen = COLUMNS.join(", ");
     single(
         "mail",
         &format!(
-            "CREATE TABLE mailbox (address text PRIMARY KEY);\n{rows}GRANT SELECT ON mailbox TO {USER};\n"
+            "CREATE TABLE mailbox (address text PRIMARY KEY);\n{rows}GRANT SELECT ON mailbox TO {USER};\n\
+             CREATE TABLE client ({columns} text, secret text);\n\
+             CREATE VIEW answers AS SELECT {seen} FROM client;\n\
+             GRANT ALL ON client TO {KEEPER};\n\
+             GRANT SELECT ON answers TO {READER};\n"
         ),
     )?;
     let port = server.port.to_string();
