@@ -20,6 +20,7 @@ mod bounces;
 mod browser;
 mod check_domain;
 mod cli;
+mod clients;
 mod comes_home;
 mod daemon;
 mod debian;

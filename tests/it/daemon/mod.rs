@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_tags;
 mod blocklists;
 mod client_addresses;
+mod clients;
 mod content;
 mod coverage;
 mod decisions;
