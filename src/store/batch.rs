@@ -8,13 +8,14 @@ use std::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::core::{
-    attack::{AttackCount, Sample},
+    attack::{AttackCount, AttackKind, Sample},
     learned::Learn,
     proof::{
         coverage::CoverageCount,
         ledger::{Hash, MAX_HOSTS, MAX_RECIPIENTS, Remembered, Sent},
         uses::Attempt,
     },
+    siege::SiegeEvent,
     would::{WouldExample, WouldGroup, WouldRow},
 };
 
@@ -42,6 +43,8 @@ pub struct Counts {
     pub senders: BTreeMap<(u64, String), u64>,
     /// Message-IDs of forged mail, hashed, and when each last came.
     pub forged: BTreeMap<Hash, u64>,
+    /// Beginnings and ends of sieges.
+    pub sieges: BTreeSet<SiegeEvent>,
     /// Samples of refused bounces.
     pub samples: Vec<Waiting>,
     /// Uses of proofs that were counted already, in the order they came in.
@@ -83,7 +86,7 @@ impl Counts {
         let of_mail = self.coverage.len() + self.learned.len();
         let monitored = self.would.len() + self.senders.len();
         let of_bounces = self.attack.len() + self.samples.len() + self.forged.len();
-        of_mail + monitored + of_bounces + self.uses.len()
+        of_mail + monitored + of_bounces + self.uses.len() + self.sieges.len()
     }
 
     /// Takes off some, at most `max` of each kind.
@@ -97,6 +100,9 @@ impl Counts {
             learned: std::iter::from_fn(|| self.learned.pop_first())
                 .take(max)
                 .collect(),
+            sieges: std::iter::from_fn(|| self.sieges.pop_first())
+                .take(max)
+                .collect(),
             samples: self.samples.drain(..max.min(self.samples.len())).collect(),
             uses: self.uses.drain(..max.min(self.uses.len())).collect(),
             lost: 0,
@@ -108,7 +114,7 @@ impl Counts {
         let counted = self.coverage.values().chain(self.attack.values());
         let monitored = self.would.values().map(|tally| &tally.times);
         let counted = counted.chain(monitored).chain(self.senders.values());
-        let once = self.learned.len() + self.uses.len() + self.forged.len();
+        let once = self.learned.len() + self.uses.len() + self.forged.len() + self.sieges.len();
         let once = u64::try_from(once).unwrap_or(u64::MAX);
         counted.fold(once, |sum, times| sum.saturating_add(*times))
     }
@@ -155,6 +161,18 @@ pub fn would_row(day: u64, group: &str, times: u64, example: Option<&str>) -> Op
         times,
         example: example.and_then(|example| serde_json::from_str(example).ok()),
     })
+}
+
+/// Why bounces were answered so, summed up by day: thousands of domains have a row for each hour, and reports of all of them
+/// need days.
+pub fn reasons_by_day(counts: &Counts) -> BTreeMap<(u64, &AttackCount), u64> {
+    let mut days = BTreeMap::new();
+    let all = counts.attack.iter();
+    for ((hour, count), times) in all.filter(|((_, count), _)| count.kind == AttackKind::Reason) {
+        let sum = days.entry((hour / 24, count)).or_insert(0_u64);
+        *sum = sum.saturating_add(*times);
+    }
+    days
 }
 
 /// In order of day and group.

@@ -26,6 +26,7 @@ use crate::core::{
         coverage::CoverageCount,
         ledger::{Hash, MAX_RECIPIENTS, Sent},
     },
+    siege::SiegeEvent,
     would::Would,
 };
 
@@ -167,6 +168,10 @@ where
 
     fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>) {
         self.queue.count_would(day, would, accepted_sender);
+    }
+
+    fn note_siege(&self, event: SiegeEvent) {
+        self.queue.note_siege(event);
     }
 
     fn queue(&self) -> Option<&Queue> {

@@ -32,8 +32,8 @@ use futures_util::future::BoxFuture;
 pub use health::Health;
 pub use losses::{Losses, Lost};
 pub use questions::{
-    AttackStore, CoverageStore, ForgedStore, LearnedStore, LedgerStore, ProofUseStore, Questions,
-    ReportStore, SiegeStore, StoreAnswer, WouldStore,
+    AttackStore, CoverageStore, DomainStore, ForgedStore, LearnedStore, LedgerStore, ProofUseStore,
+    Questions, ReportStore, SiegeStore, StoreAnswer, WouldStore,
 };
 use queue::Queue;
 pub use receipt::Receipt;
@@ -48,6 +48,7 @@ use crate::core::{
         coverage::CoverageCount,
         ledger::{Hash, Sent},
     },
+    siege::SiegeEvent,
     would::Would,
 };
 
@@ -75,6 +76,9 @@ pub trait Store: Questions + fmt::Debug + Send + Sync {
     /// Counts what was accepted only because of monitoring, and the sender of what was accepted otherwise; `day` is in days
     /// since 1970-01-01. Never waits.
     fn count_would(&self, day: u64, would: Vec<Would>, accepted_sender: Option<String>);
+
+    /// Notes that a siege began or ended. Never waits.
+    fn note_siege(&self, event: SiegeEvent);
 
     /// Another store takes this one's place: when this one is dropped, the other gets what this one could not write.
     fn hand_over_to(&self, successor: &dyn Store) {

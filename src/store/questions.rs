@@ -9,13 +9,14 @@ use futures_util::future::BoxFuture;
 use super::{SiegeRecords, Unavailable};
 use crate::core::{
     aggregate::{AggregateReport, Kept},
-    attack::{AttackKind, AttackRow, Sample},
+    attack::{AttackKind, AttackRow, AttackTally, Sample},
     learned::Learned,
     proof::{
         coverage::CoverageRow,
         ledger::{Hash, Remembered, Sent},
         uses::{Attempt, Use},
     },
+    siege::SiegeEvent,
     would::WouldRow,
 };
 
@@ -101,6 +102,27 @@ pub trait AttackStore {
     fn samples(&self, time: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<Sample>>;
 }
 
+/// What is kept by domain of ours, in sums: with thousands of domains, no report reads a row for each hour.
+pub trait DomainStore {
+    /// What became of bounces, and why, on these days, which are days since 1970-01-01: rows of [`AttackKind::Reason`], each
+    /// with the first hour of its day, in order.
+    fn attack_days(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>>;
+
+    /// What became of bounces on all these days together, by domain, in order.
+    fn attack_sums(&self, days: RangeInclusive<u64>)
+    -> StoreAnswer<'_, Vec<(String, AttackTally)>>;
+
+    /// The counts of the coverage report of all these days together, each with the first day that has it, in order.
+    fn coverage_sums(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>>;
+
+    /// Of the same, only how much mail each domain sent, and how much of that can prove its bounces: a third of it, or less.
+    fn provable_sums(&self, days: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>>;
+
+    /// The beginnings and ends of sieges from this time on, which is in seconds since 1970, in order. Those of 90 days are
+    /// kept, 100,000 at most.
+    fn siege_events(&self, since: u64) -> StoreAnswer<'_, Vec<SiegeEvent>>;
+}
+
 /// Message-IDs of mail that somebody sent in our name.
 pub trait ForgedStore {
     /// Those that came from this time on, in seconds since 1970, hashed, each with the latest time.
@@ -147,6 +169,7 @@ pub trait Questions:
     + WouldStore
     + ReportStore
     + ForgedStore
+    + DomainStore
 {
 }
 
@@ -160,5 +183,6 @@ impl<T> Questions for T where
         + WouldStore
         + ReportStore
         + ForgedStore
+        + DomainStore
 {
 }

@@ -34,6 +34,7 @@ use crate::core::{
         ledger::{Hash, Sent},
         uses::{KeptUses, Use},
     },
+    siege::SiegeEvent,
     would::Would,
 };
 
@@ -125,6 +126,17 @@ impl Queue {
                 has_place
             });
         }
+    }
+
+    /// Notes that a siege began or ended.
+    pub fn note_siege(&self, event: SiegeEvent) {
+        self.add(1, |counts, room| {
+            let has_place = room.is_for(true);
+            if has_place {
+                counts.sieges.insert(event);
+            }
+            has_place
+        });
     }
 
     /// Learns something; `false` if there is no room for it.
@@ -389,6 +401,9 @@ impl Queue {
         }
         for (hash, at) in left.forged {
             self.keep_forged(at, vec![hash]);
+        }
+        for event in left.sieges {
+            self.note_siege(event);
         }
         for learn in left.learned {
             self.learn(learn);

@@ -6,7 +6,7 @@ use backstop::{
     config,
     core::{
         aggregate::{AggregateReport, Kept},
-        attack::{AttackCount, AttackKind, AttackRow, Sample},
+        attack::{AttackCount, AttackKind, AttackRow, AttackTally, Sample},
         learned::{Learn, Learned},
         proof::{
             Keys,
@@ -14,6 +14,7 @@ use backstop::{
             ledger::{Hash, Remembered, Sent},
             uses::{Attempt, Use},
         },
+        siege::SiegeEvent,
         would::{Would, WouldRow},
     },
     directory::{Directory, tenants::Tenants},
@@ -21,8 +22,8 @@ use backstop::{
     engine::{Drain, Engine, Shared},
     milter::{Counters, Listener, serve},
     store::{
-        AttackStore, CoverageStore, ForgedStore, Health, LearnedStore, LedgerStore, Losses,
-        ProofUseStore, Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer,
+        AttackStore, CoverageStore, DomainStore, ForgedStore, Health, LearnedStore, LedgerStore,
+        Losses, ProofUseStore, Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer,
         WouldStore,
     },
 };
@@ -115,6 +116,28 @@ impl WouldStore for Buggy {
     }
 }
 
+impl DomainStore for Buggy {
+    fn attack_days(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<AttackRow>> {
+        panic!("nobody asks")
+    }
+
+    fn attack_sums(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<(String, AttackTally)>> {
+        panic!("nobody asks")
+    }
+
+    fn coverage_sums(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>> {
+        panic!("nobody asks")
+    }
+
+    fn provable_sums(&self, _: RangeInclusive<u64>) -> StoreAnswer<'_, Vec<CoverageRow>> {
+        panic!("nobody asks")
+    }
+
+    fn siege_events(&self, _: u64) -> StoreAnswer<'_, Vec<SiegeEvent>> {
+        panic!("nobody asks")
+    }
+}
+
 impl ReportStore for Buggy {
     fn import_reports(&self, _: Vec<AggregateReport>) -> StoreAnswer<'_, Vec<Kept>> {
         panic!("nobody asks")
@@ -145,6 +168,8 @@ impl Store for Buggy {
     }
 
     fn count_would(&self, _: u64, _: Vec<Would>, _: Option<String>) {}
+
+    fn note_siege(&self, _: SiegeEvent) {}
 
     fn losses(&self) -> Arc<Losses> {
         Arc::default()

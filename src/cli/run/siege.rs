@@ -11,10 +11,11 @@ use super::notices::{Notice, Notices};
 use crate::{
     core::{
         policy::{Modes, Policy},
-        siege::{Cause, Change},
+        siege::{Cause, Change, SiegeEvent},
         verdict::Mode,
     },
     engine::{Rounds, Shared},
+    store::Store,
 };
 
 /// The time between rounds on average: other hosts follow within two seconds.
@@ -29,8 +30,17 @@ pub(super) async fn watch(shared: Arc<Shared>, notices: Notices) {
         let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         let policy = &engine.policy;
         for change in rounds.round(policy, engine.store.as_deref(), now).await {
+            note(engine.store.as_deref(), &change);
             announce(policy, change, &notices);
         }
+    }
+}
+
+/// Keeps when it began or ended, for reports. Of hosts that share a store, the one that saw it first does.
+fn note(store: Option<&dyn Store>, change: &Change) {
+    let event = SiegeEvent::of(change).filter(|_| change.cause != Cause::Elsewhere);
+    if let Some((store, event)) = store.zip(event) {
+        store.note_siege(event);
     }
 }
 

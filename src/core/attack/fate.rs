@@ -46,6 +46,11 @@ impl Fate {
         }
     }
 
+    /// The one with this word; `None` for one of a newer version.
+    pub fn stored(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+
     /// The words in a report.
     pub fn words(self) -> &'static str {
         match self {

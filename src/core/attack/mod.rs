@@ -158,7 +158,7 @@ impl AttackCount {
                 .into_iter()
                 .find(|one| one.as_str() == kind)?,
             domain: domain.to_owned(),
-            fate: Fate::ALL.into_iter().find(|one| one.as_str() == fate)?,
+            fate: Fate::stored(fate)?,
             text: text.to_owned(),
         })
     }

@@ -50,7 +50,8 @@ impl AttackTally {
         }
     }
 
-    fn join(&mut self, other: &Self) {
+    /// Adds another tally.
+    pub fn join(&mut self, other: &Self) {
         for (sum, times) in self.0.iter_mut().zip(other.0) {
             *sum = sum.saturating_add(times);
         }

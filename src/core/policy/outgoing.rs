@@ -183,7 +183,9 @@ impl Policy {
                 Err(why) => without.extend(why.lack().map(|lack| (way, lack))),
             }
         }
-        let mut counts = CoverageCount::of_outgoing(domain.as_str(), &made, &without);
+        // However many names below one of ours send, they are as many as `local.domains` lists.
+        let ours = self.local.ours(domain).unwrap_or(domain);
+        let mut counts = CoverageCount::of_outgoing(ours.as_str(), &made, &without);
         counts.extend(self.srs_count(mailbox, SrsSeen::Sent));
         counts.extend(self.selectors(headers));
         counts
@@ -296,7 +298,8 @@ impl Policy {
             return Err(NotSigned::Off);
         }
         let hash = |what, text: &[u8]| hash(keys, what, text);
-        let domain = sender.domain().cloned();
+        let domain = sender.domain();
+        let domain = domain.map(|domain| self.local.ours(domain).unwrap_or(domain).clone());
         let recipients: Vec<&Mailbox> = recipients.into_iter().take(MAX_RECIPIENTS).collect();
         let mut names: Vec<Domain> = Vec::new();
         for name in recipients

@@ -15,7 +15,7 @@ pub fn record_name(domain: Option<&Domain>) -> &str {
 }
 
 /// The domain of a record with this name; `None` where it is no name of ours.
-fn domain_of(name: &str) -> Option<Option<Domain>> {
+pub fn domain_of(name: &str) -> Option<Option<Domain>> {
     if name == record_name(None) {
         return Some(None);
     }

@@ -35,7 +35,7 @@ impl CoverageStore for Handle<Redis> {
 }
 
 /// The counts of these days, in order. Reads no days that have expired `today`.
-async fn rows(
+pub(super) async fn rows(
     connection: &mut MultiplexedConnection,
     days: RangeInclusive<u64>,
     today: u64,
@@ -83,7 +83,7 @@ pub(super) fn written(
         eval.arg(key(*day, count.kind()))
             .arg(texts)
             .arg(*times)
-            .arg(count.max_per_day())
+            .arg(count.max_per_day().unwrap_or(u64::MAX))
             .arg(left)
             .ignore();
     }

@@ -21,6 +21,7 @@
 mod attack;
 mod connect;
 mod coverage;
+mod domains;
 mod failure;
 mod forged;
 mod learned;
@@ -171,6 +172,7 @@ impl Backend for Redis {
         commands.atomic();
         coverage::written(&mut commands, &counts.coverage, today(now));
         attack::written(&mut commands, counts, now);
+        domains::written(&mut commands, counts, now);
         forged::written(&mut commands, &counts.forged, now);
         would::written(&mut commands, counts, today(now));
         let all = commands.len();
@@ -196,6 +198,7 @@ impl Backend for Redis {
         let mut connection = connection.clone();
         let pruned = async {
             siege::prune(&mut connection).await?;
+            domains::prune(&mut connection, now).await?;
             attack::prune(&mut connection, now).await
         };
         pruned.await.map_err(|error| self.failed(error))

@@ -45,12 +45,14 @@ impl AttackStore for Handle<Sqlite> {
     }
 }
 
-/// Adds the counts and samples of a batch. When an hour has the maximum of a kind, further ones are counted together.
+/// Adds the counts and samples of a batch. When an hour has the maximum of a kind, further ones are counted together. No
+/// more rows than that maximum are looked at: thousands of domains have one each.
 pub(super) async fn insert(writer: &mut SqliteConnection, counts: &Counts) -> sqlx::Result<()> {
     const COUNT: &str = "INSERT INTO attack (hour, kind, domain, fate, text, count) \
         SELECT ?1, ?2, ?3, ?4, \
-        CASE WHEN EXISTS (SELECT 1 FROM attack WHERE (hour, kind, domain, fate, text) = (?1, ?2, ?3, ?4, ?5)) \
-        OR (SELECT count(*) FROM attack WHERE hour = ?1 AND kind = ?2) < ?7 THEN ?5 ELSE '' END, ?6 \
+        CASE WHEN ?7 IS NULL OR EXISTS (SELECT 1 FROM attack WHERE (hour, kind, domain, fate, text) = (?1, ?2, ?3, ?4, ?5)) \
+        OR (SELECT count(*) FROM (SELECT 1 FROM attack WHERE hour = ?1 AND kind = ?2 LIMIT ?7)) < ?7 \
+        THEN ?5 ELSE '' END, ?6 \
         WHERE true ON CONFLICT DO UPDATE SET count = count + excluded.count";
     const SAMPLE: &str = "INSERT INTO samples (came_at, network, sample) SELECT ?1, ?2, ?3 \
         WHERE (SELECT count(*) FROM samples WHERE network = ?2 AND came_at BETWEEN ?4 AND ?5) < ?6";
@@ -62,7 +64,7 @@ pub(super) async fn insert(writer: &mut SqliteConnection, counts: &Counts) -> sq
             .bind(count.fate.as_str())
             .bind(&count.text)
             .bind(integer(times))
-            .bind(integer(count.kind.max_per_hour().unwrap_or(u64::MAX)))
+            .bind(count.kind.max_per_hour().map(integer))
             .execute(&mut *writer)
             .await?;
     }

@@ -53,7 +53,7 @@ pub(super) async fn insert(
 ) -> sqlx::Result<()> {
     const COUNT: &str = "INSERT INTO coverage (day, kind, first, second, count) \
         SELECT ?1, ?2, ?3, ?4, ?5 \
-        WHERE EXISTS (SELECT 1 FROM coverage WHERE day = ?1 AND kind = ?2 AND first = ?3 AND second = ?4) \
+        WHERE ?6 IS NULL OR EXISTS (SELECT 1 FROM coverage WHERE day = ?1 AND kind = ?2 AND first = ?3 AND second = ?4) \
         OR (SELECT count(*) FROM coverage WHERE day = ?1 AND kind = ?2) < ?6 \
         ON CONFLICT DO UPDATE SET count = count + excluded.count";
     for ((day, count), &times) in counts {
@@ -64,7 +64,7 @@ pub(super) async fn insert(
             .bind(first)
             .bind(second)
             .bind(integer(times))
-            .bind(integer(count.max_per_day()))
+            .bind(count.max_per_day().map(integer))
             .execute(&mut *writer)
             .await?;
     }

@@ -6,6 +6,7 @@
 
 mod attack;
 mod coverage;
+mod domains;
 mod failure;
 mod forged;
 mod learned;
@@ -154,6 +155,7 @@ impl Sqlite {
         }
         uses::insert(writer, &counts.uses).await?;
         attack::insert(writer, counts).await?;
+        domains::insert(writer, counts).await?;
         forged::insert(writer, &counts.forged).await?;
         would::insert(writer, counts).await
     }
@@ -252,6 +254,7 @@ impl Backend for Sqlite {
             uses::prune(writer, now).await?;
             coverage::prune(writer, today(now)).await?;
             attack::prune(writer, now).await?;
+            domains::prune(writer, now).await?;
             forged::prune(writer, now).await?;
             would::prune(writer, today(now)).await?;
             reports::prune(writer, today(now)).await?;

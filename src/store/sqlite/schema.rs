@@ -109,6 +109,22 @@ pub(super) const LATER_TABLES: &str = "
         PRIMARY KEY (day, reason, what)
     ) STRICT, WITHOUT ROWID;
 
+    CREATE TABLE IF NOT EXISTS attack_days (
+        day INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        fate TEXT NOT NULL,
+        why TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, fate, why)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE IF NOT EXISTS siege_events (
+        at INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        begins INTEGER NOT NULL,
+        PRIMARY KEY (at, name)
+    ) STRICT, WITHOUT ROWID;
+
     CREATE TABLE IF NOT EXISTS forged (
         message BLOB PRIMARY KEY,
         seen_at INTEGER NOT NULL

@@ -23,6 +23,7 @@ macro_rules! on_both {
 }
 
 pub mod attack;
+mod domains;
 mod forged;
 mod learned;
 mod losses;

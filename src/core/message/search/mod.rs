@@ -115,9 +115,11 @@ impl<'a> Search<'a> {
             domains.extend(domain.filter(|domain| !domains.contains(domain)));
         }
         let days = settings.lifetime_days();
-        let asked = domains
-            .into_iter()
-            .map(|domain| (domain, self.asker.remembers_all(domain, days)));
+        let asked = domains.into_iter().map(|domain| {
+            // As it was counted.
+            let counted = self.policy().local.ours(domain).unwrap_or(domain);
+            (domain, self.asker.remembers_all(counted, days))
+        });
         let asked: Vec<_> = asked.collect();
         let mut remembered = Vec::new();
         for (domain, all) in asked {

@@ -1,10 +1,14 @@
 //! What the counts of some days say together: whether bounces that prove nothing could be refused by now.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use super::{CoverageCount, CoverageRow, SrsSeen};
 use crate::core::{
-    address::Domain,
+    address::{Domain, Mailbox},
+    local::Local,
     proof::{ProofKind, ProofSettings},
 };
 
@@ -106,29 +110,32 @@ impl CoverageSummary {
     /// What these rows say.
     pub fn of(rows: impl IntoIterator<Item = CoverageRow>) -> Self {
         let mut summary = Self::default();
+        summary.add(rows);
+        summary
+    }
+
+    /// Adds what these rows say.
+    pub fn add(&mut self, rows: impl IntoIterator<Item = CoverageRow>) {
         for CoverageRow { day, count, times } in rows {
             match count {
                 CoverageCount::Outgoing { domain, outcome } => {
-                    let first = summary.first_day.map_or(day, |first| first.min(day));
-                    summary.first_day = Some(first);
-                    summary
-                        .domains
-                        .entry(domain)
-                        .or_default()
-                        .add(&outcome, times);
+                    let first = self.first_day.map_or(day, |first| first.min(day));
+                    self.first_day = Some(first);
+                    let domain = self.domains.entry(domain).or_default();
+                    domain.add(&outcome, times);
                 }
                 CoverageCount::Signed { domain, selector } => {
-                    add(&mut summary.signed, (domain, selector), times);
+                    add(&mut self.signed, (domain, selector), times);
                 }
                 CoverageCount::Post { domain, list } => {
-                    add(&mut summary.posts, (domain, list), times);
+                    add(&mut self.posts, (domain, list), times);
                 }
-                CoverageCount::Bounce { outcome } => add(&mut summary.bounces, outcome, times),
+                CoverageCount::Bounce { outcome } => add(&mut self.bounces, outcome, times),
                 CoverageCount::WouldRefuse { recipient } => {
-                    add(&mut summary.would_refuse, recipient, times)
+                    add(&mut self.would_refuse, recipient, times);
                 }
                 CoverageCount::Srs { domain, seen } => {
-                    let (sent, bounced) = summary.srs.entry(domain).or_default();
+                    let (sent, bounced) = self.srs.entry(domain).or_default();
                     let count = match seen {
                         SrsSeen::Sent => sent,
                         SrsSeen::Bounced => bounced,
@@ -137,7 +144,34 @@ impl CoverageSummary {
                 }
             }
         }
-        summary
+    }
+
+    /// What concerns each of `local.domains`, and nothing of any other. What proved the bounces that came is not counted by
+    /// domain, and is left out.
+    pub fn by_domain(self, local: &Local) -> HashMap<String, Self> {
+        let first_day = self.first_day;
+        let mut all: HashMap<String, Self> = HashMap::new();
+        let mut of = |domain: String, add: &mut dyn FnMut(&mut Self)| {
+            let summary = all.entry(domain).or_insert_with(|| Self {
+                first_day,
+                ..Self::default()
+            });
+            add(summary);
+        };
+        for (domain, outgoing) in self.domains {
+            of(domain.clone(), &mut |summary| {
+                summary.domains.insert(domain.clone(), outgoing.clone());
+            });
+        }
+        for (address, times) in self.would_refuse {
+            let mailbox = Mailbox::from_bytes(address.as_bytes());
+            if let Some(ours) = mailbox.domain().and_then(|domain| local.ours(domain)) {
+                of(ours.to_string(), &mut |summary| {
+                    summary.would_refuse.insert(address.clone(), times);
+                });
+            }
+        }
+        all
     }
 
     /// How many outgoing messages the store had no room or no time for.

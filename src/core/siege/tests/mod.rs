@@ -12,5 +12,6 @@ mod random;
 mod record;
 mod shapes;
 mod simulation;
+mod spans;
 mod steps;
 mod windows;
