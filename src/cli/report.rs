@@ -2,10 +2,17 @@
 
 mod attack;
 mod coverage;
+mod gather;
+mod pages;
 mod senders;
+mod tenants;
 mod would;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Args, Subcommand};
 
@@ -29,6 +36,10 @@ pub(super) struct Arguments {
     report: Option<ReportKind>,
     #[command(flatten)]
     attack: attack::AttackArguments,
+    /// Write a page for each domain of local.domains, which shows nothing of any other, and an index of all, to this folder.
+    /// One that an earlier run wrote is replaced as a whole
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["domain", "json", "html", "export"])]
+    html_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +48,8 @@ enum ReportKind {
     Attack(attack::AttackArguments),
     /// A letter for the provider or host that holds you responsible for forged mail: what was counted, in plain text
     Letter(attack::LetterArguments),
+    /// What was counted of each domain: bounces and their answers, sieges, coverage of proof; those first that hurt most
+    Tenants(tenants::TenantsArguments),
     /// How much outgoing mail can prove its bounces, what proved the bounces that came, and which would have been refused.
     /// Read this before you set proof.unproven to reject
     Coverage(CoverageArguments),
@@ -53,6 +66,9 @@ struct CoverageArguments {
     /// The number of days, including today
     #[arg(long, value_name = "NUMBER", default_value_t = 14, value_parser = clap::value_parser!(u64).range(1..=KEEP_DAYS))]
     days: u64,
+    /// The maximum number of domains in the text, those with the least coverage first; JSON has all
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    limit: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -64,7 +80,11 @@ pub(super) async fn report(path: &Path, arguments: &Arguments) -> ExitCode {
         Err(code) => return code,
     };
     match &arguments.report {
-        None => attack::attack(&config, &arguments.attack).await,
+        None => match &arguments.html_dir {
+            None => attack::attack(&config, &arguments.attack).await,
+            Some(folder) => pages::write(&config, arguments.attack.period(), folder).await,
+        },
+        Some(ReportKind::Tenants(arguments)) => tenants::tenants(&config, arguments).await,
         Some(ReportKind::Attack(arguments)) => attack::attack(&config, arguments).await,
         Some(ReportKind::Letter(arguments)) => attack::letter(&config, arguments).await,
         Some(ReportKind::Coverage(arguments)) => of_coverage(&config, arguments).await,
@@ -94,20 +114,15 @@ async fn of_coverage(config: &Config, arguments: &CoverageArguments) -> ExitCode
     };
     let today = today();
     let first = today.saturating_sub(arguments.days - 1);
-    let rows = match store.coverage(first..=today).await {
-        Ok(rows) => rows,
+    let summary = match gather::coverage(&*store, first..=today).await {
+        Ok(summary) => summary,
         Err(why) => return unavailable(&why.to_string()),
     };
-    let report = coverage::CoverageReport::of(
-        &CoverageSummary::of(rows),
-        first,
-        today,
-        &config.policy.proof,
-    );
+    let report = coverage::CoverageReport::of(&summary, first, today, &config.policy.proof);
     if arguments.json {
         print_json(&report);
     } else {
-        report.print();
+        report.print(arguments.limit);
     }
     ExitCode::SUCCESS
 }
@@ -119,5 +134,5 @@ pub(super) async fn of_a_lifetime(
 ) -> Result<CoverageSummary, Unavailable> {
     let today = today();
     let first = today.saturating_sub(config.policy.proof.lifetime_days());
-    Ok(CoverageSummary::of(store.coverage(first..=today).await?))
+    gather::coverage(&**store, first..=today).await
 }

@@ -9,6 +9,7 @@ pub mod advise;
 pub mod aggregate;
 pub mod attack;
 pub mod authserv_id;
+pub mod by_domain;
 pub mod dmarc;
 pub mod dnsbl;
 pub mod duration;

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use crate::package::{own, path, text, word};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "run",
     "reload",
     "setup",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 19] = [
     "spf",
     "advise",
     "report",
+    "report tenants",
+    "report coverage",
     "report would",
     "report senders",
     "reports import",
@@ -105,32 +107,43 @@ fn the_mtas_connect_to_the_address_of_the_shipped_file() {
 }
 
 #[test]
-fn the_timer_takes_in_reports() {
-    let unit = text("packaging/systemd/backstop-reports@.service");
-    let command = unit
-        .lines()
-        .find_map(|line| line.strip_prefix("ExecStart="));
-    let command = command
-        .unwrap()
-        .strip_prefix("/usr/sbin/backstop ")
-        .unwrap();
-    assert!(
-        command.starts_with("reports import ") && command.ends_with(" %f"),
-        "{command}"
-    );
-    let helped = options(&help("reports import"));
-    assert!(
-        options(command)
-            .iter()
-            .all(|option| helped.contains(option)),
-        "{command}"
-    );
-    assert!(unit.contains("\nUser=backstop\n"));
+fn the_timers_run_commands_that_exist() {
     let rules = text("packaging/debian/rules");
-    for unit in ["service", "timer"] {
-        let unit = format!("backstop-reports@.{unit}");
-        let installed = format!("packaging/systemd/{unit} $(root)/usr/lib/systemd/system/{unit}\n");
-        assert!(rules.contains(&installed), "{installed}");
+    for (unit, of, begin, end) in [
+        (
+            "backstop-reports@",
+            "reports import",
+            "reports import ",
+            " %f",
+        ),
+        ("backstop-pages", "report", "report ", " --days 30"),
+    ] {
+        let service = text(&format!("packaging/systemd/{unit}.service"));
+        let command = service
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let command = command
+            .unwrap()
+            .strip_prefix("/usr/sbin/backstop ")
+            .unwrap();
+        assert!(
+            command.starts_with(begin) && command.ends_with(end),
+            "{command}"
+        );
+        let helped = options(&help(of));
+        assert!(
+            options(command)
+                .iter()
+                .all(|option| helped.contains(option)),
+            "{command}"
+        );
+        assert!(service.contains("\nUser=backstop\n"));
+        for kind in ["service", "timer"] {
+            let unit = format!("{unit}.{kind}");
+            let installed =
+                format!("packaging/systemd/{unit} $(root)/usr/lib/systemd/system/{unit}\n");
+            assert!(rules.contains(&installed), "{installed}");
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod batv;
 mod bounce;
 mod bounces;
 mod browser;
+mod by_domain;
 mod check_domain;
 mod cli;
 mod clients;

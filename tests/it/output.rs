@@ -121,8 +121,8 @@ impl Desk {
     }
 }
 
-/// Each command that prints, with its options. The last four have no `--json`.
-const COMMANDS: [&[&str]; 26] = [
+/// Each command that prints, with its options. The last five have no `--json`.
+const COMMANDS: [&[&str]; 28] = [
     &["status"],
     &["check", "--offline"],
     &["check", "--offline", "--domain=example.org"],
@@ -151,6 +151,7 @@ const COMMANDS: [&[&str]; 26] = [
     &["advise", "--sender=192.0.2.25", "--rua=dmarc@example.org"],
     &["report"],
     &["report", "attack", "--html=report.html"],
+    &["report", "tenants"],
     &["report", "coverage"],
     &["report", "letter"],
     &["report", "would"],
@@ -169,12 +170,13 @@ const COMMANDS: [&[&str]; 26] = [
     &["setup", "--root=host"],
     &["setup", "--root=host", "--apply"],
     &["setup", "--root=host", "--undo"],
+    &["report", "--html-dir=pages"],
     &["reload"],
     &["completions", "bash"],
     &["help"],
     &["help", "report"],
 ];
-const WITH_JSON: usize = COMMANDS.len() - 4;
+const WITH_JSON: usize = COMMANDS.len() - 5;
 
 /// The file, for all but those that read none.
 fn with_file(command: &[&'static str]) -> Vec<&'static str> {

@@ -50,6 +50,8 @@ fn systemd_knows_every_line_of_the_units() {
             "backstop-reports@home-dmarc.timer",
             "backstop-reports@.timer",
         ),
+        ("backstop-pages.service", "backstop-pages.service"),
+        ("backstop-pages.timer", "backstop-pages.timer"),
     ] {
         let unit_text = text(&format!("packaging/systemd/{unit_text}"));
         let lines = unit_text

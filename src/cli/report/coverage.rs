@@ -87,37 +87,50 @@ impl CoverageReport {
         }
     }
 
-    pub(super) fn print(&self) {
+    pub(super) fn print(&self, limit: usize) {
         println!(
             "coverage from {} to {} (UTC)",
             self.first_day, self.last_day
         );
-        self.print_outgoing();
+        self.print_outgoing(limit);
         self.print_bounces();
         if self.safe_to_refuse {
             println!("\nyou can refuse unproven bounces: `proof: {{unproven: reject}}`");
             return;
         }
         println!("\ndo not refuse unproven bounces yet (proof.unproven)");
-        for doubt in &self.doubts {
+        for doubt in self.doubts.iter().take(limit) {
             println!("  {doubt}");
         }
+        print_left(self.doubts.len(), limit, "reasons");
     }
 
-    fn print_outgoing(&self) {
+    fn print_outgoing(&self, limit: usize) {
         println!("\noutgoing mail, and what can prove its bounces");
-        let ways = ProofKind::OUTGOING.map(|way| format!(" {:>9}", way.as_str()));
+        let ways = ProofKind::OUTGOING.map(|way| format!(" {:>10}", way.as_str()));
         println!(
-            "  {:>9} {:>9}{}  sender's domain",
+            "  {:>9} {:>10}{}  sender's domain",
             "messages",
             "any",
             ways.concat()
         );
         let ours = self.outgoing.iter().filter(|(domain, _)| *domain != "-");
-        for (domain, mail) in ours.clone() {
-            print_row(&mail.outgoing, domain);
+        let mut ours: Vec<_> = ours
+            .map(|(domain, mail)| (domain, &mail.outgoing))
+            .collect();
+        // The worst first, and of like shares those with most mail; what sent none has none to lose.
+        ours.sort_by_key(|(_, outgoing)| {
+            (
+                outgoing.messages == 0,
+                outgoing.share(outgoing.provable),
+                Reverse(outgoing.messages),
+            )
+        });
+        for (domain, outgoing) in ours.iter().take(limit) {
+            print_row(outgoing, domain);
         }
-        if ours.count() != 1 {
+        print_left(ours.len(), limit, "domains");
+        if ours.len() != 1 {
             print_row(&self.ours, "all of yours");
         }
         if let Some(others) = self.outgoing.get("-") {
@@ -169,14 +182,26 @@ impl CoverageReport {
     }
 }
 
+/// How many are not shown.
+fn print_left(all: usize, limit: usize, what: &str) {
+    let left = all.saturating_sub(limit);
+    if left > 0 {
+        println!("  and {left} more {what}; use --limit or --json to see more");
+    }
+}
+
+/// A share in thousandths.
+pub(super) fn percent(share: u64) -> String {
+    format!("{}.{} %", share / 10, share % 10)
+}
+
 fn print_row(outgoing: &OutgoingCoverage, name: &str) {
     let ways = ProofKind::OUTGOING
         .iter()
         .map(|way| outgoing.by.get(way).copied().unwrap_or_default());
-    let shares = std::iter::once(outgoing.provable).chain(ways).map(|count| {
-        let share = outgoing.share(count);
-        format!(" {:>6}.{} %", share / 10, share % 10)
-    });
+    let shares = std::iter::once(outgoing.provable)
+        .chain(ways)
+        .map(|count| format!(" {:>10}", percent(outgoing.share(count))));
     println!(
         "  {:>9}{}  {name}",
         outgoing.messages,

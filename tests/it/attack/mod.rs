@@ -32,21 +32,24 @@ use crate::{
 const HOSTILE: &str = "<script>alert(1)</script>&amp;%s%n\\x0d\\x0aX:\\x1b[31m\\xff@example.org";
 
 /// A configuration with a store, and what has been counted in it.
-struct Site {
+pub struct Site {
     folder: TempDir,
 }
 
 impl Site {
-    fn new(more: &str) -> Self {
+    pub fn new(more: &str) -> Self {
+        Self::new_with("example.org, example.net", more)
+    }
+
+    /// One with these domains.
+    pub fn new_with(domains: &str, more: &str) -> Self {
         let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-        Self::asking(
-            nobody,
-            &format!("local: {{domains: [example.org, example.net]}}\n{more}"),
-        )
+        let yaml = format!("local: {{domains: [{domains}]}}\n{more}");
+        Self::asking(nobody, &yaml)
     }
 
     /// One that asks this name server.
-    fn asking(dns: SocketAddr, yaml: &str) -> Self {
+    pub fn asking(dns: SocketAddr, yaml: &str) -> Self {
         let folder = lab::mta::folder_in_memory().unwrap();
         let yaml = format!(
             "{yaml}\nstore: sqlite:{}\ndns: {{nameservers: ['{dns}'], timeout: 200ms, budget: 400ms}}\n",
@@ -56,12 +59,12 @@ impl Site {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Puts something into the store.
-    fn store(&self, put: impl Fn(&dyn Store)) {
+    pub fn store(&self, put: impl Fn(&dyn Store)) {
         let url = format!("sqlite:{}", self.path("state.db").display());
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
@@ -82,27 +85,27 @@ impl Site {
         });
     }
 
-    fn report(&self, arguments: &[&str]) -> Output {
+    pub fn report(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backstop"));
         command.arg("--config").arg(self.path("milter.yaml"));
         command.arg("report").args(arguments);
         command.current_dir(self.folder.path()).output().unwrap()
     }
 
-    fn text(&self, arguments: &[&str]) -> String {
+    pub fn text(&self, arguments: &[&str]) -> String {
         let output = self.report(arguments);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let text = self.text(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap()
     }
 }
 
 /// What is counted of one bounce.
-fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<AttackCount> {
+pub fn bounce(fate: Fate, why: &str, proof: &str, host: &str, rcpt: &str) -> Vec<AttackCount> {
     let domain = rcpt.rsplit('@').next().unwrap();
     let texts = [
         (AttackKind::Reason, why.to_owned()),
@@ -174,7 +177,7 @@ fn attacked() -> Site {
     site
 }
 
-fn sample(at: u64) -> Sample {
+pub fn sample(at: u64) -> Sample {
     Sample {
         at,
         id: "1a".to_owned(),

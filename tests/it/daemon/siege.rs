@@ -328,6 +328,17 @@ fn a_word_by_hand_outlives_a_restart_and_ends_by_another() {
         .backstop
         .wait_for_log("siege of example.org: siege -> calm")
         .unwrap();
+    // Its beginning, before the restart, and its end are kept for reports.
+    wait_until(Duration::from_secs(20), || {
+        let told = again.said(&["report", "tenants", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let siege = &told["tenants"][0];
+        let besieged = &siege["besieged"];
+        assert_eq!(siege["domain"], "example.org", "{told}");
+        assert_eq!(besieged["times"], 1, "{told}");
+        Ok(besieged["now"] == false && besieged["seconds"].as_u64() > Some(0))
+    })
+    .unwrap();
 
     // All domains at once.
     again.said(&["siege", "on", "all"]);

@@ -1,9 +1,15 @@
-//! The chart of hours.
+//! The chart of hours, or of days.
 
-use super::view::{View, short};
+use super::{
+    period::Period,
+    view::{View, short},
+};
 use crate::{
     cli::page::chart::{Chart, Column},
-    core::attack::{AttackTally, Fate},
+    core::{
+        attack::{AttackTally, Fate},
+        proof::date,
+    },
 };
 
 /// The maximum number of columns: each is visible on a common screen.
@@ -11,24 +17,72 @@ const COLUMNS: u64 = 112;
 /// The maximum number of columns with a time below.
 const LABELS: usize = 10;
 
-/// Bounces by hour, stacked by fate.
-pub(super) fn hours(view: &View) -> Chart {
-    let (width, hours) = view.columns(COLUMNS);
-    let columns = hours.iter().map(|(hour, tally)| Column {
-        title: tooltip(*hour, tally),
-        parts: parts(tally, |_| true),
-    });
-    let columns: Vec<_> = columns.collect();
-    Chart {
-        name: "hours",
-        title: "Bounces by hour",
-        text: format!(
-            "Each column is {}. The highest has {} bounces. The table below has the same numbers.",
-            span(width),
-            Chart::most(&columns)
-        ),
-        columns,
-        labels: labels(&hours),
+/// Bounces over time, in columns of as many hours each.
+pub(in crate::cli::report) struct Series {
+    pub width: u64,
+    pub columns: Vec<(u64, AttackTally)>,
+    /// Whether each is a day.
+    pub by_day: bool,
+}
+
+impl Series {
+    /// By hour, in at most so many columns.
+    pub fn by_hour(view: &View) -> Self {
+        let (width, columns) = view.columns(COLUMNS);
+        Self {
+            width,
+            columns,
+            by_day: false,
+        }
+    }
+
+    /// By day; the period begins with one.
+    pub fn by_day(view: &View) -> Self {
+        let Period { first, last } = view.period;
+        Self {
+            width: 24,
+            columns: view.summary.series(first, last, 24),
+            by_day: true,
+        }
+    }
+
+    /// When a column begins.
+    pub fn time(&self, hour: u64) -> String {
+        match self.by_day {
+            true => date(hour / 24),
+            false => short(hour),
+        }
+    }
+
+    /// The width of a column in words.
+    pub fn span(&self) -> String {
+        match self.by_day {
+            true => "a day".to_owned(),
+            false => span(self.width),
+        }
+    }
+
+    /// The columns, stacked by fate.
+    pub fn chart(&self) -> Chart {
+        let columns = self.columns.iter().map(|(hour, tally)| Column {
+            title: tooltip(&self.time(*hour), tally),
+            parts: parts(tally, |_| true),
+        });
+        let columns: Vec<_> = columns.collect();
+        Chart {
+            name: "hours",
+            title: match self.by_day {
+                true => "Bounces by day",
+                false => "Bounces by hour",
+            },
+            text: format!(
+                "Each column is {}. The highest has {} bounces. The table below has the same numbers.",
+                self.span(),
+                Chart::most(&columns)
+            ),
+            columns,
+            labels: labels(&self.columns),
+        }
     }
 }
 
@@ -67,16 +121,16 @@ fn labels(columns: &[(u64, AttackTally)]) -> Vec<(usize, String)> {
 }
 
 /// The width of a column in words.
-pub(super) fn span(width: u64) -> String {
+fn span(width: u64) -> String {
     match width {
         1 => "an hour".to_owned(),
         width => format!("{width} hours"),
     }
 }
 
-fn tooltip(hour: u64, tally: &AttackTally) -> String {
+fn tooltip(time: &str, tally: &AttackTally) -> String {
     let fates = Fate::ALL.into_iter().filter(|fate| tally.of(*fate) > 0);
     let fates = fates.map(|fate| format!("{} {}", tally.of(fate), fate.words()));
     let fates: Vec<_> = fates.collect();
-    format!("{} UTC: {}", short(hour), fates.join(", "))
+    format!("{time} UTC: {}", fates.join(", "))
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    hours,
+    hours::{self, Series},
     view::{List, View, short},
 };
 use crate::{
@@ -13,8 +13,6 @@ use crate::{
 
 /// The maximum number of hosts, networks and addresses on the page.
 pub(super) const MAX_NAMED: usize = 50;
-/// The maximum number of rows in the table of hours.
-const ROWS: u64 = 112;
 
 pub(super) fn render(view: &View) -> Markup {
     let about = view.domain.as_deref().unwrap_or("all your domains");
@@ -33,11 +31,11 @@ pub(super) fn render(view: &View) -> Markup {
             (tiles(view))
             (accounts(view))
             (view.origins.markup())
-            (by_hour(view))
+            (over_time(view, &Series::by_hour(view)))
             (reasons(view))
-            (list("Hosts that sent them", "Host", &view.hosts))
-            (list("Networks that sent them", "Network", &view.networks))
-            (list("Forged addresses (their recipients)", "Address", &view.recipients))
+            (list("Hosts that sent them", "Host", &view.hosts, MAX_NAMED, &see_json()))
+            (list("Networks that sent them", "Network", &view.networks, MAX_NAMED, &see_json()))
+            (list("Forged addresses (their recipients)", "Address", &view.recipients, MAX_NAMED, &see_json()))
             (domains(view))
         }
         (notes())
@@ -45,7 +43,8 @@ pub(super) fn render(view: &View) -> Markup {
     page(&title, &content)
 }
 
-fn tiles(view: &View) -> Markup {
+/// How many became what.
+pub(in crate::cli::report) fn tiles(view: &View) -> Markup {
     let all = view.bounces.0;
     html! {
         ul.tiles {
@@ -57,7 +56,8 @@ fn tiles(view: &View) -> Markup {
     }
 }
 
-fn accounts(view: &View) -> Markup {
+/// Accounts that somebody may have abused.
+pub(in crate::cli::report) fn accounts(view: &View) -> Markup {
     let shown = view.accounts.get(..MAX_NAMED).unwrap_or(&view.accounts);
     let left = view.accounts.len() - shown.len();
     html! {
@@ -72,30 +72,42 @@ fn accounts(view: &View) -> Markup {
     }
 }
 
-fn by_hour(view: &View) -> Markup {
-    let (width, columns) = view.columns(ROWS);
-    let came = columns.iter().rev().filter(|(_, tally)| tally.all() > 0);
+/// The chart of a series, and the same numbers as a table.
+pub(in crate::cli::report) fn over_time(view: &View, series: &Series) -> Markup {
+    let (name, heading) = match series.by_day {
+        true => ("by-day", "By day"),
+        false => ("by-hour", "By hour"),
+    };
+    let table = match series.by_day {
+        true => "Bounces by day, as a table",
+        false => "Bounces by hour, as a table",
+    };
+    let came = series.columns.iter().rev();
+    let came = came.filter(|(_, tally)| tally.all() > 0);
     html! {
-        section aria-labelledby="by-hour" {
-            h2 id="by-hour" { "By hour" }
+        section aria-labelledby=(name) {
+            h2 id=(name) { (heading) }
             @if let Some((hour, bounces)) = view.summary.worst_hour() {
                 p.soft {
-                    "The worst hour began at " (short(hour)) " UTC, with " (bounces) " bounces without proof."
-                    " Each column is " (hours::span(width)) "."
+                    @match series.by_day {
+                        true => { "The worst day was " (series.time(hour)) }
+                        false => { "The worst hour began at " (series.time(hour)) " UTC" }
+                    }
+                    ", with " (bounces) " bounces without proof. Each column is " (series.span()) "."
                 }
             }
             ul.legend { @for fate in view.fates() { li { (chart::swatch(fate.as_str())) (fate.words()) } } }
-            div.latest role="region" aria-labelledby="by-hour" tabindex="0" { (hours::hours(view).draw()) }
+            div.latest role="region" aria-labelledby=(name) tabindex="0" { (series.chart().draw()) }
             details {
                 summary { "The same as a table" }
-                div.wide role="region" aria-label="Bounces by hour, as a table" tabindex="0" {
+                div.wide role="region" aria-label=(table) tabindex="0" {
                     table {
                         thead { tr {
                             th scope="col" { "From (UTC)" }
                             @for fate in view.fates() { th.number scope="col" { (fate.words()) } }
                         } }
                         tbody { @for (hour, tally) in came { tr {
-                            th scope="row" { (short(*hour)) }
+                            th scope="row" { (series.time(*hour)) }
                             @for fate in view.fates() { td.number { (tally.of(fate)) } }
                         } } }
                     }
@@ -143,8 +155,20 @@ fn in_words(words: Option<&str>, code: &str) -> Markup {
     }
 }
 
-fn list(title: &str, of: &str, list: &List) -> Markup {
-    let (shown, left) = list.first(MAX_NAMED);
+/// Where the rest of a list is.
+fn see_json() -> Markup {
+    html! { "; " code { "--json" } " shows all" }
+}
+
+/// The first `most` of a list; `rest` says where the others are.
+pub(in crate::cli::report) fn list(
+    title: &str,
+    of: &str,
+    list: &List,
+    most: usize,
+    rest: &Markup,
+) -> Markup {
+    let (shown, left) = list.first(most);
     let most = shown.first().map_or(0, |entry| entry.bounces.0.suspect());
     let others = list.others.0;
     html! {
@@ -165,7 +189,7 @@ fn list(title: &str, of: &str, list: &List) -> Markup {
                         td.bar { (chart::bar(&hours::parts(&entry.bounces.0, Fate::is_suspect), most)) }
                     } } }
                 }
-                @if left > 0 { p.soft { "And " (left) " more; " code { "--json" } " shows all." } }
+                @if left > 0 { p.soft { "And " (left) " more" (rest) "." } }
                 @if others.suspect() > 0 {
                     p.soft { "And " (others.suspect()) " bounces of others, which were counted together." }
                 }

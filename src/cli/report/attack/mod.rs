@@ -19,10 +19,14 @@ use std::{ops::RangeInclusive, path::PathBuf, process::ExitCode, sync::Arc};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
-use self::{complaints::Complaints, period::Period, view::View, whose::Owners};
+use self::complaints::Complaints;
 pub(super) use self::{
+    hours::Series,
+    html::{accounts, list, over_time, tiles},
     letter::{LetterArguments, letter},
-    whose::{SpfAsker, names_it},
+    period::{Period, PeriodArguments},
+    view::{Numbers, View},
+    whose::{Owners, SpfAsker, names_it},
 };
 use super::{NO_STORE, ask};
 use crate::{
@@ -60,6 +64,13 @@ pub(super) struct AttackArguments {
     /// in your name; to this new or empty folder
     #[arg(long, value_name = "FOLDER")]
     export: Option<PathBuf>,
+}
+
+impl AttackArguments {
+    /// Which period is meant.
+    pub fn period(&self) -> &PeriodArguments {
+        &self.scope.period
+    }
 }
 
 /// What was counted of them.

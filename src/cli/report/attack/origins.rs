@@ -16,14 +16,14 @@ use crate::core::{
 
 /// Who sent in our name: first our own hosts, then those of which most networks say so.
 #[derive(Serialize)]
-pub(super) struct Origins {
+pub(in crate::cli::report) struct Origins {
     pub top: Vec<Origin>,
     /// The bounces whose origins were too many to be named.
     pub others: u64,
 }
 
 #[derive(Serialize)]
-pub(super) struct Origin {
+pub(in crate::cli::report) struct Origin {
     pub address: IpAddr,
     pub network: String,
     /// Whether it is in `local.networks`, or SPF of a domain of ours names it.

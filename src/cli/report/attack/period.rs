@@ -17,7 +17,7 @@ use crate::core::{
 const DEFAULT: u64 = 7 * DAY;
 
 #[derive(Debug, Args)]
-pub(super) struct PeriodArguments {
+pub(in crate::cli::report) struct PeriodArguments {
     /// The period until now, in whole hours: 36h, for example; at most 90d [default: 7d]
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["days", "from"])]
     since: Option<Duration>,
@@ -43,7 +43,7 @@ struct Moment {
 
 /// One or more whole hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Period {
+pub(in crate::cli::report) struct Period {
     /// The first hour, since 1970.
     pub first: u64,
     /// The last one, not before the first.

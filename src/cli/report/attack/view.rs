@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-pub(super) struct View {
+pub(in crate::cli::report) struct View {
     pub from: String,
     pub to: String,
     /// The only domain of the report; `None` for all.
@@ -41,13 +41,13 @@ pub(super) struct View {
 }
 
 #[derive(Serialize)]
-pub(super) struct Worst {
+pub(in crate::cli::report) struct Worst {
     pub hour: String,
     pub suspect: u64,
 }
 
 #[derive(Serialize)]
-pub(super) struct Reason {
+pub(in crate::cli::report) struct Reason {
     pub fate: &'static str,
     /// The action, done or monitored, and its reason.
     pub why: String,
@@ -61,7 +61,7 @@ pub(super) struct Reason {
 }
 
 #[derive(Serialize)]
-pub(super) struct Hour {
+pub(in crate::cli::report) struct Hour {
     pub hour: String,
     #[serde(flatten)]
     pub bounces: Numbers,
@@ -69,7 +69,7 @@ pub(super) struct Hour {
 
 /// Hosts, networks or addresses, those with the most suspect bounces first.
 #[derive(Serialize)]
-pub(super) struct List {
+pub(in crate::cli::report) struct List {
     pub different: usize,
     pub top: Vec<Entry>,
     /// The bounces of all others, which were counted together.
@@ -77,7 +77,7 @@ pub(super) struct List {
 }
 
 #[derive(Serialize)]
-pub(super) struct Entry {
+pub(in crate::cli::report) struct Entry {
     pub name: String,
     #[serde(flatten)]
     pub bounces: Numbers,
@@ -85,7 +85,7 @@ pub(super) struct Entry {
 
 /// A tally, with the name of each fate.
 #[derive(Clone, Copy)]
-pub(super) struct Numbers(pub AttackTally);
+pub(in crate::cli::report) struct Numbers(pub AttackTally);
 
 impl Serialize for Numbers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -209,7 +209,7 @@ fn explained(why: &str) -> Option<String> {
 }
 
 /// An hour since 1970, for example `2026-11-28 13:00`.
-pub(super) fn short(hour: u64) -> String {
+pub(in crate::cli::report) fn short(hour: u64) -> String {
     let mut text = rfc3339(hour.saturating_mul(HOUR)).replace('T', " ");
     text.truncate("2026-11-28 13:00".len());
     text

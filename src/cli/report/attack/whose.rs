@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose a host is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(in crate::cli::report) enum Whose {
     /// Ours: it is in `local.networks`.
     Local,
     /// Ours: SPF of this domain of ours names it.
@@ -87,7 +87,7 @@ impl Serialize for Whose {
 
 /// What was found of the origins.
 #[derive(Debug, Default)]
-pub(super) struct Owners(HashMap<IpAddr, Whose>);
+pub(in crate::cli::report) struct Owners(HashMap<IpAddr, Whose>);
 
 impl Owners {
     /// Asks about the origins.

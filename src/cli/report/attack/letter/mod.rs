@@ -47,10 +47,13 @@ pub(in crate::cli::report) async fn letter(
         Err(code) => return code,
     };
     let failed = |why: Unavailable| unavailable(&why.to_string());
-    let suspected = match suspected_now(config, &*store, hour(now())).await {
+    let mut suspected = match suspected_now(config, &*store, hour(now())).await {
         Ok(suspected) => suspected,
         Err(why) => return failed(why),
     };
+    // A letter about one client's domain says nothing of another's, nor does what is printed beside it.
+    let about = view.domain.as_deref();
+    suspected.retain(|account| about.is_none_or(|domain| domain == account.domain));
     if !suspected.is_empty() && !arguments.force {
         for account in &suspected {
             eprintln!("backstop: account_suspected: {}", account.line());
