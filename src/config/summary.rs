@@ -31,10 +31,10 @@ impl Config {
             Modes::One(Mode::Monitor) => "mode monitor: every message is judged, none is refused",
             Modes::One(Mode::Enforce) => "mode enforce: verdicts act",
             Modes::OfEach(Mode::Monitor) => {
-                "mode monitor: every message is judged, none is refused but what a client's row has refused"
+                "mode monitor: every message is judged, none is refused but what a row of tenants has refused"
             }
             Modes::OfEach(Mode::Enforce) => {
-                "mode enforce: verdicts act, except for clients whose row says `mode: monitor`"
+                "mode enforce: verdicts act, except where a row of tenants says `mode: monitor`"
             }
         };
         let null_sender = &policy.null_sender;

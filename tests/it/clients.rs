@@ -79,8 +79,8 @@ fn replay_counts_a_client_in_monitor_once_in_its_mode_and_once_in_enforce() {
         let path = eml.to_str().unwrap();
         let text = said(&lab.run(&["replay", path, FROM_RECEIVED]));
         for title in [
-            "or that of the client's row, as configured",
-            "in mode enforce for all clients",
+            "or that of the domain's row, as configured",
+            "in mode enforce for all domains",
         ] {
             assert!(text.contains(title), "{title}: {text}");
         }

@@ -97,7 +97,7 @@ impl ReplayReport {
             return;
         }
         let (own, all) = match self.has_tenants {
-            true => (" or that of the client's row", " for all clients"),
+            true => (" or that of the domain's row", " for all domains"),
             false => ("", ""),
         };
         print_counts(

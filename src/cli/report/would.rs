@@ -25,8 +25,7 @@ use crate::{
 /// The maximum number of groups in the text.
 const MAX_NAMED: usize = 30;
 /// Why there are no counts.
-const NOTHING: &str =
-    "nothing is counted: `mode` is enforce, no rule has `monitor: true`, and no client has a row";
+const NOTHING: &str = "nothing is counted: `mode` is enforce, no rule has `monitor: true`, and there are no `tenants`";
 /// The default period, in days.
 const DEFAULT: u64 = 7;
 

@@ -83,9 +83,9 @@ fn answered(policy: &Policy, change: &Change) -> String {
     let mode = match policy.modes() {
         Modes::One(Mode::Enforce) => "",
         Modes::One(Mode::Monitor) => " (mode monitor: logged only)",
-        Modes::OfEach(Mode::Enforce) => ", or what the client's row answers",
+        Modes::OfEach(Mode::Enforce) => ", or what the domain's row in tenants answers",
         Modes::OfEach(Mode::Monitor) => {
-            ", or what the client's row answers (mode monitor: logged only, unless its row says enforce)"
+            " (mode monitor: logged only), or what the domain's row in tenants answers, in its mode"
         }
     };
     format!(

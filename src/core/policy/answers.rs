@@ -36,7 +36,11 @@ impl fmt::Display for Modes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One(mode) => f.write_str(mode.as_str()),
-            Self::OfEach(mode) => write!(f, "{}, or that of the client's row", mode.as_str()),
+            Self::OfEach(mode) => write!(
+                f,
+                "{}, or that of the domain's row in tenants",
+                mode.as_str()
+            ),
         }
     }
 }

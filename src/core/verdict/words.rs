@@ -92,10 +92,7 @@ const REASONS: &[(&str, &str)] = &[
         "other_recipients",
         "it has to come separately for each recipient",
     ),
-    (
-        "other_answers",
-        "it has to come separately for each client’s domain",
-    ),
+    ("other_answers", "it has to come separately for each domain"),
     ("never_sends", "a bounce to an address that never sends"),
     ("known_bounce", "a bounce to a listed address"),
     ("known_mail", "mail to a listed address"),

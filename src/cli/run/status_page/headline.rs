@@ -75,10 +75,11 @@ fn lead(view: &View) -> String {
     };
     match (view.modes, all) {
         (Modes::OfEach(_), 0) => {
-            "Each client's mail is answered in its own mode. None came in the last hour.".to_owned()
+            "Each domain is in the mode that its row in tenants says. None came in the last hour."
+                .to_owned()
         }
         (Modes::OfEach(_), _) => format!(
-            "Each client's mail is answered in its own mode. Of {recipients} in the last hour, {} were refused{}, and \
+            "Each domain is in the mode that its row in tenants says. Of {recipients} in the last hour, {} were refused{}, and \
              enforcing would have refused {} more.",
             grouped(refused),
             too(deferred),

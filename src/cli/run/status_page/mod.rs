@@ -109,9 +109,7 @@ fn why(view: &View) -> Markup {
 fn monitored(modes: Modes) -> &'static str {
     match modes {
         Modes::One(_) => "What monitored rules would refuse",
-        Modes::OfEach(_) => {
-            "What enforcing would refuse for clients in monitor, or by monitored rules"
-        }
+        Modes::OfEach(_) => "What enforcing everywhere would refuse",
     }
 }
 

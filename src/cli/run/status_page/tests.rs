@@ -163,13 +163,13 @@ fn clients_have_modes_of_their_own() {
         for words in [
             "Of 3 recipients in the last hour, 1 were refused, and enforcing would have refused 2 more.",
             "What was refused or deferred",
-            "What enforcing would refuse for clients in monitor",
+            "What enforcing everywhere would refuse",
         ] {
             assert!(some.contains(words), "{words}: {some}");
         }
         let none = page(&[]);
         assert!(
-            none.contains("in its own mode. None came in the last hour."),
+            none.contains("tenants says. None came in the last hour."),
             "{none}"
         );
     }
