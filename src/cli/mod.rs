@@ -248,9 +248,6 @@ fn engine(
         domains: Arc::clone(&config.lists),
         store,
     };
-    if former.is_none() {
-        engine.sieges.watch(&config.policy.local.domains);
-    }
     Ok((engine, events))
 }
 

@@ -12,9 +12,9 @@ use crate::{
     core::{
         address::Domain,
         duration::Duration,
-        siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status, record_name},
+        siege::{ByHand, Forced, LONGEST_BY_HAND, Record, Status, Written, record_name},
     },
-    store::{Reason, Store, Unavailable},
+    store::{Reason, SiegeWrite, Store, Unavailable, siege_record},
 };
 
 /// How often we try to write a record that hosts write twice a second.
@@ -156,10 +156,9 @@ async fn set_once(
 ) -> Result<Option<Status>, Unavailable> {
     let name = record_name(arguments.domain.0.as_ref());
     let lasts = time::Duration::from(arguments.time).as_secs();
-    let shared = store.siege_records().await?;
-    let now = shared.now_millis / 1000;
-    let found = shared.records.iter().find(|record| record.name == name);
-    let stored = found.and_then(|found| Record::from_bytes(&found.bytes).ok());
+    let (found, now) = siege_record(store, name).await?;
+    let stored = found.as_ref();
+    let stored = stored.and_then(|found| Record::from_bytes(&found.bytes).ok());
     let mut record = stored.unwrap_or_else(|| Record::new(now));
     let forced = match arguments.state {
         SiegeSwitch::On => Some(Forced::On),
@@ -171,10 +170,18 @@ async fn set_once(
         until: now.saturating_add(lasts),
     });
     record.set_by_hand(by_hand, now);
-    let seen = found.map_or(0, |found| found.version);
-    let written = store.write_siege_record(name.to_owned(), seen, record.to_bytes());
-    let is_written = written.await?.is_some();
-    Ok(is_written.then(|| record.status(&config.policy.siege, now)))
+    let domain = arguments.domain.0.as_ref();
+    let write = SiegeWrite {
+        name: name.to_owned(),
+        seen: found.map_or(0, |found| found.version),
+        bytes: record.to_bytes(),
+        is_invented: domain.is_some_and(|domain| !config.policy.local.domains.names(domain)),
+    };
+    let written = store.write_siege_records(vec![write]).await?;
+    match written[..] {
+        [Written::Version(_)] => Ok(Some(record.status(&config.policy.siege, now))),
+        _ => Ok(None),
+    }
 }
 
 fn print(arguments: &Arguments, status: Status) {

@@ -1,6 +1,7 @@
 //! `backstop status`: whether the daemon answers, and whether its store and lists can be used.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::Path,
     process::ExitCode,
@@ -21,15 +22,19 @@ use super::{
 use crate::{
     config::Config,
     core::{
-        address::Domain, attack::hour, moment::rfc3339, policy::Modes,
-        proof::coverage::CoverageSummary, siege,
+        address::Domain,
+        attack::hour,
+        moment::rfc3339,
+        policy::Modes,
+        proof::coverage::CoverageSummary,
+        siege::{self, State},
     },
     directory::{
         Directory, Event, Weight,
         domains::ListState,
         tenants::{Probed, Tenants},
     },
-    engine::{Rounds, Sieges},
+    engine::{self, Rounds},
     milter::reach,
     store::Store,
 };
@@ -61,8 +66,10 @@ struct Status {
     recipient_lists: Vec<Part>,
     /// None if no client has answers of his own.
     tenants: Option<Part>,
-    /// None if floods are not watched for.
+    /// None if floods are not watched for. Of many, those of a hundred domains that are not calm.
     sieges: Option<Vec<Siege>>,
+    /// How many domains are in each state of a siege: those of which bounces are known.
+    siege_domains: Option<BTreeMap<&'static str, usize>>,
     /// Accounts that somebody may abuse; none if floods are not watched for.
     accounts: Option<Vec<SuspectedAccount>>,
     /// The URL of the metrics, if they are served.
@@ -92,6 +99,9 @@ struct DomainListPart {
     failing_since: Option<String>,
 }
 
+/// The sieges that are shown, and how many domains are in each state.
+type Sieges = (Vec<Siege>, BTreeMap<&'static str, usize>);
+
 /// The siege of one domain, or of `all` domains together.
 #[derive(Serialize)]
 struct Siege {
@@ -112,7 +122,8 @@ impl Status {
         let lists = domain_lists.iter().map(|list| &list.part);
         let others = store.iter().chain(&recipient_lists).chain(lists);
         let mut others = others.chain(&tenants);
-        let (sieges, accounts) = flooded.unzip();
+        let (flooded, accounts) = flooded.unzip();
+        let (sieges, siege_domains) = flooded.unzip();
         let is_well = daemon.is_well && others.all(|part| part.is_well);
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -127,6 +138,7 @@ impl Status {
             recipient_lists,
             tenants,
             sieges,
+            siege_domains,
             accounts,
             metrics: config
                 .observe
@@ -134,6 +146,18 @@ impl Status {
                 .as_ref()
                 .map(|address| address.page("/metrics")),
         }
+    }
+
+    /// Whether there are more sieges than are shown.
+    fn has_more(&self) -> bool {
+        let shown = self.sieges.as_ref().map_or(0, Vec::len);
+        let all: usize = self
+            .siege_domains
+            .iter()
+            .flatten()
+            .map(|(_, count)| count)
+            .sum();
+        all > shown
     }
 
     fn print(&self) {
@@ -156,6 +180,14 @@ impl Status {
         }
         for siege in self.sieges.iter().flatten() {
             println!("{siege}");
+        }
+        for (state, count) in self
+            .siege_domains
+            .iter()
+            .flatten()
+            .filter(|_| self.has_more())
+        {
+            println!("sieges, domains in all: {count} {state}");
         }
         if let Some([]) = self.sieges.as_deref() {
             println!("sieges: none, and no bounces that could begin one");
@@ -210,7 +242,7 @@ async fn daemon(config: &Config) -> Part {
 }
 
 /// The store as this process finds it (the daemon has its own connection), and the sieges and suspected accounts in it.
-async fn store(config: &Config) -> (Option<Part>, Option<(Vec<Siege>, Vec<SuspectedAccount>)>) {
+async fn store(config: &Config) -> (Option<Part>, Option<(Sieges, Vec<SuspectedAccount>)>) {
     if !uses_store(config) {
         return (None, None);
     }
@@ -330,8 +362,8 @@ async fn directories(config: &Config) -> Vec<Part> {
 }
 
 /// The sieges of the domains with recent bounces, as all hosts with this store see them.
-async fn sieges(config: &Config, store: &dyn Store) -> Vec<Siege> {
-    let sieges = Arc::<Sieges>::default();
+async fn sieges(config: &Config, store: &dyn Store) -> Sieges {
+    let sieges = Arc::<engine::Sieges>::default();
     let mut rounds = Rounds::new(Arc::clone(&sieges));
     rounds.look(&config.policy, store).await;
     let view = sieges.view();
@@ -342,7 +374,8 @@ async fn sieges(config: &Config, store: &dyn Store) -> Vec<Siege> {
             .map_or_else(|| "all".to_owned(), Domain::to_string),
         status: status.clone(),
     };
-    statuses.map(siege).collect()
+    let counts = State::ALL.map(|state| (state.as_str(), view.count(state)));
+    (statuses.map(siege).collect(), counts.into_iter().collect())
 }
 
 impl fmt::Display for Siege {

@@ -20,6 +20,13 @@ pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     rest.is_empty().then_some(value)
 }
 
+/// The first field of a value that [`to_bytes`] wrote, without a look at the others.
+pub(super) fn first_of<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    postcard::take_from_bytes(bytes)
+        .ok()
+        .map(|(first, _)| first)
+}
+
 /// Reads a list of at most `MAX` values.
 pub(super) fn at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

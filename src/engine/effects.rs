@@ -33,7 +33,7 @@ impl Engine {
             would,
             accepted_sender,
         } = effects;
-        self.sieges.sense(hits);
+        self.sieges.sense(&self.policy, hits);
         if let Some((domain, recipients)) = &leaves {
             self.sieges.sent(&self.policy, domain, *recipients);
         }

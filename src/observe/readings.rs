@@ -35,8 +35,10 @@ pub struct Readings {
     pub tenants: Option<TenantReading>,
     /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
-    /// The sieges of domains that are named in `local.domains`.
+    /// The sieges of domains that are named in `local.domains`; of many, those that are not calm, and not of all.
     pub sieges: Vec<SiegeReading>,
+    /// How many domains are in each state of a siege.
+    pub domains: Vec<(&'static str, usize)>,
     /// How many accounts are suspected.
     pub accounts_suspected: usize,
 }
@@ -203,6 +205,14 @@ impl Collector for Readings {
             "The state of a domain's siege: 0 calm, 1 alert, 2 easing, 3 siege.",
             "domain",
             sieges.iter().map(|siege| (&*siege.domain, siege.state)),
+        )?;
+        page.gauges(
+            "backstop_siege_domains",
+            "Domains of which bounces are known, by the state of their sieges.",
+            "state",
+            self.domains
+                .iter()
+                .map(|(state, count)| (*state, whole(*count))),
         )?;
         page.gauges(
             "backstop_backscatter_per_minute",

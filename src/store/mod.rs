@@ -37,7 +37,9 @@ pub use questions::{
 };
 use queue::Queue;
 pub use receipt::Receipt;
-pub use siege::{LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, SiegeRecord, SiegeRecords};
+pub use siege::{
+    LONGEST_NAME, LONGEST_RECORD, MAX_INVENTED, MAX_RECORDS, SiegeWrite, siege_record,
+};
 pub use unavailable::{Reason, Unavailable};
 pub use url::StoreUrl;
 

@@ -6,7 +6,7 @@ use std::{collections::HashMap, ops::RangeInclusive};
 
 use futures_util::future::BoxFuture;
 
-use super::{SiegeRecords, Unavailable};
+use super::{SiegeWrite, Unavailable};
 use crate::core::{
     aggregate::{AggregateReport, Kept},
     attack::{AttackKind, AttackRow, AttackTally, Sample},
@@ -16,7 +16,7 @@ use crate::core::{
         ledger::{Hash, Remembered, Sent},
         uses::{Attempt, Use},
     },
-    siege::SiegeEvent,
+    siege::{Answer, Question, SiegeEvent, Written},
     would::WouldRow,
 };
 
@@ -61,29 +61,28 @@ pub trait LearnedStore {
 
 /// The siege of each domain.
 pub trait SiegeStore {
-    /// The records of all sieges, in order of their names, and the time by the store's clock.
-    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords>;
+    /// The records that were written after the last one that is known, in the order in which they were written, at most so
+    /// many; those that are asked for by name; and the time by the store's clock: on Redis that of the server, on which all
+    /// hosts agree. No record is missed, whichever process writes when.
+    fn siege_changes(&self, question: Question, most: usize) -> StoreAnswer<'_, Answer>;
 
-    /// Writes the record of a siege if the store still has the version `seen` of it, or none if `seen` is 0. Gives the new
-    /// version, which is unique among all records of this name. `None` if another host wrote it meanwhile: that record
-    /// stays. After an error the record may have been written or not: read it again. Records are kept for 100 days. When
-    /// there are [`MAX_RECORDS`], a new one takes the place of the one that was written longest ago.
+    /// Writes records of sieges, each if the store still has the version `seen` of it, or none if `seen` is 0. Gives what
+    /// became of each, in their order: [`Written::Raced`] if another host wrote it meanwhile, and that record stays. After
+    /// an error each may have been written or not: read it again. Records are kept for 100 days. Of those that strangers may
+    /// have invented there are [`MAX_INVENTED`]: a new one takes the place of the one that was written longest ago. The others
+    /// keep their place; when there are [`MAX_RECORDS`], a new one finds it [`Full`](Written::Full).
     ///
     /// # Errors
     ///
-    /// [`Reason::Other`] also where the name is empty or longer than [`LONGEST_NAME`], or the record longer than
+    /// [`Reason::Other`] also where a name is empty or longer than [`LONGEST_NAME`], or a record longer than
     /// [`LONGEST_RECORD`].
     ///
     /// [`LONGEST_NAME`]: super::LONGEST_NAME
     /// [`LONGEST_RECORD`]: super::LONGEST_RECORD
+    /// [`MAX_INVENTED`]: super::MAX_INVENTED
     /// [`MAX_RECORDS`]: super::MAX_RECORDS
     /// [`Reason::Other`]: super::Reason::Other
-    fn write_siege_record(
-        &self,
-        name: String,
-        seen: u64,
-        bytes: Vec<u8>,
-    ) -> StoreAnswer<'_, Option<u64>>;
+    fn write_siege_records(&self, writes: Vec<SiegeWrite>) -> StoreAnswer<'_, Vec<Written>>;
 }
 
 /// The counts of the attack report, and samples of refused bounces.

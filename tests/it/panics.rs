@@ -14,7 +14,7 @@ use backstop::{
             ledger::{Hash, Remembered, Sent},
             uses::{Attempt, Use},
         },
-        siege::SiegeEvent,
+        siege::{Answer, Question, SiegeEvent, Written},
         would::{Would, WouldRow},
     },
     directory::{Directory, tenants::Tenants},
@@ -23,7 +23,7 @@ use backstop::{
     milter::{Counters, Listener, serve},
     store::{
         AttackStore, CoverageStore, DomainStore, ForgedStore, Health, LearnedStore, LedgerStore,
-        Losses, ProofUseStore, Receipt, ReportStore, SiegeRecords, SiegeStore, Store, StoreAnswer,
+        Losses, ProofUseStore, Receipt, ReportStore, SiegeStore, SiegeWrite, Store, StoreAnswer,
         WouldStore,
     },
 };
@@ -73,11 +73,11 @@ impl LearnedStore for Buggy {
 }
 
 impl SiegeStore for Buggy {
-    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords> {
+    fn siege_changes(&self, _: Question, _: usize) -> StoreAnswer<'_, Answer> {
         panic!("no rounds are made")
     }
 
-    fn write_siege_record(&self, _: String, _: u64, _: Vec<u8>) -> StoreAnswer<'_, Option<u64>> {
+    fn write_siege_records(&self, _: Vec<SiegeWrite>) -> StoreAnswer<'_, Vec<Written>> {
         panic!("no rounds are made")
     }
 }

@@ -156,7 +156,6 @@ async fn siege_now(
         return;
     }
     let sieges = Arc::<Sieges>::default();
-    sieges.watch(&config.policy.local.domains);
     Rounds::new(Arc::clone(&sieges))
         .look(&config.policy, &*store)
         .await;

@@ -5,11 +5,8 @@ use std::{collections::HashSet, ops::RangeInclusive, sync::Arc};
 use crate::{
     config::Config,
     core::{
-        address::Domain,
-        attack::AttackTally,
-        by_domain::Spans,
-        proof::coverage::CoverageSummary,
-        siege::{Status, spans},
+        address::Domain, attack::AttackTally, by_domain::Spans, proof::coverage::CoverageSummary,
+        siege::spans,
     },
     engine::{Rounds, Sieges},
     store::{Store, Unavailable},
@@ -86,13 +83,10 @@ pub(super) async fn sieges(
         .look(&config.policy, store)
         .await;
     let view = sieges.view();
-    let besieged = |(domain, status): &(Option<Domain>, Status)| {
-        status.state.is_besieged().then(|| domain.clone())
-    };
-    let on: HashSet<Option<Domain>> = view.statuses.iter().filter_map(besieged).collect();
+    let on: HashSet<Option<&Domain>> = view.besieged_domains().collect();
     // One that goes on may have begun before the period.
     let events = store.siege_events(0).await?;
-    let is_on = |domain: Option<&Domain>| on.contains(&domain.cloned());
+    let is_on = |domain: Option<&Domain>| on.contains(&domain);
     Ok(spans(events, is_on, (first, now)))
 }
 

@@ -12,8 +12,7 @@ use crate::{
     cli::domains::age,
     core::{
         address::Domain,
-        pattern::DomainPattern,
-        siege::{State, Status},
+        siege::{State, Status, View},
     },
     directory::domains::ListState,
     engine::{Engine, Shared},
@@ -113,6 +112,7 @@ async fn serve(listener: HttpListener, hosts: Arc<Hosts>, site: Arc<Site>) {
 
 pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
     let engine = shared.engine.load();
+    let view = engine.sieges.view();
     let counts = counters.snapshot();
     let of = |violation| counts.violations.get(&violation).copied();
     let violations = Violation::ALL.map(|one| (one.code(), of(one).unwrap_or_default()));
@@ -140,7 +140,10 @@ pub(super) fn readings(shared: &Shared, counters: &Counters) -> Readings {
             lost_counts: health.lost.counts,
             failures: health.failures,
         }),
-        sieges: sieges(&engine),
+        sieges: sieges(&engine, &view),
+        domains: State::ALL
+            .map(|state| (state.as_str(), view.count(state)))
+            .to_vec(),
         accounts_suspected: engine.accounts.suspected().len(),
     }
 }
@@ -154,13 +157,10 @@ fn domain_list(state: &ListState) -> DomainListReading {
     }
 }
 
-/// Only for domains that the file names: strangers can invent any number of names below `.example.org`.
-fn sieges(engine: &Engine) -> Vec<SiegeReading> {
-    let named = |domain: &Domain| {
-        let itself = |pattern: &DomainPattern| *pattern == DomainPattern::Itself(domain.clone());
-        engine.policy.local.domains.iter().any(itself)
-    };
-    let view = engine.sieges.view();
+/// Only for domains that the file names: strangers can invent any number of names below `.example.org`. Of many, the view
+/// has a hundred at most.
+fn sieges(engine: &Engine, view: &View) -> Vec<SiegeReading> {
+    let named = |domain: &Domain| engine.policy.local.domains.names(domain);
     let statuses = view.statuses.iter();
     let shown = statuses.filter(|(domain, _)| domain.as_ref().is_none_or(named));
     let reading = |(domain, status): &(Option<Domain>, Status)| SiegeReading {

@@ -152,7 +152,6 @@ impl Running {
         };
         let domains = &engine.policy.local.domains;
         log::info!("domains that are ours: {}", domains.len());
-        engine.sieges.watch(domains);
         self.shared.engine.store(Arc::new(engine));
         self.warn_of_odds();
     }
@@ -226,7 +225,6 @@ impl Running {
             log::warn!("{warning}");
             said.push(warning.to_string());
         }
-        engine.sieges.watch(&config.policy.local.domains);
         let former = self.shared.engine.swap(Arc::new(engine));
         hand_over(&former, &self.shared.engine.load());
         self.hosts.set(&config.observe.hosts);

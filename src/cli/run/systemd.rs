@@ -101,7 +101,8 @@ pub(super) async fn keep_status(status: Arc<Status>, shared: Arc<Shared>) {
         let besieged = view.statuses.iter();
         let besieged = besieged.filter(|(_, status)| status.state.is_besieged());
         let besieged: Vec<_> = besieged.map(|(domain, _)| domain.as_ref()).collect();
-        let say = (traffic_line(traffic), siege_line(&besieged));
+        let all = usize::from(view.all().is_besieged()) + view.besieged();
+        let say = (traffic_line(traffic), siege_line(&besieged, all));
         if said != say {
             status.changed(&[], |facts| (facts.traffic, facts.sieges) = say.clone());
             said = say;
@@ -151,7 +152,8 @@ fn traffic_line([messages, refused]: [u64; 2]) -> String {
     )
 }
 
-fn siege_line(besieged: &[Option<&Domain>]) -> String {
+/// Names some of those that are besieged, of so many in all.
+fn siege_line(besieged: &[Option<&Domain>], all: usize) -> String {
     if besieged.is_empty() {
         return String::new();
     }
@@ -160,8 +162,8 @@ fn siege_line(besieged: &[Option<&Domain>]) -> String {
         None => "all domains".to_owned(),
     };
     let mut named: Vec<_> = besieged.iter().take(MAX_NAMED).map(name).collect();
-    if besieged.len() > MAX_NAMED {
-        named.push(format!("and {} more", besieged.len() - MAX_NAMED));
+    if all > named.len() {
+        named.push(format!("and {} more", all - named.len()));
     }
     format!("besieged: {}", named.join(", "))
 }
@@ -210,9 +212,9 @@ mod tests {
             (&[None], "besieged: all domains"),
             (&all[50..], &format!("besieged: {}", domains[0])),
         ] {
-            assert_eq!(siege_line(besieged), expected);
+            assert_eq!(siege_line(besieged, besieged.len()), expected);
         }
-        let line = siege_line(&all);
+        let line = siege_line(&all, all.len());
         assert!(
             line.ends_with(", and 48 more") && line.len() < 300,
             "{line}"

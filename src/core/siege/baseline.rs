@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     networks::{Networks, Sum},
     record::time,
+    slots,
 };
-use crate::core::stored::trimmed;
 
 /// Hours of a week.
 pub(super) const HOURS: usize = 168;
@@ -24,7 +24,7 @@ const NOTHING: u32 = 50;
 pub(super) const LONGEST_GAP: u64 = 900;
 
 /// The usual rate in one hour of the week.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slot {
     /// Thousandths of a hit a minute.
     pub rate: u32,
@@ -35,7 +35,7 @@ pub(super) struct Slot {
 /// The usual rates, and the hour that is being observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Baseline {
-    #[serde(with = "trimmed")]
+    #[serde(with = "slots")]
     pub slots: [Slot; HOURS],
     /// The hour since 1970.
     #[serde(deserialize_with = "time")]
@@ -108,6 +108,24 @@ impl Baseline {
         } else if known {
             self.observe(gap);
         }
+    }
+
+    /// Time went on from `before` to `now`, it was watched all the while, and nothing came: as [`Self::advance`] has it, called
+    /// again and again.
+    pub(super) fn pass_quiet(&mut self, before: u64, now: u64, limit: impl Fn(f64) -> f64) {
+        let mut at = before;
+        while self.hour < now / HOUR {
+            let next = self.hour.saturating_add(1);
+            let end = next.saturating_mul(HOUR);
+            self.observe(end.saturating_sub(at));
+            self.learn(&limit);
+            *self = Self {
+                slots: self.slots,
+                ..Self::new(end)
+            };
+            at = at.max(end);
+        }
+        self.observe(now.saturating_sub(at));
     }
 
     /// Counts hits of the hour.

@@ -6,7 +6,7 @@ use super::record::Record;
 use crate::core::stored;
 
 /// The first octet. It is counted up whenever the fields of a [`Record`] or their order change.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Octets of the check sum.
 const SUM: usize = 4;
 /// The maximum length of a record, in octets.
@@ -43,6 +43,37 @@ impl Record {
             [] | [VERSION, ..] => Err(Damaged::Content),
             [other, ..] => Err(Damaged::Version(*other)),
         }
+    }
+}
+
+/// A record at rest: its octets without version and check sum, for they do not leave this process.
+#[derive(Debug)]
+pub(super) struct Packed(Box<[u8]>);
+
+impl Packed {
+    pub(super) fn of(record: &Record) -> Self {
+        Self(stored::to_bytes(record).into())
+    }
+
+    /// Of octets that were read as a record.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        let content = bytes.split_last_chunk::<SUM>();
+        let content = content.and_then(|(content, _)| content.split_first());
+        Self(content.map_or(&[][..], |(_, record)| record).into())
+    }
+
+    pub(super) fn record(&self) -> Option<Record> {
+        stored::from_bytes(&self.0)
+    }
+
+    /// How often it was written: the first of its fields.
+    pub(super) fn sequence(&self) -> Option<u64> {
+        stored::first_of(&self.0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -1,12 +1,9 @@
 //! What the sensors of one host counted since they were last asked.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use super::networks::{FirstRecipients, Networks};
-use crate::core::{address::Domain, pattern::DomainPattern};
+use crate::core::address::Domain;
 
 /// How many domains are counted one by one beside those that `local.domains` names: below `.example.org` a stranger may
 /// invent as many as he likes.
@@ -89,8 +86,7 @@ impl Deltas {
 /// What one host counts, domain by domain.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    named: Arc<HashSet<Domain>>,
-    /// Those that are not named, and have not been forgotten.
+    /// Those that `local.domains` does not name, and have not been forgotten.
     others_seen: HashSet<Domain>,
     domains: HashMap<Domain, Deltas>,
     /// What found no place in `domains`.
@@ -108,26 +104,10 @@ pub struct Taken {
 }
 
 impl Tally {
-    /// Nothing counted yet.
-    pub fn new(local_domains: &[DomainPattern]) -> Self {
-        let named = local_domains.iter().filter_map(|pattern| match pattern {
-            DomainPattern::Itself(domain) => Some(domain.clone()),
-            DomainPattern::Below(_) => None,
-        });
-        Self {
-            named: Arc::new(named.collect()),
-            ..Self::default()
-        }
-    }
-
-    /// The domains that have their place in any case.
-    pub fn named(&self) -> Arc<HashSet<Domain>> {
-        Arc::clone(&self.named)
-    }
-
-    /// Where hits and mail of this domain, which is one of ours, are counted.
-    pub fn of(&mut self, domain: &Domain) -> &mut Deltas {
-        if !self.named.contains(domain) && !self.others_seen.contains(domain) {
+    /// Where hits and mail of this domain, which is one of ours, are counted. `is_named`: whether `local.domains` names the
+    /// domain itself, so that no stranger invented it.
+    pub fn of(&mut self, domain: &Domain, is_named: bool) -> &mut Deltas {
+        if !is_named && !self.others_seen.contains(domain) {
             if self.others_seen.len() >= MAX_DOMAINS {
                 return &mut self.others;
             }

@@ -8,10 +8,12 @@ use super::{
     change::{Cause, Change},
     deltas::Deltas,
     record::Record,
+    watched::Watched,
 };
 
-/// So often a record is written that nothing happened to, in seconds: else the hours seem unobserved.
-const REFRESH: u64 = 600;
+/// So often a record is written of a domain that is not calm, though nothing happened to it, in seconds: else the time seems
+/// unobserved.
+pub(super) const REFRESH: u64 = 600;
 
 /// What the store has.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +41,14 @@ pub struct Exchanged {
 
 impl Record {
     /// One round with what the store has, what this host knows, and what it counted since its last round that was written.
-    /// `now` is the time of the store's clock, in seconds since 1970. Where
+    /// `now` is the time of the store's clock, in seconds since 1970, and `watched` when hosts watched. Where
     /// the write fails because another host was faster, the round is made again with what that one wrote; where the
     /// store is gone, [`Self::step_alone`] takes its place.
     pub fn exchange(
         shared: Option<Shared<'_>>,
         local: &Self,
         pending: &Deltas,
+        watched: &Watched,
         now: u64,
         settings: &Settings,
     ) -> Exchanged {
@@ -75,29 +78,64 @@ impl Record {
             }
             _ => (own.clone(), None),
         };
-        record.alone = None;
-        let hour_over = record.baseline.is_over(now);
-        let reported = record.reported;
-        let change = record.step(settings, pending, now);
-        let stale = written_at.is_none_or(|at| now.abs_diff(at) >= REFRESH);
+        record.sequence = record.sequence.max(own.sequence);
+        let is_due = was_alone || damaged;
+        Exchanged {
+            damaged,
+            ..record.stepped(local, (written_at, is_due), pending, watched, now, settings)
+        }
+    }
+
+    /// The same where the store still has what this host last saw there or wrote itself, `written_at` that time.
+    pub(super) fn go_on(
+        &self,
+        written_at: u64,
+        pending: &Deltas,
+        watched: &Watched,
+        now: u64,
+        settings: &Settings,
+    ) -> Exchanged {
+        let mut record = self.clone();
+        record.settle(now);
+        let stored = (Some(written_at), self.alone.is_some());
+        record.stepped(self, stored, pending, watched, now, settings)
+    }
+
+    /// The next step of what `local` and the store have in common. Of the store it is known when its record was written,
+    /// where it has it, and whether another must be in any case.
+    fn stepped(
+        mut self,
+        local: &Self,
+        (written_at, is_due): (Option<u64>, bool),
+        pending: &Deltas,
+        watched: &Watched,
+        now: u64,
+        settings: &Settings,
+    ) -> Exchanged {
+        self.alone = None;
+        let hour_over = self.baseline.is_over(now);
+        let reported = self.reported;
+        self.catch_up(watched, settings, now);
+        let change = self.step(settings, pending, now);
+        let is_old = written_at.is_some_and(|at| hour_over || now.abs_diff(at) >= REFRESH);
         let must_write = change.is_some()
             || !pending.is_empty()
-            || was_alone
-            || damaged
-            || ((stale || hour_over) && !record.is_idle(now));
+            || is_due
+            || (is_old && !self.may_rest(settings))
+            || (written_at.is_none() && !self.is_idle(now));
         if must_write {
-            record.sequence = record.sequence.max(own.sequence).saturating_add(1);
+            self.sequence = self.sequence.saturating_add(1);
         }
         let change = change.or_else(|| {
             (reported != local.reported)
-                .then(|| record.change(settings, local.reported, Cause::Elsewhere))
+                .then(|| self.change(settings, local.reported, Cause::Elsewhere))
                 .flatten()
         });
         Exchanged {
-            record,
+            record: self,
             change,
             must_write,
-            damaged,
+            damaged: false,
         }
     }
 }

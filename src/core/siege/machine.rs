@@ -57,7 +57,7 @@ impl fmt::Display for State {
 /// Each time that a flood comes back within a day, the quiet that is needed doubles: this many times at most.
 const MOST_RELAPSES: u8 = 3;
 /// A flood that goes on when its siege ends begins another siege only when it is this many times as strong.
-const STRONGER: f64 = 2.0;
+pub(super) const STRONGER: f64 = 2.0;
 /// How long it takes until a flood half as strong begins another siege, in seconds.
 const TOLERATED_HALF_LIFE: f64 = DAY as f64;
 /// Of this many recipients of our mail, one may bounce without a proof each minute, for two hours.

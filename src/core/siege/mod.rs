@@ -37,7 +37,11 @@
 //!   later, as the tolerance halves.
 //! - **All domains together** have a record of their own, for a flood that is spread thin. What may become a domain's own
 //!   siege is left out of it ([`Record::is_shared`]), else a flood on one would besiege the others; ten minutes of an alert
-//!   are long enough to tell. While all are besieged, no domain learns its part of the flood.
+//!   are long enough to tell. While all are besieged, no domain learns its part of the flood, and the stricter answers are
+//!   those of the domains that get more than is usual for them ([`Record::above_until`]): with the first hit, where none
+//!   are usual. The others are left in peace.
+//! - **What nothing happens to rests.** A domain that is calm is not stepped, and its record is octets; when something comes,
+//!   it learns what passed while hosts watched ([`Watched`]), and is as if it had been stepped all the time.
 //! - **Hosts share a record** by compare-and-swap ([`Record::exchange`]). One that is cut off counts on
 //!   ([`Record::step_alone`]), sees its own part of a flood only, and gives what it counted to the others when they meet.
 //! - **Clocks step.** Forward is time in which nobody looked: neither quiet nor learned. Backward, all that is remembered
@@ -51,22 +55,26 @@ mod exchange;
 mod host;
 mod machine;
 mod networks;
-mod places;
 mod record;
+mod rest;
 mod ring;
 mod settings;
 mod sketch;
+mod slots;
 mod spans;
 #[cfg(test)]
 mod tests;
 mod view;
+mod watched;
 mod windows;
 
 pub use bytes::{Damaged, LARGEST};
 pub use change::{ByHand, Cause, Change, Forced, LONGEST_BY_HAND, Status};
 pub use deltas::{Deltas, Hit, MAX_DOMAINS, Taken, Tally};
 pub use exchange::{Exchanged, Shared};
-pub use host::{Done, Host, Round, Stored, StoredRecords, Write, Written, domain_of, record_name};
+pub use host::{
+    Answer, Cursor, Done, Host, Question, Round, Stored, Write, Written, domain_of, record_name,
+};
 pub use machine::State;
 pub(in crate::core) use networks::SHARES;
 pub use networks::{FirstRecipients, Networks};
@@ -75,3 +83,4 @@ pub use settings::{Learn, Settings};
 pub use sketch::Sketch;
 pub use spans::{KEEP_DAYS, MAX_EVENTS, SiegeEvent, Span, joined, spans};
 pub use view::View;
+pub use watched::Watched;

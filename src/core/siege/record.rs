@@ -177,15 +177,23 @@ impl Record {
         self.baseline.unusual
     }
 
+    /// How many hits there were in the last ten minutes, as of the last step.
+    pub(super) fn loudness(&self) -> u64 {
+        self.windows.all_hits().sum()
+    }
+
     /// Whether nothing to speak of would be lost if it were dropped.
     pub fn is_idle(&self, now: u64) -> bool {
-        let mut windows = self.windows;
-        windows.advance(now);
+        let is_empty = || {
+            let mut windows = self.windows;
+            windows.advance(now);
+            windows.is_empty()
+        };
         self.machine.state == State::Calm
             && self.reported == State::Calm
             && self.by_hand.is_none()
-            && windows.is_empty()
             && self.baseline.is_empty()
+            && is_empty()
     }
 
     /// How it stands.
@@ -285,7 +293,7 @@ impl Record {
         }
     }
 
-    fn limits(&self, settings: &Settings, now: u64) -> Limits {
+    pub(super) fn limits(&self, settings: &Settings, now: u64) -> Limits {
         Limits::new(
             settings,
             self.baseline.usual(now),

@@ -58,6 +58,15 @@ impl<T: Copy + Default, const N: usize, const SECONDS: u64> Ring<T, N, SECONDS> 
         self.slots.iter()
     }
 
+    /// The slots, newest first, each with the time at which it falls out.
+    pub(super) fn iter_with_time(&self) -> impl Iterator<Item = (u64, &T)> {
+        let falls_out = |age: u64| {
+            let slot = self.newest.saturating_sub(age);
+            slot.saturating_add(N as u64).saturating_mul(SECONDS)
+        };
+        (0..).map(falls_out).zip(&self.slots)
+    }
+
     /// Joins what another ring has at the same times.
     pub(super) fn join(&mut self, other: &Self, join: impl Fn(&mut T, &T)) {
         let mut other = *other;

@@ -263,7 +263,20 @@ impl Windows {
         (1.0 - f64::from(sketch.count()) / f64::from(hits.max(1))).max(0.0)
     }
 
-    fn hits_of(&self, newest: usize) -> u64 {
+    /// Until when the hits of ten minutes are more than this, in seconds since 1970, if no others come.
+    pub(super) fn exceeds_until(&self, most: f64) -> Option<u64> {
+        let mut sum = 0;
+        let of_time = self.hits.iter_with_time();
+        let last = of_time.map(|(ends, hits)| {
+            sum += hits.sum();
+            (ends, sum)
+        });
+        let mut reached = last.filter(|(_, sum)| *sum as f64 > most);
+        reached.next().map(|(ends, _)| ends)
+    }
+
+    /// The hits of so many of the newest slots.
+    pub(super) fn hits_of(&self, newest: usize) -> u64 {
         self.hits.iter().take(newest).map(Hits::sum).sum()
     }
 

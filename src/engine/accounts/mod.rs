@@ -17,8 +17,9 @@ use crate::{
         address::Mailbox,
         attack::{AttackCount, AttackKind, AttackRow, hour},
         policy::Policy,
+        siege::{Stored, Written},
     },
-    store::{SiegeRecord, Store, Unavailable},
+    store::{SiegeWrite, Store, Unavailable, siege_record},
 };
 
 /// What was counted since the hour began, and which accounts are suspected.
@@ -143,16 +144,21 @@ impl AccountRounds {
         floods.retain(|flood| flood.is_on(hour));
         let current = Announced::of(&floods, hour);
         self.accounts.suspected.store(Arc::new(floods.clone()));
-        let records = store.siege_records().await?.records;
-        let record = records.into_iter().find(|record| record.name == RECORD);
+        let (record, _) = siege_record(store, RECORD).await?;
         let (seen, stored) = match record {
-            Some(SiegeRecord { version, bytes, .. }) => (version, Announced::from_bytes(&bytes)),
+            Some(Stored { version, bytes }) => (version, Announced::from_bytes(&bytes)),
             None => (0, Announced::default()),
         };
         let is_new = current != stored;
         if is_new {
-            let written = store.write_siege_record(RECORD.to_owned(), seen, current.to_bytes());
-            if written.await?.is_none() {
+            let write = SiegeWrite {
+                name: RECORD.to_owned(),
+                seen,
+                bytes: current.to_bytes(),
+                is_invented: false,
+            };
+            let written = store.write_siege_records(vec![write]).await?;
+            if !matches!(written[..], [Written::Version(_)]) {
                 // Another host was faster: the next round sees what it wrote.
                 return Ok(Vec::new());
             }

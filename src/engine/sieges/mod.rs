@@ -3,7 +3,10 @@
 
 mod learning;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 
@@ -13,12 +16,17 @@ use crate::{
     core::{
         address::Domain,
         message::SiegeHit,
-        pattern::DomainPattern,
         policy::Policy,
-        siege::{Change, Damaged, Done, Host, State, Stored, StoredRecords, Tally, View, Written},
+        siege::{Change, Damaged, Done, Host, State, Tally, View, Written},
     },
-    store::{MAX_RECORDS, Reason, SiegeRecord, SiegeRecords, Store, Unavailable},
+    store::{Reason, SiegeWrite, Store, Unavailable},
 };
+
+/// How many records are read at once, and written.
+const AT_ONCE: usize = 500;
+const WRITTEN_AT_ONCE: usize = 200;
+/// How long a round reads and writes, so that all that is counted meanwhile is not much: the rest comes in the next.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What was counted since the last round, and what came of the rounds so far.
 #[derive(Debug, Default)]
@@ -30,11 +38,6 @@ pub struct Sieges {
 }
 
 impl Sieges {
-    /// Starts to count for these domains.
-    pub fn watch(&self, local_domains: &[DomainPattern]) {
-        *self.lock() = Tally::new(local_domains);
-    }
-
     /// How far the siege of this domain is.
     pub fn state(&self, domain: &Domain) -> State {
         self.view.load().state(domain)
@@ -46,7 +49,7 @@ impl Sieges {
     }
 
     /// Notes signs of a flood.
-    pub(super) fn sense(&self, hits: Vec<SiegeHit>) {
+    pub fn sense(&self, policy: &Policy, hits: Vec<SiegeHit>) {
         if hits.is_empty() {
             return;
         }
@@ -58,7 +61,8 @@ impl Sieges {
             network,
         } in hits
         {
-            tally.of(&domain).hit(hit, recipient, network);
+            let is_named = policy.local.domains.names(&domain);
+            tally.of(&domain, is_named).hit(hit, recipient, network);
         }
     }
 
@@ -66,7 +70,8 @@ impl Sieges {
     pub(super) fn sent(&self, policy: &Policy, domain: &Domain, recipients: usize) {
         if policy.siege.watch {
             let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-            self.lock().of(domain).sent(recipients);
+            let is_named = policy.local.domains.names(domain);
+            self.lock().of(domain, is_named).sent(recipients);
         }
     }
 
@@ -102,35 +107,23 @@ impl Rounds {
         let (settings, local_domains) = (&policy.siege, &policy.local.domains);
         if !settings.watch || local_domains.is_empty() {
             self.host.clear();
+            *self.sieges.lock() = Tally::default();
             self.sieges.view.store(Arc::default());
             return Vec::new();
         }
-        let (taken, named) = {
-            let mut tally = self.sieges.lock();
-            let is_shared = |domain: &Domain| self.host.is_shared(settings, domain);
-            (tally.take(is_shared), tally.named())
-        };
+        let is_shared = |domain: &Domain| self.host.is_shared(settings, domain);
+        let taken = self.sieges.lock().take(is_shared);
         let expected_now = self.host.now(now);
-        self.host.count(taken, &named, local_domains, expected_now);
-        let (now, changes) = match shared(store).await {
-            Some((
-                store,
-                SiegeRecords {
-                    now_millis,
-                    records,
-                },
-            )) => {
-                let store_now = now_millis / 1000;
-                let stored = by_name(records);
+        self.host.count(taken, local_domains, expected_now);
+        let begin = Instant::now();
+        let read = match store {
+            Some(store) => self.read(policy, store, begin).await.ok(),
+            None => None,
+        };
+        let (now, changes) = match store.zip(read) {
+            Some((store, store_now)) => {
                 let clocks = (store_now, now);
-                let capacity = usize::try_from(MAX_RECORDS).unwrap_or(usize::MAX);
-                let mut round = self.host.round(settings, &named, stored, capacity, clocks);
-                while let Some(write) = round.next_write() {
-                    let (name, bytes) = (write.name().to_owned(), write.bytes.clone());
-                    let written = store.write_siege_record(name, write.seen, bytes).await;
-                    round.wrote(write, outcome(&written));
-                }
-                (store_now, ended(&self.sieges, round.end()))
+                (store_now, self.write(policy, store, clocks, begin).await)
             }
             None => (expected_now, self.host.round_alone(settings, expected_now)),
         };
@@ -139,32 +132,78 @@ impl Rounds {
         changes
     }
 
+    /// Reads what was written since, and gives the store's time, in seconds since 1970.
+    async fn read(
+        &mut self,
+        policy: &Policy,
+        store: &dyn Store,
+        begin: Instant,
+    ) -> Result<u64, Unavailable> {
+        loop {
+            let answer = store.siege_changes(self.host.question(), AT_ONCE).await?;
+            let (now, goes_on) = (answer.now, answer.has_more || answer.is_behind);
+            let (domains, settings) = (&policy.local.domains, &policy.siege);
+            log_unreadable(self.host.take_in(answer, domains, settings));
+            if !goes_on || begin.elapsed() >= LONGEST {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// Steps what is awake, and writes what came of it.
+    async fn write(
+        &mut self,
+        policy: &Policy,
+        store: &dyn Store,
+        clocks: (u64, u64),
+        begin: Instant,
+    ) -> Vec<Change> {
+        let (domains, settings) = (&policy.local.domains, &policy.siege);
+        let mut round = self.host.round(settings, domains, clocks);
+        loop {
+            let writes = round.next_writes(WRITTEN_AT_ONCE);
+            if writes.is_empty() {
+                break;
+            }
+            let records = writes.iter().map(SiegeWrite::of).collect();
+            let written = store.write_siege_records(records).await;
+            for (number, write) in writes.into_iter().enumerate() {
+                round.wrote(write, outcome(&written, number));
+            }
+            if begin.elapsed() >= 2 * LONGEST {
+                break;
+            }
+        }
+        let Done {
+            changes,
+            unreadable,
+            idle,
+        } = round.end();
+        log_unreadable(unreadable);
+        // Makes room for other domains.
+        let mut tally = self.sieges.lock();
+        idle.iter().for_each(|domain| tally.forget(domain));
+        changes
+    }
+
     /// Sees how things stand, and writes nothing: for a command that only shows it. A store that does not answer has no
     /// sieges.
     pub async fn look(&mut self, policy: &Policy, store: &dyn Store) {
-        if let Some((
-            _,
-            SiegeRecords {
-                now_millis,
-                records,
-            },
-        )) = shared(Some(store)).await
-        {
-            let now = now_millis / 1000;
-            self.host.look(by_name(records), now);
-            let view = self.host.view(&policy.siege, now);
-            self.sieges.view.store(Arc::new(view));
+        let (domains, settings) = (&policy.local.domains, &policy.siege);
+        while let Ok(answer) = store.siege_changes(self.host.question(), AT_ONCE).await {
+            let (now, has_more) = (answer.now, answer.has_more);
+            self.host.look(answer, domains, settings);
+            if !has_more {
+                let view = self.host.view(settings, now);
+                self.sieges.view.store(Arc::new(view));
+                break;
+            }
         }
     }
 }
 
-/// Makes room for other domains, logs what could not be read, and gives what changed.
-fn ended(sieges: &Sieges, done: Done) -> Vec<Change> {
-    if !done.idle.is_empty() {
-        let mut tally = sieges.lock();
-        done.idle.iter().for_each(|domain| tally.forget(domain));
-    }
-    for (name, why) in done.unreadable {
+fn log_unreadable(unreadable: Vec<(String, Damaged)>) {
+    for (name, why) in unreadable {
         match why {
             Damaged::Version(version) => log::warn!(
                 "siege: the store's record of {name} is of version {version}, so this host goes on alone"
@@ -174,28 +213,12 @@ fn ended(sieges: &Sieges, done: Done) -> Vec<Change> {
             }
         }
     }
-    done.changes
 }
 
-/// What the store has, where it answers.
-async fn shared(store: Option<&dyn Store>) -> Option<(&dyn Store, SiegeRecords)> {
-    let store = store?;
-    Some((store, store.siege_records().await.ok()?))
-}
-
-fn by_name(records: Vec<SiegeRecord>) -> StoredRecords {
-    let stored = |SiegeRecord {
-                      name,
-                      version,
-                      bytes,
-                  }| (name, Stored { version, bytes });
-    records.into_iter().map(stored).collect()
-}
-
-fn outcome(written: &Result<Option<u64>, Unavailable>) -> Written {
+/// What became of one of several writes.
+fn outcome(written: &Result<Vec<Written>, Unavailable>, number: usize) -> Written {
     match written {
-        Ok(Some(version)) => Written::Version(*version),
-        Ok(None) => Written::Raced,
+        Ok(written) => written.get(number).copied().unwrap_or(Written::Failed),
         Err(unavailable) if unavailable.reason() == Reason::Full => Written::Full,
         Err(_) => Written::Failed,
     }

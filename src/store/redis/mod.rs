@@ -9,7 +9,8 @@
 //! | `backstop:1:uses:HASH` | how often the proof of a message was used |
 //! | `backstop:1:coverage:DAY:KIND` | what the coverage report counts |
 //! | `backstop:1:learned:[OF:]SHARD` | some of the addresses that are learned |
-//! | `backstop:1:sieges` | the records of all sieges |
+//! | `backstop:1:sieges:records`, `backstop:1:sieges:versions`, `backstop:1:sieges:invented` | the records of all sieges, their
+//! versions in order, and those of names that strangers may have invented |
 //! | `backstop:1:attack:HOUR:KIND` | what the attack report counts |
 //! | `backstop:1:forged` | Message-IDs of mail that somebody forged |
 //! | `backstop:1:would:DAY[:PART]` | what was accepted only because of monitoring: counts, examples, groups by reason, senders |

@@ -1,124 +1,206 @@
-//! The records of sieges, in one hash: all are read at once, twice a second. A value is the version, in digits, followed
-//! by the record.
+//! The records of sieges: a hash of them, and by its side the versions, in their order. So what was written since is read, and
+//! no more. A third set has those with names that strangers may have invented.
+//!
+//! Lua's numbers, and the scores of a set, are exact up to 2^53: a version in the year 2255.
 
 use std::sync::LazyLock;
 
-use redis::{RedisResult, Script, aio::MultiplexedConnection, pipe};
+use redis::{RedisResult, Script, aio::MultiplexedConnection};
 
-use super::{DIGITS, PREFIX, Redis};
-use crate::store::{
-    SiegeRecords, SiegeStore, StoreAnswer,
-    handle::{Handle, PATIENCE, answered},
-    siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MAX_RECORDS, SiegeRecord, check},
+use super::{PREFIX, Redis};
+use crate::{
+    core::siege::{Answer, Question, Stored, Written},
+    store::{
+        SiegeStore, StoreAnswer,
+        handle::{Handle, PATIENCE, answered},
+        siege::{KEEP, LONGEST_NAME, LONGEST_RECORD, MAX_INVENTED, MAX_RECORDS, SiegeWrite, check},
+    },
 };
 
-/// Writes ARGV[3] to the field ARGV[1] if its version is ARGV[2], and gives the new version: the time, or the old version
-/// plus one. Gives 0 if the version is another. If there are ARGV[4] fields already, a new one takes the place of the one
-/// that was written longest ago. All are kept for ARGV[5] seconds.
-///
-/// Lua's numbers are exact up to 2^53, a time in the year 2255.
+/// Writes records. ARGV[1] is how many of those that strangers may have invented there are at most, ARGV[2] how many in
+/// all, ARGV[3] for how many seconds all are kept. Of each record follow its name, the version that is to be there (0 for
+/// none), the octets, and 1 where a stranger may have invented it. Gives the new version of each: the time, or the greatest
+/// version plus one; 0 if another version is there, -1 if there is no room.
 static WRITE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local before = redis.call('HGET', KEYS[1], ARGV[1])
-        local version = before and tonumber(string.sub(before, 1, 20)) or 0
-        if version ~= tonumber(ARGV[2]) then return '0' end
-        local oldest
-        if not before and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
-            local all, first = redis.call('HGETALL', KEYS[1]), nil
-            for i = 1, #all, 2 do
-                local written = string.sub(all[i + 1], 1, 20)
-                if not first or written < first then oldest, first = all[i], written end
+        "local records, versions, invented = KEYS[1], KEYS[2], KEYS[3]
+        local time = redis.call('TIME')
+        local last = redis.call('ZREVRANGE', versions, 0, 0, 'WITHSCORES')
+        local new = math.max(time[1] * 1000000 + time[2], (tonumber(last[2]) or 0) + 1)
+        local written = {}
+        for i = 4, #ARGV, 4 do
+            local name, seen = ARGV[i], tonumber(ARGV[i + 1])
+            local there = tonumber(redis.call('ZSCORE', versions, name) or 0)
+            local oldest
+            local is_full = false
+            if there == 0 and ARGV[i + 3] == '1' and redis.call('ZCARD', invented) >= tonumber(ARGV[1]) then
+                oldest = redis.call('ZRANGE', invented, 0, 0)[1]
+            elseif there == 0 then
+                is_full = redis.call('ZCARD', versions) >= tonumber(ARGV[2])
+            end
+            if there ~= seen then
+                written[#written + 1] = '0'
+            elseif is_full then
+                written[#written + 1] = '-1'
+            else
+                local version = string.format('%.0f', new)
+                redis.call('HSET', records, name, ARGV[i + 2])
+                redis.call('ZADD', versions, version, name)
+                if ARGV[i + 3] == '1' then
+                    redis.call('ZADD', invented, version, name)
+                else
+                    redis.call('ZREM', invented, name)
+                end
+                if oldest then
+                    redis.call('HDEL', records, oldest)
+                    redis.call('ZREM', versions, oldest)
+                    redis.call('ZREM', invented, oldest)
+                end
+                written[#written + 1] = version
+                new = new + 1
             end
         end
-        local time = redis.call('TIME')
-        local new = string.format('%020.0f', math.max(time[1] * 1000000 + time[2], version + 1))
-        redis.call('HSET', KEYS[1], ARGV[1], new .. ARGV[3])
-        if oldest then redis.call('HDEL', KEYS[1], oldest) end
-        redis.call('EXPIRE', KEYS[1], ARGV[5])
-        return new",
+        for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ARGV[3]) end
+        return written",
     )
 });
 
-/// Deletes the fields that were written more than ARGV[1] seconds ago: the hash lives as long as the latest one.
+/// What was written after the version ARGV[1], which the record ARGV[2] had, at most ARGV[3] records and none that was
+/// written more than ARGV[4] seconds ago; and the records that follow by name. Gives the time, in seconds; 1 where the
+/// record that was read last is no longer there, or an older one; and twice names, versions and octets in turn.
+static CHANGES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local records, versions = KEYS[1], KEYS[2]
+        local now = redis.call('TIME')[1]
+        local after = tonumber(ARGV[1])
+        if after > 0 then
+            local there = tonumber(redis.call('ZSCORE', versions, ARGV[2]) or 0)
+            if there < after or redis.call('HEXISTS', records, ARGV[2]) == 0 then
+                return {now, 1, {}, {}}
+            end
+        end
+        local first = (now - ARGV[4]) * 1000000
+        local function add(list, name, version)
+            list[#list + 1] = name
+            list[#list + 1] = string.format('%.0f', tonumber(version))
+            list[#list + 1] = redis.call('HGET', records, name) or ''
+        end
+        local changes, named = {}, {}
+        if tonumber(ARGV[3]) > 0 then
+            local above = string.format('(%.0f', math.max(after, first - 1))
+            local found = redis.call('ZRANGEBYSCORE', versions, above, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+            for i = 1, #found, 2 do add(changes, found[i], found[i + 1]) end
+        end
+        for i = 5, #ARGV do
+            local version = redis.call('ZSCORE', versions, ARGV[i])
+            if version and tonumber(version) >= first then add(named, ARGV[i], version) end
+        end
+        return {now, 0, changes, named}",
+    )
+});
+
+/// Deletes what was written more than ARGV[1] seconds ago, some of it at once.
 static PRUNE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local first = string.format('%020.0f', (redis.call('TIME')[1] - ARGV[1]) * 1000000)
-        local all = redis.call('HGETALL', KEYS[1])
-        for i = 1, #all, 2 do
-            if string.sub(all[i + 1], 1, 20) < first then redis.call('HDEL', KEYS[1], all[i]) end
+        "local first = string.format('(%.0f', (redis.call('TIME')[1] - ARGV[1]) * 1000000)
+        local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', first, 'LIMIT', 0, 5000)
+        for _, name in ipairs(old) do
+            redis.call('HDEL', KEYS[1], name)
+            redis.call('ZREM', KEYS[2], name)
+            redis.call('ZREM', KEYS[3], name)
         end",
     )
 });
 
-/// The answer to a write if the version is another.
-const CHANGED: u64 = 0;
-
 impl SiegeStore for Handle<Redis> {
-    fn siege_records(&self) -> StoreAnswer<'_, SiegeRecords> {
-        self.ask(PATIENCE, async |_, mut connection| {
-            records(&mut connection).await
+    fn siege_changes(&self, question: Question, most: usize) -> StoreAnswer<'_, Answer> {
+        self.ask(PATIENCE, async move |_, mut connection| {
+            changes(&mut connection, &question, most).await
         })
     }
 
-    fn write_siege_record(
-        &self,
-        name: String,
-        seen: u64,
-        bytes: Vec<u8>,
-    ) -> StoreAnswer<'_, Option<u64>> {
-        if let Err(error) = check(&name, &bytes) {
+    fn write_siege_records(&self, writes: Vec<SiegeWrite>) -> StoreAnswer<'_, Vec<Written>> {
+        if let Err(error) = check(&writes) {
             return answered(Err(error));
         }
         self.ask(PATIENCE, async move |_, mut connection| {
-            let mut write = WRITE.key(key());
-            write.arg(name).arg(seen).arg(bytes);
-            write.arg(MAX_RECORDS).arg(KEEP);
-            let version: u64 = write.invoke_async(&mut connection).await?;
-            Ok(Some(version).filter(|version| *version != CHANGED))
+            let mut script = WRITE.prepare_invoke();
+            keys().iter().for_each(|key| {
+                script.key(key);
+            });
+            script.arg(MAX_INVENTED).arg(MAX_RECORDS).arg(KEEP);
+            for write in &writes {
+                script.arg(&write.name).arg(write.seen).arg(&write.bytes);
+                script.arg(u8::from(write.is_invented));
+            }
+            let versions: Vec<i64> = script.invoke_async(&mut connection).await?;
+            Ok(versions.into_iter().map(written).collect())
         })
     }
 }
 
-async fn records(connection: &mut MultiplexedConnection) -> RedisResult<SiegeRecords> {
-    /// The time in seconds and microseconds, and all names with their values.
-    type Answers = ((u64, u64), Vec<(Vec<u8>, Vec<u8>)>);
+fn written(version: i64) -> Written {
+    match u64::try_from(version) {
+        Ok(0) => Written::Raced,
+        Ok(version) => Written::Version(version),
+        Err(_) => Written::Full,
+    }
+}
 
-    let mut commands = pipe();
-    commands.cmd("TIME");
-    commands.cmd("HGETALL").arg(key());
-    let ((seconds, micros), values): Answers = commands.query_async(connection).await?;
-    let records = values.into_iter();
-    let mut records: Vec<_> = records
-        .filter_map(|(name, value)| read(name, &value))
-        .collect();
-    records.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Ok(SiegeRecords {
-        now_millis: seconds.saturating_mul(1_000).saturating_add(micros / 1_000),
-        records,
+async fn changes(
+    connection: &mut MultiplexedConnection,
+    Question { after, names }: &Question,
+    most: usize,
+) -> RedisResult<Answer> {
+    /// Names, versions and octets.
+    type Records = Vec<(Vec<u8>, u64, Vec<u8>)>;
+
+    let mut script = CHANGES.prepare_invoke();
+    keys().iter().for_each(|key| {
+        script.key(key);
+    });
+    script
+        .arg(after.version)
+        .arg(&after.name)
+        .arg(most)
+        .arg(KEEP);
+    names.iter().for_each(|name| {
+        script.arg(name);
+    });
+    let (now, is_behind, changes, named): (u64, u8, Records, Records) =
+        script.invoke_async(connection).await?;
+    Ok(Answer {
+        now,
+        is_behind: is_behind == 1,
+        has_more: most > 0 && changes.len() == most,
+        changes: changes.into_iter().map(read).collect(),
+        named: named.into_iter().map(read).collect(),
     })
 }
 
 /// Deletes expired records.
 pub(super) async fn prune(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let mut prune = PRUNE.key(key());
-    prune.arg(KEEP).invoke_async(connection).await
+    let mut script = PRUNE.prepare_invoke();
+    keys().iter().for_each(|key| {
+        script.key(key);
+    });
+    script.arg(KEEP).invoke_async(connection).await
 }
 
-/// The record in a value; `None` for anything else.
-fn read(name: Vec<u8>, value: &[u8]) -> Option<SiegeRecord> {
-    let (version, bytes) = value.split_at_checked(DIGITS)?;
-    let name = String::from_utf8(name).ok()?;
-    let fits = name.len() <= LONGEST_NAME && bytes.len() <= LONGEST_RECORD;
-    fits.then_some(())?;
-    Some(SiegeRecord {
-        name,
-        version: str::from_utf8(version).ok()?.parse().ok()?,
-        bytes: bytes.to_owned(),
-    })
+/// The record with its name. What is larger than we write is as good as none, and so is a name that is no text.
+fn read((name, version, bytes): (Vec<u8>, u64, Vec<u8>)) -> (String, Stored) {
+    let name = String::from_utf8(name).ok();
+    let name = name.filter(|name| name.len() <= LONGEST_NAME);
+    let fits = bytes.len() <= LONGEST_RECORD;
+    let stored = Stored {
+        version,
+        bytes: if fits { bytes } else { Vec::new() },
+    };
+    (name.unwrap_or_default(), stored)
 }
 
-fn key() -> String {
-    format!("{PREFIX}sieges")
+fn keys() -> [String; 3] {
+    ["records", "versions", "invented"].map(|of| format!("{PREFIX}sieges:{of}"))
 }
 
 #[cfg(test)]
@@ -128,26 +210,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_a_version_and_octets() {
-        let record = read(b"example.org".to_vec(), b"00001700000000000001\xff\0").unwrap();
-        assert_eq!(record.version, 1_700_000_000_000_001);
-        assert_eq!(
-            (record.name.as_str(), record.bytes),
-            ("example.org", vec![0xff, 0])
-        );
-        assert_eq!(read(b"\xff".to_vec(), b"00001700000000000001"), None);
-        assert_eq!(read(b"a".to_vec(), b"0000170000000000000"), None);
-        let long = [b"00001700000000000001".as_slice(), &[0; LONGEST_RECORD + 1]].concat();
-        assert_eq!(read(b"a".to_vec(), &long), None);
+    fn what_others_stored_is_empty() {
+        for (name, length, expected) in [
+            (&b"example.org"[..], 3, ("example.org", 3)),
+            (b"\xff", 3, ("", 3)),
+            (&[b'a'; LONGEST_NAME + 1], 3, ("", 3)),
+            (b"a", LONGEST_RECORD, ("a", LONGEST_RECORD)),
+            (b"a", LONGEST_RECORD + 1, ("a", 0)),
+        ] {
+            let (name, stored) = read((name.to_vec(), 7, vec![1; length]));
+            assert_eq!(
+                (&*name, stored.bytes.len(), stored.version),
+                (expected.0, expected.1, 7)
+            );
+        }
     }
 
     proptest! {
         #[test]
         fn what_others_stored_is_no_panic(
             name in prop::collection::vec(any::<u8>(), 0..10),
-            value in prop::collection::vec(any::<u8>(), 0..80),
+            version in any::<u64>(),
+            bytes in prop::collection::vec(any::<u8>(), 0..80),
         ) {
-            let _ = read(name, &value);
+            let _ = read((name, version, bytes));
         }
     }
 }

@@ -68,12 +68,6 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX learned_by_worth ON learned (is_proven, last_day);
 
-    CREATE TABLE sieges (
-        name TEXT PRIMARY KEY,
-        version INTEGER NOT NULL,
-        record BLOB NOT NULL
-    ) STRICT;
-
     CREATE TABLE attack (
         hour INTEGER NOT NULL,
         kind TEXT NOT NULL,
@@ -124,6 +118,15 @@ pub(super) const LATER_TABLES: &str = "
         begins INTEGER NOT NULL,
         PRIMARY KEY (at, name)
     ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE IF NOT EXISTS domain_sieges (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        is_invented INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX IF NOT EXISTS domain_sieges_by_version ON domain_sieges (version);
+    CREATE INDEX IF NOT EXISTS domain_sieges_invented ON domain_sieges (version) WHERE is_invented;
 
     CREATE TABLE IF NOT EXISTS forged (
         message BLOB PRIMARY KEY,

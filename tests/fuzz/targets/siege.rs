@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use backstop::core::siege::{
-    ByHand, Deltas, Forced, Hit, LARGEST, Record, Settings, Shared, State,
+    ByHand, Deltas, Forced, Hit, LARGEST, Record, Settings, Shared, State, Watched,
 };
 use sha2::{Digest, Sha256};
 
@@ -44,6 +44,7 @@ fn events(input: &mut Input<'_>, mut record: Record) {
     let settings = Settings::default();
     let mut now = START;
     let mut shared: Option<Vec<u8>> = None;
+    let mut watched = Watched::default();
     for _ in 0..60 {
         if input.is_empty() {
             break;
@@ -60,8 +61,11 @@ fn events(input: &mut Input<'_>, mut record: Record) {
             }
             5 => {
                 let written = input.one_of(&[Ordering::Equal, Ordering::Greater, Ordering::Less]);
+                if input.below(2) == 0 {
+                    watched.go_on(now.min(1 << 40));
+                }
                 let stored = shared.as_deref().map(|bytes| Shared { bytes, written });
-                let done = Record::exchange(stored, &record, &deltas, now, &settings);
+                let done = Record::exchange(stored, &record, &deltas, &watched, now, &settings);
                 if done.must_write {
                     shared = Some(done.record.to_bytes());
                 }

@@ -118,7 +118,7 @@ fn a_failover_in_a_flood_loses_no_siege_and_refuses_nothing_genuine() {
     let master = group.server(master);
     // The next round gives it the record of the siege.
     wait_until(PATIENCE, || {
-        let records = master.ask(&["HKEYS", "backstop:1:sieges"])?;
+        let records = master.ask(&["HKEYS", "backstop:1:sieges:records"])?;
         Ok(records.contains("example.org"))
     })
     .unwrap();

@@ -20,8 +20,9 @@ use backstop::{
             ledger::{Hash, Sent},
             uses::{Attempt, Counter, Use},
         },
+        siege::Written,
     },
-    store::{Reason, Retention, Store, StoreUrl, Unavailable, open},
+    store::{Reason, Retention, SiegeWrite, Store, StoreUrl, Unavailable, open, siege_record},
 };
 use lab::redis::{Options, Redis};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -181,13 +182,30 @@ pub async fn refusals(store: &dyn Store) -> [Option<Reason>; 3] {
     let name = format!("{new}.example.org");
     [
         store.learned(vec![hash(1)]).await.err().map(reason),
-        store.siege_records().await.err().map(reason),
-        store
-            .write_siege_record(name, 0, vec![1])
-            .await
-            .err()
-            .map(reason),
+        siege_record(store, &name).await.err().map(reason),
+        write_record(store, &name, 0, &[1]).await.err().map(reason),
     ]
+}
+
+/// Writes the record of a siege over a version, and gives the new one; none if there is another.
+pub async fn write_record(
+    store: &dyn Store,
+    name: &str,
+    seen: u64,
+    bytes: &[u8],
+) -> Result<Option<u64>, Unavailable> {
+    let write = SiegeWrite {
+        name: name.to_owned(),
+        seen,
+        bytes: bytes.to_owned(),
+        is_invented: false,
+    };
+    let written = store.write_siege_records(vec![write]).await?;
+    match written[..] {
+        [Written::Version(version)] => Ok(Some(version)),
+        [Written::Raced] => Ok(None),
+        _ => panic!("{written:?}"),
+    }
 }
 
 static NEXT_NAME: AtomicU64 = AtomicU64::new(0);

@@ -12,16 +12,16 @@ use std::{
 
 use backstop::{
     core::{learned::Learn, proof::coverage::CoverageCount},
-    store::{Reason, Retention, Store, StoreUrl, Unavailable, open},
+    store::{Reason, Retention, Store, StoreUrl, Unavailable, open, siege_record},
 };
 use futures_util::future::join_all;
 use lab::redis::{Options, Redis};
 use tokio::{net::TcpListener, time::timeout};
 
 use super::place::{
-    AGAIN, KEEP, PATIENCE, accepted, again, hash, message, now, redis_url, refusals, remembers,
-    today, until, until_learned, until_open, until_refused, until_remembered, until_written, url,
-    use_proof,
+    self, AGAIN, KEEP, PATIENCE, accepted, again, hash, message, now, redis_url, refusals,
+    remembers, today, until, until_learned, until_open, until_refused, until_remembered,
+    until_written, url, use_proof,
 };
 
 fn start(options: Options) -> Redis {
@@ -47,9 +47,7 @@ async fn write_record(
     seen: u64,
     bytes: &[u8],
 ) -> Result<Option<u64>, Unavailable> {
-    store
-        .write_siege_record("example.org".to_owned(), seen, bytes.to_owned())
-        .await
+    place::write_record(store, "example.org", seen, bytes).await
 }
 
 /// Waits until a use can't be counted, for this reason.
@@ -310,8 +308,9 @@ async fn every_key_has_a_lifetime() {
         .lines()
         .map(|line| line.parse().unwrap())
         .collect();
-    // The schema, a message, a sender, a use, what was counted, what was learned, and the sieges.
-    assert_eq!(lifetimes.len(), 7);
+    // The schema, a message, a sender, a use, what was counted, what was learned, and of the sieges the
+    // records and their versions.
+    assert_eq!(lifetimes.len(), 8);
     assert!(lifetimes.iter().all(|&left| left > 0), "{lifetimes:?}");
 }
 
@@ -459,18 +458,19 @@ async fn hosts_whose_clocks_differ_agree_on_the_time_of_the_server() {
     assert!((before..=now()).contains(&server), "{said}");
     assert!((before - 3_600..=now() - 3_600).contains(&host), "{said}");
     // What they wrote came later, whatever their clock says.
-    let records = store.siege_records().await.unwrap().records;
-    assert_eq!(records[0].bytes, b"second");
-    assert!(records[0].version > first);
+    let (record, _) = siege_record(&*store, "example.org").await.unwrap();
+    let record = record.unwrap();
+    assert_eq!(record.bytes, b"second");
+    assert!(record.version > first);
 }
 
 async fn an_hour_late(url: &StoreUrl) {
     let store = open(url, KEEP);
     until_open(&*store).await;
-    let read = store.siege_records().await.unwrap();
-    let written = write_record(&*store, read.records[0].version, b"second").await;
+    let (record, told) = siege_record(&*store, "example.org").await.unwrap();
+    let written = write_record(&*store, record.unwrap().version, b"second").await;
     assert!(written.unwrap().is_some());
-    println!("told {} {}", read.now_millis / 1_000, now());
+    println!("told {told} {}", now());
 }
 
 /// All hashes with small numbers are in one key.

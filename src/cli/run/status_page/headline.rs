@@ -47,9 +47,12 @@ fn worst(view: &View) -> (&'static str, String) {
     let besieged = besieged(view);
     match besieged.as_slice() {
         [] => {}
-        [None, ..] => return ("alert", "All your domains are besieged".to_owned()),
+        [None, ..] => return ("alert", "All your domains together are besieged".to_owned()),
         [Some(domain)] => return ("alert", format!("{domain} is besieged")),
-        several => return ("alert", format!("{} domains are besieged", several.len())),
+        several => {
+            let count = several.len().max(view.sieges.besieged());
+            return ("alert", format!("{count} domains are besieged"));
+        }
     }
     let is_unwell = view.parts.iter().any(|part| part.state == PartState::Alert);
     let is_unusual = |(_, status): &(_, Status)| status.state == State::Alert;

@@ -31,7 +31,8 @@ pub(super) fn section(view: &View) -> Markup {
         let worst_first = other.state.cmp(&one.state);
         worst_first.then_with(|| other.rate.total_cmp(&one.rate))
     });
-    let left = unusual.len().saturating_sub(MAX_SHOWN);
+    let all = usize::from(view.sieges.all() != State::Calm) + view.sieges.unusual();
+    let left = all.max(unusual.len()).saturating_sub(MAX_SHOWN);
     html! {
         @if !view.watches {
             section { p.soft { "Floods of backscatter are not watched for." } }
@@ -44,7 +45,7 @@ pub(super) fn section(view: &View) -> Markup {
                         @for line in lines(status) { dd { (line) } }
                     }
                 } }
-                @if left > 0 { p.soft { "And " (left) " more; " code { "backstop status" } " shows all." } }
+                @if left > 0 { p.soft { "And " (left) " more; " code { "backstop status" } " shows up to a hundred." } }
             }
         }
     }

@@ -10,6 +10,7 @@ mod networks;
 mod parts;
 mod random;
 mod record;
+mod rest;
 mod shapes;
 mod simulation;
 mod spans;

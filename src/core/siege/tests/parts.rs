@@ -97,18 +97,17 @@ fn rings_that_are_joined_agree_on_the_time() {
 
 #[test]
 fn domains_that_a_stranger_invents_are_bounded() {
-    let local = ["example.org", ".example.org"].map(|text| text.parse().unwrap());
     let domain = |number: usize| -> Domain { format!("n{number}.example.org").parse().unwrap() };
-    let mut tally = Tally::new(&local);
+    let mut tally = Tally::default();
     for round in 0..2 {
         for number in 0..MAX_DOMAINS + 10 {
             tally
-                .of(&domain(number))
+                .of(&domain(number), false)
                 .hit(Hit::Refused, hash(1), hash(1));
         }
         // A name in the file always has its place.
         tally
-            .of(&"example.org".parse().unwrap())
+            .of(&"example.org".parse().unwrap(), true)
             .hit(Hit::Unproven, hash(2), hash(2));
         let taken = tally.take(|domain| domain.as_str() != "example.org");
         assert_eq!(taken.domains.len(), MAX_DOMAINS + 1, "{round}");
@@ -117,7 +116,7 @@ fn domains_that_a_stranger_invents_are_bounded() {
         assert_eq!(taken.all.unproven, 0);
     }
     tally.forget(&domain(0));
-    tally.of(&domain(MAX_DOMAINS)).sent(3);
+    tally.of(&domain(MAX_DOMAINS), false).sent(3);
     let taken = tally.take(|_| true);
     assert_eq!(taken.domains.len(), 1);
     assert_eq!(taken.all.outgoing, 3);

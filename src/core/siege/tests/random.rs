@@ -86,7 +86,7 @@ proptest! {
                 Event::Alone { hits, .. } => record.step_alone(&settings, &counted(hits, 0), now),
                 Event::Exchange { written, .. } => {
                     let shared_now = shared.as_deref().map(|bytes| Shared { bytes, written });
-                    let done = Record::exchange(shared_now, &record, &Deltas::default(), now, &settings);
+                    let done = Record::exchange(shared_now, &record, &Deltas::default(), &Watched::default(), now, &settings);
                     if done.must_write {
                         shared = Some(done.record.to_bytes());
                     }

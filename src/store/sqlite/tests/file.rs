@@ -19,15 +19,20 @@ async fn a_full_disk_keeps_the_batch_for_later() {
     assert!(full.to_string().contains("make room"), "{full}");
     assert_eq!(many.len(), 200);
     // The last page may have room for a few.
-    let mut record = Ok(None);
+    let mut record = Ok(Vec::new());
     for number in 0..20 {
         let name = format!("{number}.example.org");
         let mut writer = store.open.writer.lock().await.unwrap();
-        record = siege::write(&mut writer, &name, 0, &[1; 16_384], NOW * 1_000_000).await;
+        let write = SiegeWrite {
+            name,
+            bytes: vec![1; 16_384],
+            ..SiegeWrite::default()
+        };
+        record = siege::write(&mut writer, &[write], NOW * 1_000_000).await;
     }
     let full = store.sqlite.failed(record.unwrap_err());
     assert_eq!(full.reason(), Reason::Full);
-    assert!(store.number("SELECT count(*) FROM sieges").await < 20);
+    assert!(store.number("SELECT count(*) FROM domain_sieges").await < 20);
     assert_eq!(store.number("SELECT count(*) FROM ledger").await, 1);
     assert!(store.has(1, NOW).await);
 
@@ -49,8 +54,14 @@ async fn the_clock_may_go_back() {
         (1_000, 900, 1_001),
         (1_001, 2_000, 2_000),
     ] {
-        let written = siege::write(&mut writer, "example.org", seen, b"a", now).await;
-        assert_eq!(written.unwrap(), Some(version));
+        let write = SiegeWrite {
+            name: "example.org".to_owned(),
+            seen,
+            bytes: b"a".to_vec(),
+            ..SiegeWrite::default()
+        };
+        let written = siege::write(&mut writer, &[write], now).await;
+        assert_eq!(written.unwrap(), [Written::Version(version)]);
     }
 }
 
@@ -107,8 +118,20 @@ async fn each_question_has_an_index() {
             "learned_by_worth",
         ),
         (
-            "EXPLAIN QUERY PLAN UPDATE sieges SET record = ?3 WHERE name = ?1 AND version = ?4",
-            "sqlite_autoindex_sieges_1",
+            "EXPLAIN QUERY PLAN UPDATE domain_sieges SET record = ?3 WHERE name = ?1 AND version = ?4",
+            "sqlite_autoindex_domain_sieges_1",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT record FROM domain_sieges WHERE version > ?1 ORDER BY version LIMIT 5",
+            "domain_sieges_by_version",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT name FROM domain_sieges WHERE is_invented ORDER BY version LIMIT 1",
+            "domain_sieges_invented",
+        ),
+        (
+            "EXPLAIN QUERY PLAN SELECT max(version) FROM domain_sieges",
+            "domain_sieges_by_version",
         ),
     ] {
         let mut reader = open.readers.lend().await.unwrap();

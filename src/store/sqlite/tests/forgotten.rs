@@ -44,8 +44,13 @@ async fn what_is_over_is_forgotten() {
     for (name, days) in [("old", 101), ("kept", 99)] {
         let micros = (NOW - days * DAY) * 1_000_000;
         let mut writer = open.writer.lock().await.unwrap();
-        let written = siege::write(&mut writer, name, 0, b"a", micros).await;
-        assert_eq!(written.unwrap(), Some(micros));
+        let write = SiegeWrite {
+            name: name.to_owned(),
+            bytes: b"a".to_vec(),
+            ..SiegeWrite::default()
+        };
+        let written = siege::write(&mut writer, &[write], micros).await;
+        assert_eq!(written.unwrap(), [Written::Version(micros)]);
     }
 
     store.prune(NOW).await.unwrap();
@@ -59,7 +64,7 @@ async fn what_is_over_is_forgotten() {
     assert_eq!(days, [today - 89, today]);
     assert_eq!(store.number("SELECT count(*) FROM learned").await, 2);
     assert_eq!(store.learned(11, today).await, None);
-    assert_eq!(store.number("SELECT count(*) FROM sieges").await, 1);
+    assert_eq!(store.number("SELECT count(*) FROM domain_sieges").await, 1);
 }
 
 /// As many segments as days; the last entry of each has the day's number.

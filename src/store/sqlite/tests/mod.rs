@@ -17,8 +17,9 @@ use crate::{
             ledger::{Hash, Sent},
             uses::{Attempt, Counter, KeptUses, Use},
         },
+        siege::Written,
     },
-    store::{Reason, batch::ProofUse},
+    store::{Reason, SiegeWrite, batch::ProofUse},
 };
 
 const RETENTION: Retention = Retention {

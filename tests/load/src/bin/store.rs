@@ -1,4 +1,4 @@
-//! What a large store costs: `tests/bench ledger` and `tests/bench report`.
+//! What a large store costs: `tests/bench ledger`, `tests/bench report` and `tests/bench sieges`.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use load::kept::{ledger, report, waits};
+use load::kept::{ledger, report, rounds, waits};
 use tokio::runtime::Runtime;
 
 /// How large a small ledger is.
@@ -49,6 +49,8 @@ enum What {
         #[arg(long, value_name = "COUNT", default_value_t = 5)]
         rounds: usize,
     },
+    /// A round of the sieges where fifty thousand domains are known, in SQLite and in Redis
+    Sieges,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     let done = match what {
         What::Ledger { rows, rounds } => of_ledger(&backstop, rows, rounds),
         What::Report { rounds } => of_report(&backstop, rounds),
+        What::Sieges => of_sieges(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,6 +127,29 @@ fn of_report(backstop: &Path, rounds: usize) -> io::Result<()> {
             took.time.as_secs_f64(),
             took.cpu.as_secs_f64()
         );
+    }
+    Ok(())
+}
+
+fn of_sieges() -> io::Result<()> {
+    let folder = lab::mta::folder()?;
+    let redis = lab::redis::Redis::start(lab::redis::Options::default())?;
+    println!("| store | domains with a bounce | CPU of a round, ms |");
+    println!("|---|--:|--:|");
+    for (store, url) in [
+        (
+            "SQLite",
+            format!("sqlite:{}/state.db", folder.path().display()),
+        ),
+        ("Redis", format!("redis://127.0.0.1:{}", redis.port())),
+    ] {
+        for cost in Runtime::new()?.block_on(rounds::rounds(&url))? {
+            println!(
+                "| {store} | {} | {:.2} |",
+                cost.changed,
+                cost.cpu.as_secs_f64() * 1_000.0
+            );
+        }
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
-//! What the store's file costs when it is large: the ledger with millions of rows, and the report of ninety days.
+//! What the store costs when it is large: the ledger with millions of rows, the report of ninety days, and the sieges of
+//! fifty thousand domains.
 
 pub mod ledger;
 pub mod report;
+pub mod rounds;
 mod wait;
 
 use std::{
