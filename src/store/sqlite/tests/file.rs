@@ -119,7 +119,7 @@ async fn each_question_has_an_index() {
         ),
         (
             "EXPLAIN QUERY PLAN UPDATE domain_sieges SET record = ?3 WHERE name = ?1 AND version = ?4",
-            "sqlite_autoindex_domain_sieges_1",
+            "domain_sieges_by_version",
         ),
         (
             "EXPLAIN QUERY PLAN SELECT record FROM domain_sieges WHERE version > ?1 ORDER BY version LIMIT 5",
