@@ -42,6 +42,7 @@ mod opendmarc;
 mod origins;
 mod outgoing;
 mod output;
+mod own_domains;
 mod package;
 mod packaged;
 mod pages;

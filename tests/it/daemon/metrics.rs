@@ -502,10 +502,16 @@ fn others_can_parse_it() {
 #[test]
 fn the_manual_page_lists_them() {
     let folder = mta::folder_in_memory().unwrap();
-    let rows = folder.path().join("rows.yaml");
+    let (rows, list) = (
+        folder.path().join("rows.yaml"),
+        folder.path().join("domains"),
+    );
     fs::write(&rows, "{}\n").unwrap();
+    fs::write(&list, "listed.example\n").unwrap();
+    let domains = format!("domains: [example.org, {{file: {}}}]", list.display());
+    let observed = OBSERVED.replace("domains: [example.org]", &domains);
     let stage = Stage::set(&format!(
-        "{OBSERVED}proof: {{unproven: reject}}\ntenants: {{allow: [mode], file: {}}}\n",
+        "{observed}proof: {{unproven: reject}}\ntenants: {{allow: [mode], file: {}}}\n",
         rows.display()
     ));
     let mut client = Client::tcp(stage.backstop.addr()).unwrap();

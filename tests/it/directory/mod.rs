@@ -4,6 +4,8 @@ mod caches;
 mod clock;
 mod connecting;
 mod data;
+#[cfg(all(feature = "sql", feature = "ldap"))]
+mod domains;
 mod fair;
 mod files;
 mod idle;

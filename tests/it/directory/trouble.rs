@@ -22,13 +22,13 @@ use super::{LOCAL, RUNTIME, ask, directory, is_listed, is_unavailable, known, le
 const DATABASES: [Kind; 2] = [Kind::Postgresql, Kind::Mariadb];
 
 /// Whoever may do everything.
-enum Administrator {
+pub(super) enum Administrator {
     Postgresql(PgConnection),
     Mariadb(MySqlConnection),
 }
 
 impl Administrator {
-    fn of(kind: Kind, server: &Server) -> Self {
+    pub fn of(kind: Kind, server: &Server) -> Self {
         let connected = async {
             match kind {
                 Kind::Postgresql => Self::Postgresql(
@@ -73,7 +73,7 @@ impl Administrator {
         })
     }
 
-    fn run(&mut self, sql: String) {
+    pub fn run(&mut self, sql: String) {
         self.numbers(sql);
     }
 
