@@ -318,7 +318,7 @@ async fn nothing_is_missed_that_others_write(place: Place) {
     let writers = stores.iter().zip(0..).map(|(store, writer)| {
         let store = Arc::clone(store);
         tokio::spawn(async move {
-            let mut seen = vec![0; 4];
+            let mut seen = [0; 4];
             for round in 0..40_u8 {
                 let writes = seen.iter().zip(0..).map(|(seen, number)| SiegeWrite {
                     name: format!("w{writer}n{number}.example"),

@@ -95,7 +95,7 @@ async fn fill(store: &dyn Store, names: &[String]) -> io::Result<()> {
 fn learned() -> Vec<u8> {
     let (settings, begin) = (Settings::default(), now() - 8 * 86_400);
     let mut record = Record::new(begin);
-    for number in 0..8 * 144 {
+    for number in 0..8 * 144_u64 {
         let mut deltas = Deltas::default();
         let looks_random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64);
         deltas.hit(Hit::Unproven, looks_random, looks_random);
