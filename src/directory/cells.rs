@@ -4,7 +4,7 @@
 pub(super) type Cells = Vec<(String, Cell)>;
 
 /// What one of them holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cell {
     /// Nothing: NULL.
     Empty,

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     core::{address::Domain, tenant::TenantAnswers},
-    directory::watched::{Look, WatchedFile},
+    directory::{
+        cells::Cells,
+        watched::{Look, WatchedFile},
+    },
 };
 
 /// How many mistakes are kept to be shown.
@@ -187,6 +190,8 @@ impl TenantFile {
             rows: HashMap::with_capacity(rows.len()),
             ..Copy::default()
         };
+        // Most rows of thousands say the same, and are read once.
+        let mut same: HashMap<Cells, TenantAnswers> = HashMap::new();
         for row in rows {
             let Ok(domain) = row.domain.parse::<Domain>() else {
                 let wrong = [self.no_domain(&row)];
@@ -200,17 +205,24 @@ impl TenantFile {
                     Err(vec![self.of_row(&row, &why, "one row for a domain")])
                 }
                 (Some((why, expected)), None) => Err(vec![self.of_row(&row, why, expected)]),
-                (None, None) => {
-                    let (line, cells) = (Some(row.line), &row.cells);
-                    row::answers(
-                        &domain,
-                        Arc::clone(&from),
-                        line,
-                        cells,
-                        &AsInFile,
-                        &self.allow,
-                    )
-                }
+                (None, None) => match same.get(&row.cells) {
+                    Some(answers) => Ok(TenantAnswers {
+                        from: Arc::clone(&from),
+                        ..answers.clone()
+                    }),
+                    None => {
+                        let (line, cells) = (Some(row.line), &row.cells);
+                        let from = Arc::clone(&from);
+                        let read = row::answers(&domain, from, line, cells, &AsInFile, &self.allow);
+                        if let Ok(answers) = &read
+                            && answers.never_send.is_none()
+                            && answers.exempt_recipients.is_none()
+                        {
+                            same.insert(cells.clone(), answers.clone());
+                        }
+                        read
+                    }
+                },
             };
             let counts = match read {
                 Ok(answers) => {
