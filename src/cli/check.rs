@@ -261,8 +261,8 @@ async fn look_at_store(config: &Config, engine: &Engine, report: &mut CheckRepor
         },
     };
     report.warnings.extend(srs(&summary).map(Problem::from));
-    let clients = stricter(engine.tenants.rows(), &config.policy);
-    let uncovered = uncovered(&clients, &summary, today(), &config.policy);
+    let tenants = stricter(engine.tenants.rows(), &config.policy);
+    let uncovered = uncovered(&tenants, &summary, today(), &config.policy);
     report.warnings.extend(uncovered.map(Problem::from));
     let refused = refuse_unproven(&config.policy);
     if !refused.is_empty() {

@@ -64,7 +64,7 @@ struct Status {
     /// None if nothing needs it.
     store: Option<Part>,
     recipient_lists: Vec<Part>,
-    /// None if no client has answers of his own.
+    /// None if no tenant has answers of its own.
     tenants: Option<Part>,
     /// None if floods are not watched for. Of many, those of a hundred domains that are not calm.
     sieges: Option<Vec<Siege>>,
@@ -317,7 +317,7 @@ async fn recipient_lists(config: &Config) -> Vec<Part> {
     parts
 }
 
-/// Clients' rows, as this process finds them: of a file all, of a server whether it answers.
+/// Tenants' rows, as this process finds them: of a file all, of a server whether it answers.
 async fn tenants(config: &Config) -> Option<Part> {
     let tenants = Arc::new(Tenants::new(&config.tenants));
     if let Some(Probed { name, answer, .. }) = tenants.probe().await {

@@ -1,4 +1,4 @@
-//! Clients whose rows refuse unproven bounces, although their outgoing mail does not show that it can prove its own.
+//! Tenants whose rows refuse unproven bounces, although their outgoing mail does not show that it can prove its own.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::core::{
     verdict::Rule,
 };
 
-/// How many clients a line names.
+/// How many tenants a line names.
 const NAMED: usize = 5;
 
 /// The rows that are stricter with unproven bounces than the file, and act, by domain.

@@ -85,7 +85,7 @@ pub struct Config {
     pub lists: Arc<DomainLists>,
     /// Where the recipients of each entry of `policy.recipients` are listed, in the same order.
     pub directories: Vec<DomainSources>,
-    /// Where clients' answers for their own domains stand.
+    /// Where tenants' answers for their own domains stand.
     pub tenants: TenantSettings,
     /// The store. It is opened only if something needs it.
     pub store: StoreUrl,

@@ -152,7 +152,7 @@ fn tenants(settings: &TenantSettings) -> Option<String> {
     let allowed: Vec<_> = settings.allow.iter().map(|key| key.as_str()).collect();
     let allowed = allowed.join(", ");
     Some(format!(
-        "clients' own answers: from {place}, which may set {allowed}"
+        "tenants' own answers: from {place}, which may set {allowed}"
     ))
 }
 

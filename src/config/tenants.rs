@@ -66,7 +66,7 @@ pub(super) fn unreadable(settings: &TenantSettings, outline: &Outline) -> Vec<Mi
         mistakes.push(Mistake::error(
             outline.value(&top().key("file")),
             format!("{} can't be read: {}", file.display(), refused(&error, file, "r")),
-            "create it, `{}` in it if no client has answers yet, or fix its path or permissions; a relative path begins at \
+            "create it, `{}` in it if no tenant has answers yet, or fix its path or permissions; a relative path begins at \
              the folder of milter.yaml",
         ));
     }
@@ -87,12 +87,12 @@ fn one_source(findings: &mut Findings<'_>, settings: &TenantSettings) {
     match (named.next(), named.next()) {
         (None, _) if !settings.allow.is_empty() => findings.error(
             &top(),
-            "`tenants` does not say where the answers of clients stand".to_owned(),
+            "`tenants` does not say where the answers of tenants stand".to_owned(),
             "add `file: PATH`, `sql: {url: ..., query: ...}` or `ldap: {url: ..., ...}`",
         ),
         (Some((first, _)), Some((second, _))) => findings.error(
             &top().key(second),
-            format!("`tenants` has `{first}` and `{second}`, but a client has one row"),
+            format!("`tenants` has `{first}` and `{second}`, but a tenant has one row"),
             "use one of them",
         ),
         _ => {}
@@ -105,7 +105,7 @@ fn allowed(findings: &mut Findings<'_>, settings: &TenantSettings) {
         let keys = TenantKey::ALL.map(TenantKey::as_str).join(", ");
         findings.error(
             &path,
-            "`tenants.allow` names no key, so clients can set nothing".to_owned(),
+            "`tenants.allow` names no key, so tenants can set nothing".to_owned(),
             &format!("name those that they may set, some of {keys}: `allow: [mode]`"),
         );
     }

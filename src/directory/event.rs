@@ -46,7 +46,7 @@ pub enum Event {
         /// How many questions it left open since its silence was last logged.
         questions: u64,
     },
-    /// Something about clients' answers.
+    /// Something about tenants' answers.
     Tenants(Box<TenantEvent>),
 }
 

@@ -28,9 +28,9 @@ pub const LONGEST_CACHE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
 /// See [`LONGEST_CACHE_KNOWN`].
 pub const LONGEST_CACHE_UNKNOWN: Duration = Duration::from_secs(60 * 60);
 
-/// How long a client's answers count without asking again.
+/// How long a tenant's answers count without asking again.
 pub(super) const CACHE_ROWS: Duration = Duration::from_secs(60);
-/// The maximum for that: a client who sets something tries it out.
+/// The maximum for that: a tenant who sets something tries it out.
 pub const LONGEST_CACHE_ROWS: Duration = Duration::from_secs(60 * 60);
 
 /// For how long the last good answer stands in for a directory that is down, where it let somebody in.

@@ -1,5 +1,5 @@
 //! A directory on a server: its answers are kept, and the last good one stands in while it is down. What is looked for in
-//! it is another's: whether an address is listed, or what a client's row answers for its domain.
+//! it is another's: whether an address is listed, or what a tenant's row answers for its domain.
 
 use std::{
     sync::Arc,

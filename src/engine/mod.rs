@@ -59,7 +59,7 @@ pub struct Engine {
     pub resolver: Resolver,
     /// Knows the recipients.
     pub directory: Directory,
-    /// Knows what clients answer for their domains.
+    /// Knows what tenants answer for their domains.
     pub tenants: Tenants,
     /// Knows which DNS lists can be believed.
     pub blocklists: Arc<Blocklists>,

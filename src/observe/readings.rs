@@ -31,7 +31,7 @@ pub struct Readings {
     pub unreadable_lists: usize,
     /// The lists of our domains.
     pub domain_lists: Vec<DomainListReading>,
-    /// The rows of clients, where they have any.
+    /// The rows of tenants, where they have any.
     pub tenants: Option<TenantReading>,
     /// The state of the store, where there is one.
     pub store: Option<StoreReading>,
@@ -65,7 +65,7 @@ pub struct GuessReading {
     pub alerts: u64,
 }
 
-/// The rows of clients.
+/// The rows of tenants.
 #[derive(Clone, Copy, Debug)]
 pub struct TenantReading {
     /// Whether the file can be read, or the server answers.
@@ -180,22 +180,22 @@ impl Collector for Readings {
         if let Some(tenants) = self.tenants {
             page.gauge(
                 "backstop_tenants_up",
-                "1 while the rows of clients can be read, else 0; the last good ones stay in use.",
+                "1 while the rows of tenants can be read, else 0; the last good ones stay in use.",
                 &i64::from(tenants.is_up),
             )?;
             page.gauge(
                 "backstop_tenants_silent_seconds",
-                "For how long the server with the rows of clients has not answered; 0 while it does.",
+                "For how long the server with the rows of tenants has not answered; 0 while it does.",
                 &whole(tenants.silent_for),
             )?;
             page.gauge(
                 "backstop_tenant_rows",
-                "Domains with a row of their client; of a server, those that it was asked for.",
+                "Domains with a row of their tenant; of a server, those that it was asked for.",
                 &whole(tenants.rows),
             )?;
             page.gauge(
                 "backstop_tenant_rows_wrong",
-                "Rows of clients with a mistake; the last good one counts, or monitor.",
+                "Rows of tenants with a mistake; the last good one counts, or monitor.",
                 &whole(tenants.wrong),
             )?;
         }

@@ -133,7 +133,7 @@ fn check_shows_each_wrong_row_with_its_line() {
             !said.contains(|c: char| c.is_control() && c != '\n'),
             "{said:?}"
         );
-        assert!(said.contains("clients' own answers: from "), "{said}");
+        assert!(said.contains("tenants' own answers: from "), "{said}");
     }
     // A file that is no such file is a problem.
     let site = Site::new("{allow: [mode], file: rows.csv}");

@@ -101,7 +101,7 @@ async fn report(config: &Config, domain: &Domain, offline: bool) -> DomainReport
     report
 }
 
-/// What the row of its client answers in the place of the file, and where that stands.
+/// What the row of its tenant answers in the place of the file, and where that stands.
 async fn tenant(
     config: &Config,
     domain: &Domain,

@@ -1,4 +1,4 @@
-//! What `check` says of clients' rows: each mistake with its line, and what a server answers with.
+//! What `check` says of tenants' rows: each mistake with its line, and what a server answers with.
 
 use super::{CheckReport, problem::Problem};
 use crate::{

@@ -1,4 +1,4 @@
-//! Logs one line each day: how much of the previous day's mail can prove its bounces; and a warning where clients refuse
+//! Logs one line each day: how much of the previous day's mail can prove its bounces; and a warning where tenants refuse
 //! bounces that their mail can't prove.
 
 use std::{sync::Arc, time::Duration};
@@ -21,12 +21,12 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Logs the line after each midnight (UTC). If the store does not answer then, it is asked again.
 pub(super) async fn coverage(shared: Arc<Shared>) {
     let store = || shared.engine.load().store.clone();
-    let then = |store, today| clients(Arc::clone(&shared), store, today);
+    let then = |store, today| tenants(Arc::clone(&shared), store, today);
     lines(LOOK, today, store, |line| log::info!("{line}"), then).await;
 }
 
-/// Warns of clients that refuse bounces which their mail can't prove.
-async fn clients(shared: Arc<Shared>, store: Arc<dyn Store>, today: u64) {
+/// Warns of tenants that refuse bounces which their mail can't prove.
+async fn tenants(shared: Arc<Shared>, store: Arc<dyn Store>, today: u64) {
     let engine = shared.engine.load_full();
     let stricter = stricter(engine.tenants.rows(), &engine.policy);
     if stricter.is_empty() {

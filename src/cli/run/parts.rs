@@ -206,7 +206,7 @@ async fn directories(engine: &Engine) -> Vec<Part> {
     parts
 }
 
-/// Clients' rows. Where they can't be had, mail is judged by the last ones, and else none is refused.
+/// Tenants' rows. Where they can't be had, mail is judged by the last ones, and else none is refused.
 fn tenants(state: TenantState) -> Part {
     let TenantState {
         name,
@@ -220,7 +220,7 @@ fn tenants(state: TenantState) -> Part {
         None => "never read, so every domain is in monitor".to_owned(),
         Some(rows) => format!("{rows} rows, {mistaken} of them wrong"),
     };
-    let part = "Clients' answers";
+    let part = "Tenants' answers";
     match (is_down, silent_for) {
         (false, _) if mistaken == 0 => Part::new(part, PartState::Well, format!("{name}: {known}")),
         (false, _) => Part::new(part, PartState::Alert, format!("{name}: {known}")),

@@ -1,4 +1,4 @@
-//! A file of clients' rows as CSV (RFC 4180): a header line that names the columns, `domain` among them, then a line for each
+//! A file of tenants' rows as CSV (RFC 4180): a header line that names the columns, `domain` among them, then a line for each
 //! domain.
 
 use csv_core::{ReadRecordResult, Reader};

@@ -1,11 +1,11 @@
-//! What is logged about clients' answers.
+//! What is logged about tenants' answers.
 
 use std::{fmt, path::PathBuf};
 
 use super::RowMistake;
 use crate::{core::printable::counted, directory::Weight};
 
-/// What has changed about the rows of clients.
+/// What has changed about the rows of tenants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TenantEvent {
     /// A file was read, and is in use.

@@ -1,4 +1,4 @@
-//! Clients' rows in a file. The last good copy stays row by row: a row that is wrong now leaves its domain as it was, and a
+//! Tenants' rows in a file. The last good copy stays row by row: a row that is wrong now leaves its domain as it was, and a
 //! file that can't be read leaves all as they were.
 
 use std::{

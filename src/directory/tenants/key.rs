@@ -1,4 +1,4 @@
-//! The keys that a client may set for its own domain.
+//! The keys that a tenant may set for its own domain.
 
 use serde::Deserialize;
 

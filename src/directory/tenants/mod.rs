@@ -1,6 +1,6 @@
-//! Knows what clients answer for their own domains: the rows of `tenants`, in a file or on a server.
+//! Knows what tenants answer for their own domains: the rows of `tenants`, in a file or on a server.
 //!
-//! A row that is wrong must not cost a client his mail, nor a host all its clients': the last good row counts, and where
+//! A row that is wrong must not cost a tenant its mail, nor a host all its tenants': the last good row counts, and where
 //! there is none, the domain is in monitor. What a server answered last counts while it is down, for as long as there is
 //! room.
 
@@ -38,7 +38,7 @@ use super::{
 };
 use crate::core::{address::Domain, local::Local, outside::Unanswered, tenant::TenantAnswers};
 
-/// Clients' answers. Copies share what is known.
+/// Tenants' answers. Copies share what is known.
 #[derive(Clone)]
 pub struct Tenants {
     settings: TenantSettings,
@@ -54,7 +54,7 @@ enum Held {
     Server(Arc<Remote<Rows>>),
 }
 
-/// How clients' answers are, for whoever watches them.
+/// How tenants' answers are, for whoever watches them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantState {
     /// The file or the server, without its password.
@@ -138,7 +138,7 @@ impl Tenants {
         format!("{:?} {:x}", self.settings, hasher.finish())
     }
 
-    /// What the client of a domain of `who` answers; nothing where it has no row. A server takes as long as its `timeout` at
+    /// What the tenant of a domain of `who` answers; nothing where it has no row. A server takes as long as its `timeout` at
     /// most.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A client's row: what it answers, or what is wrong with it.
+//! A tenant's row: what it answers, or what is wrong with it.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Clients' rows on a server, asked for domain by domain.
+//! Tenants' rows on a server, asked for domain by domain.
 
 use std::{
     collections::BTreeMap,
@@ -199,7 +199,7 @@ impl Rows {
 impl Search for Rows {
     type Found = Arc<TenantAnswers>;
 
-    /// A client's last word holds until he says another.
+    /// A tenant's last word holds until it says another.
     const LATELY: [Option<Duration>; 2] = [None, None];
 
     async fn ask(

@@ -19,12 +19,12 @@ use crate::{
     server::Password,
 };
 
-/// Where clients' answers stand, and which they may give. There is no default for `allow`: each key is a power over mail
+/// Where tenants' answers stand, and which they may give. There is no default for `allow`: each key is a power over mail
 /// that an administrator gives away knowingly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TenantSettings {
-    /// The keys that clients may set.
+    /// The keys that tenants may set.
     pub allow: Vec<TenantKey>,
     /// A file with a row for each domain, YAML or CSV by its name.
     pub file: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct TenantSettings {
 }
 
 impl TenantSettings {
-    /// Whether there are answers of clients at all.
+    /// Whether there are answers of tenants at all.
     pub fn is_on(&self) -> bool {
         self.file.is_some() || self.sql.is_some() || self.ldap.is_some()
     }

@@ -1,5 +1,5 @@
-//! The value of a key in a client's row: YAML text as in `milter.yaml`, read by the types of the file's own keys, within
-//! limits. What a client must not have is no value: what throws mail away, what holds it in the host's queue, an address of
+//! The value of a key in a tenant's row: YAML text as in `milter.yaml`, read by the types of the file's own keys, within
+//! limits. What a tenant must not have is no value: what throws mail away, what holds it in the host's queue, an address of
 //! somebody else.
 
 use saphyr_parser::{Event, Parser};
@@ -162,13 +162,13 @@ fn class_answer(answer: ClassAnswer) -> Result<ClassAnswer, String> {
     Ok(answer)
 }
 
-/// A client must not have mail vanish, and must not fill the queue of the host: a message that is held is held for all of its
+/// A tenant must not have mail vanish, and must not fill the queue of the host: a message that is held is held for all of its
 /// recipients, and only the host can let it go.
 fn rule(rule: Rule) -> Result<Rule, String> {
     match rule.action {
-        Action::Discard => Err("`discard` throws mail away, which no client may".to_owned()),
+        Action::Discard => Err("`discard` throws mail away, which no tenant may".to_owned()),
         Action::Quarantine => {
-            Err("`quarantine` holds mail in the queue of the host, which no client may".to_owned())
+            Err("`quarantine` holds mail in the queue of the host, which no tenant may".to_owned())
         }
         Action::Accept | Action::Tag | Action::Tempfail | Action::Reject => Ok(rule),
     }

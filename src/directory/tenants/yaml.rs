@@ -1,4 +1,4 @@
-//! A file of clients' rows in YAML: a map of domains, each a map of keys. It is read row by row, so that one client's
+//! A file of tenants' rows in YAML: a map of domains, each a map of keys. It is read row by row, so that one tenant's
 //! mistake is that row's alone; only what is no YAML is the whole file's.
 
 use std::mem;
@@ -31,7 +31,7 @@ pub(super) fn rows(text: &str) -> Result<Vec<FileRow>, String> {
     }
     match reader.at {
         At::Begin => {
-            Err("the file says nothing; expected `{}` if no client has answers".to_owned())
+            Err("the file says nothing; expected `{}` if no tenant has answers".to_owned())
         }
         _ => Ok(reader.rows),
     }
