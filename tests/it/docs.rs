@@ -1,6 +1,6 @@
 //! Tests that the documentation agrees with the program.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, process::Command};
 
 use backstop::core::{notification::NotificationKind, verdict::reason_words};
 use regex::Regex;
@@ -206,7 +206,7 @@ fn pages() -> Vec<(String, String)> {
 }
 
 /// The fenced blocks of a page in this language.
-fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+pub fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     page.split(&format!("\n```{language}\n"))
         .skip(1)
         .map(|rest| rest.split_once("```").unwrap().0)
@@ -307,9 +307,11 @@ fn examples_of_the_configuration_are_accepted() {
     assert!(examples.len() >= 4, "{examples:?}");
     for example in examples {
         let folder = tempfile::tempdir().unwrap();
-        let [map, keys, config] =
-            ["virtual", "keys", "milter.yaml"].map(|name| folder.path().join(name));
+        let [map, keys, password, config] =
+            ["virtual", "keys", "password", "milter.yaml"].map(|name| folder.path().join(name));
         fs::write(&map, "joe@example.org joe\n").unwrap();
+        fs::write(&password, "word\n").unwrap();
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
         let made = Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["keygen", "--file"])
             .arg(&keys)
@@ -318,7 +320,8 @@ fn examples_of_the_configuration_are_accepted() {
         assert!(made.status.success(), "{made:?}");
         let example = example
             .replace("/etc/postfix/virtual", map.to_str().unwrap())
-            .replace("/etc/backstop/keys", keys.to_str().unwrap());
+            .replace("/etc/backstop/keys", keys.to_str().unwrap())
+            .replace("/etc/backstop/panel.password", password.to_str().unwrap());
         fs::write(&config, &example).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_backstop"))
             .args(["check", "--offline", "--config"])

@@ -46,6 +46,8 @@ mod own_domains;
 mod package;
 mod packaged;
 mod pages;
+#[cfg(all(feature = "sql", feature = "ldap"))]
+mod panels;
 mod panics;
 mod postfix;
 mod replay;

@@ -53,7 +53,7 @@ static SERVERS: [LazyLock<Mutex<Server>>; 3] = [
 /// The defaults, with no domain listed.
 static LOCAL: LazyLock<Local> = LazyLock::new(Local::default);
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -70,7 +70,7 @@ fn server(kind: Kind) -> Mutex<Server> {
     Mutex::new(Server::start(kind, &listed).unwrap())
 }
 
-fn lent(kind: Kind) -> MutexGuard<'static, Server> {
+pub fn lent(kind: Kind) -> MutexGuard<'static, Server> {
     let mutex: &Mutex<Server> = match kind {
         Kind::Postgresql => &SERVERS[0],
         Kind::Mariadb => &SERVERS[1],

@@ -51,6 +51,17 @@ pub enum Kind {
     Openldap,
 }
 
+/// What an LDAP server has below [`BASE`], in the words of slapd.conf(5) and of LDIF.
+#[derive(Clone, Copy, Debug)]
+pub struct Tree<'a> {
+    /// Attributes and object classes beside those of OpenLDAP itself.
+    pub schema: &'a str,
+    /// Who may read what.
+    pub access: &'a str,
+    /// The entries.
+    pub entries: &'a str,
+}
+
 /// A server.
 #[derive(Debug)]
 pub struct Server {
@@ -72,6 +83,13 @@ impl Server {
             Kind::Mariadb => mariadb::prepare(addresses),
             Kind::Openldap => openldap::prepare(addresses),
         }?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Starts an LDAP server with a tree of somebody else's.
+    pub fn with_tree(tree: &Tree) -> io::Result<Self> {
+        let mut server = openldap::prepare_tree(tree)?;
         server.start_again()?;
         Ok(server)
     }
@@ -114,6 +132,10 @@ impl Server {
             Some(mut daemon) => daemon.stop(),
             None => Ok(()),
         }
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub fn port(&self) -> u16 {

@@ -1,4 +1,4 @@
-use super::{BASE, BIND_DN, Kind, PASSWORD, Server, feed, new};
+use super::{BASE, BIND_DN, Kind, PASSWORD, Server, Tree, feed, new};
 use crate::mta::unpacked;
 use std::fmt::Write as _;
 use std::fs;
@@ -7,6 +7,28 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
+    let mut ldif = format!(
+        "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: lab\n\n"
+    );
+    for (number, address) in addresses.iter().enumerate() {
+        let _ = write!(
+            ldif,
+            "dn: uid=user{number},{BASE}\nobjectClass: inetOrgPerson\nuid: user{number}\ncn: x\nsn: x\nmail: {address}\n\n"
+        );
+    }
+    prepare_tree(&Tree {
+        schema: "",
+        access: "",
+        entries: &ldif,
+    })
+}
+
+pub(super) fn prepare_tree(wanted: &Tree) -> io::Result<Server> {
+    let Tree {
+        schema,
+        access,
+        entries,
+    } = wanted;
     let tree = unpacked("openldap")?;
     let mut server = new(Kind::Openldap, tree.join("usr/sbin/slapd"))?;
     let libraries: Option<PathBuf> = fs::read_dir(tree.join("usr/lib"))?
@@ -26,6 +48,7 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
              include {root}/etc/ldap/schema/core.schema\n\
              include {root}/etc/ldap/schema/cosine.schema\n\
              include {root}/etc/ldap/schema/inetorgperson.schema\n\
+             {schema}\n\
              pidfile {here}/pid\n\
              TLSCACertificateFile {here}/ca.pem\n\
              TLSCertificateFile {here}/server.pem\n\
@@ -35,18 +58,10 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
              directory {here}/data\n\
              rootdn {BIND_DN}\n\
              rootpw \"{PASSWORD}\"\n\
+             {access}\n\
              access to * by * none\n"
         ),
     )?;
-    let mut ldif = format!(
-        "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: lab\n\n"
-    );
-    for (number, address) in addresses.iter().enumerate() {
-        let _ = write!(
-            ldif,
-            "dn: uid=user{number},{BASE}\nobjectClass: inetOrgPerson\nuid: user{number}\ncn: x\nsn: x\nmail: {address}\n\n"
-        );
-    }
     let mut add = Command::new(&server.program);
     add.args(["-T", "add", "-q", "-f"])
         .arg(&config)
@@ -54,7 +69,7 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
     if let Some(libraries) = &libraries {
         add.env("LD_LIBRARY_PATH", libraries);
     }
-    feed(&mut add, &ldif)?;
+    feed(&mut add, entries)?;
     server.libraries = libraries;
     let socket = folder
         .join("ldapi")

@@ -1,0 +1,318 @@
+//! What packaging/doc/hosting.md says of panels. Each query stands there, and is asked here through the program's own code, of
+//! the server that it is for, with the rights that the page gives.
+
+mod page;
+mod table;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use backstop::{
+    config::{self, Config},
+    core::{address::Mailbox, envelope::Recipient, recipients::Known},
+    directory::{
+        self, Directory, Source,
+        domains::{DomainLists, Folders},
+        limits::FOR_SET_UP,
+    },
+};
+use lab::directory::{Kind, PASSWORD, Server, Tree};
+use serde_yaml::Value;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, mysql::MySqlConnectOptions,
+    postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+};
+
+use self::page::{Place, Section, for_login, replaced, sql_file};
+use crate::{
+    directory::{RUNTIME, lent},
+    package,
+};
+
+/// Programs that manage domains and mailboxes, as their databases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Panel {
+    Postfixadmin,
+    Mailinabox,
+    Iredmail,
+    IredmailLdap,
+    Mailcow,
+}
+
+fn fixture(name: &str) -> String {
+    package::text(&format!("tests/fixtures/panels/{name}"))
+}
+
+/// The page's file: which domains it makes ours, and whom it knows there. Gives its server.
+fn knows_whom_it_should(panel: Panel, file: &Value) -> Source {
+    let yaml = serde_yaml::to_string(file).unwrap();
+    let mut config = config::parse(Path::new("/m.yaml"), &yaml)
+        .unwrap_or_else(|wrong| panic!("{panel:?}: {wrong}\n{yaml}"));
+    let lists = DomainLists::new(&config.domain_lists, Folders::default());
+    let lists = Arc::new(lists);
+    RUNTIME.block_on(lists.ask_all());
+    assert!(config.know(Arc::clone(&lists)), "{:?}", lists.states());
+    let Config {
+        policy,
+        directories,
+        ..
+    } = config;
+    let ours = policy.local.domains.iter().map(ToString::to_string);
+    let mut ours: Vec<String> = ours.collect();
+    ours.sort();
+    assert_eq!(ours, panel.domains(), "{panel:?}: {:?}", lists.states());
+    let server = directories[0].sources[0].clone();
+    let directory = Directory::new(directories);
+    for (address, panels) in table::KNOWN {
+        let mailbox = Mailbox::from_bytes(address.as_bytes());
+        let known = RUNTIME.block_on(directory.known(0, &mailbox, &policy.local));
+        let found = match known {
+            Known::Listed(_) => true,
+            Known::NotListed => false,
+            Known::Unanswered(why) => panic!("{panel:?}: {address}: {why}"),
+        };
+        assert_eq!(found, panels.contains(&panel), "{panel:?}: {address}");
+        // The entry is for each domain that is ours, and for no other.
+        let domain = mailbox.domain().unwrap().as_str();
+        let is_ours = panel.domains().contains(&domain);
+        let recipient = Recipient {
+            mailbox,
+            refused: None,
+        };
+        let entry = policy.recipients_of(&recipient).map(|(entry, _)| entry);
+        assert_eq!(entry, is_ours.then_some(0), "{panel:?}: {address}");
+    }
+    server
+}
+
+/// The password for a server, as the page has it.
+struct PasswordFile(tempfile::TempDir);
+
+impl PasswordFile {
+    fn new() -> Self {
+        let file = Self(tempfile::tempdir().unwrap());
+        fs::write(file.path(), format!("{PASSWORD}\n")).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("panel.password")
+    }
+}
+
+/// The first column of what a query finds, with the rights of the page's login.
+fn rows(server: &Source, query: &str) -> Result<Vec<String>, String> {
+    let Source::Sql(sql) = server else {
+        panic!("{server:?}");
+    };
+    let rows = directory::sql::rows((**sql).clone(), query, FOR_SET_UP);
+    let mut rows = RUNTIME.block_on(rows)?;
+    rows.sort();
+    Ok(rows)
+}
+
+/// Runs scripts in a database, with all rights.
+fn administer(server: &Server, database: &str, scripts: &[String]) {
+    let scripts = scripts
+        .iter()
+        .map(|script| sqlx::raw_sql(AssertSqlSafe(script.clone())));
+    RUNTIME.block_on(async {
+        if server.kind() == Kind::Mariadb {
+            let options = MySqlConnectOptions::new()
+                .socket(server.folder().join("mysqld.sock"))
+                .username("root")
+                .database(database);
+            let mut connection = options.connect().await.unwrap();
+            for script in scripts {
+                script.execute(&mut connection).await.unwrap();
+            }
+        } else {
+            let options = PgConnectOptions::new_without_pgpass()
+                .host("127.0.0.1")
+                .port(server.port())
+                .username("postgres")
+                .password("nobody knows")
+                .database(database);
+            let mut connection = options.connect().await.unwrap();
+            for script in scripts {
+                script.execute(&mut connection).await.unwrap();
+            }
+        }
+    });
+}
+
+/// A panel on a database server that runs for all tests.
+fn on_server(panel: Panel, heading: &'static str, fixture_name: &str, database: &str, kind: Kind) {
+    let database_server: &Server = &lent(kind);
+    let section = Section::of(heading);
+    let login = format!("backstop_{database}");
+    let common = Section::of("The file");
+    let (dialect, user, instead) = match kind {
+        Kind::Mariadb => ("mariadb", common.statement("MariaDB"), Vec::new()),
+        _ => (
+            "postgresql",
+            common.statement("PostgreSQL"),
+            common.instead(),
+        ),
+    };
+    let quoted = PASSWORD.replace('\'', "''");
+    let rights = replaced(section.statement("rights"), &instead);
+    administer(
+        database_server,
+        "mail",
+        &[format!("CREATE DATABASE {database}")],
+    );
+    administer(
+        database_server,
+        database,
+        &[
+            fixture(&format!("{fixture_name}.{dialect}.sql")),
+            fixture(&format!("{fixture_name}.rows.sql")),
+            for_login(user, &login, &quoted),
+            for_login(&rights, &login, ""),
+        ],
+    );
+
+    let (here, port) = (database_server.folder().display(), database_server.port());
+    let url = match kind {
+        Kind::Mariadb => format!("mysql://{login}@localhost/{database}?socket={here}/mysqld.sock"),
+        _ => format!("postgres://{login}@localhost:{port}/{database}?socket={here}"),
+    };
+    let password_file = PasswordFile::new();
+    let place = Place {
+        url: &url,
+        bind_dn: "",
+        password_file: Some(&password_file.path()),
+    };
+    let file = sql_file(&section, &instead, &place);
+    let server = knows_whom_it_should(panel, &file);
+    let catch_alls = section.statement("domains with a catch-all");
+    let found = rows(&server, catch_alls).unwrap();
+    assert_eq!(found, ["example.net"], "{panel:?}");
+
+    // What the login may not.
+    for statement in [
+        "SELECT password FROM mailbox",
+        "SELECT * FROM mailbox",
+        "DELETE FROM alias_domain",
+        "UPDATE domain SET domain = 'x'",
+        "CREATE TABLE mine (x INT)",
+    ] {
+        let why = rows(&server, statement).unwrap_err().to_lowercase();
+        assert!(
+            why.contains("denied"),
+            "{panel:?}, {kind:?}: {statement}: {why}"
+        );
+    }
+}
+
+#[test]
+fn postfixadmin() {
+    for kind in [Kind::Mariadb, Kind::Postgresql] {
+        let panel = Panel::Postfixadmin;
+        on_server(panel, "PostfixAdmin", "postfixadmin", "postfixadmin", kind);
+    }
+}
+
+#[test]
+fn iredmail() {
+    for kind in [Kind::Mariadb, Kind::Postgresql] {
+        let panel = Panel::Iredmail;
+        on_server(panel, "iRedMail, SQL", "iredmail", "vmail", kind);
+    }
+}
+
+#[test]
+fn mailcow() {
+    let panel = Panel::Mailcow;
+    on_server(panel, "mailcow", "mailcow", "mailcow", Kind::Mariadb);
+}
+
+/// Does something to a database in a file.
+fn change(file: &Path, script: &str) {
+    RUNTIME.block_on(async {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        let script = sqlx::raw_sql(AssertSqlSafe(script.to_owned()));
+        script.execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+#[test]
+fn mailinabox() {
+    let panel = Panel::Mailinabox;
+    let section = Section::of("Mail-in-a-Box");
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("users.sqlite");
+    change(&database, &fixture("mailinabox.sqlite.sql"));
+    change(&database, &fixture("mailinabox.rows.sql"));
+    let url = format!("sqlite:{}", database.display());
+    let place = Place {
+        url: &url,
+        bind_dn: "",
+        password_file: None,
+    };
+    let file = sql_file(&section, &[], &place);
+    let server = knows_whom_it_should(panel, &file);
+    let catch_alls = section.statement("domains with a catch-all");
+    assert_eq!(rows(&server, catch_alls).unwrap(), ["example.net"]);
+    let why = rows(&server, "DELETE FROM users").unwrap_err();
+    assert!(why.contains("readonly"), "{why}");
+}
+
+#[test]
+fn iredmail_in_ldap() {
+    const READER: &str = "cn=reader,dc=example,dc=org";
+    let panel = Panel::IredmailLdap;
+    let section = Section::of("iRedMail, LDAP");
+    // The lab's servers believe `cn=backstop` everything.
+    let login = for_login(section.block("ldif"), "reader", PASSWORD);
+    let access = for_login(section.block("conf"), "reader", "");
+    let slapd = Server::with_tree(&Tree {
+        schema: &fixture("iredmail.schema"),
+        access: &format!("{access}access to attrs=userPassword by anonymous auth by * none\n"),
+        entries: &format!("{}\n{login}", fixture("iredmail.ldif")),
+    })
+    .unwrap();
+    let password_file = PasswordFile::new();
+    let file = section.file(&Place {
+        url: &format!("ldap://127.0.0.1:{}", slapd.port()),
+        bind_dn: READER,
+        password_file: Some(&password_file.path()),
+    });
+    let server = knows_whom_it_should(panel, &file);
+    let found = |filter: &str, attribute: &str| values(&server, filter, attribute);
+    assert_eq!(found(&section.filter(), "mail"), ["@example.net"]);
+    // What the login may not.
+    assert!(found("(userPassword=*)", "mail").is_empty());
+    assert!(found("(mail=joe@example.org)", "userPassword").is_empty());
+    assert_eq!(found("(mail=joe@example.org)", "mail"), ["joe@example.org"]);
+}
+
+/// The values of an attribute in what a filter finds.
+fn values(server: &Source, filter: &str, attribute: &str) -> Vec<String> {
+    let Source::Ldap(ldap) = server else {
+        panic!("{server:?}");
+    };
+    let attributes = vec![attribute.to_owned()];
+    let entries = directory::ldap::entries((**ldap).clone(), filter, attributes, FOR_SET_UP);
+    let entries = RUNTIME.block_on(entries).unwrap();
+    let mut values: Vec<String> = entries
+        .into_iter()
+        .flat_map(|mut entry| {
+            entry
+                .remove(&attribute.to_ascii_lowercase())
+                .unwrap_or_default()
+        })
+        .collect();
+    values.sort();
+    values
+}
