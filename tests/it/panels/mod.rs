@@ -1,6 +1,7 @@
 //! What packaging/doc/hosting.md says of panels. Each query stands there, and is asked here through the program's own code, of
 //! the server that it is for, with the rights that the page gives.
 
+mod day;
 mod page;
 mod table;
 
@@ -13,11 +14,12 @@ use std::{
 
 use backstop::{
     config::{self, Config},
-    core::{address::Mailbox, envelope::Recipient, recipients::Known},
+    core::{address::Mailbox, envelope::Recipient, local::Local, recipients::Known, verdict::Mode},
     directory::{
         self, Directory, Source,
         domains::{DomainLists, Folders},
         limits::FOR_SET_UP,
+        tenants::Tenants,
     },
 };
 use lab::directory::{Kind, PASSWORD, Server, Tree};
@@ -33,6 +35,9 @@ use crate::{
     package,
 };
 
+/// Where the page makes the table of clients' answers.
+const ANSWERS: &str = "answers of clients, and of their alias domains";
+
 /// Programs that manage domains and mailboxes, as their databases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Panel {
@@ -47,8 +52,32 @@ fn fixture(name: &str) -> String {
     package::text(&format!("tests/fixtures/panels/{name}"))
 }
 
-/// The page's file: which domains it makes ours, and whom it knows there. Gives its server.
-fn knows_whom_it_should(panel: Panel, file: &Value) -> Source {
+/// What the page's file names.
+struct Site {
+    /// The server, as its entry of `recipients` has it.
+    server: Source,
+    tenants: Tenants,
+    local: Local,
+}
+
+impl Site {
+    /// The mode that a client's row sets.
+    fn mode(&self, domain: &str) -> Option<Mode> {
+        let domain = domain.parse().unwrap();
+        let answers = RUNTIME.block_on(self.tenants.of(&domain, &self.local));
+        answers.unwrap_or_else(|why| panic!("{why}")).mode
+    }
+
+    /// A client in enforce, one without a row, and no table of ours for others.
+    fn has_answers_of_clients(&self, alias: Option<Mode>) {
+        assert_eq!(self.mode("example.org"), Some(Mode::Enforce));
+        assert_eq!(self.mode("alias.example"), alias);
+        assert_eq!(self.mode("example.net"), None);
+    }
+}
+
+/// The page's file: which domains it makes ours, and whom it knows there.
+fn knows_whom_it_should(panel: Panel, file: &Value) -> Site {
     let yaml = serde_yaml::to_string(file).unwrap();
     let mut config = config::parse(Path::new("/m.yaml"), &yaml)
         .unwrap_or_else(|wrong| panic!("{panel:?}: {wrong}\n{yaml}"));
@@ -59,6 +88,7 @@ fn knows_whom_it_should(panel: Panel, file: &Value) -> Source {
     let Config {
         policy,
         directories,
+        tenants,
         ..
     } = config;
     let ours = policy.local.domains.iter().map(ToString::to_string);
@@ -86,7 +116,11 @@ fn knows_whom_it_should(panel: Panel, file: &Value) -> Source {
         let entry = policy.recipients_of(&recipient).map(|(entry, _)| entry);
         assert_eq!(entry, is_ours.then_some(0), "{panel:?}: {address}");
     }
-    server
+    Site {
+        server,
+        tenants: Tenants::new(&tenants),
+        local: policy.local,
+    }
 }
 
 /// The password for a server, as the page has it.
@@ -190,9 +224,10 @@ fn on_server(panel: Panel, heading: &'static str, fixture_name: &str, database: 
         password_file: Some(&password_file.path()),
     };
     let file = sql_file(&section, &instead, &place);
-    let server = knows_whom_it_should(panel, &file);
+    let site = knows_whom_it_should(panel, &file);
+    site.has_answers_of_clients(Some(Mode::Enforce));
     let catch_alls = section.statement("domains with a catch-all");
-    let found = rows(&server, catch_alls).unwrap();
+    let found = rows(&site.server, catch_alls).unwrap();
     assert_eq!(found, ["example.net"], "{panel:?}");
 
     // What the login may not.
@@ -202,8 +237,10 @@ fn on_server(panel: Panel, heading: &'static str, fixture_name: &str, database: 
         "DELETE FROM alias_domain",
         "UPDATE domain SET domain = 'x'",
         "CREATE TABLE mine (x INT)",
+        "SELECT mode FROM backstop_answers",
+        "UPDATE backstop_answers SET mode = 'monitor'",
     ] {
-        let why = rows(&server, statement).unwrap_err().to_lowercase();
+        let why = rows(&site.server, statement).unwrap_err().to_lowercase();
         assert!(
             why.contains("denied"),
             "{panel:?}, {kind:?}: {statement}: {why}"
@@ -254,6 +291,14 @@ fn mailinabox() {
     let database = folder.path().join("users.sqlite");
     change(&database, &fixture("mailinabox.sqlite.sql"));
     change(&database, &fixture("mailinabox.rows.sql"));
+    // It has no table of alias domains.
+    let common = Section::of("The file");
+    let (answers, _) = common.statement(ANSWERS).split_once("UNION ALL").unwrap();
+    change(&database, answers);
+    change(
+        &database,
+        Section::of("A host's day").statement("to enforce"),
+    );
     let url = format!("sqlite:{}", database.display());
     let place = Place {
         url: &url,
@@ -261,10 +306,11 @@ fn mailinabox() {
         password_file: None,
     };
     let file = sql_file(&section, &[], &place);
-    let server = knows_whom_it_should(panel, &file);
+    let site = knows_whom_it_should(panel, &file);
+    site.has_answers_of_clients(None);
     let catch_alls = section.statement("domains with a catch-all");
-    assert_eq!(rows(&server, catch_alls).unwrap(), ["example.net"]);
-    let why = rows(&server, "DELETE FROM users").unwrap_err();
+    assert_eq!(rows(&site.server, catch_alls).unwrap(), ["example.net"]);
+    let why = rows(&site.server, "DELETE FROM users").unwrap_err();
     assert!(why.contains("readonly"), "{why}");
 }
 
@@ -288,7 +334,7 @@ fn iredmail_in_ldap() {
         bind_dn: READER,
         password_file: Some(&password_file.path()),
     });
-    let server = knows_whom_it_should(panel, &file);
+    let server = knows_whom_it_should(panel, &file).server;
     let found = |filter: &str, attribute: &str| values(&server, filter, attribute);
     assert_eq!(found(&section.filter(), "mail"), ["@example.net"]);
     // What the login may not.

@@ -33,9 +33,14 @@ impl Section {
         file
     }
 
-    /// Its block in this language.
+    /// Its blocks in this language.
+    pub fn blocks(&self, language: &str) -> Vec<&str> {
+        blocks(&self.text, language)
+    }
+
+    /// Its only block in this language.
     pub fn block(&self, language: &str) -> &str {
-        match blocks(&self.text, language)[..] {
+        match self.blocks(language)[..] {
             [block] => block,
             _ => panic!("{}: not one block of {language}", self.name),
         }
