@@ -196,6 +196,7 @@ fn on_server(panel: Panel, heading: &'static str, fixture_name: &str, database: 
     };
     let quoted = PASSWORD.replace('\'', "''");
     let rights = replaced(section.statement("rights"), &instead);
+    let right = replaced(common.statement("right to read them"), &instead);
     administer(
         database_server,
         "mail",
@@ -209,6 +210,11 @@ fn on_server(panel: Panel, heading: &'static str, fixture_name: &str, database: 
             fixture(&format!("{fixture_name}.rows.sql")),
             for_login(user, &login, &quoted),
             for_login(&rights, &login, ""),
+            replaced(common.statement(ANSWERS), &instead),
+            for_login(&right, &login, ""),
+            Section::of("A host's day")
+                .statement("to enforce")
+                .to_owned(),
         ],
     );
 
