@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Where the page makes the table of clients' answers.
-const ANSWERS: &str = "answers of clients, and of their alias domains";
+const ANSWERS: &str = "answers of tenants, and of their alias domains";
 
 /// Programs that manage domains and mailboxes, as their databases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
