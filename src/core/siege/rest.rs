@@ -4,6 +4,7 @@
 use super::{
     Record, Settings,
     machine::{Limits, STRONGER, State},
+    record::LATEST,
     watched::Watched,
     windows::{Span, TEN_MINUTES},
 };
@@ -36,6 +37,7 @@ impl Record {
     /// Learns what passed since it was last looked at, as if it had been stepped all the time that was watched, until an
     /// administrator spoke. One that [may not rest](Self::may_rest) was stepped.
     pub(super) fn catch_up(&mut self, watched: &Watched, settings: &Settings, now: u64) {
+        let now = now.min(LATEST);
         self.settle(now);
         if !self.is_still(settings) {
             return;

@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use super::{baseline::LONGEST_GAP, exchange::REFRESH, record::time};
+use super::{
+    baseline::LONGEST_GAP,
+    exchange::REFRESH,
+    record::{LATEST, time},
+};
 use crate::core::{proof::DAY, stored};
 
 /// The name of the record in the store; no domain is called that.
@@ -34,6 +38,7 @@ struct Span {
 impl Watched {
     /// Somebody watches at `now`.
     pub fn go_on(&mut self, now: u64) {
+        let now = now.min(LATEST);
         // Where the clock was put back, what lies ahead was not.
         self.spans.retain(|span| span.from <= now);
         if let Some(last) = self.spans.last_mut() {
@@ -61,11 +66,12 @@ impl Watched {
         until.is_none_or(|last| now.abs_diff(last.until) >= REFRESH)
     }
 
-    /// The spans within this time.
+    /// The spans within this time, and of each its last hundred days: whoever writes to the store can make them long.
     pub(super) fn within(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, u64)> {
         let within = self.spans.iter().map(move |span| {
-            let (from, until) = (span.from.max(from), span.until.min(until));
-            (from, until)
+            let until = span.until.min(until);
+            let from = span.from.max(from);
+            (from.max(until.saturating_sub(KEEP)), until)
         });
         within.filter(|(from, until)| from < until)
     }

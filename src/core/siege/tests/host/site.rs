@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{
-    super::{watched::WATCHED, *},
+    super::{baseline::Slot, watched::WATCHED, *},
     parts::hash,
     simulation::START,
 };
@@ -36,6 +36,24 @@ impl Store {
         let stored = Stored { version, bytes };
         self.records.insert(name.to_owned(), stored);
         version
+    }
+
+    /// Puts a record of each domain there, with the rate of each hour of the week by its number and that of the hour, in
+    /// thousandths of a hit a minute. Those of each 24th are the same.
+    pub fn fill(&mut self, names: &[Domain], rate: impl Fn(usize, usize) -> u32) {
+        let record = |number| {
+            let mut record = Record::new(START);
+            for (hour, slot) in record.baseline.slots.iter_mut().enumerate() {
+                let rate = rate(number, hour);
+                *slot = Slot { rate, seen: 8 };
+            }
+            record.to_bytes()
+        };
+        let records: Vec<_> = (0..24).map(record).collect();
+        for (name, bytes) in names.iter().zip(records.iter().cycle()) {
+            self.put(name.as_str(), bytes.clone());
+        }
+        self.writes = 0;
     }
 
     pub fn write(&mut self, write: &Write) -> Written {
