@@ -77,6 +77,30 @@ fn it_is_legible_light_and_dark_and_on_a_phone() {
     }
 }
 
+/// Each page has the mode of its own client.
+#[test]
+fn a_client_reads_what_its_row_says() {
+    let rows = "tenants: {file: rows.yaml, allow: [mode]}\n";
+    let (site, tenants) = hosting(rows);
+    let row = format!("{}: {{mode: enforce}}\n", tenants[0].domain);
+    fs::write(site.path("rows.yaml"), row).unwrap();
+    site.text(&["--html-dir", "pages"]);
+    let of = |domain: &str| {
+        let page = site.path("pages").join(format!("{domain}.html"));
+        fs::read_to_string(page).unwrap()
+    };
+    let (one, other) = (of(&tenants[0].domain), of(&tenants[1].domain));
+    let (enforces, watches) = (
+        "are refused (mode: enforce)",
+        "is only watched (mode: monitor)",
+    );
+    assert!(one.contains(enforces) && !one.contains(watches), "{one}");
+    assert!(
+        other.contains(watches) && !other.contains(enforces),
+        "{other}"
+    );
+}
+
 #[test]
 fn a_client_that_is_only_watched_reads_so() {
     let (site, tenants) = hosting("");

@@ -30,7 +30,7 @@ const MAX_SIEGES: usize = 20;
 /// What is known of one domain.
 pub(super) struct Client<'a> {
     pub domain: &'a str,
-    /// Whether verdicts act, where that is the same for all clients.
+    /// Whether verdicts act; none where its row of `tenants` can't be had.
     pub mode: Option<Mode>,
     /// What was counted of its bounces.
     pub view: &'a View,
@@ -114,8 +114,8 @@ impl Client<'_> {
                 several(all.of(Fate::WouldRefuse), "bounce")
             ),
             None => format!(
-                "Your own settings say whether bounces that are not yours are refused (mode). In this period {} were, and {} would \
-                 have been.",
+                "Your own settings say whether bounces that are not yours are refused (mode); they could not be read for this page. \
+                 In this period {} were, and {} would have been.",
                 several(all.of(Fate::Refused), "bounce"),
                 grouped(all.of(Fate::WouldRefuse))
             ),

@@ -26,13 +26,16 @@ use crate::{
     },
     config::Config,
     core::{
+        address::Domain,
         attack::{AttackKind, AttackRow, AttackSummary, HOUR, hour},
         by_domain::{DomainSums, by_entry},
         pattern::DomainPattern,
         policy::Modes,
         proof::coverage::CoverageSummary,
         siege::Span,
+        verdict::Mode,
     },
+    directory::tenants::Tenants,
     store::{Store, Unavailable},
 };
 
@@ -82,7 +85,7 @@ pub(super) async fn write(config: &Config, period: &PeriodArguments, target: &Pa
         Ok(facts) => facts,
         Err(why) => return unavailable(&why.to_string()),
     };
-    match written(config, facts, period, now, folder) {
+    match written(config, facts, period, now, folder).await {
         Ok((pages, note)) => {
             let target = target.display();
             println!("{target}: the pages of {pages} domains, and index.html, which is for you");
@@ -96,7 +99,7 @@ pub(super) async fn write(config: &Config, period: &PeriodArguments, target: &Pa
 }
 
 /// Writes all pages, and gives how many there are.
-fn written(
+async fn written(
     config: &Config,
     mut facts: Facts,
     period: Period,
@@ -105,12 +108,10 @@ fn written(
 ) -> Result<(usize, Option<String>), String> {
     let names = config.policy.local.domains.iter();
     let names = names.map(|(DomainPattern::Itself(domain) | DomainPattern::Below(domain))| domain);
-    let domains: BTreeSet<&str> = names.map(|domain| domain.as_str()).collect();
-    let mode = match config.policy.modes() {
-        Modes::One(mode) => Some(mode),
-        Modes::OfEach(_) => None,
-    };
-    for domain in &domains {
+    let by_name: BTreeMap<&str, &Domain> = names.map(|domain| (domain.as_str(), domain)).collect();
+    let tenants = Tenants::new(&config.tenants);
+    tenants.refresh();
+    for (domain, name) in &by_name {
         let view = View::of(
             facts.summaries.remove(*domain).unwrap_or_default(),
             facts.accounts.remove(*domain).unwrap_or_default(),
@@ -120,7 +121,7 @@ fn written(
         );
         let client = Client {
             domain,
-            mode,
+            mode: mode_of(config, &tenants, name).await,
             view: &view,
             spans: facts.spans.get(*domain).map_or(&[][..], Vec::as_slice),
             together: &facts.sums.together,
@@ -130,9 +131,22 @@ fn written(
         };
         folder.write(&names::of_domain(domain), client.page().0.as_bytes())?;
     }
+    let domains: BTreeSet<&str> = by_name.keys().copied().collect();
     let index = index::page_of(&domains, &facts.sums, period, now);
     folder.write(names::INDEX, index.0.as_bytes())?;
     Ok((domains.len(), folder.finish()?))
+}
+
+/// Whether verdicts act for this domain; none where its row can't be had.
+async fn mode_of(config: &Config, tenants: &Tenants, domain: &Domain) -> Option<Mode> {
+    let policy = &config.policy;
+    match policy.modes() {
+        Modes::One(mode) => Some(mode),
+        Modes::OfEach(_) => {
+            let row = tenants.of(domain, &policy.local).await.ok()?;
+            Some(policy.answers_of(Some(&row)).mode())
+        }
+    }
 }
 
 impl Facts {
