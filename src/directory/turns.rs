@@ -1,9 +1,13 @@
 //! Places at a server, given to the questions of our domains by turns: who floods one domain with invented names makes that
 //! one wait, and no other.
+//!
+//! Turns alone would let a flood keep the server busy, and with it the processor that all need. So a domain of which nearly all
+//! that is asked does not exist gets few places while others ask, too. Where nobody else asks, it gets all.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -12,6 +16,13 @@ use tokio::{
 };
 
 use crate::core::address::Domain;
+
+/// After how many answers that an address does not exist, in a row, a domain counts as flooded. One that exists makes up
+/// for four.
+const FLOODED: u32 = 32;
+const WORTH: u32 = 4;
+/// For how long another domain's question is kept in mind.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// As many questions at a time as a server may have.
 #[derive(Debug)]
@@ -27,8 +38,7 @@ pub(super) struct Turn {
 
 #[derive(Debug)]
 struct Shared {
-    /// How many one domain may have. The others find a place without waiting.
-    most_of_one: usize,
+    places: usize,
     state: Mutex<State>,
 }
 
@@ -41,6 +51,9 @@ struct State {
     round: VecDeque<Domain>,
     /// The number of the last question that began to wait.
     last: u64,
+    /// Whose question came last, and when one came last that was another domain's than the one before it.
+    asked_last: Option<Domain>,
+    changed: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +61,8 @@ struct Share {
     taken: usize,
     waiting: BTreeMap<u64, oneshot::Sender<Turn>>,
     in_round: bool,
+    /// How many were asked for that do not exist, lately.
+    unknown: u32,
 }
 
 impl Turns {
@@ -55,12 +70,14 @@ impl Turns {
     pub fn new(places: u32) -> Self {
         let places = usize::try_from(places).unwrap_or(1).max(1);
         Self(Arc::new(Shared {
-            most_of_one: (places - places.div_ceil(5)).max(1),
+            places,
             state: Mutex::new(State {
                 free: places,
                 domains: HashMap::new(),
                 round: VecDeque::new(),
                 last: 0,
+                asked_last: None,
+                changed: None,
             }),
         }))
     }
@@ -86,15 +103,20 @@ impl Turns {
 impl Shared {
     /// A place, if one is free for this domain; else what tells of it, and the number by which it waits.
     fn take(self: &Arc<Self>, domain: &Domain) -> Result<Turn, (u64, oneshot::Receiver<Turn>)> {
+        let now = Instant::now();
         let mut state = self.state();
+        state.note(domain, now);
+        let is_shared = state.is_shared(now);
         let State {
             free,
             domains,
             round,
             last,
+            ..
         } = &mut *state;
         let share = domains.entry(domain.clone()).or_default();
-        if *free > 0 && share.taken < self.most_of_one && share.waiting.is_empty() {
+        let most = share.most(self.places, is_shared);
+        if *free > 0 && share.taken < most && share.waiting.is_empty() {
             *free -= 1;
             share.taken += 1;
             return Ok(self.turn_of(domain.clone()));
@@ -113,7 +135,7 @@ impl Shared {
         let mut from = domain;
         loop {
             // Not while it is locked: a place that nobody takes any more comes back.
-            let next = self.state().next(&from, self.most_of_one);
+            let next = self.state().next(&from, self.places);
             let Some((to, sender)) = next else { return };
             let Err(mut unwanted) = sender.send(self.turn_of(to)) else {
                 return;
@@ -139,22 +161,19 @@ impl Shared {
 
 impl State {
     /// Frees a place of this domain, and takes it for whose turn it is.
-    fn next(
-        &mut self,
-        from: &Domain,
-        most_of_one: usize,
-    ) -> Option<(Domain, oneshot::Sender<Turn>)> {
+    fn next(&mut self, from: &Domain, places: usize) -> Option<(Domain, oneshot::Sender<Turn>)> {
         self.free += 1;
         if let Some(share) = self.domains.get_mut(from) {
             share.taken = share.taken.saturating_sub(1);
             self.forget_idle(from);
         }
+        let is_shared = self.is_shared(Instant::now());
         for _ in 0..self.round.len() {
             let domain = self.round.pop_front()?;
             let Some(share) = self.domains.get_mut(&domain) else {
                 continue;
             };
-            if share.taken >= most_of_one && !share.waiting.is_empty() {
+            if share.taken >= share.most(places, is_shared) && !share.waiting.is_empty() {
                 self.round.push_back(domain);
                 continue;
             }
@@ -174,10 +193,49 @@ impl State {
         None
     }
 
+    /// Notes whose question comes now.
+    fn note(&mut self, domain: &Domain, now: Instant) {
+        if self.asked_last.as_ref() != Some(domain) {
+            let former = self.asked_last.replace(domain.clone());
+            self.changed = former.map(|_| now).or(self.changed);
+        }
+    }
+
+    /// Whether several domains asked lately.
+    fn is_shared(&self, now: Instant) -> bool {
+        let changed = self.changed;
+        changed.is_some_and(|changed| now.saturating_duration_since(changed) < LATELY)
+    }
+
     fn forget_idle(&mut self, domain: &Domain) {
         let is_idle = |share: &Share| share.taken == 0 && !share.in_round;
         if self.domains.get(domain).is_some_and(is_idle) {
             self.domains.remove(domain);
+        }
+    }
+}
+
+impl Share {
+    /// How many places it may have: where others ask, too, some stay theirs.
+    fn most(&self, places: usize, is_shared: bool) -> usize {
+        let fifth = places.div_ceil(5);
+        match (is_shared, self.unknown >= FLOODED) {
+            (false, _) => places,
+            (true, false) => (places - fifth).max(1),
+            (true, true) => fifth,
+        }
+    }
+}
+
+impl Turn {
+    /// What came of the question: whether the address exists.
+    pub fn answered(&self, exists: bool) {
+        let Some(domain) = &self.domain else { return };
+        if let Some(share) = self.turns.state().domains.get_mut(domain) {
+            share.unknown = match exists {
+                true => share.unknown.saturating_sub(WORTH),
+                false => (share.unknown + 1).min(2 * FLOODED),
+            };
         }
     }
 }
@@ -207,7 +265,7 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::Future, pin::Pin, time::Duration};
+    use std::{future::Future, pin::Pin};
 
     use futures_util::FutureExt;
 
@@ -241,21 +299,66 @@ mod tests {
         state.free == places && state.domains.is_empty() && state.round.is_empty()
     }
 
-    #[tokio::test]
-    async fn one_domain_leaves_places_to_the_others() {
-        let (flooded, other) = (domain("a.example"), domain("b.example"));
-        for (places, of_one) in [(1, 1), (2, 1), (3, 2), (5, 4), (6, 4), (10, 8), (100, 80)] {
-            let turns = Turns::new(places);
-            let mut taken: Vec<_> = (0..of_one).map(|_| at_once(&turns, &flooded)).collect();
-            let waiting: Vec<_> = (0..3).map(|_| waits(&turns, &flooded)).collect();
-            let places = usize::try_from(places).unwrap();
-            taken.extend((of_one..places).map(|_| at_once(&turns, &other)));
-            drop(waits(&turns, &other));
-            drop(waiting);
-            drop(taken);
-            // What gave up is noticed when it would have its turn.
-            assert!(is_empty(&turns, places), "{turns:?}");
+    /// How many questions a domain gets places for at once.
+    fn most(turns: &Turns, domain: &Domain) -> usize {
+        let all = (0..1_000).map_while(|_| turns.turn(domain, later()).now_or_never().flatten());
+        let taken: Vec<_> = all.collect();
+        taken.len()
+    }
+
+    /// Asks, and gives each of these answers.
+    fn asked(turns: &Turns, domain: &Domain, answers: impl IntoIterator<Item = bool>) {
+        // It holds a place meanwhile: who has none, and waits for none, is forgotten.
+        let _first = at_once(turns, domain);
+        for exists in answers {
+            at_once(turns, domain).answered(exists);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_domain_leaves_places_to_the_others() {
+        let (busy, other) = (domain("a.example"), domain("b.example"));
+        for (places, of_one, of_flooded) in [
+            (1, 1, 1),
+            (2, 1, 1),
+            (3, 2, 1),
+            (5, 4, 1),
+            (6, 4, 2),
+            (10, 8, 2),
+            (100, 80, 20),
+        ] {
+            let turns = Turns::new(places);
+            let all = usize::try_from(places).unwrap();
+            assert_eq!(most(&turns, &busy), all, "nobody else asks");
+            drop(at_once(&turns, &other));
+            assert_eq!(most(&turns, &busy), of_one, "{places}");
+            if all > 1 {
+                let kept = at_once(&turns, &busy);
+                (0..FLOODED).for_each(|_| kept.answered(false));
+                assert_eq!(most(&turns, &busy) + 1, of_flooded, "{places}");
+                assert_eq!(most(&turns, &other), of_one.min(all - 1), "{places}");
+                kept.answered(true);
+                assert_eq!(most(&turns, &busy) + 1, of_one, "{places}");
+                (0..FLOODED).for_each(|_| kept.answered(false));
+                tokio::time::advance(LATELY).await;
+                assert_eq!(most(&turns, &busy) + 1, all, "they have stopped");
+            }
+            assert!(is_empty(&turns, all), "{turns:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_when_the_flood_ends_is_forgotten_too() {
+        let (flooded, other) = (domain("a.example"), domain("b.example"));
+        let turns = Turns::new(5);
+        asked(&turns, &flooded, [false, true, false]);
+        let taken: Vec<_> = (0..5).map(|_| at_once(&turns, &flooded)).collect();
+        let waiting: Vec<_> = (0..3).map(|_| waits(&turns, &flooded)).collect();
+        drop(waits(&turns, &other));
+        drop(waiting);
+        drop(taken);
+        // What gave up is noticed when it would have its turn.
+        assert!(is_empty(&turns, 5), "{turns:?}");
     }
 
     #[tokio::test]

@@ -108,10 +108,24 @@ impl Client {
         attributes: &[A],
         deadline: Instant,
     ) -> Result<Vec<ResultEntry>, Failure> {
-        let Some(_turn) = self.turns.turn(asked.whose(), deadline).await else {
+        let Some(turn) = self.turns.turn(asked.whose(), deadline).await else {
             let why = "too many questions are open already".to_owned();
             return Err(Failure::Question(why));
         };
+        let answer = self.ask_now(asked, most, attributes, deadline).await;
+        if let Ok(found) = &answer {
+            turn.answered(!found.is_empty());
+        }
+        answer
+    }
+
+    async fn ask_now<A: AsRef<str> + Sync>(
+        &self,
+        asked: &Asked,
+        most: usize,
+        attributes: &[A],
+        deadline: Instant,
+    ) -> Result<Vec<ResultEntry>, Failure> {
         if let Some(connection) = self.connection() {
             match self.search(connection, asked, most, attributes).await {
                 // Mostly, the server was restarted.

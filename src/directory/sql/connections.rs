@@ -73,19 +73,24 @@ where
         deadline: Instant,
     ) -> Result<Vec<DB::Row>, Failure> {
         let before = self.attempts.before();
-        let _turn = self.turn(asked, before, deadline).await?;
+        let turn = self.turn(asked, before, deadline).await?;
         let attempt = self.attempts.begin(before, deadline)?;
         if let Some(connection) = self.idle.pop(Instant::now()) {
             match self.ask_over(connection, asked, most).await {
-                Ok(found) => return Ok(found),
+                Ok(found) => {
+                    turn.answered(!found.is_empty());
+                    return Ok(found);
+                }
                 Err((Fault::Question, error)) => return Err(Failure::Question(error.to_string())),
                 // Mostly, the server was restarted, and the other connections are dead too, or their statements old.
                 Err((Fault::Statement | Fault::Server, _)) => self.close(),
             }
         }
         let answer = self.connect_and_ask(options, asked, most).await;
-        if let Err(Failure::Down(_)) = &answer {
-            attempt.failed();
+        match &answer {
+            Ok(found) => turn.answered(!found.is_empty()),
+            Err(Failure::Down(_)) => attempt.failed(),
+            Err(Failure::Question(_)) => {}
         }
         answer
     }
