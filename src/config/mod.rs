@@ -65,6 +65,9 @@ use crate::{
     store::StoreUrl,
 };
 
+/// How many mistakes are shown one by one.
+const MAX_SHOWN: usize = 100;
+
 /// What `milter.yaml` says.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -165,9 +168,7 @@ fn config(
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let name = path.display().to_string();
     let found = |mistakes: Vec<Mistake>| {
-        let mut mistakes = mistakes;
-        mistakes.sort_by_key(|mistake| mistake.place.map(|place| (place.line, place.column)));
-        mistakes
+        bounded(mistakes)
             .into_iter()
             .map(|mistake| mistake.found_in(&name, text))
             .collect::<Vec<_>>()
@@ -242,6 +243,25 @@ fn config(
         file: path.to_owned(),
         warnings: found(mistakes),
     })
+}
+
+/// The mistakes in the order of the file; of many the first, errors before warnings: a file of thousands of domains can have
+/// the same one in each.
+fn bounded(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    let place = |mistake: &Mistake| mistake.place.map(|place| (place.line, place.column));
+    mistakes.sort_by_key(place);
+    if mistakes.len() > MAX_SHOWN {
+        mistakes.sort_by_key(|mistake| mistake.severity != Severity::Error);
+        let more = mistakes.split_off(MAX_SHOWN);
+        mistakes.sort_by_key(place);
+        mistakes.extend(more.first().map(|first| Mistake {
+            severity: first.severity,
+            place: None,
+            message: format!("{} more are not shown", more.len()),
+            help: "correct these, and check again".to_owned(),
+        }));
+    }
+    mistakes
 }
 
 fn is_fatal(mistakes: &[Mistake]) -> bool {
@@ -324,6 +344,29 @@ mod tests {
                 ),
             }
         }
+    }
+
+    #[test]
+    fn of_many_mistakes_the_first_are_shown() {
+        let entries =
+            |answer| format!("  - {{domain: d.example, unknown: {{{answer}}}}}\n").repeat(150);
+        let domains = "local: {domains: [d.example]}\nrecipients:\n";
+        let wrong = |text: String| parse(Path::new("m.yaml"), &text).unwrap_err().0;
+        // All but the first are there twice, and each warns of something, too.
+        let found = wrong(format!("{domains}{}", entries("bounces: reject")));
+        let errors = found.iter().filter(|one| one.severity == Severity::Error);
+        assert_eq!(
+            (found.len(), errors.count()),
+            (MAX_SHOWN + 1, MAX_SHOWN + 1)
+        );
+        let last = found.last().unwrap().to_string();
+        assert!(last.contains("199 more are not shown"), "{last}");
+        let lines: Vec<_> = found
+            .iter()
+            .filter_map(|one| one.place)
+            .map(|place| place.line)
+            .collect();
+        assert!(lines.is_sorted() && lines.len() == MAX_SHOWN, "{lines:?}");
     }
 
     /// Words of such files, so that the parsers get past the first byte.
