@@ -148,18 +148,12 @@ impl SpfRules {
     }
 
     /// The entry of `domains` for a sender domain: the domain's own before one for the names below a parent, the
-    /// longest parent first.
+    /// nearest parent first.
     pub fn entry(&self, domain: &Domain) -> Option<(&DomainPattern, &ResultRules)> {
-        self.domains
-            .get_key_value(&DomainPattern::Itself(domain.clone()))
-            .or_else(|| {
-                self.domains
-                    .iter()
-                    .filter(|(pattern, _)| {
-                        matches!(pattern, DomainPattern::Below(_)) && pattern.matches(domain)
-                    })
-                    .max_by_key(|(pattern, _)| pattern.to_string().len())
-            })
+        let itself = DomainPattern::Itself(domain.clone());
+        let above = domain.above().map(DomainPattern::Below);
+        let mut patterns = std::iter::once(itself).chain(above);
+        patterns.find_map(|pattern| self.domains.get_key_value(&pattern))
     }
 }
 
