@@ -19,6 +19,7 @@ mod envelope;
 mod files;
 mod findings;
 mod headers;
+mod many_domains;
 mod notifications;
 mod outages;
 mod outgoing;
