@@ -123,7 +123,7 @@ impl Reader<'_> {
         if let Some(file) = file {
             let path = path.key("file");
             recipients::list_path(&mut self.findings, &path, file);
-            sources.push(DomainSource::File(self.folder.join(file)));
+            sources.push(DomainSource::File(self.place(file)));
         }
         if let Some(map) = postfix_map {
             let files = self.map(&path.key("postfix_map"), map);
@@ -142,6 +142,12 @@ impl Reader<'_> {
         sources
     }
 
+    /// The same wherever the command is run: what was kept of a list is found by its path.
+    fn place(&self, file: &std_path::Path) -> PathBuf {
+        let file = self.folder.join(file);
+        std_path::absolute(&file).unwrap_or(file)
+    }
+
     fn map(&mut self, path: &Path, map: &PostfixMap) -> Vec<PathBuf> {
         if map.words.is_empty() {
             self.findings.error(
@@ -156,7 +162,7 @@ impl Reader<'_> {
                 MapWord::Name(_) => {}
                 MapWord::File(file) => {
                     recipients::list_path(&mut self.findings, path, file);
-                    files.push(self.folder.join(file));
+                    files.push(self.place(file));
                 }
                 MapWord::Wrong { message, help } => {
                     self.findings.error(path, message.clone(), help);
