@@ -87,6 +87,14 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a PostgreSQL whose database has what these statements make, each of which ends with a line. They run before
+    /// anybody can connect, and nothing of them is logged.
+    pub fn start_postgresql(statements: &str) -> io::Result<Self> {
+        let mut server = postgresql::prepare_with(statements)?;
+        server.start_again()?;
+        Ok(server)
+    }
+
     /// Starts an LDAP server with a tree of somebody else's.
     pub fn with_tree(tree: &Tree) -> io::Result<Self> {
         let mut server = openldap::prepare_tree(tree)?;

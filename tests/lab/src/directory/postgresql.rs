@@ -11,6 +11,10 @@ use std::process::Command;
 const NOBODY: u32 = 65_534;
 
 pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
+    prepare_with(&insertions(addresses))
+}
+
+pub(super) fn prepare_with(statements: &str) -> io::Result<Server> {
     let programs = unpacked("postgresql")?.join("usr/lib/postgresql/15/bin");
     let mut server = new(Kind::Postgresql, programs.join("postgres"))?;
     let folder = server.folder.path().to_owned();
@@ -55,13 +59,12 @@ pub(super) fn prepare(addresses: &[&str]) -> io::Result<Server> {
              CREATE DATABASE mail;\n"
         ),
     )?;
-    let rows = insertions(addresses);
     let columns = COLUMNS.join(" text, ");
     let seen = COLUMNS.join(", ");
     single(
         "mail",
         &format!(
-            "CREATE TABLE mailbox (address text PRIMARY KEY);\n{rows}GRANT SELECT ON mailbox TO {USER};\n\
+            "CREATE TABLE mailbox (address text PRIMARY KEY);\n{statements}GRANT SELECT ON mailbox TO {USER};\n\
              CREATE TABLE client ({columns} text, secret text);\n\
              CREATE VIEW answers AS SELECT {seen} FROM client;\n\
              GRANT ALL ON client TO {KEEPER};\n\

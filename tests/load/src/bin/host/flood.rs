@@ -1,0 +1,84 @@
+//! A flood of invented names at one domain, beside mail for the others.
+
+use std::{io, thread, time::Duration};
+
+use load::mta::{Load, Mail, Outcome, SERIAL};
+
+use super::{
+    Options,
+    databases::Database,
+    site::{Host, mails},
+    speed::{accepted, show},
+};
+
+/// Messages a second for the others, and of the flood.
+const OTHERS: f64 = 200.0;
+const FLOOD: f64 = 200.0;
+const SLICE: Duration = Duration::from_secs(3);
+/// Before these, other measurements made names warm.
+const FIRST_COLD: usize = 100_000;
+
+pub fn measure(options: &Options, database: &Database) -> io::Result<()> {
+    let host = Host::of_all(options, database)?;
+    let warm = mails((1..1_001).map(|number| database.mailbox(number)));
+    load(&host, &warm, None).run(Duration::from_secs(1))?;
+    let invented = mails(std::iter::once(format!("x{SERIAL}@{}", super::domain(0))));
+    let (mut with_warm, mut with_cold) = (Vec::new(), Vec::new());
+    for round in 0..options.rounds {
+        for (ratios, is_cold) in [(&mut with_warm, false), (&mut with_cold, true)] {
+            let mut p99 = [0.0; 2];
+            for turn in 0..2 {
+                let flooded = (round + turn) % 2;
+                let first = FIRST_COLD + (2 * round + flooded) * 1_000;
+                let cold = || mails((first..first + 1_000).map(|number| database.mailbox(number)));
+                let others = if is_cold { cold() } else { warm.clone() };
+                let outcome = match flooded {
+                    0 => load(&host, &others, Some(OTHERS)).run(SLICE)?,
+                    _ => beside_a_flood(&host, &others, &invented)?,
+                };
+                accepted(&outcome)?;
+                if let Some(p99) = p99.get_mut(flooded) {
+                    *p99 = outcome.latency(0.99);
+                }
+            }
+            let [calm, flooded] = p99;
+            ratios.push(flooded / calm);
+        }
+    }
+    let what = "beside a flood of invented names at one domain: p99 of";
+    show(
+        database,
+        &format!("{what} names that are warm (at most 1.2)"),
+        &with_warm,
+    );
+    show(
+        database,
+        &format!("{what} names that are cold (at most 1.2)"),
+        &with_cold,
+    );
+    Ok(())
+}
+
+fn beside_a_flood(host: &Host, others: &[Mail], invented: &[Mail]) -> io::Result<Outcome> {
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| load(host, invented, Some(FLOOD)).run(SLICE));
+        let outcome = load(host, others, Some(OTHERS)).run(SLICE);
+        let flood = flood
+            .join()
+            .map_err(|_| io::Error::other("the flood ended"))??;
+        if flood.accepted > 0 {
+            return Err(io::Error::other("an invented name was accepted"));
+        }
+        outcome
+    })
+}
+
+fn load<'a>(host: &'a Host, mails: &'a [Mail], rate: Option<f64>) -> Load<'a> {
+    Load {
+        target: &host.target,
+        mails,
+        connections: 100,
+        messages: 1,
+        rate,
+    }
+}
