@@ -209,8 +209,8 @@ async fn said(file: &Path) -> String {
     let server = Server::start(zone).await;
     let settings = DnsSettings {
         nameservers: vec![server.addr().to_string().parse().unwrap()],
-        timeout: "300ms".parse().unwrap(),
-        budget: "1s".parse().unwrap(),
+        timeout: "3s".parse().unwrap(),
+        budget: "6s".parse().unwrap(),
         ..DnsSettings::default()
     };
     let resolver = Resolver::new(&settings).unwrap();

@@ -286,7 +286,8 @@ async fn fill(store: &dyn Store, policy: &Policy) {
             ..SiegeWrite::default()
         });
     }
-    for writes in rounds.chunks(1_000) {
+    // Small pieces: a store has a second for each, beside other tests.
+    for writes in rounds.chunks(100) {
         let count = writes.len();
         let written = store.write_siege_records(writes.to_vec()).await.unwrap();
         let is_written = |written: &&Written| matches!(written, Written::Version(_));
