@@ -285,6 +285,9 @@ fn is_to_ours(world: &World) -> bool {
 }
 
 proptest! {
+    // Each case judges a message several times.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// With a row that has all keys, it does not matter what the file says there; and what the row says is answered as if
     /// the file did.
     #[test]

@@ -90,7 +90,8 @@ fn fate(policy: &Arc<Policy>, sender: &str, from: &str, signer: Option<&str>) ->
 fn the_pass_of_one_vouches_for_no_other() {
     let policy = site();
     let stranger = "service.example.net";
-    for number in 0..GROUPS {
+    // All are ours; each fifth is tried.
+    for number in (0..GROUPS).step_by(5) {
         let [plain, alike, below, dashed] = group(number);
         let next = &group(number + 1)[0];
         // Each has a neighbour; the rest is tried with some.
