@@ -8,7 +8,11 @@ use std::{
 use sqlx::{Executor, SqliteConnection};
 
 use super::{
-    Sqlite, integer, natural, prune::delete, readers::Readers, schema::LATER_TABLES, writer::Writer,
+    Sqlite, integer, natural,
+    prune::delete,
+    readers::Readers,
+    schema::LATER_TABLES,
+    writer::{Writer, ended},
 };
 use crate::{
     core::{
@@ -27,21 +31,16 @@ use crate::{
 impl ReportStore for Handle<Sqlite> {
     fn import_reports(&self, reports: Vec<AggregateReport>) -> StoreAnswer<'_, Vec<Kept>> {
         self.ask(IMPORT, async move |_, open| {
-            let mut writer = open.writer.lock().await?;
-            // It writes nothing where they are there.
-            writer.execute(LATER_TABLES).await?;
-            writer.execute("BEGIN IMMEDIATE").await?;
-            let mut written = insert(&mut writer, &reports, today(now())).await;
-            if written.is_ok()
-                && let Err(error) = writer.execute("COMMIT").await
-            {
-                written = Err(error);
-            }
-            if written.is_err() {
-                // SQLite may have ended it already.
-                let _ = writer.execute("ROLLBACK").await;
-            }
-            written
+            // By itself, so that a transaction comes to its end although nobody waits for that any more.
+            let written = tokio::spawn(async move {
+                let mut writer = open.writer.lock().await?;
+                // It writes nothing where they are there.
+                writer.execute(LATER_TABLES).await?;
+                writer.execute("BEGIN IMMEDIATE").await?;
+                let written = insert(&mut writer, &reports, today(now())).await;
+                ended(&mut writer, written).await
+            });
+            written.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
         })
     }
 

@@ -2,7 +2,12 @@
 
 use sqlx::{Executor, Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Sqlite, integer, natural, prune::delete, readers::Readers, writer::Writer};
+use super::{
+    Sqlite, integer, natural,
+    prune::delete,
+    readers::Readers,
+    writer::{Writer, ended},
+};
 use crate::{
     core::siege::{Answer, Cursor, Question, Stored, Written},
     store::{
@@ -45,17 +50,8 @@ pub(super) async fn write(
     now_micros: u64,
 ) -> sqlx::Result<Vec<Written>> {
     writer.execute("BEGIN IMMEDIATE").await?;
-    let mut written = write_all(writer, writes, now_micros).await;
-    if written.is_ok()
-        && let Err(error) = writer.execute("COMMIT").await
-    {
-        written = Err(error);
-    }
-    if written.is_err() {
-        // SQLite may have ended it already.
-        let _ = writer.execute("ROLLBACK").await;
-    }
-    written
+    let written = write_all(writer, writes, now_micros).await;
+    ended(writer, written).await
 }
 
 async fn write_all(

@@ -6,6 +6,25 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 /// The connection that writes.
 pub(super) struct Writer(Mutex<Option<SqliteConnection>>);
 
+/// Ends what `BEGIN IMMEDIATE` began: commits what was written, or takes it back. It must not be dropped in between, for then
+/// it never ends; what may be given up runs by itself.
+///
+/// Not by sqlx's transaction: where SQLite has ended it already, as on a full disk, that one takes it for open for ever.
+pub(super) async fn ended<T>(
+    writer: &mut SqliteConnection,
+    mut written: sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    if written.is_ok()
+        && let Err(error) = writer.execute("COMMIT").await
+    {
+        written = Err(error);
+    }
+    if written.is_err() {
+        let _ = writer.execute("ROLLBACK").await;
+    }
+    written
+}
+
 impl Writer {
     pub fn new(connection: SqliteConnection) -> Self {
         Self(Mutex::new(Some(connection)))
