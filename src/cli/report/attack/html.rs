@@ -117,22 +117,35 @@ pub(in crate::cli::report) fn over_time(view: &View, series: &Series) -> Markup 
     }
 }
 
+/// The table of how bounces were answered, and why: for each row how many, the answer and the reason.
+pub(in crate::cli::report) fn answers(
+    rows: impl Iterator<Item = (String, String, Markup)>,
+) -> Markup {
+    html! {
+        table.list {
+            thead { tr {
+                th.number scope="col" { "Bounces" }
+                th scope="col" { "Answer" }
+                th scope="col" { "Reason" }
+            } }
+            tbody { @for (bounces, answer, reason) in rows { tr {
+                td.number { (bounces) }
+                td { (answer) }
+                th scope="row" { (reason) }
+            } } }
+        }
+    }
+}
+
 fn reasons(view: &View) -> Markup {
+    let rows = view.reasons.iter().map(|reason| {
+        let why = in_words(reason.explained.as_deref(), &reason.why);
+        (reason.bounces.to_string(), reason.words.to_string(), why)
+    });
     html! {
         section aria-labelledby="why" {
             h2 id="why" { "Answers, with their reasons" }
-            table.list {
-                thead { tr {
-                    th.number scope="col" { "Bounces" }
-                    th scope="col" { "Answer" }
-                    th scope="col" { "Reason" }
-                } }
-                tbody { @for reason in &view.reasons { tr {
-                    td.number { (reason.bounces) }
-                    td { (reason.words) }
-                    th scope="row" { (in_words(reason.explained.as_deref(), &reason.why)) }
-                } } }
-            }
+            (answers(rows))
             h2.next { "Proofs" }
             table.list {
                 thead { tr { th.number scope="col" { "Bounces" } th scope="col" { "Proof" } } }

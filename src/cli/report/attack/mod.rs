@@ -22,7 +22,7 @@ use futures_util::{StreamExt, stream};
 use self::complaints::Complaints;
 pub(super) use self::{
     hours::Series,
-    html::{accounts, list, over_time, tiles},
+    html::{accounts, answers, list, over_time, tiles},
     letter::{LetterArguments, letter},
     period::{Period, PeriodArguments},
     view::{Numbers, View},

@@ -8,7 +8,7 @@ use crate::{
     cli::{
         page::{grouped, page, sentence},
         report::{
-            attack::{Series, View, accounts, list, over_time, tiles},
+            attack::{Series, View, accounts, answers, list, over_time, tiles},
             coverage::percent,
             tenants::lasted,
         },
@@ -175,21 +175,13 @@ impl Client<'_> {
         }
         let mut reasons: Vec<_> = counted.into_iter().collect();
         reasons.sort_by_key(|(_, times)| Reverse(*times));
+        let rows = reasons
+            .iter()
+            .map(|((answer, words), times)| (grouped(*times), sentence(answer), html! { (words) }));
         html! {
             section aria-labelledby="why" {
                 h2 id="why" { "How they were answered, and why" }
-                table.list {
-                    thead { tr {
-                        th.number scope="col" { "Bounces" }
-                        th scope="col" { "Answer" }
-                        th scope="col" { "Reason" }
-                    } }
-                    tbody { @for ((answer, words), times) in &reasons { tr {
-                        td.number { (grouped(*times)) }
-                        td { (sentence(answer)) }
-                        th scope="row" { (words) }
-                    } } }
-                }
+                (answers(rows))
             }
         }
     }
