@@ -14,7 +14,7 @@ mod outages;
 #[cfg(all(feature = "sql", feature = "ldap"))]
 mod tenants;
 #[cfg(feature = "sql")]
-mod trouble;
+pub mod trouble;
 
 use std::{
     path::Path,

@@ -22,13 +22,17 @@ use super::{LOCAL, RUNTIME, ask, directory, is_listed, is_unavailable, known, le
 const DATABASES: [Kind; 2] = [Kind::Postgresql, Kind::Mariadb];
 
 /// Whoever may do everything.
-pub(super) enum Administrator {
+pub enum Administrator {
     Postgresql(PgConnection),
     Mariadb(MySqlConnection),
 }
 
 impl Administrator {
     pub fn of(kind: Kind, server: &Server) -> Self {
+        Self::in_database(kind, server, "mail")
+    }
+
+    pub fn in_database(kind: Kind, server: &Server, database: &str) -> Self {
         let connected = async {
             match kind {
                 Kind::Postgresql => Self::Postgresql(
@@ -37,7 +41,7 @@ impl Administrator {
                         .port(server.port())
                         .username("postgres")
                         .password("nobody knows")
-                        .database("mail")
+                        .database(database)
                         .connect()
                         .await
                         .unwrap(),
@@ -46,7 +50,7 @@ impl Administrator {
                     MySqlConnectOptions::new()
                         .socket(server.folder().join("mysqld.sock"))
                         .username("root")
-                        .database("mail")
+                        .database(database)
                         .connect()
                         .await
                         .unwrap(),
@@ -75,6 +79,18 @@ impl Administrator {
 
     pub fn run(&mut self, sql: String) {
         self.numbers(sql);
+    }
+
+    /// Runs statements, however many.
+    pub fn script(&mut self, sql: &str) {
+        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        RUNTIME.block_on(async {
+            match self {
+                Self::Postgresql(connection) => script.execute(connection).await.map(drop),
+                Self::Mariadb(connection) => script.execute(connection).await.map(drop),
+            }
+            .unwrap();
+        });
     }
 
     fn lock(&mut self) {

@@ -24,14 +24,11 @@ use backstop::{
 };
 use lab::directory::{Kind, PASSWORD, Server, Tree};
 use serde_yaml::Value;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, mysql::MySqlConnectOptions,
-    postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
-};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
 use self::page::{Place, Section, for_login, replaced, sql_file};
 use crate::{
-    directory::{RUNTIME, lent},
+    directory::{RUNTIME, lent, trouble::Administrator},
     package,
 };
 
@@ -152,32 +149,10 @@ fn rows(server: &Source, query: &str) -> Result<Vec<String>, String> {
 
 /// Runs scripts in a database, with all rights.
 fn administer(server: &Server, database: &str, scripts: &[String]) {
-    let scripts = scripts
-        .iter()
-        .map(|script| sqlx::raw_sql(AssertSqlSafe(script.clone())));
-    RUNTIME.block_on(async {
-        if server.kind() == Kind::Mariadb {
-            let options = MySqlConnectOptions::new()
-                .socket(server.folder().join("mysqld.sock"))
-                .username("root")
-                .database(database);
-            let mut connection = options.connect().await.unwrap();
-            for script in scripts {
-                script.execute(&mut connection).await.unwrap();
-            }
-        } else {
-            let options = PgConnectOptions::new_without_pgpass()
-                .host("127.0.0.1")
-                .port(server.port())
-                .username("postgres")
-                .password("nobody knows")
-                .database(database);
-            let mut connection = options.connect().await.unwrap();
-            for script in scripts {
-                script.execute(&mut connection).await.unwrap();
-            }
-        }
-    });
+    let mut administrator = Administrator::in_database(server.kind(), server, database);
+    for script in scripts {
+        administrator.script(script);
+    }
 }
 
 /// A panel on a database server that runs for all tests.

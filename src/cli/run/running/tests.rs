@@ -78,62 +78,62 @@ const VALUES: &[&str] = &[
 /// Keys that have one value so far, or that only a command reads.
 const NEVER_NEW: &[&str] = &["dnsbl.[].for", "report.abuse_contacts"];
 
+/// A database, reached so that this key means something.
+fn sql_with(key: &str, yaml: &str) -> String {
+    yaml.replace("off", if key == "ca" { "verify" } else { "off" })
+}
+
+/// An LDAP server, likewise.
+fn ldap_with(key: &str, yaml: &str) -> String {
+    let password = match key {
+        "password_file" => "password_file: FOLDER/keys",
+        _ => "password: x",
+    };
+    yaml.replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
+        .replace("password: x", password)
+}
+
 /// A file in which this key of this place means something.
 fn base(place: &[&str], key: &str) -> String {
     let recipients = |more: &str| format!("recipients: [{{domain: example.org, {more}}}]");
     let domains = |list: &str| format!("local: {{domains: [example.org, {list}]}}");
     match (place, key) {
-        (["local", "domains", "[]", "sql"], _) => domains(
-            "{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: SELECT 1}}",
-        )
-        .replace("off", if key == "ca" { "verify" } else { "off" }),
-        (["local", "domains", "[]", "ldap"], _) => domains(
-            "{ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, filter: (dc=*), attribute: dc}}",
-        )
-        .replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
-        .replace(
-            "password: x",
-            match key {
-                "password_file" => "password_file: FOLDER/keys",
-                _ => "password: x",
-            },
+        (["local", "domains", "[]", "sql"], _) => sql_with(
+            key,
+            &domains("{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: SELECT 1}}"),
+        ),
+        (["local", "domains", "[]", "ldap"], _) => ldap_with(
+            key,
+            &domains(
+                "{ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, filter: (dc=*), attribute: dc}}",
+            ),
         ),
         (["local", "domains", "[]"], "file" | "postfix_map") => {
             domains(&format!("{{{key}: FOLDER/domains}}"))
         }
         (["local", "domains", "[]"], _) => domains("{file: FOLDER/domains}"),
         (["tenants"], _) => "tenants: {allow: [mode], file: FOLDER/rows.yaml}".to_owned(),
-        (["tenants", "sql"], _) => {
-            let rows = "tenants: {allow: [mode], sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, \
-                        query: 'SELECT mode FROM t WHERE d = :domain'}}";
-            rows.replace("off", if key == "ca" { "verify" } else { "off" })
-        }
-        (["tenants", "ldap"], _) => {
-            let rows = "tenants: {allow: [mode], ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, \
-                        filter: '(uid=:domain)', attributes: {mode: info}}}";
-            rows.replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
-                .replace(
-                    "password: x",
-                    match key {
-                        "password_file" => "password_file: FOLDER/keys",
-                        _ => "password: x",
-                    },
-                )
-        }
-        (["recipients", "[]", "known", "[]", "sql"], _) => recipients(
-            "known: [{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: 'SELECT 1 WHERE :address = 1'}}]",
-        )
-        .replace("off", if key == "ca" { "verify" } else { "off" }),
-        (["recipients", "[]", "known", "[]", "ldap"], _) => recipients(
-            "known: [{ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, filter: (uid=:local)}}]",
-        )
-        .replace("ldap:/", if key == "ca" { "ldaps:/" } else { "ldap:/" })
-        .replace(
-            "password: x",
-            match key {
-                "password_file" => "password_file: FOLDER/keys",
-                _ => "password: x",
-            },
+        (["tenants", "sql"], _) => sql_with(
+            key,
+            "tenants: {allow: [mode], sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, \
+             query: 'SELECT mode FROM t WHERE d = :domain'}}",
+        ),
+        (["tenants", "ldap"], _) => ldap_with(
+            key,
+            "tenants: {allow: [mode], ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, \
+             filter: '(uid=:domain)', attributes: {mode: info}}}",
+        ),
+        (["recipients", "[]", "known", "[]", "sql"], _) => sql_with(
+            key,
+            &recipients(
+                "known: [{sql: {url: 'mysql://x@127.0.0.1:9/x', tls: off, query: 'SELECT 1 WHERE :address = 1'}}]",
+            ),
+        ),
+        (["recipients", "[]", "known", "[]", "ldap"], _) => ldap_with(
+            key,
+            &recipients(
+                "known: [{ldap: {url: 'ldap://127.0.0.1:8', bind_dn: cn=me, password: x, base: dc=x, filter: (uid=:local)}}]",
+            ),
         ),
         (["recipients", "[]", "known", "[]"], _) => {
             recipients("known: [], catch_all: {mail: accept, bounces: reject}")
@@ -148,15 +148,15 @@ fn base(place: &[&str], key: &str) -> String {
             recipients("known: [{addresses: [a]}], catch_all: {mail: tempfail, bounces: tempfail}")
         }
         (["dnsbl", ..], _) => "dnsbl: [{zone: list.example}]".to_owned(),
-        (["headers", ..], _) => {
-            "headers: [{header: Subject, match: x, action: reject}]".to_owned()
-        }
+        (["headers", ..], _) => "headers: [{header: Subject, match: x, action: reject}]".to_owned(),
         (["null_sender", "never_send"], _) => {
             "null_sender: {never_send: {addresses: [noreply]}}".to_owned()
         }
         (["proof", "dkim", "keys", "[]"], _) => {
             let record = "v=DKIM1; k=ed25519; p=/////wKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-            format!("proof: {{dkim: {{keys: [{{domain: example.org, selector: y, record: '{record}'}}]}}}}")
+            format!(
+                "proof: {{dkim: {{keys: [{{domain: example.org, selector: y, record: '{record}'}}]}}}}"
+            )
         }
         (["observe"], _) => "observe: {http: 127.0.0.1:0}".to_owned(),
         (["proof", ..], _) => "proof: {key_file: FOLDER/keys}".to_owned(),

@@ -284,6 +284,23 @@ fn is_to_ours(world: &World) -> bool {
     })
 }
 
+/// The world's answers, where each client has this row.
+fn with_row(
+    row: &Arc<TenantAnswers>,
+    message: &Message,
+    questions: Vec<Question>,
+    seed: u64,
+) -> Vec<(Question, Answer)> {
+    let answered = |question: Question| {
+        let answer = match &question {
+            Question::Tenant(_) => Answer::Tenant(Arc::clone(row)),
+            _ => answer(message, &question, seed),
+        };
+        (question, answer)
+    };
+    questions.into_iter().map(answered).collect()
+}
+
 proptest! {
     // Each case judges a message several times.
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -296,16 +313,7 @@ proptest! {
         let fate = |policy: Policy| {
             let mut world = world.clone();
             world.policy = Arc::new(policy);
-            world.fate(|message, questions| {
-                let answered = |question: Question| {
-                    let answer = match &question {
-                        Question::Tenant(_) => Answer::Tenant(Arc::clone(&row)),
-                        _ => answer(message, &question, seed),
-                    };
-                    (question, answer)
-                };
-                questions.into_iter().map(answered).collect()
-            })
+            world.fate(|message, questions| with_row(&row, message, questions, seed))
         };
         let as_it_is = Policy { has_tenants: false, ..Policy::clone(&world.policy) };
         let by_file = fate(as_it_is.clone());
@@ -326,16 +334,7 @@ proptest! {
         let policy = Policy { has_tenants: true, ..Policy::clone(&world.policy) };
         let mut world = world;
         world.policy = Arc::new(policy);
-        let fate = world.fate(|message, questions| {
-            let answered = |question: Question| {
-                let answer = match &question {
-                    Question::Tenant(_) => Answer::Tenant(Arc::clone(&row)),
-                    _ => answer(message, &question, seed),
-                };
-                (question, answer)
-            };
-            questions.into_iter().map(answered).collect()
-        });
+        let fate = world.fate(|message, questions| with_row(&row, message, questions, seed));
         for action in fate.actions {
             prop_assert!(!action.acts(), "{}: {}", action, fate.all);
         }
