@@ -101,7 +101,7 @@ impl Turns {
 }
 
 impl Shared {
-    /// A place, if one is free for this domain; else what tells of it, and the number by which it waits.
+    /// A place, if one is free for this domain; else where it will come, and the number by which it waits.
     fn take(self: &Arc<Self>, domain: &Domain) -> Result<Turn, (u64, oneshot::Receiver<Turn>)> {
         let now = Instant::now();
         let mut state = self.state();

@@ -35,7 +35,7 @@ struct Watch {
     complaint: Option<String>,
 }
 
-/// Changes whenever the file does. The inode tells of one that was renamed into place, the change time of one whose
+/// Changes whenever the file does. The inode shows one that was renamed into place, the change time one whose
 /// modification time was set back, or that may be read at last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
