@@ -8,7 +8,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     signal::unix::Signal,
     sync::{Semaphore, mpsc, oneshot},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
@@ -36,6 +36,8 @@ pub(super) struct Requests {
     asked: mpsc::Receiver<Waiting>,
     /// How long SIGHUP waits for its company. None comes where systemd does not run us.
     company: Duration,
+    /// Until when that of the last SIGHUP is waited for.
+    expected: Option<Instant>,
     /// It goes as soon as nobody would answer.
     _file: Option<SocketFile>,
 }
@@ -66,24 +68,32 @@ impl Requests {
                 Some(_) => COMPANY,
                 None => Duration::ZERO,
             },
+            expected: None,
             _file: file.ok(),
         }
     }
 
-    /// The next. `begun` is called at once.
+    /// The next. `begun` is called at once. Who stops waiting for it loses nothing: the next call goes on with the same
+    /// request, and does not call `begun` again.
     pub async fn next(&mut self, begun: impl FnOnce()) -> Request {
         let mut waiting = Vec::new();
-        tokio::select! {
-            // SIGHUP comes before its company.
-            biased;
-            _ = self.hangup.recv() => {
-                begun();
-                waiting.extend(timeout(self.company, next(&mut self.asked)).await);
+        if self.expected.is_none() {
+            tokio::select! {
+                // SIGHUP comes before its company.
+                biased;
+                _ = self.hangup.recv() => {
+                    self.expected = Some(Instant::now() + self.company);
+                    begun();
+                }
+                one = next(&mut self.asked) => {
+                    begun();
+                    waiting.push(one);
+                }
             }
-            one = next(&mut self.asked) => {
-                begun();
-                waiting.push(one);
-            }
+        }
+        if let Some(until) = self.expected {
+            waiting.extend(timeout_at(until, next(&mut self.asked)).await);
+            self.expected = None;
         }
         while let Ok(one) = self.asked.try_recv() {
             waiting.push(one);
@@ -151,4 +161,56 @@ async fn converse(mut stream: UnixStream, asking: &mpsc::Sender<Waiting>) -> io:
     asking.send(waiting).await.map_err(io::Error::other)?;
     let answer = answer.await.map_err(io::Error::other)?;
     timeout(PATIENCE, stream.write_all(answer.written().as_bytes())).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use nix::sys::signal::{Signal::SIGUSR1, raise};
+    use tokio::{
+        signal::unix::{SignalKind, signal},
+        sync::Notify,
+    };
+
+    use super::*;
+
+    /// SIGUSR1 stands for SIGHUP, which could reach other tests of this process.
+    fn requests() -> (Requests, mpsc::Sender<Waiting>) {
+        let (asking, asked) = mpsc::channel(MAX_WAITING);
+        let requests = Requests {
+            hangup: signal(SignalKind::user_defined1()).unwrap(),
+            asked,
+            company: COMPANY,
+            expected: None,
+            _file: None,
+        };
+        (requests, asking)
+    }
+
+    #[tokio::test]
+    async fn who_looks_at_something_else_meanwhile_loses_no_request() {
+        for has_company in [false, true] {
+            let (mut requests, asking) = requests();
+            let (begun, times) = (Notify::new(), Cell::new(0));
+            let count = || {
+                times.set(times.get() + 1);
+                begun.notify_one();
+            };
+            raise(SIGUSR1).unwrap();
+            // A list of domains changes just after the signal came.
+            tokio::select! {
+                biased;
+                _ = requests.next(count) => panic!("it waits for its company"),
+                () = begun.notified() => {}
+            }
+            let (waiting, _answer) = oneshot::channel();
+            if has_company {
+                asking.send(waiting).await.unwrap();
+            }
+            let request = timeout(10 * COMPANY, requests.next(count)).await.unwrap();
+            assert_eq!(request.0.len(), usize::from(has_company));
+            assert_eq!(times.get(), 1);
+        }
+    }
 }
