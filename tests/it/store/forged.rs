@@ -5,7 +5,10 @@ use backstop::core::proof::{
     forged::{FORGED_DAYS, MAX_FORGED},
 };
 
-use super::place::{Place, hash, now, until, until_written};
+use super::place::{Place, hash, now, other_program, until, until_written};
+
+/// Where Redis has it.
+const FORGED: &str = "backstop:1:forged";
 
 on_both! {
     forged_mail_is_known_again
@@ -38,22 +41,59 @@ async fn forged_mail_is_known_again(place: Place) {
 }
 
 async fn only_so_much_of_it_is_kept(place: Place) {
-    let store = place.open().await;
     let at = now() - 1_000_000;
     let (most, beyond) = (MAX_FORGED as u64, 3);
-    for number in 0..most + beyond {
+    let store = place.open().await;
+    until_written(&*store).await;
+    fill(&place, at, most).await;
+    for number in most..most + beyond {
         store.keep_forged(at + number, vec![hash(number)]);
-        if number % 4_000 == 3_999 {
-            store.flush().await;
-        }
     }
     until_written(&*store).await;
+    // SQLite deletes what is too much when it opens, and each hour.
     drop(store);
-    let store = place.open().await;
+    let _store = place.open().await;
     until("the oldest are gone", async || {
-        let all = store.forged_since(0).await.unwrap();
-        let oldest = all.iter().map(|(_, seen)| *seen).min();
-        all.len() == MAX_FORGED && oldest == Some(at + beyond)
+        kept(&place).await == (most, at + beyond)
     })
     .await;
+}
+
+/// Puts so many in, from `at` on one each second, all at once.
+async fn fill(place: &Place, at: u64, most: u64) {
+    const EACH: &str =
+        "for i = 0, ARGV[2] - 1 do redis.call('ZADD', KEYS[1], ARGV[1] + i, 'message ' .. i) end";
+    match place {
+        Place::Sqlite(_) => {
+            let all = format!(
+                "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {most}) \
+                INSERT INTO forged (message, seen_at) SELECT randomblob(16), {at} + i FROM n"
+            );
+            place.execute(&all).await;
+        }
+        Place::Redis(redis) => {
+            let [at, most] = [at, most].map(|number| number.to_string());
+            redis.ask(&["EVAL", EACH, "1", FORGED, &at, &most]).unwrap();
+        }
+    }
+}
+
+/// How many are kept, and when the oldest came.
+async fn kept(place: &Place) -> (u64, u64) {
+    match place {
+        Place::Sqlite(_) => {
+            let url = place.url();
+            let mut other = other_program(url.file().unwrap()).await;
+            let both = sqlx::query_as("SELECT count(*), min(seen_at) FROM forged");
+            let (count, oldest): (i64, i64) = both.fetch_one(&mut other).await.unwrap();
+            (count.cast_unsigned(), oldest.cast_unsigned())
+        }
+        Place::Redis(redis) => {
+            let count = redis.ask(&["ZCARD", FORGED]).unwrap();
+            let oldest = redis.ask(&["ZRANGE", FORGED, "0", "0", "WITHSCORES"]);
+            let oldest = oldest.unwrap();
+            let at = oldest.lines().last().unwrap();
+            (count.parse().unwrap(), at.parse().unwrap())
+        }
+    }
 }

@@ -161,7 +161,7 @@ async fn learn_all(store: &dyn Store, entries: impl IntoIterator<Item = Learn>) 
 }
 
 async fn of_too_many_those_seen_once_go(place: Place) {
-    const MOST: usize = 16_384;
+    const MOST: usize = 4_096;
     let keep = Retention {
         max_learned: MOST as u64,
         ..KEEP
@@ -180,7 +180,7 @@ async fn of_too_many_those_seen_once_go(place: Place) {
     // A stranger who writes to ever new addresses.
     learn_all(
         &*store,
-        (10_000..40_000).map(|number| accepted(number, today)),
+        (10_000..20_000).map(|number| accepted(number, today)),
     )
     .await;
     // SQLite forgets when it is opened, and each minute.
@@ -205,7 +205,7 @@ async fn of_too_many_those_seen_once_go(place: Place) {
     until("there are no more than may be", async || {
         counts = (
             seen_once(1_000..2_000).await,
-            seen_once(10_000..40_000).await,
+            seen_once(10_000..20_000).await,
         );
         let more = match place {
             Place::Sqlite(_) => 0,

@@ -25,7 +25,7 @@ use backstop::{
     store::{Reason, Retention, SiegeWrite, Store, StoreUrl, Unavailable, open, siege_record},
 };
 use lab::redis::{Options, Redis};
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -64,6 +64,14 @@ impl Place {
     /// Opens it, and waits until it can be asked.
     pub async fn open(&self) -> Arc<dyn Store> {
         self.open_to_keep(KEEP).await
+    }
+
+    /// Has another program change the file of SQLite.
+    pub async fn execute(&self, statement: &str) {
+        let url = self.url();
+        let mut other = other_program(url.file().unwrap()).await;
+        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()));
+        other.execute(statement).await.unwrap();
     }
 
     pub async fn open_to_keep(&self, keep: Retention) -> Arc<dyn Store> {

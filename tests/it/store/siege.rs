@@ -10,7 +10,6 @@ use backstop::{
     },
 };
 use futures_util::future::join_all;
-use sqlx::Executor;
 
 use super::place::{Place, now, other_program, until, write_record as write};
 
@@ -86,15 +85,6 @@ impl Place {
                 self.execute(&statement).await;
             }
         }
-    }
-
-    async fn execute(&self, statement: &str) {
-        let url = self.url();
-        let mut other = other_program(url.file().unwrap()).await;
-        other
-            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())))
-            .await
-            .unwrap();
     }
 
     /// How many records there really are.
