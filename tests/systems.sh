@@ -60,6 +60,12 @@ system() {
         '--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"'
 }
 
+spacious() {
+    local free
+    free=$(df --output=avail -B 1M /dev/shm 2>/dev/null | tail -n 1) || free=0
+    if ((free > 8000)); then echo /dev/shm; else echo "$work"; fi
+}
+
 cgroups=()
 leave() {
     local cgroup
@@ -73,8 +79,8 @@ prepare() {
     local output=$1 suite=$2 script=$3
     shift 3
     system "$suite"
-    # Only what a run changes is written anew.
-    over=$(mktemp -d "$work/run.XXXXXX") root=$over/root
+    # Only what a run changes is written anew, in memory where there is enough of it: a system that ends waits for the disk.
+    over=$(mktemp -d "$(spacious)/backstop-boot.XXXXXX") root=$over/root
     mkdir "$over/upper" "$over/work" "$root"
     trap leave EXIT
     mount -t overlay -o "lowerdir=$made,upperdir=$over/upper,workdir=$over/work" overlay "$root" ||

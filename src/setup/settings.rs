@@ -402,6 +402,7 @@ virtual_alias_maps = hash:$config_directory/virtual
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_text_makes_it_panic(text in "(\\$|\\{|\\}|\\(|\\)|\\?|:|=|<| |a|é|\\$self|\\$\\{self\\}){0,24}") {
             let settings = Settings::of_main_cf(&format!("self = {text}\n"), "h");

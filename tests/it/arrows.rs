@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -103,8 +104,8 @@ const LONGEST_FILE: usize = 450;
 #[test]
 fn dependencies_point_one_way() {
     let mut wrong = BTreeSet::new();
-    for source in sources() {
-        for target in &source.names().layers {
+    for (source, names) in SOURCES.iter() {
+        for target in &names.layers {
             if *target != source.layer && rank(target) <= rank(&source.layer) {
                 wrong.insert(format!("{}: names crate::{target}", source.path.display()));
             }
@@ -119,8 +120,8 @@ fn dependencies_point_one_way() {
 #[test]
 fn foreign_protocols_are_named_where_they_belong() {
     let mut wrong = BTreeSet::new();
-    for source in sources() {
-        for name in &source.names().crates {
+    for (source, names) in SOURCES.iter() {
+        for name in &names.crates {
             let home = HOME
                 .iter()
                 .find(|(of, _)| of == name)
@@ -144,9 +145,9 @@ fn foreign_protocols_are_named_where_they_belong() {
 
 #[test]
 fn files_are_small() {
-    let long: Vec<String> = sources()
+    let long: Vec<String> = SOURCES
         .iter()
-        .map(|source| (source.path.display(), source.text.lines().count()))
+        .map(|(source, _)| (source.path.display(), source.text.lines().count()))
         .filter(|(_, lines)| *lines > LONGEST_FILE)
         .map(|(path, lines)| format!("{path}: {lines} lines"))
         .collect();
@@ -373,6 +374,15 @@ fn dependencies() -> BTreeSet<String> {
         })
         .collect()
 }
+
+/// All there are, with what they name.
+static SOURCES: LazyLock<Vec<(Source, Names)>> = LazyLock::new(|| {
+    let named = sources().into_iter().map(|source| {
+        let names = source.names();
+        (source, names)
+    });
+    named.collect()
+});
 
 fn sources() -> Vec<Source> {
     let mut paths = Vec::new();

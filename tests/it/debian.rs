@@ -122,19 +122,8 @@ fn readers_of_the_log_and_of_headers() {
 fn a_script_that_fails_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.sh");
-    for (text, is_well) in [
-        ("true", true),
-        (". /root/lib.sh; is 1 2; true", false),
-        ("kill -9 $PPID", false),
-    ] {
-        fs::copy(path("tests/debian/lib.sh"), folder.path().join("lib.sh")).unwrap();
-        fs::write(&script, text).unwrap();
-        let output = boot(CONTAINER, "trixie", &script);
-        assert_eq!(
-            output.status.success(),
-            is_well,
-            "{text}: {}",
-            said(&output)
-        );
-    }
+    fs::copy(path("tests/debian/lib.sh"), folder.path().join("lib.sh")).unwrap();
+    fs::write(&script, ". /root/lib.sh; is 1 2; true").unwrap();
+    let output = boot(CONTAINER, "trixie", &script);
+    assert!(!output.status.success(), "{}", said(&output));
 }

@@ -10,7 +10,7 @@ use std::{
 use lab::{
     mta,
     postfix::{self, Postfix},
-    process::free_port,
+    process::{free_port, wait_until},
     sasl::PASSWORD,
     smtp::Client,
 };
@@ -352,24 +352,28 @@ fn a_socket_file_that_postfix_may_open() {
 }
 
 /// Without TCP_NODELAY and TCP_QUICKACK every message with a header of ours waits 40 ms and more for a delayed ACK. The
-/// fastest of many is compared, which says the same on a machine that is busy.
+/// fastest is compared, of as many as it takes on a machine that is busy: with that wait, none is fast.
 #[test]
 fn a_header_costs_no_delayed_ack() {
     let site = Site::<Postfix>::start();
     let plain = Postfix::start(&postfix::Options::default()).unwrap();
-    let fastest = |mut client: Client| {
+    let [mut with, mut without] = [site.mta.connect(20), plain.connect(20)];
+    for client in [&mut with, &mut without] {
         client.ehlo("mx.friend.example").unwrap();
-        let times = (0..20).map(|_| {
-            let letter = Letter::new();
-            let begun = Instant::now();
-            let reply = client.message(SENDER, "tagged-acme@example.org", &letter.bytes);
-            assert_eq!(reply.unwrap().code, 250);
-            begun.elapsed()
-        });
-        times.min().unwrap()
+    }
+    let time = |client: &mut Client| {
+        let letter = Letter::new();
+        let begun = Instant::now();
+        let reply = client.message(SENDER, "tagged-acme@example.org", &letter.bytes);
+        assert_eq!(reply.unwrap().code, 250);
+        begun.elapsed()
     };
-    let without = fastest(plain.connect(20));
-    let with = fastest(site.mta.connect(20));
-    println!("a message takes {without:?} without, {with:?} with Backstop");
-    assert!(with < without + Duration::from_millis(35), "{with:?}");
+    let mut fastest = [Duration::MAX; 2];
+    let as_fast = wait_until(Duration::from_secs(120), || {
+        for (client, fastest) in [&mut with, &mut without].into_iter().zip(&mut fastest) {
+            *fastest = time(client).min(*fastest);
+        }
+        Ok(fastest[0] < fastest[1] + Duration::from_millis(35))
+    });
+    assert!(as_fast.is_ok(), "with Backstop, and without: {fastest:?}");
 }

@@ -237,7 +237,7 @@ fn hundreds_of_macros_are_as_good_as_none() {
 }
 
 #[test]
-fn five_hundred_hostile_connections_leave_no_memory_taken() {
+fn hostile_connections_leave_no_memory_taken() {
     let stage = Stage::set(ENFORCE);
     let filler = vec![b'x'; 100_000];
     let hostile = [
@@ -261,9 +261,10 @@ fn five_hundred_hostile_connections_leave_no_memory_taken() {
             stage.answer_to(&hostile);
         }
     };
-    attack(50);
+    attack(20);
     let before = stage.memory();
-    attack(500);
+    // They bring 70 MB.
+    attack(100);
     stage.serves_in_memory_since(before);
 }
 
@@ -293,7 +294,7 @@ fn a_message_without_end_takes_bounded_memory() {
     assert_eq!(recipients(&mut client, 20), 20);
     let before = stage.memory();
     let octets = long.len() + "<000@example.org>".len();
-    assert_eq!(recipients(&mut client, 500), (4 << 20) / octets - 20);
+    assert_eq!(recipients(&mut client, 250), (4 << 20) / octets - 20);
     let after = stage.memory();
     assert!(
         after < before + 16 * 1024,

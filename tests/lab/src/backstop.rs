@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    sync::OnceLock,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -28,6 +29,8 @@ const REST: Duration = Duration::from_millis(50);
 pub struct Backstop {
     daemon: Daemon,
     folder: TempDir,
+    /// Read from the log once.
+    addr: OnceLock<SocketAddr>,
 }
 
 impl Backstop {
@@ -61,7 +64,11 @@ impl Backstop {
             .stderr(log)
             .process_group(0);
         let daemon = Daemon::spawn(&mut launcher, folder.path())?;
-        let mut backstop = Self { daemon, folder };
+        let mut backstop = Self {
+            daemon,
+            folder,
+            addr: OnceLock::new(),
+        };
         wait_until(PATIENCE, || {
             if !backstop.daemon.is_running()? {
                 return Err(io::Error::other(format!(
@@ -83,14 +90,16 @@ impl Backstop {
 
     /// The TCP address it listens on, as it told.
     pub fn addr(&self) -> SocketAddr {
-        let log = self.log();
-        let (_, rest) = log.split_once(" listens on ").expect("start waited for it");
-        let word = rest
-            .split([',', '\n'])
-            .next()
-            .expect("split gives at least one");
-        word.parse()
-            .unwrap_or_else(|_| panic!("{word} is no TCP address"))
+        *self.addr.get_or_init(|| {
+            let log = self.log_so_far();
+            let (_, rest) = log.split_once(" listens on ").expect("start waited for it");
+            let word = rest
+                .split([',', '\n'])
+                .next()
+                .expect("split gives at least one");
+            word.parse()
+                .unwrap_or_else(|_| panic!("{word} is no TCP address"))
+        })
     }
 
     /// Its folder: configuration, log, and what the caller put there.
