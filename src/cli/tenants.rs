@@ -36,7 +36,9 @@ pub(super) fn uncovered(
     let doubts: Vec<String> = stricter
         .iter()
         .filter_map(|(domain, rule)| {
-            let doubt = summary.doubt_of(domain, today, &policy.proof)?;
+            // Mail is counted by entries of `local.domains`: that from below one, as mail of that one.
+            let counted = policy.local.ours(domain).unwrap_or(domain);
+            let doubt = summary.doubt_of(counted, today, &policy.proof)?;
             Some(format!(
                 "unproven of {domain} is {}, but {doubt}",
                 rule.action
@@ -71,7 +73,8 @@ mod tests {
     };
 
     fn policy(file: &str) -> Policy {
-        let yaml = format!("local: {{domains: [.example]}}\nproof: {{unproven: {file}}}\n");
+        let domains = "covered.example, bare.example, .below.example";
+        let yaml = format!("local: {{domains: [{domains}]}}\nproof: {{unproven: {file}}}\n");
         config::parse("m.yaml".as_ref(), &yaml).unwrap().policy
     }
 
@@ -127,6 +130,7 @@ mod tests {
         let rows = [
             counts("covered.example", &covered, 1),
             counts("bare.example", &[], 1),
+            counts("below.example", &covered, 1),
         ];
         let summary = CoverageSummary::of(rows.concat());
         let reject = Rule::new(Action::Reject);
@@ -137,7 +141,7 @@ mod tests {
                 .collect()
         };
         let line = |names: &[&str]| uncovered(&domains(names), &summary, today, &policy);
-        assert_eq!(line(&["covered.example"]), None);
+        assert_eq!(line(&["covered.example", "client.below.example"]), None);
         let bare = line(&["covered.example", "bare.example"]).unwrap();
         assert_eq!(
             bare,

@@ -1,7 +1,9 @@
 //! Databases of a panel: domains, and mailboxes that are spread over them.
 
 use std::{
+    fs::{self, Permissions},
     io,
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
 };
 
@@ -11,13 +13,15 @@ use lab::{
 };
 use tempfile::TempDir;
 
+/// How many mailboxes more the first domain has, so that mail to it alone has as many recipients as mail to many.
+pub const WARM: usize = 2_000;
+
 /// A database, and how milter.yaml names it.
 pub struct Database {
     pub name: &'static str,
     /// `url` and what else the connection needs, in the braces of `sql`.
     pub access: String,
     pub domains: usize,
-    pub mailboxes: usize,
     /// The server that holds it.
     pub server: Option<Server>,
     _folder: TempDir,
@@ -35,6 +39,7 @@ impl Database {
              db.executescript('CREATE TABLE domain (domain TEXT PRIMARY KEY); CREATE TABLE mailbox (address TEXT PRIMARY KEY) WITHOUT ROWID')\n\
              db.executemany('INSERT INTO domain VALUES (?)', (('client%d.example.net' % n,) for n in range({domains})))\n\
              db.executemany('INSERT INTO mailbox VALUES (?)', (('user%d@client%d.example.net' % (n // {domains}, n % {domains}),) for n in range({mailboxes})))\n\
+             db.executemany('INSERT INTO mailbox VALUES (?)', (('more%d@client0.example.net' % n,) for n in range({WARM})))\n\
              db.commit()\n",
             file = file.display()
         );
@@ -46,7 +51,6 @@ impl Database {
             name: "SQLite",
             access: format!("url: 'sqlite:{}'", file.display()),
             domains,
-            mailboxes,
             server: None,
             _folder: folder,
         })
@@ -59,13 +63,15 @@ impl Database {
                  INSERT INTO domain SELECT 'client' || n || '.example.net' FROM generate_series(0, {domains} - 1) n;\n\
                  INSERT INTO mailbox SELECT 'user' || n / {domains} || '@client' || n % {domains} || '.example.net' \
                  FROM generate_series(0, {mailboxes} - 1) n;\n\
+                 INSERT INTO mailbox SELECT 'more' || n || '@client0.example.net' FROM generate_series(0, {WARM} - 1) n;\n\
                  GRANT SELECT ON domain TO {USER};\n\
                  ALTER ROLE {USER} SET log_statement = 'none';\n\
                  ANALYZE;\n"
         ))?;
         let folder = lab::mta::folder()?;
         let password = folder.path().join("password");
-        std::fs::write(&password, format!("{PASSWORD}\n"))?;
+        fs::write(&password, format!("{PASSWORD}\n"))?;
+        fs::set_permissions(&password, Permissions::from_mode(0o600))?;
         Ok(Self {
             name: "PostgreSQL",
             access: format!(
@@ -74,10 +80,14 @@ impl Database {
                 password.display()
             ),
             domains,
-            mailboxes,
             server: Some(server),
             _folder: folder,
         })
+    }
+
+    /// A mailbox of the first domain, of this number below [`WARM`].
+    pub fn of_the_first(number: usize) -> String {
+        format!("more{number}@{}", super::domain(0))
     }
 
     /// A mailbox that exists, of this number below `mailboxes`.

@@ -2,13 +2,16 @@
 
 use std::{io, thread, time::Duration};
 
-use load::mta::{Load, Mail, Outcome, SERIAL};
+use load::{
+    mta::{Load, Mail, Outcome, SERIAL},
+    spread::Spread,
+};
 
 use super::{
     Options,
     databases::Database,
     site::{Host, mails},
-    speed::{accepted, show},
+    speed::accepted,
 };
 
 /// Messages a second for the others, and of the flood.
@@ -23,10 +26,10 @@ pub fn measure(options: &Options, database: &Database) -> io::Result<()> {
     let warm = mails((1..1_001).map(|number| database.mailbox(number)));
     load(&host, &warm, None).run(Duration::from_secs(1))?;
     let invented = mails(std::iter::once(format!("x{SERIAL}@{}", super::domain(0))));
-    let (mut with_warm, mut with_cold) = (Vec::new(), Vec::new());
+    // Without the flood, and beside it.
+    let (mut with_warm, mut with_cold) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
     for round in 0..options.rounds {
-        for (ratios, is_cold) in [(&mut with_warm, false), (&mut with_cold, true)] {
-            let mut p99 = [0.0; 2];
+        for (p99, is_cold) in [(&mut with_warm, false), (&mut with_cold, true)] {
             for turn in 0..2 {
                 let flooded = (round + turn) % 2;
                 let first = FIRST_COLD + (2 * round + flooded) * 1_000;
@@ -38,24 +41,28 @@ pub fn measure(options: &Options, database: &Database) -> io::Result<()> {
                 };
                 accepted(&outcome)?;
                 if let Some(p99) = p99.get_mut(flooded) {
-                    *p99 = outcome.latency(0.99);
+                    p99.push(outcome.latency(0.99) / 1_000.0);
                 }
             }
-            let [calm, flooded] = p99;
-            ratios.push(flooded / calm);
         }
     }
-    let what = "beside a flood of invented names at one domain: p99 of";
-    show(
-        database,
-        &format!("{what} names that are warm (at most 1.2)"),
-        &with_warm,
-    );
-    show(
-        database,
-        &format!("{what} names that are cold (at most 1.2)"),
-        &with_cold,
-    );
+    for (what, [calm, flooded]) in [("warm", with_warm), ("cold", with_cold)] {
+        let (Some(calm), Some(flooded)) = (Spread::of(&calm), Spread::of(&flooded)) else {
+            continue;
+        };
+        println!(
+            "{}: p99 of {what} names: {:.1} ms ({:.1}–{:.1}), beside a flood of invented names at one domain {:.1} ms \
+             ({:.1}–{:.1}): {:.2} (at most 1.2)",
+            database.name,
+            calm.median,
+            calm.min,
+            calm.max,
+            flooded.median,
+            flooded.min,
+            flooded.max,
+            flooded.median / calm.median
+        );
+    }
     Ok(())
 }
 
