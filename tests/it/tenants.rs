@@ -167,7 +167,7 @@ fn check_warns_of_clients_that_refuse_without_coverage() {
     };
     assert!(
         line.contains(
-            "unproven of c0.example is reject, but no outgoing mail of c0.example has been counted"
+            "unproven of c0.example is reject, but no outgoing mail of example has been counted"
         ),
         "{line}"
     );

@@ -17,7 +17,11 @@ use super::{
 /// Messages a second for the others, and of the flood.
 const OTHERS: f64 = 200.0;
 const FLOOD: f64 = 200.0;
-const SLICE: Duration = Duration::from_secs(3);
+const SLICE: Duration = Duration::from_secs(5);
+/// The flood is there before the others' mail is measured, and ends after it.
+const AROUND: Duration = Duration::from_millis(500);
+/// More than are in use at a time: what a session costs that begins is no part of what is measured.
+const CONNECTIONS: usize = 20;
 /// Before these, other measurements made names warm.
 const FIRST_COLD: usize = 100_000;
 
@@ -68,7 +72,8 @@ pub fn measure(options: &Options, database: &Database) -> io::Result<()> {
 
 fn beside_a_flood(host: &Host, others: &[Mail], invented: &[Mail]) -> io::Result<Outcome> {
     thread::scope(|scope| {
-        let flood = scope.spawn(|| load(host, invented, Some(FLOOD)).run(SLICE));
+        let flood = scope.spawn(|| load(host, invented, Some(FLOOD)).run(SLICE + 2 * AROUND));
+        thread::sleep(AROUND);
         let outcome = load(host, others, Some(OTHERS)).run(SLICE);
         let flood = flood
             .join()
@@ -84,7 +89,7 @@ fn load<'a>(host: &'a Host, mails: &'a [Mail], rate: Option<f64>) -> Load<'a> {
     Load {
         target: &host.target,
         mails,
-        connections: 100,
+        connections: CONNECTIONS,
         messages: 1,
         rate,
     }

@@ -13,7 +13,7 @@ mod speed;
 
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use load::dns::{Data, Dns, Known};
 
 use databases::Database;
@@ -39,9 +39,22 @@ struct Options {
     /// How many rounds there are
     #[arg(long, default_value_t = 9)]
     rounds: usize,
+    /// Measure this only
+    #[arg(long)]
+    only: Option<Part>,
     /// The program that is measured
     #[arg(long, default_value = "target/release/backstop")]
     backstop: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Starts, reloads and memory with a file of domains
+    Large,
+    /// Warm mail for all domains beside one, and cold look-ups
+    Speed,
+    /// A flood of invented names at one domain
+    Flood,
 }
 
 fn main() -> ExitCode {
@@ -61,13 +74,23 @@ fn measure(options: &Options) -> io::Result<()> {
         "{} domains, {} mailboxes; {} domains in the file",
         options.domains, options.mailboxes, options.listed
     );
-    large::measure(options)?;
+    let wants = |part| options.only.is_none_or(|only| only == part);
+    if wants(Part::Large) {
+        large::measure(options)?;
+    }
+    if options.only == Some(Part::Large) {
+        return Ok(());
+    }
     for database in [
         Database::sqlite(options.domains, options.mailboxes)?,
         Database::postgresql(options.domains, options.mailboxes)?,
     ] {
-        speed::measure(options, &database)?;
-        flood::measure(options, &database)?;
+        if wants(Part::Speed) {
+            speed::measure(options, &database)?;
+        }
+        if wants(Part::Flood) {
+            flood::measure(options, &database)?;
+        }
     }
     Ok(())
 }
