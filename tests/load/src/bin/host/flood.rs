@@ -9,7 +9,7 @@ use load::{
 
 use super::{
     Options,
-    databases::Database,
+    databases::{Database, WARM},
     site::{Host, mails},
     speed::accepted,
 };
@@ -25,61 +25,78 @@ const CONNECTIONS: usize = 20;
 /// Before these, other measurements made names warm.
 const FIRST_COLD: usize = 100_000;
 
+/// What comes to one domain meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// As much mail as the flood has, but to addresses that exist: what so much mail costs, whatever it is.
+    Mail,
+    Flood,
+}
+
+const ALL: [Beside; 3] = [Beside::Nothing, Beside::Mail, Beside::Flood];
+
 pub fn measure(options: &Options, database: &Database) -> io::Result<()> {
     let host = Host::of_all(options, database)?;
     let warm = mails((1..1_001).map(|number| database.mailbox(number)));
     load(&host, &warm, None).run(Duration::from_secs(1))?;
+    let known = mails((0..WARM).map(Database::of_the_first));
     let invented = mails(std::iter::once(format!("x{SERIAL}@{}", super::domain(0))));
-    // Without the flood, and beside it.
-    let (mut with_warm, mut with_cold) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
+    let (mut with_warm, mut with_cold) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
+    let mut first = FIRST_COLD;
     for round in 0..options.rounds {
         for (p99, is_cold) in [(&mut with_warm, false), (&mut with_cold, true)] {
-            for turn in 0..2 {
-                let flooded = (round + turn) % 2;
-                let first = FIRST_COLD + (2 * round + flooded) * 1_000;
-                let cold = || mails((first..first + 1_000).map(|number| database.mailbox(number)));
-                let others = if is_cold { cold() } else { warm.clone() };
-                let outcome = match flooded {
-                    0 => load(&host, &others, Some(OTHERS)).run(SLICE)?,
-                    _ => beside_a_flood(&host, &others, &invented)?,
+            for turn in 0..ALL.len() {
+                let which = (round + turn) % ALL.len();
+                let (Some(beside), Some(p99)) = (ALL.get(which), p99.get_mut(which)) else {
+                    continue;
+                };
+                let others = if is_cold {
+                    first += 2_000;
+                    mails((first..first + 2_000).map(|number| database.mailbox(number)))
+                } else {
+                    warm.clone()
+                };
+                let outcome = match beside {
+                    Beside::Nothing => load(&host, &others, Some(OTHERS)).run(SLICE)?,
+                    Beside::Mail => beside_more(&host, &others, &known, true)?,
+                    Beside::Flood => beside_more(&host, &others, &invented, false)?,
                 };
                 accepted(&outcome)?;
-                if let Some(p99) = p99.get_mut(flooded) {
-                    p99.push(outcome.latency(0.99) / 1_000.0);
-                }
+                p99.push(outcome.latency(0.99) / 1_000.0);
             }
         }
     }
-    for (what, [calm, flooded]) in [("warm", with_warm), ("cold", with_cold)] {
-        let (Some(calm), Some(flooded)) = (Spread::of(&calm), Spread::of(&flooded)) else {
+    for (what, p99) in [("warm", with_warm), ("cold", with_cold)] {
+        let [Some(calm), Some(mail), Some(flood)] = p99.each_ref().map(|p99| Spread::of(p99))
+        else {
             continue;
         };
+        let shown = |of: Spread| format!("{:.1} ms ({:.1}–{:.1})", of.median, of.min, of.max);
         println!(
-            "{}: p99 of {what} names: {:.1} ms ({:.1}–{:.1}), beside a flood of invented names at one domain {:.1} ms \
-             ({:.1}–{:.1}): {:.2} (at most 1.2)",
+            "{}: p99 of {what} names: {}; beside as much mail to one domain: {}; beside a flood of invented names there: {}, \
+             {:.2} of that without (at most 1.2), {:.2} of that beside mail",
             database.name,
-            calm.median,
-            calm.min,
-            calm.max,
-            flooded.median,
-            flooded.min,
-            flooded.max,
-            flooded.median / calm.median
+            shown(calm),
+            shown(mail),
+            shown(flood),
+            flood.median / calm.median,
+            flood.median / mail.median
         );
     }
     Ok(())
 }
 
-fn beside_a_flood(host: &Host, others: &[Mail], invented: &[Mail]) -> io::Result<Outcome> {
+fn beside_more(host: &Host, others: &[Mail], more: &[Mail], is_known: bool) -> io::Result<Outcome> {
     thread::scope(|scope| {
-        let flood = scope.spawn(|| load(host, invented, Some(FLOOD)).run(SLICE + 2 * AROUND));
+        let more = scope.spawn(|| load(host, more, Some(FLOOD)).run(SLICE + 2 * AROUND));
         thread::sleep(AROUND);
         let outcome = load(host, others, Some(OTHERS)).run(SLICE);
-        let flood = flood
+        let more = more
             .join()
             .map_err(|_| io::Error::other("the flood ended"))??;
-        if flood.accepted > 0 {
-            return Err(io::Error::other("an invented name was accepted"));
+        if (more.accepted > 0) != is_known {
+            return Err(io::Error::other("an address was taken for another"));
         }
         outcome
     })
