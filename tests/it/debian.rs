@@ -123,7 +123,9 @@ fn a_script_that_fails_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.sh");
     fs::copy(path("tests/debian/lib.sh"), folder.path().join("lib.sh")).unwrap();
-    fs::write(&script, ". /root/lib.sh; is 1 2; true").unwrap();
-    let output = boot(CONTAINER, "trixie", &script);
-    assert!(!output.status.success(), "{}", said(&output));
+    for text in [". /root/lib.sh; is 1 2; true", "kill -9 $PPID"] {
+        fs::write(&script, text).unwrap();
+        let output = boot(CONTAINER, "trixie", &script);
+        assert!(!output.status.success(), "{text}: {}", said(&output));
+    }
 }

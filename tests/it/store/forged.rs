@@ -52,17 +52,21 @@ async fn only_so_much_of_it_is_kept(place: Place) {
     until_written(&*store).await;
     // SQLite deletes what is too much when it opens, and each hour.
     drop(store);
-    let _store = place.open().await;
+    let store = place.open().await;
     until("the oldest are gone", async || {
         kept(&place).await == (most, at + beyond)
     })
     .await;
+    // More than Redis is asked for at once.
+    let since = at + most + beyond - 25_000;
+    let some = store.forged_since(since).await.unwrap();
+    assert_eq!(some.len(), 25_000);
+    assert_eq!(some.iter().map(|(_, seen)| *seen).min(), Some(since));
 }
 
 /// Puts so many in, from `at` on one each second, all at once.
 async fn fill(place: &Place, at: u64, most: u64) {
-    const EACH: &str =
-        "for i = 0, ARGV[2] - 1 do redis.call('ZADD', KEYS[1], ARGV[1] + i, 'message ' .. i) end";
+    const EACH: &str = "for i = 0, ARGV[2] - 1 do redis.call('ZADD', KEYS[1], ARGV[1] + i, string.format('%016d', i)) end";
     match place {
         Place::Sqlite(_) => {
             let all = format!(
