@@ -1,4 +1,4 @@
-//! Thousands of domains: ten thousand in real stores are in `engine::sieges`.
+//! Thousands of domains: those in real stores are in `engine::sieges`.
 
 use super::*;
 
