@@ -60,7 +60,7 @@ pub trait LearnedStore {
 }
 
 /// The siege of each domain.
-pub trait SiegeStore {
+pub trait SiegeStore: Sync {
     /// The records that were written after the last one that is known, in the order in which they were written, at most so
     /// many; those that are asked for by name; and the time by the store's clock: on Redis that of the server, on which all
     /// hosts agree. No record is missed, whichever process writes when.

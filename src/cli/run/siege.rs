@@ -15,7 +15,7 @@ use crate::{
         verdict::Mode,
     },
     engine::{Rounds, Shared},
-    store::Store,
+    store::{SiegeStore, Store},
 };
 
 /// The time between rounds on average: other hosts follow within two seconds.
@@ -29,8 +29,10 @@ pub(super) async fn watch(shared: Arc<Shared>, notices: Notices) {
         let engine = shared.engine.load_full();
         let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         let policy = &engine.policy;
-        for change in rounds.round(policy, engine.store.as_deref(), now).await {
-            note(engine.store.as_deref(), &change);
+        let store = engine.store.as_deref();
+        let sieges = store.map(|store| store as &dyn SiegeStore);
+        for change in rounds.round(policy, sieges, now).await {
+            note(store, &change);
             announce(policy, change, &notices);
         }
     }

@@ -19,7 +19,7 @@ use crate::{
         policy::Policy,
         siege::{Change, Damaged, Done, Host, State, Tally, View, Written},
     },
-    store::{Reason, SiegeWrite, Store, Unavailable},
+    store::{Reason, SiegeStore, SiegeWrite, Unavailable},
 };
 
 /// How many records are read at once, and written.
@@ -101,7 +101,7 @@ impl Rounds {
     pub async fn round(
         &mut self,
         policy: &Policy,
-        store: Option<&dyn Store>,
+        store: Option<&dyn SiegeStore>,
         now: u64,
     ) -> Vec<Change> {
         let (settings, local_domains) = (&policy.siege, &policy.local.domains);
@@ -136,7 +136,7 @@ impl Rounds {
     async fn read(
         &mut self,
         policy: &Policy,
-        store: &dyn Store,
+        store: &dyn SiegeStore,
         begin: Instant,
     ) -> Result<u64, Unavailable> {
         loop {
@@ -154,7 +154,7 @@ impl Rounds {
     async fn write(
         &mut self,
         policy: &Policy,
-        store: &dyn Store,
+        store: &dyn SiegeStore,
         clocks: (u64, u64),
         begin: Instant,
     ) -> Vec<Change> {
@@ -188,7 +188,7 @@ impl Rounds {
 
     /// Sees how things stand, and writes nothing: for a command that only shows it. A store that does not answer has no
     /// sieges.
-    pub async fn look(&mut self, policy: &Policy, store: &dyn Store) {
+    pub async fn look(&mut self, policy: &Policy, store: &dyn SiegeStore) {
         let (domains, settings) = (&policy.local.domains, &policy.siege);
         while let Ok(answer) = store.siege_changes(self.host.question(), AT_ONCE).await {
             let (now, has_more) = (answer.now, answer.has_more);

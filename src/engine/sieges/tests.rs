@@ -9,9 +9,9 @@ use crate::{
     core::{
         address::Domain,
         pattern::DomainPattern,
-        siege::{Cause, Deltas, Hit, Question, Record, Stored},
+        siege::{Answer, Cause, Deltas, Hit, Question, Record, Stored},
     },
-    store::{Retention, open},
+    store::{Retention, Store, StoreAnswer, open},
 };
 
 const START: u64 = 1_799_625_600;
@@ -39,12 +39,15 @@ fn hit(sieges: &Sieges, from: u64) {
 }
 
 fn hits(sieges: &Sieges, numbers: Range<u64>) {
+    hits_on(sieges, &flooded(), numbers);
+}
+
+fn hits_on(sieges: &Sieges, domain: &Domain, numbers: Range<u64>) {
+    let mut tally = sieges.lock();
+    let deltas = tally.of(domain, true);
     for number in numbers {
         let looks_random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut tally = sieges.lock();
-        tally
-            .of(&flooded(), true)
-            .hit(Hit::Unproven, looks_random, looks_random);
+        deltas.hit(Hit::Unproven, looks_random, looks_random);
     }
 }
 
@@ -264,9 +267,12 @@ fn stores() -> (TempDir, lab::redis::Redis, [Arc<dyn Store>; 2]) {
     (folder, redis, [sqlite, other])
 }
 
+fn numbered(number: usize) -> Domain {
+    format!("d{number}.example").parse().unwrap()
+}
+
 fn many(count: usize) -> Policy {
-    let domain = |number| format!("d{number}.example").parse().ok();
-    let domains = (0..count).filter_map(domain).map(DomainPattern::Itself);
+    let domains = (0..count).map(numbered).map(DomainPattern::Itself);
     let mut policy = policy();
     policy.local.domains = domains.collect();
     policy
@@ -275,7 +281,8 @@ fn many(count: usize) -> Policy {
 /// A record that is kept: some bounces an hour are usual.
 async fn fill(store: &dyn Store, policy: &Policy) {
     let mut rounds = Vec::new();
-    let record = learned(START);
+    let question = Question::default();
+    let record = learned(store.siege_changes(question, 0).await.unwrap().now);
     for pattern in policy.local.domains.iter() {
         let DomainPattern::Itself(domain) = pattern else {
             continue;
@@ -358,13 +365,8 @@ async fn a_quiet_round_reads_and_writes_nothing() {
         assert!(said < 10 * 300 + 30_000, "{said}");
         assert_eq!(written().await, Vec::<String>::new());
         for number in 0..10 {
-            let domain: Domain = format!("d{}.example", number * (MANY as u64 / 10))
-                .parse()
-                .unwrap();
-            sieges
-                .lock()
-                .of(&domain, true)
-                .hit(Hit::Unproven, number, number);
+            let domain = numbered(number * MANY / 10);
+            hits_on(&sieges, &domain, 0..1);
         }
         let octets = asked(&redis)[3];
         rounds.round(&policy, Some(&*store), now).await;
@@ -373,5 +375,64 @@ async fn a_quiet_round_reads_and_writes_nothing() {
         assert!(said < 11 * 1_000 + 30_000, "{said}");
         let changed = written().await;
         assert_eq!(changed.len(), 11, "{changed:?}");
+    }
+}
+
+/// A minute of a flood on hundreds of domains at once, over two hosts: each is besieged within that minute, whichever host
+/// wins the races, and no other domain is. A host that starts then knows them all.
+#[tokio::test]
+async fn hundreds_are_besieged_within_a_minute() {
+    let (_folder, _redis, stores) = stores();
+    let policy = many(600);
+    let domains = Vec::from_iter((0..600).map(numbered));
+    let (flooded, spared) = domains.split_at(500);
+    for store in &stores {
+        until_open(&**store).await;
+        fill(&**store, &policy).await;
+        let [mut one, mut other, mut late] = [(); 3].map(|()| hosts());
+        let ahead = |seconds| Ahead { store, seconds };
+        for seconds in [0, 20, 40, 60] {
+            // 96 bounces a minute in all; usual is one in ten minutes.
+            for ((sieges, rounds), first) in [&mut one, &mut other].into_iter().zip([0, 16]) {
+                let from = seconds * 2 + first;
+                for domain in flooded {
+                    hits_on(sieges, domain, from..from + 16);
+                }
+                rounds.round(&policy, Some(&ahead(seconds)), START).await;
+            }
+        }
+        // What the one that came last wrote.
+        for (_, rounds) in [&mut one, &mut late] {
+            rounds.round(&policy, Some(&ahead(60)), START).await;
+        }
+        for (sieges, _) in [one, other, late] {
+            let view = sieges.view();
+            for (domains, wanted) in [(flooded, State::Siege), (spared, State::Calm)] {
+                for domain in domains {
+                    assert_eq!(view.state(domain), wanted, "{domain}");
+                }
+            }
+            assert!(!view.all().is_besieged());
+        }
+    }
+}
+
+/// A store whose clock is ahead.
+struct Ahead<'a> {
+    store: &'a Arc<dyn Store>,
+    seconds: u64,
+}
+
+impl SiegeStore for Ahead<'_> {
+    fn siege_changes(&self, question: Question, most: usize) -> StoreAnswer<'_, Answer> {
+        Box::pin(async move {
+            let mut answer = self.store.siege_changes(question, most).await?;
+            answer.now += self.seconds;
+            Ok(answer)
+        })
+    }
+
+    fn write_siege_records(&self, writes: Vec<SiegeWrite>) -> StoreAnswer<'_, Vec<Written>> {
+        self.store.write_siege_records(writes)
     }
 }
