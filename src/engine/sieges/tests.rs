@@ -412,6 +412,8 @@ async fn hundreds_are_besieged_within_a_minute() {
                     assert_eq!(view.state(domain), wanted, "{domain}");
                 }
             }
+            // A hundred of them are shown, and all together.
+            assert_eq!((view.besieged(), view.statuses.len()), (500, 101));
             assert!(!view.all().is_besieged());
         }
     }

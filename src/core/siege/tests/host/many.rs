@@ -65,42 +65,6 @@ fn a_round_costs_what_changed() {
     }
 }
 
-/// A flood on five hundred domains at once, over two hosts that share a store: each is besieged within a minute.
-#[test]
-fn five_hundred_are_besieged_at_once() {
-    let names = domains(700);
-    let mut store = full(&names);
-    let mut hosts: Vec<_> = (0..2).map(|_| Site::of(&names, &[])).collect();
-    for (host, number) in hosts.iter_mut().zip(1..) {
-        host.at_once = 500;
-        // Each has recipients and networks of its own.
-        host.recipient = number << 32;
-        host.round(Some(&mut store));
-    }
-    let flooded = &names[..500];
-    let mut now = START;
-    while now < START + MINUTE {
-        now += STEP;
-        for host in &mut hosts {
-            host.now = now;
-            // 96 a minute in all; usual are up to one.
-            flooded.iter().for_each(|name| host.hit(name, 8));
-            host.round(Some(&mut store));
-        }
-    }
-    for host in &mut hosts {
-        host.round(Some(&mut store));
-        for name in flooded {
-            assert_eq!(host.view.state(name), State::Siege, "{name}");
-        }
-        assert_eq!(host.view.besieged(), 500);
-        // A hundred of them are shown, and all together.
-        assert_eq!(host.view.statuses.len(), 101);
-        assert!(!host.view.all.is_besieged());
-        assert_eq!(host.view.state(&names[600]), State::Calm);
-    }
-}
-
 /// What is not written in one round comes in the next, and nothing of it is lost.
 #[test]
 fn a_round_writes_so_many_and_the_next_the_others() {
