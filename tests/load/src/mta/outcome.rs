@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Counts and times of all messages of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// From the first connect to the last answer.
+    /// From the moment that the messages were ready, with the first connections open, to the last answer.
     pub time: Duration,
     /// Messages that were accepted.
     pub accepted: u64,
@@ -18,7 +18,7 @@ pub struct Outcome {
     /// Processor time of the thread that generated the load.
     pub cpu: Duration,
     /// How long each message took, from its MAIL to the last reply, in microseconds; for the first of a connection from the
-    /// connect, and at a given rate from the moment that it was due.
+    /// connect or that moment, and at a given rate from the moment that it was due.
     pub latencies: Vec<u32>,
 }
 

@@ -238,3 +238,17 @@ fn a_filter_that_hangs_up_is_an_error() {
         "{error}"
     );
 }
+
+/// Else what it takes to make them ready would be the latency of the first.
+#[test]
+fn the_time_begins_when_all_messages_are_ready() {
+    let (_folder, target) = floor(Floor::default());
+    let mails = vec![mail(); 5_000];
+    let all = Load {
+        rate: Some(100.0),
+        ..load(&target, &mails)
+    };
+    // They take longer than this.
+    let outcome = all.run(Duration::from_millis(50)).unwrap();
+    assert!(outcome.accepted >= 1, "{outcome:?}");
+}
