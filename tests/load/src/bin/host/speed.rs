@@ -14,8 +14,8 @@ use super::{
     site::{Host, mails},
 };
 
-/// How many are asked about for the first time.
-const COLD: usize = 20_000;
+/// How many can be asked about for the first time: more than are, in that time.
+const COLD: usize = 60_000;
 const CONNECTIONS: usize = 100;
 const SLICE: Duration = Duration::from_millis(1_500);
 
