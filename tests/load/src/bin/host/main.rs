@@ -2,12 +2,13 @@
 //! 20,000 and 2,000,000 unless said otherwise. `tests/bench host` builds and runs it.
 //!
 //! What is held: warm mail for all domains beside the same file with one domain; cold look-ups; the start and a reload, and the
-//! memory, with a file of domains; a flood of invented names at one domain beside mail for the others.
+//! memory, with a file of domains; a flood of invented names at one domain beside mail for the others; and what reports cost.
 #![forbid(unsafe_code)]
 
 mod databases;
 mod flood;
 mod large;
+mod reports;
 mod site;
 mod speed;
 
@@ -55,6 +56,8 @@ enum Part {
     Speed,
     /// A flood of invented names at one domain
     Flood,
+    /// Reports of many domains
+    Reports,
 }
 
 fn main() -> ExitCode {
@@ -75,10 +78,14 @@ fn measure(options: &Options) -> io::Result<()> {
         options.domains, options.mailboxes, options.listed
     );
     let wants = |part| options.only.is_none_or(|only| only == part);
+    // The first, for the most memory of all children is asked for.
+    if wants(Part::Reports) {
+        reports::measure(options)?;
+    }
     if wants(Part::Large) {
         large::measure(options)?;
     }
-    if options.only == Some(Part::Large) {
+    if matches!(options.only, Some(Part::Large | Part::Reports)) {
         return Ok(());
     }
     for database in [
