@@ -18,10 +18,10 @@ use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::status_page::busy;
+use super::status_page::{RULES, busy_with};
 use crate::package::{path, text};
 
-const RULES: &str = "packaging/prometheus/backstop.rules.yml";
+const ALERTS: &str = "packaging/prometheus/backstop.rules.yml";
 const DASHBOARD: &str = "packaging/grafana/backstop.json";
 
 /// The most that a test waits for Prometheus.
@@ -40,11 +40,14 @@ fn accepted(output: &Output) {
 
 #[test]
 fn the_alert_rules_are_rules_and_fire_when_they_should() {
-    accepted(&promtool(&["check", "rules", "--lint-fatal"], &path(RULES)));
+    accepted(&promtool(
+        &["check", "rules", "--lint-fatal"],
+        &path(ALERTS),
+    ));
     let tests = path("tests/fixtures/prometheus/rules.test.yml");
     accepted(&promtool(&["test", "rules"], &tests));
     // Each of them is shown to fire.
-    let (rules, tests) = (text(RULES), fs::read_to_string(tests).unwrap());
+    let (rules, tests) = (text(ALERTS), fs::read_to_string(tests).unwrap());
     let names = Regex::new(r"- alert: (\w+)").unwrap();
     let names: Vec<&str> = names
         .captures_iter(&rules)
@@ -118,7 +121,7 @@ impl Prometheus {
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: ['{}']\n\
              scrape_configs: [{{job_name: backstop, static_configs: [{{targets: ['{target}']}}]}}]\n",
-            path(RULES).display()
+            path(ALERTS).display()
         );
         fs::write(&config, yaml).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
@@ -177,7 +180,19 @@ fn percent(text: &str) -> String {
 
 #[test]
 fn all_that_is_asked_is_there_while_mail_comes() {
-    let stage = busy("enforce", "http: 127.0.0.1:0");
+    // With lists of domains and rows of tenants, which have metrics of their own.
+    let folder = mta::folder_in_memory().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let domains = format!("[{{file: {}}}]", file("domains", "example.org\n"));
+    let rows = file("tenants.csv", "domain,mode\nexample.org,enforce\n");
+    let rules = RULES.replace("[example.org]}", &format!("{domains}}}"));
+    assert_ne!(rules, RULES);
+    let rules = format!("{rules}tenants: {{file: {rows}, allow: [mode]}}\n");
+    let stage = busy_with("enforce", "http: 127.0.0.1:0", &rules);
     let prometheus = Prometheus::reading(stage.http());
     // Rates need two readings with mail between them.
     let expected = "rate(backstop_verdicts_total{verdict=\"accept\"}[20s]) > 0";
@@ -187,7 +202,7 @@ fn all_that_is_asked_is_there_while_mail_comes() {
     })
     .unwrap();
 
-    let (questions, rules) = (questions(), text(RULES));
+    let (questions, rules) = (questions(), text(ALERTS));
     let texts = questions.iter().chain([&rules]);
     let names: BTreeSet<String> = texts.flat_map(|text| named(text)).collect();
     assert!(names.len() > 20, "{names:?}");

@@ -13,7 +13,7 @@ use lab::{mta, process::wait_until};
 use super::{SENDER, STRANGER, Stage, asking, headers, metrics::ask};
 use crate::browser::{Scheme, console, looked_at, open, picture};
 
-const RULES: &str = "\
+pub(super) const RULES: &str = "\
 local: {domains: [example.org]}
 null_sender: {never_send: [noreply@example.org]}
 recipients: [{domain: example.org, known: [{addresses: [joe, well]}], catch_all: {mail: accept, bounces: reject}}]
@@ -23,8 +23,13 @@ proof: {unproven: reject}
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// A daemon in this mode, with some mail behind it.
-pub(super) fn busy(mode: &str, observe: &str) -> Stage {
-    let stage = Stage::set(&format!("mode: {mode}\n{RULES}observe: {{{observe}}}\n"));
+fn busy(mode: &str, observe: &str) -> Stage {
+    busy_with(mode, observe, RULES)
+}
+
+/// The same with these rules.
+pub(super) fn busy_with(mode: &str, observe: &str, rules: &str) -> Stage {
+    let stage = Stage::set(&format!("mode: {mode}\n{rules}observe: {{{observe}}}\n"));
     stage.serves();
     for number in 0..40 {
         let mut client = stage.session(STRANGER);
