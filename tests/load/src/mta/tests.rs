@@ -243,7 +243,7 @@ fn a_filter_that_hangs_up_is_an_error() {
 #[test]
 fn the_time_begins_when_all_messages_are_ready() {
     let (_folder, target) = floor(Floor::default());
-    let mails = vec![mail(); 5_000];
+    let mails = vec![mail(); 2_000];
     let all = Load {
         rate: Some(100.0),
         ..load(&target, &mails)
