@@ -335,10 +335,12 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
         && let Some(file) = sql.url.file()
         && let Err(error) = fs::File::open(file)
     {
+        // It locks the file to read it, and looks for what a writer left beside it.
+        let all = format!("{}{{,-*}}", file.display());
         let why = format!(
             "{} can't be read: {}",
             file.display(),
-            refused(&error, file, "r")
+            refused(&error, all.as_ref(), "rk")
         );
         let help =
             "use the database file of the program that manages your recipients; we only read it";

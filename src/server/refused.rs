@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What the system said about a file, and what to do where AppArmor may have refused it. `access` is what was tried, in the
-/// words of a profile: `r` to read, `ix` to run.
+/// words of a profile: `r` to read, `rk` to lock it too, `ix` to run; and `path` may stand for several.
 pub fn refused(error: &io::Error, path: &Path, access: &str) -> String {
     // proc_pid_attr(5): the profile that confines this process.
     let confinement = fs::read_to_string("/proc/self/attr/current").unwrap_or_default();

@@ -6,6 +6,14 @@ chmod 755 /usr/sbin/policy-rc.d
 install_package
 rm /usr/sbin/policy-rc.d
 site "${in_chroot[@]}" 'siege: {notify: [/usr/bin/logger, -t, notified]}'
+# A panel's database in /home, as Mail-in-a-Box has it.
+mkdir -p /home/user-data/mail /etc/systemd/system/backstop.service.d
+python3 - <<'PANEL'
+import sqlite3
+db = sqlite3.connect('/home/user-data/mail/users.sqlite')
+db.executescript("CREATE TABLE users (email TEXT); INSERT INTO users VALUES ('ann@example.org');")
+PANEL
+printf '[Service]\nProtectHome=read-only\n' >/etc/systemd/system/backstop.service.d/home.conf
 postfix_asks unix:backstop/backstop.sock
 # Postfix's own start is some hundreds of commands, which make and check its folders.
 /usr/lib/postfix/configure-instance.sh -

@@ -53,27 +53,31 @@ await notified
 expected='name="/usr/bin/logger"'
 is "$(denied)" ''
 
-say 'a list that the profile does not know: the error names AppArmor, and what to do'
+say 'a list and the file of a panel that the profile does not know: the error names AppArmor, and what to do'
 echo joe@example.org >/srv/recipients
-sed -i 's#{postfix_map: /etc/postfix/virtual}#{file: /srv/recipients}#' "$config"
+users=/home/user-data/mail/users.sqlite
+panel="{sql: {url: 'sqlite:$users', query: 'SELECT 1 FROM users WHERE email = :address'}}"
+sed -i "s#{postfix_map: /etc/postfix/virtual}#{file: /srv/recipients}, $panel#" "$config"
 mark
 answers 1 systemctl reload backstop
 errors=$(logged -p err)
 printf '%s\n' "$errors"
 has "$errors" '/srv/recipients can.t be read: Permission denied'
 has "$errors" 'AppArmor'
-rule=$(sed -n 's/.*`\(.* r,\)`.*/\1/p' <<<"$errors" | head -n 1)
-is "$rule" '/srv/recipients r,'
 has "$(denied)" 'name="/srv/recipients"'
-expected+='|name="/srv/recipients"'
-# Who checks the file before hears the same.
+expected+="|name=\"/srv/recipients\"|name=\"$users\""
+# Who checks the file before hears of all.
 said=$(backstop check --offline 2>&1) && no true
 has "$said" 'as user backstop: .*/srv/recipients can.t be read: Permission denied'
-has "$said" 'AppArmor'
-echo "$rule" >>"$more"
+has "$said" "as user backstop: .*$users can.t be read: Permission denied"
+rules=$(sed -n 's/.*`\(.* rk*,\)`.*/\1/p' <<<"$said" | sort -u)
+is "$rules" "$users{,-*} rk,"$'\n''/srv/recipients r,'
+echo "$rules" >>"$more"
 apparmor_parser -r "$profile"
 backstop check --offline
 systemctl reload backstop
+has "$(friend ann@example.org)" '^250 2\.0\.0'
+has "$(unknown)" '^550 5\.1\.1'
 
 say 'a restart'
 systemctl restart backstop

@@ -23,6 +23,7 @@ use crate::{
     config::{self, Config, Severity},
     directory::{Directory, Source, Weight, domains::DomainSource, tenants::Tenants},
     milter::{ListenAddress, try_socket},
+    server::refused,
 };
 
 /// How long the other process may take.
@@ -222,7 +223,8 @@ async fn state(config: &Config) -> Vec<Problem> {
         return Vec::new();
     }
     if let Err(error) = tempfile::tempfile_in(folder) {
-        let why = format!("no file can be made in it: {error}");
+        let why = refused(&error, &folder.join("{,*}"), "rwk");
+        let why = format!("no file can be made in it: {why}");
         let help = "the user of the daemon must own the folder of `store`";
         return vec![helped(in_file(folder, why), help)];
     }
@@ -236,7 +238,7 @@ async fn state(config: &Config) -> Vec<Problem> {
         let error = opened
             .err()
             .filter(|error| error.kind() != io::ErrorKind::NotFound)?;
-        let why = format!("it can't be written: {error}");
+        let why = format!("it can't be written: {}", refused(&error, file, "rwk"));
         Some(helped(
             in_file(file, why),
             "the user of the daemon must own it",

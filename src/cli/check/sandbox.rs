@@ -99,7 +99,13 @@ impl Sandbox {
         let unread = reads.iter().filter_map(|file| {
             let setting = self.hides(file)?;
             let message = format!("{UNIT} hides it from the daemon ({setting})");
-            let help = "move it, for example to /etc/backstop";
+            let help = match setting.starts_with("ProtectHome=") {
+                true => {
+                    "move it, for example to /etc/backstop, or `systemctl edit backstop` with [Service] and \
+                     ProtectHome=read-only"
+                }
+                false => "move it, for example to /etc/backstop",
+            };
             Some(daemon::helped(daemon::in_file(file, message), help))
         });
         let unwritten = writes.iter().filter_map(|file| {
