@@ -75,6 +75,9 @@ is "$rules" "$users{,-*} rk,"$'\n''/srv/recipients r,'
 echo "$rules" >>"$more"
 apparmor_parser -r "$profile"
 backstop check --offline
+sed 's#^listen: .*#listen: unix:/srv/mx.sock#' "$config" >/srv/mine.yaml
+said=$(backstop check --offline --config /srv/mine.yaml 2>&1) && no true
+has "$said" 'make a socket .* `/srv/\{,\*\} rw,`'
 systemctl reload backstop
 has "$(friend ann@example.org)" '^250 2\.0\.0'
 has "$(unknown)" '^550 5\.1\.1'

@@ -17,6 +17,7 @@ use super::{
     address::{ListenAddress, Owner, SocketMode, SocketOptions},
     bind::{ListenError, listen, system},
 };
+use crate::server::refused;
 
 /// A socket file of ours: removed when dropped, unless another has taken its place.
 #[derive(Debug)]
@@ -111,7 +112,9 @@ pub(super) fn bind(
             Ok(socket)
         })
         .map_err(|error| {
-            let hint = hint_for_folder(error.kind());
+            let (kind, hint) = (error.kind(), hint_for_folder(error.kind()));
+            let why = refused(&error, &path.with_file_name("{,*}"), "rw");
+            let error = io::Error::new(kind, why);
             system("make a socket in the folder of", path.display(), hint)(error)
         })?;
     let inode = inode(&unfinished).map_err(system("look at", unfinished.display(), ""))?;
