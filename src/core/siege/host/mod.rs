@@ -251,6 +251,12 @@ impl Host {
         self.awake.values().map(|known| &known.record)
     }
 
+    /// Whether nothing waits for the next round.
+    #[cfg(test)]
+    pub fn is_settled(&self) -> bool {
+        self.awake.values().all(|known| known.is_settled())
+    }
+
     /// How many octets it takes in memory, about, and how many domains rest.
     #[cfg(test)]
     pub(super) fn resting(&self) -> (usize, usize) {
