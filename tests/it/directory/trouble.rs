@@ -147,10 +147,10 @@ fn no_more_processes_work_for_us_than_connections() {
         // Another, for PostgreSQL looks at its processes once in a transaction.
         let mut holder = Administrator::of(kind, &server);
         administrator.alone();
-        let more = ", timeout: 500ms, connections: 2, cache_known: 1ms, cache_unknown: 1ms";
+        let more = ", timeout: 1s, connections: 2, cache_known: 1ms, cache_unknown: 1ms";
         let directory = directory(&known(kind, server.port(), more));
-        // Half a second may be too short for the first answer, where many tests run.
-        wait_until(Duration::from_secs(60), || {
+        // A second may be too short for the first answer, where many tests run.
+        wait_until(Duration::from_secs(120), || {
             Ok(!is_unavailable(&directory, "joe@example.org"))
         })
         .unwrap();
