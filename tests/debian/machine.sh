@@ -64,12 +64,14 @@ errors=$(logged -p err)
 printf '%s\n' "$errors"
 has "$errors" '/srv/recipients can.t be read: Permission denied'
 has "$errors" 'AppArmor'
+has "$errors" '`/srv/recipients r,`'
 has "$(denied)" 'name="/srv/recipients"'
 expected+="|name=\"/srv/recipients\"|name=\"$users\""
 # Who checks the file before hears of all.
 said=$(backstop check --offline 2>&1) && no true
 has "$said" 'as user backstop: .*/srv/recipients can.t be read: Permission denied'
 has "$said" "as user backstop: .*$users can.t be read: Permission denied"
+has "$said" 'AppArmor'
 rules=$(sed -n 's/.*`\(.* rk*,\)`.*/\1/p' <<<"$said" | sort -u)
 is "$rules" "$users{,-*} rk,"$'\n''/srv/recipients r,'
 echo "$rules" >>"$more"
