@@ -136,9 +136,9 @@ async fn domains(config: &Config, offline: bool) -> Vec<Problem> {
     let kept = folders(config).into_iter().next();
     if let Some(folder) = kept.filter(|_| !states.is_empty())
         && (folder.exists() || !is_made_by_systemd(&folder))
-        && let Err(error) = tempfile::tempfile_in(&folder)
+        && let Err(why) = make_file_in(&folder)
     {
-        let why = format!("lists of domains can't be kept there for the next start: {error}");
+        let why = format!("lists of domains can't be kept there for the next start: {why}");
         let help = "the user of the daemon must own the folder";
         problems.push(helped(in_file(&folder, why), help));
     }
@@ -222,8 +222,7 @@ async fn state(config: &Config) -> Vec<Problem> {
     if !folder.exists() && is_made_by_systemd(folder) {
         return Vec::new();
     }
-    if let Err(error) = tempfile::tempfile_in(folder) {
-        let why = refused(&error, &folder.join("{,*}"), "rwk");
+    if let Err(why) = make_file_in(folder) {
         let why = format!("no file can be made in it: {why}");
         let help = "the user of the daemon must own the folder of `store`";
         return vec![helped(in_file(folder, why), help)];
@@ -259,6 +258,12 @@ async fn state(config: &Config) -> Vec<Problem> {
         }
         None => Vec::new(),
     }
+}
+
+/// Tries to make a file in a folder that is to be ours.
+fn make_file_in(folder: &Path) -> Result<(), String> {
+    let made = tempfile::tempfile_in(folder).map(drop);
+    made.map_err(|error| refused(&error, &folder.join("{,*}"), "rwk"))
 }
 
 /// Whether the socket file can be made, with its owner. What systemd made is its own.

@@ -112,10 +112,10 @@ pub(super) fn bind(
             Ok(socket)
         })
         .map_err(|error| {
-            let (kind, hint) = (error.kind(), hint_for_folder(error.kind()));
+            let kind = error.kind();
             let why = refused(&error, &path.with_file_name("{,*}"), "rw");
-            let error = io::Error::new(kind, why);
-            system("make a socket in the folder of", path.display(), hint)(error)
+            let step = "make a socket in the folder of";
+            system(step, path.display(), hint_for_folder(kind))(io::Error::new(kind, why))
         })?;
     let inode = inode(&unfinished).map_err(system("look at", unfinished.display(), ""))?;
     let file = SocketFile {
