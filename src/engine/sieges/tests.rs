@@ -5,6 +5,7 @@ mod many;
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 use super::*;
 use crate::{
@@ -16,6 +17,13 @@ use crate::{
 };
 
 const START: u64 = 1_799_625_600;
+const KEEP: Retention = Retention {
+    ledger_days: 1,
+    learned_days: 1,
+    max_learned: 1,
+};
+/// How long a round may have to be made again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn policy() -> Policy {
     let yaml = "local: {domains: [example.org, example.net]}";
@@ -56,12 +64,7 @@ fn hits_on(sieges: &Sieges, domain: &Domain, numbers: Range<u64>) {
 pub(in crate::engine) fn store() -> (TempDir, Arc<dyn Store>) {
     let folder = lab::mta::folder_in_memory().unwrap();
     let url = format!("sqlite:{}/state.db", folder.path().display());
-    let retention = Retention {
-        ledger_days: 1,
-        learned_days: 1,
-        max_learned: 1,
-    };
-    let store = open(&url.parse().unwrap(), retention);
+    let store = open(&url.parse().unwrap(), KEEP);
     (folder, store)
 }
 
@@ -89,7 +92,27 @@ async fn records(store: &dyn Store, at_once: usize) -> (BTreeMap<String, Stored>
 /// Waits until the store is open.
 pub(in crate::engine) async fn until_open(store: &dyn Store) {
     while store.siege_changes(Question::default(), 0).await.is_err() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Makes rounds until this is so: on a slow machine one has no time for all, and a store that was too slow once is down for
+/// some seconds.
+async fn until(
+    rounds: &mut Rounds,
+    policy: &Policy,
+    store: &dyn SiegeStore,
+    is_so: impl Fn(&Host) -> bool,
+) {
+    let begin = Instant::now();
+    loop {
+        rounds.round(policy, Some(store), START).await;
+        if is_so(&rounds.host) {
+            return;
+        }
+        let besieged = rounds.sieges.view().besieged();
+        assert!(begin.elapsed() < PATIENCE, "{besieged} besieged");
+        sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -119,7 +142,7 @@ async fn what_one_host_writes_another_reads() {
     let (one, mut one_rounds) = hosts();
     let (other, mut other_rounds) = hosts();
     hit(&one, 0);
-    one_rounds.round(&policy, Some(&*store), START).await;
+    until(&mut one_rounds, &policy, &*store, Host::is_settled).await;
     let (read, now) = records(&*store, 1).await;
     let names: Vec<_> = read.keys().map(String::as_str).collect();
     assert_eq!(names, ["*", "example.org", "watched*"]);
@@ -127,7 +150,7 @@ async fn what_one_host_writes_another_reads() {
     assert_eq!(record.status(&policy.siege, now).unproven, 100);
 
     hit(&other, 100);
-    other_rounds.round(&policy, Some(&*store), START).await;
+    until(&mut other_rounds, &policy, &*store, Host::is_settled).await;
     let (seen, mut looks) = hosts();
     looks.look(&policy, &*store).await;
     let view = seen.view();
@@ -168,7 +191,7 @@ async fn rounds_of(policy: &Policy, hosts: &mut [SimulatedHost], first: u64) {
         for number in first..first + SIMULATED_ROUNDS {
             // Somewhere in the half second, here a tenth of one, that a round has.
             let pause = (host * 7 + number * 13) % 50;
-            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            sleep(Duration::from_millis(pause)).await;
             let share = FLOOD / count;
             let from = number * FLOOD + host * share;
             hits(sieges, from..from + share);
@@ -184,14 +207,9 @@ async fn cost_of_a_round(hosts: u64) -> [f64; 3] {
     let redis = lab::redis::Redis::start(lab::redis::Options::default()).unwrap();
     let url = format!("redis://127.0.0.1:{}", redis.port());
     let policy = policy();
-    let retention = Retention {
-        ledger_days: 1,
-        learned_days: 1,
-        max_learned: 1,
-    };
     let mut all = Vec::new();
     for _ in 0..hosts {
-        let store = open(&url.parse().unwrap(), retention);
+        let store = open(&url.parse().unwrap(), KEEP);
         let (sieges, mut rounds) = self::hosts();
         // It is open, and what it does then is done.
         rounds.round(&policy, Some(&*store), START).await;
@@ -215,8 +233,7 @@ async fn cost_of_a_round(hosts: u64) -> [f64; 3] {
     number += SIMULATED_ROUNDS;
     // What lost a race is written by the next round.
     for (store, _, rounds) in &mut all {
-        let now = START + number;
-        rounds.round(&policy, Some(&**store), now).await;
+        until(rounds, &policy, &**store, Host::is_settled).await;
     }
     let (records, _) = records(&*all[0].0, 100).await;
     let flooded = &records[flooded().as_str()];

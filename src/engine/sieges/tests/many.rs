@@ -14,12 +14,7 @@ fn stores() -> (TempDir, lab::redis::Redis, [Arc<dyn Store>; 2]) {
     let (folder, sqlite) = store();
     let redis = lab::redis::Redis::start(lab::redis::Options::default()).unwrap();
     let url = format!("redis://127.0.0.1:{}", redis.port());
-    let retention = Retention {
-        ledger_days: 1,
-        learned_days: 1,
-        max_learned: 1,
-    };
-    let other = open(&url.parse().unwrap(), retention);
+    let other = open(&url.parse().unwrap(), KEEP);
     (folder, redis, [sqlite, other])
 }
 
@@ -37,8 +32,7 @@ fn many(count: usize) -> Policy {
 /// A record that is kept: some bounces an hour are usual.
 async fn fill(store: &dyn Store, policy: &Policy) {
     let mut rounds = Vec::new();
-    let question = Question::default();
-    let record = learned(store.siege_changes(question, 0).await.unwrap().now);
+    let record = learned(store_now(store).await);
     for pattern in policy.local.domains.iter() {
         let DomainPattern::Itself(domain) = pattern else {
             continue;
@@ -49,12 +43,11 @@ async fn fill(store: &dyn Store, policy: &Policy) {
             ..SiegeWrite::default()
         });
     }
-    // Small pieces: a store has a second for each, beside other tests.
+    // Small pieces: a store has a second for each, beside other tests. One that was late may have written it all the same.
     for writes in rounds.chunks(100) {
-        let count = writes.len();
-        let written = store.write_siege_records(writes.to_vec()).await.unwrap();
-        let is_written = |written: &&Written| matches!(written, Written::Version(_));
-        assert_eq!(written.iter().filter(is_written).count(), count);
+        while store.write_siege_records(writes.to_vec()).await.is_err() {
+            until_open(store).await;
+        }
     }
 }
 
@@ -89,21 +82,15 @@ async fn a_quiet_round_reads_and_writes_nothing() {
         until_open(&*store).await;
         fill(&*store, &policy).await;
         let (sieges, mut rounds) = hosts();
-        let mut now = START;
-        let known = |sieges: &Sieges| {
-            State::ALL
-                .map(|state| sieges.view().count(state))
-                .iter()
-                .sum::<usize>()
+        let knows_all = |_: &Host| {
+            let counts = State::ALL.map(|state| sieges.view().count(state));
+            counts.iter().sum::<usize>() >= MANY
         };
-        while known(&sieges) < MANY {
-            rounds.round(&policy, Some(&*store), now).await;
-            now += 1;
-            assert!(now < START + 600, "{:?}", sieges.view());
-        }
+        until(&mut rounds, &policy, &*store, knows_all).await;
+        let is_settled = Host::is_settled;
         // What somebody watches is written and read.
-        rounds.round(&policy, Some(&*store), now).await;
-        rounds.round(&policy, Some(&*store), now).await;
+        until(&mut rounds, &policy, &*store, is_settled).await;
+        until(&mut rounds, &policy, &*store, is_settled).await;
         let after = rounds.host.question().after;
         let written = async || {
             let question = Question {
@@ -115,7 +102,7 @@ async fn a_quiet_round_reads_and_writes_nothing() {
         };
         let octets = asked(&redis)[3];
         for _ in 0..10 {
-            rounds.round(&policy, Some(&*store), now).await;
+            until(&mut rounds, &policy, &*store, is_settled).await;
         }
         let said = asked(&redis)[3] - octets;
         assert!(said < 10 * 300 + 30_000, "{said}");
@@ -125,8 +112,8 @@ async fn a_quiet_round_reads_and_writes_nothing() {
             hits_on(&sieges, &domain, 0..1);
         }
         let octets = asked(&redis)[3];
-        rounds.round(&policy, Some(&*store), now).await;
-        rounds.round(&policy, Some(&*store), now).await;
+        until(&mut rounds, &policy, &*store, is_settled).await;
+        until(&mut rounds, &policy, &*store, is_settled).await;
         let said = asked(&redis)[3] - octets;
         assert!(said < 11 * 1_000 + 30_000, "{said}");
         let changed = written().await;
@@ -146,7 +133,11 @@ async fn hundreds_are_besieged_within_a_minute() {
         until_open(&**store).await;
         fill(&**store, &policy).await;
         let [mut one, mut other, mut late] = [(); 3].map(|()| hosts());
-        let ahead = |seconds| Ahead { store, seconds };
+        let begin = store_now(&**store).await;
+        let at = |seconds| At {
+            store,
+            now: begin + seconds,
+        };
         for seconds in [0, 20, 40, 60] {
             // 96 bounces a minute in all; usual is one in ten minutes.
             for ((sieges, rounds), first) in [&mut one, &mut other].into_iter().zip([0, 16]) {
@@ -154,13 +145,13 @@ async fn hundreds_are_besieged_within_a_minute() {
                 for domain in flooded {
                     hits_on(sieges, domain, from..from + 16);
                 }
-                until(rounds, &policy, &ahead(seconds), Host::is_settled).await;
+                until(rounds, &policy, &at(seconds), Host::is_settled).await;
             }
         }
         // What the one that came last wrote.
         for (sieges, rounds) in [&mut one, &mut late] {
             let knows_all = |_: &Host| sieges.view().besieged() >= 500;
-            until(rounds, &policy, &ahead(60), knows_all).await;
+            until(rounds, &policy, &at(60), knows_all).await;
         }
         for (sieges, _) in [one, other, late] {
             let view = sieges.view();
@@ -176,36 +167,23 @@ async fn hundreds_are_besieged_within_a_minute() {
     }
 }
 
-/// Makes rounds until this is so: on a slow machine one has no time for all.
-async fn until(
-    rounds: &mut Rounds,
-    policy: &Policy,
-    store: &dyn SiegeStore,
-    is_so: impl Fn(&Host) -> bool,
-) {
-    for _ in 0..50 {
-        rounds.round(policy, Some(store), START).await;
-        if is_so(&rounds.host) {
-            return;
-        }
-    }
-    panic!(
-        "{} besieged after 50 rounds",
-        rounds.sieges.view().besieged()
-    );
+/// The store's time, in seconds since 1970.
+async fn store_now(store: &dyn Store) -> u64 {
+    let answer = store.siege_changes(Question::default(), 0).await;
+    answer.unwrap().now
 }
 
-/// A store whose clock is ahead.
-struct Ahead<'a> {
+/// A store whose clock stands, however long a round takes.
+struct At<'a> {
     store: &'a Arc<dyn Store>,
-    seconds: u64,
+    now: u64,
 }
 
-impl SiegeStore for Ahead<'_> {
+impl SiegeStore for At<'_> {
     fn siege_changes(&self, question: Question, most: usize) -> StoreAnswer<'_, Answer> {
         Box::pin(async move {
             let mut answer = self.store.siege_changes(question, most).await?;
-            answer.now += self.seconds;
+            answer.now = self.now;
             Ok(answer)
         })
     }
