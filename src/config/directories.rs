@@ -14,7 +14,7 @@ use crate::{
         },
         sql::{Sql, SqlList, Tls},
     },
-    server::{Password, read_file, refused},
+    server::{Access, Password, read_file, refused},
 };
 
 /// Which servers this program can ask.
@@ -335,12 +335,10 @@ pub(super) fn unreadable(source: &Source, path: &Path, outline: &Outline) -> Vec
         && let Some(file) = sql.url.file()
         && let Err(error) = fs::File::open(file)
     {
-        // It locks the file to read it, and looks for what a writer left beside it.
-        let all = format!("{}{{,-*}}", file.display());
         let why = format!(
             "{} can't be read: {}",
             file.display(),
-            refused(&error, all.as_ref(), "rk")
+            refused(&error, file, Access::ReadDatabase)
         );
         let help =
             "use the database file of the program that manages your recipients; we only read it";

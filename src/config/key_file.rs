@@ -10,7 +10,7 @@ use std::{
 use super::{diagnostic::Mistake, outline::Outline, path};
 use crate::{
     core::proof::{self, KeyFileError, Keys},
-    server::refused,
+    server::{Access, refused},
 };
 
 /// Room for thousands of keys.
@@ -22,7 +22,7 @@ const PRIVATE: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The system reports an error.
-    #[error("{} can't be {verb}: {}", .path.display(), refused(.error, .path, "r"))]
+    #[error("{} can't be {verb}: {}", .path.display(), refused(.error, .path, Access::Read))]
     System {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     directory::{Source, domains::DomainSource},
-    server::refused,
+    server::{Access, refused},
 };
 
 /// Makes the sources, and finds the mistakes. Relative paths begin at `folder`.
@@ -59,7 +59,7 @@ pub(super) fn unreadable(file: &File, outline: &Outline, folder: &std_path::Path
                     format!(
                         "{} can't be read: {}",
                         file.display(),
-                        refused(&error, &file, "r")
+                        refused(&error, &file, Access::Read)
                     ),
                     "create the file with one domain per line, or fix its path or permissions; what was read from it before \
                      counts, and without that its domains are not known",

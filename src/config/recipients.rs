@@ -22,7 +22,7 @@ use crate::{
         recipients::{Class, ClassAnswer, DomainRecipients, Scope, Scopes},
     },
     directory::{DomainSources, Source},
-    server::refused,
+    server::{Access, refused},
 };
 
 /// Makes the settings, and finds the mistakes. Relative paths begin at `folder`.
@@ -82,7 +82,7 @@ pub(super) fn unreadable(directories: &[DomainSources], outline: &Outline) -> Ve
                     format!(
                         "{} can't be read: {}",
                         file.display(),
-                        refused(&error, file, "r")
+                        refused(&error, file, Access::Read)
                     ),
                     "create the file with one address per line, or fix its path or permissions; a relative path begins \
                      at the folder of milter.yaml",

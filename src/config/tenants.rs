@@ -12,11 +12,10 @@ use super::{
 };
 use crate::{
     directory::{
-        Source,
         limits::LONGEST_CACHE_ROWS,
         tenants::{TenantFormat, TenantKey, TenantLdap, TenantSettings},
     },
-    server::refused,
+    server::{Access, refused},
 };
 
 /// Finds the mistakes.
@@ -47,25 +46,15 @@ pub(super) fn check(file: &File, outline: &Outline, features: Features) -> Vec<M
 /// Finds unreadable files. Not part of [`check`], because it looks at the disk.
 pub(super) fn unreadable(settings: &TenantSettings, outline: &Outline) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    let servers = [
-        settings
-            .sql
-            .as_ref()
-            .map(|sql| Source::Sql(Box::new(sql.server()))),
-        settings
-            .ldap
-            .as_ref()
-            .map(|ldap| Source::Ldap(Box::new(ldap.server()))),
-    ];
-    for source in servers.iter().flatten() {
-        mistakes.extend(directories::unreadable(source, &top(), outline));
+    if let Some(source) = settings.server() {
+        mistakes.extend(directories::unreadable(&source, &top(), outline));
     }
     if let Some(file) = &settings.file
         && let Err(error) = fs::File::open(file)
     {
         mistakes.push(Mistake::error(
             outline.value(&top().key("file")),
-            format!("{} can't be read: {}", file.display(), refused(&error, file, "r")),
+            format!("{} can't be read: {}", file.display(), refused(&error, file, Access::Read)),
             "create it, `{}` in it if no tenant has answers yet, or fix its path or permissions; a relative path begins at \
              the folder of milter.yaml",
         ));

@@ -52,6 +52,7 @@ use crate::core::{
     pattern::{AddressPattern, DomainPattern},
     recipients::{Known, Scope, Scopes, lookup_keys},
 };
+use crate::server::Access;
 
 /// Where addresses are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +78,19 @@ impl Source {
             Self::Ldap(ldap) => !ldap.filter.placeholders().any(of_domain),
             Self::Addresses(_) | Self::File(_) | Self::PostfixMap(_) => false,
         }
+    }
+
+    /// The files that are opened when a server is asked, and how each is used.
+    pub fn files_to_ask(&self) -> Vec<(PathBuf, Access)> {
+        let (ca, password, database) = match self {
+            Self::Sql(sql) => (&sql.ca, &sql.password_file, sql.url.file()),
+            Self::Ldap(ldap) => (&ldap.ca, &ldap.password_file, None),
+            Self::Addresses(_) | Self::File(_) | Self::PostfixMap(_) => return Vec::new(),
+        };
+        let read = ca.iter().chain(password).cloned();
+        let read = read.map(|file| (file, Access::Read));
+        let database = database.map(|file| (file.to_owned(), Access::ReadDatabase));
+        read.chain(database).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 pub use password::Password;
-pub use refused::refused;
+pub use refused::{Access, refused};
 pub use url::{Parts, ServerUrl, Target, UrlError, UrlMistake};
 pub(crate) use url::{absolute, decoded, is_loopback};
 
@@ -34,7 +34,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         Ok(bytes)
     };
     read().map_err(|error| {
-        let why = refused(&error, path, "r");
+        let why = refused(&error, path, Access::Read);
         format!("{} can't be read: {why}", path.display())
     })
 }

@@ -6,9 +6,41 @@ use std::{
     path::Path,
 };
 
-/// What the system said about a file, and what to do where AppArmor may have refused it. `access` is what was tried, in the
-/// words of a profile: `r` to read, `rk` to lock it too, `ix` to run; and `path` may stand for several.
-pub fn refused(error: &io::Error, path: &Path, access: &str) -> String {
+/// How a file is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is read.
+    Read,
+    /// It is another program's SQLite database: who reads it locks it, and looks for what a writer left beside it.
+    ReadDatabase,
+    /// It is run.
+    Run,
+    /// It is a database of ours, or what SQLite makes beside one.
+    Write,
+    /// It is a folder in which files of ours are made.
+    MakeFiles,
+    /// It is a socket, which is made under another name first.
+    MakeSocket,
+}
+
+impl Access {
+    /// The rule that allows it, as in apparmor.d(5).
+    fn rule(self, path: &Path) -> String {
+        let in_folder = |folder: &Path| folder.join("{,*}").display().to_string();
+        let shown = path.display();
+        match self {
+            Self::Read => format!("{shown} r,"),
+            Self::ReadDatabase => format!("{shown}{{,-*}} rk,"),
+            Self::Run => format!("{shown} ix,"),
+            Self::Write => format!("{shown} rwk,"),
+            Self::MakeFiles => format!("{} rwk,", in_folder(path)),
+            Self::MakeSocket => format!("{} rw,", in_folder(path.parent().unwrap_or(path))),
+        }
+    }
+}
+
+/// What the system said about a file, and what to do where AppArmor may have refused it.
+pub fn refused(error: &io::Error, path: &Path, access: Access) -> String {
     // proc_pid_attr(5): the profile that confines this process.
     let confinement = fs::read_to_string("/proc/self/attr/current").unwrap_or_default();
     match error.kind() {
@@ -18,15 +50,15 @@ pub fn refused(error: &io::Error, path: &Path, access: &str) -> String {
 }
 
 /// The same answer comes from the permissions of the file and from a profile, so both are named.
-fn hint(confinement: &str, path: &Path, access: &str) -> String {
+fn hint(confinement: &str, path: &Path, access: Access) -> String {
     let Some(profile) = confinement.trim_end().strip_suffix(" (enforce)") else {
         return String::new();
     };
     format!(
         "; if its permissions and those of its folders allow it, AppArmor's profile {profile} does not: write the line \
-         `{} {access},` into /etc/apparmor.d/local/usr.sbin.backstop, and use `apparmor_parser -r \
+         `{}` into /etc/apparmor.d/local/usr.sbin.backstop, and use `apparmor_parser -r \
          /etc/apparmor.d/usr.sbin.backstop`",
-        path.display()
+        access.rule(path)
     )
 }
 
@@ -47,7 +79,7 @@ mod tests {
             ("system_u:system_r:init_t:s0\0", None),
             ("", None),
         ] {
-            let hint = hint(confinement, Path::new("/srv/list"), "r");
+            let hint = hint(confinement, Path::new("/srv/list"), Access::Read);
             match named {
                 Some(named) => {
                     assert!(hint.contains(named), "{hint}");
@@ -59,9 +91,23 @@ mod tests {
     }
 
     #[test]
+    fn each_use_has_its_rule() {
+        for (path, access, rule) in [
+            ("/srv/list", Access::Read, "/srv/list r,"),
+            ("/srv/m.db", Access::ReadDatabase, "/srv/m.db{,-*} rk,"),
+            ("/srv/tell", Access::Run, "/srv/tell ix,"),
+            ("/srv/s.db-wal", Access::Write, "/srv/s.db-wal rwk,"),
+            ("/srv/s", Access::MakeFiles, "/srv/s/{,*} rwk,"),
+            ("/srv/s/b.sock", Access::MakeSocket, "/srv/s/{,*} rw,"),
+        ] {
+            assert_eq!(access.rule(Path::new(path)), rule);
+        }
+    }
+
+    #[test]
     fn other_errors_have_nothing_to_do_with_it() {
         let missing = io::Error::from(ErrorKind::NotFound);
-        let said = refused(&missing, Path::new("/srv/list"), "r");
+        let said = refused(&missing, Path::new("/srv/list"), Access::Read);
         assert_eq!(said, missing.to_string());
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     config::{self, Config, Severity},
     directory::{Directory, Source, Weight, domains::DomainSource, tenants::Tenants},
     milter::{ListenAddress, try_socket},
-    server::refused,
+    server::{Access, refused},
 };
 
 /// How long the other process may take.
@@ -95,9 +95,10 @@ pub(super) async fn own_problems(path: &Path, offline: bool) -> Vec<Problem> {
         .iter()
         .filter(|event| event.weight() == Weight::Problem);
     problems.extend(unreadable.map(|event| Problem::from(event.to_string())));
-    problems.extend(files(&config).into_iter().filter_map(|file| {
+    problems.extend(files(&config).into_iter().filter_map(|(file, access)| {
         let error = File::open(&file).err()?;
-        Some(in_file(&file, format!("it can't be read: {error}")))
+        let why = refused(&error, &file, access);
+        Some(in_file(&file, format!("it can't be read: {why}")))
     }));
     problems.extend(state(&config).await);
     problems.extend(domains(&config, offline).await);
@@ -145,53 +146,16 @@ async fn domains(config: &Config, offline: bool) -> Vec<Problem> {
     problems
 }
 
-/// The files that lists of domains need.
-fn files_of_domains(config: &Config) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for source in &config.domain_lists {
-        match source {
-            DomainSource::Sql(list) => {
-                files.extend(list.ca.clone());
-                files.extend(list.password_file.clone());
-                files.extend(list.url.file().map(Path::to_owned));
-            }
-            DomainSource::Ldap(list) => {
-                files.extend(list.ca.clone());
-                files.extend(list.password_file.clone());
-            }
-            DomainSource::File(_) | DomainSource::PostfixMap(_) => {}
-        }
-    }
-    files
-}
-
 /// Files that are opened when they are needed, and not before.
-pub(super) fn files(config: &Config) -> Vec<PathBuf> {
-    let mut files = files_of_domains(config);
-    for source in config.directories.iter().flat_map(|entry| &entry.sources) {
-        match source {
-            Source::Sql(sql) => {
-                files.extend(sql.ca.clone());
-                files.extend(sql.password_file.clone());
-                files.extend(sql.url.file().map(Path::to_owned));
-            }
-            Source::Ldap(ldap) => {
-                files.extend(ldap.ca.clone());
-                files.extend(ldap.password_file.clone());
-            }
-            Source::Addresses(_) | Source::File(_) | Source::PostfixMap(_) => {}
-        }
-    }
-    if let Some(sql) = &config.tenants.sql {
-        files.extend(sql.ca.clone());
-        files.extend(sql.password_file.clone());
-        files.extend(sql.url.file().map(Path::to_owned));
-    }
-    if let Some(ldap) = &config.tenants.ldap {
-        files.extend(ldap.ca.clone());
-        files.extend(ldap.password_file.clone());
-    }
-    files.extend(config.tenants.file.clone());
+pub(super) fn files(config: &Config) -> Vec<(PathBuf, Access)> {
+    let domains = config.domain_lists.iter().filter_map(DomainSource::server);
+    let recipients = config.directories.iter().flat_map(|entry| &entry.sources);
+    let servers = domains
+        .chain(recipients.cloned())
+        .chain(config.tenants.server());
+    let mut files = Vec::from_iter(servers.flat_map(|server| server.files_to_ask()));
+    let tenants = config.tenants.file.clone();
+    files.extend(tenants.map(|file| (file, Access::Read)));
     files
 }
 
@@ -237,7 +201,10 @@ async fn state(config: &Config) -> Vec<Problem> {
         let error = opened
             .err()
             .filter(|error| error.kind() != io::ErrorKind::NotFound)?;
-        let why = format!("it can't be written: {}", refused(&error, file, "rwk"));
+        let why = format!(
+            "it can't be written: {}",
+            refused(&error, file, Access::Write)
+        );
         Some(helped(
             in_file(file, why),
             "the user of the daemon must own it",
@@ -263,7 +230,7 @@ async fn state(config: &Config) -> Vec<Problem> {
 /// Tries to make a file in a folder that is to be ours.
 fn make_file_in(folder: &Path) -> Result<(), String> {
     let made = tempfile::tempfile_in(folder).map(drop);
-    made.map_err(|error| refused(&error, &folder.join("{,*}"), "rwk"))
+    made.map_err(|error| refused(&error, folder, Access::MakeFiles))
 }
 
 /// Whether the socket file can be made, with its owner. What systemd made is its own.

@@ -31,7 +31,8 @@ pub(super) async fn warnings(config: &Config) -> Vec<Problem> {
 
 /// What the daemon reads.
 fn reads(config: &Config) -> Vec<PathBuf> {
-    let mut files = daemon::files(config);
+    let files = daemon::files(config).into_iter();
+    let mut files = Vec::from_iter(files.map(|(file, _)| file));
     files.extend(daemon::lists(config));
     files.extend(config.policy.proof.key_file.clone());
     files.extend(config.policy.siege.notify.first().map(PathBuf::from));

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::process_group::ProcessGroup;
-use crate::server::refused;
+use crate::server::{Access, refused};
 
 /// How long the command may run, with all processes that it starts.
 const MAX_RUN_TIME: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ async fn run(notice: Notice) -> Result<(), String> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut program = ProcessGroup::spawn(&mut command)
-        .map_err(|error| refused(&error, Path::new(program), "ix"))?;
+        .map_err(|error| refused(&error, Path::new(program), Access::Run))?;
     if let Some(mut stdin) = program.stdin() {
         // The command need not read it.
         let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;

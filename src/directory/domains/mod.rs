@@ -25,7 +25,7 @@ pub use self::{
     list::ListState,
     names::Skipped,
 };
-use super::{ldap::LdapList, sql::SqlList};
+use super::{Source, ldap::LdapList, sql::SqlList};
 use crate::core::{local::Domains, pattern::DomainPattern};
 
 /// Where domains of ours are listed.
@@ -42,6 +42,15 @@ pub enum DomainSource {
 }
 
 impl DomainSource {
+    /// The server as one that is asked for recipients.
+    pub fn server(&self) -> Option<Source> {
+        match self {
+            Self::File(_) | Self::PostfixMap(_) => None,
+            Self::Sql(list) => Some(Source::Sql(Box::new(list.server().ok()?))),
+            Self::Ldap(list) => Some(Source::Ldap(Box::new(list.server().ok()?))),
+        }
+    }
+
     /// What tells it from others: where it is, and what is asked there; no password.
     fn identity(&self) -> String {
         match self {

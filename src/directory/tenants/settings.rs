@@ -11,6 +11,7 @@ use super::{TenantKey, key::words};
 use crate::{
     core::{duration::Duration, serde_text::deserialize_from_str},
     directory::{
+        Source,
         ldap::{Attribute, Filter, FilterError, Ldap, LdapUrl, Scope},
         limits,
         sql::{Query, QueryError, Sql, SqlUrl, Tls},
@@ -38,6 +39,14 @@ impl TenantSettings {
     /// Whether there are answers of tenants at all.
     pub fn is_on(&self) -> bool {
         self.file.is_some() || self.sql.is_some() || self.ldap.is_some()
+    }
+
+    /// The server as one that is asked for recipients.
+    pub fn server(&self) -> Option<Source> {
+        let sql = self.sql.as_ref();
+        let sql = sql.map(|sql| Source::Sql(Box::new(sql.server())));
+        let ldap = || Some(Source::Ldap(Box::new(self.ldap.as_ref()?.server())));
+        sql.or_else(ldap)
     }
 
     /// The same with files relative to this folder.

@@ -17,7 +17,7 @@ use super::{
     address::{ListenAddress, Owner, SocketMode, SocketOptions},
     bind::{ListenError, listen, system},
 };
-use crate::server::refused;
+use crate::server::{Access, refused};
 
 /// A socket file of ours: removed when dropped, unless another has taken its place.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ pub(super) fn bind(
         })
         .map_err(|error| {
             let kind = error.kind();
-            let why = refused(&error, &path.with_file_name("{,*}"), "rw");
+            let why = refused(&error, path, Access::MakeSocket);
             let step = "make a socket in the folder of";
             system(step, path.display(), hint_for_folder(kind))(io::Error::new(kind, why))
         })?;

@@ -2,7 +2,11 @@
 
 use std::{fs, io, time::Duration};
 
-use nix::{time::clock_getcpuclockid, unistd::Pid};
+use nix::{
+    sys::resource::{UsageWho, getrusage},
+    time::clock_getcpuclockid,
+    unistd::Pid,
+};
 
 /// What a filter has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +40,15 @@ pub fn usage(process: u32) -> io::Result<Usage> {
         usage.pss += kib(&format!("/proc/{member}/smaps_rollup"), "Pss:");
     }
     Ok(usage)
+}
+
+/// The most resident memory that any child which has ended had, in MiB.
+///
+/// # Errors
+/// None that getrusage(2) has.
+pub fn largest_child() -> io::Result<i64> {
+    // On Linux in KiB.
+    Ok(getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() >> 10)
 }
 
 /// To the nanosecond, with threads that have ended; `utime` and `stime` of /proc/PID/stat have hundredths of a second.

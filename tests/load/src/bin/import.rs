@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use nix::sys::resource::{UsageWho, getrusage};
+use load::process::largest_child;
 
 const WEEKS: u64 = 4;
 const WEEK: u64 = 7 * 86_400;
@@ -82,8 +82,7 @@ fn measure(messages: u64, backstop: &Path) -> io::Result<()> {
                 String::from_utf8_lossy(&output.stderr).into_owned(),
             ));
         }
-        // The most of all children so far; on Linux in KB.
-        let rss = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() >> 10;
+        let rss = largest_child()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         println!(
             "{what:?}: {:.1} s, at most {rss} MB\n{said}",

@@ -13,7 +13,7 @@ use std::{
 
 use data_encoding::BASE64;
 use flate2::{Compression, write::GzEncoder};
-use nix::sys::resource::{UsageWho, getrusage};
+use load::process::largest_child;
 
 const DAY: u64 = 86_400;
 const REPORTERS: u64 = 50;
@@ -77,8 +77,7 @@ fn measure(reports: u64, backstop: &Path) -> io::Result<()> {
             let why = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(io::Error::other(why));
         }
-        // The most of all children so far; on Linux in KB.
-        let rss = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() >> 10;
+        let rss = largest_child()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let said: Vec<&str> = said.lines().take(5).collect();
         let seconds = took.as_secs_f64();

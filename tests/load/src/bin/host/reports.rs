@@ -11,7 +11,7 @@ use lab::{
     mta,
     process::{run, wait_until},
 };
-use nix::sys::resource::{UsageWho, getrusage};
+use load::process::largest_child;
 
 use super::{Options, site};
 
@@ -50,8 +50,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
         command.arg("report").args(arguments).arg("--config");
         run(command.arg(daemon.config()).stdout(Stdio::null()))?;
         let seconds = begun.elapsed().as_secs_f64();
-        // The most of all children so far; on Linux in KB.
-        let rss = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss() >> 10;
+        let rss = largest_child()?;
         println!(
             "report {}: {seconds:.1} s, at most {rss} MB",
             arguments.join(" ")
