@@ -341,3 +341,152 @@ fn explain_judges_by_the_row() {
         assert!(explain(&site, "b.example").contains("would reject if enforced; mode monitor"));
     }
 }
+
+/// What applies to a domain, is what its row says where it says something, and what the file says elsewhere.
+#[test]
+fn check_shows_what_applies_with_the_row() {
+    let allow = "[mode, catch_all, unknown, never_send, unproven, unproven_replies, siege.unproven, siege.catch_all, \
+                 exempt.recipients]";
+    let site = Site::new(&format!(
+        "{{allow: {allow}, file: rows.csv}}\nrecipients:\n\
+         \x20 - {{domain: '*', known: [{{addresses: [joe]}}], unknown: {{mail: tag}}}}\n\
+         \x20 - {{domain: example.net, catch_all: {{mail: accept}}}}"
+    ));
+    let line = |said: &str, key: &str| {
+        let line = said
+            .lines()
+            .find(|line| line.starts_with(&format!("{key}: ")));
+        line.unwrap_or_default().to_owned()
+    };
+    let without = |key: &str| {
+        site.write("rows.csv", "domain,mode\n");
+        line(
+            &site.says(&[&CHECK[..], &["--domain=example.org"]].concat()),
+            key,
+        )
+    };
+    for (column, value, key, wanted) in [
+        (
+            "mode",
+            "enforce",
+            "mode",
+            "mode: enforce: verdicts act, as `tenants` says",
+        ),
+        (
+            "unknown",
+            "{mail: reject}",
+            "recipients.unknown",
+            "recipients.unknown: all others: mail reject, bounces accept, as `tenants` says",
+        ),
+        (
+            "catch_all",
+            "{mail: tempfail}",
+            "recipients.catch_all",
+            "recipients.catch_all: all others: mail tempfail, bounces accept, as `tenants` says",
+        ),
+        (
+            "never_send",
+            "[noreply]",
+            "null_sender.never_send",
+            "null_sender.never_send: `noreply`: bounces: reject, as `tenants` says",
+        ),
+        (
+            "exempt_recipients",
+            "[joe]",
+            "exempt.recipients",
+            "exempt.recipients: `joe`: gets all its mail, as `tenants` says",
+        ),
+        (
+            "unproven",
+            "tempfail",
+            "proof",
+            "unproven bounces: tempfail",
+        ),
+        (
+            "UNPROVEN",
+            "tempfail",
+            "proof",
+            "; unproven, as `tenants` says",
+        ),
+        (
+            "unproven_replies",
+            "tempfail",
+            "proof",
+            "; unproven_replies, as `tenants` says",
+        ),
+        (
+            "siege.unproven",
+            "tempfail",
+            "siege",
+            "unproven notifications: tempfail",
+        ),
+        (
+            "siege_unproven",
+            "tempfail",
+            "siege",
+            "; siege.unproven, as `tenants` says",
+        ),
+        (
+            "siege.catch_all",
+            "{mail: tag}",
+            "siege",
+            "mail tag, bounces reject; siege.catch_all, as `tenants` says",
+        ),
+    ] {
+        let before = without(key);
+        assert!(
+            !before.contains(wanted) && !before.contains("as `tenants`"),
+            "{before}"
+        );
+        site.write(
+            "rows.csv",
+            &format!("Domain,{column}\nexample.org,\"{value}\"\n"),
+        );
+        let said = site.says(&[&CHECK[..], &["--domain=example.org"]].concat());
+        let shown = line(&said, key);
+        assert!(shown.contains(wanted), "{column}: {said}");
+        // It stands nowhere in the file.
+        assert!(!shown.contains("milter.yaml"), "{shown}");
+    }
+}
+
+/// Nor are answers shown as if they were in force that are not; and a file that can't be read is told with its reason.
+#[test]
+fn check_shows_what_of_a_row_is_not_in_force() {
+    let site = Site::new(
+        "{allow: [unknown], file: rows.csv}\nrecipients: [{domain: example.net, catch_all: {mail: accept}}]",
+    );
+    site.write("rows.csv", "domain,unknown\nexample.net,{mail: reject}\n");
+    let of_net = [&CHECK[..], &["--domain=example.net"]].concat();
+    let said = site.says(&of_net);
+    for line in [
+        "recipients.catch_all: all others: mail accept, bounces accept (milter.yaml:",
+        "tenants: its `unknown` would refuse all its mail, as no list and no rule has an address: it is not in force",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    for (text, why) in [
+        (
+            "domain;unknown\n",
+            "problem: tenants: rows.csv: line 1: `domain;unknown` is no key; expected commas",
+        ),
+        (
+            "domain,unknwon\n",
+            "problem: tenants: rows.csv: line 1: `unknwon` is no key",
+        ),
+    ] {
+        site.write("rows.csv", text);
+        let said = site.says(&of_net);
+        assert!(
+            said.replace(&format!("{}/", site.path().display()), "")
+                .contains(why),
+            "{said}"
+        );
+        assert!(
+            said.contains(
+                "mode: monitor: every message is judged, none is refused, as `tenants` says"
+            ),
+            "{said}"
+        );
+    }
+}

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::{
     cli::{NO, open_store_to_ask, print_json, report::of_a_lifetime, uses_store},
     config::{At, Config, Located, Place},
-    core::address::Domain,
+    core::{address::Domain, tenant::TenantAnswers},
     directory::tenants::{TenantEvent, Tenants},
     engine::{Rounds, Sieges},
 };
@@ -73,6 +73,9 @@ async fn report(config: &Config, domain: &Domain, offline: bool) -> DomainReport
         report.on = settings.into_found();
         return report;
     }
+    if config.tenants.is_on() {
+        tenant(config, domain, offline, &mut settings, &mut report.problems).await;
+    }
     settings.mode();
     settings.recipients();
     if let Some((number, _)) = entry {
@@ -91,9 +94,6 @@ async fn report(config: &Config, domain: &Domain, offline: bool) -> DomainReport
     settings.proofs();
     settings.headers();
     settings.siege();
-    if config.tenants.is_on() {
-        tenant(config, domain, offline, &mut settings, &mut report.problems).await;
-    }
     if policy.siege.watch && (!offline || config.store.file().is_some()) {
         siege_now(config, domain, &mut settings, &mut report.problems).await;
     }
@@ -117,10 +117,16 @@ async fn tenant(
     let tenants = Arc::new(Tenants::new(&config.tenants));
     let reading = Arc::clone(&tenants);
     // Reading files blocks.
-    let _ = tokio::task::spawn_blocking(move || reading.refresh()).await;
+    let read = tokio::task::spawn_blocking(move || reading.refresh()).await;
     match tenants.of(domain, &config.policy.local).await {
-        Ok(row) => settings.found("tenants", row.to_string(), &at),
-        Err(why) => problems.push(why.to_string().into()),
+        Ok(row) => settings.tenant(row),
+        Err(why) => {
+            settings.tenant(TenantAnswers::unanswered().into());
+            // What a file has that makes it unreadable, says more.
+            let read = read.unwrap_or_default().into_iter().next();
+            let why = read.map_or_else(|| why.to_string(), |event| event.to_string());
+            problems.push(why.into());
+        }
     }
     let mistakes = tenants.state().map(|state| state.mistakes);
     let of_file = mistakes.unwrap_or_default().into_iter();

@@ -124,7 +124,7 @@ impl<'a> DomainAnswers<'a> {
 
     /// The class that its row answers for, where that would refuse all its mail, as no list and no rule has an address in
     /// it: the file may not say so either. That answer is not in force.
-    pub(super) fn refuses_all(self, entry: &DomainRecipients) -> Option<Class> {
+    pub fn refuses_all(self, entry: &DomainRecipients) -> Option<Class> {
         let (class, answer) = self.row_rest()?;
         let none_is_known = !entry.has_lists && entry.rules.is_empty();
         (none_is_known && answer.mail.action.keeps_out()).then_some(class)

@@ -1,13 +1,18 @@
-//! The keys of the file that apply to one domain.
+//! The keys that apply to one domain: those of the file, and in their place those of its row of `tenants`.
+
+use std::sync::Arc;
 
 use super::{Setting, in_entry};
 use crate::{
-    config::{At, Config, Located, answer, results, siege, unproven},
+    config::{At, Config, Located, answer, results, siege as shown_siege, unproven},
     core::{
         address::Domain,
         pattern::{AddressPattern, DomainPattern},
-        policy::Policy,
+        policy::{DomainAnswers, Policy},
+        proof::ProofSettings,
         recipients::Class,
+        siege,
+        tenant::TenantAnswers,
         verdict::Mode,
     },
     directory::domains::DomainLists,
@@ -15,6 +20,8 @@ use crate::{
 
 /// How many entries of one list are shown.
 const MAX_ENTRIES: usize = 20;
+/// What is said of values that the domain's row has, or the lack of an answer.
+const AS_TENANTS: &str = ", as `tenants` says";
 
 /// Those found so far.
 pub(super) struct Settings<'a> {
@@ -22,6 +29,8 @@ pub(super) struct Settings<'a> {
     lists: &'a DomainLists,
     located: &'a Located,
     domain: &'a Domain,
+    /// Its row; none where it has none, or nobody can say.
+    row: Option<Arc<TenantAnswers>>,
     found: Vec<Setting>,
 }
 
@@ -32,6 +41,7 @@ impl<'a> Settings<'a> {
             lists: &config.lists,
             located,
             domain,
+            row: None,
             found: Vec::new(),
         }
     }
@@ -73,12 +83,18 @@ impl<'a> Settings<'a> {
         self.found("local.domains", says, if is_there { &at } else { &[] });
     }
 
+    /// The row of its tenant, which the other keys are shown with.
+    pub(super) fn tenant(&mut self, row: Arc<TenantAnswers>) {
+        self.found("tenants", row.to_string(), &["tenants".into()]);
+        self.row = Some(row);
+    }
+
     pub(super) fn mode(&mut self) {
-        let says = match self.policy.mode {
+        let says = match self.answers().mode() {
             Mode::Monitor => "monitor: every message is judged, none is refused",
             Mode::Enforce => "enforce: verdicts act",
         };
-        self.found("mode", says.to_owned(), &["mode".into()]);
+        self.found_unless_in_row("mode", says.to_owned(), &["mode".into()], &["mode"]);
     }
 
     /// Which entry of `recipients` is for the domain.
@@ -116,17 +132,27 @@ impl<'a> Settings<'a> {
                 &in_entry(number, &["rules".into(), place.into()]),
             );
         }
-        let (key, last) = match entry.rest {
+        let answers = self.answers();
+        let refuses_all = answers.refuses_all(entry);
+        let (class, rest) = answers.rest(entry);
+        let (key, last) = match class {
             Class::CatchAll => ("recipients.catch_all", "catch_all"),
             _ => ("recipients.unknown", "unknown"),
         };
-        let rest = entry.rest_answer;
         let says = format!(
             "all others: mail {}, bounces {}",
             answer(rest.mail),
             answer(rest.bounces)
         );
-        self.found(key, says, &in_entry(number, &[last.into()]));
+        let of_row = refuses_all.is_none().then_some(last);
+        let at = in_entry(number, &[last.into()]);
+        self.found_unless_in_row(key, says, &at, of_row.as_slice());
+        if let Some(class) = refuses_all {
+            let says = format!(
+                "its `{class}` would refuse all its mail, as no list and no rule has an address: it is not in force"
+            );
+            self.found("tenants", says, &["tenants".into()]);
+        }
     }
 
     /// What mail in the name of the domain gets.
@@ -168,7 +194,43 @@ impl<'a> Settings<'a> {
     /// The entries of lists of addresses that can mean one of the domain.
     pub(super) fn addresses(&mut self) {
         let policy = self.policy;
-        let never = &policy.null_sender.never_send;
+        let row = self.row.clone().unwrap_or_default();
+        if let Some(never) = &row.never_send {
+            let gets = format!("bounces: {}", answer(never.rule));
+            let gets = format!("{gets}{AS_TENANTS}");
+            self.listed("null_sender.never_send", &never.addresses, &gets, &[]);
+        } else {
+            self.never_send();
+        }
+        let lists = [
+            (
+                "null_sender.exempt.recipients",
+                &policy.null_sender.exempt.recipients,
+                "exempt from the rules for bounces",
+                &["null_sender".into(), "exempt".into(), "recipients".into()][..],
+            ),
+            (
+                "outbound.forwarded.no_dsn",
+                &policy.outbound.forwarded.no_dsn,
+                "no bounce of forged mail",
+                &["outbound".into(), "forwarded".into(), "no_dsn".into()],
+            ),
+        ];
+        let (key, gets) = ("exempt.recipients", "gets all its mail");
+        match &row.exempt_recipients {
+            Some(list) => self.listed(key, list, &format!("{gets}{AS_TENANTS}"), &[]),
+            None => {
+                let at = ["exempt".into(), "recipients".into()];
+                self.listed(key, &policy.exempt.recipients, gets, &at);
+            }
+        }
+        for (key, list, gets, at) in lists {
+            self.listed(key, list, gets, at);
+        }
+    }
+
+    fn never_send(&mut self) {
+        let never = &self.policy.null_sender.never_send;
         let long = [
             "null_sender".into(),
             "never_send".into(),
@@ -181,30 +243,9 @@ impl<'a> Settings<'a> {
         };
         let gets = format!("bounces: {}", answer(never.rule));
         self.listed("null_sender.never_send", &never.addresses, &gets, at);
-        for (key, list, gets, at) in [
-            (
-                "exempt.recipients",
-                &policy.exempt.recipients,
-                "gets all its mail",
-                &["exempt".into(), "recipients".into()][..],
-            ),
-            (
-                "null_sender.exempt.recipients",
-                &policy.null_sender.exempt.recipients,
-                "exempt from the rules for bounces",
-                &["null_sender".into(), "exempt".into(), "recipients".into()],
-            ),
-            (
-                "outbound.forwarded.no_dsn",
-                &policy.outbound.forwarded.no_dsn,
-                "no bounce of forged mail",
-                &["outbound".into(), "forwarded".into(), "no_dsn".into()],
-            ),
-        ] {
-            self.listed(key, list, gets, at);
-        }
     }
 
+    /// The entries of a list at this place of the file; nowhere, where it is another's.
     fn listed(&mut self, key: &'static str, list: &[AddressPattern], gets: &str, at: &[At<'_>]) {
         let domain = self.domain;
         let mut of_it = list
@@ -212,7 +253,10 @@ impl<'a> Settings<'a> {
             .enumerate()
             .filter(|(_, one)| could_be_in(one, domain));
         for (number, pattern) in of_it.by_ref().take(MAX_ENTRIES) {
-            let at: Vec<At<'_>> = at.iter().copied().chain([number.into()]).collect();
+            let mut at = at.to_vec();
+            if !at.is_empty() {
+                at.push(number.into());
+            }
             self.found(key, format!("`{pattern}`: {gets}"), &at);
         }
         let more = of_it.count();
@@ -222,8 +266,14 @@ impl<'a> Settings<'a> {
     }
 
     pub(super) fn proofs(&mut self) {
-        let proof = &self.policy.proof;
-        self.found("proof", unproven(proof), &["proof".into()]);
+        let (proof, answers) = (&self.policy.proof, self.answers());
+        let in_force = ProofSettings {
+            unproven: answers.unproven(),
+            unproven_replies: answers.unproven_replies(),
+            ..proof.clone()
+        };
+        let of_row = ["unproven", "unproven_replies"];
+        self.found_unless_in_row("proof", unproven(&in_force), &["proof".into()], &of_row);
         if let Some(key) = proof.keys.signing().filter(|_| proof.batv.sign) {
             let says = format!("outgoing mail gets tags, made with key {}", key.id());
             self.found(
@@ -262,9 +312,42 @@ impl<'a> Settings<'a> {
     }
 
     pub(super) fn siege(&mut self) {
-        let says = siege(&self.policy.siege);
+        let answers = self.answers();
+        let in_force = siege::Settings {
+            unproven: answers.siege_unproven(),
+            catch_all: answers.siege_catch_all(),
+            ..self.policy.siege.clone()
+        };
+        let says = shown_siege(&in_force);
         let says = says.strip_prefix("siege: ").unwrap_or(&says).to_owned();
-        self.found("siege", says, &["siege".into()]);
+        let of_row = ["siege.unproven", "siege.catch_all"];
+        self.found_unless_in_row("siege", says, &["siege".into()], &of_row);
+    }
+
+    /// What the domain answers.
+    fn answers(&self) -> DomainAnswers<'_> {
+        self.policy.answers_of(self.row.as_deref())
+    }
+
+    /// Adds one that stands at this place of the file, unless its row has some of these keys.
+    fn found_unless_in_row(
+        &mut self,
+        key: &'static str,
+        says: String,
+        at: &[At<'_>],
+        of_row: &[&'static str],
+    ) {
+        let row = self.row.iter().flat_map(|row| row.keys());
+        let set = row.map(|(key, _)| key).filter(|key| of_row.contains(key));
+        let set = Vec::from_iter(set);
+        match (&set[..], of_row) {
+            ([], _) => self.found(key, says, at),
+            (_, [_]) => self.found(key, format!("{says}{AS_TENANTS}"), &[]),
+            (set, _) => {
+                let set = set.join(" and ");
+                self.found(key, format!("{says}; {set}{AS_TENANTS}"), &[]);
+            }
+        }
     }
 }
 
