@@ -33,7 +33,7 @@ use crate::{
 
 /// RFC 4511 section 4.1.9.
 const SUCCESS: u32 = 0;
-const SIZE_LIMIT_EXCEEDED: u32 = 4;
+pub(super) const SIZE_LIMIT_EXCEEDED: u32 = 4;
 const BUSY: u32 = 51;
 const UNAVAILABLE: u32 = 52;
 const UNWILLING: u32 = 53;

@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     super::{backend::Failure, limits::WholeList},
     Ldap,
-    client::Client,
+    client::{Client, SIZE_LIMIT_EXCEEDED},
 };
 
 /// How many of them a server is asked for at a time (RFC 2696): some give no more in one answer.
@@ -54,6 +54,7 @@ async fn list(
     limit: WholeList,
 ) -> Result<Vec<HashMap<String, Vec<String>>>, String> {
     let (base, scope) = (server.base.clone(), server.scope.into());
+    let login = server.bind_dn.clone();
     let client = Client::new(server);
     let mut connection = match client.connected(Instant::now() + limit.timeout).await {
         Ok(connection) => connection,
@@ -80,6 +81,22 @@ async fn list(
             return Err(format!("more than {} entries", limit.most));
         }
     }
-    search.finish().await.success().map_err(error)?;
+    let result = search.finish().await;
+    if result.rc == SIZE_LIMIT_EXCEEDED {
+        return Err(cut_off(found.len(), login.as_deref()));
+    }
+    result.success().map_err(error)?;
     Ok(found)
+}
+
+/// A part of a list is none: what is not in it would no longer be ours.
+fn cut_off(shown: usize, login: Option<&str>) -> String {
+    let who = match login {
+        Some(dn) => format!("dn.exact=\"{dn}\""),
+        None => "anonymous".to_owned(),
+    };
+    format!(
+        "sizeLimitExceeded: it shows this login {shown} entries, and there are more; let it see all of them (OpenLDAP: `limits {who} \
+         size=unlimited` in the database's part of slapd.conf, or olcLimits)"
+    )
 }
