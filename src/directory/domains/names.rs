@@ -114,6 +114,11 @@ fn domain(text: &[u8]) -> Result<DomainPattern, String> {
         .and_then(|text| text.parse::<DomainPattern>().ok());
     let is_single = |domain: &Domain| !domain.as_str().contains('.');
     match pattern {
+        None if text.starts_with(b"*.") => Err(format!(
+            "`{}` is no domain; expected `{}` for all below it",
+            shown(),
+            shortened(text.get(1..).unwrap_or_default(), SHOWN)
+        )),
         None => Err(format!("`{}` is no domain", shown())),
         Some(DomainPattern::Itself(domain)) if domain.as_str() == "all" => {
             Err("`all` means all domains together".to_owned())
@@ -175,6 +180,11 @@ mod tests {
         for why in &names.skipped.first {
             assert!(why.len() < 120 && !why.contains(char::is_control), "{why}");
         }
+        let why = domain(b"*.example.org").unwrap_err();
+        assert!(
+            why.ends_with("expected `.example.org` for all below it"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -42,28 +42,30 @@ pub(super) fn rows(text: &[u8], allow: &[TenantKey]) -> Result<Vec<FileRow>, Str
 fn columns(header: &[Vec<u8>], allow: &[TenantKey]) -> Result<Vec<String>, String> {
     let mut columns: Vec<String> = Vec::new();
     for name in header {
-        let name = String::from_utf8_lossy(name).into_owned();
-        let shown = shortened(name.as_bytes(), SHOWN);
-        if columns.contains(&name) {
+        let text = String::from_utf8_lossy(name);
+        let shown = shortened(name, SHOWN);
+        let expected = || format!("expected domain and some of {}", words(allow));
+        let name = match TenantKey::of_column(&text) {
+            _ if text.eq_ignore_ascii_case(DOMAIN) => DOMAIN,
+            Some(key) if allow.contains(&key) => key.as_str(),
+            Some(_) => {
+                let expected = expected();
+                return Err(format!(
+                    "line 1: tenants.allow does not name `{shown}`; {expected}"
+                ));
+            }
+            // Spreadsheets write them, where a comma stands in numbers.
+            None if header.len() == 1 && text.contains([';', '\t']) => {
+                return Err(format!(
+                    "line 1: `{shown}` is no key; expected commas between the columns (RFC 4180)"
+                ));
+            }
+            None => return Err(format!("line 1: `{shown}` is no key; {}", expected())),
+        };
+        if columns.iter().any(|column| column == name) {
             return Err(format!("line 1: the column `{shown}` stands there twice"));
         }
-        match TenantKey::named(&name) {
-            _ if name == DOMAIN => {}
-            Some(key) if allow.contains(&key) => {}
-            Some(_) => {
-                return Err(format!(
-                    "line 1: tenants.allow does not name `{shown}`; expected domain and some of {}",
-                    words(allow)
-                ));
-            }
-            None => {
-                return Err(format!(
-                    "line 1: `{shown}` is no key; expected domain and some of {}",
-                    words(allow)
-                ));
-            }
-        }
-        columns.push(name);
+        columns.push(name.to_owned());
     }
     if !columns.iter().any(|name| name == DOMAIN) {
         return Err(
@@ -217,6 +219,9 @@ mod tests {
             ),
             ("domain,unproven\n", "does not name `unproven`"),
             ("domain,mode,mode\n", "twice"),
+            ("domain,mode,MODE\n", "`MODE` stands there twice"),
+            ("domain;mode\na.example;enforce\n", "expected commas"),
+            ("domain\tmode\na.example\tenforce\n", "expected commas"),
             (
                 "domain,mode\na.example,\"enforce\nb.example,monitor\n",
                 "not closed",
@@ -227,6 +232,11 @@ mod tests {
             assert!(wrong.contains(says), "{text:?}: {wrong}");
         }
         assert!(rows(b"domain,mode\n", &ALLOW).unwrap().is_empty());
+        // As a database exports them.
+        let exported = b"DOMAIN,siege_unproven\nexample.org,reject\n";
+        let exported = rows(exported, &ALLOW).unwrap();
+        assert_eq!(exported[0].domain, "example.org");
+        assert_eq!(exported[0].cells[0].0, "siege.unproven");
         assert_eq!(
             rows("\u{feff}domain\nexample.org\n".as_bytes(), &ALLOW)
                 .unwrap()
