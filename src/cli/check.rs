@@ -130,6 +130,7 @@ pub(super) async fn check(path: &Path, arguments: &Arguments) -> ExitCode {
             Weight::Problem => report.problems.push(event.to_string().into()),
         }
     }
+    tenants::strangers(&config, &engine, &mut report);
     imported::look(&config.policy.proof, today(), &mut report);
     if !arguments.offline || config.store.file().is_some() {
         look_at_store(&config, &engine, &mut report).await;

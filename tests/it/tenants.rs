@@ -342,6 +342,37 @@ fn explain_judges_by_the_row() {
     }
 }
 
+/// A misspelt domain is no mistake in the row, but its tenant believes that it counts.
+#[test]
+fn check_tells_rows_of_domains_that_are_not_ours() {
+    let site = Site::new("{allow: [mode], file: rows.csv}");
+    let told = |said: &str| {
+        let line = said
+            .lines()
+            .find(|line| line.contains("not in local.domains"));
+        line.unwrap_or_default()
+            .replace(&format!("{}/", site.path().display()), "")
+    };
+    for (domains, wanted) in [
+        (&["example.org", "a.example", "EXAMPLE.net."][..], ""),
+        (
+            &["exmaple.org", "example.org"],
+            "rows.csv: 1 row for domains that are not in local.domains: exmaple.org",
+        ),
+        (
+            &["f.test", "e.test", "d.test", "c.test", "b.test", "a.test"],
+            "rows.csv: 6 rows for domains that are not in local.domains: a.test, b.test, c.test, d.test, e.test, ...",
+        ),
+    ] {
+        let rows = domains.iter().map(|domain| format!("{domain},monitor\n"));
+        site.write(
+            "rows.csv",
+            &format!("domain,mode\n{}", String::from_iter(rows)),
+        );
+        assert_eq!(told(&site.says(&CHECK)), wanted);
+    }
+}
+
 /// What applies to a domain, is what its row says where it says something, and what the file says elsewhere.
 #[test]
 fn check_shows_what_applies_with_the_row() {

@@ -2,12 +2,16 @@
 
 use super::{CheckReport, problem::Problem};
 use crate::{
+    config::Config,
+    core::printable::counted,
     directory::tenants::{Probed, RowMistake, TenantState},
     engine::Engine,
 };
 
 /// How many mistakes are shown one by one.
 const SHOWN: usize = 100;
+/// How many domains are named that are not ours.
+const NAMED: usize = 5;
 
 /// Looks at the rows of a file.
 pub(super) fn rows(engine: &Engine, report: &mut CheckReport) {
@@ -28,6 +32,31 @@ pub(super) fn rows(engine: &Engine, report: &mut CheckReport) {
     if left > 0 {
         let text = format!("{name}: and {left} more mistakes in {mistaken} rows");
         report.warnings.push(text.into());
+    }
+}
+
+/// Tells which rows of a file are for no domain of ours: one may be misspelt, and its tenant believes that it counts. Nobody
+/// knows as long as a list was never read.
+pub(super) fn strangers(config: &Config, engine: &Engine, report: &mut CheckReport) {
+    let lists = config.lists.states();
+    let file = engine.tenants.state().filter(|state| state.is_file);
+    let Some(file) = file.filter(|_| lists.iter().all(|list| list.domains.is_some())) else {
+        return;
+    };
+    let rows = engine.tenants.rows().into_iter();
+    let strangers = rows.filter(|(domain, _)| !config.policy.local.is_ours(domain));
+    let mut names = Vec::from_iter(strangers.map(|(domain, _)| domain.to_string()));
+    names.sort_unstable();
+    let count = names.len();
+    names.truncate(NAMED);
+    if count > 0 {
+        let more = if count > NAMED { ", ..." } else { "" };
+        report.on.push(format!(
+            "{}: {} for domains that are not in local.domains: {}{more}",
+            file.name,
+            counted(u64::try_from(count).unwrap_or(u64::MAX), "row"),
+            names.join(", ")
+        ));
     }
 }
 
