@@ -38,7 +38,8 @@ pub(super) const LATELY_KNOWN: time::Duration = time::Duration::from_secs(24 * 6
 /// The same where it didn't: a refusal can't be taken back, and the address may exist by now.
 pub(super) const LATELY_UNKNOWN: time::Duration = time::Duration::from_secs(60 * 60);
 /// The most that the answers of one kind take up, in octets: some fifty thousand addresses. Those that are listed can't
-/// be crowded out by those that strangers make up, for each kind is kept by itself.
+/// be crowded out by those that strangers make up, for each kind is kept by itself, and each twice: for domains that
+/// `local.domains` names, and for names below its entries.
 pub(super) const LARGEST_CACHE: u64 = 8 << 20;
 
 /// The longest address that is asked for, in octets; twice what SMTP allows (RFC 5321 section 4.5.3.1.3).

@@ -13,6 +13,7 @@
 )]
 
 mod address_set;
+mod apart;
 mod attempts;
 mod backend;
 mod cells;

@@ -10,11 +10,13 @@ use moka::{future, sync};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    apart::Apart,
     backend::{Backend, Failure},
     health::{Health, News},
     limits::LARGEST_CACHE,
     template::Asked,
 };
+
 /// What an entry of a cache takes up beside the address and what was found, in octets, roughly.
 const ENTRY: usize = 100;
 /// The maximum length of a server's text in the log, in characters.
@@ -58,8 +60,8 @@ pub(super) struct Remote<S: Search> {
     asking: future::Cache<String, Option<S::Found>>,
     /// The last answers, and when each came: for a while they need no question, and later they stand in while it is down.
     /// Each kind is kept by itself, so that invented addresses crowd out none that is listed.
-    known: sync::Cache<String, (time::Instant, S::Found)>,
-    unknown: sync::Cache<String, (time::Instant, ())>,
+    known: Apart<String, (time::Instant, S::Found)>,
+    unknown: Apart<String, (time::Instant, ())>,
     health: Health,
 }
 
@@ -72,8 +74,8 @@ impl<S: Search> Remote<S> {
             backend,
             search,
             asking: future::Cache::new(0),
-            known: lately(known, S::size),
-            unknown: lately(unknown, |()| 0),
+            known: Apart::new(|| lately(known, S::size)),
+            unknown: Apart::new(|| lately(unknown, |()| 0)),
             health: Health::default(),
         }
     }
@@ -106,9 +108,7 @@ impl<S: Search> Remote<S> {
     /// What it had lately, by what was asked for.
     pub fn known(&self) -> Vec<(String, S::Found)> {
         let known = self.known.iter();
-        known
-            .map(|(asked, (_, found))| ((*asked).clone(), found))
-            .collect()
+        known.map(|(asked, (_, found))| (asked, found)).collect()
     }
 
     /// The columns that it answers with, asked now; none where nobody can know them without a row.
@@ -129,38 +129,39 @@ impl<S: Search> Remote<S> {
     /// # Errors
     /// Why that is not known.
     pub async fn find(&self, asked: &Asked, deadline: Instant) -> Result<Option<S::Found>, String> {
-        let address = asked.address();
-        if let Some(found) = self.fresh(address) {
+        if let Some(found) = self.fresh(asked) {
             return Ok(found);
         }
         let answer = async {
             // It may have come since.
-            match self.fresh(address) {
+            match self.fresh(asked) {
                 Some(found) => Ok(found),
                 None => self.fetch(asked, deadline).await,
             }
         };
-        let answer = self.asking.try_get_with_by_ref(address, answer).await;
-        answer.or_else(|why: Arc<String>| self.lately(address).ok_or_else(|| why.to_string()))
+        let answer = self.asking.try_get_with_by_ref(asked.address(), answer);
+        let answer = answer.await;
+        answer.or_else(|why: Arc<String>| self.lately(asked).ok_or_else(|| why.to_string()))
     }
 
     /// The last answer, if it counts without a question.
-    fn fresh(&self, address: &str) -> Option<Option<S::Found>> {
+    fn fresh(&self, asked: &Asked) -> Option<Option<S::Found>> {
         let counts = |at: time::Instant, span| at.elapsed() < span;
-        if let Some((at, found)) = self.known.get(address)
+        if let Some((at, found)) = self.known.of(asked).get(asked.address())
             && counts(at, self.times.cache_known)
         {
             return Some(Some(found));
         }
-        let (at, ()) = self.unknown.get(address)?;
+        let (at, ()) = self.unknown.of(asked).get(asked.address())?;
         counts(at, self.times.cache_unknown).then_some(None)
     }
 
-    fn lately(&self, address: &str) -> Option<Option<S::Found>> {
-        if let Some((_, found)) = self.known.get(address) {
+    fn lately(&self, asked: &Asked) -> Option<Option<S::Found>> {
+        if let Some((_, found)) = self.known.of(asked).get(asked.address()) {
             return Some(Some(found));
         }
-        self.unknown.get(address).map(|_| None)
+        let unknown = self.unknown.of(asked).get(asked.address());
+        unknown.map(|_| None)
     }
 
     async fn fetch(&self, asked: &Asked, deadline: Instant) -> Result<Option<S::Found>, String> {
@@ -169,12 +170,13 @@ impl<S: Search> Remote<S> {
             Ok(found) => {
                 self.health.answered();
                 let (address, now) = (asked.address().to_owned(), time::Instant::now());
+                let (known, unknown) = (self.known.of(asked), self.unknown.of(asked));
                 if let Some(found) = &found {
-                    self.unknown.invalidate(&address);
-                    self.known.insert(address, (now, found.clone()));
+                    unknown.invalidate(&address);
+                    known.insert(address, (now, found.clone()));
                 } else {
-                    self.known.invalidate(&address);
-                    self.unknown.insert(address, (now, ()));
+                    known.invalidate(&address);
+                    unknown.insert(address, (now, ()));
                 }
                 Ok(found)
             }
@@ -251,26 +253,68 @@ mod tests {
         }
     }
 
-    fn address(number: usize) -> String {
-        format!("user{number}@example.org")
+    fn asked(local: &str, domain: &str, whose: &str) -> Asked {
+        let [domain, whose] = [domain, whose].map(|name| name.parse().unwrap());
+        Asked::new(local.as_bytes(), &domain, &whose).unwrap()
+    }
+
+    fn kept<S: Search>(remote: &Remote<S>, asked: impl Iterator<Item = Asked>) -> usize {
+        asked.filter(|one| remote.lately(one).is_some()).count()
     }
 
     /// Names are cheap. Twice as many as there is room for are asked for here, each once.
     #[test]
     fn invented_names_crowd_out_nobody_who_is_listed() {
         let remote = remote();
-        for number in 0..20_000 {
+        let listed = |number| asked(&format!("user{number}"), "example.org", "example.org");
+        for one in (0..20_000).map(listed) {
             let now = time::Instant::now();
-            remote.known.insert(address(number), (now, ()));
+            remote
+                .known
+                .of(&one)
+                .insert(one.address().to_owned(), (now, ()));
         }
         for number in 0..100_000 {
-            let name = format!("invented{number}@flooded.example");
+            let name = asked(
+                &format!("invented{number}"),
+                "flooded.example",
+                "flooded.example",
+            );
             assert_eq!(remote.fresh(&name), None);
-            remote.unknown.insert(name, (time::Instant::now(), ()));
+            let now = time::Instant::now();
+            remote
+                .unknown
+                .of(&name)
+                .insert(name.address().to_owned(), (now, ()));
         }
-        let kept = |number: &usize| remote.fresh(&address(*number)) == Some(Some(()));
-        assert_eq!((0..20_000).filter(kept).count(), 20_000);
-        remote.unknown.run_pending_tasks();
-        assert!(remote.unknown.weighted_size() <= LARGEST_CACHE);
+        assert_eq!(kept(&remote, (0..20_000).map(listed)), 20_000);
+        let unknown = remote.unknown.of(&listed(0));
+        unknown.run_pending_tasks();
+        assert!(unknown.weighted_size() <= LARGEST_CACHE);
+    }
+
+    /// A query may find something for every name below `.example.org`.
+    #[test]
+    fn invented_domains_crowd_out_none_that_has_a_name() {
+        let remote = remote();
+        let named = |number: usize| {
+            let domain = format!("d{number}.example");
+            asked("joe", &domain, &domain)
+        };
+        let keep = |one: &Asked, number: usize| {
+            let (now, address) = (time::Instant::now(), one.address().to_owned());
+            match number % 2 {
+                0 => remote.known.of(one).insert(address, (now, ())),
+                _ => remote.unknown.of(one).insert(address, (now, ())),
+            }
+        };
+        for number in 0..10_000 {
+            keep(&named(number), number);
+        }
+        for number in 0..200_000 {
+            let domain = format!("invented{number}.example.org");
+            keep(&asked("joe", &domain, "example.org"), number);
+        }
+        assert_eq!(kept(&remote, (0..10_000).map(named)), 10_000);
     }
 }

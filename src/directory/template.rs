@@ -110,6 +110,11 @@ impl Asked {
         &self.whose
     }
 
+    /// Whether its domain lies below that one: then it may be a name that a stranger made up.
+    pub fn is_below(&self) -> bool {
+        self.part(Placeholder::Domain) != self.whose.as_str()
+    }
+
     pub fn part(&self, placeholder: Placeholder) -> &str {
         let part = match placeholder {
             Placeholder::Address => Some(self.address.as_str()),

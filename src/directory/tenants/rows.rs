@@ -16,6 +16,7 @@ use super::{
 use crate::{
     core::{address::Domain, tenant::TenantAnswers},
     directory::{
+        apart::Apart,
         backend::{Backend, Failure},
         cells::Cells,
         ldap::Attribute,
@@ -36,7 +37,7 @@ pub(super) struct Rows {
     columns: Columns,
     /// As asked of an LDAP server.
     attributes: Vec<String>,
-    good: sync::Cache<Domain, Arc<TenantAnswers>>,
+    good: Apart<Domain, Arc<TenantAnswers>>,
     /// What was told of the domains whose row is wrong.
     wrong: sync::Cache<Domain, Arc<str>>,
     news: Mutex<WrongNews>,
@@ -97,10 +98,10 @@ impl Rows {
             allow,
             columns,
             attributes,
-            good: sync::Cache::builder()
-                .max_capacity(LARGEST_CACHE)
-                .weigher(weight)
-                .build(),
+            good: Apart::new(|| {
+                let good = sync::Cache::builder().max_capacity(LARGEST_CACHE);
+                good.weigher(weight).build()
+            }),
             wrong: sync::Cache::new(MOST_WRONG),
             news: Mutex::default(),
         }
@@ -147,10 +148,11 @@ impl Rows {
     }
 
     /// What the rows for a domain answer.
-    fn judged(&self, domain: &Domain, rows: &[Cells]) -> Option<Arc<TenantAnswers>> {
+    fn judged(&self, asked: &Asked, domain: &Domain, rows: &[Cells]) -> Option<Arc<TenantAnswers>> {
+        let last_good = self.good.of(asked);
         let read = match rows {
             [] => {
-                self.good.invalidate(domain);
+                last_good.invalidate(domain);
                 self.wrong.invalidate(domain);
                 return None;
             }
@@ -168,13 +170,13 @@ impl Rows {
         Some(match read {
             Ok(answers) => {
                 let answers = Arc::new(answers);
-                self.good.insert(domain.clone(), Arc::clone(&answers));
+                last_good.insert(domain.clone(), Arc::clone(&answers));
                 self.wrong.invalidate(domain);
                 answers
             }
             Err(mistakes) => {
                 self.note(domain, mistakes);
-                let good = self.good.get(domain);
+                let good = last_good.get(domain);
                 Arc::new(row::instead(&self.name, good.as_deref()))
             }
         })
@@ -211,7 +213,7 @@ impl Search for Rows {
         let rows = backend.rows(asked, &self.attributes, deadline).await?;
         let domain = asked.part(Placeholder::Domain).parse::<Domain>();
         let domain = domain.map_err(|error| Failure::Question(error.to_string()))?;
-        Ok(self.judged(&domain, &rows))
+        Ok(self.judged(asked, &domain, &rows))
     }
 
     fn size(found: &Self::Found) -> usize {
