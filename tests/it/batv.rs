@@ -406,10 +406,7 @@ fn prvs_through_postfix() {
             .unwrap()
     };
     let is_bounce = |mail: &Vec<u8>| String::from_utf8_lossy(mail).contains("gone@friend.example");
-    lab::process::wait_until(std::time::Duration::from_secs(10), || {
-        Ok(bounced().iter().any(is_bounce))
-    })
-    .unwrap();
+    lab::process::wait_until(lab::mta::PATIENCE, || Ok(bounced().iter().any(is_bounce))).unwrap();
 }
 
 /// A Postfix that takes tags off by itself has one copy for each recipient, as any.

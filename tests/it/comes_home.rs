@@ -292,7 +292,7 @@ impl OpenDkim {
             child: child.unwrap(),
             port,
         };
-        let listens = wait_until(Duration::from_secs(10), || {
+        let listens = wait_until(lab::mta::PATIENCE, || {
             Ok(TcpStream::connect(("127.0.0.1", port)).is_ok())
         });
         assert!(listens.is_ok(), "OpenDKIM does not listen");

@@ -7,13 +7,12 @@ use std::{
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::Duration,
 };
 
 use lab::{
     backstop::Backstop,
     dns::{Server, Zone},
-    mta::Running,
+    mta::{PATIENCE, Running},
     postfix::{self, Postfix},
     process::{free_port, wait_until},
     sendmail::{self, Sendmail},
@@ -35,9 +34,6 @@ macro_rules! through_both {
     };
 }
 pub(crate) use through_both;
-
-/// How long a delivery or a log line may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the strangers publish; `NET` is the net that they come from.
 const ZONE: &str = r#"

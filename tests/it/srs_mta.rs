@@ -56,7 +56,7 @@ impl Postsrsd {
             reverse,
         };
         for port in [forward, reverse] {
-            let listens = wait_until(Duration::from_secs(10), || {
+            let listens = wait_until(lab::mta::PATIENCE, || {
                 Ok(TcpStream::connect(("127.0.0.1", port)).is_ok())
             });
             assert!(listens.is_ok(), "postsrsd does not listen");

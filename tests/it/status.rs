@@ -43,7 +43,7 @@ fn it_tells_of_a_daemon_from_its_start_to_its_end() {
     backstop.wait_for_log(" listens on ").unwrap();
     let config = backstop.config();
     let store = backstop.folder().join("state.db");
-    lab::process::wait_until(std::time::Duration::from_secs(10), || Ok(store.exists())).unwrap();
+    lab::process::wait_until(lab::mta::PATIENCE, || Ok(store.exists())).unwrap();
 
     let output = status(&config, &[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -73,7 +73,7 @@ impl Desk {
             other => panic!("{other:?}"),
         };
         client.quit().unwrap();
-        lab::process::wait_until(std::time::Duration::from_secs(10), || {
+        lab::process::wait_until(lab::mta::PATIENCE, || {
             Ok(self.stage.decisions().len() > before)
         })
         .unwrap();
@@ -168,7 +168,7 @@ fn a_wrong_tag_waits_once_our_own_signatures_were_seen_leaving() {
     let found = desk.comes("", &foreign("alice"), &unknown);
     assert_eq!(found, "550 at the end batv_wrong forged");
     // Another host that shares the store has not seen it leave itself.
-    lab::process::wait_until(std::time::Duration::from_secs(10), || {
+    lab::process::wait_until(lab::mta::PATIENCE, || {
         let other = Desk::with(
             "batv: {sign: true}",
             &store,

@@ -10,12 +10,11 @@ use lab::{
     backstop::Backstop,
     dns::{Fault, RecordType, Scope, Zone},
     milter::{Client, Reply},
+    mta::PATIENCE,
     process::wait_until,
 };
 
 use super::{SENDER, STRANGER, Stage, assert_refused, binary, dns, field, refusal, zone};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The client under the zones of the lists: 198.51.100.1, and 2001:db8::1.
 const LISTED: &str = "1.100.51.198";

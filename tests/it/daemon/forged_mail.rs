@@ -79,7 +79,7 @@ fn answers_to_forged_mail_are_tagged() {
         String::from_utf8(output.stdout).unwrap()
     };
     // The daemon writes it within a moment.
-    let told = lab::process::wait_until(std::time::Duration::from_secs(10), || {
+    let told = lab::process::wait_until(lab::mta::PATIENCE, || {
         Ok(explained(&[]).contains("it answers pills.1@bot.example, which a bounce returned"))
     });
     assert!(told.is_ok(), "{}", explained(&[]));

@@ -1,19 +1,16 @@
 //! `/readyz`: whether mail can be sent to this host, and why not.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use lab::{
     backstop::Backstop,
-    mta,
+    mta::{self, PATIENCE},
     process::{free_port, wait_until},
 };
 
 use super::{Stage, asking, binary, dns, metrics::ask, zone};
 
 const OBSERVED: &str = "observe: {http: 127.0.0.1:0}\n";
-
-/// What is found counts for five seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Stage {
     fn readiness(&self) -> (String, String) {

@@ -32,7 +32,7 @@ impl Stage {
         let backstop = Backstop::start_by(launcher, &yaml, folder).unwrap();
         let stage = Self { backstop, dns };
         // It is made after the log says that it listens.
-        lab::process::wait_until(Duration::from_secs(10), || Ok(stage.control().exists())).unwrap();
+        lab::process::wait_until(lab::mta::PATIENCE, || Ok(stage.control().exists())).unwrap();
         stage
     }
 
@@ -264,11 +264,7 @@ fn the_control_socket_goes_with_the_daemon() {
     let control = stage.control();
     stage.backstop.terminate().unwrap();
     assert_eq!(
-        stage
-            .backstop
-            .ended(Duration::from_secs(10))
-            .unwrap()
-            .code(),
+        stage.backstop.ended(lab::mta::PATIENCE).unwrap().code(),
         Some(0)
     );
     assert!(!control.exists());

@@ -68,7 +68,7 @@ fn what_one_host_sent_comes_home_to_the_other() {
     assert_eq!(told(&one, "b@example.org", &ours), "accept ledger");
     let keys = |pattern: &str| redis.ask(&["KEYS", pattern]).unwrap();
     let written = || Ok(keys("backstop:1:message:*").lines().count() > 0);
-    wait_until(Duration::from_secs(10), written).unwrap();
+    wait_until(lab::mta::PATIENCE, written).unwrap();
     assert_eq!(told(&other, "c@example.org", &ours), "accept ledger");
     // Each use counts for both.
     for (stage, rcpt) in [(&one, "d@example.org"), (&other, "e@example.org")] {

@@ -211,21 +211,15 @@ fn a_socket_file_is_for_the_daemons_user_and_group() {
         .backstop
         .wait_for_log("metrics are at http://127.0.0.1:")
         .unwrap();
-    wait_until(Duration::from_secs(10), || Ok(!file.exists())).unwrap();
+    wait_until(lab::mta::PATIENCE, || Ok(!file.exists())).unwrap();
     // And back; it is gone with the daemon.
     let on_a_file = asking(stage.dns.addr(), &yaml);
     stage.backstop.configure(&on_a_file).unwrap();
     stage.backstop.reload().unwrap();
-    wait_until(Duration::from_secs(10), || Ok(file.exists())).unwrap();
+    wait_until(lab::mta::PATIENCE, || Ok(file.exists())).unwrap();
     assert!(get(GET).starts_with("HTTP/1.1 200 OK\r\n"));
     stage.backstop.terminate().unwrap();
-    assert!(
-        stage
-            .backstop
-            .ended(Duration::from_secs(10))
-            .unwrap()
-            .success()
-    );
+    assert!(stage.backstop.ended(lab::mta::PATIENCE).unwrap().success());
     assert!(!file.exists());
 }
 

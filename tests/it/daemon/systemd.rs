@@ -106,9 +106,7 @@ struct Manager(UnixDatagram);
 impl Manager {
     fn at(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        socket.set_read_timeout(Some(lab::mta::PATIENCE)).unwrap();
         Self(socket)
     }
 

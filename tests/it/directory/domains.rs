@@ -17,6 +17,7 @@ use backstop::{
 };
 use lab::{
     directory::{BASE, BIND_DN, Kind, PASSWORD, Server, Tree, USER},
+    mta::PATIENCE,
     process::wait_until,
 };
 use ldap3::LdapConnAsync;
@@ -24,9 +25,6 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr, sqlite::Sqlite
 use tempfile::TempDir;
 
 use super::{KINDS, RUNTIME, lent, trouble::Administrator};
-
-/// The most that a test waits.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What holds domains: one of the servers, or a file.
 enum Holder<'a> {

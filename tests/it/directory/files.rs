@@ -1,15 +1,12 @@
 //! SQLite: a file of somebody else's, which is read and neither made nor changed.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command};
 
 use backstop::core::recipients::Known;
-use lab::process::wait_until;
+use lab::{mta::PATIENCE, process::wait_until};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
 use super::{RUNTIME, ask, ask_bytes, directory, is_listed, is_unavailable};
-
-/// The most that a test waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn entry(file: &Path) -> String {
     format!(

@@ -135,7 +135,7 @@ impl Administrator {
     /// Waits until none works for us any more, not even for a test before this one.
     #[track_caller]
     fn alone(&mut self) {
-        wait_until(Duration::from_secs(10), || Ok(self.backends().is_empty())).unwrap();
+        wait_until(lab::mta::PATIENCE, || Ok(self.backends().is_empty())).unwrap();
     }
 }
 

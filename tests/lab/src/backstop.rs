@@ -14,12 +14,9 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    mta,
+    mta::{self, PATIENCE},
     process::{Daemon, wait_until},
 };
-
-/// How long it may take to say something in the log.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long its log must be as it is to be at rest: several times as long as lines gather.
 const REST: Duration = Duration::from_millis(50);

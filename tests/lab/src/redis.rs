@@ -5,17 +5,14 @@ mod group;
 pub use group::Group;
 
 use crate::certificates::make_certificates;
+use crate::mta::PATIENCE;
 use crate::process::{Daemon, free_port, is_listening_v4, run, wait_until};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// How long a server may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Default)]
 pub struct Options {

@@ -1,14 +1,10 @@
 //! An SMTP server that takes everything and hands it to the test as it came.
 
-use crate::process::wait_until;
+use crate::{mta::PATIENCE, process::wait_until};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
-
-/// How long a message may be under way: an MTA that bounces has a queue, and waits its turn before it connects.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A message, and the envelope it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,20 +1,17 @@
 //! Wrong and then right again, down and then back: what was last right counts, and nobody's mail is lost.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use backstop::{
     core::{local::Local, verdict::Mode},
     directory::tenants::TenantEvent,
 };
-use lab::process::wait_until;
+use lab::{mta::PATIENCE, process::wait_until};
 
 use super::{
     RUNTIME, domain, mode, of,
     sources::{ALL, Place, Row, Source},
 };
-
-/// The most that a test waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 const RIGHT: &[(&str, &str)] = &[("mode", "enforce")];
 const WRONG: &[(&str, &str)] = &[("mode", "enfroce")];

@@ -5,6 +5,7 @@ mod mariadb;
 mod openldap;
 mod postgresql;
 
+use crate::mta::PATIENCE;
 use crate::process::{Daemon, free_port, is_listening_v4, wait_until};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,11 +13,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// How long a server may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who may ask, and with what; in LDAP its name is [`BIND_DN`].
 pub const USER: &str = "backstop";

@@ -1,6 +1,6 @@
 //! Postfix and backstop, and one act played on them.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{fs, io, net::SocketAddr, path::PathBuf, process::Command};
 
 use super::{
     Options,
@@ -9,14 +9,11 @@ use super::{
 };
 use crate::{
     backstop::Backstop,
-    mta,
+    mta::{self, PATIENCE},
     postfix::{self, Postfix},
     process::{run, wait_until},
     smtp::{Client, Identity, Reply},
 };
-
-/// For everything that happens on this machine alone.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Stage {
     pub(super) backstop: Backstop,

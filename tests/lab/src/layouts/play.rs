@@ -1,11 +1,6 @@
 //! Plays the acts, layouts side by side, and compares what came of them when all is over.
 
-use std::{
-    io,
-    sync::Mutex,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Mutex, thread, time::Instant};
 
 use super::{
     Report,
@@ -17,14 +12,13 @@ use super::{
     world::World,
 };
 use crate::{
+    mta::PATIENCE,
     process::wait_until,
     smtp::{Client, Reply},
 };
 
 /// How many layouts are played at a time.
 const AT_A_TIME: usize = 8;
-/// How long deliveries and log lines may take, all together.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Who of our users writes.
 const SENDERS: [&str; 3] = ["joe", "team", "ann-lee"];
 /// A host of ours, which nothing but SPF and its name in `local.domains` says.
