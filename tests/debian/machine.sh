@@ -78,10 +78,16 @@ echo "$rules" >>"$more"
 apparmor_parser -r "$profile"
 backstop check --offline
 cp "$config" /root/kept.yaml
-sed -i 's#^listen: .*#listen: unix:/srv/mx.sock#' "$config"
+install -d -o backstop /srv/state
+cp -p "$users" /srv/domains.sqlite
+list="{sql: {url: 'sqlite:/srv/domains.sqlite', query: 'SELECT email FROM users'}}"
+sed -i -e 's#^listen: .*#listen: unix:/srv/mx.sock#' -e "s#domains: \[example.org#domains: [$list, example.org#" "$config"
+echo 'store: sqlite:/srv/state/state.db' >>"$config"
 said=$(backstop check --offline 2>&1) && no true
 has "$said" 'make a socket .* `/srv/\{,\*\} rw,`'
-expected+='|name="/srv/\.[0-9]+"'
+has "$said" '/srv/state: .*no file can be made in it: .*`/srv/state/\{,\*\} rwk,`'
+has "$said" '/srv/domains.sqlite: .*it can.t be read: .*`/srv/domains.sqlite\{,-\*\} rk,`'
+expected+='|name="/srv/(\.[0-9]+|state/.*|domains\.sqlite)"'
 cp /root/kept.yaml "$config"
 systemctl reload backstop
 has "$(friend ann@example.org)" '^250 2\.0\.0'
