@@ -10,7 +10,7 @@ pub(super) enum Cell {
     Empty,
     /// A text.
     Text(String),
-    /// The values of an attribute, in no order.
+    /// The values of an attribute, in no order, or of an array.
     Values(Vec<String>),
     /// Something else: what, for people.
     Other(String),

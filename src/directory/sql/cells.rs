@@ -3,7 +3,7 @@
 use sqlx::{
     Column, ColumnIndex, Database, Decode, MySql, Postgres, Row, Sqlite, Type, TypeInfo, ValueRef,
     mysql::MySqlTypeInfo,
-    postgres::{PgTypeInfo, PgTypeKind},
+    postgres::{PgTypeInfo, PgTypeKind, PgValueFormat, PgValueRef},
     sqlite::SqliteTypeInfo,
 };
 
@@ -52,6 +52,11 @@ impl Wanted {
 /// Which types of a database are read as texts, beside those that sqlx takes for some.
 pub(super) trait Texts: Database {
     fn is_text(kind: &Self::TypeInfo) -> bool;
+
+    /// What a value of another type holds, if texts are in it.
+    fn with_texts(_: &Self::TypeInfo, _: &Self::ValueRef<'_>) -> Option<Cell> {
+        None
+    }
 }
 
 impl Texts for Sqlite {
@@ -63,6 +68,23 @@ impl Texts for Sqlite {
 impl Texts for Postgres {
     fn is_text(kind: &PgTypeInfo) -> bool {
         matches!(kind.kind(), PgTypeKind::Enum(_)) || kind.name() == "JSON"
+    }
+
+    fn with_texts(kind: &PgTypeInfo, value: &PgValueRef<'_>) -> Option<Cell> {
+        if kind.name() == "JSONB" {
+            // In front of the text stands the version of the format.
+            let octets = value.as_bytes().ok()?;
+            let text = match value.format() {
+                PgValueFormat::Binary => octets.get(1..)?,
+                PgValueFormat::Text => octets,
+            };
+            return String::from_utf8(text.to_vec()).ok().map(Cell::Text);
+        }
+        if !<Vec<Option<String>> as Type<Self>>::compatible(kind) {
+            return None;
+        }
+        let values = Vec::<Option<String>>::decode(value.clone()).ok()?;
+        Some(Cell::Values(values.into_iter().flatten().collect()))
     }
 }
 
@@ -94,10 +116,10 @@ where
         let octets = Vec::<u8>::decode(value).ok();
         octets.and_then(|octets| String::from_utf8(octets).ok())
     } else {
-        return Cell::Other(format!(
-            "a value of the type {}",
-            kind.name().to_ascii_lowercase()
-        ));
+        return R::Database::with_texts(&kind, &value).unwrap_or_else(|| {
+            let name = kind.name().to_ascii_lowercase();
+            Cell::Other(format!("a value of the type {name}"))
+        });
     };
     text.map_or_else(|| Cell::Other(NOT_UTF8.to_owned()), Cell::Text)
 }

@@ -464,15 +464,54 @@ fn columns_have_types() {
     }
     let source = Source::of(Place::Server(Postgresql));
     source.write(&[("a.example", &[ENFORCE])]);
-    let json = "CAST('{\"action\": \"reject\"}' AS json) AS unproven";
-    let tenants = source.asking("unproven", json, "cache: 1ms");
-    let row = of(&tenants, "a.example").unwrap();
-    assert_eq!(
-        row.unproven,
-        Some(Rule::new(Action::Reject)),
-        "{:?}",
-        told(&tenants)
-    );
+    for kind in ["json", "jsonb"] {
+        let json = format!("CAST('{{\"action\": \"reject\"}}' AS {kind}) AS unproven");
+        let tenants = source.asking("unproven", &json, "cache: 1ms");
+        let row = of(&tenants, "a.example").unwrap();
+        let expected = Some(Rule::new(Action::Reject));
+        assert_eq!(row.unproven, expected, "{:?}", told(&tenants));
+    }
+}
+
+/// A list of addresses can be an array of PostgreSQL.
+#[test]
+fn a_list_can_be_an_array() {
+    let source = Source::of(Place::Server(lab::directory::Kind::Postgresql));
+    source.write(&[("a.example", &[ENFORCE])]);
+    for (array, expected) in [
+        ("ARRAY['noreply', 'news@a.example']::text[]", Ok(Some(2))),
+        ("ARRAY['noreply', NULL]::varchar[]", Ok(Some(1))),
+        ("'{}'::text[]", Ok(None)),
+        ("CAST(NULL AS text[])", Ok(None)),
+        ("CAST('[\"noreply\", \"a\", \"b\"]' AS jsonb)", Ok(Some(3))),
+        ("ARRAY['x@other.example']", Err("is not of a.example")),
+        ("ARRAY['a', '@']", Err("")),
+        ("ARRAY[1, 2]", Err("a value of the type int4[]")),
+        ("ARRAY[['a'], ['b']]", Err("a value of the type text[]")),
+    ] {
+        for key in ["never_send", "exempt.recipients"] {
+            let column = format!("{array} AS {}", key.replace('.', "_"));
+            let tenants = source.asking(key, &column, "cache: 1ms");
+            let row = of(&tenants, "a.example").unwrap();
+            let never = row.never_send.as_ref().map(|list| list.addresses.len());
+            let exempt = row.exempt_recipients.as_ref().map(|list| list.len());
+            match (expected, told(&tenants)) {
+                (Ok(count), None) => assert_eq!(never.or(exempt), count, "{column}"),
+                (Err(why), Some(mistake)) => {
+                    assert!(mistake.why.contains(why), "{column}: {mistake}");
+                }
+                (_, told) => panic!("{column}: {told:?}"),
+            }
+        }
+    }
+    // Another key has one value.
+    for (array, expected) in [
+        ("ARRAY['enforce']", Some(Mode::Enforce)),
+        ("ARRAY['enforce', 'monitor']", Some(Mode::Monitor)),
+    ] {
+        let tenants = source.asking("mode", &format!("{array} AS mode"), "cache: 1ms");
+        assert_eq!(mode(&tenants, "a.example"), expected, "{array}");
+    }
 }
 
 #[test]
