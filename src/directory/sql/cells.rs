@@ -9,6 +9,9 @@ use sqlx::{
 
 use crate::directory::cells::{Cell, Cells};
 
+/// What a value is that was written in another way, mostly in ISO 8859-1.
+pub(super) const NOT_UTF8: &str = "a text that is not UTF-8";
+
 /// What somebody wants to know of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -94,7 +97,8 @@ impl Texts for MySql {
     }
 }
 
-fn cell<R>(row: &R, ordinal: usize) -> Cell
+/// What a row has in a column.
+pub(super) fn cell<R>(row: &R, ordinal: usize) -> Cell
 where
     R: Row,
     R::Database: Texts,
@@ -102,7 +106,6 @@ where
     for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
     for<'r> Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
 {
-    const NOT_UTF8: &str = "a text that is not UTF-8";
     let Ok(value) = row.try_get_raw(ordinal) else {
         return Cell::Other("nothing that can be read".to_owned());
     };

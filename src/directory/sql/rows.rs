@@ -2,13 +2,19 @@
 
 use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Executor, IntoArguments, Row,
-    SqlSafeStr, Type,
+    AssertSqlSafe, ColumnIndex, Connection, Decode, Executor, IntoArguments, SqlSafeStr, Type,
 };
 use tokio::time::timeout;
 
-use super::{Client, Sql, connections::Options};
-use crate::directory::limits::WholeList;
+use super::{
+    Client, Sql,
+    cells::{NOT_UTF8, Texts, cell},
+    connections::Options,
+};
+use crate::directory::{cells::Cell, limits::WholeList};
+
+/// What stands for what can't be read.
+const REPLACEMENT: &str = "\u{fffd}";
 
 /// The first column of the rows that this query finds on this server, as texts.
 ///
@@ -38,7 +44,7 @@ pub(super) async fn of<DB>(
     most: usize,
 ) -> Result<Vec<String>, String>
 where
-    DB: Database,
+    DB: Texts,
     DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     for<'r> String: Decode<'r, DB> + Type<DB>,
@@ -56,9 +62,14 @@ where
     let mut stream = sqlx::query(text).fetch(&mut connection);
     let mut found = Vec::new();
     while let Some(row) = stream.try_next().await.map_err(error)? {
-        let bytes = || row.try_get::<Vec<u8>, _>(0).ok();
-        let text = row.try_get::<String, _>(0).ok();
-        found.extend(text.or_else(|| String::from_utf8(bytes()?).ok()));
+        match cell(&row, 0) {
+            Cell::Empty => {}
+            Cell::Text(text) => found.push(text),
+            Cell::Values(texts) => found.extend(texts),
+            // One of thousands: told with those that are no domains.
+            Cell::Other(what) if what == NOT_UTF8 => found.push(REPLACEMENT.to_owned()),
+            Cell::Other(what) => return Err(format!("its first column is {what}; expected texts")),
+        }
         if found.len() > most {
             return Err(format!("more than {most} rows"));
         }

@@ -1,6 +1,8 @@
 //! Domains of ours in databases and LDAP directories, fetched whole: the same tests over real PostgreSQL, MariaDB, OpenLDAP
 //! and SQLite.
 
+mod shown;
+
 use std::{
     collections::HashSet,
     net::TcpListener,
@@ -476,48 +478,4 @@ fn files_are_followed_and_their_last_good_copy_stays() {
     })
     .unwrap();
     assert!(next.version() > 0);
-}
-
-/// OpenLDAP shows others than its administrator 500 entries, in pages too; what it may not see is not gone.
-#[test]
-fn a_login_that_sees_a_part_is_told_what_to_ask_for() {
-    const READER: &str = "cn=reader,dc=example,dc=org";
-    let mut entries = format!(
-        "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: lab\n\n\
-         dn: {READER}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\n\
-         userPassword: {PASSWORD}\n\n"
-    );
-    for number in 0..600 {
-        entries.push_str(&format!(
-            "dn: uid=d{number},{BASE}\nobjectClass: inetOrgPerson\nuid: d{number}\ncn: x\nsn: x\no: d{number}.example\n\n"
-        ));
-    }
-    let hint = format!("limits dn.exact=\"{READER}\" size=unlimited");
-    for limits in [None, Some(&hint)] {
-        let slapd = Server::with_tree(&Tree {
-            schema: "",
-            access: &format!(
-                "{}\naccess to attrs=userPassword by anonymous auth by * none\n\
-                 access to * by dn.exact=\"{READER}\" read\n",
-                limits.map_or("", String::as_str)
-            ),
-            entries: &entries,
-        })
-        .unwrap();
-        let entry = format!(
-            "{{ldap: {{url: 'ldap://127.0.0.1:{}', bind_dn: '{READER}', password: \"{PASSWORD}\", base: '{BASE}', \
-             filter: '(uid=d*)', attribute: o, timeout: 20s}}}}",
-            slapd.port()
-        );
-        let state = tempfile::tempdir().unwrap();
-        let list = lists(&entry, state.path());
-        let why = asked(&list).failing.map(|(_, why)| why);
-        if limits.is_some() {
-            assert_eq!((ours(&list).len(), why), (600, None));
-        } else {
-            assert_eq!(ours(&list), [""; 0]);
-            let why = why.unwrap();
-            assert!(why.contains("500 entries") && why.contains(&hint), "{why}");
-        }
-    }
 }
