@@ -177,7 +177,7 @@ fn what_would_stop_the_daemon_is_found_by_its_user() {
             SOCKET.to_owned(),
             0o644,
             |site| site.take("run", 0o755),
-            Some(("", "make a socket in the folder of")),
+            Some(("", "make a socket in /")),
         ),
         // Owners that it can't give the socket to, or that don't exist.
         (

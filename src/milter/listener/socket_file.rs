@@ -114,8 +114,8 @@ pub(super) fn bind(
         .map_err(|error| {
             let kind = error.kind();
             let why = refused(&error, path, Access::MakeSocket);
-            let step = "make a socket in the folder of";
-            system(step, path.display(), hint_for_folder(kind))(io::Error::new(kind, why))
+            let folder = path.parent().unwrap_or(path).display();
+            system("make a socket in", folder, hint_for_folder(kind))(io::Error::new(kind, why))
         })?;
     let inode = inode(&unfinished).map_err(system("look at", unfinished.display(), ""))?;
     let file = SocketFile {
