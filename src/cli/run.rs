@@ -41,7 +41,7 @@ use super::{control::Answer, domains::begin, load, unavailable};
 use crate::{
     directory::{Event, Weight, domains::DomainLists},
     engine::Shared,
-    milter::Counters,
+    milter::{Counters, Snapshot},
     observe::{end_logging, start_logging},
 };
 
@@ -167,7 +167,8 @@ async fn follow(
 async fn housekeeping(shared: Arc<Shared>, counters: Arc<Counters>) {
     let mut ticks = interval(HOUSEKEEPING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut before = counters.snapshot();
+    // Not those of now: a stranger may have come before this was run.
+    let mut before = Snapshot::default();
     loop {
         ticks.tick().await;
         let engine = shared.engine.load_full();
