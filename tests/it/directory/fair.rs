@@ -16,7 +16,7 @@ use lab::directory::Kind;
 use super::{RUNTIME, known, lent};
 
 /// How many names the flood has.
-const FLOOD: usize = 160;
+const FLOOD: usize = 120;
 /// How many questions the other domain has meanwhile, one after the other.
 const OTHERS: usize = 20;
 /// How many of the flood's may come before these: until thirty-two of its names turn out to be unknown, it has four of the five
@@ -29,7 +29,7 @@ fn a_flood_at_one_domain_leaves_the_others_their_turns() {
     let more = ", timeout: 10s, connections: 5";
     let entry = known(Kind::Postgresql, server.port(), more).replace(
         "= :address",
-        "= :address OR (SELECT 1 FROM pg_sleep(0.02)) = 5",
+        "= :address OR (SELECT 1 FROM pg_sleep(0.01)) = 5",
     );
     let yaml = format!(
         "local: {{domains: [flooded.example, .below.example, example.org]}}\n\
