@@ -4,17 +4,18 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Shutdown, TcpStream},
+    time::Duration,
 };
 
-use lab::{
-    milter::{
-        Client, Reply,
-        wire::{ALL_ACTIONS, VERSION, command, step, write_packet},
-    },
-    mta::PATIENCE,
+use lab::milter::{
+    Client, Reply,
+    wire::{ALL_ACTIONS, VERSION, command, step, write_packet},
 };
 
 use super::{ENFORCE, SENDER, STRANGER, Stage, assert_refused, introduce};
+
+/// No connection takes longer to be answered or closed; a daemon that leaves one hanging does.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn packet(kind: u8, data: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();

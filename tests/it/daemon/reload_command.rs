@@ -264,7 +264,11 @@ fn the_control_socket_goes_with_the_daemon() {
     let control = stage.control();
     stage.backstop.terminate().unwrap();
     assert_eq!(
-        stage.backstop.ended(lab::mta::PATIENCE).unwrap().code(),
+        stage
+            .backstop
+            .ended(Duration::from_secs(10))
+            .unwrap()
+            .code(),
         Some(0)
     );
     assert!(!control.exists());

@@ -219,7 +219,13 @@ fn a_socket_file_is_for_the_daemons_user_and_group() {
     wait_until(lab::mta::PATIENCE, || Ok(file.exists())).unwrap();
     assert!(get(GET).starts_with("HTTP/1.1 200 OK\r\n"));
     stage.backstop.terminate().unwrap();
-    assert!(stage.backstop.ended(lab::mta::PATIENCE).unwrap().success());
+    assert!(
+        stage
+            .backstop
+            .ended(Duration::from_secs(10))
+            .unwrap()
+            .success()
+    );
     assert!(!file.exists());
 }
 

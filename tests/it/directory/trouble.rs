@@ -10,6 +10,7 @@ use backstop::core::{address::Mailbox, recipients::Known};
 use futures_util::future::join_all;
 use lab::{
     directory::{Kind, Server},
+    mta::PATIENCE,
     process::wait_until,
 };
 use sqlx::{
@@ -132,10 +133,10 @@ impl Administrator {
         });
     }
 
-    /// Waits until none works for us any more, not even for a test before this one.
+    /// Waits until none works for us any more.
     #[track_caller]
-    fn alone(&mut self) {
-        wait_until(lab::mta::PATIENCE, || Ok(self.backends().is_empty())).unwrap();
+    fn alone(&mut self, patience: Duration) {
+        wait_until(patience, || Ok(self.backends().is_empty())).unwrap();
     }
 }
 
@@ -146,7 +147,8 @@ fn no_more_processes_work_for_us_than_connections() {
         let mut administrator = Administrator::of(kind, &server);
         // Another, for PostgreSQL looks at its processes once in a transaction.
         let mut holder = Administrator::of(kind, &server);
-        administrator.alone();
+        // Those of a test before this one may end late.
+        administrator.alone(PATIENCE);
         let more = ", timeout: 1s, connections: 2, cache_known: 1ms, cache_unknown: 1ms";
         let directory = directory(&known(kind, server.port(), more));
         // A second may be too short for the first answer, where many tests run.
@@ -174,7 +176,7 @@ fn no_more_processes_work_for_us_than_connections() {
         // Two that are just being given up, and the next.
         assert!(most <= 3, "{kind:?}: {most}");
         // And those end, though nobody gives them what they wait for.
-        administrator.alone();
+        administrator.alone(Duration::from_secs(10));
         holder.unlock();
         // Its pauses have grown to ten seconds, and where many tests run, one more question may be late.
         wait_until(Duration::from_secs(60), || {
@@ -192,7 +194,8 @@ fn what_the_server_cuts_off_is_not_tried_again_at_once() {
         let mut administrator = Administrator::of(kind, &server);
         // Another, for PostgreSQL looks at its processes once in a transaction.
         let mut holder = Administrator::of(kind, &server);
-        administrator.alone();
+        // Those of a test before this one may end late.
+        administrator.alone(PATIENCE);
         let directory = directory(&known(kind, server.port(), ", timeout: 10s"));
         holder.lock();
         let was_cut_off = AtomicBool::new(false);

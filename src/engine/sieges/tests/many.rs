@@ -49,6 +49,8 @@ async fn fill(store: &dyn Store, policy: &Policy) {
             until_open(store).await;
         }
     }
+    let (written, _) = records(store, 500).await;
+    assert_eq!(written.len(), policy.local.domains.len());
 }
 
 /// The record of a domain to which six hits came in an hour.
