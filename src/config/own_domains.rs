@@ -13,7 +13,7 @@ use super::{
     recipients,
 };
 use crate::{
-    directory::{Source, domains::DomainSource},
+    directory::domains::DomainSource,
     server::{Access, refused},
 };
 
@@ -66,7 +66,7 @@ pub(super) fn unreadable(file: &File, outline: &Outline, folder: &std_path::Path
                 ));
             }
         }
-        for source in servers(list, folder) {
+        for source in servers(list, folder).filter_map(|list| list.server()) {
             let found = directories::unreadable(&source, &path, outline).into_iter();
             mistakes.extend(found.map(|mistake| Mistake {
                 severity: Severity::Warning,
@@ -77,13 +77,13 @@ pub(super) fn unreadable(file: &File, outline: &Outline, folder: &std_path::Path
     mistakes
 }
 
-/// The servers of a list, as those that are asked for recipients.
-fn servers(list: &DomainList, folder: &std_path::Path) -> Vec<Source> {
-    let sql = list.sql.iter().filter_map(|list| list.server().ok());
-    let sql = sql.map(|server| Source::Sql(Box::new(server.relative_to(folder))));
-    let ldap = list.ldap.iter().filter_map(|list| list.server().ok());
-    let ldap = ldap.map(|server| Source::Ldap(Box::new(server.relative_to(folder))));
-    sql.chain(ldap).collect()
+/// The servers of a list.
+fn servers(list: &DomainList, folder: &std_path::Path) -> impl Iterator<Item = DomainSource> {
+    let sql = list.sql.iter().map(|list| list.as_ref().clone());
+    let sql = sql.map(|list| DomainSource::Sql(Box::new(list.relative_to(folder))));
+    let ldap = list.ldap.iter().map(|list| list.as_ref().clone());
+    let ldap = ldap.map(|list| DomainSource::Ldap(Box::new(list.relative_to(folder))));
+    sql.chain(ldap)
 }
 
 struct Reader<'a> {
@@ -131,14 +131,11 @@ impl Reader<'_> {
         }
         if let Some(sql) = sql {
             directories::sql_list(&mut self.findings, &path.key("sql"), sql, self.features);
-            let sql = sql.as_ref().clone().relative_to(self.folder);
-            sources.push(DomainSource::Sql(Box::new(sql)));
         }
         if let Some(ldap) = ldap {
             directories::ldap_list(&mut self.findings, &path.key("ldap"), ldap, self.features);
-            let ldap = ldap.as_ref().clone().relative_to(self.folder);
-            sources.push(DomainSource::Ldap(Box::new(ldap)));
         }
+        sources.extend(servers(list, self.folder));
         sources
     }
 

@@ -3,7 +3,11 @@
 use std::cmp::Ordering;
 
 use crate::{
-    core::{address::Domain, pattern::DomainPattern, printable::shortened},
+    core::{
+        address::Domain,
+        pattern::{DomainPattern, EntryError},
+        printable::shortened,
+    },
     directory::{
         limits::MAX_DOMAINS,
         parse::{self, Format, TOLD},
@@ -109,24 +113,21 @@ fn may_be_domain(key: &[u8]) -> bool {
 /// some by clients.
 fn domain(text: &[u8]) -> Result<DomainPattern, String> {
     let shown = || shortened(text, SHOWN);
-    let pattern = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse::<DomainPattern>().ok());
+    let pattern = std::str::from_utf8(text).map(str::parse::<DomainPattern>);
     let is_single = |domain: &Domain| !domain.as_str().contains('.');
     match pattern {
-        None if text.starts_with(b"*.") => Err(format!(
-            "`{}` is no domain; expected `{}` for all below it",
-            shown(),
-            shortened(text.get(1..).unwrap_or_default(), SHOWN)
+        Ok(Err(EntryError::Below(_, parent))) => Err(format!(
+            "`{}` is no domain; expected `.{parent}` for all below it",
+            shown()
         )),
-        None => Err(format!("`{}` is no domain", shown())),
-        Some(DomainPattern::Itself(domain)) if domain.as_str() == "all" => {
+        Err(_) | Ok(Err(_)) => Err(format!("`{}` is no domain", shown())),
+        Ok(Ok(DomainPattern::Itself(domain))) if domain.as_str() == "all" => {
             Err("`all` means all domains together".to_owned())
         }
-        Some(DomainPattern::Below(parent)) if is_single(&parent) => Err(format!(
+        Ok(Ok(DomainPattern::Below(parent))) if is_single(&parent) => Err(format!(
             "`.{parent}` would make every domain that ends in .{parent} one of yours"
         )),
-        Some(pattern) => Ok(pattern),
+        Ok(Ok(pattern)) => Ok(pattern),
     }
 }
 

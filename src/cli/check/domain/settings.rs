@@ -196,8 +196,7 @@ impl<'a> Settings<'a> {
         let policy = self.policy;
         let row = self.row.clone().unwrap_or_default();
         if let Some(never) = &row.never_send {
-            let gets = format!("bounces: {}", answer(never.rule));
-            let gets = format!("{gets}{AS_TENANTS}");
+            let gets = format!("bounces: {}{AS_TENANTS}", answer(never.rule));
             self.listed("null_sender.never_send", &never.addresses, &gets, &[]);
         } else {
             self.never_send();
