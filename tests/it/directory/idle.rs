@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -13,34 +13,61 @@ use std::{
 
 use super::{KINDS, clock::Clock, directory, known, lent};
 
-/// A firewall before this port: once it has forgotten what is open, nothing of that comes through, and nobody is told.
-fn firewall(port: u16) -> (u16, impl Fn()) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let here = listener.local_addr().unwrap().port();
-    let forgets = Arc::new(AtomicBool::new(false));
-    let signal = Arc::clone(&forgets);
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port))) else {
-                return;
-            };
-            // What is opened afterwards is remembered.
-            let forgotten = if forgets.load(Ordering::SeqCst) {
-                Arc::default()
-            } else {
-                Arc::clone(&forgets)
-            };
-            let ends = [
-                (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                (server, client),
-            ];
-            for (from, to) in ends {
-                let forgotten = Arc::clone(&forgotten);
-                thread::spawn(move || pass(from, to, &forgotten));
+/// A firewall before a port: once it has forgotten what is open, nothing of that comes through, and nobody is told.
+struct Firewall {
+    port: u16,
+    forgets: Arc<AtomicBool>,
+    to_server: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Firewall {
+    fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let firewall = Self {
+            port: listener.local_addr().unwrap().port(),
+            forgets: Arc::default(),
+            to_server: Arc::default(),
+        };
+        let forgets = Arc::clone(&firewall.forgets);
+        let to_server = Arc::clone(&firewall.to_server);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port)))
+                else {
+                    return;
+                };
+                to_server.lock().unwrap().push(server.try_clone().unwrap());
+                // What is opened afterwards is remembered.
+                let forgotten = if forgets.load(Ordering::SeqCst) {
+                    Arc::default()
+                } else {
+                    Arc::clone(&forgets)
+                };
+                let ends = [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                    (server, client),
+                ];
+                for (from, to) in ends {
+                    let forgotten = Arc::clone(&forgotten);
+                    thread::spawn(move || pass(from, to, &forgotten));
+                }
             }
+        });
+        firewall
+    }
+
+    fn forget(&self) {
+        self.forgets.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The server is there for other tests, too, and would keep for ever what nobody ends.
+impl Drop for Firewall {
+    fn drop(&mut self) {
+        for server in self.to_server.lock().unwrap().iter() {
+            let _ = server.shutdown(Shutdown::Both);
         }
-    });
-    (here, move || signal.store(true, Ordering::SeqCst))
+    }
 }
 
 fn pass(mut from: TcpStream, mut to: TcpStream, forgotten: &AtomicBool) {
@@ -61,10 +88,10 @@ fn a_connection_that_a_firewall_forgot_is_not_used() {
     for kind in KINDS {
         let clock = Clock::new();
         let server = lent(kind);
-        let (port, forget) = firewall(server.port());
-        let directory = directory(&known(kind, port, more));
+        let firewall = Firewall::before(server.port());
+        let directory = directory(&known(kind, firewall.port, more));
         assert!(clock.is_listed(&directory, "joe@example.org"), "{kind:?}");
-        forget();
+        firewall.forget();
         clock.pass(Duration::from_secs(61));
         let begun = Instant::now();
         assert!(
