@@ -1,6 +1,7 @@
 //! What systemd does for a service, and wants to be told.
 
 use std::{
+    io::ErrorKind,
     net::TcpListener,
     os::{
         fd::OwnedFd,
@@ -113,7 +114,12 @@ impl Manager {
     /// The next message, as its assignments.
     fn told(&self) -> Vec<(String, String)> {
         let mut buffer = [0; 4096];
-        let length = self.0.recv(&mut buffer).unwrap();
+        let length = loop {
+            match self.0.recv(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received.unwrap(),
+            }
+        };
         let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
         text.lines()
             .map(|line| {

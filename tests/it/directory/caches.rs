@@ -13,7 +13,7 @@ use lab::{
     milter::{Client, Peer},
 };
 
-use super::{KINDS, LOCAL, RUNTIME, directory, is_listed, known, lent, settled};
+use super::{KINDS, LOCAL, RUNTIME, directory, is_listed, known, lent, questions};
 
 /// How long exactly is shown beside the cache; here, that each kind of answer has a time of its own.
 #[test]
@@ -29,9 +29,9 @@ fn answers_count_for_their_time() {
         };
         let directory = directory(&known(kind, server.port(), more));
         let asked = |address| {
-            let before = server.asked(address);
+            let before = questions(&server, address);
             let listed = is_listed(&directory, address);
-            (listed, settled(|| server.asked(address)) - before)
+            (listed, questions(&server, address) - before)
         };
         let log = || format!("{kind:?}: {}", server.log());
         assert_eq!(asked("joe@example.org"), (true, 1), "{}", log());
@@ -52,12 +52,12 @@ fn many_who_ask_for_one_address_ask_once() {
         let server = lent(kind);
         let directory = directory(&known(kind, server.port(), ""));
         let mailbox = Mailbox::from_bytes(b"asked-by-many@example.org");
-        let before = server.asked("asked-by-many");
+        let before = questions(&server, "asked-by-many");
         let answers = RUNTIME.block_on(join_all(
             (0..100).map(|_| directory.known(0, &mailbox, &LOCAL)),
         ));
         assert!(answers.iter().all(|answer| *answer == Known::NotListed));
-        let asked = settled(|| server.asked("asked-by-many")) - before;
+        let asked = questions(&server, "asked-by-many") - before;
         assert_eq!(asked, 1, "{kind:?}");
     }
 }
@@ -72,16 +72,18 @@ fn many_who_ask_for_many_are_all_answered() {
         };
         let directory = directory(&known(kind, server.port(), more));
         let before = server.connections();
+        let asked_before = questions(&server, "one-of-many");
         let mailboxes: Vec<_> = (0..200)
-            .map(|number| Mailbox::from_bytes(format!("guess{number}@example.org").as_bytes()))
+            .map(|number| format!("one-of-many{number}@example.org"))
+            .map(|address| Mailbox::from_bytes(address.as_bytes()))
             .collect();
-        let questions = mailboxes.iter().map(|one| directory.known(0, one, &LOCAL));
-        let answers = RUNTIME.block_on(join_all(questions));
+        let each = mailboxes.iter().map(|one| directory.known(0, one, &LOCAL));
+        let answers = RUNTIME.block_on(join_all(each));
         assert!(
             answers.iter().all(|answer| *answer == Known::NotListed),
             "{kind:?}: {answers:?}"
         );
-        let asked = settled(|| server.asked("guess"));
+        let asked = questions(&server, "one-of-many") - asked_before;
         let connections = server.connections() - before;
         // All questions to an LDAP server share one.
         let most = if kind == Kind::Openldap { 1 } else { 3 };
@@ -97,7 +99,7 @@ fn a_reload_keeps_answers_and_connections() {
         let entry = known(kind, server.port(), "");
         let before = directory(&entry);
         assert!(is_listed(&before, "joe@example.org"));
-        let asked = settled(|| server.asked(""));
+        let asked = questions(&server, "");
         let config = |entry: &str| {
             let yaml = format!(
                 "local: {{domains: [example.org]}}\n{}",
@@ -110,11 +112,11 @@ fn a_reload_keeps_answers_and_connections() {
         let same: Vec<DomainSources> = config(&entry);
         let after = before.succeeded_by(same);
         assert!(is_listed(&after, "joe@example.org"));
-        assert_eq!(settled(|| server.asked("")), asked, "{kind:?}");
+        assert_eq!(questions(&server, ""), asked, "{kind:?}");
         let other = before.succeeded_by(config(&known(kind, server.port(), ", timeout: 2s")));
         assert!(is_listed(&other, "joe@example.org"));
         assert_eq!(
-            settled(|| server.asked("")),
+            questions(&server, ""),
             asked + 1,
             "{kind:?}: another one is another one"
         );
@@ -133,7 +135,7 @@ fn one_recipient_is_one_question() {
             super::recipients(&entry)
         );
         let backstop = Backstop::start(Path::new(env!("CARGO_BIN_EXE_backstop")), &yaml).unwrap();
-        let before = server.asked("");
+        let before = questions(&server, "");
         let message = |client: &str, recipients: &[&str]| {
             let mut session = Client::tcp(backstop.addr()).unwrap();
             let peer = Peer::at(client.parse().unwrap());
@@ -151,7 +153,7 @@ fn one_recipient_is_one_question() {
             session.eom().unwrap();
         };
         message("198.51.100.1", &["joe@example.org"]);
-        let asked = settled(|| server.asked(""));
+        let asked = questions(&server, "");
         assert_eq!(asked - before, 1, "{kind:?}: {}", server.log());
         // What the answer would change nothing for: outgoing mail, and those who get all theirs.
         message("127.0.0.1", &["joe@example.org"]);
@@ -159,6 +161,6 @@ fn one_recipient_is_one_question() {
             "198.51.100.1",
             &["postmaster@example.org", "abuse@example.org"],
         );
-        assert_eq!(settled(|| server.asked("")) - before, 1, "{kind:?}");
+        assert_eq!(questions(&server, "") - before, 1, "{kind:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use backstop::core::recipients::Known;
 
-use super::{KINDS, LISTED, ask_bytes, directory, is_listed, known, lent};
+use super::{KINDS, LISTED, ask_bytes, directory, is_listed, known, lent, questions};
 
 /// What would change a question, were it put into its text.
 const HOSTILE: [&str; 14] = [
@@ -72,7 +72,7 @@ fn what_is_no_text_is_never_sent() {
         let server = lent(kind);
         let directory = directory(&known(kind, server.port(), ""));
         assert!(is_listed(&directory, "joe@example.org"));
-        let before = server.asked("");
+        let before = questions(&server, "");
         for local in [
             b"joe\0".as_slice(),
             b"joe\xff",
@@ -87,7 +87,8 @@ fn what_is_no_text_is_never_sent() {
                 "{kind:?}"
             );
         }
-        assert_eq!(server.asked(""), before, "{kind:?}: {}", server.log());
+        let asked = questions(&server, "");
+        assert_eq!(asked, before, "{kind:?}: {}", server.log());
     }
 }
 

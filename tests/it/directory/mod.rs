@@ -132,7 +132,12 @@ fn is_unavailable(directory: &Directory, address: &str) -> bool {
     matches!(ask(directory, address), Known::Unanswered(_))
 }
 
-/// A count that may lag behind the answers, as a server's log does: once it stays the same.
+/// How often a server was asked something with this text so far. Its log may lag behind its answers.
+fn questions(server: &Server, text: &str) -> usize {
+    settled(|| server.asked(text))
+}
+
+/// A count that may lag: once it stays the same.
 fn settled(count: impl Fn() -> usize) -> usize {
     let mut last = count();
     let mut since = Instant::now();

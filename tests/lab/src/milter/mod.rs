@@ -254,7 +254,8 @@ impl Client {
     /// Ends session and connection, and waits for the filter to close its side.
     pub fn quit(mut self) -> io::Result<()> {
         self.send_packet(command::QUIT, &[])?;
-        match self.stream.read(&mut [0])? {
+        // To the end, for a signal may interrupt a single read.
+        match io::copy(&mut self.stream.take(1), &mut io::sink())? {
             0 => Ok(()),
             _ => Err(io::Error::other("the filter says something after QUIT")),
         }
