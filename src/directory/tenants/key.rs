@@ -86,7 +86,7 @@ impl TenantKey {
                 "accept, tag, tempfail or reject, or {action: reject, monitor: true}"
             }
             Self::NeverSend | Self::ExemptRecipients => {
-                "a list of addresses of this domain, such as [noreply, news]"
+                "a list of addresses of this domain, such as `noreply, news` or [noreply, news]"
             }
         }
     }

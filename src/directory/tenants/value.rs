@@ -1,16 +1,17 @@
 //! The value of a key in a tenant's row: YAML text as in `milter.yaml`, read by the types of the file's own keys, within
-//! limits. What a tenant must not have is no value: what throws mail away, what holds it in the host's queue, an address of
+//! limits; a list of addresses can be one of words, too. What a tenant must not have is no value: what throws mail away, what holds it in the host's queue, an address of
 //! somebody else.
 
 use saphyr_parser::{Event, Parser};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_yaml::Value;
 
 use super::TenantKey;
 use crate::{
     core::{
         address::Domain,
         null_sender::NeverSend,
-        pattern::{AddressList, AddressPattern, DomainPattern},
+        pattern::{AddressList, AddressPattern, DomainPattern, EntryError},
         recipients::ClassAnswer,
         siege,
         tenant::TenantAnswers,
@@ -45,15 +46,26 @@ pub(super) fn set(
             [] => return Ok(()),
             [text] if !key.is_list() || is_whole(text) => text,
             values if key.is_list() => {
-                let items: Result<Vec<AddressPattern>, _> =
-                    values.iter().map(|text| read(text)).collect();
-                return set_list(answers, key, items?.into_iter().collect(), domain);
+                let mut items = Vec::new();
+                for text in values {
+                    match words(text)? {
+                        Some(words) => items.extend(addresses(&words)?),
+                        None => items.push(read(text)?),
+                    }
+                }
+                return set_list(answers, key, items.into_iter().collect(), domain);
             }
             several => return Err(format!("it has {} values; expected one", several.len())),
         },
     };
     if text.trim().is_empty() {
         return Ok(());
+    }
+    if key.is_list()
+        && let Some(words) = words(text)?
+    {
+        let list = addresses(&words)?.into_iter().collect();
+        return set_list(answers, key, list, domain);
     }
     match key {
         TenantKey::Mode => answers.mode = Some(read(text)?),
@@ -85,6 +97,29 @@ fn is_whole(text: &str) -> bool {
     text.is_empty() || text.starts_with('[') || text.starts_with("{addresses")
 }
 
+/// What stands in the place of a list and is no more than text to YAML.
+fn words(text: &str) -> Result<Option<String>, String> {
+    // No YAML begins with it.
+    if text.trim_start().starts_with('@') {
+        within_limits(text)?;
+        return Ok(Some(text.to_owned()));
+    }
+    Ok(match read(text)? {
+        Value::String(words) => Some(words),
+        Value::Bool(_) | Value::Number(_) => Some(text.to_owned()),
+        _ => None,
+    })
+}
+
+/// Addresses between commas, blanks and ends of lines, as the databases of panels keep them, and as main.cf has lists.
+fn addresses(words: &str) -> Result<Vec<AddressPattern>, String> {
+    words
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.parse().map_err(|why: EntryError| why.to_string()))
+        .collect()
+}
+
 fn set_list(
     answers: &mut TenantAnswers,
     key: TenantKey,
@@ -112,6 +147,14 @@ struct SiegeCatchAll(
 
 /// Reads YAML within the limits.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    within_limits(text)?;
+    if text.contains('&') && has_anchor(text) {
+        return Err("YAML reads `&` here as an anchor; put such a text in 'quotes'".to_owned());
+    }
+    serde_yaml::from_str(text).map_err(|error| wrong(&error))
+}
+
+fn within_limits(text: &str) -> Result<(), String> {
     if text.len() > LONGEST_VALUE {
         let length = text.len();
         return Err(format!(
@@ -124,10 +167,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     {
         return Err("it has a control character".to_owned());
     }
-    if text.contains('&') && has_anchor(text) {
-        return Err("YAML reads `&` here as an anchor; put such a text in 'quotes'".to_owned());
-    }
-    serde_yaml::from_str(text).map_err(|error| wrong(&error))
+    Ok(())
 }
 
 /// Aliases of an anchor make a small text large.
