@@ -4,13 +4,12 @@
 use csv_core::{ReadRecordResult, Reader};
 use memchr::memchr_iter;
 
-use super::{TenantKey, file_row::FileRow, key::words};
+use super::{TenantKey, file_row::FileRow, key::words, row::DOMAIN};
 use crate::{core::printable::shortened, directory::cells::Cell};
 
 /// How much of a name that is none is shown.
 const SHOWN: usize = 60;
 
-const DOMAIN: &str = "domain";
 const NOT_UTF8: &str = "it is not UTF-8";
 
 /// Reads the rows. The header line is the administrator's, and a mistake in it is the whole file's.

@@ -60,10 +60,18 @@ impl RowMistake {
     }
 }
 
+/// The column whose value is the row's domain.
+pub(super) const DOMAIN: &str = "domain";
+
 /// How a source names the keys.
 pub(super) trait Names {
     /// The key that such a column is for.
     fn key(&self, column: &str) -> Option<TenantKey>;
+
+    /// Whether such a column says whose row it is.
+    fn is_domain(&self, _column: &str) -> bool {
+        false
+    }
 }
 
 /// Reads a row.
@@ -95,6 +103,13 @@ pub(super) fn answers(
                 expected,
             });
         };
+        if names.is_domain(column) {
+            if !is_of(cell, domain) {
+                let why = "the row is not that of the domain that was asked for";
+                wrong(why.to_owned(), domain.to_string());
+            }
+            continue;
+        }
         let Some(key) = names.key(column) else {
             wrong(
                 "it is no key".to_owned(),
@@ -130,6 +145,13 @@ pub(super) fn answers(
     match mistakes.is_empty() {
         true => Ok(answers),
         false => Err(mistakes),
+    }
+}
+
+fn is_of(cell: &Cell, domain: &Domain) -> bool {
+    match cell {
+        Cell::Text(text) => text.trim().parse::<Domain>().is_ok_and(|of| of == *domain),
+        Cell::Empty | Cell::Values(_) | Cell::Other(_) => false,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     TenantEvent, TenantKey, file,
-    row::{self, Names, RowMistake},
+    row::{self, DOMAIN, Names, RowMistake},
 };
 use crate::{
     core::{address::Domain, tenant::TenantAnswers},
@@ -69,6 +69,11 @@ impl Names for Columns {
             }
         }
     }
+
+    /// A query may ask for all of a row, and then it is known whether it is the right one.
+    fn is_domain(&self, column: &str) -> bool {
+        matches!(self, Self::AsKeys) && column.eq_ignore_ascii_case(DOMAIN)
+    }
 }
 
 impl Rows {
@@ -111,6 +116,7 @@ impl Rows {
     pub fn wrong_columns(&self, columns: &[String]) -> Vec<String> {
         let wrong = columns
             .iter()
+            .filter(|column| !self.columns.is_domain(column))
             .filter_map(|column| match self.columns.key(column) {
                 None => Some(format!("the column `{}` is no key", column.escape_debug())),
                 Some(key) if !self.allow.contains(&key) => Some(format!(

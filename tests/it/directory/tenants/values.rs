@@ -419,7 +419,6 @@ fn a_key_that_is_not_allowed_and_one_that_is_none_are_mistakes() {
             continue;
         }
         for (columns, why, column) in [
-            ("mode, domain", "it is no key", "domain"),
             ("mode, mode AS modus", "it is no key", "modus"),
             ("mode, mode AS \"MODE\"", "twice", "MODE"),
         ] {
@@ -502,6 +501,48 @@ fn columns_have_types() {
         let row = of(&tenants, "a.example").unwrap();
         let expected = Some(Rule::new(Action::Reject));
         assert_eq!(row.unproven, expected, "{:?}", told(&tenants));
+    }
+}
+
+/// Whose row it is can be in it, and must be true then: a query may find the row of somebody else.
+#[test]
+fn a_row_may_name_its_domain() {
+    use lab::directory::Kind::{Mariadb, Postgresql};
+    let is_another = "is not that of the domain that was asked for";
+    for place in [
+        Place::Sqlite,
+        Place::Server(Postgresql),
+        Place::Server(Mariadb),
+    ] {
+        let source = Source::of(place);
+        source.write(&[("a.example", &[ENFORCE])]);
+        for (columns, expected) in [
+            ("domain, mode", Ok(())),
+            ("mode, domain", Ok(())),
+            ("mode, UPPER(domain) AS DOMAIN", Ok(())),
+            ("mode, CONCAT(domain, '.') AS domain", Ok(())),
+            ("mode, 'b.example' AS domain", Err(is_another)),
+            ("mode, 'x.a.example' AS domain", Err(is_another)),
+            ("mode, NULL AS domain", Err(is_another)),
+            ("mode, 1 AS domain", Err(is_another)),
+            ("mode, domain AS domains", Err("it is no key")),
+        ] {
+            // SQLite has no function for it.
+            let columns = match place {
+                Place::Sqlite => columns.replace("CONCAT(domain, '.')", "domain || '.'"),
+                _ => columns.to_owned(),
+            };
+            let tenants = source.asking("mode", &columns, "cache: 1ms");
+            let found = mode(&tenants, "a.example");
+            match (expected, told(&tenants)) {
+                (Ok(()), None) => assert_eq!(found, Some(Mode::Enforce), "{place:?}: {columns}"),
+                (Err(why), Some(mistake)) => {
+                    assert_eq!(found, Some(Mode::Monitor), "{place:?}: {columns}");
+                    assert!(mistake.why.contains(why), "{place:?}: {columns}: {mistake}");
+                }
+                (_, told) => panic!("{place:?}: {columns}: {told:?}"),
+            }
+        }
     }
 }
 
