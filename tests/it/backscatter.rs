@@ -211,7 +211,8 @@ fn what_is_named_makes_bounces_and_what_mends_it_makes_none() {
         Ok(site.bounces_to("joe@local.test") == 1)
     })
     .unwrap();
-    wait_until(lab::mta::PATIENCE, || Ok(site.postfix.queue()?.is_empty())).unwrap();
+    let emptied = wait_until(lab::mta::PATIENCE, || Ok(site.postfix.queue()?.is_empty()));
+    assert!(emptied.is_ok(), "{}", site.postfix.log());
     for number in 0..BOUNCED.len() {
         assert_eq!(site.bounces_to(&format!("after{number}@victim.example")), 0);
     }

@@ -190,8 +190,11 @@ impl Postfix {
         }
     }
 
-    /// Reads the configuration again, and waits until that is logged.
+    /// Reads the configuration again, and waits until that is logged. Before that it waits for all that is being delivered: the
+    /// new queue manager would find it still locked, and put it off for minutes.
     pub fn reload(&self) -> io::Result<()> {
+        let moves = |one: &Queued| ["incoming", "active"].contains(&one.queue_name.as_str());
+        wait_until(PATIENCE, || Ok(!self.queue()?.iter().any(moves)))?;
         let count = || self.log().matches("reload -- version").count();
         let before = count();
         age(&self.config_dir())?;
