@@ -83,7 +83,7 @@ async fn serve_mail(path: &Path) -> ExitCode {
     let status = Arc::new(Status::default());
     status.ready(running.shown());
     let (shared, counters) = (Arc::clone(&running.shared), Arc::clone(&running.counters));
-    tokio::spawn(watchdog::feed(running.self_check()));
+    let watchdog = tokio::spawn(watchdog::feed(running.self_check()));
     tokio::spawn(systemd::keep_status(
         Arc::clone(&status),
         Arc::clone(&shared),
@@ -105,6 +105,8 @@ async fn serve_mail(path: &Path) -> ExitCode {
     if let Some(error) = failed {
         return unavailable(&error);
     }
+    // From now on the listener answers nobody, and TimeoutStopSec= of the unit is systemd's limit.
+    watchdog.abort();
     notify(&[NotifyState::Stopping]);
     let drain = &shared.drain;
     drain.begin();

@@ -16,7 +16,7 @@ use crate::milter::SelfCheck;
 const CHECKS: u32 = 4;
 
 /// Feeds the watchdog, if there is one.
-pub(super) async fn feed(self_check: watch::Receiver<SelfCheck>) {
+pub(super) async fn feed(mut self_check: watch::Receiver<SelfCheck>) {
     let mut patience = 0;
     if !sd_notify::watchdog_enabled(false, &mut patience) || patience == 0 {
         return;
@@ -27,13 +27,25 @@ pub(super) async fn feed(self_check: watch::Receiver<SelfCheck>) {
     let mut failed = false;
     loop {
         ticks.tick().await;
-        // After a reload, another listener answers.
-        let check = self_check.borrow().clone();
-        let answered = check.run(period).await;
+        let answered = run_latest(&mut self_check, period).await;
         if answered.is_ok() {
             notify(&[NotifyState::Watchdog]);
         }
         report(&answered, &mut failed);
+    }
+}
+
+/// After a reload another listener answers. That one which it closed meanwhile does not says nothing.
+async fn run_latest(
+    self_check: &mut watch::Receiver<SelfCheck>,
+    limit: Duration,
+) -> io::Result<()> {
+    loop {
+        let check = self_check.borrow_and_update().clone();
+        let answered = check.run(limit).await;
+        if answered.is_ok() || !self_check.has_changed().unwrap_or(false) {
+            return answered;
+        }
     }
 }
 

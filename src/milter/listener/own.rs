@@ -15,7 +15,7 @@ use std::{
 use milter::EitherStream;
 use tokio::{
     net::{TcpSocket, TcpStream, UnixStream},
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::timeout,
 };
 
@@ -165,7 +165,12 @@ impl Own {
     fn pair(&self) -> io::Result<EitherStream<TcpStream, UnixStream>> {
         let (ours, listeners) = UnixStream::pair()?;
         let handed = self.pairs.try_send(listeners);
-        handed.map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
+        handed.map_err(|error| match error {
+            TrySendError::Full(_) => io::Error::from(io::ErrorKind::WouldBlock),
+            TrySendError::Closed(_) => {
+                io::Error::new(io::ErrorKind::ConnectionRefused, "it has ended")
+            }
+        })?;
         Ok(EitherStream::Unix(ours))
     }
 }

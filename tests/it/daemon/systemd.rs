@@ -197,7 +197,7 @@ fn systemd_is_told_of_start_reload_and_end() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// A daemon that systemd watches, on a socket file, with descriptors for 32 connections.
+/// A daemon that systemd watches, on a socket file, with descriptors for 32 connections. It ends a second after it is told to.
 fn watched() -> (Stage, Manager, PathBuf) {
     let folder = mta::folder_in_memory().unwrap();
     let [notify, path] = ["notify", "s"].map(|name| folder.path().join(name));
@@ -213,7 +213,7 @@ fn watched() -> (Stage, Manager, PathBuf) {
         .stdout(Stdio::null());
     let listen = format!("unix:{}", path.display());
     let yaml = asking(dns.addr(), ENFORCE).replace("inet:0@127.0.0.1", &listen)
-        + "observe: {http: 127.0.0.1:0}\n";
+        + "observe: {http: 127.0.0.1:0}\ndrain: {limit: 1s}\n";
     let backstop = Backstop::start_by(launcher, &yaml, folder).unwrap();
     (Stage { backstop, dns }, manager, path)
 }
@@ -267,6 +267,38 @@ fn the_watchdog_is_fed_while_the_listener_answers_and_only_then() {
         .backstop
         .wait_for_log("the listener answers itself again")
         .unwrap();
+}
+
+/// A listener that is being closed answers nobody, and that is no fault: four looks fall into the second.
+#[test]
+fn a_listener_that_ends_is_not_told_to_be_dead() {
+    let (mut stage, manager, path) = watched();
+    let yaml = std::fs::read_to_string(stage.backstop.config()).unwrap();
+    for number in 0..8 {
+        let next = yaml.replace(
+            &path.display().to_string(),
+            &format!("{}{number}", path.display()),
+        );
+        manager.told_of("WATCHDOG");
+        std::fs::write(stage.backstop.config(), next).unwrap();
+        stage.backstop.reload().unwrap();
+        // All before it is read with it, or the daemon waits for room.
+        manager.told_of("READY");
+    }
+    let last = PathBuf::from(format!("{}7", path.display()));
+    let mut client = Client::unix(&last).unwrap();
+    introduce(&mut client, STRANGER);
+    client.mail("a@pass.example", &[]).unwrap();
+    client.rcpt("joe@example.org", &[]).unwrap();
+    stage.backstop.terminate().unwrap();
+    let ended = stage.backstop.ended(lab::mta::PATIENCE).unwrap();
+    assert_eq!(ended.code(), Some(0));
+    let log = stage.backstop.log();
+    assert!(
+        log.contains("stopping with 1 messages in progress"),
+        "{log}"
+    );
+    assert!(!log.contains("does not answer itself"), "{log}");
 }
 
 #[test]
