@@ -117,15 +117,16 @@ fn nobody_waits_for_a_store_that_hangs() {
     let ours = Ours::new("before", FAR);
     sends(&stage, &ours);
     redis.pause().unwrap();
-    let begun = Instant::now();
-    for number in 0..50 {
-        sends(&stage, &Ours::new(&format!("hanging{number}"), FAR));
-    }
-    assert!(
-        begun.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begun.elapsed()
-    );
+    let mut took: Vec<Duration> = (0..50)
+        .map(|number| {
+            let begun = Instant::now();
+            sends(&stage, &Ours::new(&format!("hanging{number}"), FAR));
+            begun.elapsed()
+        })
+        .collect();
+    // One waits for the store's second, or four at most: on a busy machine their sum says little.
+    took.sort_unstable();
+    assert!(took[45] < Duration::from_millis(700), "{took:?}");
     // What waits to be written proves its bounces; of the rest nobody can tell.
     let waiting = told(&stage, "a@example.org", &Ours::new("hanging7", FAR));
     assert_eq!(waiting, "accept ledger");
