@@ -108,7 +108,7 @@ fn it_says_what_happened_and_shows_no_address() {
 #[test]
 fn whole_addresses_are_shown_where_the_file_says_so() {
     let stage = busy("enforce", "http: 127.0.0.1:0, show_addresses: true");
-    let page = page_with(&stage, "43 were refused");
+    let page = page_with(&stage, "Of 46 recipients in the last hour, 43 were refused");
     for words in [
         "a@soft.example to joe@example.org",
         "null_sender.never_send:noreply@example.org",
@@ -254,7 +254,7 @@ const LOOK: &str = r#"
 #[test]
 fn it_is_legible_on_a_screen_and_on_a_phone() {
     let stage = busy("enforce", "http: 127.0.0.1:0");
-    let page = page_with(&stage, "43 were refused");
+    let page = page_with(&stage, "Of 46 recipients in the last hour, 43 were refused");
     let folder = mta::folder_in_memory().unwrap();
     let elsewhere = ["http:", "https:", "src=", "url(", "@import", "javascript"];
     assert!(!elsewhere.iter().any(|word| page.contains(word)), "{page}");
