@@ -1,6 +1,6 @@
 //! The value of a key in a tenant's row: YAML text as in `milter.yaml`, read by the types of the file's own keys, within
-//! limits; a list of addresses can be one of words, too. What a tenant must not have is no value: what throws mail away, what holds it in the host's queue, an address of
-//! somebody else.
+//! limits; a list of addresses can be one of words, too. What a tenant must not have is no value: what throws mail away, what
+//! holds it in the host's queue, an address of somebody else.
 
 use saphyr_parser::{Event, Parser};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -49,7 +49,7 @@ pub(super) fn set(
                 let mut items = Vec::new();
                 for text in values {
                     match words(text)? {
-                        Some(words) => items.extend(addresses(&words)?),
+                        Some(words) => items.extend(words),
                         None => items.push(read(text)?),
                     }
                 }
@@ -64,8 +64,7 @@ pub(super) fn set(
     if key.is_list()
         && let Some(words) = words(text)?
     {
-        let list = addresses(&words)?.into_iter().collect();
-        return set_list(answers, key, list, domain);
+        return set_list(answers, key, words.into_iter().collect(), domain);
     }
     match key {
         TenantKey::Mode => answers.mode = Some(read(text)?),
@@ -97,27 +96,27 @@ fn is_whole(text: &str) -> bool {
     text.is_empty() || text.starts_with('[') || text.starts_with("{addresses")
 }
 
-/// What stands in the place of a list and is no more than text to YAML.
-fn words(text: &str) -> Result<Option<String>, String> {
-    // No YAML begins with it.
-    if text.trim_start().starts_with('@') {
-        within_limits(text)?;
-        return Ok(Some(text.to_owned()));
-    }
-    Ok(match read(text)? {
-        Value::String(words) => Some(words),
-        Value::Bool(_) | Value::Number(_) => Some(text.to_owned()),
-        _ => None,
-    })
-}
-
-/// Addresses between commas, blanks and ends of lines, as the databases of panels keep them, and as main.cf has lists.
-fn addresses(words: &str) -> Result<Vec<AddressPattern>, String> {
-    words
-        .split(|c: char| c == ',' || c.is_whitespace())
+/// Addresses between commas, blanks and ends of lines, as the databases of panels keep them, and as main.cf has lists; none
+/// where the text is more than words to YAML.
+fn words(text: &str) -> Result<Option<Vec<AddressPattern>>, String> {
+    let words = match text.trim_start().starts_with('@') {
+        // No YAML begins with it.
+        true => {
+            within_limits(text)?;
+            text.to_owned()
+        }
+        false => match read(text)? {
+            Value::String(words) => words,
+            Value::Bool(_) | Value::Number(_) => text.to_owned(),
+            _ => return Ok(None),
+        },
+    };
+    let words = words.split(|c: char| c == ',' || c.is_whitespace());
+    let addresses: Result<Vec<_>, EntryError> = words
         .filter(|word| !word.is_empty())
-        .map(|word| word.parse().map_err(|why: EntryError| why.to_string()))
-        .collect()
+        .map(str::parse)
+        .collect();
+    addresses.map(Some).map_err(|why| why.to_string())
 }
 
 fn set_list(
