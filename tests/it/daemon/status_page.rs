@@ -22,6 +22,9 @@ proof: {unproven: reject}
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+/// What the page says once all mail of [`busy`] is counted: of the 46, one was tagged and one let in.
+const ALL_COUNTED: &str = "Of 46 recipients in the last hour, 43 were refused, and 1 deferred.";
+
 /// A daemon in this mode, with some mail behind it.
 fn busy(mode: &str, observe: &str) -> Stage {
     busy_with(mode, observe, RULES)
@@ -77,11 +80,7 @@ fn it_says_what_happened_and_shows_no_address() {
     let stage = busy("enforce", "http: 127.0.0.1:0");
     // The next round of the sieges tells of it.
     page_with(&stage, "More backscatter than usual");
-    // Of the 46 one was deferred, one tagged, one let in.
-    let page = page_with(
-        &stage,
-        "Of 46 recipients in the last hour, 43 were refused, and 1 deferred.",
-    );
+    let page = page_with(&stage, ALL_COUNTED);
     for words in [
         "More backscatter than usual",
         "A bounce to an address that only the catch-all has",
@@ -108,7 +107,7 @@ fn it_says_what_happened_and_shows_no_address() {
 #[test]
 fn whole_addresses_are_shown_where_the_file_says_so() {
     let stage = busy("enforce", "http: 127.0.0.1:0, show_addresses: true");
-    let page = page_with(&stage, "Of 46 recipients in the last hour, 43 were refused");
+    let page = page_with(&stage, ALL_COUNTED);
     for words in [
         "a@soft.example to joe@example.org",
         "null_sender.never_send:noreply@example.org",
@@ -254,7 +253,7 @@ const LOOK: &str = r#"
 #[test]
 fn it_is_legible_on_a_screen_and_on_a_phone() {
     let stage = busy("enforce", "http: 127.0.0.1:0");
-    let page = page_with(&stage, "Of 46 recipients in the last hour, 43 were refused");
+    let page = page_with(&stage, ALL_COUNTED);
     let folder = mta::folder_in_memory().unwrap();
     let elsewhere = ["http:", "https:", "src=", "url(", "@import", "javascript"];
     assert!(!elsewhere.iter().any(|word| page.contains(word)), "{page}");

@@ -49,6 +49,13 @@ impl Place {
         Self::Server(Kind::Openldap),
     ];
 
+    /// Those that are asked a query.
+    pub const SQL: [Self; 3] = [
+        Self::Sqlite,
+        Self::Server(Kind::Postgresql),
+        Self::Server(Kind::Mariadb),
+    ];
+
     pub fn is_file(self) -> bool {
         matches!(self, Self::Yaml | Self::Csv)
     }

@@ -443,11 +443,7 @@ fn a_key_that_is_not_allowed_and_one_that_is_none_are_mistakes() {
 #[test]
 fn columns_have_types() {
     use lab::directory::Kind::{Mariadb, Postgresql};
-    for place in [
-        Place::Sqlite,
-        Place::Server(Postgresql),
-        Place::Server(Mariadb),
-    ] {
+    for place in Place::SQL {
         let source = Source::of(place);
         source.write(&[("a.example", &[ENFORCE])]);
         let (text, octets) = match place {
@@ -507,13 +503,8 @@ fn columns_have_types() {
 /// Whose row it is can be in it, and must be true then: a query may find the row of somebody else.
 #[test]
 fn a_row_may_name_its_domain() {
-    use lab::directory::Kind::{Mariadb, Postgresql};
     let is_another = "is not that of the domain that was asked for";
-    for place in [
-        Place::Sqlite,
-        Place::Server(Postgresql),
-        Place::Server(Mariadb),
-    ] {
+    for place in Place::SQL {
         let source = Source::of(place);
         source.write(&[("a.example", &[ENFORCE])]);
         for (columns, expected) in [
